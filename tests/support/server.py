@@ -1,0 +1,134 @@
+"""The real server as a child process: the same command that `make run` starts, on a free port of 127.0.0.1."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+import urllib3
+
+from tests.support import child
+from tests.support.postgres import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+START_ATTEMPTS = 3
+START_SECONDS = 30
+STOP_SECONDS = 15
+
+
+class ServerFailed(RuntimeError):
+    """The server did not come up; the message ends with what it said last."""
+
+
+class LiveServer:
+    """A running `flask serve`. Its group of processes is stopped by `terminate`, or as by a crash with `kill`."""
+
+    def __init__(self, database_url: str, var: Path, **environment: str) -> None:
+        self._var = var
+        self._environment = {
+            "DATABASE_URL": database_url,
+            "VAR_DIR": str(var),
+            "SECRET_KEY": "only-for-tests-0123456789abcdef0123456789abcdef",
+            "HOST": "127.0.0.1",
+            "DEMO": "0",
+            **environment,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server's first process."""
+        assert self._process is not None, "the server is not running"
+        return self._process.pid
+
+    @property
+    def address(self) -> str:
+        """Where plain HTTP clients connect; they name the shop in the Host header (see `host`)."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def host(self, shop: str = "demo") -> str:
+        """Return the Host header that leads to `shop`."""
+        return f"{shop}.localhost:{self.port}"
+
+    def url(self, path: str = "/", shop: str = "demo") -> str:
+        """Return the address that a browser opens; browsers resolve every name under `localhost` to this machine."""
+        return f"http://{self.host(shop)}{path}"
+
+    @property
+    def output(self) -> str:
+        """Everything that the server has printed so far, over all its starts."""
+        log = self._var / "server.log"
+        return log.read_text(errors="replace") if log.exists() else ""
+
+    def start(self) -> Self:
+        """Start and wait until /healthz answers. Raises ServerFailed with the server's last words."""
+        self._var.mkdir(parents=True, exist_ok=True)
+        wanted = self.port  # a restart keeps the port, so that clients find it again
+        for _ in range(START_ATTEMPTS):
+            self.port = wanted or free_port()
+            if self._run():
+                return self
+        raise ServerFailed(f"the server did not answer on port {self.port}: {self.output[-2000:]}")
+
+    def terminate(self) -> int:
+        """Stop as an operator does (SIGTERM to the first process) and return the exit code; harmless when stopped."""
+        return self._stop(signal.SIGTERM, whole_group=False)
+
+    def interrupt(self) -> int:
+        """Stop as Ctrl-C does: SIGINT to every process of the group; returns the exit code."""
+        return self._stop(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill every process of the server at once (SIGKILL), as a power cut would."""
+        self._stop(signal.SIGKILL)
+
+    def _run(self) -> bool:
+        with (self._var / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                child.command([sys.executable, "-m", "flask", "--app", "app", "serve"]),
+                cwd=ROOT,
+                env=os.environ | self._environment | {"PORT": str(self.port), "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a group of its own, so that all of it can be signalled
+            )
+        deadline = time.monotonic() + START_SECONDS
+        with urllib3.PoolManager(retries=False, timeout=2.0) as http:
+            while time.monotonic() < deadline and self._process.poll() is None:
+                try:
+                    if http.request("GET", f"{self.address}/healthz").status == 200:
+                        return True
+                except urllib3.exceptions.HTTPError:
+                    pass  # not listening yet
+                time.sleep(0.05)
+        self._stop(signal.SIGKILL)
+        return False
+
+    def _stop(self, number: signal.Signals, *, whole_group: bool = True) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if whole_group:
+            _signal_group(process.pid, number)
+        else:
+            process.send_signal(number)
+        try:
+            code = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+            raise ServerFailed(f"the server ignored {number.name}: {self.output[-2000:]}") from None
+        _signal_group(process.pid, signal.SIGKILL)  # what the first process left behind dies with the test
+        return code
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return  # every process of the group has ended
