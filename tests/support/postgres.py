@@ -120,6 +120,12 @@ class PostgresServer:
         return self._process.pid
 
     @property
+    def home(self) -> Path:
+        """The folder of this server: its data, its log, and a copy of the programs where one was needed."""
+        assert self._home is not None, "the server was never started"
+        return self._home
+
+    @property
     def binaries(self) -> Path:
         """The folder of the client programs (`psql`, `pgbench`), readable by whoever runs the tests."""
         return find_binaries()
@@ -160,9 +166,8 @@ class PostgresServer:
 
     def restart(self) -> None:
         """Start again on the same data and the same port after `kill`."""
-        assert self._home is not None, "the server was never started"
         user = _unprivileged_user()
-        if not self._run(self._readable_binaries(user), self._home / "data", user, port=self.port):
+        if not self._run(self._readable_binaries(user), self.home / "data", user, port=self.port):
             raise PostgresUnavailable(f"PostgreSQL did not start again: {self._last_words()}")
 
     def stop(self) -> None:
@@ -189,9 +194,8 @@ class PostgresServer:
         original = find_binaries()
         if user is None or _anyone_may_read(original / "postgres"):
             return original
-        assert self._home is not None
         package = original.parent.parent
-        copy = self._home / "server" / package.name / original.parent.name
+        copy = self.home / "server" / package.name / original.parent.name
         if not copy.exists():
             for part in ("bin", "lib", "share"):
                 shutil.copytree(
@@ -199,17 +203,16 @@ class PostgresServer:
                 )
             bundled = package.parent / f"{package.name}.libs"  # where the wheel's own shared libraries are
             if bundled.exists():
-                shutil.copytree(bundled, self._home / "server" / bundled.name)
-            _let_anyone_read(self._home / "server")
+                shutil.copytree(bundled, self.home / "server" / bundled.name)
+            _let_anyone_read(self.home / "server")
         return copy / "bin"
 
     def _initialise(self, binaries: Path, user: tuple[int, int] | None) -> Path:
-        assert self._home is not None
-        data, password = self._home / "data", self._home / "password"
+        data, password = self.home / "data", self.home / "password"
         data.mkdir(mode=0o700)
         password.write_text(self._password)
         if user is not None:
-            for path in (self._home, data, password):
+            for path in (self.home, data, password):
                 os.chown(path, *user)
         arguments = [
             "-D",
@@ -233,7 +236,7 @@ class PostgresServer:
             child.command([str(binaries / "initdb"), *arguments, *locale], *(user or (None, None))),
             capture_output=True,
             text=True,
-            cwd=self._home,
+            cwd=self.home,
             env=_plain_environment(),
             check=False,
         )
@@ -246,9 +249,8 @@ class PostgresServer:
         return data
 
     def _run(self, binaries: Path, data: Path, user: tuple[int, int] | None, port: int = 0) -> bool:
-        assert self._home is not None
         self.port = port or free_port()
-        with (self._home / "log").open("ab") as log:
+        with (self.home / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 child.command(
                     [str(binaries / "postgres"), "-D", str(data), "-p", str(self.port)],
@@ -257,7 +259,7 @@ class PostgresServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self._home,
+                cwd=self.home,
                 env=_plain_environment(),
                 start_new_session=True,  # Ctrl-C is for the test run, which then stops the server in order
             )
@@ -271,8 +273,7 @@ class PostgresServer:
         return False
 
     def _last_words(self) -> str:
-        assert self._home is not None
-        return " ".join((self._home / "log").read_text(errors="replace").split())[-400:]
+        return " ".join((self.home / "log").read_text(errors="replace").split())[-400:]
 
 
 def free_port() -> int:

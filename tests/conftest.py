@@ -1,0 +1,272 @@
+"""The test bench: two databases, an app, two shops, a live server and a browser.
+
+A test that touches the database asks for `app`, `client`, `in_shop` or `live_server` and thereby runs twice, on SQLite
+and on PostgreSQL. A test that is about one of them says
+`@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)`.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import settings
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from commerce.config import Config
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
+from commerce.tenants.services import create_tenant
+from tests.support import browser as browsers
+from tests.support.client import ShopClient
+from tests.support.databases import Bench, PostgresBench, SqliteBench, disconnect
+from tests.support.postgres import Databases, PostgresServer, PostgresUnavailable
+from tests.support.server import LiveServer
+
+ARTEFACTS = Path(__file__).resolve().parents[1] / "test-results"
+SERVER = pytest.StashKey[PostgresServer]()
+OUTCOME = pytest.StashKey[pytest.TestReport]()
+
+settings.register_profile("lockstep", deadline=None, print_blob=True)
+settings.load_profile("lockstep")
+
+
+# --- one PostgreSQL server for the whole run, however many workers ------------------------------------
+
+
+def postgres_address(config: pytest.Config) -> str:
+    """Return the address of the run's server; the first call starts it unless TEST_POSTGRES_URL names one."""
+    given = os.environ.get("TEST_POSTGRES_URL")
+    if given:
+        return given
+    handed_down: dict[str, str] | None = getattr(config, "workerinput", None)
+    if handed_down is not None:
+        return handed_down["postgres_address"]
+    if SERVER not in config.stash:
+        server = PostgresServer()
+        server.start()
+        config.stash[SERVER] = server
+    return config.stash[SERVER].url("postgres")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the server's address to a worker that pytest-xdist is about to start."""
+    try:
+        node.workerinput["postgres_address"] = postgres_address(node.config)
+    except PostgresUnavailable as problem:
+        pytest.exit(str(problem), returncode=1)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server at the end of the run, whether it passed, failed or was interrupted."""
+    if SERVER in config.stash:
+        config.stash[SERVER].stop()
+        del config.stash[SERVER]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the outcome of the test itself for fixtures that act on a failure."""
+    report = yield
+    if report.when == "call":
+        item.stash[OUTCOME] = report
+    return report
+
+
+# --- databases and apps -------------------------------------------------------------------------------
+
+
+class Worker:
+    """What one worker process makes once for each database and uses in all its tests."""
+
+    def __init__(self, folder: Path, config: pytest.Config, name: str) -> None:
+        self._folder = folder
+        self._config = config
+        self._name = name
+        self._made: dict[str, tuple[Bench, Flask]] = {}
+
+    def get(self, kind: str) -> tuple[Bench, Flask]:
+        """Return the bench ("sqlite" or "postgresql") and the app that works on it."""
+        if kind not in self._made:
+            bench = self._bench(kind)
+            app = build_app(bench_config(bench.url, self._folder / kind))
+            bench.prepare(app)
+            self._made[kind] = bench, app
+        return self._made[kind]
+
+    def close(self) -> None:
+        """Drop what was made."""
+        for bench, app in self._made.values():
+            disconnect(app)
+            bench.close()
+
+    def _bench(self, kind: str) -> Bench:
+        if kind == "sqlite":
+            return SqliteBench(self._folder)
+        return PostgresBench(
+            Databases(postgres_address(self._config)), f"lockstep_test_{self._name}_{os.getpid()}"
+        )
+
+
+def build_app(config: Config) -> Flask:
+    """Return a new app whose test clients visit Alice's shop.
+
+    The import is here because most tests need no app: one that cannot be built must not hide what they say.
+    """
+    from app import create_app
+
+    app = create_app(config)
+    app.test_client_class = ShopClient
+    return app
+
+
+def bench_config(database_url: str, var: Path) -> Config:
+    """Return the configuration that tests start from; `dataclasses.replace` makes others of it."""
+    var.mkdir(parents=True, exist_ok=True)
+    return Config(
+        secret_key="only-for-tests-0123456789abcdef0123456789abcdef",
+        database_url=database_url,
+        var=var,
+        worker_thread=False,
+        demo=False,
+        testing=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def worker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Iterator[Worker]:
+    """The databases and apps of this worker process."""
+    made = Worker(tmp_path_factory.mktemp("worker"), request.config, worker_id)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request: pytest.FixtureRequest, worker: Worker) -> str:
+    """The address of an empty, migrated database; a test that has it runs once for each kind."""
+    bench, app = worker.get(request.param)
+    bench.clean(app)
+    return bench.url
+
+
+@pytest.fixture
+def app(database_url: str, worker: Worker) -> Flask:
+    """The application on an empty database. It is shared by the tests of a worker: do not change its config."""
+    return worker.get("sqlite" if database_url.startswith("sqlite") else "postgresql")[1]
+
+
+@pytest.fixture
+def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Build an app of its own on the test's database, with other settings: `make_app(production=True)`."""
+    made: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        app = build_app(replace(bench_config(database_url, tmp_path / "var"), **changes))
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        disconnect(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> ShopClient:
+    """A visitor of Alice's shop with a cookie jar; `app.test_client(host="other.localhost")` visits Charlie's."""
+    visitor = app.test_client()
+    assert isinstance(visitor, ShopClient)
+    return visitor
+
+
+# --- the cast: Alice owns a shop, Charlie owns another --------------------------------------------------
+
+
+@pytest.fixture
+def shop(app: Flask) -> Shop:
+    """Alice's shop, at demo.localhost, with prices in US dollars and nothing to sell yet."""
+    with app.app_context():
+        return create_tenant(code="demo", name="Alice's Tea", currency="USD", country="US")
+
+
+@pytest.fixture
+def other_shop(app: Flask, shop: Shop) -> Shop:
+    """Charlie's shop, at other.localhost, with prices in yen."""
+    with app.app_context():
+        return create_tenant(code="other", name="Charlie's Kites", currency="JPY", country="JP")
+
+
+@pytest.fixture
+def in_shop(app: Flask, shop: Shop) -> Iterator[Shop]:
+    """Alice's shop, entered: the test may call services and queries as a request would."""
+    with app.app_context(), shop_scope(shop):
+        yield shop
+
+
+# --- the real server and the real browser ----------------------------------------------------------------
+
+
+@pytest.fixture
+def live_server(database_url: str, tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
+    """Start servers on the test's database: `live_server(WEB_PROCESSES="2")`; all of them are stopped in the end."""
+    with contextlib.ExitStack() as stack:
+        started = 0
+
+        def start(**environment: str) -> LiveServer:
+            nonlocal started
+            started += 1
+            server = LiveServer(database_url, tmp_path / f"server-{started}", **environment)
+            stack.callback(server.kill)
+            return server.start()
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium for the tests of a worker; each page has a visitor's own cookies."""
+    with sync_playwright() as playwright:
+        running = browsers.launch(playwright)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def watch() -> browsers.Watch:
+    """What the pages of this test complained about; `watch.allow(pattern)` accepts what is provoked on purpose."""
+    return browsers.Watch()
+
+
+@pytest.fixture
+def new_page(
+    browser: Browser, watch: browsers.Watch, request: pytest.FixtureRequest
+) -> Iterator[browsers.NewPage]:
+    """Open pages of different visitors; at the end any complaint of any page fails the test."""
+    pages = browsers.Pages(browser, watch)
+    yield pages
+    report = request.node.stash.get(OUTCOME, None)
+    if report is not None and report.failed:
+        pages.screenshots(ARTEFACTS, re.sub(r"[^A-Za-z0-9_-]+", "-", request.node.name))
+    pages.close()
+    assert watch.complaints == []
+
+
+@pytest.fixture
+def page(new_page: browsers.NewPage) -> Page:
+    """A page of a fresh visitor."""
+    return new_page()
+
+
+@pytest.fixture
+def page_without_javascript(new_page: browsers.NewPage) -> Page:
+    """A page of a fresh visitor whose browser runs no scripts."""
+    return new_page(javascript=False)
