@@ -1,0 +1,153 @@
+"""Lindenrow: textiles and what else makes a room."""
+
+from __future__ import annotations
+
+from commerce.demo.writing import axis, product, shots
+
+_FELDMARK = "Feldmark Ceramics"
+_TANNWALD = "Tannwald Woodshop"
+_OSTERBY = "Osterby Weavers"
+
+ROOM = (
+    product(
+        "harbour-throw",
+        "Harbour Wool Throw",
+        "textiles",
+        _OSTERBY,
+        "New wool, woven in a herringbone and brushed on one side only, so it slides off nothing and scratches "
+        "nobody. The fringe is twisted by hand. Big enough for two on a balcony in September.",
+        "130 × 190 cm",
+        "100 % new wool",
+        "Air it; wash rarely, by hand",
+        sku="LR-THR",
+        price=12900,
+        grams=1150,
+        axes=(axis("Colour", OAT="Oat", MUS="Mustard", HEA="Heather", PIN="Pine"),),
+        stock=(9, 4, 0, 6),
+        was={"-MUS": 14900},
+        follow="Colour",
+        tags="wool bestseller",
+        pictures=shots(
+            "throw",
+            "Folded wool throw in {} with a twisted fringe",
+            ("Oat", "sage", {"cloth": "#d9cbb1", "band": "#c4b392"}),
+            ("Mustard", "mist", {"cloth": "#c4973c", "band": "#a87c2a"}),
+            ("Heather", "oat", {"cloth": "#8d7a8c", "band": "#756375"}),
+            ("Pine", "clay", {"cloth": "#47604f", "band": "#38503f"}),
+        ),
+    ),
+    product(
+        "linen-cushion",
+        "Stonewashed Linen Cushion",
+        "textiles room",
+        _OSTERBY,
+        "A cushion that looks as if it had always been there. The cover is heavy linen with a piped edge and a "
+        "hidden zip; the filling is lambswool, which springs back when you stand up.",
+        "Cover removable, wash at 40 °C",
+        "Lambswool filling included",
+        "Piping in the same cloth",
+        sku="LR-CSH",
+        price={"45 × 45 cm": 5400, "60 × 60 cm": 7400},
+        grams={"45 × 45 cm": 650, "60 × 60 cm": 1050},
+        axes=(
+            axis("Colour", RUS="Rust", NAT="Natural", SKY="Sky", MOS="Moss"),
+            axis("Size", _45="45 × 45 cm", _60="60 × 60 cm"),
+        ),
+        stock=(14, 8, 20, 13, 5, 0, 9, 2),
+        follow="Colour",
+        tags="linen",
+        pictures=shots(
+            "cushion",
+            "Square linen cushion in {} with a piped edge",
+            ("Rust", "oat", {"cloth": "#b05f40", "piping": "#8f4529"}),
+            ("Natural", "sage", {"cloth": "#dccfb7", "piping": "#b9a582"}),
+            ("Sky", "sand", {"cloth": "#8ea7b6", "piping": "#6d8899"}),
+            ("Moss", "rose", {"cloth": "#77805a", "piping": "#5a6341"}),
+        ),
+    ),
+    product(
+        "lambswool-scarf",
+        "Lambswool Scarf",
+        "textiles",
+        _OSTERBY,
+        "Soft from the first wearing, because the yarn is spun loosely and milled slowly. Two broad bands at each "
+        "end and a short fringe. Light enough to stuff into a coat sleeve.",
+        "180 × 32 cm",
+        "100 % lambswool",
+        "Hand wash cold",
+        sku="LR-SCF",
+        price=5900,
+        grams=190,
+        axes=(axis("Colour", CAM="Camel", BLU="Blue grey", BER="Berry"),),
+        stock=(17, 12, 1),
+        follow="Colour",
+        tags="wool gift",
+        pictures=shots(
+            "scarf",
+            "Lambswool scarf in {} hanging from an oak peg",
+            ("Camel", "mist", {"cloth": "#c39a68", "stripe": "#f0e6d2"}),
+            ("Blue grey", "sand", {"cloth": "#64788a", "stripe": "#e6dfd0"}),
+            ("Berry", "sage", {"cloth": "#8b3f4a", "stripe": "#e9d9cc"}),
+        ),
+    ),
+    product(
+        "shore-vase",
+        "Shore Vase",
+        "room",
+        _FELDMARK,
+        "A vase with a narrow neck that makes one branch look arranged. The glaze is layered, so light comes back "
+        "from under the surface. Watertight, and heavy enough for a cherry bough in April.",
+        "Stoneware, glazed inside",
+        "Mouth 3 cm",
+        "Wipe or rinse by hand",
+        sku="LR-VAS",
+        price={"Low": 4600, "Tall": 6400},
+        grams={"Low": 680, "Tall": 1150},
+        axes=(axis("Colour", DUN="Dune", TID="Tide", EMB="Ember"), axis("Shape", L="Low", T="Tall")),
+        stock=(11, 6, 9, 3, 4, 0),
+        follow="Colour",
+        tags="stoneware handmade",
+        pictures=shots(
+            "vase",
+            "Stoneware vase in {} holding a eucalyptus branch",
+            ("Dune", "clay", {"body": "#d9c8a9"}),
+            ("Tide", "oat", {"body": "#4d707c"}),
+            ("Ember", "mist", {"body": "#a84c33"}),
+        ),
+    ),
+    product(
+        "willow-basket",
+        "Willow Basket",
+        "room",
+        _TANNWALD,
+        "Woven from peeled willow by two people who have done little else for thirty years. It holds blankets, "
+        "bread or a sleeping cat, and creaks pleasantly when lifted.",
+        "Peeled willow, leather handles",
+        "Lightly waxed",
+        "Do not leave out in the rain",
+        sku="LR-BSK",
+        price={"Medium, 30 cm": 6900, "Large, 42 cm": 9800},
+        grams={"Medium, 30 cm": 900, "Large, 42 cm": 1600},
+        axes=(axis("Size", M="Medium, 30 cm", L="Large, 42 cm"),),
+        stock=(5, 3),
+        tags="storage handmade",
+        pictures=shots("basket", "Round willow basket with leather handles", ("willow", "sage", {})),
+    ),
+    product(
+        "three-peg-rail",
+        "Three-Peg Rail",
+        "room",
+        _TANNWALD,
+        "An oak rail with three turned pegs, set at the angle at which a coat does not slip. Two hidden screws "
+        "hold it to the wall; a paper template and the right plugs are in the box.",
+        "Oiled oak, 45 cm wide",
+        "Carries 12 kg",
+        "Fixings included",
+        sku="LR-RAI",
+        price=3600,
+        grams=540,
+        stock=(0,),
+        tags="wood storage",
+        pictures=shots("pegrail", "Oak wall rail with three turned pegs", ("oak", "mist", {})),
+    ),
+)
