@@ -1,0 +1,100 @@
+"""The shop's theme as a style sheet, and addresses of static files that may be kept for ever."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, request
+
+from commerce.config import ROOT
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import current_shop
+
+blueprint = Blueprint("tenants", __name__)
+
+STATIC = ROOT / "static"
+YEAR = 31_536_000
+COLOURS = ("accent", "accent_ink", "paper", "ink", "muted", "line", "surface")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+# Typefaces that come with an operating system: nothing is fetched, nothing shifts when it arrives.
+_SANS = '"Avenir Next", Avenir, "Segoe UI", "Helvetica Neue", Helvetica, "Liberation Sans", Arial, sans-serif'
+_SERIF = '"Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L", P052, Georgia, "Liberation Serif", serif'
+_ROUNDED = (
+    'ui-rounded, "Hiragino Maru Gothic ProN", Quicksand, Nunito, "Varela Round", "Arial Rounded MT Bold", '
+    + _SANS
+)
+TYPEFACES = {
+    "serif": {"display-font": _SERIF, "body-font": _SANS, "display-weight": "400"},
+    "sans": {"display-font": _SANS, "body-font": _SANS, "display-weight": "500"},
+    "rounded": {"display-font": _ROUNDED, "body-font": _ROUNDED, "display-weight": "600"},
+}
+
+
+def theme_css(theme: dict[str, Any]) -> str:
+    """Return the style sheet of a theme: custom properties for what it sets, nothing for the rest.
+
+    A value that is no `#rrggbb` colour or known typeface is left out, so no theme can carry CSS of its own.
+    """
+    properties = {
+        name.replace("_", "-"): theme[name]
+        for name in COLOURS
+        if isinstance(theme.get(name), str) and _COLOUR.fullmatch(theme[name])
+    }
+    typeface = theme.get("typeface")
+    if isinstance(typeface, str):
+        properties |= TYPEFACES.get(typeface, {})
+    lines = "".join(f"  --{name}: {value};\n" for name, value in properties.items())
+    return f":root {{\n{lines}}}\n" if lines else ""
+
+
+def accent(shop: Shop) -> str:
+    """Return the shop's accent colour as `#rrggbb`, or a neutral one when its theme names none."""
+    colour = shop.theme.get("accent")
+    return colour if isinstance(colour, str) and _COLOUR.fullmatch(colour) else "#2f4a3c"
+
+
+@blueprint.get("/theme.css")
+def theme() -> Response:
+    """Answer the theme. The versioned address may be kept for ever, a bare one is asked for again."""
+    css, version = _theme_of(current_shop())
+    response = Response(css, mimetype="text/css")
+    response.set_etag(version)
+    if request.args.get("v") == version:
+        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+    else:
+        response.headers["Cache-Control"] = "public, no-cache"
+    response.make_conditional(request)
+    return response
+
+
+@blueprint.app_template_global()
+def theme_url() -> str:
+    """Return the versioned address of the current shop's theme; it changes when the theme does."""
+    return f"/theme.css?v={_theme_of(g.shop)[1]}"
+
+
+def static_url(name: str) -> str:
+    """Return the address of a file in static/ with a digest of its content, so that browsers may keep it for ever."""
+    return _fresh_static_url(name) if current_app.debug else _static_url(name)
+
+
+def _theme_of(shop: Shop) -> tuple[str, str]:
+    return _rendered(tuple(sorted((key, str(value)) for key, value in shop.theme.items())))
+
+
+@lru_cache(maxsize=256)
+def _rendered(theme: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    css = theme_css(dict(theme))
+    return css, hashlib.sha256(css.encode()).hexdigest()[:12]
+
+
+def _fresh_static_url(name: str) -> str:
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+_static_url = lru_cache(maxsize=256)(_fresh_static_url)

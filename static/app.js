@@ -1,0 +1,25 @@
+// Small conveniences. Every page works without this file; state lives on the server.
+(() => {
+  "use strict";
+
+  // After a form was refused, the list of its errors is where a keyboard or screen reader continues.
+  const focusOn = (root) => root.querySelector?.("[data-focus]")?.focus();
+  document.addEventListener("DOMContentLoaded", () => focusOn(document));
+  document.addEventListener("htmx:after:swap", (event) => focusOn(event.target.parentNode || document));
+
+  // A choice that takes effect at once (sorting a list); its button is there for everybody else.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  });
+
+  // The request did not reach the shop: say so instead of doing nothing.
+  document.addEventListener("htmx:error", (event) => {
+    if (event.detail?.ctx?.response) return;
+    const place = document.getElementById("problems");
+    const notice = document.createElement("p");
+    notice.className = "notice notice--bad";
+    notice.textContent = place.dataset.message;
+    place.replaceChildren(notice);
+  });
+  document.addEventListener("htmx:before:response", () => document.getElementById("problems").replaceChildren());
+})();
