@@ -1,0 +1,324 @@
+"""Writing a read catalogue into the current shop: in small transactions, whole products only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import selectinload
+
+from commerce import clock
+from commerce.catalog.importing.parsed import ParsedProduct, RejectedProduct, RowError
+from commerce.catalog.importing.report import ImportReport
+from commerce.catalog.importing.shopify import ShopifyFile
+from commerce.catalog.importing.text import make_slug
+from commerce.catalog.importing.writing import (
+    Written,
+    change,
+    digest_of,
+    image_rows,
+    match,
+    product_values,
+    variant_rows,
+)
+from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
+from commerce.db import atomic, db, insert_rows, new_id
+from commerce.errors import Busy, CommerceError
+from commerce.tenants.scope import current_shop
+
+BATCH_PRODUCTS = 50
+BATCH_VARIANTS = 400
+"""One transaction takes no more: few enough that a shopper's order never waits long, many enough to be quick."""
+
+
+class StockWriter(Protocol):
+    """What the catalogue needs of the stock room, which stands above it: handed in by the command.
+
+    Both methods are steps of the caller's transaction; quantities are units by variant id.
+    """
+
+    def open(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> None:
+        """Give new variants their first stock."""
+
+    def replace(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> int:
+        """Set the units on hand of known variants; return how many of them changed. Raises Conflict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How one import is to be done. `replace_stock`: the file's quantities also replace those of known variants."""
+
+    stock: StockWriter
+    actor: str
+    reference: str
+    dry_run: bool
+    replace_stock: bool
+    started: datetime
+
+
+class _Undo(Exception):
+    """Carries a dry run's results out of the transaction that must not be kept."""
+
+    def __init__(self, results: list[Written]) -> None:
+        self.results = results
+        super().__init__("dry run")
+
+
+def import_catalogue(
+    stream: BinaryIO,
+    *,
+    file_name: str,
+    stock: StockWriter,
+    actor: str,
+    dry_run: bool = False,
+    replace_stock: bool = False,
+    on_start: Callable[[int], None] | None = None,
+    on_rows: Callable[[int], None] | None = None,
+) -> ImportReport:
+    """Import a Shopify product CSV into the current shop and report what became of every row.
+
+    Good products are kept even when others are rejected; a product is written as a whole or not at all; the same file
+    again changes nothing. `on_start` gets the number of rows, `on_rows` how many more are done. Not itself a
+    transaction: it opens one for each batch. Raises UnreadableFile before anything is written.
+    """
+    shop = current_shop()
+    file = ShopifyFile(stream, shop.currency)
+    report = ImportReport(shop.code, file_name, dry_run)
+    for note in file.notes:
+        report.note(note)
+    task = Task(stock, actor, file_name[-255:], dry_run, replace_stock, clock.now())
+    if on_start:
+        on_start(file.row_count)
+    for batch in _batches(file):
+        before = report.rows_read
+        for product in batch:
+            if isinstance(product, RejectedProduct):
+                report.errors.extend(product.errors)
+                report.count("rejected", len(product.rows), product=bool(product.handle))
+        _write([each for each in batch if isinstance(each, ParsedProduct)], task, report)
+        if on_rows:
+            on_rows(report.rows_read - before)
+    report.errors.sort(key=lambda error: error.row)
+    return report
+
+
+def _batches(
+    file: ShopifyFile,
+) -> Iterator[list[ParsedProduct | RejectedProduct]]:
+    batch: list[ParsedProduct | RejectedProduct] = []
+    variants = 0
+    for product in file:
+        batch.append(product)
+        variants += len(product.rows)
+        if len(batch) >= BATCH_PRODUCTS or variants >= BATCH_VARIANTS:
+            yield batch
+            batch, variants = [], 0
+    if batch:
+        yield batch
+
+
+def _write(products: list[ParsedProduct], task: Task, report: ImportReport) -> None:
+    """Write a batch; when anything in it fails, write its products one by one, so that only the culprit is left out."""
+    if not products:
+        return
+    done = sum(report.products.values())
+    try:
+        results = _attempt(products, task, done)
+    except (CommerceError, IntegrityError) as error:
+        if len(products) > 1:
+            for product in products:
+                _write([product], task, report)
+            return
+        results = [_failed(products[0], error)]
+    for result in results:
+        _report(result, report)
+
+
+def _attempt(products: list[ParsedProduct], task: Task, done: int) -> list[Written]:
+    try:
+        return _write_batch(products, task, done)
+    except _Undo as undo:
+        return undo.results
+
+
+def _failed(product: ParsedProduct, error: CommerceError | IntegrityError) -> Written:
+    if isinstance(error, Busy):
+        reason = "the shop was too busy to take the product in; import the file again"
+    elif isinstance(error, CommerceError):
+        reason = error.detail
+    else:
+        reason = "somebody changed the shop's products at the same moment; import the file again"
+    return Written(
+        product, "rejected", (RowError(product.rows[0], "Handle", product.handle, reason, product.handle),)
+    )
+
+
+def _report(result: Written, report: ImportReport) -> None:
+    report.count(result.outcome, len(result.parsed.rows))
+    report.errors.extend(result.errors)
+    if result.outcome == "rejected":
+        return
+    for note in (*result.parsed.notes, *result.notes):
+        report.note(note)
+    report.variants_created += len(result.made)
+    report.stock_set += result.stock_set
+    for name in result.categories_made:
+        if name not in report.categories_created:
+            report.categories_created.append(name)
+
+
+@atomic
+def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[Written]:
+    known = _known_products(products)
+    owners = _sku_owners(products)
+    shelves = _known_categories(products)
+    results = []
+    new = _NewRows()
+    for index, parsed in enumerate(products):
+        product = known.get(parsed.slug)
+        errors = _foreign_skus(parsed, product, owners)
+        if errors:
+            results.append(Written(parsed, "rejected", errors))
+            continue
+        # The first row of the file stands first in a list that shows the newest first.
+        moment = task.started - timedelta(microseconds=done + index)
+        result = _write_product(parsed, product, new, moment, replace_stock=task.replace_stock)
+        if result.outcome != "unchanged":
+            _shelve(parsed, product, result, new, shelves)
+        results.append(result)
+    db.session.flush()
+    new.insert()
+    _write_stock(results, task)
+    if task.dry_run:
+        raise _Undo(results)
+    return results
+
+
+class _NewRows:
+    """Rows that the batch adds, by table; inserted in a few statements, parents first."""
+
+    def __init__(self) -> None:
+        self.tables: dict[type[Any], list[dict[str, Any]]] = {
+            Category: [],
+            Product: [],
+            ProductImage: [],
+            Variant: [],
+            ProductCategory: [],
+        }
+
+    def insert(self) -> None:
+        for model, rows in self.tables.items():
+            insert_rows(model, rows)
+
+
+def _write_product(
+    parsed: ParsedProduct, product: Product | None, new: _NewRows, moment: datetime, *, replace_stock: bool
+) -> Written:
+    if product is None:
+        return _make_product(parsed, new, moment)
+    if product.source_digest == digest_of(parsed):
+        result = Written(parsed, "unchanged")
+        if replace_stock:
+            by_row = match(product.variants, parsed.variants)
+            result.found = [(by_row[each.row].id, each) for each in parsed.variants if each.row in by_row]
+        return result
+    result = Written(parsed, "updated")
+    new.tables[Variant] += change(product, parsed, result)
+    return result
+
+
+def _make_product(parsed: ParsedProduct, new: _NewRows, moment: datetime) -> Written:
+    result = Written(parsed, "imported")
+    product_id = new_id()
+    new.tables[Product].append(product_values(parsed) | {"id": product_id, "published_at": moment})
+    images = image_rows(parsed, product_id)
+    new.tables[ProductImage] += images
+    variants = variant_rows(parsed, product_id, {row["source_url"]: row["id"] for row in images})
+    new.tables[Variant] += variants
+    result.made = [(row["id"], each) for row, each in zip(variants, parsed.variants, strict=True)]
+    return result
+
+
+def _known_products(products: Sequence[ParsedProduct]) -> dict[str, Product]:
+    found = db.session.scalars(
+        select(Product)
+        .where(Product.slug.in_([product.slug for product in products]))
+        .options(selectinload(Product.variants), selectinload(Product.images))
+    )
+    return {product.slug: product for product in found}
+
+
+def _sku_owners(products: Sequence[ParsedProduct]) -> dict[str, tuple[uuid.UUID, str]]:
+    """Return who has the batch's SKUs in the shop now: SKU -> product id and slug."""
+    skus = [variant.sku for product in products for variant in product.variants]
+    rows = db.session.execute(
+        select(Variant.sku, Product.id, Product.slug)
+        .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
+        .where(Variant.sku.in_(skus))
+    )
+    return {sku: (product_id, slug) for sku, product_id, slug in rows}
+
+
+def _foreign_skus(
+    parsed: ParsedProduct, product: Product | None, owners: dict[str, tuple[uuid.UUID, str]]
+) -> tuple[RowError, ...]:
+    errors = []
+    for variant in parsed.variants:
+        owner = owners.get(variant.sku)
+        if owner is not None and (product is None or owner[0] != product.id):
+            reason = f"the shop's product '{owner[1]}' has the same SKU"
+            errors.append(RowError(variant.row, "Variant SKU", variant.sku, reason, parsed.handle))
+    return tuple(errors)
+
+
+def _known_categories(products: Sequence[ParsedProduct]) -> dict[str, uuid.UUID]:
+    slugs = {_category_slug(product.category) for product in products if product.category}
+    rows = db.session.execute(select(Category.slug, Category.id).where(Category.slug.in_(slugs)))
+    return {row.slug: row.id for row in rows}
+
+
+def _category_slug(name: str) -> str:
+    return make_slug(name, 200)
+
+
+def _shelve(
+    parsed: ParsedProduct,
+    product: Product | None,
+    result: Written,
+    new: _NewRows,
+    shelves: dict[str, uuid.UUID],
+) -> None:
+    """Put the product on the shelf of its category; shelves that staff chose for it stay as they are."""
+    if not parsed.category:
+        return
+    slug = _category_slug(parsed.category)
+    if slug not in shelves:
+        shelves[slug] = new_id()
+        new.tables[Category].append({"id": shelves[slug], "slug": slug, "name": parsed.category})
+        result.categories_made.append(parsed.category)
+    product_id = product.id if product is not None else new.tables[Product][-1]["id"]
+    if product is not None:
+        key = {"tenant_id": product.tenant_id, "category_id": shelves[slug], "product_id": product_id}
+        shelved = db.session.get(ProductCategory, key)
+        if shelved is not None:
+            return
+    new.tables[ProductCategory].append({"category_id": shelves[slug], "product_id": product_id})
+
+
+def _write_stock(results: Sequence[Written], task: Task) -> None:
+    first = {variant_id: each.quantity for result in results for variant_id, each in result.made}
+    if first:
+        task.stock.open(first, actor=task.actor, reference=task.reference)
+    if not task.replace_stock:
+        return
+    for result in results:
+        counted = {variant_id: each.quantity for variant_id, each in result.found}
+        if counted:
+            result.stock_set = task.stock.replace(counted, actor=task.actor, reference=task.reference)
+        if result.stock_set and result.outcome == "unchanged":
+            result.outcome = "updated"
