@@ -39,26 +39,30 @@ settings.load_profile("lockstep")
 # --- one PostgreSQL server for the whole run, however many workers ------------------------------------
 
 
-def postgres_address(config: pytest.Config) -> str:
-    """Return the address of the run's server; the first call starts it unless TEST_POSTGRES_URL names one."""
+def postgres_addresses(config: pytest.Config) -> tuple[str, str | None]:
+    """Return the addresses of the run's server for the product's role and, on our own server, for its superuser.
+
+    The first call starts the server, unless TEST_POSTGRES_URL names one.
+    """
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
-        return given
-    handed_down: dict[str, str] | None = getattr(config, "workerinput", None)
+        return given, None
+    handed_down: dict[str, Any] | None = getattr(config, "workerinput", None)
     if handed_down is not None:
-        return handed_down["postgres_address"]
+        address, admin = handed_down["postgres_addresses"]
+        return address, admin
     if SERVER not in config.stash:
         server = PostgresServer()
         server.start()
         config.stash[SERVER] = server
-    return config.stash[SERVER].url("postgres")
+    return config.stash[SERVER].url("postgres"), config.stash[SERVER].admin_url()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand the server's address to a worker that pytest-xdist is about to start."""
+    """Hand the server's addresses to a worker that pytest-xdist is about to start."""
     try:
-        node.workerinput["postgres_address"] = postgres_address(node.config)
+        node.workerinput["postgres_addresses"] = postgres_addresses(node.config)
     except PostgresUnavailable as problem:
         pytest.exit(str(problem), returncode=1)
 
@@ -92,14 +96,23 @@ class Worker:
         self._config = config
         self._name = name
         self._made: dict[str, tuple[Bench, Flask]] = {}
+        self._broken: set[str] = set()
 
     def get(self, kind: str) -> tuple[Bench, Flask]:
         """Return the bench ("sqlite" or "postgresql") and the app that works on it."""
+        if kind in self._broken:
+            pytest.fail(f"the {kind} database could not be made; the first test that asked for it says why")
         if kind not in self._made:
-            bench = self._bench(kind)
-            app = build_app(bench_config(bench.url, self._folder / kind))
-            bench.prepare(app)
+            self._broken.add(kind)
+            with contextlib.ExitStack() as undo:
+                bench = self._bench(kind)
+                undo.callback(bench.close)
+                app = build_app(bench_config(bench.url, self._folder / kind))
+                undo.callback(disconnect, app)
+                bench.prepare(app)
+                undo.pop_all()
             self._made[kind] = bench, app
+            self._broken.remove(kind)
         return self._made[kind]
 
     def close(self) -> None:
@@ -112,7 +125,7 @@ class Worker:
         if kind == "sqlite":
             return SqliteBench(self._folder)
         return PostgresBench(
-            Databases(postgres_address(self._config)), f"lockstep_test_{self._name}_{os.getpid()}"
+            Databases(*postgres_addresses(self._config)), f"lockstep_test_{self._name}_{os.getpid()}"
         )
 
 

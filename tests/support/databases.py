@@ -11,7 +11,6 @@ import psycopg
 from flask import Flask
 from flask_migrate import upgrade
 from psycopg import sql
-from sqlalchemy import make_url
 
 from commerce.db import db
 from tests.support.postgres import Databases
@@ -60,18 +59,20 @@ class SqliteBench:
 
 
 class PostgresBench:
-    """A migrated database of this worker that is emptied before each test."""
+    """A migrated database of this worker that is emptied before each test.
+
+    A superuser, which our own server offers, empties it in a millisecond: as a replica it deletes without looking at
+    foreign keys, triggers or row security. TRUNCATE, which costs sixty, is for a server that TEST_POSTGRES_URL names.
+    """
 
     def __init__(self, databases: Databases, name: str) -> None:
         self._databases = databases
         self._name = name
         self.url = databases.create(name)
         self._connection = psycopg.connect(
-            make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False),
-            autocommit=True,
-            options=f"-c lock_timeout={LOCK_SECONDS}s",
+            databases.admin_url(name), autocommit=True, options=f"-c lock_timeout={LOCK_SECONDS}s"
         )
-        self._truncate: sql.Composed | None = None
+        self._empty_tables = sql.SQL("").format()
 
     def prepare(self, app: Flask) -> None:
         """Migrate once; `app` must be configured with `url`."""
@@ -80,16 +81,25 @@ class PostgresBench:
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
         )
         tables = [sql.Identifier(name) for (name,) in rows if name not in KEPT_TABLES]
-        if tables:
-            self._truncate = sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(
-                sql.SQL(", ").join(tables)
+        if not tables:
+            return
+        superuser = self._connection.execute(
+            "SELECT usesuper FROM pg_user WHERE usename = current_user"
+        ).fetchone()
+        if superuser == (True,):
+            self._connection.execute("SET session_replication_role = replica")
+            self._empty_tables = sql.SQL("; ").join(
+                sql.SQL("DELETE FROM {}").format(table) for table in tables
             )
+        else:
+            self._empty_tables = sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(tables))
 
     def clean(self, app: Flask) -> None:
         """Empty every table and drop the sequences of the shops that were in it.
 
-        A transaction that a test left open would block this for ever: its connection is ended after a few seconds.
+        A transaction that a test left open is ended; whatever else holds a lock is ended after a few seconds.
         """
+        self._end_connections(idle_only=True)
         for attempt in range(2):
             try:
                 self._empty()
@@ -97,7 +107,7 @@ class PostgresBench:
             except psycopg.errors.LockNotAvailable:
                 if attempt:
                     raise
-                self._end_other_connections()
+                self._end_connections(idle_only=False)
                 disconnect(app)
 
     def close(self) -> None:
@@ -106,19 +116,20 @@ class PostgresBench:
         self._databases.drop(self._name)
 
     def _empty(self) -> None:
-        if self._truncate is not None:
-            self._connection.execute(self._truncate)
+        self._connection.execute(self._empty_tables)
         found = self._connection.execute(
-            "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' AND sequencename LIKE 'order\\_code\\_%'"
+            "SELECT relname FROM pg_class WHERE relkind = 'S' AND relname LIKE 'order\\_code\\_%'"
         ).fetchall()
         if found:
             names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in found)
             self._connection.execute(sql.SQL("DROP SEQUENCE {}").format(names))
 
-    def _end_other_connections(self) -> None:
+    def _end_connections(self, *, idle_only: bool) -> None:
         self._connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND (state LIKE 'idle in transaction%%' OR NOT %s)",
+            (idle_only,),
         )
 
 

@@ -324,20 +324,30 @@ def _plain_environment() -> dict[str, str]:
 class Databases:
     """Makes and drops databases on a running server, ours or one that TEST_POSTGRES_URL names."""
 
-    def __init__(self, address: str) -> None:
-        """`address` is a URL of any existing database on the server, with a role that may create databases."""
-        self._address = make_url(address).set(drivername="postgresql")
+    def __init__(self, address: str, admin: str | None = None) -> None:
+        """Take a URL of any database on the server: that of the role that owns what is made here.
+
+        `admin` is the same for a superuser; without it the role itself must be allowed to create databases.
+        """
+        self._address = make_url(address)
+        self._admin = make_url(admin or address).set(drivername="postgresql")
 
     def url(self, name: str) -> str:
         """Return the address of the database `name`, in the form that DATABASE_URL takes."""
         address = self._address.set(drivername="postgresql+psycopg", database=name)
         return address.render_as_string(hide_password=False)
 
+    def admin_url(self, name: str) -> str:
+        """Return the address of the database `name` for the strongest role there is, in the form of libpq."""
+        return self._admin.set(database=name).render_as_string(hide_password=False)
+
     def create(self, name: str) -> str:
         """Create an empty database, replacing one that an earlier run left behind, and return its address."""
         self.drop(name)
         self._execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'").format(
+                sql.Identifier(name), sql.Identifier(self._address.username or "")
+            )
         )
         return self.url(name)
 
@@ -347,7 +357,7 @@ class Databases:
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(
-            self._address.render_as_string(hide_password=False), autocommit=True
+            self._admin.render_as_string(hide_password=False), autocommit=True
         ) as connection:
             connection.execute(statement)
 
