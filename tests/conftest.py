@@ -18,14 +18,13 @@ from flask import Flask
 from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from commerce.config import Config
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from commerce.tenants.services import create_tenant
 from tests.support import browser as browsers
 from tests.support.client import ShopClient
-from tests.support.databases import Bench, PostgresBench, SqliteBench, disconnect
-from tests.support.postgres import Databases, PostgresServer, PostgresUnavailable
+from tests.support.databases import Worker, bench_config, build_app, disconnect
+from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.server import LiveServer
 
 ARTEFACTS = Path(__file__).resolve().parents[1] / "test-results"
@@ -88,78 +87,12 @@ def pytest_runtest_makereport(
 # --- databases and apps -------------------------------------------------------------------------------
 
 
-class Worker:
-    """What one worker process makes once for each database and uses in all its tests."""
-
-    def __init__(self, folder: Path, config: pytest.Config, name: str) -> None:
-        self._folder = folder
-        self._config = config
-        self._name = name
-        self._made: dict[str, tuple[Bench, Flask]] = {}
-        self._broken: set[str] = set()
-
-    def get(self, kind: str) -> tuple[Bench, Flask]:
-        """Return the bench ("sqlite" or "postgresql") and the app that works on it."""
-        if kind in self._broken:
-            pytest.fail(f"the {kind} database could not be made; the first test that asked for it says why")
-        if kind not in self._made:
-            self._broken.add(kind)
-            with contextlib.ExitStack() as undo:
-                bench = self._bench(kind)
-                undo.callback(bench.close)
-                app = build_app(bench_config(bench.url, self._folder / kind))
-                undo.callback(disconnect, app)
-                bench.prepare(app)
-                undo.pop_all()
-            self._made[kind] = bench, app
-            self._broken.remove(kind)
-        return self._made[kind]
-
-    def close(self) -> None:
-        """Drop what was made."""
-        for bench, app in self._made.values():
-            disconnect(app)
-            bench.close()
-
-    def _bench(self, kind: str) -> Bench:
-        if kind == "sqlite":
-            return SqliteBench(self._folder)
-        return PostgresBench(
-            Databases(*postgres_addresses(self._config)), f"lockstep_test_{self._name}_{os.getpid()}"
-        )
-
-
-def build_app(config: Config) -> Flask:
-    """Return a new app whose test clients visit Alice's shop.
-
-    The import is here because most tests need no app: one that cannot be built must not hide what they say.
-    """
-    from app import create_app
-
-    app = create_app(config)
-    app.test_client_class = ShopClient
-    return app
-
-
-def bench_config(database_url: str, var: Path) -> Config:
-    """Return the configuration that tests start from; `dataclasses.replace` makes others of it."""
-    var.mkdir(parents=True, exist_ok=True)
-    return Config(
-        secret_key="only-for-tests-0123456789abcdef0123456789abcdef",
-        database_url=database_url,
-        var=var,
-        worker_thread=False,
-        demo=False,
-        testing=True,
-    )
-
-
 @pytest.fixture(scope="session")
 def worker(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> Iterator[Worker]:
     """The databases and apps of this worker process."""
-    made = Worker(tmp_path_factory.mktemp("worker"), request.config, worker_id)
+    made = Worker(tmp_path_factory.mktemp("worker"), worker_id, lambda: postgres_addresses(request.config))
     yield made
     made.close()
 

@@ -4,15 +4,21 @@ Migrating once per worker and then copying (SQLite) or emptying (PostgreSQL) kee
 milliseconds. Both keep one address per worker, so that one app object can serve all its tests.
 """
 
+import contextlib
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pytest
 from flask import Flask
 from flask_migrate import upgrade
 from psycopg import sql
 
+from commerce.config import Config
 from commerce.db import db
+from tests.support.client import ShopClient
 from tests.support.postgres import Databases
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -50,7 +56,8 @@ class SqliteBench:
     def clean(self, app: Flask) -> None:
         """Put a copy of the template in place; connections to the old file are closed first."""
         disconnect(app)
-        for suffix in ("-wal", "-shm"):
+        # A new file, not new content: a connection that a test forgot to close keeps the old one.
+        for suffix in ("", "-wal", "-shm"):
             self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
         shutil.copyfile(self._template, self._file)
 
@@ -134,3 +141,68 @@ class PostgresBench:
 
 
 Bench = SqliteBench | PostgresBench
+
+
+class Worker:
+    """What one worker process makes once for each database and uses in all its tests."""
+
+    def __init__(self, folder: Path, name: str, addresses: Callable[[], tuple[str, str | None]]) -> None:
+        """Take a folder, a name that no other worker has, and how to reach PostgreSQL once it is needed."""
+        self._folder = folder
+        self._name = name
+        self._addresses = addresses
+        self._made: dict[str, tuple[Bench, Flask]] = {}
+        self._broken: set[str] = set()
+
+    def get(self, kind: str) -> tuple[Bench, Flask]:
+        """Return the bench ("sqlite" or "postgresql") and the app that works on it."""
+        if kind in self._broken:
+            pytest.fail(f"the {kind} database could not be made; the first test that asked for it says why")
+        if kind not in self._made:
+            self._broken.add(kind)
+            with contextlib.ExitStack() as undo:
+                bench = self._bench(kind)
+                undo.callback(bench.close)
+                app = build_app(bench_config(bench.url, self._folder / kind))
+                undo.callback(disconnect, app)
+                bench.prepare(app)
+                undo.pop_all()
+            self._made[kind] = bench, app
+            self._broken.remove(kind)
+        return self._made[kind]
+
+    def close(self) -> None:
+        """Drop what was made."""
+        for bench, app in self._made.values():
+            disconnect(app)
+            bench.close()
+
+    def _bench(self, kind: str) -> Bench:
+        if kind == "sqlite":
+            return SqliteBench(self._folder)
+        return PostgresBench(Databases(*self._addresses()), f"lockstep_test_{self._name}_{os.getpid()}")
+
+
+def build_app(config: Config) -> Flask:
+    """Return a new app whose test clients visit Alice's shop.
+
+    The import is here because most tests need no app: one that cannot be built must not hide what they say.
+    """
+    from app import create_app
+
+    app = create_app(config)
+    app.test_client_class = ShopClient
+    return app
+
+
+def bench_config(database_url: str, var: Path) -> Config:
+    """Return the configuration that tests start from; `dataclasses.replace` makes others of it."""
+    var.mkdir(parents=True, exist_ok=True)
+    return Config(
+        secret_key="only-for-tests-0123456789abcdef0123456789abcdef",
+        database_url=database_url,
+        var=var,
+        worker_thread=False,
+        demo=False,
+        testing=True,
+    )
