@@ -18,9 +18,9 @@ from flask import Flask
 from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from commerce.tenants.services import create_tenant
 from tests.support import browser as browsers
 from tests.support.client import ShopClient
 from tests.support.databases import Worker, bench_config, build_app, disconnect
@@ -139,16 +139,32 @@ def client(app: Flask) -> ShopClient:
 
 @pytest.fixture
 def shop(app: Flask) -> Shop:
-    """Alice's shop, at demo.localhost, with prices in US dollars and nothing to sell yet."""
+    """Alice's shop at demo.localhost: US dollars, 10 % tax included, shipping 5.00 anywhere; nothing to sell yet."""
     with app.app_context():
-        return create_tenant(code="demo", name="Alice's Tea", currency="USD", country="US")
+        return found_shop(
+            code="demo",
+            name="Alice's Tea",
+            currency="USD",
+            country="US",
+            taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
+            shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 500),)),),
+            test_card=True,
+        )
 
 
 @pytest.fixture
 def other_shop(app: Flask, shop: Shop) -> Shop:
-    """Charlie's shop, at other.localhost, with prices in yen."""
+    """Charlie's shop at other.localhost: yen, 10 % tax included, shipping 800 yen; nothing to sell yet."""
     with app.app_context():
-        return create_tenant(code="other", name="Charlie's Kites", currency="JPY", country="JP")
+        return found_shop(
+            code="other",
+            name="Charlie's Kites",
+            currency="JPY",
+            country="JP",
+            taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
+            shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 800),)),),
+            test_card=True,
+        )
 
 
 @pytest.fixture
