@@ -95,8 +95,15 @@ class ImportReport:
         prefix = "Dry run, nothing was kept. " if self.dry_run else ""
         rows = ", ".join(f"{self.rows[outcome]} {outcome}" for outcome in OUTCOMES)
         products = ", ".join(f"{self.products[outcome]} {outcome}" for outcome in OUTCOMES)
-        yield f"{prefix}{self.rows_read} rows read = {rows}."
-        yield f"{sum(self.products.values())} products: {products}; {self.variants_created} new variants."
+        yield f"{prefix}{_count(self.rows_read, 'row')} read = {rows}."
+        yield (
+            f"{_count(sum(self.products.values()), 'product')}: {products}; "
+            f"{_count(self.variants_created, 'new variant')}; stock set for {_count(self.stock_set, 'known variant')}."
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _joined(error: RowError) -> str:
@@ -108,7 +115,7 @@ def _where(group: NoteGroup) -> str:
     if group.rows:
         shown = ", ".join(str(row) for row in group.rows[:8])
         more = ", ..." if group.count > len(group.rows[:8]) else ""
-        parts.append(f"{'row' if group.count == 1 else 'rows'} {shown}{more}")
+        parts.append(f"row {shown}" if group.count == 1 else f"{group.count} times, rows {shown}{more}")
     if group.details and len(group.details) <= 3:
         parts.append(", ".join(group.details))
     return f" ({'; '.join(parts)})" if parts else ""

@@ -27,6 +27,7 @@ from commerce.catalog.importing.writing import (
     variant_rows,
 )
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
+from commerce.catalog.search import index_products
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Busy, CommerceError
 from commerce.tenants.scope import current_shop
@@ -45,8 +46,8 @@ class StockWriter(Protocol):
     def open(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> None:
         """Give new variants their first stock."""
 
-    def replace(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> int:
-        """Set the units on hand of known variants; return how many of them changed. Raises Conflict."""
+    def replace(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> set[uuid.UUID]:
+        """Set the units on hand of known variants; return those that this changed. Raises Conflict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def _failed(product: ParsedProduct, error: CommerceError | IntegrityError) -> Wr
 def _report(result: Written, report: ImportReport) -> None:
     report.count(result.outcome, len(result.parsed.rows))
     report.errors.extend(result.errors)
-    if result.outcome == "rejected":
+    if result.outcome not in ("imported", "updated"):
         return
     for note in (*result.parsed.notes, *result.notes):
         report.note(note)
@@ -174,12 +175,16 @@ def _report(result: Written, report: ImportReport) -> None:
 
 @atomic
 def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[Written]:
-    known = _known_products(products)
+    unchanged = set() if task.replace_stock else _unchanged(products)
+    known = _known_products([product for product in products if product.slug not in unchanged])
     owners = _sku_owners(products)
     shelves = _known_categories(products)
     results = []
     new = _NewRows()
     for index, parsed in enumerate(products):
+        if parsed.slug in unchanged:
+            results.append(Written(parsed, "unchanged"))
+            continue
         product = known.get(parsed.slug)
         errors = _foreign_skus(parsed, product, owners)
         if errors:
@@ -193,6 +198,7 @@ def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[W
         results.append(result)
     db.session.flush()
     new.insert()
+    index_products([result.product_id for result in results if result.product_id is not None])
     _write_stock(results, task)
     if task.dry_run:
         raise _Undo(results)
@@ -227,14 +233,14 @@ def _write_product(
             by_row = match(product.variants, parsed.variants)
             result.found = [(by_row[each.row].id, each) for each in parsed.variants if each.row in by_row]
         return result
-    result = Written(parsed, "updated")
+    result = Written(parsed, "updated", product_id=product.id)
     new.tables[Variant] += change(product, parsed, result)
     return result
 
 
 def _make_product(parsed: ParsedProduct, new: _NewRows, moment: datetime) -> Written:
-    result = Written(parsed, "imported")
     product_id = new_id()
+    result = Written(parsed, "imported", product_id=product_id)
     new.tables[Product].append(product_values(parsed) | {"id": product_id, "published_at": moment})
     images = image_rows(parsed, product_id)
     new.tables[ProductImage] += images
@@ -242,6 +248,15 @@ def _make_product(parsed: ParsedProduct, new: _NewRows, moment: datetime) -> Wri
     new.tables[Variant] += variants
     result.made = [(row["id"], each) for row, each in zip(variants, parsed.variants, strict=True)]
     return result
+
+
+def _unchanged(products: Sequence[ParsedProduct]) -> set[str]:
+    """Return the slugs of those that the shop has exactly as the file has them, without loading them."""
+    rows = db.session.execute(
+        select(Product.slug, Product.source_digest).where(Product.slug.in_([each.slug for each in products]))
+    )
+    digests = {row.slug: row.source_digest for row in rows}
+    return {each.slug for each in products if digests.get(each.slug) == digest_of(each)}
 
 
 def _known_products(products: Sequence[ParsedProduct]) -> dict[str, Product]:
@@ -301,13 +316,12 @@ def _shelve(
         shelves[slug] = new_id()
         new.tables[Category].append({"id": shelves[slug], "slug": slug, "name": parsed.category})
         result.categories_made.append(parsed.category)
-    product_id = product.id if product is not None else new.tables[Product][-1]["id"]
     if product is not None:
-        key = {"tenant_id": product.tenant_id, "category_id": shelves[slug], "product_id": product_id}
+        key = {"tenant_id": product.tenant_id, "category_id": shelves[slug], "product_id": product.id}
         shelved = db.session.get(ProductCategory, key)
         if shelved is not None:
             return
-    new.tables[ProductCategory].append({"category_id": shelves[slug], "product_id": product_id})
+    new.tables[ProductCategory].append({"category_id": shelves[slug], "product_id": result.product_id})
 
 
 def _write_stock(results: Sequence[Written], task: Task) -> None:
@@ -316,9 +330,9 @@ def _write_stock(results: Sequence[Written], task: Task) -> None:
         task.stock.open(first, actor=task.actor, reference=task.reference)
     if not task.replace_stock:
         return
+    counted = {variant_id: each.quantity for result in results for variant_id, each in result.found}
+    changed = task.stock.replace(counted, actor=task.actor, reference=task.reference) if counted else set()
     for result in results:
-        counted = {variant_id: each.quantity for variant_id, each in result.found}
-        if counted:
-            result.stock_set = task.stock.replace(counted, actor=task.actor, reference=task.reference)
+        result.stock_set = sum(variant_id in changed for variant_id, _ in result.found)
         if result.stock_set and result.outcome == "unchanged":
             result.outcome = "updated"

@@ -20,11 +20,15 @@ EXEMPT = "exempt"
 
 @dataclass(slots=True)
 class Written:
-    """What became of one product: its outcome, and the variants that were made or found with their parsed rows."""
+    """What became of one product: its outcome, and the variants that were made or found with their parsed rows.
+
+    `product_id` is given when the product was made or changed.
+    """
 
     parsed: ParsedProduct
     outcome: Outcome
     errors: tuple[RowError, ...] = ()
+    product_id: uuid.UUID | None = None
     notes: list[Note] = field(default_factory=list)
     made: list[tuple[uuid.UUID, ParsedVariant]] = field(default_factory=list)
     found: list[tuple[uuid.UUID, ParsedVariant]] = field(default_factory=list)
