@@ -1,0 +1,172 @@
+"""Composition root: `create_app()` puts the parts together and knows them all; no part knows it."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from contextlib import ExitStack
+from typing import Any
+
+import flask_migrate
+from flask import Flask, Response, current_app, g, jsonify, request, send_from_directory
+from flask_babel import Babel
+from jinja2 import StrictUndefined
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from commerce import cli
+from commerce.accounts import views as account_views
+from commerce.admin import views as admin_views
+from commerce.cart import views as cart_views
+from commerce.catalog import views as catalog_views
+from commerce.checkout import views as checkout_views
+from commerce.config import ROOT, Config
+from commerce.db import db, engine_options
+from commerce.events.queries import outbox_lag_seconds
+from commerce.migration import is_current
+from commerce.orders import views as order_views
+from commerce.tenants import views as tenant_views
+from commerce.tenants.models import Shop
+from commerce.tenants.queries import find_by_host, list_shops
+from commerce.tenants.scope import current_shop, shop_scope
+from commerce.web import init_web, private
+
+log = logging.getLogger("commerce")
+SHOPLESS = {"static", "healthz", "readyz"}
+"""Endpoints that belong to the installation and not to a shop."""
+YEAR = 31_536_000
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Build the application from `config` (default: the environment). Raises ConfigError for unsafe settings."""
+    config = config or Config.from_env()
+    app = Flask("lockstep", root_path=str(ROOT))
+    app.config.update(_flask_settings(config))
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_options["autoescape"] = True
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if config.trusted_proxies:
+        hops = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    db.init_app(app)
+    flask_migrate.Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    Babel(app, locale_selector=_locale, timezone_selector=_timezone)
+    init_web(app)
+    app.before_request(_enter_shop)
+    app.teardown_request(_leave_shop)
+    app.context_processor(_template_globals)
+    for views in (catalog_views, cart_views, checkout_views, order_views, account_views, admin_views, tenant_views):
+        app.register_blueprint(views.blueprint)
+    app.add_url_rule("/healthz", "healthz", _healthz)
+    app.add_url_rule("/readyz", "readyz", _readyz)
+    app.add_url_rule("/media/<path:name>", "media", _media)
+    cli.register(app)
+    return app
+
+
+def _flask_settings(config: Config) -> dict[str, Any]:
+    return {
+        "LOCKSTEP": config,
+        "SECRET_KEY": config.secret_key,
+        "SECRET_KEY_FALLBACKS": list(config.secret_key_fallbacks),
+        "SQLALCHEMY_DATABASE_URI": config.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(config.database_url, config.web_threads),
+        "SESSION_COOKIE_NAME": "session",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": config.production,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
+        "SEND_FILE_MAX_AGE_DEFAULT": YEAR,
+        "TESTING": config.testing,
+        "TEMPLATES_AUTO_RELOAD": False,
+    }
+
+
+def _locale() -> str:
+    return current_shop().locale if "shop" in g else "en"
+
+
+def _timezone() -> str:
+    return current_shop().timezone if "shop" in g else "UTC"
+
+
+def _template_globals() -> dict[str, Any]:
+    return {
+        "shop": g.get("shop"),
+        "nav_categories": catalog_views.nav_categories,
+        "cart_count": cart_views.cart_count,
+        "static_url": tenant_views.static_url,
+    }
+
+
+def _enter_shop() -> None:
+    """Let the host name decide which shop this request is for; no header or parameter can."""
+    if request.endpoint in SHOPLESS:
+        return
+    shop = _shop_at(request.host)
+    if shop is None or shop.status != "active":
+        raise NotFound("There is no shop at this address.")
+    g.shop = shop
+    g.shop_exit = ExitStack()
+    g.shop_exit.enter_context(shop_scope(shop))
+
+
+def _shop_at(host: str) -> Shop | None:
+    name = host.rsplit(":", 1)[0].strip("[]").lower() if not host.endswith("]") else host.strip("[]")
+    shop = find_by_host(name)
+    if shop is not None:
+        return shop
+    shops = list_shops()
+    # One shop answers everywhere; in development the first shop answers at bare addresses such as 127.0.0.1.
+    if len(shops) == 1 or (shops and not _config().production and _is_address(name)):
+        return shops[0]
+    return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost"
+    return True
+
+
+def _leave_shop(_error: BaseException | None) -> None:
+    stack = g.pop("shop_exit", None)
+    if stack is not None:
+        stack.close()
+
+
+def _config() -> Config:
+    config: Config = current_app.config["LOCKSTEP"]
+    return config
+
+
+def _healthz() -> Response:
+    """Tell that this process answers."""
+    return private(jsonify(status="ok"))
+
+
+def _readyz() -> tuple[Response, int]:
+    """Tell whether this process can serve: database reachable, schema current, outbox moving."""
+    try:
+        current = is_current()
+        lag = outbox_lag_seconds() if current else None
+    except SQLAlchemyError:
+        log.warning("not ready: the database does not answer", exc_info=True)
+        return private(jsonify(status="unavailable", database=False)), 503
+    ready = current
+    body = {"status": "ok" if ready else "unavailable", "database": True, "migrations": current}
+    return private(jsonify({**body, "outbox_lag_seconds": lag})), 200 if ready else 503
+
+
+def _media(name: str) -> Response:
+    """Serve a picture of this shop. Names hold a digest of the content, so a copy may be kept for ever."""
+    if not name.startswith(f"{current_shop().id}/"):
+        raise NotFound
+    response = send_from_directory(_config().media, name, max_age=YEAR)
+    response.cache_control.immutable = True
+    return response

@@ -1,0 +1,1 @@
+"""Lockstep: a server-rendered storefront that never sells what it does not have."""

@@ -1,0 +1,141 @@
+"""What the shop sells: products, their variants, categories and pictures."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from commerce import clock
+from commerce.db import Base, TenantOwned, TenantRow
+
+
+class Category(TenantRow, Base):
+    """A shelf of the shop; products may stand on several."""
+
+    __tablename__ = "categories"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "slug"),
+    )
+
+    slug: Mapped[str]
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(Text, default="")
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class Product(TenantRow, Base):
+    """A page of the catalogue. What is sold is one of its variants."""
+
+    __tablename__ = "products"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "slug"),
+        CheckConstraint("status IN ('active', 'draft', 'archived')", name="status"),
+        Index("ix_products_listing", "tenant_id", "status", "published_at", "id"),
+    )
+
+    slug: Mapped[str]
+    title: Mapped[str] = mapped_column(String(500))
+    description_html: Mapped[str] = mapped_column(Text, default="")
+    vendor: Mapped[str] = mapped_column(default="")
+    status: Mapped[str] = mapped_column(String(20), default="active")
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    option_names: Mapped[list[str]] = mapped_column(default=list)
+    seo_title: Mapped[str] = mapped_column(String(500), default="")
+    seo_description: Mapped[str] = mapped_column(Text, default="")
+    source: Mapped[str] = mapped_column(String(40), default="")
+    source_digest: Mapped[str] = mapped_column(String(64), default="")
+    published_at: Mapped[datetime] = mapped_column(default=clock.now)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+    version: Mapped[int] = mapped_column(default=1)
+
+    variants: Mapped[list[Variant]] = relationship(
+        back_populates="product", order_by="Variant.position", cascade="all, delete-orphan"
+    )
+    images: Mapped[list[ProductImage]] = relationship(
+        back_populates="product", order_by="ProductImage.position", cascade="all, delete-orphan"
+    )
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class ProductCategory(TenantOwned, Base):
+    """A product on a shelf."""
+
+    __tablename__ = "product_categories"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "product_id"], ["products.tenant_id", "products.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "category_id"], ["categories.tenant_id", "categories.id"], ondelete="CASCADE"
+        ),
+    )
+
+    category_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    product_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, index=True)
+
+
+class Variant(TenantRow, Base):
+    """What is sold. `price` and `compare_at` are integer minor units of the shop's currency, weight is grams.
+
+    `option_values` holds one value for each of the product's `option_names`, in their order.
+    """
+
+    __tablename__ = "variants"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "product_id"], ["products.tenant_id", "products.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "sku"),
+        Index("ix_variants_product", "tenant_id", "product_id", "position"),
+        CheckConstraint("price >= 0", name="price"),
+        CheckConstraint("compare_at IS NULL OR compare_at >= 0", name="compare_at"),
+        CheckConstraint("weight_grams >= 0", name="weight_grams"),
+    )
+
+    product_id: Mapped[uuid.UUID]
+    position: Mapped[int] = mapped_column(default=0)
+    sku: Mapped[str]
+    option_values: Mapped[list[str]] = mapped_column(default=list)
+    price: Mapped[int]
+    compare_at: Mapped[int | None]
+    weight_grams: Mapped[int] = mapped_column(default=0)
+    tax_class: Mapped[str] = mapped_column(String(20), default="standard")
+    requires_shipping: Mapped[bool] = mapped_column(default=True)
+    barcode: Mapped[str] = mapped_column(default="")
+    backorder: Mapped[bool] = mapped_column(default=False)
+    active: Mapped[bool] = mapped_column(default=True)
+    image_id: Mapped[uuid.UUID | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+    product: Mapped[Product] = relationship(back_populates="variants")
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class ProductImage(TenantRow, Base):
+    """A picture: `file` is its name under the media folder once there is one, `source_url` where it came from."""
+
+    __tablename__ = "product_images"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "product_id"], ["products.tenant_id", "products.id"], ondelete="CASCADE"
+        ),
+        Index("ix_product_images_product", "tenant_id", "product_id", "position"),
+    )
+
+    product_id: Mapped[uuid.UUID]
+    position: Mapped[int] = mapped_column(default=0)
+    file: Mapped[str] = mapped_column(default="")
+    source_url: Mapped[str] = mapped_column(Text, default="")
+    alt: Mapped[str] = mapped_column(String(1000), default="")
+    width: Mapped[int] = mapped_column(default=0)
+    height: Mapped[int] = mapped_column(default=0)
+
+    product: Mapped[Product] = relationship(back_populates="images")

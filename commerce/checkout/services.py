@@ -1,0 +1,258 @@
+"""From cart to order, and from money to confirmed order. See docs/architecture.md for the path with file names."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from commerce import clock
+from commerce.cart.queries import CartLineView, CartView, lines_of
+from commerce.cart.services import claim
+from commerce.db import atomic, db
+from commerce.errors import (
+    CartChanged,
+    CartEmpty,
+    IllegalTransition,
+    InvalidValue,
+    NotFound,
+    OutOfStock,
+    PriceChanged,
+    Shortage,
+)
+from commerce.events.outbox import Actor, publish
+from commerce.inventory.queries import available_by_variant
+from commerce.inventory.services import StockRaced, Want, reserve
+from commerce.orders.events import OrderPlaced
+from commerce.orders.queries import find_by_cart
+from commerce.orders.services import confirm_pay_later, create_order
+from commerce.payments.queries import Method, payment_method
+from commerce.payments.services import start_payment
+from commerce.pricing.calculate import LineToPrice, ShippingToPrice, Totals, calculate
+from commerce.pricing.queries import tax_table
+from commerce.shipping.queries import ShippingOffer, shipping_offers
+from commerce.tenants.scope import current_shop
+
+PLACEMENT_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a cart costs, delivered to a country by a chosen (or not yet chosen) method. Minor units."""
+
+    country: str
+    offers: tuple[ShippingOffer, ...]
+    shipping: ShippingOffer | None
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """The order that a cart became; `replayed` tells that it had been placed before."""
+
+    id: uuid.UUID
+    code: str
+    token: str
+    payment_id: uuid.UUID | None
+    gateway: str
+    pay_later: bool
+    replayed: bool = False
+
+
+def quote(lines: tuple[CartLineView, ...], country: str, shipping_method: str) -> Quote:
+    """Price cart lines for a destination (ISO 3166 code). An unknown shipping method leaves shipping unchosen."""
+    shop = current_shop()
+    subtotal = sum(line.amount for line in lines)
+    weight = sum(line.quantity * line.weight_grams for line in lines)
+    offers = tuple(shipping_offers(country=country, subtotal=subtotal, weight_grams=weight))
+    chosen = next((offer for offer in offers if offer.code == shipping_method), None)
+    totals = calculate(
+        [LineToPrice(line.variant_id, line.quantity, line.price, line.tax_class) for line in lines],
+        ShippingToPrice(chosen.id, chosen.name, chosen.price, chosen.tax_class) if chosen else None,
+        country=country,
+        taxes=tax_table(),
+        prices_include_tax=shop.prices_include_tax,
+        rounding=shop.tax_rounding,
+    )
+    return Quote(country, offers, chosen, totals)
+
+
+def quote_cart(cart: CartView) -> Quote:
+    """Price a cart with the details that its shopper has entered so far."""
+    address = cart.details.get("address") or {}
+    country = address.get("country_code") or current_shop().country
+    return quote(cart.lines, country, cart.details.get("shipping_method", ""))
+
+
+# --- transaction 1: the order ----------------------------------------------------------------------
+
+
+def place_order(
+    *, shopper: str, checkout_token: str, cart_version: int, shown_total: int, actor: Actor
+) -> PlacedOrder:
+    """Turn a cart into an order exactly once, holding its stock, or leave everything as it was.
+
+    `shown_total` is what the shopper saw, in minor units. A cart that was ordered before answers with that order.
+    Raises NotFound (no such cart in this browser), CartChanged, CartEmpty, PriceChanged, OutOfStock (all short lines), InvalidValue
+    (details incomplete), Busy.
+    """
+    for _ in range(PLACEMENT_TRIES):
+        try:
+            return _place_order(shopper, checkout_token, cart_version, shown_total, actor)
+        except _Raced as raced:
+            # Rolled back. Look again without our own grip on the rows: what is really short is said, all of it.
+            shortages = _shortages(raced.lines)
+            if shortages:
+                raise OutOfStock(shortages) from None
+    raise CartChanged("Others are buying the same things right now. Please try again.")
+
+
+class _Raced(Exception):
+    """Stock went between look and grip; carries the lines so that the shortage can be told."""
+
+    def __init__(self, lines: tuple[CartLineView, ...]) -> None:
+        self.lines = lines
+
+
+@atomic
+def _place_order(
+    shopper: str, checkout_token: str, cart_version: int, shown_total: int, actor: Actor
+) -> PlacedOrder:
+    claimed = claim(shopper, checkout_token, cart_version)
+    if claimed is None:
+        return _placed_before(shopper, checkout_token)
+    cart_id, details, rules_version = claimed
+    lines = lines_of(cart_id)
+    _check_lines(lines)
+    if rules_version != current_shop().rules_version:
+        raise CartChanged("The shop has just changed its prices or terms. Please check your order again.")
+    method, priced = _check_details(lines, details)
+    if priced.totals.total != shown_total:
+        raise PriceChanged(shown_total, priced.totals.total)
+    order_id, code, token, line_ids = create_order(
+        _order_values(cart_id, details, method, priced),
+        [_order_line(*pair) for pair in zip(lines, priced.totals.lines, strict=True)],
+        [
+            {
+                "source_type": each.source_type,
+                "source_id": each.source_id,
+                "label": each.label,
+                "amount": each.amount,
+                "included": each.included,
+            }
+            for each in priced.totals.adjustments
+        ],
+    )
+    currency = current_shop().currency
+    payment_id = start_payment(
+        order_id=order_id, method=method.code, gateway=method.gateway, amount=shown_total, currency=currency
+    )
+    placed = OrderPlaced(
+        subject_id=order_id,
+        subject_version=1,
+        code=code,
+        total=shown_total,
+        currency=currency,
+        pay_later=method.pay_later,
+    )
+    publish(actor, placed)
+    try:
+        reserve(
+            order_id,
+            [Want(key, line.variant_id, line.quantity) for key, line in zip(line_ids, lines, strict=True)],
+        )
+    except StockRaced:
+        raise _Raced(lines) from None
+    return PlacedOrder(order_id, code, token, payment_id, method.gateway, method.pay_later)
+
+
+def _placed_before(shopper: str, checkout_token: str) -> PlacedOrder:
+    order = find_by_cart(checkout_token, shopper)
+    if order is None:
+        raise NotFound("There is no such cart in this browser.")
+    return PlacedOrder(order.id, order.code, order.token, None, "", order.pay_later, replayed=True)
+
+
+def _check_lines(lines: tuple[CartLineView, ...]) -> None:
+    if not lines:
+        raise CartEmpty("There is nothing in your cart to order.")
+    short = [_shortage(line, line.available if line.sold else 0) for line in lines if line.short]
+    if short:
+        raise OutOfStock(short)
+
+
+def _shortages(lines: tuple[CartLineView, ...]) -> list[Shortage]:
+    available = available_by_variant([line.variant_id for line in lines])
+    return [
+        _shortage(line, available[line.variant_id])
+        for line in lines
+        if available[line.variant_id] < line.quantity
+    ]
+
+
+def _shortage(line: CartLineView, available: int) -> Shortage:
+    title = f"{line.title} ({line.options})" if line.options else line.title
+    return Shortage(line.variant_id, line.sku, title, line.quantity, max(0, available))
+
+
+def _check_details(lines: tuple[CartLineView, ...], details: dict[str, Any]) -> tuple[Method, Quote]:
+    """Return payment method and price for saved details. Raises InvalidValue for the first thing that is missing."""
+    address = details.get("address") or {}
+    for field in ("email", "name"):
+        if not details.get(field):
+            raise InvalidValue(field, "Please fill in your contact details and address first.")
+    if not address.get("country_code"):
+        raise InvalidValue("country_code", "Please fill in your address first.")
+    method = payment_method(details.get("payment_method", ""))
+    if method is None:
+        raise InvalidValue("payment_method", "Please choose how to pay.")
+    priced = quote(lines, address["country_code"], details.get("shipping_method", ""))
+    if priced.shipping is None:
+        raise InvalidValue("shipping_method", "Please choose how we should ship to your address.")
+    return method, priced
+
+
+def _order_values(cart_id: uuid.UUID, details: dict[str, Any], method: Method, priced: Quote) -> dict[str, Any]:
+    shop, totals, now = current_shop(), priced.totals, clock.now()
+    if priced.shipping is None:
+        raise AssertionError("checked before")
+    return {
+        "cart_id": cart_id,
+        "email": details["email"],
+        "name": details["name"],
+        "phone": details.get("phone", ""),
+        "note": details.get("note", ""),
+        "locale": shop.locale,
+        "shipping_address": details["address"],
+        "shipping_method": priced.shipping.code,
+        "shipping_label": priced.shipping.name,
+        "payment_method": method.code,
+        "payment_label": method.name,
+        "pay_later": method.pay_later,
+        "currency": shop.currency,
+        "prices_include_tax": shop.prices_include_tax,
+        "subtotal": totals.subtotal,
+        "shipping_amount": totals.shipping_amount,
+        "tax_amount": totals.tax_amount,
+        "total": totals.total,
+        "placed_at": now,
+        "hold_expires_at": now + timedelta(minutes=method.hold_minutes),
+    }
+
+
+def _order_line(line: CartLineView, priced: Any) -> dict[str, Any]:
+    return {
+        "product_id": line.product_id,
+        "variant_id": line.variant_id,
+        "sku": line.sku,
+        "title": line.title,
+        "options": line.options,
+        "slug": line.slug,
+        "image": line.image,
+        "quantity": line.quantity,
+        "unit_price": line.price,
+        "amount": priced.amount,
+        "tax_rate_ppm": priced.tax_rate_ppm,
+        "tax_amount": priced.tax_amount,
+    }

@@ -1,0 +1,195 @@
+"""The `flask` commands. Each does one thing by a service, says what it did, and exits truthfully."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import sqlite3
+import sys
+import threading
+from decimal import Decimal, InvalidOperation
+
+import click
+import flask_migrate
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+
+from commerce import server, worker
+from commerce.accounts.commands import staff
+from commerce.catalog.commands import catalog_commands
+from commerce.checkout.settlement import find_unsettled, reconcile_payment
+from commerce.config import Config
+from commerce.db import db
+from commerce.demo.seed import SignIn, seed_demo
+from commerce.errors import CommerceError
+from commerce.founding import ShippingRule, TaxRule, found_shop
+from commerce.inventory.services import CatalogueStock
+from commerce.migration import is_current
+from commerce.money import parse_amount
+from commerce.tenants.queries import get_shop, list_shops
+from commerce.tenants.scope import shop_scope
+
+FIRST_SAFE_SQLITE = (3, 51, 3)
+"""Earlier ones can corrupt a database in a rare race at a WAL reset."""
+
+tenants = AppGroup("tenants", help="Shops of this installation.")
+payments = AppGroup("payments", help="Money that is under way.")
+
+
+def register(app: Flask) -> None:
+    """Attach all commands."""
+    catalog = catalog_commands(CatalogueStock())
+    for command in (tenants, staff, catalog, payments, serve, setup, run_worker):
+        app.cli.add_command(command)
+
+
+def _config() -> Config:
+    config: Config = current_app.config["LOCKSTEP"]
+    return config
+
+
+@tenants.command("create")
+@click.argument("code")
+@click.option("--name", required=True)
+@click.option("--currency", required=True, help="ISO 4217, such as EUR.")
+@click.option("--country", required=True, help="ISO 3166, such as DE.")
+@click.option("--host", "hosts", multiple=True, help="Host names; the first is used in mails. Default: CODE.localhost")
+@click.option("--tax-percent", default="0", show_default=True, help="Tax in the shop's country, such as 19 or 8.1.")
+@click.option("--tax-label", default="VAT", show_default=True)
+@click.option("--prices-exclude-tax", is_flag=True, help="Tax is added to the prices instead of being inside.")
+@click.option("--shipping", default="0", show_default=True, help="Price of shipping anywhere, in whole units: 4.90")
+@click.option("--json", "as_json", is_flag=True)
+def tenants_create(
+    *,
+    code: str,
+    name: str,
+    currency: str,
+    country: str,
+    hosts: tuple[str, ...],
+    tax_percent: str,
+    tax_label: str,
+    prices_exclude_tax: bool,
+    shipping: str,
+    as_json: bool,
+) -> None:
+    """Create an empty shop that can sell: with a tax rate, one shipping method, and ways to pay."""
+    try:
+        price = parse_amount(shipping, currency)
+        ppm = int(Decimal(tax_percent).scaleb(4).to_integral_exact())
+        taxes = (TaxRule(country, "standard", ppm, f"{tax_label} {tax_percent} %"),) if ppm else ()
+        shop = found_shop(
+            code=code,
+            name=name,
+            currency=currency,
+            country=country,
+            hosts=hosts,
+            prices_include_tax=not prices_exclude_tax,
+            taxes=taxes,
+            shipping=(ShippingRule("standard", "Standard shipping", "", ((("*",), 0, price),)),),
+            test_card=_config().test_card,
+        )
+    except CommerceError as error:
+        raise click.ClickException(error.detail) from error
+    except InvalidOperation as error:
+        raise click.ClickException(f"{tax_percent!r} is not a percentage.") from error
+    if as_json:
+        click.echo(json.dumps({"id": str(shop.id), "code": shop.code, "host": shop.host}))
+    else:
+        click.echo(f"Created {shop.name} ({shop.code}) at {shop.host}.")
+
+
+@tenants.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def tenants_list(as_json: bool) -> None:
+    """List the shops."""
+    shops = list_shops()
+    if as_json:
+        rows = [{"id": str(s.id), "code": s.code, "name": s.name, "host": s.host, "status": s.status} for s in shops]
+        click.echo(json.dumps(rows))
+        return
+    for shop in shops:
+        click.echo(f"{shop.code:20} {shop.host:30} {shop.currency} {shop.status:10} {shop.name}")
+
+
+@payments.command("reconcile")
+@click.option("--json", "as_json", is_flag=True)
+def payments_reconcile(as_json: bool) -> None:
+    """Ask the gateways about every payment whose outcome is unknown. Exit code 1 when some stay unknown."""
+    results = []
+    for tenant_id, payment_id in find_unsettled(limit=1000):
+        with shop_scope(get_shop(tenant_id)):
+            results.append(reconcile_payment(payment_id))
+    open_ones = sum(result.after in ("started", "unknown") for result in results)
+    if as_json:
+        rows = [{k: str(v) for k, v in dataclasses.asdict(result).items()} for result in results]
+        click.echo(json.dumps({"asked": len(results), "still_unknown": open_ones, "payments": rows}))
+    else:
+        for result in results:
+            click.echo(f"{result.payment_id}  {result.before} -> {result.after}")
+        click.echo(f"Asked about {len(results)}, still unknown {open_ones}.")
+    sys.exit(1 if open_ones else 0)
+
+
+@click.command("setup")
+@with_appcontext
+def setup() -> None:
+    """Bring the database to the newest schema and, in an empty development installation, found the demo shops."""
+    _prepare()
+
+
+@click.command("serve")
+@with_appcontext
+def serve() -> None:
+    """Prepare the database and serve the shops until Ctrl-C."""
+    config = _config()
+    server.refuse_taken_port(config)
+    sign_ins = _prepare()
+    _welcome(config, sign_ins)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    db.session.remove()
+    db.engine.dispose()
+    server.serve(app, config)
+
+
+def _prepare() -> list[SignIn]:
+    _warn_of_old_sqlite()
+    if not is_current():
+        click.echo("Bringing the database to the newest schema ...")
+        flask_migrate.upgrade()
+    if _config().demo and not list_shops():
+        return seed_demo(_config().media)
+    return []
+
+
+def _warn_of_old_sqlite() -> None:
+    if db.engine.dialect.name == "sqlite" and sqlite3.sqlite_version_info < FIRST_SAFE_SQLITE:
+        click.echo(
+            f"Note: SQLite {sqlite3.sqlite_version} has a rare fault (WAL reset) that 3.51.3 mends; "
+            "for a shop with real orders use a newer one or PostgreSQL.",
+            err=True,
+        )
+
+
+def _welcome(config: Config, sign_ins: list[SignIn]) -> None:
+    port = f":{config.public_port}" if config.public_port else ""
+    click.echo("")
+    for index, shop in enumerate(list_shops()):
+        host = "localhost" if index == 0 and not config.production else shop.host
+        click.echo(f"  {shop.name:24} {config.public_scheme}://{host}{port}/")
+    for sign_in in sign_ins:
+        click.echo(f"  Staff of {sign_in.shop}: {sign_in.email}  password: {sign_in.password}   (shown only now)")
+    click.echo("  Back office              /admin/       Stop with Ctrl-C")
+    click.echo("")
+
+
+@click.command("worker")
+@with_appcontext
+def run_worker() -> None:
+    """Deliver events and do what is due, until stopped. Any number may run."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    worker.run(app, stop)
+

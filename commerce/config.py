@@ -1,0 +1,131 @@
+"""The only reader of the environment: one frozen, validated object.
+
+In development everything has a default that needs nothing. In production (`COMMERCE_ENV=production`) what would be
+unsafe to guess must be given, and the message of a refusal names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MIN_SECRET_BYTES = 32
+
+
+class ConfigError(Exception):
+    """A setting is missing or unsafe; the text names the environment variable."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that the installation can be told from outside. Times in seconds."""
+
+    secret_key: str = field(repr=False)
+    secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
+    database_url: str = field(default="", repr=False)
+    production: bool = False
+    mode: str = "standard"
+    var: Path = ROOT / "var"
+    host: str = "localhost"
+    port: int = 5000
+    public_scheme: str = "http"
+    public_port: int | None = 5000
+    trusted_proxies: int = 0
+    web_processes: int = 1
+    web_threads: int = 8
+    worker_thread: bool = True
+    mail_url: str = field(default="", repr=False)
+    mail_from: str = "shop@localhost"
+    operations_email: str = "operations@localhost"
+    test_card: bool = True
+    demo: bool = True
+    testing: bool = False
+
+    @property
+    def media(self) -> Path:
+        """Folder of the product pictures."""
+        return self.var / "media"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Config:
+        """Read and check the environment. Raises ConfigError with the name of the variable at fault."""
+        env = os.environ if env is None else env
+        production = _choice(env, "COMMERCE_ENV", "development", ("development", "production")) == "production"
+        var = Path(env.get("VAR_DIR") or ROOT / "var").resolve()
+        port = _integer(env, "PORT", 5000, 1, 65535)
+        public_port = _integer(env, "PUBLIC_PORT", 0 if production else port, 0, 65535) or None
+        return cls(
+            secret_key=_secret_key(env, var, production),
+            secret_key_fallbacks=tuple(k for k in env.get("SECRET_KEY_FALLBACKS", "").split(",") if k),
+            database_url=_database_url(env, var),
+            production=production,
+            mode=_choice(env, "COMMERCE_MODE", "standard", ("standard", "sport")),
+            var=var,
+            host=env.get("HOST") or "localhost",
+            port=port,
+            public_scheme=_choice(
+                env, "PUBLIC_SCHEME", "https" if production else "http", ("http", "https")
+            ),
+            public_port=public_port,
+            trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
+            web_processes=_integer(env, "WEB_PROCESSES", 2 if production else 1, 1, 64),
+            web_threads=_integer(env, "WEB_THREADS", 8, 1, 128),
+            worker_thread=_flag(env, "WORKER_THREAD", not production),
+            mail_url=env.get("MAIL_URL", ""),
+            mail_from=env.get("MAIL_FROM") or "shop@localhost",
+            operations_email=env.get("OPERATIONS_EMAIL") or "operations@localhost",
+            test_card=_flag(env, "TEST_CARD", not production),
+            demo=_flag(env, "DEMO", not production),
+        )
+
+
+def _secret_key(env: Mapping[str, str], var: Path, production: bool) -> str:
+    """Return the signing key: given, or (development only) made once and kept in a private file."""
+    given = env.get("SECRET_KEY", "")
+    if given:
+        if production and len(given.encode()) < MIN_SECRET_BYTES:
+            raise ConfigError(f"SECRET_KEY must have at least {MIN_SECRET_BYTES} bytes in production.")
+        return given
+    if production:
+        raise ConfigError("SECRET_KEY must be set in production.")
+    path = var / "secret_key"
+    if not path.exists():
+        var.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text()
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text()
+
+
+def _database_url(env: Mapping[str, str], var: Path) -> str:
+    url = env.get("DATABASE_URL") or f"sqlite:///{var / 'lockstep.db'}"
+    if url.startswith("postgres://"):
+        url = "postgresql://" + url.removeprefix("postgres://")
+    if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+        raise ConfigError("DATABASE_URL must begin with sqlite:/// or postgresql://.")
+    return url
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    return int(text)
+
+
+def _flag(env: Mapping[str, str], name: str, default: bool) -> bool:
+    return _choice(env, name, "1" if default else "0", ("1", "0", "true", "false")) in ("1", "true")
+
+
+def _choice(env: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    value = env.get(name) or default
+    if value not in allowed:
+        raise ConfigError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+    return value

@@ -1,0 +1,358 @@
+"""The database: declarative base, tenant net, and `atomic`, the only place that commits.
+
+Rules for transactions and locks are in docs/locking.md. In short: a use case is one function under `@atomic`; steps
+that it calls never commit; rows are locked in the order cart, order, payment, stock items by id; no network inside.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar, cast
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    String,
+    Text,
+    Uuid,
+    event,
+    func,
+    insert,
+    literal,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    ORMExecuteState,
+    Session,
+    mapped_column,
+    with_loader_criteria,
+)
+from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from commerce import clock
+from commerce.errors import Busy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MAX_TRIES = 3
+SQLITE_WAIT = 5.0
+"""Seconds that a writer waits for its turn on SQLite before the shopper is told to try again."""
+
+# --- types -----------------------------------------------------------------------------------------
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC moment on both databases (SQLite has no zone, so it is dropped and put back)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone is ambiguous")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+_id_lock = threading.Lock()
+_last_id = 0
+
+
+def new_id() -> uuid.UUID:
+    """Return a UUIDv7 (RFC 9562): 48 bits of milliseconds, then random; new rows land at the index's end.
+
+    Within a process each id is larger than the one before, so rows of one transaction sort in the order they were made.
+    """
+    global _last_id
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    with _id_lock:
+        _last_id = value = max(value, _last_id + 1)
+    return uuid.UUID(int=value)
+
+
+class Base(DeclarativeBase):
+    """Declarative base; constraint names follow one pattern so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {
+        datetime: UtcDateTime,
+        uuid.UUID: Uuid(),
+        str: String(255),
+        int: BigInteger(),
+        dict[str, Any]: Json,
+        list[Any]: Json,
+        list[str]: Json,
+    }
+
+
+db = SQLAlchemy(
+    metadata=Base.metadata,
+    disable_autonaming=True,
+    session_options={"expire_on_commit": False, "autoflush": False},
+)
+
+LongText = Text
+
+# --- tenant net ------------------------------------------------------------------------------------
+
+_tenant: ContextVar[uuid.UUID | None] = ContextVar("tenant", default=None)
+
+
+class NoTenant(RuntimeError):
+    """A tenant-owned row was asked for while no shop was entered: a bug, so it fails closed."""
+
+
+def current_tenant_id() -> uuid.UUID:
+    """Return the shop whose rows may be seen now. Raises NoTenant outside of any shop."""
+    tenant_id = _tenant.get()
+    if tenant_id is None:
+        raise NoTenant("no shop entered")
+    return tenant_id
+
+
+@contextmanager
+def tenant_scope(tenant_id: uuid.UUID) -> Generator[None]:
+    """Enter one shop. Loaded rows are forgotten on both sides, so that none of another shop stays in reach."""
+    db.session.expunge_all()
+    token = _tenant.set(tenant_id)
+    try:
+        yield
+    finally:
+        db.session.expunge_all()
+        _tenant.reset(token)
+
+
+class TenantOwned:
+    """Mixin of every table that belongs to a shop: the tenant comes first in the primary key."""
+
+    tenant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=current_tenant_id, sort_order=-2)
+
+
+class TenantRow(TenantOwned):
+    """A tenant-owned table with a UUIDv7 of its own."""
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-1)
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _only_this_tenant(state: ORMExecuteState) -> None:
+    """Add `tenant_id = :current` to every ORM statement, for every tenant-owned class in it.
+
+    Unconditional on purpose: a filter that first looks which tables are used can be fooled by a count over a
+    subquery. A statement that truly spans shops says `execution_options(all_tenants=True)` aloud.
+    """
+    if state.is_column_load or state.execution_options.get("all_tenants"):
+        return
+    tenant_id = current_tenant_id()
+    state.statement = state.statement.options(
+        with_loader_criteria(
+            TenantOwned, lambda cls: cls.tenant_id == tenant_id, include_aliases=True, track_closure_variables=True
+        )
+    )
+
+
+# --- transactions ----------------------------------------------------------------------------------
+
+_writing: ContextVar[bool] = ContextVar("writing", default=False)
+_sqlite_turn = threading.Lock()
+
+
+def atomic(function: Callable[P, R]) -> Callable[P, R]:
+    """Make `function` a use case: one transaction, committed at its end, rolled back by any exception.
+
+    Refuses nesting, so the owner of a transaction is always visible. Deadlocks, serialization failures and lost
+    version races are retried up to three times with jitter, so arguments must be ids and values, never rows.
+    Raises Busy when the database grants no lock in time.
+    """
+
+    @functools.wraps(function)
+    def use_case(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _writing.get():
+            raise RuntimeError(f"{function.__name__} was called inside another use case")
+        for attempt in range(1, MAX_TRIES + 1):
+            try:
+                with _transaction():
+                    return function(*args, **kwargs)
+            except (DBAPIError, StaleDataError) as error:
+                if not _worth_a_retry(error):
+                    raise
+                if attempt == MAX_TRIES or isinstance(error, DBAPIError) and _waited_in_vain(error):
+                    raise Busy("The shop is very busy. Please try again in a moment.") from error
+            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter needs no secrecy
+        raise AssertionError("unreachable")
+
+    return use_case
+
+
+@contextmanager
+def _transaction() -> Generator[None]:
+    """Begin as a writer, commit or roll back. A read transaction of the request ends first."""
+    db.session.close()
+    token = _writing.set(True)
+    on_sqlite = db.engine.dialect.name == "sqlite"
+    # Writers of one process queue here: SQLite's own busy handler polls and can starve a thread for seconds.
+    if on_sqlite and not _sqlite_turn.acquire(timeout=SQLITE_WAIT):
+        _writing.reset(token)
+        raise Busy("The shop is very busy. Please try again in a moment.")
+    try:
+        yield
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        raise
+    finally:
+        _writing.reset(token)
+        if on_sqlite:
+            _sqlite_turn.release()
+
+
+def in_transaction() -> bool:
+    """Tell whether a use case is open. Gateways and mailers assert that it is not."""
+    return _writing.get()
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", "") or "")
+
+
+def _waited_in_vain(error: DBAPIError) -> bool:
+    """A lock timeout (55P03), statement timeout (57014) or SQLite's busy: waiting more would not be kinder."""
+    return _sqlstate(error) in ("55P03", "57014") or "database is locked" in str(error.orig)
+
+
+def _worth_a_retry(error: DBAPIError | StaleDataError) -> bool:
+    if isinstance(error, StaleDataError):
+        return True
+    return _sqlstate(error) in ("40001", "40P01") or _waited_in_vain(error)
+
+
+def database_now() -> ColumnElement[datetime]:
+    """Return the database's own clock as an expression: deadlines never depend on a worker's clock.
+
+    SQLite lives in this process's machine, so its clock is ours.
+    """
+    if db.engine.dialect.name == "sqlite":
+        return literal(clock.now(), UtcDateTime())
+    return func.now(type_=UtcDateTime())
+
+
+def execute_many(statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Run one statement for each of `rows` in their order and return how many table rows changed in all.
+
+    PostgreSQL's driver sends them in one pipeline: one round trip, however many rows.
+    """
+    result = cast(
+        "CursorResult[Any]",
+        db.session.connection().execute(statement, list(rows), execution_options={"preserve_rowcount": True}),
+    )
+    return result.rowcount
+
+
+def insert_rows(model: type[TenantOwned], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert `rows` of one table in one statement, without making objects that nobody reads.
+
+    Ids and the tenant are filled in; every mapping must name the same columns.
+    """
+    if not rows:
+        return
+    tenant_id = current_tenant_id()
+    table = cast("Any", model).__table__
+    filled: list[dict[str, Any]] = [{"tenant_id": tenant_id, **row} for row in rows]
+    if "id" in table.c:
+        filled = [{"id": new_id(), **row} for row in filled]
+    # RETURNING makes SQLAlchemy send one INSERT with many rows instead of many INSERTs.
+    db.session.connection().execute(insert(table).returning(table.c.tenant_id), filled).all()
+
+
+# --- engines ---------------------------------------------------------------------------------------
+
+
+def engine_options(url: str, threads: int) -> dict[str, Any]:
+    """Return pool and driver options for `url`; `threads` is how many requests one process serves at once.
+
+    The timeouts form a ladder: lock 2 s < pool 3 s < statement 5 s < server 30 s.
+    """
+    if url.startswith("sqlite"):
+        return {"pool_size": threads + 2, "max_overflow": 4, "pool_timeout": 3}
+    return {
+        "pool_size": threads + 2,
+        "max_overflow": 0,
+        "pool_timeout": 3,
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "connect_args": {
+            "connect_timeout": 5,
+            "options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"
+            " -c idle_in_transaction_session_timeout=10000",
+        },
+    }
+
+
+@event.listens_for(Engine, "connect")
+def _on_connect(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+    """Set up SQLite: the driver must not begin transactions by itself, it would lose updates silently."""
+    if type(dbapi_connection).__module__.split(".")[0] != "sqlite3":
+        return
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    for pragma in (
+        f"busy_timeout={int(SQLITE_WAIT * 1000)}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "cell_size_check=ON",
+        "temp_store=MEMORY",
+        "cache_size=-16000",
+        "journal_size_limit=67108864",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@event.listens_for(Engine, "begin")
+def _on_begin(connection: Connection) -> None:
+    """Take SQLite's write lock at once in a use case: upgrading a read lock later fails without waiting."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")

@@ -1,0 +1,66 @@
+"""Everything that reacts to an event, on one screen. A handler of a base class hears its subclasses too."""
+
+from __future__ import annotations
+
+import uuid
+
+from commerce.checkout.settlement import send_refund
+from commerce.events.outbox import DomainEvent
+from commerce.events.worker import Handlers, Happening, Relay
+from commerce.notifications.handlers import (
+    alert_operations,
+    mail_cancellation_notice,
+    mail_delivery_confirmation,
+    mail_late_payment,
+    mail_order_confirmation,
+    mail_order_received,
+    mail_refund_notice,
+    mail_shipping_notification,
+)
+from commerce.orders import events
+from commerce.orders.services import confirm_pay_later
+from commerce.tenants.queries import get_shop
+from commerce.tenants.scope import shop_scope
+
+
+def confirm_order_paid_later(happening: Happening) -> None:
+    """Finish a cash-on-delivery placement whose process died between its two transactions."""
+    if happening.payload["pay_later"]:
+        confirm_pay_later(happening.subject_id)
+
+
+def send_queued_refund(happening: Happening) -> None:
+    """Give the money back through the gateway, outside of any transaction."""
+    send_refund(uuid.UUID(happening.payload["refund_id"]))
+
+
+EVENT_HANDLERS: Handlers = {
+    events.OrderPlaced: [confirm_order_paid_later, mail_order_received],
+    events.OrderConfirmed: [mail_order_confirmation],
+    events.OrderShipped: [mail_shipping_notification],
+    events.OrderDelivered: [mail_delivery_confirmation],
+    events.OrderCancelled: [mail_cancellation_notice],
+    events.RefundRequested: [alert_operations],
+    events.RefundQueued: [send_queued_refund],
+    events.RefundSettled: [mail_refund_notice],
+    events.PaymentNeedsReview: [alert_operations],
+    events.InventoryReservationFailed: [alert_operations],
+    events.LatePaymentRefunded: [mail_late_payment, alert_operations],
+}
+
+EVENT_KINDS: tuple[type[DomainEvent], ...] = (
+    *events.STATUS_EVENTS.values(),
+    events.OrderPlaced,
+    events.PaymentFailed,
+    events.PaymentUnknown,
+    events.PaymentNeedsReview,
+    events.LatePaymentRefunded,
+    events.InventoryReservationFailed,
+    events.RefundQueued,
+    events.RefundSettled,
+)
+
+
+def make_relay() -> Relay:
+    """Return the relay of this installation."""
+    return Relay(EVENT_HANDLERS, EVENT_KINDS, lambda tenant_id: shop_scope(get_shop(tenant_id)))

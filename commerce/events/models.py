@@ -1,0 +1,71 @@
+"""The outbox: what happened, and who still has to be told.
+
+An event is also a line of its order's timeline, so the history and the queue are one row and cannot disagree.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from commerce import clock
+from commerce.db import Base, TenantRow
+
+
+class Event(TenantRow, Base):
+    """A fact, written in the transaction that made it true. Never changed but for `fanned_out`."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_timeline", "tenant_id", "subject_id", "subject_version", "id"),
+        Index(
+            "ix_events_waiting",
+            "occurred_at",
+            postgresql_where=text("NOT fanned_out"),
+            sqlite_where=text("NOT fanned_out"),
+        ),
+    )
+
+    type: Mapped[str] = mapped_column(String(60))
+    subject_id: Mapped[uuid.UUID]
+    subject_version: Mapped[int]
+    payload: Mapped[dict[str, Any]]
+    actor_kind: Mapped[str] = mapped_column(String(20))
+    actor_id: Mapped[str] = mapped_column(default="")
+    actor_name: Mapped[str] = mapped_column(default="")
+    request_id: Mapped[str] = mapped_column(String(64), default="")
+    occurred_at: Mapped[datetime] = mapped_column(default=clock.now)
+    fanned_out: Mapped[bool] = mapped_column(default=False)
+
+
+class Delivery(TenantRow, Base):
+    """One event for one handler; unique, so that fanning out twice is harmless."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.id"]),
+        UniqueConstraint("tenant_id", "event_id", "handler"),
+        Index("ix_deliveries_order", "tenant_id", "handler", "subject_id", "subject_version", "event_id"),
+        Index(
+            "ix_deliveries_due",
+            "due_at",
+            postgresql_where=text("state = 'waiting'"),
+            sqlite_where=text("state = 'waiting'"),
+        ),
+    )
+
+    event_id: Mapped[uuid.UUID]
+    handler: Mapped[str] = mapped_column(String(80))
+    subject_id: Mapped[uuid.UUID]
+    subject_version: Mapped[int]
+    state: Mapped[str] = mapped_column(String(20), default="waiting")
+    tries: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(default=clock.now)
+    lease: Mapped[uuid.UUID | None]
+    leased_until: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(Text, default="")

@@ -1,0 +1,101 @@
+"""Stock: how many there are, who holds them, and every change that led to it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from commerce import clock
+from commerce.db import Base, TenantRow
+
+MAX_QUANTITY = 1_000_000
+"""The most units that one row may speak of: a bound against typing errors and overflow."""
+
+
+class Location(TenantRow, Base):
+    """A warehouse. `code` is the `warehouseCode` of the API."""
+
+    __tablename__ = "locations"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "code"),
+    )
+
+    code: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str]
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class StockItem(TenantRow, Base):
+    """One variant at one location; available = on_hand - reserved, and the database keeps it from going below zero."""
+
+    __tablename__ = "stock_items"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "variant_id"], ["variants.tenant_id", "variants.id"]),
+        ForeignKeyConstraint(["tenant_id", "location_id"], ["locations.tenant_id", "locations.id"]),
+        UniqueConstraint("tenant_id", "variant_id", "location_id"),
+        CheckConstraint("reserved >= 0 AND reserved <= on_hand", name="reserved_within_on_hand"),
+    )
+
+    variant_id: Mapped[uuid.UUID]
+    location_id: Mapped[uuid.UUID]
+    on_hand: Mapped[int] = mapped_column(default=0)
+    reserved: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(default=1)
+    restocked_at: Mapped[datetime | None]
+
+
+class Reservation(TenantRow, Base):
+    """Units of a stock item held for one order line: held -> committed -> deducted, or released, or expired.
+
+    `deducted` counts the units that have left the house; while the row is open, `quantity - deducted` are reserved.
+    Deducted units of a cancelled or refunded order may come back once: deducted -> restocked.
+    """
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "stock_item_id"], ["stock_items.tenant_id", "stock_items.id"]),
+        ForeignKeyConstraint(["tenant_id", "order_line_id"], ["order_lines.tenant_id", "order_lines.id"]),
+        UniqueConstraint("tenant_id", "order_line_id", "stock_item_id"),
+        CheckConstraint("quantity > 0 AND deducted BETWEEN 0 AND quantity", name="quantity"),
+        CheckConstraint(
+            "state IN ('held', 'committed', 'released', 'expired', 'deducted', 'restocked')", name="state"
+        ),
+        Index("ix_reservations_order", "tenant_id", "order_id"),
+        Index(
+            "ix_reservations_open",
+            "tenant_id",
+            "stock_item_id",
+            postgresql_where=text("state IN ('held', 'committed')"),
+            sqlite_where=text("state IN ('held', 'committed')"),
+        ),
+    )
+
+    order_id: Mapped[uuid.UUID]
+    order_line_id: Mapped[uuid.UUID]
+    stock_item_id: Mapped[uuid.UUID]
+    quantity: Mapped[int]
+    deducted: Mapped[int] = mapped_column(default=0)
+    state: Mapped[str] = mapped_column(String(20), default="held")
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class StockMovement(TenantRow, Base):
+    """A line of the ledger, never changed: on_hand is the sum of these."""
+
+    __tablename__ = "stock_movements"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "stock_item_id"], ["stock_items.tenant_id", "stock_items.id"]),
+        CheckConstraint("delta <> 0", name="delta"),
+        Index("ix_stock_movements_item", "tenant_id", "stock_item_id", "id"),
+    )
+
+    stock_item_id: Mapped[uuid.UUID]
+    delta: Mapped[int]
+    cause: Mapped[str] = mapped_column(String(40))
+    actor: Mapped[str] = mapped_column(default="")
+    reference: Mapped[str] = mapped_column(default="")
+    occurred_at: Mapped[datetime] = mapped_column(default=clock.now)

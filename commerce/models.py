@@ -1,0 +1,25 @@
+"""All tables, imported in one place so that migrations and tests know every one."""
+
+from commerce.accounts import models as accounts
+from commerce.cart import models as cart
+from commerce.catalog import models as catalog
+from commerce.events import models as events
+from commerce.inventory import models as inventory
+from commerce.orders import models as orders
+from commerce.payments import models as payments
+from commerce.pricing import models as pricing
+from commerce.shipping import models as shipping
+from commerce.tenants import models as tenants
+
+__all__ = [
+    "accounts",
+    "cart",
+    "catalog",
+    "events",
+    "inventory",
+    "orders",
+    "payments",
+    "pricing",
+    "shipping",
+    "tenants",
+]

@@ -1,0 +1,136 @@
+"""Money is an integer of minor units beside an ISO 4217 code; there is no float anywhere.
+
+How many minor units make one unit (the exponent) comes from CLDR: JPY 0, EUR 2, KWD 3. Some currencies have
+an exponent but are shown without it when an amount is whole (CLDR's cash digits: TWD 2, shown with 0).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+from babel.core import get_global
+from babel.numbers import format_currency, get_currency_precision, is_currency
+
+from commerce.errors import InvalidValue
+
+MAX_AMOUNT = 10**13
+"""Largest amount that any column accepts, in minor units: a bound against overflow, not a business rule."""
+
+_PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+PPM = 1_000_000
+
+
+@lru_cache(maxsize=512)
+def exponent(currency: str) -> int:
+    """Return the number of decimal places of `currency` (ISO 4217).
+
+    Raises InvalidValue for an unknown code.
+    """
+    if not is_currency(currency):
+        raise InvalidValue("currency", f"{currency!r} is not an ISO 4217 currency.")
+    return get_currency_precision(currency)
+
+
+@lru_cache(maxsize=512)
+def _cash_exponent(currency: str) -> int:
+    fractions = get_global("currency_fractions")
+    return int(fractions.get(currency, fractions["DEFAULT"])[2])
+
+
+@lru_cache(maxsize=65536)
+def format_money(amount: int, currency: str, locale: str) -> str:
+    """Return `amount` (minor units) as a person in `locale` writes it, e.g. 1234 EUR en -> '€12.34'."""
+    places = exponent(currency)
+    unit = 10**places
+    digits = places
+    if _cash_exponent(currency) < places and amount % unit == 0:
+        digits = _cash_exponent(currency)
+    value = Decimal(amount).scaleb(-places)
+    if digits == places:
+        return format_currency(value, currency, locale=locale)
+    return format_currency(
+        value.quantize(Decimal(1).scaleb(-digits)), currency, locale=locale, currency_digits=False,
+        format=_pattern_without_decimals(locale),
+    )
+
+
+@lru_cache(maxsize=64)
+def _pattern_without_decimals(locale: str) -> str:
+    from babel import Locale
+
+    pattern = Locale.parse(locale.replace("-", "_")).currency_formats["standard"].pattern
+    return re.sub(r"\.0+", "", pattern)
+
+
+def to_decimal(amount: int, currency: str) -> Decimal:
+    """Return `amount` (minor units) as an exact Decimal of whole units."""
+    return Decimal(amount).scaleb(-exponent(currency))
+
+
+def parse_amount(text: str, currency: str) -> int:
+    """Return minor units for a plain decimal such as '29.99' (no grouping, '.' as the mark).
+
+    Raises InvalidValue when it is no number, has more decimals than the currency, or is out of bounds.
+    Trailing zeros beyond the exponent are no loss and pass ('1200.00' is 1200 yen).
+    """
+    cleaned = text.strip()
+    if not _PLAIN_NUMBER.fullmatch(cleaned):
+        raise InvalidValue("amount", f"{text!r} is not an amount.")
+    try:
+        minor = Decimal(cleaned).scaleb(exponent(currency))
+    except InvalidOperation as error:
+        raise InvalidValue("amount", f"{text!r} is not an amount.") from error
+    if minor != minor.to_integral_value():
+        raise InvalidValue(
+            "amount", f"{text!r} has more decimals than {currency} knows ({exponent(currency)})."
+        )
+    if abs(minor) > MAX_AMOUNT:
+        raise InvalidValue("amount", f"{text!r} is too large.")
+    return int(minor)
+
+
+def divide_half_up(numerator: int, denominator: int) -> int:
+    """Return the quotient rounded half away from zero, by integers alone.
+
+    `denominator` must be positive. Half away from zero is the commercial rounding of tax authorities.
+    """
+    if denominator <= 0:
+        raise ValueError("denominator must be positive")
+    sign = -1 if numerator < 0 else 1
+    return sign * ((2 * abs(numerator) + denominator) // (2 * denominator))
+
+
+def share_of(amount: int, rate_ppm: int) -> int:
+    """Return `rate_ppm` millionths of `amount`, rounded half up: share_of(1000, 190_000) is 190."""
+    return divide_half_up(amount * rate_ppm, PPM)
+
+
+def included_share(gross: int, rate_ppm: int) -> int:
+    """Return the part of `gross` that is tax at `rate_ppm`: included_share(1190, 190_000) is 190."""
+    return divide_half_up(gross * rate_ppm, PPM + rate_ppm)
+
+
+def allocate(amount: int, weights: Sequence[int]) -> list[int]:
+    """Split `amount` over `weights` by largest remainder; the parts always sum to `amount`.
+
+    Weights are non-negative integers; if all are zero the split is even. Ties go to the earlier part, so the result is
+    the same every time. Raises ValueError for a negative weight or for nothing to split over.
+    """
+    if not weights:
+        if amount == 0:
+            return []
+        raise ValueError("nothing to allocate to")
+    if min(weights) < 0:
+        raise ValueError("weights must not be negative")
+    total = sum(weights)
+    if total == 0:
+        weights, total = [1] * len(weights), len(weights)
+    sign, size = (-1, -amount) if amount < 0 else (1, amount)
+    parts = [size * weight // total for weight in weights]
+    remainders = sorted(range(len(weights)), key=lambda i: (-(size * weights[i] % total), i))
+    for index in remainders[: size - sum(parts)]:
+        parts[index] += 1
+    return [sign * part for part in parts]

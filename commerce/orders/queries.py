@@ -1,0 +1,184 @@
+"""Read orders: one by its link or code, lists for staff, the timeline."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Uuid, func, literal, or_, select, tuple_
+from sqlalchemy.orm import selectinload
+
+from commerce.cart.models import Cart
+from commerce.db import UtcDateTime, database_now, db
+from commerce.errors import NotFound
+from commerce.events.models import Event
+from commerce.inventory.models import Reservation, StockItem, StockMovement
+from commerce.orders.models import Order, OrderLine
+from commerce.orders.transitions import STATUSES
+
+PAGE = 25
+
+
+def _whole(condition: Any) -> Order:
+    order = db.session.scalar(
+        select(Order)
+        .where(condition)
+        .options(selectinload(Order.lines), selectinload(Order.adjustments))
+        .execution_options(populate_existing=True)
+    )
+    if order is None:
+        raise NotFound("There is no such order.")
+    return order
+
+
+def get_by_token(token: str) -> Order:
+    """Return an order by the secret of its link. Raises NotFound."""
+    return _whole(Order.token == token)
+
+
+def get_by_code(code: str) -> Order:
+    """Return an order by the code that people use. Raises NotFound."""
+    return _whole(Order.code == code)
+
+
+def get_order(order_id: uuid.UUID) -> Order:
+    """Return an order with lines and adjustments. Raises NotFound."""
+    return _whole(Order.id == order_id)
+
+
+def find_by_cart(checkout_token: str, shopper: str) -> Order | None:
+    """Return the order that a cart became, or None. The cart must be this browser's."""
+    return db.session.scalar(
+        select(Order)
+        .join(Cart, (Cart.tenant_id == Order.tenant_id) & (Cart.id == Order.cart_id))
+        .where(Cart.checkout_token == checkout_token, Cart.shopper_hash == shopper)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order in a list. `total` is minor units."""
+
+    id: uuid.UUID
+    code: str
+    status: str
+    payment_status: str
+    name: str
+    email: str
+    total: int
+    currency: str
+    placed_at: datetime
+    attention: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """A page of orders, newest first; `older` is the position to go on from, None at the end."""
+
+    rows: list[OrderRow]
+    older: tuple[datetime, uuid.UUID] | None
+
+
+def list_orders(
+    *, status: str = "", search: str = "", before: tuple[datetime, uuid.UUID] | None = None, limit: int = PAGE
+) -> OrderPage:
+    """Return a page of orders, newest first, by keyset: no page costs more than the first.
+
+    `search` matches the start of a code or e-mail, or any part of a name.
+    """
+    statement = select(*(getattr(Order, name) for name in OrderRow.__dataclass_fields__))
+    if status:
+        statement = statement.where(Order.status == status)
+    if search:
+        words = search.lower().replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+        statement = statement.where(
+            or_(
+                func.lower(Order.code).like(f"{words}%", escape="\\"),
+                func.lower(Order.email).like(f"{words}%", escape="\\"),
+                func.lower(Order.name).like(f"%{words}%", escape="\\"),
+            )
+        )
+    if before is not None:
+        statement = statement.where(
+            tuple_(Order.placed_at, Order.id) < tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
+        )
+    found = db.session.execute(
+        statement.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit + 1)
+    ).all()
+    rows = [OrderRow(*row) for row in found[:limit]]
+    more = len(found) > limit
+    return OrderPage(rows, (rows[-1].placed_at, rows[-1].id) if more else None)
+
+
+def count_by_status() -> dict[str, int]:
+    """Return how many orders there are in each status, all statuses named."""
+    rows = db.session.execute(select(Order.status, func.count()).group_by(Order.status))
+    found: dict[str, int] = {status: count for status, count in rows}
+    return {status: found.get(status, 0) for status in STATUSES}
+
+
+def timeline(order_id: uuid.UUID) -> Sequence[Event]:
+    """Return what happened to an order, oldest first."""
+    return db.session.scalars(
+        select(Event).where(Event.subject_id == order_id).order_by(Event.subject_version, Event.id)
+    ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class StockEffect:
+    """What an order did to stock: one reservation with the state it is in."""
+
+    sku: str
+    title: str
+    quantity: int
+    state: str
+    on_hand: int
+    reserved: int
+
+
+def stock_effects(order_id: uuid.UUID) -> list[StockEffect]:
+    """Return the reservations of an order with the present counters of their stock items."""
+    rows = db.session.execute(
+        select(
+            OrderLine.sku,
+            OrderLine.title,
+            Reservation.quantity,
+            Reservation.state,
+            StockItem.on_hand,
+            StockItem.reserved,
+        )
+        .join(
+            OrderLine,
+            (OrderLine.tenant_id == Reservation.tenant_id) & (OrderLine.id == Reservation.order_line_id),
+        )
+        .join(
+            StockItem,
+            (StockItem.tenant_id == Reservation.tenant_id) & (StockItem.id == Reservation.stock_item_id),
+        )
+        .where(Reservation.order_id == order_id)
+        .order_by(OrderLine.position)
+    )
+    return [StockEffect(*row) for row in rows]
+
+
+def movements_of(code: str) -> Sequence[StockMovement]:
+    """Return the ledger rows that an order caused, oldest first."""
+    return db.session.scalars(
+        select(StockMovement).where(StockMovement.reference == code).order_by(StockMovement.id)
+    ).all()
+
+
+def find_expired(limit: int) -> tuple[datetime, list[tuple[uuid.UUID, uuid.UUID]]]:
+    """Return the database's time and the (shop, order) of unpaid orders whose hold has run out, over all shops."""
+    moment = db.session.execute(select(database_now()), execution_options={"all_tenants": True}).scalar_one()
+    rows = db.session.execute(
+        select(Order.tenant_id, Order.id)
+        .where(Order.status == "pending", Order.hold_expires_at <= moment)
+        .order_by(Order.hold_expires_at)
+        .limit(limit),
+        execution_options={"all_tenants": True},
+    )
+    return moment, [(row[0], row[1]) for row in rows]

@@ -1,0 +1,262 @@
+"""The life of an order. The only code that assigns `.status`; every change goes through `move()` and the table."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+
+from commerce import clock
+from commerce.db import atomic, current_tenant_id, db, insert_rows, new_id
+from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFound, StaleVersion
+from commerce.events.outbox import SYSTEM, Actor, publish
+from commerce.inventory.services import commit_reservations, deduct, release, restock
+from commerce.orders.events import STATUS_EVENTS, InventoryReservationFailed, RefundQueued
+from commerce.orders.models import Order, OrderAdjustment, OrderLine
+from commerce.orders.transitions import BY_ACTION, REMEMBERED, why_not
+from commerce.payments.models import Payment, Refund
+from commerce.payments.services import lock_payments, queue_refunds
+from commerce.tenants.scope import current_shop
+from commerce.tenants.services import order_code_sequence
+
+ACTOR_KINDS = {"guest": "shopper", "member": "shopper", "api": "staff"}
+"""How actors of the outside are called in the table of transitions."""
+
+
+# --- steps -----------------------------------------------------------------------------------------
+
+
+def next_number() -> int:
+    """Return the shop's next order number. A step. Gaps are allowed; waiting is not.
+
+    PostgreSQL: a sequence per shop, which no transaction locks. SQLite has one writer anyway.
+    """
+    if db.engine.dialect.name == "postgresql":
+        name = order_code_sequence(current_tenant_id())
+        return int(db.session.connection().execute(text(f"SELECT nextval('{name}')")).scalar_one())
+    return int(db.session.scalar(select(func.coalesce(func.max(Order.number), 0) + 1)) or 1)
+
+
+def create_order(
+    values: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], adjustments: Sequence[Mapping[str, Any]]
+) -> tuple[uuid.UUID, str, str, list[uuid.UUID]]:
+    """Insert an order with its lines and adjustments and return its id, code, link token and line ids. A step."""
+    order_id, number, token = new_id(), next_number(), secrets.token_urlsafe(32)
+    code = f"ORD-{number:06d}"
+    insert_rows(Order, [{"id": order_id, "number": number, "code": code, "token": token, **values}])
+    line_ids = [new_id() for _ in lines]
+    insert_rows(
+        OrderLine,
+        [
+            {"id": line_id, "order_id": order_id, "position": index, **line}
+            for index, (line_id, line) in enumerate(zip(line_ids, lines, strict=True))
+        ],
+    )
+    insert_rows(
+        OrderAdjustment,
+        [{"order_id": order_id, "position": index, **each} for index, each in enumerate(adjustments)],
+    )
+    return order_id, code, token, line_ids
+
+
+def lock_order(order_id: uuid.UUID, seen_version: int | None = None) -> Order:
+    """Lock an order and return it. A step.
+
+    Raises NotFound, or StaleVersion when the page that asks had seen another version.
+    """
+    order = db.session.scalar(
+        select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
+    )
+    if order is None:
+        raise NotFound("There is no such order.")
+    if seen_version is not None and order.version != seen_version:
+        raise StaleVersion("order", seen_version, order.version)
+    return order
+
+
+def move(order: Order, action: str, actor: Actor, reason: str = "") -> None:
+    """Do one action of the table on a locked order: status, time stamp, event. A step.
+
+    Raises IllegalTransition, NotAllowed (wrong actor) or InvalidValue (reason missing).
+    """
+    row = BY_ACTION[action]
+    kind = ACTOR_KINDS.get(actor.kind, actor.kind)
+    reason = reason.strip()
+    paid = order.payment_status in ("paid", "partially_refunded")
+    refusal = why_not(row, order.status, kind, pay_later=order.pay_later, paid=paid)
+    if refusal:
+        if order.status in row.sources and kind not in row.actors:
+            raise NotAllowed(refusal)
+        raise IllegalTransition(order.status, action, refusal)
+    if row.reason_required and not reason:
+        raise InvalidValue("reason", "Please give a reason.")
+    if len(reason) > 500:
+        raise InvalidValue("reason", "A reason has at most 500 characters.")
+    before, target = order.status, row.target
+    if target == REMEMBERED:
+        target = order.status_before_refund
+    if action == "request_refund":
+        order.status_before_refund = before
+    order.status = target
+    if row.stamp:
+        setattr(order, row.stamp, clock.now())
+    db.session.flush()
+    event = STATUS_EVENTS[row.event](
+        subject_id=order.id,
+        subject_version=order.version,
+        code=order.code,
+        action=action,
+        from_status=before,
+        to_status=target,
+        reason=reason,
+    )
+    publish(actor, event)
+
+
+def confirm(order: Order, actor: Actor) -> bool:
+    """Commit the stock of a locked order and confirm it; tell whether that was possible. A step.
+
+    If units are missing the order stays as it is, flagged, and operations are alerted: no confirmation leaves the house.
+    """
+    needed = db.session.scalar(select(func.sum(OrderLine.quantity)).where(OrderLine.order_id == order.id))
+    owned = commit_reservations(order.id)
+    if owned < (needed or 0):
+        problem = f"Stock could not be committed: {owned} of {needed} units are reserved."
+        order.attention = problem
+        db.session.flush()
+        publish(
+            SYSTEM,
+            InventoryReservationFailed(
+                subject_id=order.id, subject_version=order.version, code=order.code, error=problem
+            ),
+        )
+        return False
+    move(order, "confirm", actor)
+    if current_shop().deduct_on == "confirmation":
+        deduct(order.id, cause="sale", actor=actor.name or actor.kind, reference=order.code)
+    return True
+
+
+def cancel(order: Order, actor: Actor, reason: str, *, reservation_state: str = "released") -> None:
+    """Cancel a locked order: stock back, captured money queued for refund. A step."""
+    payments = lock_payments(order.id)
+    move(order, "cancel", actor, reason)
+    release(order.id, reservation_state)
+    restock(order.id, cause="cancelled", actor=actor.name or actor.kind, reference=order.code)
+    give_back(order, payments, actor, f"Order cancelled: {reason}")
+
+
+def give_back(order: Order, payments: Sequence[Payment], actor: Actor, reason: str) -> list[Refund]:
+    """Queue the refund of what is left of the captured money; the worker sends it. A step; rows are locked."""
+    refunds = queue_refunds(payments, reason[:500])
+    if refunds:
+        order.payment_status = "refunded"
+        db.session.flush()
+    events = [
+        RefundQueued(
+            subject_id=order.id,
+            subject_version=order.version,
+            code=order.code,
+            refund_id=str(refund.id),
+            amount=refund.amount,
+            currency=order.currency,
+        )
+        for refund in refunds
+    ]
+    publish(actor, *events)
+    return refunds
+
+
+# --- use cases -------------------------------------------------------------------------------------
+
+
+@atomic
+def change_status(
+    order_id: uuid.UUID, action: str, actor: Actor, *, seen_version: int | None = None, reason: str = ""
+) -> None:
+    """Do an action that only moves the status: process, deliver, complete, request_refund, decline_refund.
+
+    Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue.
+    """
+    if action not in ("process", "deliver", "complete", "request_refund", "decline_refund"):
+        raise ValueError(f"{action} has a use case of its own")
+    move(lock_order(order_id, seen_version), action, actor, reason)
+
+
+@atomic
+def confirm_order(order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = "") -> bool:
+    """Confirm by hand: a paid order whose stock was missing, or a pay-later order. Tells whether it worked.
+
+    Raises as `change_status`.
+    """
+    order = lock_order(order_id, seen_version)
+    row = BY_ACTION["confirm"]
+    refusal = why_not(
+        row, order.status, ACTOR_KINDS.get(actor.kind, actor.kind), pay_later=order.pay_later, paid=True
+    )
+    if refusal:
+        raise IllegalTransition(order.status, "confirm", refusal)
+    confirmed = confirm(order, actor)
+    if confirmed:
+        order.attention = ""
+    return confirmed
+
+
+@atomic
+def confirm_pay_later(order_id: uuid.UUID) -> None:
+    """Confirm a fresh order that is paid for at the door. Repeating it changes nothing."""
+    order = lock_order(order_id)
+    if order.status == "pending" and order.pay_later:
+        confirm(order, SYSTEM)
+
+
+@atomic
+def cancel_order(order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = "") -> None:
+    """Cancel with all that follows from it. Raises as `change_status`."""
+    cancel(lock_order(order_id, seen_version), actor, reason)
+
+
+@atomic
+def refund_order(
+    order_id: uuid.UUID,
+    actor: Actor,
+    *,
+    seen_version: int | None = None,
+    reason: str = "",
+    restore_inventory: bool = False,
+) -> None:
+    """Refund what is left of the captured money; restock what had left the shelf if `restore_inventory`.
+
+    Units that are reserved but were never shipped are released in any case. Raises as `change_status`.
+    """
+    order = lock_order(order_id, seen_version)
+    payments = lock_payments(order.id)
+    move(order, "refund", actor, reason)
+    release(order.id)
+    if restore_inventory:
+        restock(order.id, cause="refunded", actor=actor.name or actor.kind, reference=order.code)
+    give_back(order, payments, actor, f"Refund: {reason}" if reason else "Refund")
+
+
+@atomic
+def cancel_if_expired(order_id: uuid.UUID, moment: datetime) -> bool:
+    """Cancel one unpaid order whose hold has run out at `moment` (the database's time), re-checked under the lock.
+
+    Skips an order that somebody else is working on, and one with a payment under way. Tells whether it was cancelled.
+    """
+    order = db.session.scalar(
+        select(Order)
+        .where(Order.id == order_id, Order.status == "pending", Order.hold_expires_at <= moment)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    if order is None or any(payment.state == "unknown" for payment in lock_payments(order.id)):
+        return False
+    cancel(order, SYSTEM, "Not paid in time", reservation_state="expired")
+    return True
+
+

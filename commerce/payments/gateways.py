@@ -1,0 +1,162 @@
+"""Ways to be paid behind one interface. Nothing here touches an order; a gateway only says what happened to money.
+
+Gateways are called outside of any transaction. Each call carries a key made from the attempt, so that repeating it
+after a lost answer never charges twice; an unknown outcome is asked about, never retried under a new key.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import select
+
+from commerce.db import atomic, db, in_transaction
+from commerce.errors import GatewayNoAnswer, InvalidValue
+from commerce.payments.models import TestCardCharge
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a gateway is asked to take: integer minor units, for one attempt."""
+
+    payment_id: uuid.UUID
+    amount: int
+    currency: str
+    order_code: str
+
+    @property
+    def key(self) -> str:
+        """The idempotency key at the gateway: one attempt, one charge."""
+        return f"pay:{self.payment_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a gateway says: `state` is 'captured', 'authorized', 'failed', 'waiting' (for the payer) or 'unknown'."""
+
+    state: str
+    amount: int = 0
+    currency: str = ""
+    reference: str = ""
+    failure: str = ""
+
+
+UNKNOWN = Outcome("unknown")
+
+
+class Gateway(Protocol):
+    """What every way to be paid can do."""
+
+    asks_for_card: bool
+
+    def start(self, charge: Charge, card_number: str) -> Outcome:
+        """Take the money or begin to. Raises GatewayNoAnswer when it did not say, InvalidValue for a bad card number."""
+        ...
+
+    def look_up(self, charge: Charge) -> Outcome:
+        """Ask what became of an attempt. Raises GatewayNoAnswer."""
+        ...
+
+    def refund(self, refund_id: uuid.UUID, charge: Charge, amount: int) -> Outcome:
+        """Give back `amount` (minor units); the same `refund_id` never pays twice. Raises GatewayNoAnswer."""
+        ...
+
+
+class ManualGateway:
+    """Bank transfer and cash on delivery: people move the money and staff record it."""
+
+    asks_for_card = False
+
+    def start(self, charge: Charge, card_number: str) -> Outcome:  # noqa: ARG002 - the interface of all gateways
+        """Wait: the money comes by another way."""
+        return Outcome("waiting")
+
+    def look_up(self, charge: Charge) -> Outcome:  # noqa: ARG002
+        """Nobody can be asked; staff will record it."""
+        return Outcome("waiting")
+
+    def refund(self, refund_id: uuid.UUID, charge: Charge, amount: int) -> Outcome:
+        """Record what staff pay back by hand; the refund's row is their instruction and receipt."""
+        return Outcome("captured", amount, charge.currency, f"manual:{refund_id}")
+
+
+SUCCESS_CARD = "4242424242424242"
+DECLINED_CARD = "4000000000000002"
+NO_ANSWER_CARD = "4000000000000119"
+_DIGITS = range(12, 20)
+
+
+class TestCardGateway:
+    """A whole card provider inside the shop, with a memory of its own, for trials and tests.
+
+    4242 4242 4242 4242 pays; 4000 0000 0000 0002 is declined; 4000 0000 0000 0119 pays, but the answer gets lost on the way.
+    """
+
+    asks_for_card = True
+
+    def start(self, charge: Charge, card_number: str) -> Outcome:
+        """Charge the card once per key."""
+        _refuse_inside_transaction()
+        number = card_number.replace(" ", "").replace("-", "")
+        if not (number.isascii() and number.isdigit() and len(number) in _DIGITS and _luhn(number)):
+            raise InvalidValue("card_number", "This is not a card number. Please check the digits.")
+        outcome = "failed" if number == DECLINED_CARD else "captured"
+        known = _charge_once(charge.key, "charge", outcome, charge.amount, charge.currency)
+        if number == NO_ANSWER_CARD:
+            raise GatewayNoAnswer("The test card provider did not answer.")
+        return known
+
+    def look_up(self, charge: Charge) -> Outcome:
+        """Return what is remembered under the attempt's key."""
+        _refuse_inside_transaction()
+        return _remembered(charge.key) or Outcome("failed", failure="The payment was never started.")
+
+    def refund(self, refund_id: uuid.UUID, charge: Charge, amount: int) -> Outcome:
+        """Pay back once per refund."""
+        _refuse_inside_transaction()
+        return _charge_once(f"refund:{refund_id}", "refund", "captured", amount, charge.currency)
+
+
+def _luhn(number: str) -> bool:
+    """Check digit of card numbers, ISO/IEC 7812-1 annex B."""
+    digits = [int(character) for character in reversed(number)]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
+@atomic
+def _charge_once(key: str, kind: str, outcome: str, amount: int, currency: str) -> Outcome:
+    known = _remembered(key)
+    if known is not None:
+        return known
+    db.session.add(TestCardCharge(key=key, kind=kind, outcome=outcome, amount=amount, currency=currency))
+    db.session.flush()
+    return _outcome(outcome, amount, currency, key)
+
+
+def _remembered(key: str) -> Outcome | None:
+    row = db.session.scalar(select(TestCardCharge).where(TestCardCharge.key == key))
+    return _outcome(row.outcome, row.amount, row.currency, key) if row else None
+
+
+def _outcome(outcome: str, amount: int, currency: str, key: str) -> Outcome:
+    if outcome == "failed":
+        return Outcome("failed", failure="The card was declined.", reference=key)
+    return Outcome(outcome, amount, currency, f"test:{key}")
+
+
+def _refuse_inside_transaction() -> None:
+    if in_transaction():
+        raise RuntimeError("a gateway was called inside a transaction")
+
+
+GATEWAYS: dict[str, Gateway] = {"manual": ManualGateway(), "test_card": TestCardGateway()}
+
+
+def gateway(name: str) -> Gateway:
+    """Return a gateway by the name that payment methods and attempts carry. Raises InvalidValue for an unknown one."""
+    if name not in GATEWAYS:
+        raise InvalidValue("payment_method", "This way to pay is not set up.")
+    return GATEWAYS[name]

@@ -1,0 +1,67 @@
+"""Read payment methods, attempts and refunds."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from commerce.db import db
+from commerce.errors import NotFound
+from commerce.payments.models import Payment, PaymentMethod, Refund
+from commerce.tenants.scope import rules_cache
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to pay that the shop offers."""
+
+    code: str
+    gateway: str
+    name: str
+    instructions: str
+    pay_later: bool
+    hold_minutes: int
+
+
+@rules_cache
+def payment_methods() -> tuple[Method, ...]:
+    """Return the enabled payment methods in the shop's order."""
+    rows = db.session.execute(
+        select(
+            PaymentMethod.code,
+            PaymentMethod.gateway,
+            PaymentMethod.name,
+            PaymentMethod.instructions,
+            PaymentMethod.pay_later,
+            PaymentMethod.hold_minutes,
+        )
+        .where(PaymentMethod.enabled)
+        .order_by(PaymentMethod.position, PaymentMethod.id)
+    )
+    return tuple(Method(*row) for row in rows)
+
+
+def payment_method(code: str) -> Method | None:
+    """Return an enabled method by its code, or None."""
+    return next((method for method in payment_methods() if method.code == code), None)
+
+
+def get_payment(payment_id: uuid.UUID) -> Payment:
+    """Return an attempt. Raises NotFound."""
+    payment = db.session.scalar(select(Payment).where(Payment.id == payment_id))
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    return payment
+
+
+def payments_of(order_id: uuid.UUID) -> Sequence[Payment]:
+    """Return an order's attempts, oldest first."""
+    return db.session.scalars(select(Payment).where(Payment.order_id == order_id).order_by(Payment.id)).all()
+
+
+def refunds_of(order_id: uuid.UUID) -> Sequence[Refund]:
+    """Return an order's refunds, oldest first."""
+    return db.session.scalars(select(Refund).where(Refund.order_id == order_id).order_by(Refund.id)).all()

@@ -1,0 +1,100 @@
+"""Attempts and refunds as rows. Steps only: `checkout.services` moves them together with the order."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from commerce import clock
+from commerce.db import db, insert_rows, new_id
+from commerce.payments.gateways import Charge, Outcome
+from commerce.payments.models import Payment, Refund
+
+RANK = {"started": 0, "unknown": 1, "failed": 2, "authorized": 2, "captured": 3}
+"""A payment's state only moves to a higher rank: late and repeated news change nothing."""
+
+
+def start_payment(*, order_id: uuid.UUID, method: str, gateway: str, amount: int, currency: str) -> uuid.UUID:
+    """Write down a new attempt (amount in minor units) and return its id. A step."""
+    payment_id = new_id()
+    insert_rows(
+        Payment,
+        [
+            {
+                "id": payment_id,
+                "order_id": order_id,
+                "method": method,
+                "gateway": gateway,
+                "amount": amount,
+                "currency": currency,
+            }
+        ],
+    )
+    return payment_id
+
+
+def charge_of(payment: Payment, order_code: str) -> Charge:
+    """Return what the gateway needs to know of an attempt."""
+    return Charge(payment.id, payment.amount, payment.currency, order_code)
+
+
+def lock_payments(order_id: uuid.UUID) -> Sequence[Payment]:
+    """Lock an order's attempts (after its order) and return them, oldest first. A step."""
+    return db.session.scalars(
+        select(Payment)
+        .where(Payment.order_id == order_id)
+        .order_by(Payment.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def record_outcome(payment: Payment, outcome: Outcome) -> bool:
+    """Note what the gateway said, if it is news, and tell whether it was. A step; the row is locked.
+
+    A 'failed' that arrives after a capture, or the same news twice, changes nothing.
+    """
+    if outcome.state == "waiting" or RANK[outcome.state] <= RANK[payment.state]:
+        return False
+    payment.state = outcome.state
+    payment.reference = outcome.reference or payment.reference
+    payment.failure = outcome.failure
+    if outcome.state == "captured":
+        payment.captured = outcome.amount
+    db.session.flush()
+    return True
+
+
+def net_captured(payments: Sequence[Payment], currency: str) -> int:
+    """Return captured minus refunded, in minor units of `currency`; other currencies do not count."""
+    return sum(p.captured - p.refunded for p in payments if p.currency == currency)
+
+
+def queue_refunds(payments: Sequence[Payment], reason: str) -> list[Refund]:
+    """Queue the refund of everything that is still captured and return the new rows. A step; rows are locked.
+
+    The amount counts as refunded from now on, so no second refund can promise the same money.
+    """
+    refunds = []
+    for payment in payments:
+        left = payment.captured - payment.refunded
+        if left > 0:
+            payment.refunded += left
+            refund = Refund(order_id=payment.order_id, payment_id=payment.id, amount=left, reason=reason)
+            db.session.add(refund)
+            refunds.append(refund)
+    db.session.flush()
+    return refunds
+
+
+def record_refund_outcome(refund: Refund, outcome: Outcome) -> None:
+    """Note what became of a refund. A step; a settled refund stays as it is."""
+    if refund.state == "succeeded" or outcome.state in ("unknown", "waiting"):
+        return
+    refund.state = "succeeded" if outcome.state == "captured" else "failed"
+    refund.reference = outcome.reference
+    refund.failure = outcome.failure
+    refund.settled_at = clock.now()
+    db.session.flush()

@@ -1,0 +1,99 @@
+"""Which shipping methods a shop offers for an order, and for how much."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from commerce.db import db
+from commerce.shipping.models import Shipment, ShippingMethod, ShippingRate
+from commerce.tenants.scope import rules_cache
+
+REST_OF_WORLD = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class ShippingOffer:
+    """A method with its price (minor units) for one destination and cart."""
+
+    id: str
+    code: str
+    name: str
+    description: str
+    tax_class: str
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    method_id: uuid.UUID
+    code: str
+    name: str
+    description: str
+    tax_class: str
+    countries: frozenset[str]
+    max_weight_grams: int | None
+    min_subtotal: int
+    price: int
+
+
+@rules_cache
+def _rate_card() -> tuple[_Rate, ...]:
+    rows = db.session.execute(
+        select(
+            ShippingMethod.id,
+            ShippingMethod.code,
+            ShippingMethod.name,
+            ShippingMethod.description,
+            ShippingMethod.tax_class,
+            ShippingRate.countries,
+            ShippingRate.max_weight_grams,
+            ShippingRate.min_subtotal,
+            ShippingRate.price,
+        )
+        .join(
+            ShippingRate,
+            (ShippingRate.tenant_id == ShippingMethod.tenant_id) & (ShippingRate.method_id == ShippingMethod.id),
+        )
+        .where(ShippingMethod.enabled)
+        .order_by(ShippingMethod.position, ShippingMethod.id)
+    )
+    return tuple(_Rate(*row[:5], frozenset(row[5]), *row[6:]) for row in rows)
+
+
+def shipping_offers(*, country: str, subtotal: int, weight_grams: int) -> list[ShippingOffer]:
+    """Return the methods that take this cart to `country`, each at its cheapest fitting rate.
+
+    A rate that names the country wins over one for the rest of the world. `subtotal` is minor units.
+    """
+    offers: dict[str, ShippingOffer] = {}
+    card = _rate_card()
+    named = {rate.method_id for rate in card if country in rate.countries}
+    for rate in card:
+        if country not in rate.countries and (REST_OF_WORLD not in rate.countries or rate.method_id in named):
+            continue
+        if rate.max_weight_grams is not None and weight_grams > rate.max_weight_grams:
+            continue
+        if subtotal < rate.min_subtotal:
+            continue
+        known = offers.get(rate.code)
+        if known is None or rate.price < known.price:
+            offers[rate.code] = ShippingOffer(
+                str(rate.method_id), rate.code, rate.name, rate.description, rate.tax_class, rate.price
+            )
+    return list(offers.values())
+
+
+def shipping_countries() -> frozenset[str]:
+    """Return the countries that some method names; holds '*' when the shop ships everywhere."""
+    return frozenset().union(*(rate.countries for rate in _rate_card()))
+
+
+def shipments_of(order_id: uuid.UUID) -> Sequence[Shipment]:
+    """Return the parcels of an order, oldest first."""
+    return db.session.scalars(
+        select(Shipment).where(Shipment.order_id == order_id).order_by(Shipment.number)
+    ).all()

@@ -1,0 +1,82 @@
+"""Shops and the host names that lead to them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from commerce import clock
+from commerce.db import Base, new_id
+
+
+class Tenant(Base):
+    """One shop. Settings that decide money or stock are columns, not free text."""
+
+    __tablename__ = "tenants"
+    __table_args__ = (
+        CheckConstraint("tax_rounding IN ('line', 'rate')", name="tax_rounding"),
+        CheckConstraint("deduct_on IN ('shipment', 'confirmation')", name="deduct_on"),
+        CheckConstraint("status IN ('active', 'suspended')", name="status"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str]
+    tagline: Mapped[str] = mapped_column(default="")
+    status: Mapped[str] = mapped_column(String(20), default="active")
+    currency: Mapped[str] = mapped_column(String(3))
+    locale: Mapped[str] = mapped_column(String(20), default="en")
+    country: Mapped[str] = mapped_column(String(2))
+    timezone: Mapped[str] = mapped_column(String(60), default="UTC")
+    prices_include_tax: Mapped[bool] = mapped_column(default=True)
+    tax_rounding: Mapped[str] = mapped_column(String(10), default="line")
+    deduct_on: Mapped[str] = mapped_column(String(20), default="shipment")
+    return_days: Mapped[int] = mapped_column(default=14)
+    low_stock_at: Mapped[int] = mapped_column(default=3)
+    mail_from: Mapped[str] = mapped_column(default="")
+    operations_email: Mapped[str] = mapped_column(default="")
+    theme: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    hero: Mapped[str] = mapped_column(default="")
+    rules_version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class TenantHost(Base):
+    """A host name of a shop, lower case, without a port. The primary one is used in mailed links."""
+
+    __tablename__ = "tenant_hosts"
+
+    host: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
+    is_primary: Mapped[bool] = mapped_column(default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What the rest of the code knows of the shop it works for: a plain value, safe across transactions."""
+
+    id: uuid.UUID
+    code: str
+    name: str
+    tagline: str
+    status: str
+    currency: str
+    locale: str
+    country: str
+    timezone: str
+    prices_include_tax: bool
+    tax_rounding: str
+    deduct_on: str
+    return_days: int
+    low_stock_at: int
+    mail_from: str
+    operations_email: str
+    theme: dict[str, Any]
+    hero: str
+    rules_version: int
+    host: str

@@ -1,0 +1,74 @@
+"""Found a shop and change its rules."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+from sqlalchemy import text, update
+
+from commerce.db import atomic, current_tenant_id, db
+from commerce.errors import InvalidValue, Rejected
+from commerce.money import exponent
+from commerce.tenants.models import Shop, Tenant, TenantHost
+from commerce.tenants.queries import get_shop, list_shops
+
+_CODE = re.compile(r"[a-z][a-z0-9-]{0,38}")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+def order_code_sequence(tenant_id: uuid.UUID) -> str:
+    """Return the name of the PostgreSQL sequence that numbers a shop's orders."""
+    return f"order_code_{tenant_id.hex}"
+
+
+@atomic
+def create_tenant(
+    *, code: str, name: str, currency: str, country: str, hosts: tuple[str, ...] = (), **settings: Any
+) -> Shop:
+    """Create a shop with its hosts (first = primary; default `<code>.localhost`) and return it.
+
+    `settings` are further columns of Tenant (locale, theme, prices_include_tax...).
+    Raises InvalidValue for a bad code, host, currency or country, Rejected when code or host is taken.
+    """
+    if not _CODE.fullmatch(code):
+        raise InvalidValue("code", "A shop code has small letters, digits and '-', and begins with a letter.")
+    if not re.fullmatch("[A-Z]{2}", country):
+        raise InvalidValue("country", f"{country!r} is not a two-letter country code.")
+    exponent(currency)
+    hosts = hosts or (f"{code}.localhost",)
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise InvalidValue("host", f"{host!r} is not a host name.")
+    _refuse_taken(code, hosts)
+    tenant = Tenant(code=code, name=name, currency=currency, country=country, **settings)
+    db.session.add(tenant)
+    db.session.flush()
+    for index, host in enumerate(hosts):
+        db.session.add(TenantHost(host=host, tenant_id=tenant.id, is_primary=index == 0))
+    if db.engine.dialect.name == "postgresql":
+        # A sequence never makes two checkouts of one shop wait for each other; a counter row would.
+        db.session.execute(
+            text(f"CREATE SEQUENCE {order_code_sequence(tenant.id)}"), execution_options={"all_tenants": True}
+        )
+    db.session.flush()
+    return get_shop(tenant.id)
+
+
+def _refuse_taken(code: str, hosts: tuple[str, ...]) -> None:
+    if any(shop.code == code for shop in list_shops()):
+        raise Rejected(f"There is a shop with the code {code!r} already.")
+    for host in hosts:
+        if db.session.get(TenantHost, host, execution_options={"all_tenants": True}):
+            raise Rejected(f"The host {host!r} leads to another shop already.")
+
+
+def touch_rules() -> None:
+    """Say that a tax, shipping or payment rule of the current shop changed. A step of the use case that changed it."""
+    db.session.execute(
+        update(Tenant)
+        .where(Tenant.id == current_tenant_id())
+        .values(rules_version=Tenant.rules_version + 1)
+        .execution_options(synchronize_session=False)
+    )

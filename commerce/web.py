@@ -1,0 +1,212 @@
+"""All Flask glue: regions for htmx, the error table, headers, request ids. Features import it, it imports no feature."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
+from flask_babel import format_date, format_datetime, get_locale
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
+from commerce.money import format_money
+
+log = logging.getLogger("commerce.web")
+csrf = CSRFProtect()
+
+STATUS_OF: dict[type[CommerceError], int] = {
+    NotFound: 404,
+    NotAllowed: 403,
+    Rejected: 422,
+    Conflict: 409,
+    Unavailable: 503,
+}
+"""Error family -> HTTP status; the only place that knows."""
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; "
+    "manifest-src 'self'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Not no-referrer: Flask-WTF checks the referrer of forms sent over HTTPS.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+
+
+def status_of(error: CommerceError) -> int:
+    """Return the HTTP status of an error's family."""
+    return next((status for family, status in STATUS_OF.items() if isinstance(error, family)), 500)
+
+
+def wants_region() -> bool:
+    """Tell whether htmx asked for a part of the page (not for a boosted or restored whole page)."""
+    headers = request.headers
+    return (
+        headers.get("HX-Request") == "true"
+        and headers.get("HX-Boosted") != "true"
+        and headers.get("HX-History-Restore-Request") != "true"
+    )
+
+
+def wants_json() -> bool:
+    """Tell whether the client is a program: it asks for JSON and not for HTML, or speaks to the API."""
+    if request.path.startswith("/api/"):
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return best == "application/json" and "text/html" not in request.accept_mimetypes
+
+
+def render_region(page: str, region: str, status: int = 200, **context: Any) -> Response:
+    """Answer htmx with the partial `region`, everybody else with the whole `page`; both get the same context."""
+    html = render_template(region if wants_region() else page, **context)
+    response = make_response(html, status)
+    response.vary.add("HX-Request")
+    return response
+
+
+def see_other(url: str) -> BaseResponse:
+    """Answer a form with 303, so that a reload never sends it again."""
+    return redirect(url, HTTPStatus.SEE_OTHER)
+
+
+def local_path(target: str | None, default: str) -> str:
+    """Return `target` when it is a path of this shop, else `default`: no redirect leads to another site."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return default
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or any(ord(character) < 32 for character in target):
+        return default
+    return target
+
+
+def private(response: Response) -> Response:
+    """Mark a page as belonging to one visitor: nobody keeps a copy."""
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def public(response: Response, seconds: int = 30) -> Response:
+    """Let a shared proxy keep a catalogue page of a visitor without cookies; browsers ask again each time."""
+    if not request.cookies and "Set-Cookie" not in response.headers:
+        response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={seconds}"
+    else:
+        response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.update(("Cookie", "HX-Request"))
+    return response
+
+
+def problem(status: int, code: str, title: str, detail: str, **facts: Any) -> Response:
+    """Build an RFC 9457 problem document."""
+    body = {"type": f"urn:lockstep:problem:{code}", "status": status, "code": code, "title": title, "detail": detail}
+    response = jsonify({**body, **facts})
+    response.status_code = status
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def _answer_problem(status: int, code: str, title: str, detail: str) -> Response:
+    if wants_json():
+        return problem(status, code, title, detail)
+    page = "errors/404.html" if status == 404 else "errors/problem.html"
+    response = render_region(
+        page, "errors/_problem.html", status, title=title, detail=detail, http_status=status, code=code
+    )
+    if wants_region():
+        # The region that was asked for stays as it is; what went wrong is said in a place of its own.
+        response.headers["HX-Retarget"] = "#problems"
+        response.headers["HX-Reswap"] = "innerHTML"
+    return private(response)
+
+
+def _on_commerce_error(error: CommerceError) -> Response:
+    status = status_of(error)
+    response = _answer_problem(status, error.code, error.title, error.detail)
+    if status == 503:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _on_http_exception(error: HTTPException) -> BaseResponse:
+    if error.response is not None:
+        return error.response
+    status = error.code or 500
+    title = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
+    response = _answer_problem(status, f"http_{status}", title, error.description or title)
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            response.headers[name] = value
+    return response
+
+
+def _on_csrf_error(error: CSRFError) -> Response:
+    detail = "This form was open for too long or came from elsewhere. Please go back, reload the page and send it again."
+    return _answer_problem(400, "csrf", "Please send that again", detail)
+
+
+def _on_pool_timeout(error: PoolTimeout) -> Response:
+    log.warning("no database connection in time: %s", error)
+    response = _answer_problem(503, "busy", "The shop is very busy", "Please try again in a moment.")
+    response.headers["Retry-After"] = "2"
+    return response
+
+
+def _on_bug(error: Exception) -> Response:
+    """Show nothing of what nobody expected but the id under which Flask has logged it."""
+    return _answer_problem(
+        500, "internal", "Something went wrong on our side", f"Nothing was lost. Our reference: {request_id()}"
+    )
+
+
+def request_id() -> str:
+    """Return the id of this request, for logs and for the history of what it changed."""
+    if "request_id" not in g:
+        g.request_id = secrets.token_hex(8)
+    return str(g.request_id)
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["X-Request-ID"] = request_id()
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _money(amount: int, currency: str) -> str:
+    return format_money(amount, currency, str(get_locale()))
+
+
+def _when(moment: datetime | None, style: str = "medium") -> str:
+    return format_datetime(moment, style) if moment else ""
+
+
+def _day(moment: datetime | None) -> str:
+    return format_date(moment, "medium") if moment else ""
+
+
+def init_web(app: Flask) -> None:
+    """Attach CSRF protection, template filters, the error table and the headers to the app."""
+    csrf.init_app(app)
+    app.jinja_env.filters.update(money=_money, when=_when, day=_day)
+    app.register_error_handler(CommerceError, _on_commerce_error)
+    app.register_error_handler(CSRFError, _on_csrf_error)
+    app.register_error_handler(HTTPException, _on_http_exception)
+    app.register_error_handler(PoolTimeout, _on_pool_timeout)
+    app.register_error_handler(500, _on_bug)
+    app.after_request(_add_headers)

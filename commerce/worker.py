@@ -1,0 +1,116 @@
+"""The background loop: deliver events, let unpaid holds expire, ask about unknown payments, complete old orders.
+
+`flask worker` runs it as a process; the one-command run has it as a thread of the server. Any number may run at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from commerce import clock
+from commerce.checkout.settlement import find_unsettled, reconcile_payment
+from commerce.db import db
+from commerce.errors import CommerceError
+from commerce.event_handlers import make_relay
+from commerce.events.outbox import SYSTEM
+from commerce.orders.models import Order
+from commerce.orders.queries import find_expired
+from commerce.orders.services import cancel_if_expired, change_status
+from commerce.tenants.models import Tenant
+from commerce.tenants.queries import get_shop
+from commerce.tenants.scope import shop_scope
+
+log = logging.getLogger("commerce.worker")
+IDLE = 0.5
+"""Seconds between two looks at an empty outbox."""
+BATCH = 100
+
+
+def expire_unpaid_orders() -> int:
+    """Cancel unpaid orders whose hold has run out, each in its own transaction; return how many."""
+    moment, found = find_expired(BATCH)
+    db.session.close()
+    count = 0
+    for tenant_id, order_id in found:
+        with shop_scope(get_shop(tenant_id)):
+            count += cancel_if_expired(order_id, moment)
+    return count
+
+
+def reconcile_payments() -> int:
+    """Ask about every payment whose outcome is unknown; return how many were settled."""
+    found = find_unsettled()
+    db.session.close()
+    settled = 0
+    for tenant_id, payment_id in found:
+        with shop_scope(get_shop(tenant_id)):
+            result = reconcile_payment(payment_id)
+            settled += result.after != result.before
+    return settled
+
+
+def complete_delivered_orders() -> int:
+    """Complete orders whose return window is over; return how many."""
+    rows = db.session.execute(
+        select(Order.tenant_id, Order.id, Order.delivered_at, Tenant.return_days)
+        .join(Tenant, Tenant.id == Order.tenant_id)
+        .where(Order.status == "delivered")
+        .order_by(Order.delivered_at)
+        .limit(BATCH),
+        execution_options={"all_tenants": True},
+    ).all()
+    db.session.close()
+    count = 0
+    for tenant_id, order_id, delivered_at, days in rows:
+        if delivered_at is None or delivered_at + timedelta(days=days) > clock.now():
+            continue
+        with shop_scope(get_shop(tenant_id)):
+            change_status(order_id, "complete", SYSTEM)
+            count += 1
+    return count
+
+
+@dataclass
+class Job:
+    """Something to do every so many seconds."""
+
+    run: Callable[[], int]
+    seconds: float
+    next_at: float = field(default=0.0)
+
+
+def jobs() -> list[Job]:
+    """Return the periodic jobs."""
+    return [
+        Job(expire_unpaid_orders, 10),
+        Job(reconcile_payments, 20),
+        Job(complete_delivered_orders, 300),
+    ]
+
+
+def run(app: Flask, stop: threading.Event) -> None:
+    """Work until `stop` is set. What fails is logged and tried again: a worker does not die of one bad order."""
+    relay, periodic = make_relay(), jobs()
+    while not stop.is_set():
+        busy = 0
+        with app.app_context():
+            try:
+                busy = relay.run_once()
+                for job in periodic:
+                    if time.monotonic() >= job.next_at:
+                        job.next_at = time.monotonic() + job.seconds
+                        busy += job.run()
+            except (SQLAlchemyError, CommerceError):
+                log.exception("the worker stumbled and goes on")
+                busy = 0
+        if not busy:
+            stop.wait(IDLE)
