@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from commerce import clock
 from commerce.cart.queries import CartLineView, CartView, lines_of
 from commerce.cart.services import claim
-from commerce.db import atomic, db
+from commerce.db import atomic
 from commerce.errors import (
     CartChanged,
     CartEmpty,
-    IllegalTransition,
     InvalidValue,
     NotFound,
     OutOfStock,
@@ -26,7 +25,8 @@ from commerce.inventory.queries import available_by_variant
 from commerce.inventory.services import StockRaced, Want, reserve
 from commerce.orders.events import OrderPlaced
 from commerce.orders.queries import find_by_cart
-from commerce.orders.services import confirm_pay_later, create_order
+from commerce.orders.services import create_order
+from commerce.payments.gateways import gateway
 from commerce.payments.queries import Method, payment_method
 from commerce.payments.services import start_payment
 from commerce.pricing.calculate import LineToPrice, ShippingToPrice, Totals, calculate
@@ -89,17 +89,24 @@ def quote_cart(cart: CartView) -> Quote:
 
 
 def place_order(
-    *, shopper: str, checkout_token: str, cart_version: int, shown_total: int, actor: Actor
+    *,
+    shopper: str,
+    checkout_token: str,
+    cart_version: int,
+    shown_total: int,
+    actor: Actor,
+    card_number: str | None = None,
 ) -> PlacedOrder:
     """Turn a cart into an order exactly once, holding its stock, or leave everything as it was.
 
-    `shown_total` is what the shopper saw, in minor units. A cart that was ordered before answers with that order.
-    Raises NotFound (no such cart in this browser), CartChanged, CartEmpty, PriceChanged, OutOfStock (all short lines), InvalidValue
-    (details incomplete), Busy.
+    `shown_total` is what the shopper saw, in minor units; `card_number` is only looked at, so that a slip of the
+    finger is found before anything is ordered (None: the caller takes no card). A cart that was ordered before
+    answers with that order. Raises NotFound (no such cart in this browser), CartChanged, CartEmpty, PriceChanged,
+    OutOfStock (all short lines), InvalidValue (details incomplete, card number mistyped), Busy.
     """
     for _ in range(PLACEMENT_TRIES):
         try:
-            return _place_order(shopper, checkout_token, cart_version, shown_total, actor)
+            return _place_order(shopper, checkout_token, cart_version, shown_total, actor, card_number)
         except _Raced as raced:
             # Rolled back. Look again without our own grip on the rows: what is really short is said, all of it.
             shortages = _shortages(raced.lines)
@@ -117,19 +124,26 @@ class _Raced(Exception):
 
 @atomic
 def _place_order(
-    shopper: str, checkout_token: str, cart_version: int, shown_total: int, actor: Actor
+    shopper: str,
+    checkout_token: str,
+    cart_version: int,
+    shown_total: int,
+    actor: Actor,
+    card_number: str | None,
 ) -> PlacedOrder:
     claimed = claim(shopper, checkout_token, cart_version)
     if claimed is None:
         return _placed_before(shopper, checkout_token)
     cart_id, details, rules_version = claimed
     lines = lines_of(cart_id)
-    _check_lines(lines)
+    check_lines(lines)
     if rules_version != current_shop().rules_version:
         raise CartChanged("The shop has just changed its prices or terms. Please check your order again.")
-    method, priced = _check_details(lines, details)
+    method, priced = check_details(lines, details)
     if priced.totals.total != shown_total:
         raise PriceChanged(shown_total, priced.totals.total)
+    if card_number is not None:
+        gateway(method.gateway).check(card_number)
     order_id, code, token, line_ids = create_order(
         _order_values(cart_id, details, method, priced),
         [_order_line(*pair) for pair in zip(lines, priced.totals.lines, strict=True)],
@@ -156,7 +170,7 @@ def _place_order(
         currency=currency,
         pay_later=method.pay_later,
     )
-    publish(actor, placed)
+    publish(replace(actor, name=actor.name or details["email"]), placed)
     try:
         reserve(
             order_id,
@@ -174,7 +188,8 @@ def _placed_before(shopper: str, checkout_token: str) -> PlacedOrder:
     return PlacedOrder(order.id, order.code, order.token, None, "", order.pay_later, replayed=True)
 
 
-def _check_lines(lines: tuple[CartLineView, ...]) -> None:
+def check_lines(lines: tuple[CartLineView, ...]) -> None:
+    """Raise CartEmpty, or OutOfStock with every line that asks for more than there is."""
     if not lines:
         raise CartEmpty("There is nothing in your cart to order.")
     short = [_shortage(line, line.available if line.sold else 0) for line in lines if line.short]
@@ -196,7 +211,7 @@ def _shortage(line: CartLineView, available: int) -> Shortage:
     return Shortage(line.variant_id, line.sku, title, line.quantity, max(0, available))
 
 
-def _check_details(lines: tuple[CartLineView, ...], details: dict[str, Any]) -> tuple[Method, Quote]:
+def check_details(lines: tuple[CartLineView, ...], details: dict[str, Any]) -> tuple[Method, Quote]:
     """Return payment method and price for saved details. Raises InvalidValue for the first thing that is missing."""
     address = details.get("address") or {}
     for field in ("email", "name"):

@@ -51,6 +51,10 @@ class Gateway(Protocol):
 
     asks_for_card: bool
 
+    def check(self, card_number: str) -> None:
+        """Raise InvalidValue for a card number that cannot be one, before anything is ordered. Asks nobody."""
+        ...
+
     def start(self, charge: Charge, card_number: str) -> Outcome:
         """Take the money or begin to. Raises GatewayNoAnswer when it did not say, InvalidValue for a bad card number."""
         ...
@@ -68,6 +72,9 @@ class ManualGateway:
     """Bank transfer and cash on delivery: people move the money and staff record it."""
 
     asks_for_card = False
+
+    def check(self, card_number: str) -> None:
+        """Accept: there is no card."""
 
     def start(self, charge: Charge, card_number: str) -> Outcome:  # noqa: ARG002 - the interface of all gateways
         """Wait: the money comes by another way."""
@@ -96,12 +103,17 @@ class TestCardGateway:
 
     asks_for_card = True
 
+    def check(self, card_number: str) -> None:
+        """Raise InvalidValue unless the digits are a card number's."""
+        number = _digits(card_number)
+        if not (number.isascii() and number.isdigit() and len(number) in _DIGITS and _luhn(number)):
+            raise InvalidValue("card_number", "This is not a card number. Please check the digits.")
+
     def start(self, charge: Charge, card_number: str) -> Outcome:
         """Charge the card once per key."""
         _refuse_inside_transaction()
-        number = card_number.replace(" ", "").replace("-", "")
-        if not (number.isascii() and number.isdigit() and len(number) in _DIGITS and _luhn(number)):
-            raise InvalidValue("card_number", "This is not a card number. Please check the digits.")
+        self.check(card_number)
+        number = _digits(card_number)
         outcome = "failed" if number == DECLINED_CARD else "captured"
         known = _charge_once(charge.key, "charge", outcome, charge.amount, charge.currency)
         if number == NO_ANSWER_CARD:
@@ -117,6 +129,10 @@ class TestCardGateway:
         """Pay back once per refund."""
         _refuse_inside_transaction()
         return _charge_once(f"refund:{refund_id}", "refund", "captured", amount, charge.currency)
+
+
+def _digits(card_number: str) -> str:
+    return card_number.replace(" ", "").replace("-", "")
 
 
 def _luhn(number: str) -> bool:

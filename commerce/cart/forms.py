@@ -1,0 +1,64 @@
+"""What a shopper can say about a cart: a variant and a number of units."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, IntegerField, ValidationError
+
+from commerce.cart.queries import MAX_UNITS_PER_LINE
+
+_WHOLE = re.compile(r"\d{1,6}")
+
+
+class UnitsField(IntegerField):  # type: ignore[misc]
+    """A whole number of units from `low` to the most that a line may have.
+
+    What Python would also read as a number ('1_000', '-2') is refused; full-width digits are not.
+    """
+
+    def __init__(self, label: Any = None, *, low: int, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.low = low
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the number. Raises ValueError with words for the shopper."""
+        typed = unicodedata.normalize("NFKC", valuelist[0]).strip() if valuelist else ""
+        self.data = None
+        if not _WHOLE.fullmatch(typed) or not self.low <= int(typed) <= MAX_UNITS_PER_LINE:
+            message = _("Please enter a whole number from %(low)s to %(high)s.", low=self.low, high=MAX_UNITS_PER_LINE)
+            raise ValueError(message)
+        self.data = int(typed)
+
+
+class CartForm(FlaskForm):  # type: ignore[misc]
+    """Base of the cart's forms; the app's CSRF protection has checked the token before any view runs."""
+
+    class Meta:  # noqa: D106 - WTForms reads its options here
+        csrf = False
+
+
+class AddLineForm(CartForm):
+    """Put units of a variant into the cart."""
+
+    variant_id = HiddenField()
+    quantity = UnitsField(_l("Quantity"), low=1, default=1)
+
+    def validate_variant_id(self, field: HiddenField) -> None:
+        """Keep the id as a UUID. Raises ValidationError for anything else."""
+        try:
+            field.data = uuid.UUID(field.data or "")
+        except ValueError as error:
+            raise ValidationError(_("Please choose what to put into the cart.")) from error
+
+
+class LineForm(CartForm):
+    """Change the units of a line; 0 takes it out."""
+
+    quantity = UnitsField(_l("Quantity"), low=0)

