@@ -1,0 +1,49 @@
+"""How the pages of the catalogue read: tables, the shop's parameter, and the one function that runs a statement.
+
+Statements are built once and kept, and they run on the connection: a list page is asked for far more often than
+anything else, and building its SQL again would cost more than running it. That bypasses the session's tenant filter,
+so every statement names the shop by the parameter `tenant`, which `read` alone fills in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, ColumnElement, Select, Table, Uuid, and_, bindparam, column, exists, table
+
+from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
+from commerce.db import current_tenant_id, db
+
+PRODUCTS, VARIANTS, IMAGES, CATEGORIES, SHELVED = (
+    cast("Table", model.__table__) for model in (Product, Variant, ProductImage, Category, ProductCategory)
+)
+# The stock room stands above the catalogue, so its models cannot be imported here; these columns are all that is read.
+STOCK = table(
+    "stock_items",
+    column("tenant_id", Uuid()),
+    column("variant_id", Uuid()),
+    column("on_hand", BigInteger()),
+    column("reserved", BigInteger()),
+)
+TENANT = bindparam("tenant", type_=Uuid())
+
+
+def read(statement: Select[Any], **parameters: Any) -> Sequence[Any]:
+    """Run a kept statement for the current shop. Raises NoTenant outside of any."""
+    return db.session.connection().execute(statement, {"tenant": current_tenant_id(), **parameters}).all()
+
+
+def dialect_name() -> str:
+    """Return `sqlite` or `postgresql`."""
+    return db.engine.dialect.name
+
+
+def sold() -> ColumnElement[bool]:
+    """Return the condition that a product is shown: active, with a variant that is."""
+    variant = exists().where(
+        VARIANTS.c.tenant_id == PRODUCTS.c.tenant_id,
+        VARIANTS.c.product_id == PRODUCTS.c.id,
+        VARIANTS.c.active,
+    )
+    return and_(PRODUCTS.c.tenant_id == TENANT, PRODUCTS.c.status == "active", variant)

@@ -1,0 +1,290 @@
+"""The pages that anybody may read: home, categories, search, product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote, urlencode
+from xml.sax.saxutils import escape
+
+from flask import Blueprint, Response, current_app, g, make_response, render_template, request
+from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.catalog import queries
+from commerce.catalog.choice import Choice, axis_keys, choose
+from commerce.catalog.product_page import Picture, ProductPage, product_page
+from commerce.catalog.queries import SORTS, Card, CardPage, Shelf
+from commerce.errors import NotFound
+from commerce.money import to_decimal
+from commerce.tenants.scope import current_shop
+from commerce.tenants.views import accent
+from commerce.web import public, render_region, see_other
+
+blueprint = Blueprint("catalog", __name__)
+
+NAV_CATEGORIES = 8
+HOME_PRODUCTS = 12
+RELATED_PRODUCTS = 4
+EAGER_CARDS = 4
+"""Pictures in the first row are fetched at once, the others when they come near."""
+MAX_CATEGORIES = 500
+MAX_UNITS = 999
+"""The largest quantity that a cart line takes."""
+
+
+def nav_categories() -> tuple[Shelf, ...]:
+    """Return the first categories that have something to show; read once for each request."""
+    if "nav_categories" not in g:
+        g.nav_categories = queries.shelves(NAV_CATEGORIES)
+    shelves: tuple[Shelf, ...] = g.nav_categories
+    return shelves
+
+
+# --- lists ------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """The front page: what the shop is, its categories, its newest products."""
+    cards = queries.newest(HOME_PRODUCTS)
+    page = render_template(
+        "catalog/home.html", shelves=queries.shelf_cards(NAV_CATEGORIES), cards=_cards(cards)
+    )
+    return public(make_response(page))
+
+
+@blueprint.get("/categories")
+def categories() -> Response:
+    """All categories with something to show."""
+    return public(
+        make_response(render_template("catalog/categories.html", shelves=queries.shelf_cards(MAX_CATEGORIES)))
+    )
+
+
+@blueprint.get("/categories/<slug>")
+def category(slug: str) -> Response:
+    """The products of a category."""
+    category_id, name, description = queries.find_category(slug)
+    sort = _sort()
+    found = queries.products_of(category_id, _page_number(), sort)
+    listing = Listing(found, f"/categories/{quote(slug)}", sort)
+    return _list_page("catalog/category.html", listing, name=name, description=description)
+
+
+@blueprint.get("/search")
+def search() -> Response:
+    """What a search finds; everything when nothing is asked for."""
+    query = " ".join(request.args.get("q", "").replace("\0", " ").split())[:200]
+    sort, page = _sort(), _page_number()
+    found = queries.found_products(query, page, sort) if query else queries.all_products(page, sort)
+    return _list_page("catalog/search.html", Listing(found, "/search", sort, query), query=query)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A page of products, its sorting, and the addresses of its other pages."""
+
+    found: CardPage
+    path: str
+    sort: str
+    query: str = ""
+
+    @property
+    def current(self) -> int:
+        """The number of this page."""
+        return self.found.number
+
+    @property
+    def last(self) -> int:
+        """The number of the last page."""
+        return self.found.last
+
+    @property
+    def numbers(self) -> list[int | None]:
+        """The page numbers to show: first, last, those around this one, None for a gap."""
+        near = range(max(2, self.current - 1), min(self.last, self.current + 2))
+        wanted = [1, *near, self.last] if self.last > 1 else [1]
+        shown: list[int | None] = []
+        for number in wanted:
+            if shown and number - (shown[-1] or 0) > 1:
+                shown.append(None)
+            shown.append(number)
+        return shown
+
+    def url(self, number: int) -> str:
+        """Return the address of page `number`, with the search and the sorting kept."""
+        wanted = {"q": self.query, "sort": self.sort if self.sort != SORTS[0] else "", "page": str(number)}
+        if number == 1:
+            del wanted["page"]
+        query = urlencode({key: value for key, value in wanted.items() if value})
+        return f"{self.path}?{query}" if query else self.path
+
+
+def _list_page(template: str, listing: Listing, **context: object) -> Response:
+    page = render_template(template, pages=listing, cards=_cards(listing.found.cards), **context)
+    return public(make_response(page))
+
+
+def _sort() -> str:
+    sort = request.args.get("sort", SORTS[0])
+    return sort if sort in SORTS else SORTS[0]
+
+
+def _page_number() -> int:
+    text = request.args.get("page", "1")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise NotFound("This list has no such page.")
+    return int(text)
+
+
+def _cards(cards: tuple[Card, ...]) -> Markup:
+    shop = current_shop()
+    return Markup("").join(
+        _card(card, shop.currency, shop.locale, shop.low_stock_at, index < EAGER_CARDS)
+        for index, card in enumerate(cards)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _card(card: Card, currency: str, locale: str, low_stock_at: int, eager: bool) -> Markup:
+    """Render one card. Everything it shows is among the arguments, so keeping the result is never out of date."""
+    template = current_app.jinja_env.get_template("catalog/_card.html")
+    low = not card.sold_out and not card.backorder and card.available <= low_stock_at
+    html = template.render(card=card, currency=currency, locale=locale, low=low, eager=eager)
+    return Markup(html)  # noqa: S704 - the template has escaped it
+
+
+# --- the product page -------------------------------------------------------------------------------
+
+
+@blueprint.get("/products/<slug>")
+def product(slug: str) -> Response:
+    """A product with the variant that the address chooses; htmx gets only the part that changes with the choice."""
+    found = product_page(slug)
+    choice = choose(found.option_names, found.variants, request.args)
+    pictures = _picture_order(found, choice)
+    shelf = found.shelves[0].slug if found.shelves else ""
+    return render_region(
+        "catalog/product.html",
+        "catalog/_product.html",
+        product=found,
+        choice=choice,
+        pictures=pictures,
+        shown=_shown_picture(pictures),
+        picture_url=_picture_url,
+        related=lambda: _cards(queries.neighbours(shelf, slug, RELATED_PRODUCTS)) if shelf else Markup(""),
+        most=_most(choice),
+        json_ld=_json_ld(found),
+        summary=_summary(found),
+    )
+
+
+@blueprint.post("/products/<slug>/choice")
+def choose_variant(slug: str) -> BaseResponse:
+    """Lead to the product page with the options that a form without JavaScript has chosen."""
+    found = product_page(slug)
+    keys = axis_keys(found.option_names)
+    return see_other(
+        f"{found.path}?{urlencode({key: request.form[key] for key in keys if key in request.form})}"
+    )
+
+
+def _picture_order(product: ProductPage, choice: Choice) -> list[Picture]:
+    """Return the product's pictures, the one of the chosen variant first."""
+    wanted = choice.variant.image_id if choice.variant else None
+    return sorted(product.pictures, key=lambda picture: picture.id != wanted)
+
+
+def _shown_picture(pictures: list[Picture]) -> Picture | None:
+    """Return the picture that the address asks for by its place in the shop's order, else the first."""
+    asked = request.args.get("picture", "")
+    return next(
+        (picture for picture in pictures if str(picture.id) == asked), pictures[0] if pictures else None
+    )
+
+
+def _picture_url(picture: Picture) -> str:
+    kept = {key: value for key, value in request.args.items() if key != "picture"}
+    return f"{request.path}?{urlencode({**kept, 'picture': str(picture.id)})}"
+
+
+def _most(choice: Choice) -> int:
+    """Return the largest quantity that the form offers."""
+    variant = choice.variant
+    return min(variant.available, MAX_UNITS) if variant and not variant.backorder else MAX_UNITS
+
+
+def _summary(product: ProductPage) -> str:
+    """Return what search engines show below the title: the shop's own words, else the beginning of the description."""
+    # Only tags are taken away here; the template escapes what is left.
+    plain = Markup(product.description_html.replace("<", " <")).striptags()  # noqa: S704
+    text = product.seo_description or plain
+    text = " ".join(text.split())
+    return text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + "…"
+
+
+def _json_ld(product: ProductPage) -> dict[str, object]:
+    """Return the product for search engines, in the words of schema.org."""
+    shop = current_shop()
+    address = request.host_url.rstrip("/")
+    offers = [
+        {
+            "@type": "Offer",
+            "sku": variant.sku,
+            "price": str(to_decimal(variant.price, shop.currency)),
+            "priceCurrency": shop.currency,
+            "availability": "https://schema.org/" + ("OutOfStock" if variant.sold_out else "InStock"),
+            "url": f"{address}{product.path}?{urlencode({'variant': variant.sku})}",
+        }
+        for variant in product.variants
+    ]
+    facts: dict[str, object] = {
+        "@context": "https://schema.org",
+        "@type": "Product",
+        "name": product.title,
+        "description": _summary(product),
+        "image": [f"{address}/media/{picture.file}" for picture in product.pictures if picture.file],
+        "offers": offers,
+    }
+    if product.vendor:
+        facts["brand"] = {"@type": "Brand", "name": product.vendor}
+    return facts
+
+
+# --- for programs -----------------------------------------------------------------------------------
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Keep crawlers out of what is private or endless."""
+    rules = "".join(
+        f"Disallow: {path}\n" for path in ("/cart", "/checkout", "/orders/", "/account", "/admin")
+    )
+    return public(
+        Response(f"User-agent: *\n{rules}\nSitemap: {request.host_url}sitemap.xml\n", mimetype="text/plain"),
+        3600,
+    )
+
+
+@blueprint.get("/sitemap.xml")
+def sitemap() -> Response:
+    """All pages that a search engine should know."""
+    address = request.host_url.rstrip("/")
+    places = "".join(
+        f"<url><loc>{escape(address + path)}</loc></url>\n" for path in ["/", *queries.all_paths()]
+    )
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+    return public(Response(f"{head}{places}</urlset>\n", mimetype="application/xml"), 3600)
+
+
+@blueprint.get("/favicon.svg")
+@blueprint.get("/favicon.ico")
+def favicon() -> Response:
+    """The shop's sign: a ring in its accent colour. Browsers that ask for .ico take it too."""
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+        f'<circle cx="16" cy="16" r="15" fill="{accent(current_shop())}"/>'
+        '<circle cx="16" cy="16" r="6" fill="none" stroke="#fff" stroke-width="3"/></svg>'
+    )
+    return public(Response(svg, mimetype="image/svg+xml"), 3600)
