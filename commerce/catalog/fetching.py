@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from http.client import HTTPException
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -88,19 +89,25 @@ def fetch(
     connection = _connection(target, addresses[0], port, host)
     deadline = time.monotonic() + total_seconds
     # Each wait is bounded by the socket's timeout; the timer bounds a server that sends a byte now and then.
-    timer = threading.Timer(total_seconds, _cut, [connection])
+    held: list[socket.socket] = []
+    timer = threading.Timer(total_seconds, _cut, [connection, held])
     timer.daemon = True
     try:
-        connection.connect()
         timer.start()
-        return _get(connection, target, max_bytes)
-    except (HTTPError, OSError, ValueError) as error:
+        connection.connect()
+        # The connection forgets its socket once the answer says that it will be closed; the timer must not.
+        held.extend([connection.sock] if connection.sock is not None else [])
+        body = _get(connection, target, max_bytes)
+    except (HTTPError, HTTPException, OSError, ValueError) as error:
         if time.monotonic() >= deadline:
             raise FetchRefused(f"it took longer than {total_seconds:g} seconds") from error
         raise FetchRefused(f"the server could not be read ({type(error).__name__})") from error
     finally:
         timer.cancel()
         connection.close()
+    if time.monotonic() >= deadline:  # a body without a stated length looks complete when it was cut
+        raise FetchRefused(f"it took longer than {total_seconds:g} seconds")
+    return body
 
 
 def _parse(url: str) -> Url:
@@ -162,8 +169,8 @@ def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def _cut(connection: HTTPConnection) -> None:
-    sock = connection.sock
-    if sock is not None:
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+def _cut(connection: HTTPConnection, held: list[socket.socket]) -> None:
+    for sock in held or [connection.sock]:
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,240 @@
+"""Pictures from outside: rewritten, upright, without hidden data, or refused."""
+
+import io
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageCms
+from sqlalchemy import select, update
+
+from commerce.catalog.fetching import FetchRefused
+from commerce.catalog.images import LONGEST_SIDE, NotAPicture, fetch_images, normalise, store
+from commerce.catalog.importing.services import import_catalogue
+from commerce.catalog.models import ProductImage
+from commerce.db import atomic, db, in_transaction
+from commerce.inventory.services import CatalogueStock
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
+from tests.catalog.importing.sheets import more, mug, sheet, stream
+
+
+def picture(
+    kind: str = "JPEG", size: tuple[int, int] = (40, 20), mode: str = "RGB", **options: object
+) -> bytes:
+    out = io.BytesIO()
+    Image.new(mode, size, "#c04020" if mode in ("RGB", "RGBA") else None).save(out, kind, **options)
+    return out.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_is_written_anew_as_webp(kind: str) -> None:
+    kept = normalise(picture(kind))
+    image = opened(kept.data)
+    assert (image.format, image.size, kept.width, kept.height) == ("WEBP", (40, 20), 40, 20)
+    red, green, blue = image.convert("RGB").getpixel((5, 5))  # type: ignore[misc]
+    assert abs(red - 0xC0) + abs(green - 0x40) + abs(blue - 0x20) < 30
+
+
+def test_hidden_data_goes_and_the_picture_stands_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    exif[0x8825] = {1: "N", 2: (52.0, 31.0, 0.0)}  # where it was taken
+    kept = normalise(picture(exif=exif.tobytes(), comment=b"secret"))
+    image = opened(kept.data)
+    assert image.size == (20, 40)
+    assert not image.getexif()
+    assert b"secret" not in kept.data
+    assert "icc_profile" not in image.info
+
+
+def test_colours_of_a_profile_are_kept_without_the_profile() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert "icc_profile" not in opened(normalise(picture(icc_profile=profile)).data).info
+    assert normalise(picture(icc_profile=b"broken")).width == 40
+
+
+def test_transparency_stays_and_other_colour_modes_come_in() -> None:
+    assert opened(normalise(picture("PNG", mode="RGBA")).data).mode in ("RGB", "RGBA")
+    transparent = io.BytesIO()
+    Image.new("RGBA", (10, 10), (0, 0, 0, 0)).save(transparent, "PNG")
+    assert opened(normalise(transparent.getvalue()).data).convert("RGBA").getpixel((1, 1))[3] == 0  # type: ignore[index]
+    for mode, kind in (("L", "JPEG"), ("CMYK", "JPEG"), ("P", "PNG"), ("I;16", "PNG"), ("1", "PNG")):
+        assert normalise(picture(kind, mode=mode)).width == 40
+
+
+def test_a_large_picture_is_made_smaller() -> None:
+    kept = normalise(picture(size=(4000, 1000)))
+    assert (kept.width, kept.height) == (LONGEST_SIDE, LONGEST_SIDE // 4)
+
+
+def bomb() -> bytes:
+    """Return a small PNG that says it has 60 000 by 60 000 pixels."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        crc = zlib.crc32(name + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + name + content + crc
+
+    side = (60_000).to_bytes(4, "big")
+    head = chunk(b"IHDR", side + side + bytes([8, 2, 0, 0, 0]))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<html>not found</html>",
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        picture("GIF"),
+        picture("BMP"),
+        picture("TIFF"),
+        picture()[:-60],
+        picture("PNG")[:40],
+        picture("PNG").replace(b"IDAT", b"IDAX"),
+        picture("WEBP")[:30],
+        bomb(),
+    ],
+    ids=[
+        "empty",
+        "html",
+        "svg",
+        "gif",
+        "bmp",
+        "tiff",
+        "half-jpeg",
+        "half-png",
+        "bad-png",
+        "half-webp",
+        "bomb",
+    ],
+)
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(NotAPicture):
+        normalise(data)
+
+
+def test_the_same_picture_is_one_file_with_a_name_of_the_shop(tmp_path: Path) -> None:
+    from uuid import UUID
+
+    shop_id = UUID(int=7)
+    name = store(normalise(picture()), tmp_path, shop_id)
+    assert store(normalise(picture()), tmp_path, shop_id) == name
+    assert name.startswith(f"{shop_id}/")
+    assert [path.name for path in (tmp_path / str(shop_id)).iterdir()] == [name.split("/")[1]]
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o644
+
+
+# --- fetching what an import has recorded ------------------------------------------------------------
+
+
+def import_mug(*further: dict[str, str]) -> None:
+    import_catalogue(
+        stream(sheet(mug(), *further)), file_name="x.csv", stock=CatalogueStock(), actor="system"
+    )
+
+
+def files() -> list[tuple[str, str, int, int]]:
+    rows = db.session.execute(
+        select(ProductImage.source_url, ProductImage.file, ProductImage.width, ProductImage.height).order_by(
+            ProductImage.position
+        )
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def test_recorded_pictures_are_fetched_outside_of_any_transaction_and_noted(
+    in_shop: Shop, tmp_path: Path
+) -> None:
+    import_mug(more(Image_Src="https://pictures.example/broken.jpg", Image_Position="2"))
+    asked: list[str] = []
+
+    def download(url: str) -> bytes:
+        assert not in_transaction()
+        asked.append(url)
+        return picture() if "mug" in url else b"nothing"
+
+    report = fetch_images(tmp_path, tenant=in_shop.code, download=download)
+
+    assert asked == ["https://pictures.example/mug.jpg", "https://pictures.example/broken.jpg"]
+    assert (report.fetched, report.left) == (1, 1)
+    assert [(failure.product, failure.url) for failure in report.failures] == [("mug", asked[1])]
+    (fetched, broken) = files()
+    assert fetched[2:] == (40, 20)
+    assert (tmp_path / fetched[1]).read_bytes() == normalise(picture()).data
+    assert fetched[1].startswith(f"{in_shop.id}/")
+    assert broken == ("https://pictures.example/broken.jpg", "", 0, 0)
+
+
+def test_what_is_there_is_not_fetched_again_and_what_failed_is(in_shop: Shop, tmp_path: Path) -> None:
+    import_mug(more(Image_Src="https://pictures.example/2.jpg"))
+
+    def refuse(url: str) -> bytes:
+        if "mug" not in url:
+            raise FetchRefused("the server answered 404")
+        return picture()
+
+    fetch_images(tmp_path, tenant="demo", download=refuse)
+    asked: list[str] = []
+
+    def download(url: str) -> bytes:
+        asked.append(url)
+        return picture("PNG")
+
+    assert fetch_images(tmp_path, tenant="demo", download=download).left == 0
+    assert asked == ["https://pictures.example/2.jpg"]
+
+
+def test_an_address_of_several_products_is_fetched_once(in_shop: Shop, tmp_path: Path) -> None:
+    import_mug(mug(Handle="cup", Variant_SKU="CUP"))
+    asked: list[str] = []
+
+    def download(url: str) -> bytes:
+        asked.append(url)
+        return picture()
+
+    assert fetch_images(tmp_path, tenant="demo", download=download).fetched == 2
+    assert len(asked) == 1
+
+
+def test_a_limit_counts_what_was_fetched_so_that_failures_never_block_the_rest(
+    in_shop: Shop, tmp_path: Path
+) -> None:
+    import_mug(
+        *(more(Image_Src=f"https://pictures.example/{n}.jpg", Image_Position=str(n)) for n in range(2, 6))
+    )
+
+    def download(url: str) -> bytes:
+        return b"nothing" if "mug" in url else picture()
+
+    report = fetch_images(tmp_path, tenant="demo", limit=2, download=download)
+    assert (report.fetched, report.left, len(report.failures)) == (2, 3, 1)
+
+
+def test_an_address_that_changed_meanwhile_keeps_no_old_picture(in_shop: Shop, tmp_path: Path) -> None:
+    import_mug()
+
+    @atomic
+    def change() -> None:
+        db.session.execute(update(ProductImage).values(source_url="https://pictures.example/new.jpg"))
+
+    def download(url: str) -> bytes:
+        change()
+        return picture()
+
+    fetch_images(tmp_path, tenant="demo", download=download)
+    assert files() == [("https://pictures.example/new.jpg", "", 0, 0)]
+
+
+def test_another_shop_s_pictures_are_left_alone(in_shop: Shop, other_shop: Shop, tmp_path: Path) -> None:
+    import_mug()
+
+    def download(url: str) -> bytes:
+        pytest.fail("a picture of another shop was fetched")
+
+    with shop_scope(other_shop):
+        assert fetch_images(tmp_path, tenant="other", download=download).fetched == 0
