@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -72,6 +73,8 @@ class LiveServer:
             self.port = wanted or free_port()
             if self._run():
                 return self
+            if wanted or not _answers(self.port):
+                break  # another try helps only against somebody who took the port in between
         raise ServerFailed(f"the server did not answer on port {self.port}: {self.output[-2000:]}")
 
     def terminate(self) -> int:
@@ -87,6 +90,7 @@ class LiveServer:
         self._stop(signal.SIGKILL)
 
     def _run(self) -> bool:
+        taken = _answers(self.port)  # then its /healthz is not ours, and we wait for the refusal instead
         with (self._var / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 child.command([sys.executable, "-m", "flask", "--app", "app", "serve"]),
@@ -101,7 +105,7 @@ class LiveServer:
         with urllib3.PoolManager(retries=False, timeout=2.0) as http:
             while time.monotonic() < deadline and self._process.poll() is None:
                 try:
-                    if http.request("GET", f"{self.address}/healthz").status == 200:
+                    if not taken and http.request("GET", f"{self.address}/healthz").status == 200:
                         return True
                 except urllib3.exceptions.HTTPError:
                     pass  # not listening yet
@@ -125,6 +129,11 @@ class LiveServer:
             raise ServerFailed(f"the server ignored {number.name}: {self.output[-2000:]}") from None
         _signal_group(process.pid, signal.SIGKILL)  # what the first process left behind dies with the test
         return code
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
