@@ -17,7 +17,7 @@ from commerce.cart.queries import MAX_UNITS_PER_LINE
 _WHOLE = re.compile(r"\d{1,6}")
 
 
-class UnitsField(IntegerField):  # type: ignore[misc]
+class UnitsField(IntegerField):
     """A whole number of units from `low` to the most that a line may have.
 
     What Python would also read as a number ('1_000', '-2') is refused; full-width digits are not.
@@ -32,12 +32,14 @@ class UnitsField(IntegerField):  # type: ignore[misc]
         typed = unicodedata.normalize("NFKC", valuelist[0]).strip() if valuelist else ""
         self.data = None
         if not _WHOLE.fullmatch(typed) or not self.low <= int(typed) <= MAX_UNITS_PER_LINE:
-            message = _("Please enter a whole number from %(low)s to %(high)s.", low=self.low, high=MAX_UNITS_PER_LINE)
+            message = _(
+                "Please enter a whole number from %(low)s to %(high)s.", low=self.low, high=MAX_UNITS_PER_LINE
+            )
             raise ValueError(message)
         self.data = int(typed)
 
 
-class CartForm(FlaskForm):  # type: ignore[misc]
+class CartForm(FlaskForm):
     """Base of the cart's forms; the app's CSRF protection has checked the token before any view runs."""
 
     class Meta:  # noqa: D106 - WTForms reads its options here

@@ -170,3 +170,24 @@ def count_units(shopper_hash: str) -> int:
         .where(Cart.shopper_hash == shopper_hash, Cart.status == "open")
     )
     return int(units or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A variant that somebody wants to put into the cart. `price` is minor units."""
+
+    variant_id: uuid.UUID
+    title: str
+    options: str
+    slug: str
+    price: int
+
+
+def find_offer(variant_id: uuid.UUID) -> Offer | None:
+    """Return a variant that is sold, or None."""
+    row = db.session.execute(
+        select(Variant.id, Product.title, Variant.option_values, Product.slug, Variant.price)
+        .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
+        .where(Variant.id == variant_id, Variant.active, Product.status == "active")
+    ).one_or_none()
+    return Offer(row[0], row[1], " / ".join(row[2]), row[3], row[4]) if row else None

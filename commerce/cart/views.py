@@ -1,0 +1,188 @@
+"""The cart's pages: add, look, change, take out."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from flask import Blueprint, Response, current_app, flash, g, make_response, render_template, request
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.cart.forms import AddLineForm, LineForm
+from commerce.cart.queries import count_units, find_offer, load_cart
+from commerce.cart.services import CartChange, add_line, change_quantity, new_shopper_key, shopper_hash
+from commerce.errors import NotFound, OutOfStock
+from commerce.web import private, render_region, see_other, wants_region
+
+blueprint = Blueprint("cart", __name__)
+
+COOKIE = "cart"
+YEAR = 31_536_000
+_KEY = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+# --- whose cart ---------------------------------------------------------------------------------------
+
+
+def shopper() -> str:
+    """Return the stored form of this browser's name, or '' when it has none yet."""
+    key = g.get("cart_key") or request.cookies.get(COOKIE, "")
+    return shopper_hash(key) if _KEY.fullmatch(key) else ""
+
+
+def cart_count() -> int:
+    """Return how many units this browser's cart holds, for every page's head. Without a cookie nobody is asked."""
+    return count_units(shopper()) if shopper() else 0
+
+
+def _name_shopper() -> str:
+    """Give this browser a name when it has none; `_remember` sends it."""
+    if not shopper():
+        g.cart_key = new_shopper_key()
+    return shopper()
+
+
+def _remember(response: BaseResponse) -> BaseResponse:
+    if "cart_key" in g:
+        response.set_cookie(
+            COOKIE,
+            g.cart_key,
+            max_age=YEAR,
+            httponly=True,
+            samesite="Lax",
+            secure=current_app.config["LOCKSTEP"].production,
+        )
+    return response
+
+
+# --- put in -------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/cart/lines", endpoint="add_line")
+def add() -> BaseResponse:
+    """Put units of a variant into the cart, as many as there are."""
+    form = AddLineForm()
+    if not form.validate():
+        return _add_refused(form)
+    wished = int(form.quantity.data or 0)
+    try:
+        change = add_line(_name_shopper(), form.variant_id.data, wished)
+    except OutOfStock as error:
+        g.pop("cart_key", None)
+        short = error.shortages[0]
+        return _add_refused(form, _left_words(short.available, in_cart=short.wanted - wished))
+    message = _added_words(change)
+    if wants_region():
+        answer = render_template("cart/_added.html", message=message, capped=change.capped)
+        return _remember(private(make_response(answer)))
+    flash(message, "warn" if change.capped else "good")
+    return _remember(see_other("/cart"))
+
+
+def _add_refused(form: AddLineForm, problem: str = "") -> Response:
+    """Answer 422: at the field when the number is bad, with what is left when there are too few."""
+    wished = form.variant_id.data
+    offer = find_offer(wished) if isinstance(wished, uuid.UUID) else None
+    if problem:
+        form.quantity.errors = [problem]
+    problems = [text for field in (form.variant_id, form.quantity) for text in field.errors]
+    return private(
+        render_region("cart/add.html", "cart/_refused.html", 422, form=form, offer=offer, refusals=problems)
+    )
+
+
+def _added_words(change: CartChange) -> str:
+    words = _("%(title)s is in your cart.", title=change.title)
+    if change.capped:
+        words = ngettext(
+            "Only %(num)d is left of %(title)s; your cart now has it.",
+            "Only %(num)d are left of %(title)s; your cart now has %(num)d.",
+            change.quantity,
+            title=change.title,
+        )
+    return str(words)
+
+
+def _left_words(available: int, in_cart: int) -> str:
+    words = ngettext("Only %(num)d is left.", "Only %(num)d are left.", available)
+    if available <= 0:
+        words = _("This is sold out.")
+    elif in_cart > 0:
+        words = ngettext(
+            "Only %(num)d is left, and it is in your cart already.",
+            "Only %(num)d are left, and they are in your cart already.",
+            available,
+        )
+    return str(words)
+
+
+# --- look and change ------------------------------------------------------------------------------------
+
+
+@blueprint.get("/cart")
+def show() -> Response:
+    """What is in the cart, at the prices and stock of now."""
+    return _cart_page()
+
+
+@blueprint.post("/cart/lines/<uuid:line_id>")
+def change_line(line_id: uuid.UUID) -> BaseResponse:
+    """Set the units of a line; 0 takes it out."""
+    form = LineForm()
+    if not form.validate():
+        refused = (line_id, request.form.get("quantity", "")[:20], " ".join(form.quantity.errors))
+        return _cart_page(422, refused=refused)
+    return _change(line_id, int(form.quantity.data or 0))
+
+
+@blueprint.post("/cart/lines/<uuid:line_id>/removal")
+def remove_line(line_id: uuid.UUID) -> BaseResponse:
+    """Take a line out."""
+    return _change(line_id, 0)
+
+
+def _change(line_id: uuid.UUID, quantity: int) -> BaseResponse:
+    try:
+        change = change_quantity(shopper(), line_id, quantity)
+    except NotFound as error:
+        return _cart_page(404, message=error.detail, tone="warn")
+    message, tone = _changed_words(change, quantity)
+    if wants_region():
+        return _cart_page(message=message, tone=tone, removed=change.quantity == 0)
+    flash(message, tone)
+    return see_other("/cart")
+
+
+def _changed_words(change: CartChange, wished: int) -> tuple[str, str]:
+    if not wished:
+        return _("%(title)s was taken out of your cart.", title=change.title), "good"
+    if not change.quantity:
+        return _("%(title)s is sold out and was taken out of your cart.", title=change.title), "warn"
+    if change.capped:
+        return _added_words(change), "warn"
+    return _("Your cart now has %(number)s of %(title)s.", number=change.quantity, title=change.title), "good"
+
+
+def _cart_page(
+    status: int = 200,
+    *,
+    message: str = "",
+    tone: str = "good",
+    removed: bool = False,
+    refused: tuple[uuid.UUID, str, str] | None = None,
+) -> Response:
+    """Render the cart; `refused` is the line whose number was bad, what was typed, and what is wrong with it."""
+    cart = load_cart(shopper()) if shopper() else None
+    page = render_region(
+        "cart/page.html",
+        "cart/_answer.html",
+        status,
+        cart=cart,
+        message=message,
+        tone=tone,
+        removed=removed,
+        refused=refused,
+    )
+    return private(page)

@@ -1,0 +1,236 @@
+"""The checkout's forms: who and where to, how to ship and pay; and the last question."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import (
+    EmailField,
+    Field,
+    HiddenField,
+    RadioField,
+    SelectField,
+    StringField,
+    TelField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, Length, Regexp, ValidationError
+from wtforms.widgets import Select, TextInput
+
+from commerce.cart.queries import CartView
+from commerce.checkout.addresses import FIELDS, AddressRules, check_address, country_choices, rules_for
+from commerce.checkout.services import Quote, quote
+from commerce.payments.queries import payment_methods
+from commerce.shipping.queries import shipping_countries
+from commerce.tenants.scope import current_shop
+
+MAX_LENGTH = 255
+MAX_NOTE = 1000
+FEWEST_PHONE_DIGITS = 5
+AUTOCOMPLETE = {
+    "email": "email",
+    "name": "name",
+    "phone": "tel",
+    "country_code": "country",
+    "company_name": "organization",
+    "street_address": "street-address",
+    "city_area": "address-level3",
+    "city": "address-level2",
+    "country_area": "address-level1",
+    "postal_code": "postal-code",
+}
+
+
+def tidy(text: str | None) -> str:
+    """Return what was typed without outer space and with one kind of line end."""
+    return (text or "").replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+class NoControlCharacters:
+    """Refuse characters of the Unicode class Cc, which nobody can see or print; `lines` allows line ends and tabs."""
+
+    def __init__(self, *, lines: bool = False) -> None:
+        self.allowed = "\n\t" if lines else ""
+
+    def __call__(self, _form: Any, field: Field) -> None:
+        """Raise ValidationError for a control character."""
+        text = field.data or ""
+        if any(unicodedata.category(letter) == "Cc" and letter not in self.allowed for letter in text):
+            raise ValidationError(
+                _("This has an invisible character that we cannot print. Please type it again.")
+            )
+
+
+def _rules(most: int = MAX_LENGTH, *, lines: bool = False) -> list[Any]:
+    too_long = _l("Please use at most %(max)d characters.", max=most)
+    return [NoControlCharacters(lines=lines), Length(max=most, message=too_long)]
+
+
+def _text(label: Any, kind: type[Field] = StringField, *, needed: bool = False, lines: bool = False) -> Any:
+    first = [DataRequired(_l("Please fill this in."))] if needed else []
+    return kind(label, [*first, *_rules(lines=lines)], filters=[tidy])
+
+
+class PlaceField(SelectField):
+    """A region, city or district: a list to choose from where the country has one, else a line to type."""
+
+    def __init__(self, label: Any = None, validators: Any = None, **kwargs: Any) -> None:
+        super().__init__(label, validators, validate_choice=False, choices=[], **kwargs)
+        self.widget = TextInput()
+
+    def offer(self, options: tuple[tuple[str, str], ...]) -> None:
+        """Show a list; what was typed before stays in it."""
+        typed = self.data if self.data and self.data not in dict(options) else ""
+        self.choices = [("", _("Please choose")), *([(typed, typed)] if typed else []), *options]
+        self.widget = Select()
+
+    def _value(self) -> str:
+        return self.data or ""
+
+
+class CheckoutForm(FlaskForm):
+    """Base of the checkout's forms; the app's CSRF protection has checked the token before any view runs."""
+
+    class Meta:  # noqa: D106 - WTForms reads its options here
+        csrf = False
+
+
+class DetailsForm(CheckoutForm):
+    """Everything that an order needs beside its lines. Make it by `details_form`, which fits it to country and cart."""
+
+    email = _text(_l("E-mail"), EmailField, needed=True)
+    phone = _text(_l("Phone"), TelField)
+    name = _text(_l("Full name"), needed=True)
+    country_code = SelectField(_l("Country"), validate_choice=False)
+    company_name = _text(_l("Company"))
+    street_address = _text(_l("Street and number"), TextAreaField, lines=True)
+    city_area = _text("", PlaceField)
+    city = _text("", PlaceField)
+    country_area = _text("", PlaceField)
+    postal_code = _text("")
+    sorting_code = _text("")
+    shipping_method = RadioField(_l("Shipping"), validate_choice=False)
+    payment_method = RadioField(_l("Payment"), validate_choice=False)
+    note = TextAreaField(_l("Note for us"), _rules(MAX_NOTE, lines=True), filters=[tidy])
+
+    rules: AddressRules
+    quote: Quote
+
+    @property
+    def address_fields(self) -> list[Field]:
+        """The address fields of the chosen country, in its order."""
+        return [self[name] for name in self.rules.order]
+
+    def fit(self, rules: AddressRules) -> None:
+        """Keep the fields that a country knows, with its names for them, its lists and what it requires."""
+        self.rules = rules
+        for name in FIELDS:
+            if name not in rules.order:
+                del self[name]
+                continue
+            field = self[name]
+            field.label.text = rules.label(name)
+            field.flags.required = name in rules.required
+            if name in rules.choices:
+                field.offer(rules.choices[name])
+
+    def validate_email(self, field: Field) -> None:
+        """Keep the address as it is written on envelopes. Raises ValidationError for what is none."""
+        try:
+            # Reserved names such as shop.test are for trials.
+            trial = not current_app.config["LOCKSTEP"].production
+            field.data = validate_email(
+                field.data, check_deliverability=False, test_environment=trial
+            ).normalized
+        except EmailNotValidError as error:
+            raise ValidationError(_("Please enter an e-mail address such as name@example.com.")) from error
+
+    def validate_phone(self, field: Field) -> None:
+        """Raise ValidationError for text that cannot be dialled; countries differ too much for more."""
+        if field.data and sum(letter.isdigit() for letter in field.data) < FEWEST_PHONE_DIGITS:
+            raise ValidationError(_("Please enter a phone number, or leave this empty."))
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Check every field, the address by its country's rules, and that we ship there."""
+        valid = bool(super().validate(extra_validators))
+        self._address, problems = check_address(self._typed_address(), current_shop().locale)
+        if not self.quote.offers:
+            problems["country_code"] = _("We do not ship this order to this country.")
+        elif self.quote.shipping is None:
+            problems["shipping_method"] = _("Please choose how we should ship to your address.")
+        if self.payment_method.data not in dict(self.payment_method.choices):
+            problems["payment_method"] = _("Please choose how to pay.")
+        for name, text in problems.items():
+            if not self[name].errors:
+                self[name].errors = [text]
+        return valid and not problems
+
+    def details(self) -> dict[str, Any]:
+        """Return what a valid form says, as carts and orders keep it."""
+        plain = ("email", "name", "phone", "note", "shipping_method", "payment_method")
+        return {**{name: self[name].data or "" for name in plain}, "address": self._address}
+
+    def _typed_address(self) -> dict[str, str]:
+        return {name: self[name].data or "" for name in ("country_code", *self.rules.order)}
+
+
+def details_form(cart: CartView, formdata: Any = None) -> DetailsForm:
+    """Return the form for a cart: from what was sent, or else from what the cart remembers.
+
+    Its fields fit the chosen country, its shipping methods the cart, and `quote` is the price of both.
+    """
+    form = DetailsForm(formdata=formdata, data=_remembered(cart))
+    shop = current_shop()
+    countries = country_choices(shipping_countries(), shop.locale)
+    codes = [code for code, _name in countries]
+    form.country_code.choices = list(countries)
+    if form.country_code.data not in codes:
+        form.country_code.data = shop.country if shop.country in codes or not codes else codes[0]
+    area = tidy(form.country_area.data)
+    form.fit(rules_for(form.country_code.data, area, tidy(form.city.data), shop.locale))
+    _offer_methods(form, cart, sent=formdata is not None and "shipping_method" in formdata)
+    return form
+
+
+def _offer_methods(form: DetailsForm, cart: CartView, *, sent: bool) -> None:
+    """Offer what ships this cart there and the shop's ways to pay; the first of them where nothing is chosen yet."""
+    form.quote = quote(cart.lines, form.country_code.data, form.shipping_method.data or "")
+    offers = form.quote.offers
+    if form.quote.shipping is None and offers and not sent:
+        form.shipping_method.data = offers[0].code
+        form.quote = quote(cart.lines, form.country_code.data, offers[0].code)
+    form.shipping_method.choices = [(offer.code, offer.name) for offer in offers]
+    form.payment_method.choices = [(method.code, method.name) for method in payment_methods()]
+    if not form.payment_method.data and form.payment_method.choices:
+        form.payment_method.data = form.payment_method.choices[0][0]
+
+
+def _remembered(cart: CartView) -> Mapping[str, Any]:
+    details = cart.details
+    return {
+        **{key: value for key, value in details.items() if key != "address"},
+        **details.get("address", {}),
+    }
+
+
+class PlaceForm(CheckoutForm):
+    """The last question: does this browser want this cart, as it was shown, for that total?"""
+
+    checkout_token = HiddenField(validators=[Regexp(r"^[A-Za-z0-9_-]{20,64}\Z")])
+    cart_version = HiddenField(validators=[Regexp(r"^[0-9]{1,18}\Z")])
+    shown_total = HiddenField(validators=[Regexp(r"^[0-9]{1,18}\Z")])
+    card_number = StringField(_l("Card number"), [Length(max=40)], filters=[tidy])
+
+
+class PayForm(CheckoutForm):
+    """Another attempt to pay an order."""
+
+    payment_method = HiddenField(validators=[DataRequired(), Length(max=40), NoControlCharacters()])
+    card_number = StringField(_l("Card number"), [Length(max=40)], filters=[tidy])

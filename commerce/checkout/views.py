@@ -1,0 +1,225 @@
+"""The checkout's pages: details, review, the order itself, and another attempt to pay it."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from flask import Blueprint, Response, flash, make_response, render_template, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.cart.queries import CartView, load_cart
+from commerce.cart.services import save_details
+from commerce.cart.views import shopper
+from commerce.checkout.forms import AUTOCOMPLETE, DetailsForm, PayForm, PlaceForm, details_form
+from commerce.checkout.services import PlacedOrder, check_details, place_order
+from commerce.checkout.settlement import start_another_payment, take_payment
+from commerce.errors import (
+    CartChanged,
+    CartEmpty,
+    CommerceError,
+    Conflict,
+    InvalidValue,
+    OutOfStock,
+    PriceChanged,
+    Shortage,
+)
+from commerce.events.outbox import Actor
+from commerce.orders.addresses import address_lines
+from commerce.orders.views import order_of, order_page
+from commerce.payments.gateways import gateway
+from commerce.payments.queries import payment_method, payment_methods
+from commerce.tenants.queries import get_shop
+from commerce.tenants.scope import current_shop, shop_scope
+from commerce.web import private, render_region, request_id, see_other
+
+log = logging.getLogger("commerce.checkout")
+blueprint = Blueprint("checkout", __name__)
+
+
+def _cart_to_order() -> CartView | None:
+    """Return this browser's cart when there is something in it and all of it is there; else say why not."""
+    cart = load_cart(shopper()) if shopper() else None
+    if cart is None or not cart.lines:
+        flash(_("There is nothing in your cart to order."), "warn")
+        return None
+    if cart.short:
+        flash(
+            _("Some of this is no longer available as you wanted it. Please look at the marked lines."),
+            "warn",
+        )
+        return None
+    return cart
+
+
+# --- details ------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/checkout")
+def show() -> BaseResponse:
+    """Who, where to, how: prefilled with what the cart remembers."""
+    cart = _cart_to_order()
+    if cart is None:
+        return see_other("/cart")
+    return _details_page(details_form(cart), cart)
+
+
+@blueprint.post("/checkout/details", endpoint="save_details")
+def details() -> BaseResponse:
+    """Keep the details and go on to the review; the button "update" only shows fields and prices of the new choice."""
+    cart = _cart_to_order()
+    if cart is None:
+        return see_other("/cart")
+    form = details_form(cart, request.form)
+    if "update" in request.form:
+        return _details_page(form, cart)
+    if not form.validate():
+        return _details_page(form, cart, 422)
+    if form.details() != cart.details:
+        save_details(shopper(), form.details())
+    return see_other("/checkout/review")
+
+
+def _details_page(form: DetailsForm, cart: CartView, status: int = 200) -> Response:
+    page = render_region(
+        "checkout/page.html",
+        "checkout/_choices.html",
+        status,
+        form=form,
+        cart=cart,
+        quote=form.quote,
+        autocomplete=AUTOCOMPLETE,
+        notes={method.code: method.instructions for method in payment_methods()},
+    )
+    return private(page)
+
+
+# --- review and order -----------------------------------------------------------------------------------
+
+
+@blueprint.get("/checkout/review")
+def review() -> BaseResponse:
+    """Everything once more, with the one button that orders."""
+    return _review_page(PlaceForm(formdata=None))
+
+
+@blueprint.post("/checkout")
+def place() -> BaseResponse:
+    """Order what the review page showed, once, whatever is clicked twice."""
+    form = PlaceForm()
+    if not form.validate():
+        return _review_page(form, 422, problem=_("Please check your order and send it again."))
+    card_number = form.card_number.data or ""
+    try:
+        placed = place_order(
+            shopper=shopper(),
+            checkout_token=form.checkout_token.data,
+            cart_version=int(form.cart_version.data),
+            shown_total=int(form.shown_total.data),
+            actor=Actor("guest", request_id=request_id()),
+            card_number=card_number,
+        )
+    except (PriceChanged, CartChanged) as error:
+        return _review_page(form, 409, problem=error.detail, changed=error)
+    except OutOfStock as error:
+        return _review_page(form, 422, shortages=error.shortages)
+    except CartEmpty as error:
+        flash(error.detail, "warn")
+        return see_other("/cart")
+    except InvalidValue as error:
+        return _mend(form, error)
+    _pay(placed, card_number)
+    return see_other(f"/orders/{placed.token}")
+
+
+def _mend(form: PlaceForm, error: InvalidValue) -> BaseResponse:
+    """Lead to where a refused value can be mended: the card number here, everything else with the details."""
+    if error.field == "card_number":
+        form.card_number.errors = [error.reason]
+        return _review_page(form, 422)
+    flash(error.reason, "warn")
+    return see_other("/checkout")
+
+
+def _pay(placed: PlacedOrder, card_number: str) -> None:
+    """Ask for the money of a new order. Whatever goes wrong there, the order exists; its page offers to try again."""
+    if placed.replayed or placed.payment_id is None:
+        return
+    try:
+        take_payment(placed.payment_id, card_number)
+    except Exception:
+        log.exception("payment %s of order %s could not be started", placed.payment_id, placed.code)
+
+
+def _review_page(
+    form: PlaceForm,
+    status: int = 200,
+    *,
+    problem: str = "",
+    changed: Conflict | None = None,
+    shortages: list[Shortage] | None = None,
+) -> BaseResponse:
+    """Render the review of the cart as it is now, with new hidden values: what is shown is what a click orders.
+
+    When something had `changed` the shop's rules are read anew, since they may be what did.
+    """
+    with shop_scope(get_shop(current_shop().id) if changed else current_shop()) as shop:
+        cart = load_cart(shopper()) if shortages is not None and shopper() else _cart_to_order()
+        if cart is None:
+            return see_other("/cart")
+        try:
+            method, quote = check_details(cart.lines, cart.details)
+        except InvalidValue as error:
+            flash(error.reason, "warn")
+            return see_other("/checkout")
+        page = render_template(
+            "checkout/review.html",
+            form=form,
+            cart=cart,
+            quote=quote,
+            method=method,
+            asks_for_card=gateway(method.gateway).asks_for_card,
+            address=address_lines(cart.details["address"], cart.details["name"], shop.locale),
+            problem=problem,
+            price_change=changed if isinstance(changed, PriceChanged) else None,
+            shortages=shortages or [],
+        )
+    return private(make_response(page, status))
+
+
+# --- another attempt to pay -------------------------------------------------------------------------------
+
+
+@blueprint.post("/orders/<token>/payments")
+def pay_again(token: str) -> BaseResponse:
+    """Try once more to pay an order that waits for its money."""
+    order_id = order_of(token).id
+    form = PayForm()
+    if not form.validate():
+        return order_page(token, 422, problem=_("Please choose how to pay."))
+    card_number = form.card_number.data or ""
+    try:
+        _check_payment(form.payment_method.data, card_number)
+        payment_id = start_another_payment(order_id, form.payment_method.data)
+    except InvalidValue as error:
+        errors = {"card_number": error.reason} if error.field == "card_number" else {}
+        return order_page(token, 422, problem="" if errors else error.reason, errors=errors)
+    except Conflict as error:
+        return order_page(token, 409, problem=error.detail)
+    _retry(payment_id, card_number)
+    return see_other(f"/orders/{token}")
+
+
+def _check_payment(method_code: str, card_number: str) -> None:
+    """Raise InvalidValue for a card number that cannot be one, before an attempt is written down."""
+    method = payment_method(method_code)
+    if method is not None:
+        gateway(method.gateway).check(card_number)
+
+
+def _retry(payment_id: uuid.UUID, card_number: str) -> None:
+    try:
+        take_payment(payment_id, card_number)
+    except CommerceError:
+        log.exception("payment %s could not be started", payment_id)

@@ -1,0 +1,200 @@
+"""Orders in any status, made by the steps of the product on real rows. The test has entered the shop."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from commerce.catalog.models import Product, Variant
+from commerce.catalog.search import index_products
+from commerce.db import atomic, db
+from commerce.events.outbox import Actor, publish
+from commerce.inventory.models import StockItem
+from commerce.inventory.services import Want, reserve, set_initial_stock
+from commerce.orders.events import OrderPlaced
+from commerce.orders.models import Order
+from commerce.orders.queries import get_order
+from commerce.orders.services import (
+    cancel_order,
+    change_status,
+    confirm_order,
+    create_order,
+    lock_order,
+    move,
+    refund_order,
+)
+from commerce.payments.gateways import Outcome
+from commerce.payments.services import lock_payments, record_outcome, start_payment
+from commerce.shipping.services import ship_order
+from commerce.tenants.scope import current_shop
+
+BOB = Actor("staff", id="bob", name="Bob", request_id="request-of-bob")
+GATEWAY = Actor("gateway", "test_card", "test_card")
+PRICE = 1250
+PATHS: dict[str, tuple[str, ...]] = {
+    "pending": (),
+    "paid": ("pay",),
+    "confirmed": ("pay", "confirm"),
+    "processing": ("pay", "confirm", "process"),
+    "shipped": ("pay", "confirm", "process", "ship"),
+    "delivered": ("pay", "confirm", "process", "ship", "deliver"),
+    "completed": ("pay", "confirm", "process", "ship", "deliver", "complete"),
+    "cancelled": ("cancel",),
+    "refund_requested": ("pay", "confirm", "request_refund"),
+    "refunded": ("pay", "confirm", "request_refund", "refund"),
+}
+"""The actions that lead to each status."""
+
+
+@atomic
+def stocked_variant(
+    sku: str = "TEA-1",
+    *,
+    on_hand: int = 10,
+    price: int = PRICE,
+    title: str = "Green tea",
+    options: Mapping[str, str] | None = None,
+) -> uuid.UUID:
+    """Make a product of one variant with stock and return the variant's id. `price` is minor units."""
+    options = options or {}
+    product = Product(slug=sku.lower(), title=title, option_names=list(options))
+    product.variants = [Variant(sku=sku, option_values=list(options.values()), price=price)]
+    db.session.add(product)
+    db.session.flush()
+    set_initial_stock({product.variants[0].id: on_hand}, cause="opening", actor="test", reference="")
+    index_products([product.id])
+    return product.variants[0].id
+
+
+@atomic
+def placed_order(
+    *,
+    sku: str = "TEA-1",
+    quantity: int = 2,
+    pay_later: bool = False,
+    name: str = "Ann Buyer",
+    email: str = "ann@buyer.test",
+    **values: Any,
+) -> uuid.UUID:
+    """Place an order of one line, its stock held, and return its id."""
+    variant = db.session.scalar(select(Variant).where(Variant.sku == sku))
+    assert variant is not None, "make a stocked_variant first"
+    product = db.session.scalar(select(Product).where(Product.id == variant.product_id))
+    assert product is not None
+    currency, amount = current_shop().currency, variant.price * quantity
+    order_id, code, _token, line_ids = create_order(
+        {
+            "cart_id": None,
+            "email": email,
+            "name": name,
+            "phone": "",
+            "note": "",
+            "locale": "en",
+            "shipping_address": {
+                "country_code": "US",
+                "street_address": "1 Main Street",
+                "city": "Springfield",
+                "country_area": "IL",
+                "postal_code": "62701",
+            },
+            "shipping_method": "standard",
+            "shipping_label": "Standard",
+            "payment_method": "cash_on_delivery" if pay_later else "bank_transfer",
+            "payment_label": "Cash on delivery" if pay_later else "Bank transfer",
+            "pay_later": pay_later,
+            "currency": currency,
+            "prices_include_tax": True,
+            "subtotal": amount,
+            "shipping_amount": 500,
+            "tax_amount": 0,
+            "total": amount + 500,
+            **values,
+        },
+        [
+            {
+                "product_id": product.id,
+                "variant_id": variant.id,
+                "sku": sku,
+                "title": product.title,
+                "options": " / ".join(variant.option_values),
+                "slug": product.slug,
+                "quantity": quantity,
+                "unit_price": variant.price,
+                "amount": amount,
+            }
+        ],
+        [{"source_type": "shipping", "source_id": "", "label": "Standard", "amount": 500, "included": False}],
+    )
+    start_payment(
+        order_id=order_id, method="bank_transfer", gateway="manual", amount=amount + 500, currency=currency
+    )
+    publish(
+        Actor("guest", name=email),
+        OrderPlaced(
+            subject_id=order_id,
+            subject_version=1,
+            code=code,
+            total=amount + 500,
+            currency=currency,
+            pay_later=pay_later,
+        ),
+    )
+    reserve(order_id, [Want(line_ids[0], variant.id, quantity)])
+    return order_id
+
+
+def order_in(status: str, **values: Any) -> Order:
+    """Place an order and lead it to `status`; `values` go to `placed_order`."""
+    order_id = placed_order(**values)
+    for action in PATHS[status]:
+        take_step(order_id, action)
+    return get_order(order_id)
+
+
+def take_step(order_id: uuid.UUID, action: str) -> None:
+    """Do one action as Bob, with all that it does to stock and money."""
+    if action == "pay":
+        _pay(order_id)
+    elif action == "confirm":
+        assert confirm_order(order_id, BOB)
+    elif action == "ship":
+        ship_order(order_id, BOB)
+    elif action == "cancel":
+        cancel_order(order_id, BOB, reason="Changed my mind")
+    elif action == "refund":
+        refund_order(order_id, BOB, reason="")
+    else:
+        change_status(order_id, action, BOB, reason="Because")
+
+
+@atomic
+def _pay(order_id: uuid.UUID) -> None:
+    """Capture the money and stop there: the moment between payment and confirmation."""
+    order = lock_order(order_id)
+    payment = lock_payments(order_id)[0]
+    record_outcome(payment, Outcome("captured", payment.amount, payment.currency, "receipt"))
+    order.payment_status = "paid"
+    move(order, "pay", GATEWAY)
+
+
+@atomic
+def move_alone(order_id: uuid.UUID, action: str, actor: Actor, reason: str = "Because") -> None:
+    """Do nothing but the change of status itself."""
+    move(lock_order(order_id), action, actor, reason)
+
+
+def units(sku: str = "TEA-1") -> tuple[int, int]:
+    """Return (on hand, reserved) of a SKU as the database has it now."""
+    row = db.session.execute(
+        select(StockItem.on_hand, StockItem.reserved)
+        .join(Variant, (Variant.tenant_id == StockItem.tenant_id) & (Variant.id == StockItem.variant_id))
+        .where(Variant.sku == sku)
+    ).one()
+    return row[0], row[1]
+
+
+def fresh(order_id: uuid.UUID) -> Order:
+    """Return an order as the database has it now, whatever the test has loaded before."""
+    db.session.close()
+    return get_order(order_id)
