@@ -1,7 +1,7 @@
 """Reserve, commit, release, deduct and restock: the only code that changes stock.
 
-The shopper's path is a guarded UPDATE with no lock taken before it; rows go in one order (by id) everywhere, so that two
-orders never wait for each other crosswise. See docs/locking.md.
+The shopper's path is a guarded UPDATE with no lock taken before it; rows go in one order (by id) everywhere, so that
+two orders never wait for each other crosswise. See docs/locking.md.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from commerce import clock
-from commerce.db import current_tenant_id, db, execute_many, insert_rows, new_id
-from commerce.errors import Conflict, InvalidValue
+from commerce.db import atomic, current_tenant_id, db, execute_many, insert_rows, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.inventory.models import MAX_QUANTITY, Location, Reservation, StockItem, StockMovement
 
 OPEN = ("held", "committed")
@@ -314,3 +314,43 @@ def check_quantity(quantity: int, low: int = 1) -> None:
     """Raise InvalidValue unless `quantity` is a whole number from `low` to MAX_QUANTITY."""
     if isinstance(quantity, bool) or not isinstance(quantity, int) or not low <= quantity <= MAX_QUANTITY:
         raise InvalidValue("quantity", f"The quantity must be a whole number from {low} to {MAX_QUANTITY}.")
+
+
+# --- use cases of staff ----------------------------------------------------------------------------
+
+
+@atomic
+def book_movement(stock_item_id: uuid.UUID, delta: int, *, cause: str, actor: str, reference: str = "") -> None:
+    """Book units that came (positive) or went by hand. Relative, so it needs no version.
+
+    Raises NotFound, InvalidValue for 0 or an absurd number, Conflict when fewer units are free than are to go.
+    """
+    if db.session.scalar(select(StockItem.id).where(StockItem.id == stock_item_id)) is None:
+        raise NotFound("There is no such stock.")
+    change_on_hand(stock_item_id, delta, cause=cause, actor=actor, reference=reference)
+
+
+@atomic
+def book_count(stock_item_id: uuid.UUID, counted: int, *, seen_version: int, actor: str) -> int:
+    """Set the units on hand to what somebody counted and return the difference that was booked.
+
+    Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue, Conflict when fewer
+    were counted than are reserved.
+    """
+    check_quantity(counted, low=0)
+    item = db.session.scalar(
+        select(StockItem)
+        .where(StockItem.id == stock_item_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if item is None:
+        raise NotFound("There is no such stock.")
+    if item.version != seen_version:
+        raise StaleVersion("stock", seen_version, item.version)
+    if counted < item.reserved:
+        raise Conflict(f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand.")
+    difference = counted - item.on_hand
+    if difference:
+        change_on_hand(stock_item_id, difference, cause="count", actor=actor)
+    return difference

@@ -1,4 +1,4 @@
-"""The table of transitions as a picture and as a document, both made from the table, so that they cannot lag behind it."""
+"""The table of transitions as a picture and as a document, both made from it, so that they cannot lag behind."""
 
 from __future__ import annotations
 
@@ -72,14 +72,17 @@ def edges() -> list[tuple[str, str, str]]:
     ]
 
 
-def draw(current: str = "", title: str = "The statuses of an order and what leads from one to another") -> str:
+def draw(
+    current: str = "", title: str = "The statuses of an order and what leads from one to another"
+) -> str:
     """Return the picture as an SVG element; the status `current` stands out. `title` is its name for screen readers."""
     width = 2 * MARGIN + 7 * BOX + 6 * GAP
     height = TOPS[-1] + HEIGHT + MARGIN
+    name = escape(title, {'"': "&quot;"})
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{escape(title, {chr(34): "&quot;"})}" font-family="{FONT}" font-size="12">',
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"',
+        f'role="img" aria-label="{name}" font-family="{FONT}" font-size="12">',
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">',
         '<path d="M0 0 8 4 0 8z" fill="#6b6b66"/></marker></defs>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         *_arrows(),
@@ -94,7 +97,8 @@ def _draw_box(status: str, *, current: bool) -> str:
     fill, ink, line = ("#1c1c1a", "#ffffff", "#1c1c1a") if current else ("#f6f6f4", "#1c1c1a", "#6b6b66")
     weight = ' font-weight="600"' if current else ""
     return (
-        f'<rect x="{box.left}" y="{box.top}" width="{box.width}" height="{HEIGHT}" rx="4" fill="{fill}" stroke="{line}"/>'
+        f'<rect x="{box.left}" y="{box.top}" width="{box.width}" height="{HEIGHT}" rx="4" fill="{fill}" '
+        f'stroke="{line}"/>'
         f'<text x="{box.centre}" y="{box.top + 22}" text-anchor="middle" font-size="13" fill="{ink}"{weight}>'
         f"{_words(status)}</text>"
     )

@@ -1,0 +1,37 @@
+"""Which role may do what in the back office: one table, and what is not in it is not allowed.
+
+A permission is `<what>.<verb>`; those of orders carry the action of the transition table (`orders.ship`).
+"""
+
+from __future__ import annotations
+
+VIEW = frozenset({"orders.view", "events.view", "stock.view", "products.view"})
+FULFILMENT = VIEW | {"orders.process", "orders.ship", "orders.deliver", "stock.change"}
+SUPPORT = VIEW | {"orders.cancel", "orders.request_refund"}
+EVERYTHING = (
+    FULFILMENT
+    | SUPPORT
+    | {
+        "orders.pay",
+        "orders.confirm",
+        "orders.complete",
+        "orders.decline_refund",
+        "orders.refund",
+        "events.replay",
+        "products.change",
+    }
+)
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    "owner": EVERYTHING,
+    "manager": EVERYTHING,
+    "fulfilment": FULFILMENT,
+    "support": SUPPORT,
+    "readonly": VIEW,
+}
+ROLES = tuple(PERMISSIONS)
+
+
+def allows(role: str, permission: str) -> bool:
+    """Tell whether staff with `role` may do `permission`; an unknown role may do nothing."""
+    return permission in PERMISSIONS.get(role, frozenset())

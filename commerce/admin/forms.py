@@ -1,0 +1,121 @@
+"""Forms of the back office. Flask-WTF checks the form token of every POST before a view runs, so none is in here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from wtforms import BooleanField, Form, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, ValidationError
+
+from commerce.admin.actions import Wish
+from commerce.errors import InvalidValue
+from commerce.inventory.models import MAX_QUANTITY
+from commerce.orders.transitions import Transition
+
+CAUSES = {"received": 1, "found": 1, "damaged": -1, "lost": -1}
+"""Why stock changes by hand -> whether units come or go."""
+MAX_VERSION = 2**53
+
+
+def no_control_characters(_form: Form, field: Any) -> None:
+    """Refuse what no keyboard writes into one line; PostgreSQL could not even store a NUL."""
+    text = field.data or ""
+    if any(not character.isprintable() and character not in "\r\n\t" for character in text):
+        raise ValidationError(gettext("Please use letters, digits and signs only."))
+
+
+def _version() -> IntegerField:
+    return IntegerField(validators=[InputRequired(_("Please reload the page.")), NumberRange(1, MAX_VERSION)])
+
+
+class ActionForm(Form):  # type: ignore[misc]
+    """What stands beside a button of an order. Several are on one page, so each has ids of its own."""
+
+    version = _version()
+    reason = TextAreaField(
+        _("Reason"),
+        [Length(max=500, message=_("A reason has at most 500 characters.")), no_control_characters],
+    )
+    restock = BooleanField(_("Put the goods back on the shelf"))
+    carrier = StringField(_("Carrier"), [Length(max=255), no_control_characters])
+    tracking_code = StringField(_("Tracking code"), [Length(max=255), no_control_characters])
+
+    def __init__(self, row: Transition, formdata: Any = None) -> None:
+        super().__init__(formdata)
+        for field in self:
+            field.id = f"{row.resource}-{field.name.replace('_', '-')}"
+            field.label.field_id = field.id
+        self._reason_required = row.reason_required
+        if row.reason_required:
+            self.reason.flags.required = True
+        if row.action == "pay":
+            self.reason.label.text = _("Note, such as the reference of the transfer")
+
+    def validate_reason(self, field: TextAreaField) -> None:
+        """Ask for a reason where the table of transitions does."""
+        if self._reason_required and not (field.data or "").strip():
+            raise ValidationError(gettext("Please give a reason."))
+
+    def refuse(self, error: InvalidValue) -> None:
+        """Show what a service found wrong at the field that it names."""
+        field = self._fields.get(error.field, self.reason)
+        field.errors = [*field.errors, error.reason]
+
+    def wish(self) -> Wish:
+        """Return what was filled in."""
+        return Wish(
+            version=int(self.version.data or 0),
+            reason=(self.reason.data or "").strip(),
+            restock=bool(self.restock.data),
+            carrier=(self.carrier.data or "").strip(),
+            tracking_code=(self.tracking_code.data or "").strip(),
+        )
+
+
+def _quantity(label: Any, low: int) -> IntegerField:
+    message = _("Please enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_QUANTITY)
+    return IntegerField(label, [InputRequired(message), NumberRange(low, MAX_QUANTITY, message)])
+
+
+class MovementForm(Form):  # type: ignore[misc]
+    """Units that came or went. Whether they come or go follows from the cause, so no sign can be mistyped."""
+
+    quantity = _quantity(_("Units"), 1)
+    cause = SelectField(
+        _("What happened"),
+        choices=[
+            ("received", _("Received (+)")),
+            ("found", _("Found (+)")),
+            ("damaged", _("Damaged (−)")),
+            ("lost", _("Lost (−)")),
+        ],
+        validators=[AnyOf(list(CAUSES), _("Please choose what happened."))],
+        validate_choice=False,
+    )
+    note = StringField(_("Note"), [Length(max=255), no_control_characters])
+
+    def __init__(self, formdata: Any = None, *, key: str = "") -> None:
+        super().__init__(formdata)
+        for field in self:
+            field.id = f"{field.name}-{key}"
+            field.label.field_id = field.id
+
+    @property
+    def delta(self) -> int:
+        """The signed number of units."""
+        return int(self.quantity.data or 0) * CAUSES[str(self.cause.data)]
+
+
+class CountForm(Form):  # type: ignore[misc]
+    """What somebody counted on the shelf."""
+
+    counted = _quantity(_("Units counted"), 0)
+    version = _version()
+
+    def __init__(self, formdata: Any = None, *, key: str = "") -> None:
+        super().__init__(formdata)
+        for field in self:
+            field.id = f"{field.name}-{key}"
+            field.label.field_id = field.id

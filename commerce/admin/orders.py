@@ -1,0 +1,162 @@
+"""Orders in the back office: the list, one order, and the actions of the transition table on it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import flash, request
+from flask_babel import get_locale
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.admin.actions import Outcome, buttons, perform, staff_action
+from commerce.admin.desk import acting, blueprint, colleague, permit, require, search_text
+from commerce.admin.forms import ActionForm
+from commerce.admin.timeline import history, since
+from commerce.errors import Conflict, InvalidValue, NotFound
+from commerce.events.queries import deliveries_of
+from commerce.orders.addresses import address_lines
+from commerce.orders.diagram import draw
+from commerce.orders.models import Order
+from commerce.orders.queries import (
+    count_by_status,
+    get_by_code,
+    list_orders,
+    movements_of,
+    stock_effects,
+    timeline,
+)
+from commerce.orders.transitions import STATUSES
+from commerce.payments.queries import payments_of, refunds_of
+from commerce.shipping.queries import shipments_of
+from commerce.web import render_region, see_other, wants_region
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
+_CODE = re.compile(r"[A-Za-z0-9-]{1,40}")
+
+
+# --- the list ---------------------------------------------------------------------------------------
+
+
+@blueprint.get("/orders")
+@permit("orders.view")
+def order_list() -> BaseResponse:
+    """Show orders, newest first, by status and search."""
+    status, search = request.args.get("status", ""), search_text()
+    if status not in STATUSES:
+        status = ""
+    before = request.args.get("before", "")
+    page = list_orders(status=status, search=search, before=_read_cursor(before) if before else None)
+    counts = count_by_status()
+    return render_region(
+        "admin/orders.html",
+        "admin/orders/_list.html",
+        rows=page.rows,
+        older=_write_cursor(*page.older) if page.older else "",
+        first=not before,
+        chosen=status,
+        search=search,
+        counts=counts,
+        total=sum(counts.values()),
+        statuses=STATUSES,
+    )
+
+
+def _write_cursor(placed_at: datetime, order_id: uuid.UUID) -> str:
+    """Name a position in the list. It only says where to go on reading, so there is nothing in it to forge."""
+    return f"{(placed_at - EPOCH) // timedelta(microseconds=1)}-{order_id.hex}"
+
+
+def _read_cursor(text: str) -> tuple[datetime, uuid.UUID]:
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        raise InvalidValue("before", "This address does not lead to a page of the list.")
+    return EPOCH + timedelta(microseconds=int(match[1])), uuid.UUID(match[2])
+
+
+# --- one order --------------------------------------------------------------------------------------
+
+
+@blueprint.get("/orders/<code>")
+@permit("orders.view")
+def order_page(code: str) -> BaseResponse:
+    """Show one order with everything that is known of it."""
+    return _show(_find(code))
+
+
+@blueprint.post("/orders/<code>/<resource>")
+@permit("orders.view")
+def order_action(code: str, resource: str) -> BaseResponse:
+    """Do one action of the transition table, if the order still is as the page showed it."""
+    row = staff_action(resource)
+    require(f"orders.{row.action}")
+    order_id = _find(code).id
+    form = ActionForm(row, request.form)
+    if not form.validate():
+        return _show(_find(code), status=422, pressed=resource, form=form)
+    wish = form.wish()
+    try:
+        outcome = perform(row, order_id, acting(), wish)
+    except InvalidValue as error:
+        form.refuse(error)
+        return _show(_find(code), status=422, pressed=resource, form=form)
+    except Conflict as error:
+        return _show(_find(code), status=409, pressed=resource, form=form, problem=error, seen=wish.version)
+    return _done(code, outcome)
+
+
+def _done(code: str, outcome: Outcome) -> BaseResponse:
+    if wants_region():
+        return _show(_find(code), outcome=outcome)
+    flash(outcome.text, outcome.tone)
+    return see_other(f"/admin/orders/{code}")
+
+
+def _find(code: str) -> Order:
+    if not _CODE.fullmatch(code):
+        raise NotFound("There is no such order.")
+    return get_by_code(code)
+
+
+def _show(
+    order: Order,
+    *,
+    status: int = 200,
+    outcome: Outcome | None = None,
+    pressed: str = "",
+    form: ActionForm | None = None,
+    problem: Conflict | None = None,
+    seen: int = 0,
+) -> BaseResponse:
+    """Answer with the order as it is now. `pressed` is the button whose `form` is shown again with its errors."""
+    entries = history(timeline(order.id), deliveries_of(order.id))
+    choices = buttons(order, colleague().role)
+    return render_region(
+        "admin/order.html",
+        "admin/orders/_order.html",
+        status,
+        order=order,
+        buttons=choices,
+        forms={button.row.resource: _form(button, pressed, form) for button in choices},
+        pressed=pressed,
+        outcome=outcome,
+        problem=problem,
+        meanwhile=since(entries, seen) if problem else [],
+        entries=entries,
+        effects=stock_effects(order.id),
+        movements=movements_of(order.code),
+        payments=payments_of(order.id),
+        refunds=refunds_of(order.id),
+        shipments=shipments_of(order.id),
+        address=address_lines(order.shipping_address, order.name, str(get_locale())),
+        map=draw(order.status),
+    )
+
+
+def _form(button: Any, pressed: str, form: ActionForm | None) -> ActionForm:
+    if form is not None and button.row.resource == pressed:
+        return form
+    return ActionForm(button.row)

@@ -1,0 +1,106 @@
+"""Products in the back office: find one, rename, publish or hide it, change its prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from flask import flash, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.admin import queries
+from commerce.admin.desk import blueprint, page_number, permit, search_text
+from commerce.admin.product_form import ProductForm, differences
+from commerce.admin.services import STATUSES, change_product
+from commerce.catalog.models import Product, Variant
+from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
+from commerce.tenants.scope import current_shop
+from commerce.web import render_region, see_other
+
+
+@blueprint.get("/products")
+@permit("products.view")
+def product_list() -> BaseResponse:
+    """Show the catalogue by title, hidden products too."""
+    search, status = search_text(), request.args.get("status", "")
+    if status not in STATUSES:
+        status = ""
+    counts = queries.count_products()
+    return render_region(
+        "admin/products.html",
+        "admin/products/_list.html",
+        listing=queries.list_products(search=search, status=status, page=page_number()),
+        search=search,
+        chosen=status,
+        statuses=STATUSES,
+        counts=counts,
+        total=sum(counts.values()),
+        currency=current_shop().currency,
+    )
+
+
+@blueprint.get("/products/<slug>")
+@permit("products.view")
+def product_page(slug: str) -> BaseResponse:
+    """Show one product as a form."""
+    product, variants = _find(slug)
+    return _show(product, variants, ProductForm(product, variants))
+
+
+@blueprint.post("/products/<slug>")
+@permit("products.change")
+def product_change(slug: str) -> BaseResponse:
+    """Save title, status and prices, unless somebody else has changed the product meanwhile."""
+    product, variants = _find(slug)
+    form = ProductForm(product, variants, request.form)
+    if not form.validate():
+        return _show(product, variants, form, 422)
+    try:
+        changed = change_product(
+            product.id,
+            seen_version=form.version.data,
+            title=form.title.data,
+            status=form.status.data,
+            variants=form.changes(),
+        )
+    except InvalidValue as error:
+        form.refuse(error)
+        return _show(*_find(slug), form, 422)
+    except StaleVersion as error:
+        product, variants = _find(slug)
+        compared = differences(form, product, variants)
+        form.catch_up(product, variants)
+        return _show(product, variants, form, 409, error, compared)
+    flash(_("Saved.") if changed else _("Nothing was different, so nothing was changed."), "good")
+    return see_other(f"/admin/products/{quote(slug)}")
+
+
+def _find(slug: str) -> tuple[Product, Sequence[Variant]]:
+    if not slug.isprintable() or len(slug) > 255:
+        raise NotFound("There is no such product.")
+    product = queries.get_product(slug)
+    return product, queries.variants_of(product.id)
+
+
+def _show(
+    product: Product,
+    variants: Sequence[Variant],
+    form: ProductForm,
+    status: int = 200,
+    problem: CommerceError | None = None,
+    compared: Sequence[Any] = (),
+) -> BaseResponse:
+    """Answer with the form and what was typed into it."""
+    return render_region(
+        "admin/product.html",
+        "admin/products/_form.html",
+        status,
+        product=product,
+        variants=variants,
+        form=form,
+        problem=problem,
+        compared=compared,
+        currency=current_shop().currency,
+    )

@@ -1,0 +1,18 @@
+"""Everything under /admin/ on one blueprint; the modules imported here put their addresses on it."""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.admin import events, orders, products, stock
+from commerce.admin.desk import blueprint, permit
+from commerce.web import see_other
+
+__all__ = ["blueprint", "events", "orders", "products", "stock"]
+
+
+@blueprint.get("/")
+@permit("orders.view")
+def home() -> BaseResponse:
+    """Begin with the orders: they are why people come here."""
+    return see_other("/admin/orders")
