@@ -271,7 +271,7 @@ INKS = {"one": "#b5532f", "two": "#e0b64c", "three": "#38506a", "cedar": "#d5a87
 DESK_FORMS = {
     "notebook": Form(
         notebook,
-        View(50, fill=0.66),
+        View(50, fill=0.72),
         {"cover": "#48687c", "pages": "#f1ead9", "band": "#24343f", "ribbon": "#b3492f"},
     ),
     "pencilcup": Form(pencilcup, View(16, fill=0.68), {"body": "#d8c4a1", **INKS}),
@@ -284,7 +284,7 @@ DESK_FORMS = {
     "cliptin": Form(cliptin, View(32, fill=0.70), {"tin": "#a9adab", "brass": "#d0a548"}),
     "clock": Form(
         clock,
-        View(10, fill=0.58),
+        View(10, fill=0.62),
         {"body": "#e6dccb", "face": "#f4efe4", "hand": "#2f3236", "second": "#b8502f"},
     ),
     "bookends": Form(

@@ -259,7 +259,7 @@ def towel() -> list[Part]:
         a = radians(180 * v)
         return ((u - 0.5) * 26, 1.15 * sin(a), -1.15 * cos(a) * 1.0 + 0.25 * sin(u * 15) * v)
 
-    back = move(hanging(25, 31, 0.6, "cloth", bands, "stripe"), x=0.8, z=-2.6)
+    back = move(hanging(25, 31, 0.6, "cloth", bands, "stripe"), z=-2.6)
     rail = tube([(-19 + 38 * k / 12, 0, 0) for k in range(13)], 0.85, "wood", "wood", 24)
     ends = [
         move(

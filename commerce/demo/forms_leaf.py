@@ -12,6 +12,7 @@ from commerce.demo.form import Form
 from commerce.demo.mesh import (
     Part,
     Point,
+    decal,
     divide,
     even,
     grain,
@@ -86,10 +87,6 @@ def pouch() -> list[Part]:
 
     def slot_at(row: int, column: int) -> str:
         if 24 <= row < 76 and 20 <= column < 60:
-            x, y = (column - 39.5) / 20, (row - 58.0) / 26
-            ring = x * x * 1.55 + y * y * 1.9
-            if ring < 0.34:
-                return "label"
             if (29 <= row < 31 and 28 <= column < 52) or (34 <= row < 36 and 32 <= column < 48):
                 return "label"
             return "card"
@@ -97,7 +94,8 @@ def pouch() -> list[Part]:
 
     front = sheet(face(1.0), 100, 80, "paper", "paper", slot_at=slot_at)
     back = sheet(face(-1.0), 24, 20, "paper", "paper", bias=-3.0)
-    standing = place([front, back], -4.4, 0, -2.0, yaw=14)
+    seal = decal(face(1.0), (0.5, 0.60), (0.115, 0.0745), "label")
+    standing = place([front, back, seal], -4.4, 0, -2.0, yaw=14)
     return [*standing, *place([dish(), *leaves(120, 3.9, 5)], 6.3, 0, 4.6)]
 
 
@@ -162,19 +160,25 @@ def matchatin() -> list[Part]:
     )
 
     def printed(row: int, column: int) -> str:
-        if (row - 8.5) ** 2 + ((column - 14) * 0.55) ** 2 < 9:
-            return "powder"
         return "body" if row == 2 and 9 < column < 19 else "label"
+
+    def wall(u: float, v: float) -> Point:
+        a = radians(215 + 105 * u)
+        return (3.75 * cos(a), 1.0 + 4.2 * v, -3.75 * sin(a))
 
     strip = [(3.73, 1.0 + 4.2 * k / 14) for k in range(15)]
     label = lathe(strip, "label", "paper", 40, (215, 320), slot_at=printed, bias=0.5, casts=False)
+    seal = decal(wall, (0.36, 0.60), (0.16, 0.24), "powder", bias=1.0)
     peak = [(3.5, 0.4), (2.9, 0.9), (1.9, 1.7), (0.9, 2.5), (0.3, 2.8), (0, 2.85)]
     powder = lathe(smooth(peak, 6), "powder", "matte", 70, speckle=0.05, casts=False, bias=0.4)
     scoop = smooth3([(-4.6, 1.7, 3.4), (-1.0, 2.6, 1.4), (3.0, 2.7, -1.0), (6.2, 2.2, -2.4)], 8)
     spoon = tube(
         scoop, lambda t: 0.16 + 0.14 * max(0.0, 0.25 - t) * 4, "bamboo", "wood", 10, flat=1.8, bias=4.0
     )
-    return [*place([body, label], -3.6, 0, -2.4, yaw=4), *place([dish(4.4), powder, spoon], 4.4, 0, 3.4)]
+    return [
+        *place([body, label, seal], -3.6, 0, -2.4, yaw=4),
+        *place([dish(4.4), powder, spoon], 4.4, 0, 3.4),
+    ]
 
 
 def teabox() -> list[Part]:
@@ -186,16 +190,16 @@ def teabox() -> list[Part]:
         return (wide * 0.98 * (u - 0.5), 0.15 + (high - 0.3) * v, deep / 2 + 0.03)
 
     def slot_at(row: int, column: int) -> str:
-        x, y = (column - 29.5) / 30, (row - 43.0) / 35
-        spot = x * x + (y * 1.17) ** 2
-        if spot < 0.27:
-            turned = (12 if spot < 0.01 else 0) + int(((1 + cos(8 * _angle(x, y))) / 2) * 10)
-            return "yellow" if spot > 0.23 or (turned > 2 and spot < 0.2) else "peel"
         if row < 9:
             return "band"
         return "band" if 14 <= row < 16 and 18 <= column < 42 else "box"
 
     face = sheet(front, 70, 60, "box", "paper", slot_at=slot_at, bias=1.0, casts=False)
+    middle, ratio = (0.5, 0.60), wide / high
+    rinds = ((0.31, "yellow", 1.6), (0.275, "peel", 2.0))
+    fruit = [decal(front, middle, (r, r * ratio), slot, bias=bias) for r, slot, bias in rinds]
+    flesh = (0.255, 0.255 * ratio)
+    fruit += [decal(front, middle, flesh, "yellow", (45 * k + 5, 45 * k + 40), 0.14, 2.4) for k in range(8)]
     apex: Point = (0.0, 3.9, 0.0)
     corners: list[Point] = [(2.4 * cos(radians(a)), 0.05, 2.4 * sin(radians(a))) for a in (80, 200, 320, 80)]
     sides = []
@@ -224,14 +228,9 @@ def teabox() -> list[Part]:
         turn(slab(rounded(1.8, 1.8, 0.15, 0.5), 0, 0.08, "band", "paper", 0.02), "y", 25), 5.9, 0.05, 2.7
     )
     return [
-        *place([carton, face], -2.4, 0, -1.6, yaw=20),
+        *place([carton, face, *fruit], -2.8, 0, -1.6, yaw=-24),
         *place([*inside, *sides, thread, tag], 5.8, 0, 5.2),
     ]
-
-
-def _angle(x: float, y: float) -> float:
-    """An angle good enough to cut a slice of fruit into eight."""
-    return (1 if y >= 0 else -1) * (1 - x / max(sqrt(x * x + y * y), 1e-6)) * pi / 2
 
 
 def giftset() -> list[Part]:
@@ -304,7 +303,7 @@ LEAF_FORMS = {
         },
     ),
     "teatin": Form(
-        teatin, View(19, fill=0.66), {"paper": "#3e5a80", "pattern": "#d9dcd6", "label": "#efe8d6"}
+        teatin, View(19, fill=0.70), {"paper": "#3e5a80", "pattern": "#d9dcd6", "label": "#efe8d6"}
     ),
     "matchatin": Form(
         matchatin,

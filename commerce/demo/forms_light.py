@@ -198,7 +198,7 @@ LIGHT_FORMS = {
     ),
     "scented": Form(
         scented,
-        View(19, fill=0.66, glow=(((0, 9.0, 0), 8, 0.6),)),
+        View(19, fill=0.72, glow=(((0, 9.0, 0), 8, 0.6),)),
         {
             "body": "#5d6b4a",
             "label": "#efe8d8",

@@ -314,7 +314,7 @@ def pegrail() -> list[Part]:
 
 
 ROOM_FORMS = {
-    "throw": Form(throw, View(22, fill=0.74), {"cloth": "#d9cbb1", "band": "#c4b392"}),
+    "throw": Form(throw, View(22, fill=0.80), {"cloth": "#d9cbb1", "band": "#c4b392"}),
     "cushion": Form(cushion, View(10, fill=0.64), {"cloth": "#b05f40", "piping": "#8f4529"}),
     "scarf": Form(
         scarf, View(3, fill=0.80, wall=6.0), {"cloth": "#c39a68", "stripe": "#f0e6d2", "wood": WOOD}

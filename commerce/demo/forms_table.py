@@ -130,8 +130,19 @@ def napkins() -> list[Part]:
             parts.append(
                 replace(move(cloth, shift, k * 1.15 + half * 0.55, shift / 2), bias=(2 * k + half) * 40.0)
             )
-    band = slab(rounded(18.4, 4.2, 0.1), 0, 4.75, "band", "paper", 0.25, bias=400.0)
-    return place([*parts, band], yaw=28)
+    return place([*parts, sheet(_belly_band, 60, 12, "band", "paper", two_sided=False, bias=400.0)], yaw=28)
+
+
+def _belly_band(u: float, v: float) -> Point:
+    """A paper strip up the left end of the stack, over it and down the right end."""
+    half, high = 9.1, 4.75
+    way = v * (2 * high + 2 * half)
+    z = 4.6 * (u - 0.5)
+    if way < high:
+        return (-half, way, z)
+    if way < high + 2 * half:
+        return (way - high - half, high, z)
+    return (half, 2 * high + 2 * half - way, z)
 
 
 def teacup(radius: float = 3.6, height: float = 5.6) -> list[Part]:
@@ -190,11 +201,11 @@ def spoons() -> list[Part]:
 TABLE_FORMS = {
     "mug": Form(mug, View(20), {"body": "#7d8a6b", "inside": "#efe8da", "clay": CLAY}),
     "plates": Form(plates, View(35, fill=0.72), {"body": "#ebe5d9", "top": "#eee9df"}),
-    "bowl": Form(bowl, View(24, fill=0.64), {"body": "#d9cdb8", "inside": "#f0e8d8", "clay": CLAY}),
+    "bowl": Form(bowl, View(24, fill=0.72), {"body": "#d9cdb8", "inside": "#f0e8d8", "clay": CLAY}),
     "carafe": Form(carafe, View(12, fill=0.68), {"glass": "#b9cfca", "water": "#a9c8c6"}),
-    "tumblers": Form(tumblers, View(17, fill=0.56), {"glass": "#c4d3cf"}),
-    "eggcups": Form(eggcups, View(18, fill=0.60), {"body": "#e5dccb", "inside": "#e5dccb", "egg": "#b98560"}),
-    "napkins": Form(napkins, View(32, fill=0.62), {"cloth": "#d3c4a8", "edge": "#b9a888", "band": "#efe8da"}),
+    "tumblers": Form(tumblers, View(17, fill=0.64), {"glass": "#c4d3cf"}),
+    "eggcups": Form(eggcups, View(18, fill=0.68), {"body": "#e5dccb", "inside": "#e5dccb", "egg": "#b98560"}),
+    "napkins": Form(napkins, View(32, fill=0.70), {"cloth": "#d3c4a8", "edge": "#b9a888", "band": "#efe8da"}),
     "roundtray": Form(roundtray, View(30, fill=0.70), {"tray": "#d2ac78", "cup": "#ece4d6"}),
     "spoons": Form(
         spoons, View(14, fill=0.70), {"body": "#dcd2c0", "inside": "#cfc4b0", "clay": CLAY, "wood": "#a9663f"}

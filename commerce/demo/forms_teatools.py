@@ -267,9 +267,9 @@ TEATOOL_FORMS = {
         {"body": "#eeebe4", "bamboo": "#d8bd86", "core": "#cdb078", "thread": "#2f2b2a"},
     ),
     "chashaku": Form(
-        chashaku, View(38, fill=0.72), {"cloth": "#e6dcc6", "edge": "#cbbd9f", "bamboo": "#8a5a34"}
+        chashaku, View(38, fill=0.80), {"cloth": "#e6dcc6", "edge": "#cbbd9f", "bamboo": "#8a5a34"}
     ),
-    "natsume": Form(natsume, View(17, fill=0.52), {"body": "#221f1f"}),
+    "natsume": Form(natsume, View(17, fill=0.56), {"body": "#221f1f"}),
     "barkcaddy": Form(barkcaddy, View(17, fill=0.58), {"bark": "#7d3d24"}),
     "furoshiki": Form(furoshiki, View(20, fill=0.68), {"cloth": "#35507a", "knot": "#3b5885"}),
 }

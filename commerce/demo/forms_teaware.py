@@ -280,12 +280,12 @@ TEAWARE_FORMS = {
     "kyusu": Form(kyusu, View(21, fill=0.74), {"body": "#9c4a31", "inside": "#3a2019"}),
     "houhin": Form(houhin, View(20, fill=0.60), {"body": "#a9bfae", "wood": "#8a5b39"}),
     "tetsubin": Form(tetsubin, View(15, fill=0.70), {"iron": "#3f4143", "bronze": "#a98348"}),
-    "yuzamashi": Form(yuzamashi, View(22, fill=0.56), {"body": "#e5decd", "inside": "#e9e4d6", "clay": CLAY}),
+    "yuzamashi": Form(yuzamashi, View(22, fill=0.60), {"body": "#e5decd", "inside": "#e9e4d6", "clay": CLAY}),
     "coldbottle": Form(
         coldbottle, View(9, fill=0.74), {"glass": "#bccdc0", "tea": "#bcc06a", "spout": "#6d7446"}
     ),
     "yunomi": Form(
-        yunomi, View(20, fill=0.60), {"body": "#4f6b4c", "inside": "#cfd3b8", "clay": CLAY, "tea": TEA}
+        yunomi, View(20, fill=0.66), {"body": "#4f6b4c", "inside": "#cfd3b8", "clay": CLAY, "tea": TEA}
     ),
     "chawan": Form(
         chawan, View(30, fill=0.62), {"body": "#2f2c2b", "inside": "#383432", "clay": CLAY, "tea": "#8fa845"}

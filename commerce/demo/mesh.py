@@ -258,6 +258,24 @@ def sheet(
     return Part(grid, slot, finish, **more)
 
 
+def decal(
+    surface: Callable[[float, float], Point],
+    centre: Flat,
+    size: Flat,
+    slot: str,
+    arc: tuple[float, float] = (0.0, 360.0),
+    inner: float = 0.0,
+    bias: float = 0.6,
+) -> Part:
+    """A print on a surface: an ellipse about `centre` with the half axes `size` (both in u, v), or a slice of it."""
+
+    def shape(u: float, v: float) -> Point:
+        a, r = radians(arc[0] + (arc[1] - arc[0]) * u), inner + (1 - inner) * v
+        return surface(centre[0] + size[0] * r * cos(a), centre[1] + size[1] * r * sin(a))
+
+    return sheet(shape, 8, max(8, int((arc[1] - arc[0]) / 5)), slot, "paper", bias=bias, casts=False)
+
+
 def disc(
     radius: float, y: float, slot: str, finish: str = "matte", around: int = 60, **more: Unpack[PartOptions]
 ) -> Part:

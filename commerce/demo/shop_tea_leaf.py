@@ -119,7 +119,7 @@ GREEN = (
         sku="AS-HOJ",
         price={"50 g": 640, "100 g": 1180, "200 g": 2160},
         stock=(52, 38, 15),
-        look=("roasted brown leaves", "kaki", {"paper": "#e6d6ba", "label": "#7b4a2c", "leaf": "#6b4326"}),
+        look=("roasted brown leaves", "kaki", {"paper": "#b58a5c", "label": "#7b4a2c", "leaf": "#6b4326"}),
         tags="roasted evening",
     ),
     _tea(
@@ -139,7 +139,7 @@ GREEN = (
         look=(
             "green leaves and toasted rice",
             "straw",
-            {"paper": "#efe6cf", "label": "#a98a35", "leaf": "#66703a", "grain": "#d9b877"},
+            {"paper": "#d9bf77", "label": "#8d6f24", "leaf": "#66703a", "grain": "#d9b877"},
         ),
         tags="rice everyday",
     ),
@@ -156,7 +156,7 @@ GREEN = (
         sku="AS-KUK",
         price={"50 g": 560, "100 g": 1020, "200 g": 1880},
         stock=(33, 21, 0),
-        look=("pale green stems", "washi", {"paper": "#d4dbc0", "label": "#7f9160", "leaf": "#9aa36a"}),
+        look=("pale green stems", "washi", {"paper": "#a9b888", "label": "#6c7f4d", "leaf": "#9aa36a"}),
         tags="everyday",
     ),
     product(
@@ -222,7 +222,7 @@ LEAF = (
         sku="AS-WAK",
         price={"50 g": 880, "100 g": 1640},
         stock=(27, 14),
-        look=("twisted black leaves", "clay", {"paper": "#e7d8c6", "label": "#8c3326", "leaf": "#3b2620"}),
+        look=("twisted black leaves", "clay", {"paper": "#7c3529", "label": "#a8503a", "leaf": "#3b2620"}),
         axes=(_TWO,),
         tags="black",
     ),
@@ -239,7 +239,7 @@ LEAF = (
         sku="AS-OOL",
         price={"50 g": 1480, "100 g": 2780},
         stock=(1, 0),
-        look=("rolled oolong leaves", "mist", {"paper": "#cfd6cf", "label": "#3f5d5b", "leaf": "#4a4a34"}),
+        look=("rolled oolong leaves", "mist", {"paper": "#4a6a69", "label": "#3f5d5b", "leaf": "#4a4a34"}),
         axes=(_TWO,),
         tags="oolong rare",
     ),
@@ -256,7 +256,7 @@ LEAF = (
         sku="AS-SOB",
         price={"50 g": 480, "100 g": 860, "200 g": 1580},
         stock=(36, 30, 22),
-        look=("toasted buckwheat", "sand", {"paper": "#ead9b8", "label": "#a5672f", "leaf": "#8d5e33"}),
+        look=("toasted buckwheat", "sand", {"paper": "#c99a55", "label": "#a5672f", "leaf": "#8d5e33"}),
         tags="herbal evening",
     ),
     product(

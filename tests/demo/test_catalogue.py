@@ -163,8 +163,19 @@ def test_the_shops_look_different() -> None:
 
 def test_a_product_with_too_little_stock_information_is_refused() -> None:
     pictures = writing.shots("mug", "A mug in {}", ("Red", "oat", {}))
+    sizes = writing.axis("Size", S="Small", L="Large")
+    text = ("A mug.", "Big")
     with pytest.raises(ValueError, match="2 variants, stock for 1"):
         writing.product(
-            "mug", "Mug", "table", "Kiln", "A mug.", "Big",
-            sku="M", price=100, grams=10, stock=(1,), pictures=pictures, axes=(writing.axis("Size", S="Small", L="Large"),),
-        )  # fmt: skip
+            "mug",
+            "Mug",
+            "table",
+            "Kiln",
+            *text,
+            sku="M",
+            price=9,
+            grams=9,
+            stock=[1],
+            pictures=pictures,
+            axes=[sizes],
+        )
