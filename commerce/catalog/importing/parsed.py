@@ -21,6 +21,7 @@ NOTES = {
     "bad_image": "The picture's address is not http or https; it was left out.",
     "nothing": "The row holds neither a variant nor a picture.",
     "repeated_variant": "The row repeats a variant of an earlier row; only its picture was read.",
+    "untaxed": "Sold without tax there; here it has the tax class 'exempt', taxed as standard until that has a rate.",
     "compare_price": "The compare-at price is not above the price; it was left out.",
     "kept_variant": "The shop has variants of this product that the file does not name; they were kept.",
     "retired_variant": "The shop's variant no longer fits the product's options; it was switched off, not deleted.",

@@ -152,7 +152,8 @@ class ProductBuilder:
         if kind:
             return kind
         path = clean_line(self._first("category")[1])
-        return path.rsplit(">", 1)[-1].strip()[: self.shop.limits.line]
+        last = path.rsplit(">", 1)[-1].strip()[: self.shop.limits.line]
+        return "" if last.casefold() == "uncategorized" else last
 
     def _tags(self) -> tuple[str, ...]:
         row, text = self._first("tags")
@@ -278,6 +279,9 @@ class ProductBuilder:
         tracked = bool(row.get("tracker"))
         if not tracked:
             self.notes.append(Note(row.number, "untracked"))
+        taxable = self._read(row, "taxable", parse_flag, default=True)
+        if not taxable:
+            self.notes.append(Note(row.number, "untaxed"))
         price, compare_at = self._prices(row)
         return ParsedVariant(
             row=row.number,
@@ -291,7 +295,7 @@ class ProductBuilder:
             backorder=self._read(row, "policy", parse_backorder, default=False),
             weight_grams=self._read(row, "grams", parse_grams, default=0),
             requires_shipping=self._read(row, "ships", parse_flag, default=True),
-            taxable=self._read(row, "taxable", parse_flag, default=True),
+            taxable=taxable,
             barcode=self._barcode(row),
             image_url=self._url(row, "variant_image"),
         )

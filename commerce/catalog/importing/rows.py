@@ -40,7 +40,7 @@ class Row:
     @property
     def has_variant_facts(self) -> bool:
         """Whether the row says anything that only a variant has, its option values aside."""
-        return any(self.get(name) for name in ("price", "sku", "quantity"))
+        return bool(self.get("price") or self.get("sku"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
@@ -175,6 +175,7 @@ def _report(result: Written, report: ImportReport) -> None:
 
 @atomic
 def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[Written]:
+    _plan_for_the_present()
     unchanged = set() if task.replace_stock else _unchanged(products)
     known = _known_products([product for product in products if product.slug not in unchanged])
     owners = _sku_owners(products)
@@ -203,6 +204,13 @@ def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[W
     if task.dry_run:
         raise _Undo(results)
     return results
+
+
+def _plan_for_the_present() -> None:
+    """Let PostgreSQL plan each statement and foreign key check anew: a plan kept from when the tables were small reads
+    ever more of them as they grow (10,000 products into an empty shop took three times as long)."""
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
 
 class _NewRows:

@@ -115,6 +115,7 @@ def test_the_category_is_the_type_or_else_the_end_of_the_path() -> None:
     assert one(sheet(mug(Type="", Product_Category="Home > Kitchen >  Tea\xa0Cups "))).category == "Tea Cups"
     assert one(sheet(mug(Type="Cups", Product_Category="Home > Kitchen"))).category == "Cups"
     assert one(sheet(mug(Type=""))).category == ""
+    assert one(sheet(mug(Type="", Product_Category="Uncategorized"))).category == ""
 
 
 def test_tags_are_told_apart_without_regard_to_case() -> None:
@@ -158,6 +159,12 @@ def test_untracked_stock_is_the_given_quantity_or_nothing() -> None:
 
 def test_continue_means_that_the_variant_may_be_sold_beyond_its_stock() -> None:
     assert one(sheet(mug(Variant_Inventory_Policy="continue"))).variants[0].backorder is True
+
+
+def test_what_was_sold_without_tax_is_noted() -> None:
+    product = one(sheet(mug(Variant_Taxable="false")))
+    assert product.variants[0].taxable is False
+    assert [note.code for note in product.notes] == ["untaxed"]
 
 
 def test_pictures_come_in_their_order_once_each_with_those_of_variants_at_the_end() -> None:
