@@ -12,6 +12,16 @@
     if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
   });
 
+  // A double click sends an order once. The server would answer the second time with the same order anyway.
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-once]")) return;
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
+  });
+
   // The request did not reach the shop: say so instead of doing nothing.
   document.addEventListener("htmx:error", (event) => {
     if (event.detail?.ctx?.response) return;

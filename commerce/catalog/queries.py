@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     select,
 )
 
@@ -36,21 +38,28 @@ from commerce.catalog.reading import (
     sold,
 )
 from commerce.catalog.search import found_ids, search_parameters, title_rank
+from commerce.db import current_tenant_id
 from commerce.errors import NotFound
 
 PAGE_SIZE = 24
 SORTS = ("newest", "price", "-price")
 MAX_PAGE = 100_000
 MAX_SITEMAP = 20_000
+COUNTED_EXACTLY = 240
+"""Lists up to here are counted with every page; the total of a longer one may be `TOTAL_SECONDS` old."""
+TOTAL_SECONDS = 30
+MAX_TOTALS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A product as lists show it. Prices are minor units; `available` counts all variants and locations."""
+class Card(NamedTuple):
+    """A product as lists show it. Prices are minor units; `available` counts all variants and locations.
+
+    Lists make dozens of these for each request; a named tuple is made and compared several times faster than a frozen
+    dataclass.
+    """
 
     slug: str
     title: str
-    vendor: str
     price_from: int
     price_to: int
     was: int | None
@@ -70,8 +79,7 @@ class Card:
         return self.available <= 0 and not self.backorder
 
 
-@dataclass(frozen=True, slots=True)
-class CardPage:
+class CardPage(NamedTuple):
     """One page of a list, and how many products the whole list has."""
 
     cards: tuple[Card, ...]
@@ -84,8 +92,7 @@ class CardPage:
         return max(1, -(-self.total // PAGE_SIZE))
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(NamedTuple):
     """A category that has something to show."""
 
     slug: str
@@ -97,13 +104,17 @@ class Shelf:
         return f"/categories/{quote(self.slug)}"
 
 
-@dataclass(frozen=True, slots=True)
-class ShelfCard(Shelf):
-    """A category with what its tile shows: how many products, and the picture of the newest that has one."""
+class ShelfCard(NamedTuple):
+    """A category with the picture of its oldest product that has one, so that its tile stays the same."""
 
-    description: str
-    products: int
+    slug: str
+    name: str
     file: str | None
+
+    @property
+    def path(self) -> str:
+        """The address of the category's page."""
+        return f"/categories/{quote(self.slug)}"
 
 
 # --- lists ------------------------------------------------------------------------------------------
@@ -112,7 +123,7 @@ class ShelfCard(Shelf):
 def newest(limit: int) -> tuple[Card, ...]:
     """Return the products published last, at most `limit`. One statement."""
     rows = read(_list_statement("all", "newest", dialect_name(), counted=False), limit=limit, offset=0)
-    return tuple(Card(*row[:-1]) for row in rows)
+    return tuple(Card._make(row[:-1]) for row in rows)
 
 
 def all_products(page: int, sort: str) -> CardPage:
@@ -139,17 +150,46 @@ def neighbours(shelf: str, slug: str, limit: int) -> tuple[Card, ...]:
     """Return the newest products of a category (by slug) other than the product `slug`. One statement."""
     statement = _list_statement("shelf", "newest", dialect_name(), counted=False)
     rows = read(statement, shelf=shelf, limit=limit + 1, offset=0)
-    return tuple(card for card in (Card(*row[:-1]) for row in rows) if card.slug != slug)[:limit]
+    return tuple(card for card in (Card._make(row[:-1]) for row in rows) if card.slug != slug)[:limit]
 
 
 def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
     if not 1 <= page <= MAX_PAGE:
         raise NotFound("This list has no such page.")
+    offset = (page - 1) * PAGE_SIZE
     statement = _list_statement(kind, sort, dialect_name(), counted=True)
-    rows = read(statement, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE, **parameters)
+    rows = read(statement, limit=PAGE_SIZE, offset=offset, **parameters)
     if not rows and page > 1:
         raise NotFound("This list has no such page.")
-    return CardPage(tuple(Card(*row[:-1]) for row in rows), rows[0][-1] if rows else 0, page)
+    total = rows[0][-1] if rows else 0
+    if len(rows) < PAGE_SIZE:
+        total = offset + len(rows)
+    elif total > COUNTED_EXACTLY:
+        total = max(_large_total(kind, **parameters), offset + len(rows))
+    return CardPage(tuple(Card._make(row[:-1]) for row in rows), total, page)
+
+
+_totals: dict[tuple[Any, ...], tuple[float, int]] = {}
+
+
+def _large_total(kind: str, **parameters: Any) -> int:
+    """Return how many products a long list has; counted every `TOTAL_SECONDS`: it means to read them all."""
+    parameters.pop("titled", None)
+    key = (current_tenant_id(), kind, *parameters.values())
+    now = time.monotonic()
+    kept = _totals.get(key)
+    if kept is not None and kept[0] > now:
+        return kept[1]
+    total: int = read(_total_statement(kind, dialect_name()), **parameters)[0][0]
+    if len(_totals) >= MAX_TOTALS:
+        _totals.clear()
+    _totals[key] = (now + TOTAL_SECONDS, total)
+    return total
+
+
+@lru_cache(maxsize=16)
+def _total_statement(kind: str, dialect: str) -> Select[Any]:
+    return select(func.count()).select_from(PRODUCTS).where(sold(), *_restriction(kind, dialect))
 
 
 @lru_cache(maxsize=64)
@@ -160,49 +200,53 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
     `titled`.
     """
     condition = and_(sold(), *_restriction(kind, dialect))
-    first = _first_key(kind, sort, dialect).label("first")
+    first = [key.label("first") for key in _first_keys(kind, sort, dialect)]
+    shown = (PRODUCTS.c.id, PRODUCTS.c.slug, PRODUCTS.c.title, PRODUCTS.c.published_at)
     page = (
-        select(
-            PRODUCTS.c.id,
-            PRODUCTS.c.slug,
-            PRODUCTS.c.title,
-            PRODUCTS.c.vendor,
-            PRODUCTS.c.published_at,
-            first,
-        )
+        select(*shown, *first)
         .where(condition)
         .order_by(*_in_order(sort, first, PRODUCTS.c))
         .limit(bindparam("limit", type_=Integer()))
         .offset(bindparam("offset", type_=Integer()))
         .cte("page")
     )
-    total = (
-        select(func.count()).select_from(PRODUCTS).where(condition).scalar_subquery()
-        if counted
-        else literal(0)
+    some = (
+        select(PRODUCTS.c.id)
+        .where(condition)
+        .limit(literal_column(str(COUNTED_EXACTLY + 1)))
+        .subquery("some")
     )
-    prices = _prices(select(page.c.id)).subquery("prices")
-    picture = (
-        select(IMAGES.c.id)
-        .where(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == page.c.id)
-        .order_by(IMAGES.c.file == "", IMAGES.c.position, IMAGES.c.id)
-        .limit(1)
-        .correlate(page)
-        .scalar_subquery()
-    )
+    total = select(func.count()).select_from(some).scalar_subquery() if counted else literal(0)
+    former = case((VARIANTS.c.compare_at > VARIANTS.c.price, VARIANTS.c.compare_at))
     return (
         select(
             page.c.slug,
             page.c.title,
-            page.c.vendor,
-            *list(prices.c)[1:],
-            IMAGES.c.file,
-            IMAGES.c.alt,
+            func.min(VARIANTS.c.price),
+            func.max(VARIANTS.c.price),
+            func.max(former),
+            # One variant's units never make up for another's shortage, because none is ever below zero.
+            func.coalesce(func.sum(STOCK.c.on_hand - STOCK.c.reserved), 0).cast(BigInteger()),
+            func.max(case((VARIANTS.c.backorder, 1), else_=0)) == 1,
+            _first_picture(page.c.id, IMAGES.c.file),
+            _first_picture(page.c.id, IMAGES.c.alt),
             total,
         )
-        .join_from(page, prices, prices.c.product_id == page.c.id)
-        .outerjoin(IMAGES, and_(IMAGES.c.tenant_id == TENANT, IMAGES.c.id == picture))
-        .order_by(*_in_order(sort, page.c.first, page.c))
+        .join_from(page, VARIANTS, and_(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == page.c.id))
+        .outerjoin(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
+        .where(VARIANTS.c.active)
+        .group_by(*page.c)
+        .order_by(*_in_order(sort, list(page.c)[len(shown) :], page.c))
+    )
+
+
+def _first_picture(product_id: ColumnElement[uuid.UUID], fact: ColumnElement[str]) -> ColumnElement[str]:
+    return (
+        select(fact)
+        .where(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == product_id, IMAGES.c.file != "")
+        .order_by(IMAGES.c.position)  # by this alone, so that the index gives the order
+        .limit(literal_column("1"))
+        .scalar_subquery()
     )
 
 
@@ -222,46 +266,22 @@ def _restriction(kind: str, dialect: str) -> list[ColumnElement[bool]]:
     return []
 
 
-def _first_key(kind: str, sort: str, dialect: str) -> ColumnElement[Any]:
+def _first_keys(kind: str, sort: str, dialect: str) -> list[ColumnElement[Any]]:
     """Return what a list is sorted by before the age: the lowest price, whether a found title matches, or nothing."""
     if sort == "newest":
-        return case((title_rank(dialect, PRODUCTS.c.id), 0), else_=1) if kind == "search" else literal(0)
-    return (
-        select(func.min(VARIANTS.c.price))
-        .where(
-            VARIANTS.c.tenant_id == PRODUCTS.c.tenant_id,
-            VARIANTS.c.product_id == PRODUCTS.c.id,
-            VARIANTS.c.active,
-        )
-        .correlate(PRODUCTS)
-        .scalar_subquery()
+        # Nothing, and not a constant: only then does the index on the age spare the sorting of all products.
+        return [case((title_rank(dialect, PRODUCTS.c.id), 0), else_=1)] if kind == "search" else []
+    lowest = select(func.min(VARIANTS.c.price)).where(
+        VARIANTS.c.tenant_id == PRODUCTS.c.tenant_id,
+        VARIANTS.c.product_id == PRODUCTS.c.id,
+        VARIANTS.c.active,
     )
+    return [lowest.correlate(PRODUCTS).scalar_subquery()]
 
 
-def _in_order(sort: str, first: ColumnElement[Any], columns: Any) -> list[ColumnElement[Any]]:
-    newest_first = [columns.published_at.desc(), columns.id.desc()]
-    return [first.desc() if sort == "-price" else first.asc(), *newest_first]
-
-
-def _prices(product_ids: Select[Any]) -> Select[Any]:
-    """Return the statement for lowest, highest and former price, units available and backorder of products."""
-    former = case((VARIANTS.c.compare_at > VARIANTS.c.price, VARIANTS.c.compare_at))
-    return (
-        select(
-            VARIANTS.c.product_id,
-            func.min(VARIANTS.c.price),
-            func.max(VARIANTS.c.price),
-            func.max(former),
-            # One variant's units never make up for another's shortage, because none is ever below zero.
-            func.coalesce(func.sum(STOCK.c.on_hand - STOCK.c.reserved), 0).cast(BigInteger()),
-            func.max(case((VARIANTS.c.backorder, 1), else_=0)) == 1,
-        )
-        .outerjoin(
-            STOCK, and_(STOCK.c.tenant_id == VARIANTS.c.tenant_id, STOCK.c.variant_id == VARIANTS.c.id)
-        )
-        .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.active, VARIANTS.c.product_id.in_(product_ids))
-        .group_by(VARIANTS.c.product_id)
-    )
+def _in_order(sort: str, first: Sequence[ColumnElement[Any]], columns: Any) -> list[ColumnElement[Any]]:
+    keys = [key.desc() if sort == "-price" else key.asc() for key in first]
+    return [*keys, columns.published_at.desc(), columns.id.desc()]
 
 
 # --- categories -------------------------------------------------------------------------------------
@@ -291,49 +311,45 @@ def all_paths() -> list[str]:
     return [shelf.path for shelf in shelves(MAX_SITEMAP)] + [f"/products/{quote(row[0])}" for row in products]
 
 
-def _on_this_shelf() -> tuple[ColumnElement[bool], ...]:
-    return (
-        SHELVED.c.tenant_id == TENANT,
-        SHELVED.c.category_id == CATEGORIES.c.id,
-        PRODUCTS.c.id == SHELVED.c.product_id,
-        sold(),
+def _sold_on_shelf() -> Select[Any]:
+    """Return the statement for the ids of what is sold on a shelf, from the shelf's side: it is the smaller one."""
+    product = exists().where(PRODUCTS.c.id == SHELVED.c.product_id, sold()).correlate(SHELVED)
+    return select(SHELVED.c.product_id).where(
+        SHELVED.c.tenant_id == TENANT, SHELVED.c.category_id == CATEGORIES.c.id, product
     )
 
 
 _shelf_limit = bindparam("limit", type_=Integer())
 _shelf_order = (CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
+_filled = and_(CATEGORIES.c.tenant_id == TENANT, _sold_on_shelf().correlate(CATEGORIES).exists())
 _SHELVES = (
-    select(CATEGORIES.c.slug, CATEGORIES.c.name)
-    .where(CATEGORIES.c.tenant_id == TENANT, exists().where(*_on_this_shelf()))
-    .order_by(*_shelf_order)
-    .limit(_shelf_limit)
+    select(CATEGORIES.c.slug, CATEGORIES.c.name).where(_filled).order_by(*_shelf_order).limit(_shelf_limit)
 )
 _CATEGORY = select(CATEGORIES.c.id, CATEGORIES.c.name, CATEGORIES.c.description).where(
     CATEGORIES.c.tenant_id == TENANT, CATEGORIES.c.slug == bindparam("slug")
 )
+_pictured = exists().where(
+    IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == SHELVED.c.product_id, IMAGES.c.file != ""
+)
+_first_pictured = (
+    _sold_on_shelf()
+    .where(_pictured.correlate(SHELVED))
+    .order_by(SHELVED.c.product_id)
+    .limit(literal_column("1"))
+    .correlate(CATEGORIES)
+    .scalar_subquery()
+)
+_tile_picture = (
+    select(IMAGES.c.file)
+    .where(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == _first_pictured, IMAGES.c.file != "")
+    .order_by(IMAGES.c.position, IMAGES.c.id)
+    .limit(literal_column("1"))
+    .correlate(CATEGORIES)
+    .scalar_subquery()
+)
 _SHELF_CARDS = (
-    select(
-        CATEGORIES.c.slug,
-        CATEGORIES.c.name,
-        CATEGORIES.c.description,
-        select(func.count())
-        .select_from(SHELVED, PRODUCTS)
-        .where(*_on_this_shelf())
-        .correlate(CATEGORIES)
-        .scalar_subquery(),
-        select(IMAGES.c.file)
-        .where(
-            *_on_this_shelf(),
-            IMAGES.c.tenant_id == TENANT,
-            IMAGES.c.product_id == PRODUCTS.c.id,
-            IMAGES.c.file != "",
-        )
-        .order_by(PRODUCTS.c.published_at.desc(), IMAGES.c.position, IMAGES.c.id)
-        .limit(1)
-        .correlate(CATEGORIES)
-        .scalar_subquery(),
-    )
-    .where(CATEGORIES.c.tenant_id == TENANT, exists().where(*_on_this_shelf()))
+    select(CATEGORIES.c.slug, CATEGORIES.c.name, _tile_picture)
+    .where(_filled)
     .order_by(*_shelf_order)
     .limit(_shelf_limit)
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
 
@@ -14,11 +14,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.catalog import queries
 from commerce.catalog.choice import Choice, axis_keys, choose
 from commerce.catalog.product_page import Picture, ProductPage, product_page
-from commerce.catalog.queries import SORTS, Card, CardPage, Shelf
+from commerce.catalog.queries import SORTS, Card, Shelf
+from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.errors import NotFound
 from commerce.money import to_decimal
 from commerce.tenants.scope import current_shop
-from commerce.tenants.views import accent
+from commerce.tenants.views import accent, static_url, theme_url
 from commerce.web import public, render_region, see_other
 
 blueprint = Blueprint("catalog", __name__)
@@ -41,64 +42,105 @@ def nav_categories() -> tuple[Shelf, ...]:
     return shelves
 
 
+@lru_cache(maxsize=2048)
+def _kept(template: str, locale: str, **facts: object) -> Markup:
+    """Render a part of a page once for each state of what it shows.
+
+    Everything that it shows is among the arguments, so what is kept is never out of date. The template is rendered
+    without the request's variables, so that it cannot show anything else.
+    """
+    part = current_app.jinja_env.get_template(template)
+    return Markup(part.render(locale=locale, **facts))  # noqa: S704 - the template has escaped it
+
+
+@blueprint.app_template_global()
+def site_links() -> Markup:
+    """Return style sheets, scripts and icon of every page, for the page's `head`."""
+    return _kept(
+        "shared/_links.html",
+        "",
+        app_css=static_url("app.css"),
+        app_js=static_url("app.js"),
+        htmx=static_url("vendor/htmx-4.0.1.min.js"),
+        theme=theme_url() if "shop" in g else "",
+    )
+
+
+@blueprint.app_template_global()
+def site_name() -> Markup:
+    """Return the shop's name and the search form, the first part of every page's head."""
+    shop = current_shop()
+    return _kept("shared/_name.html", shop.locale, name=shop.name)
+
+
+@blueprint.app_template_global()
+def site_nav() -> Markup:
+    """Return the navigation by categories, with the present page marked."""
+    path = request.path if request.path == "/search" or request.path.startswith("/categories/") else ""
+    here = "" if path == "/search" and request.args.get("q") else path
+    return _kept("shared/_nav.html", current_shop().locale, shelves=nav_categories(), here=here)
+
+
+@blueprint.app_template_global()
+def site_foot() -> Markup:
+    """Return the foot of every page."""
+    shop = current_shop()
+    return _kept(
+        "shared/_footer.html",
+        shop.locale,
+        name=shop.name,
+        tagline=shop.tagline,
+        prices_include_tax=shop.prices_include_tax,
+        shelves=nav_categories(),
+    )
+
+
 # --- lists ------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/")
 def home() -> Response:
     """The front page: what the shop is, its categories, its newest products."""
-    cards = queries.newest(HOME_PRODUCTS)
-    page = render_template(
-        "catalog/home.html", shelves=queries.shelf_cards(NAV_CATEGORIES), cards=_cards(cards)
-    )
-    return public(make_response(page))
+    shelves = queries.shelf_cards(NAV_CATEGORIES)
+    return _list_response("catalog/home.html", shelves=shelves, cards=queries.newest(HOME_PRODUCTS))
 
 
 @blueprint.get("/categories")
 def categories() -> Response:
     """All categories with something to show."""
-    return public(
-        make_response(render_template("catalog/categories.html", shelves=queries.shelf_cards(MAX_CATEGORIES)))
-    )
+    return _list_response("catalog/categories.html", shelves=queries.shelf_cards(MAX_CATEGORIES))
 
 
 @blueprint.get("/categories/<slug>")
 def category(slug: str) -> Response:
     """The products of a category."""
     category_id, name, description = queries.find_category(slug)
-    sort = _sort()
-    found = queries.products_of(category_id, _page_number(), sort)
-    listing = Listing(found, f"/categories/{quote(slug)}", sort)
-    return _list_page("catalog/category.html", listing, name=name, description=description)
+    found = queries.products_of(category_id, _page_number(), _sort())
+    pages = Pages(found.number, found.last, found.total, f"/categories/{quote(slug)}", _sort(), "")
+    return _list_response(
+        "catalog/category.html", pages=pages, cards=found.cards, name=name, description=description
+    )
 
 
 @blueprint.get("/search")
 def search() -> Response:
     """What a search finds; everything when nothing is asked for."""
-    query = " ".join(request.args.get("q", "").replace("\0", " ").split())[:200]
+    query = " ".join(request.args.get("q", "").replace("\0", " ").split())[:MAX_QUERY_CHARACTERS]
     sort, page = _sort(), _page_number()
     found = queries.found_products(query, page, sort) if query else queries.all_products(page, sort)
-    return _list_page("catalog/search.html", Listing(found, "/search", sort, query), query=query)
+    pages = Pages(found.number, found.last, found.total, "/search", sort, query)
+    return _list_response("catalog/search.html", pages=pages, cards=found.cards)
 
 
-@dataclass(frozen=True)
-class Listing:
-    """A page of products, its sorting, and the addresses of its other pages."""
+class Pages(NamedTuple):
+    """Where in a list a page is, how the list is sorted, and the addresses of its other pages."""
 
-    found: CardPage
+    current: int
+    last: int
+    total: int
     path: str
     sort: str
-    query: str = ""
-
-    @property
-    def current(self) -> int:
-        """The number of this page."""
-        return self.found.number
-
-    @property
-    def last(self) -> int:
-        """The number of the last page."""
-        return self.found.last
+    query: str
 
     @property
     def numbers(self) -> list[int | None]:
@@ -121,9 +163,33 @@ class Listing:
         return f"{self.path}?{query}" if query else self.path
 
 
-def _list_page(template: str, listing: Listing, **context: object) -> Response:
-    page = render_template(template, pages=listing, cards=_cards(listing.found.cards), **context)
-    return public(make_response(page))
+def _list_response(template: str, **facts: Any) -> Response:
+    """Answer a list page. `facts` are plain values that can be compared, and all that the page shows of the database.
+
+    A visitor without cookies has no cart, no messages and no session, so equal facts give all of them the same page,
+    and it is rendered once. The facts are read anew for every request, so such a page is never out of date.
+    """
+    if request.cookies or current_app.debug:
+        return public(make_response(_render_list(template, **facts)))
+    shop = current_shop()
+    frame = (shop.id, shop.name, shop.tagline, shop.locale, shop.currency, shop.prices_include_tax, shop.hero)
+    around = (*frame, shop.low_stock_at, theme_url(), request.host_url, nav_categories())
+    return public(make_response(_render_for_strangers(template, around, **facts)))
+
+
+@lru_cache(maxsize=256)
+def _render_for_strangers(template: str, _around: tuple[object, ...], **facts: Any) -> str:
+    return _render_list(template, **facts)
+
+
+def _render_list(template: str, **facts: Any) -> str:
+    if "cards" in facts:
+        facts["cards"] = _cards(facts["cards"])
+    if "pages" in facts:
+        locale, pages = current_shop().locale, facts["pages"]
+        facts["head"] = _kept("catalog/_list_head.html", locale, pages=pages)
+        facts["foot"] = _kept("shared/_pagination.html", locale, pages=pages)
+    return render_template(template, **facts)
 
 
 def _sort() -> str:
@@ -140,19 +206,19 @@ def _page_number() -> int:
 
 def _cards(cards: tuple[Card, ...]) -> Markup:
     shop = current_shop()
-    return Markup("").join(
-        _card(card, shop.currency, shop.locale, shop.low_stock_at, index < EAGER_CARDS)
+    rendered = [
+        _kept(
+            "catalog/_card.html",
+            shop.locale,
+            card=card,
+            currency=shop.currency,
+            low=not card.sold_out and not card.backorder and card.available <= shop.low_stock_at,
+            eager=index < EAGER_CARDS,
+        )
         for index, card in enumerate(cards)
-    )
-
-
-@lru_cache(maxsize=4096)
-def _card(card: Card, currency: str, locale: str, low_stock_at: int, eager: bool) -> Markup:
-    """Render one card. Everything it shows is among the arguments, so keeping the result is never out of date."""
-    template = current_app.jinja_env.get_template("catalog/_card.html")
-    low = not card.sold_out and not card.backorder and card.available <= low_stock_at
-    html = template.render(card=card, currency=currency, locale=locale, low=low, eager=eager)
-    return Markup(html)  # noqa: S704 - the template has escaped it
+    ]
+    # Joined as plain strings: Markup would look at each of them once more.
+    return Markup("".join(rendered))  # noqa: S704 - every part is Markup already
 
 
 # --- the product page -------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 
 from commerce.db import db
 from commerce.errors import NotFound
@@ -23,10 +23,15 @@ def _shops(condition: Any) -> Select[Any]:
     )
 
 
+_AT_HOST = _shops(
+    Tenant.id == select(TenantHost.tenant_id).where(TenantHost.host == bindparam("host")).scalar_subquery()
+)
+
+
 def find_by_host(host: str) -> Shop | None:
     """Return the shop that answers at `host` (lower case, no port), or None."""
-    named = select(TenantHost.tenant_id).where(TenantHost.host == host).scalar_subquery()
-    row = db.session.execute(_shops(Tenant.id == named)).one_or_none()
+    # Asked at the start of every request: the statement is kept, and runs on the connection without the session's work.
+    row = db.session.connection().execute(_AT_HOST, {"host": host}).one_or_none()
     return Shop(*row) if row else None
 
 
