@@ -94,14 +94,16 @@ def sign_in(email: str, password: str, *, replaces: str = "") -> str:
 @atomic
 def _begin_attempt(email: str) -> tuple[uuid.UUID, str] | None:
     """Count an attempt as if it failed. None when the address is unknown or pauses: then nothing is worth a look."""
-    now = clock.now()
     member = db.session.scalar(
         select(StaffMember).where(StaffMember.email == email, StaffMember.active).with_for_update()
     )
+    # Only now: it may have taken a while to get the row.
+    now = clock.now()
     if member is None or (member.locked_until is not None and member.locked_until > now):
         return None
     member.failed_sign_ins += 1
-    member.locked_until = now + delay_after(member.failed_sign_ins)
+    delay = delay_after(member.failed_sign_ins)
+    member.locked_until = now + delay if delay else None
     db.session.flush()
     return member.id, member.password_hash
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -95,7 +95,8 @@ def _keep_to_ourselves(response: Response) -> Response:
 
 @blueprint.context_processor
 def _names() -> dict[str, Any]:
-    return {"staff": signed_in_staff(), "may": may}
+    # An error page may come before the shop is known; then there is nobody to name either.
+    return {"staff": signed_in_staff() if "shop" in g else None, "may": may}
 
 
 # --- what a query string says ------------------------------------------------------------------------

@@ -260,9 +260,7 @@ def variants_of(product_id: uuid.UUID) -> Sequence[Variant]:
 
 def waiting_events() -> tuple[int, int]:
     """Return how many of the shop's events no worker has taken up yet, and the age of the oldest in seconds."""
-    count, oldest = (
-        db.session.execute(select(func.count(Event.id), func.min(Event.occurred_at)).where(~Event.fanned_out))
-        .one()
-        .tuple()
-    )
+    count, oldest = db.session.execute(
+        select(func.count(Event.id), func.min(Event.occurred_at)).where(~Event.fanned_out)
+    ).one()
     return count, max(0, round((clock.now() - oldest).total_seconds())) if count else 0

@@ -1,17 +1,14 @@
 """Orders in any status, made by the steps of the product on real rows. The test has entered the shop."""
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
 
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.search import index_products
 from commerce.db import atomic, db
 from commerce.events.outbox import Actor, publish
-from commerce.inventory.models import StockItem
-from commerce.inventory.services import Want, reserve, set_initial_stock
+from commerce.inventory.services import Want, reserve
 from commerce.orders.events import OrderPlaced
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order
@@ -31,7 +28,6 @@ from commerce.tenants.scope import current_shop
 
 BOB = Actor("staff", id="bob", name="Bob", request_id="request-of-bob")
 GATEWAY = Actor("gateway", "test_card", "test_card")
-PRICE = 1250
 PATHS: dict[str, tuple[str, ...]] = {
     "pending": (),
     "paid": ("pay",),
@@ -48,26 +44,6 @@ PATHS: dict[str, tuple[str, ...]] = {
 
 
 @atomic
-def stocked_variant(
-    sku: str = "TEA-1",
-    *,
-    on_hand: int = 10,
-    price: int = PRICE,
-    title: str = "Green tea",
-    options: Mapping[str, str] | None = None,
-) -> uuid.UUID:
-    """Make a product of one variant with stock and return the variant's id. `price` is minor units."""
-    options = options or {}
-    product = Product(slug=sku.lower(), title=title, option_names=list(options))
-    product.variants = [Variant(sku=sku, option_values=list(options.values()), price=price)]
-    db.session.add(product)
-    db.session.flush()
-    set_initial_stock({product.variants[0].id: on_hand}, cause="opening", actor="test", reference="")
-    index_products([product.id])
-    return product.variants[0].id
-
-
-@atomic
 def placed_order(
     *,
     sku: str = "TEA-1",
@@ -77,9 +53,9 @@ def placed_order(
     email: str = "ann@buyer.test",
     **values: Any,
 ) -> uuid.UUID:
-    """Place an order of one line, its stock held, and return its id."""
+    """Place an order of one line of an existing SKU, its stock held, and return its id."""
     variant = db.session.scalar(select(Variant).where(Variant.sku == sku))
-    assert variant is not None, "make a stocked_variant first"
+    assert variant is not None, "make the product first"
     product = db.session.scalar(select(Product).where(Product.id == variant.product_id))
     assert product is not None
     currency, amount = current_shop().currency, variant.price * quantity
@@ -149,7 +125,7 @@ def order_in(status: str, **values: Any) -> Order:
     order_id = placed_order(**values)
     for action in PATHS[status]:
         take_step(order_id, action)
-    return get_order(order_id)
+    return fresh(order_id)
 
 
 def take_step(order_id: uuid.UUID, action: str) -> None:
@@ -184,17 +160,9 @@ def move_alone(order_id: uuid.UUID, action: str, actor: Actor, reason: str = "Be
     move(lock_order(order_id), action, actor, reason)
 
 
-def units(sku: str = "TEA-1") -> tuple[int, int]:
-    """Return (on hand, reserved) of a SKU as the database has it now."""
-    row = db.session.execute(
-        select(StockItem.on_hand, StockItem.reserved)
-        .join(Variant, (Variant.tenant_id == StockItem.tenant_id) & (Variant.id == StockItem.variant_id))
-        .where(Variant.sku == sku)
-    ).one()
-    return row[0], row[1]
-
-
 def fresh(order_id: uuid.UUID) -> Order:
-    """Return an order as the database has it now, whatever the test has loaded before."""
+    """Return an order as the database has it now. No read transaction stays open that would hide what comes next."""
     db.session.close()
-    return get_order(order_id)
+    order = get_order(order_id)
+    db.session.close()
+    return order

@@ -1,0 +1,45 @@
+"""One table says who may do what, and every address of the back office asks it."""
+
+import pytest
+from flask import Flask
+
+from commerce.accounts.models import StaffMember
+from commerce.accounts.permissions import EVERYTHING, PERMISSIONS, ROLES, VIEW, allows
+from commerce.orders.transitions import STAFF, TRANSITIONS
+
+OF_FULFILMENT = {"orders.process", "orders.ship", "orders.deliver", "stock.change"}
+OF_SUPPORT = {"orders.cancel", "orders.request_refund"}
+
+
+def test_every_address_of_the_back_office_names_a_permission_of_the_table(app: Flask) -> None:
+    endpoints = {rule.endpoint for rule in app.url_map.iter_rules() if rule.rule.startswith("/admin")}
+    open_to_all = {"accounts.sign_in", "accounts.sign_out"}
+    assert open_to_all < endpoints
+    for endpoint in endpoints - open_to_all:
+        assert app.view_functions[endpoint].permission in EVERYTHING, endpoint
+
+
+def test_every_action_of_staff_has_a_permission() -> None:
+    actions = {f"orders.{row.action}" for row in TRANSITIONS if STAFF in row.actors}
+    assert actions == {name for name in EVERYTHING if name.startswith("orders.")} - {"orders.view"}
+
+
+def test_the_table_knows_the_roles_that_the_database_accepts() -> None:
+    check = next(c for c in StaffMember.__table__.constraints if str(c.name) == "ck_staff_members_role")
+    assert all(f"'{role}'" in str(check.sqltext) for role in ROLES)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_do_its_work_and_no_more(role: str) -> None:
+    expected = {
+        "owner": EVERYTHING,
+        "manager": EVERYTHING,
+        "fulfilment": VIEW | OF_FULFILMENT,
+        "support": VIEW | OF_SUPPORT,
+        "readonly": VIEW,
+    }
+    assert expected[role] == PERMISSIONS[role]
+
+
+def test_an_unknown_role_may_do_nothing() -> None:
+    assert not any(allows("emperor", permission) for permission in EVERYTHING)

@@ -1,0 +1,38 @@
+"""The back office as somebody sees it who has signed in."""
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from commerce.accounts import services
+from commerce.accounts.views import COOKIE
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
+from tests.factories.staff import make_staff
+from tests.support.client import ShopClient
+
+SignedIn = Callable[..., ShopClient]
+
+
+@pytest.fixture
+def signed_in(app: Flask, in_shop: Shop) -> SignedIn:
+    """Return a client of somebody with a role: `signed_in("readonly", name="Rita")`. `shop` may be another one."""
+
+    def make(role: str = "owner", *, name: str = "", shop: Shop = in_shop) -> ShopClient:
+        client = app.test_client(host=shop.host)
+        assert isinstance(client, ShopClient)
+        with shop_scope(shop):
+            staff_id: uuid.UUID = make_staff(role, name=name, email=f"{uuid.uuid4().hex}@shop.test")
+            token = services._open_session(staff_id, "", "")
+        client.set_cookie(COOKIE, token, domain=shop.host)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def desk(signed_in: SignedIn) -> ShopClient:
+    """Bob at his desk in Alice's shop; he may do everything."""
+    return signed_in("manager", name="Bob")
