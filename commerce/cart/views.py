@@ -10,9 +10,10 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.cart.forms import AddLineForm, LineForm
+from commerce.cart.forms import AddLineForm, LineForm, printable_line
 from commerce.cart.queries import count_units, find_offer, load_cart
 from commerce.cart.services import CartChange, add_line, change_quantity, new_shopper_key, shopper_hash
+from commerce.catalog.product_page import chosen_variant
 from commerce.errors import NotFound, OutOfStock
 from commerce.web import private, render_region, see_other, wants_region
 
@@ -68,6 +69,8 @@ def add() -> BaseResponse:
         return _add_refused(form)
     wished = int(form.quantity.data or 0)
     try:
+        # Without JavaScript the form's hidden variant may be older than the options beside it.
+        form.variant_id.data = chosen_variant(form.variant_id.data, request.form)
         change = add_line(_name_shopper(), form.variant_id.data, wished)
     except OutOfStock as error:
         g.pop("cart_key", None)
@@ -132,7 +135,7 @@ def change_line(line_id: uuid.UUID) -> BaseResponse:
     """Set the units of a line; 0 takes it out."""
     form = LineForm()
     if not form.validate():
-        refused = (line_id, request.form.get("quantity", "")[:20], " ".join(form.quantity.errors))
+        refused = (line_id, printable_line(request.form.get("quantity"))[:20], " ".join(form.quantity.errors))
         return _cart_page(422, refused=refused)
     return _change(line_id, int(form.quantity.data or 0))
 

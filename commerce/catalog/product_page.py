@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from sqlalchemy import BigInteger, Uuid, and_, bindparam, func, select
 
-from commerce.catalog.choice import SoldVariant, axis_keys
+from commerce.catalog.choice import RESERVED_KEYS, SoldVariant, axis_keys
 from commerce.catalog.queries import Shelf
 from commerce.catalog.reading import (
     CATEGORIES,
@@ -86,8 +86,11 @@ def chosen_variant(variant_id: uuid.UUID, form: Mapping[str, str]) -> uuid.UUID:
 
     Without JavaScript the options may say something else than the hidden `variant_id`, which is of the time when the
     page was made; what the shopper sees as chosen counts. An option that the form leaves out is that of `variant_id`.
-    Two statements. Raises NotFound for a variant that is not sold, Rejected for a combination that is not made.
+    Two statements, none when the form has no options. Raises NotFound for a variant that is not sold, Rejected for a
+    combination that is not made.
     """
+    if RESERVED_KEYS.issuperset(form):
+        return variant_id
     rows = read(_PRODUCT_OF, variant=variant_id)
     if not rows:
         raise NotFound("This is not sold here.")

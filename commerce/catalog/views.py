@@ -28,7 +28,7 @@ NAV_CATEGORIES = 8
 HOME_PRODUCTS = 12
 RELATED_PRODUCTS = 4
 EAGER_CARDS = 4
-"""Pictures in the first row are fetched at once, the others when they come near."""
+"""On a list the first row's pictures are fetched at once, others when they come near."""
 MAX_CATEGORIES = 500
 MAX_UNITS = 999
 """The largest quantity that a cart line takes."""
@@ -184,7 +184,7 @@ def _render_for_strangers(template: str, _around: tuple[object, ...], **facts: A
 
 def _render_list(template: str, **facts: Any) -> str:
     if "cards" in facts:
-        facts["cards"] = _cards(facts["cards"])
+        facts["cards"] = _cards(facts["cards"], EAGER_CARDS if "pages" in facts else 0)
     if "pages" in facts:
         locale, pages = current_shop().locale, facts["pages"]
         facts["head"] = _kept("catalog/_list_head.html", locale, pages=pages)
@@ -204,7 +204,7 @@ def _page_number() -> int:
     return int(text)
 
 
-def _cards(cards: tuple[Card, ...]) -> Markup:
+def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
     shop = current_shop()
     rendered = [
         _kept(
@@ -213,7 +213,7 @@ def _cards(cards: tuple[Card, ...]) -> Markup:
             card=card,
             currency=shop.currency,
             low=not card.sold_out and not card.backorder and card.available <= shop.low_stock_at,
-            eager=index < EAGER_CARDS,
+            eager=index < eager,
         )
         for index, card in enumerate(cards)
     ]
