@@ -49,6 +49,10 @@ class FetchRefused(Exception):
     """The file was not fetched; the text says why and is fit for a report."""
 
 
+class HostSilent(FetchRefused):
+    """The host has no address, cannot be reached, or does not answer in time: its other files will not do better."""
+
+
 def is_public(address: str, port: int) -> bool:
     """Tell whether an IP address is one of the public internet and the port one of the web's.
 
@@ -67,7 +71,7 @@ def resolve(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise FetchRefused("the host name does not exist") from error
+        raise HostSilent("the host name does not exist") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -100,13 +104,13 @@ def fetch(
         body = _get(connection, target, max_bytes)
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         if time.monotonic() >= deadline:
-            raise FetchRefused(f"it took longer than {total_seconds:g} seconds") from error
-        raise FetchRefused(f"the server could not be read ({type(error).__name__})") from error
+            raise HostSilent(f"it took longer than {total_seconds:g} seconds") from error
+        raise HostSilent(f"the server could not be read ({type(error).__name__})") from error
     finally:
         timer.cancel()
         connection.close()
     if time.monotonic() >= deadline:  # a body without a stated length looks complete when it was cut
-        raise FetchRefused(f"it took longer than {total_seconds:g} seconds")
+        raise HostSilent(f"it took longer than {total_seconds:g} seconds")
     return body
 
 

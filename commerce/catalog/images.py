@@ -12,15 +12,17 @@ import os
 import tempfile
 import uuid
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from PIL import Image, ImageCms, ImageOps
 from sqlalchemy import func, select, update
 
-from commerce.catalog.fetching import FetchRefused, fetch
+from commerce.catalog.fetching import FetchRefused, HostSilent, fetch
 from commerce.catalog.models import Product, ProductImage
 from commerce.db import atomic, current_tenant_id, db
 
@@ -28,6 +30,8 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 50_000_000
 LONGEST_SIDE = 1600
 QUALITY = 82
+PATIENCE = 3
+"""How often a host may be silent before its other pictures are left for the next time."""
 
 
 class NotAPicture(Exception):
@@ -190,11 +194,12 @@ def fetch_images(
     if on_start:
         on_start(len(pending) if limit is None else min(limit, len(pending)))
     known: dict[str, Stored | str] = {}
+    silent: Counter[str] = Counter()
     for each in pending:
         if limit is not None and report.fetched >= limit:
             break
         if each.url not in known:
-            known[each.url] = _take_in(each.url, media, download)
+            known[each.url] = _take_in(each.url, media, download, silent)
         outcome = known[each.url]
         if isinstance(outcome, str):
             report.failures.append(Failure(each.product, each.url, outcome))
@@ -215,10 +220,16 @@ def count_pending() -> int:
     return int(count or 0)
 
 
-def _take_in(url: str, media: Path, download: Callable[[str], bytes]) -> Stored | str:
-    """Return where the picture is now, or the reason why there is none."""
+def _take_in(url: str, media: Path, download: Callable[[str], bytes], silent: Counter[str]) -> Stored | str:
+    """Return where the picture is now, or the reason why there is none. `silent` counts the failures of each host."""
+    host = urlsplit(url).netloc
+    if silent[host] >= PATIENCE:
+        return "not tried: the host did not answer for other pictures"
     try:
         picture = normalise(download(url))
+    except HostSilent as error:
+        silent[host] += 1
+        return str(error)
     except (FetchRefused, NotAPicture) as error:
         return str(error)
     return Stored(store(picture, media, current_tenant_id()), picture.width, picture.height)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 from sqlalchemy import select, update
 
-from commerce.catalog.fetching import FetchRefused
+from commerce.catalog.fetching import FetchRefused, HostSilent
 from commerce.catalog.images import LONGEST_SIDE, NotAPicture, fetch_images, normalise, store
 from commerce.catalog.importing.services import import_catalogue
 from commerce.catalog.models import ProductImage
@@ -213,6 +213,25 @@ def test_a_limit_counts_what_was_fetched_so_that_failures_never_block_the_rest(
 
     report = fetch_images(tmp_path, tenant="demo", limit=2, download=download)
     assert (report.fetched, report.left, len(report.failures)) == (2, 3, 1)
+
+
+def test_a_silent_host_is_not_waited_for_again_and_again(in_shop: Shop, tmp_path: Path) -> None:
+    import_mug(
+        *(more(Image_Src=f"https://dead.example/{n}.jpg", Image_Position=str(n)) for n in range(2, 12)),
+        more(Image_Src="https://pictures.example/last.jpg", Image_Position="99"),
+    )
+    asked: list[str] = []
+
+    def download(url: str) -> bytes:
+        asked.append(url)
+        if "dead" in url:
+            raise HostSilent("it took longer than 20 seconds")
+        return picture()
+
+    report = fetch_images(tmp_path, tenant="demo", download=download)
+
+    assert (report.fetched, len(report.failures), report.left) == (2, 10, 10)
+    assert len([url for url in asked if "dead" in url]) == 3
 
 
 def test_an_address_that_changed_meanwhile_keeps_no_old_picture(in_shop: Shop, tmp_path: Path) -> None:
