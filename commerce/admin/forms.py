@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, Form, IntegerField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Form, IntegerField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, ValidationError
 
 from commerce.admin.actions import Wish
@@ -86,10 +86,10 @@ class MovementForm(Form):  # type: ignore[misc]
     cause = SelectField(
         _("What happened"),
         choices=[
-            ("received", _("Received (+)")),
-            ("found", _("Found (+)")),
-            ("damaged", _("Damaged (−)")),
-            ("lost", _("Lost (−)")),
+            SelectChoice("received", _("Received (+)")),
+            SelectChoice("found", _("Found (+)")),
+            SelectChoice("damaged", _("Damaged (−)")),
+            SelectChoice("lost", _("Lost (−)")),
         ],
         validators=[AnyOf(list(CAUSES), _("Please choose what happened."))],
         validate_choice=False,

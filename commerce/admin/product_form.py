@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, Form, IntegerField, SelectField, StringField
+from wtforms import BooleanField, Form, IntegerField, SelectChoice, SelectField, StringField
 from wtforms.form import BaseForm
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, ValidationError
 
@@ -47,7 +47,7 @@ class _Head(Form):  # type: ignore[misc]
     )
     status = SelectField(
         _("Status"),
-        choices=[(name, STATUS_WORDS[name]) for name in STATUSES],
+        choices=[SelectChoice(name, STATUS_WORDS[name]) for name in STATUSES],
         validators=[AnyOf(STATUSES, _("Please choose a status."))],
         validate_choice=False,
     )

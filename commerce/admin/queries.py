@@ -192,8 +192,9 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page:
     conditions = []
     if search:
         words = _contains(search)
-        of_sku = select(Variant.product_id).where(
-            Variant.tenant_id == Product.tenant_id, func.lower(Variant.sku).like(words, escape="\\")
+        # The outer statement joins variants, too; those have nothing to do with the ones that are looked for here.
+        of_sku = (
+            select(Variant.product_id).where(func.lower(Variant.sku).like(words, escape="\\")).correlate(None)
         )
         conditions.append(or_(func.lower(Product.title).like(words, escape="\\"), Product.id.in_(of_sku)))
     if status:
@@ -228,11 +229,8 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page:
 
 def count_products() -> dict[str, int]:
     """Return how many products there are in each status."""
-    return dict(
-        db.session.execute(select(Product.status, func.count(Product.id)).group_by(Product.status))
-        .tuples()
-        .all()
-    )
+    rows = db.session.execute(select(Product.status, func.count(Product.id)).group_by(Product.status))
+    return {row[0]: row[1] for row in rows}
 
 
 def get_product(slug: str) -> Product:

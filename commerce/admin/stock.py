@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from flask import flash, request
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import queries
@@ -108,7 +107,7 @@ def stock_count(stock_item_id: uuid.UUID) -> BaseResponse:
     except (Conflict, InvalidValue) as error:
         return _show(queries.stock_of(row.sku), status_of(error), count=(row.id, form), problem=error)
     if difference:
-        flash(ngettext("%(num)+d unit booked.", "%(num)+d units booked.", difference), "good")
+        flash(_("Booked a difference of %(change)+d.", change=difference), "good")
     else:
         flash(_("The count is what the books say; nothing was booked."), "good")
     return see_other(_address(row))

@@ -1,0 +1,215 @@
+"""Products by hand: find one, rename it, hide it, change its prices; two at once do not overwrite each other."""
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from commerce.catalog.models import Product, Variant
+from commerce.db import db
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
+from tests.admin.conftest import SignedIn
+from tests.factories.shop import Sold, make_product
+from tests.factories.staff import post
+from tests.support.client import ShopClient
+
+
+@pytest.fixture
+def tea(in_shop: Shop) -> Sold:
+    return make_product("Green tea", sku="TEA-1", price=1250, stock=10)
+
+
+def state(sold: Sold) -> tuple[Any, ...]:
+    db.session.close()
+    row = db.session.execute(
+        select(
+            Product.title,
+            Product.status,
+            Product.version,
+            Variant.price,
+            Variant.compare_at,
+            Variant.active,
+            Variant.version,
+        )
+        .join(Variant, (Variant.tenant_id == Product.tenant_id) & (Variant.product_id == Product.id))
+        .where(Product.id == sold.product_id)
+    ).one()
+    db.session.close()
+    return tuple(row)
+
+
+def filled(client: ShopClient, slug: str = "green-tea", **changes: str) -> dict[str, str]:
+    """Return what the form on the page would send, with changes; fields of the variant by their last word."""
+    html = client.get(f"/admin/products/{slug}").text
+    form = html[html.index(f'action="/admin/products/{slug}"') :]
+    data = {}
+    for tag in re.findall(r"<input[^>]+>", form):
+        attributes = dict(re.findall(r'([a-z-]+)="([^"]*)"', tag))
+        if attributes.get("type") != "checkbox" or "checked" in tag:
+            data[attributes["name"]] = attributes.get("value", "")
+    chosen = re.search(r'<option selected value="([a-z]+)">', form)
+    assert chosen is not None
+    data["status"] = chosen[1]
+    for name, value in changes.items():
+        key = next(field for field in data if field == name or field.endswith(f"-{name}"))
+        data[key] = value
+    return data
+
+
+def save(client: ShopClient, data: dict[str, str], slug: str = "green-tea") -> Any:
+    data.pop("csrf_token", None)
+    return post(client, f"/admin/products/{slug}", data)
+
+
+def test_the_list_shows_hidden_products_too(desk: ShopClient, tea: Sold) -> None:
+    make_product("Kettle", sku="KET-9", price=9900)
+    save(desk, filled(desk, status="draft"))
+    page = desk.get("/admin/products").text
+    assert re.findall(r'<a href="/admin/products/([^"]+)">', page) == ["green-tea", "kettle"]
+    assert "$12.50" in page
+    assert re.findall(
+        r'<a href="/admin/products/([^"]+)">', desk.get("/admin/products?status=draft").text
+    ) == ["green-tea"]
+    assert re.findall(r'<a href="/admin/products/([^"]+)">', desk.get("/admin/products?q=ket-").text) == [
+        "kettle"
+    ]
+    assert "No product matches" in desk.get("/admin/products?q=%25").text
+    assert desk.get("/admin/products?q=%00&status=x&page=x").status_code == 200
+
+
+def test_a_new_price_is_the_price_in_the_shop(desk: ShopClient, tea: Sold) -> None:
+    answer = save(desk, filled(desk, price="9.90", compare_at="12.50"))
+    assert (answer.status_code, answer.location) == (303, "/admin/products/green-tea")
+    assert state(tea)[3:6] == (990, 1250, True)
+    assert "$9.90" in desk.get("/products/green-tea").text
+
+
+def test_a_new_title_is_found_by_search(desk: ShopClient, tea: Sold) -> None:
+    save(desk, filled(desk, title="  Emerald leaves "))
+    assert state(tea)[0] == "Emerald leaves"
+    assert "Emerald leaves" in desk.get("/search?q=emerald").text
+
+
+def test_hiding_takes_it_out_of_the_shop_and_back(desk: ShopClient, tea: Sold) -> None:
+    save(desk, filled(desk, status="draft"))
+    assert desk.get("/products/green-tea").status_code == 404
+    assert "Not shown in the shop" in desk.get("/admin/products/green-tea").text
+    save(desk, filled(desk, status="active"))
+    assert desk.get("/products/green-tea").status_code == 200
+
+
+def test_a_variant_can_be_taken_off_sale(desk: ShopClient, tea: Sold) -> None:
+    data = filled(desk)
+    del data[next(name for name in data if name.endswith("-active"))]
+    save(desk, data)
+    assert state(tea)[5] is False
+
+
+def test_saving_what_is_there_already_changes_nothing(desk: ShopClient, tea: Sold) -> None:
+    before = state(tea)
+    assert save(desk, filled(desk)).status_code == 303
+    assert state(tea) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("title", "", "enter a title"),
+        ("title", "   ", "1 to 500 characters"),
+        ("title", "x" * 501, "500 characters"),
+        ("title", "with \x00 in it", "signs only"),
+        ("status", "sold", "choose a status"),
+        ("price", "", "enter a price"),
+        ("price", "12,50", "is not an amount"),
+        ("price", "12.505", "more decimals"),
+        ("price", "-1", "below zero"),
+        ("price", "1e9", "is not an amount"),
+        ("price", "9" * 20, "too large"),
+        ("compare_at", "cheap", "is not an amount"),
+        ("version", "", "reload the page"),
+    ],
+)
+def test_what_makes_no_sense_is_said_and_not_saved(
+    desk: ShopClient, tea: Sold, field: str, value: str, said: str
+) -> None:
+    before = state(tea)
+    answer = save(desk, filled(desk, **{field: value}))
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert 'id="error-summary"' in answer.text
+    assert state(tea) == before
+
+
+def test_two_at_once_the_second_sees_what_the_first_did(
+    desk: ShopClient, signed_in: SignedIn, tea: Sold
+) -> None:
+    mine = filled(desk, price="8.00", title="Bob's tea")
+    assert save(signed_in(name="Alice"), filled(desk, price="9.00")).status_code == 303
+    after_alice = state(tea)
+    answer = save(desk, mine)
+    assert answer.status_code == 409
+    assert state(tea) == after_alice
+    rows = re.findall(r'<th scope="row">([^<]+)</th><td>([^<]*)</td><td>([^<]*)</td>', answer.text)
+    assert rows == [("Title", "Green tea", "Bob&#39;s tea"), ("TEA-1, Price", "9.00", "8.00")]
+    again = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="(\d+)">', answer.text))
+    assert save(desk, mine | again).status_code == 303
+    assert (state(tea)[0], state(tea)[3]) == ("Bob's tea", 800)
+
+
+def test_a_page_that_was_refused_for_an_error_is_still_stale(
+    desk: ShopClient, signed_in: SignedIn, tea: Sold
+) -> None:
+    mine = filled(desk, price="nonsense")
+    save(signed_in(name="Alice"), filled(desk, price="9.00"))
+    refused = save(desk, mine)
+    assert refused.status_code == 422
+    kept = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="(\d+)">', refused.text))
+    price = next(name for name in mine if name.endswith("-price"))
+    assert save(desk, mine | kept | {price: "8.00"}).status_code == 409
+    assert state(tea)[3] == 900
+
+
+def test_who_may_only_look_saves_nothing(signed_in: SignedIn, desk: ShopClient, tea: Sold) -> None:
+    before = state(tea)
+    for role in ("readonly", "support", "fulfilment"):
+        client = signed_in(role)
+        assert "Save" not in client.get("/admin/products/green-tea").text
+        assert save(client, filled(desk, price="1.00")).status_code == 403
+    assert state(tea) == before
+
+
+def test_charlie_finds_no_product_of_alices(
+    signed_in: SignedIn, desk: ShopClient, tea: Sold, in_shop: Shop, other_shop: Shop
+) -> None:
+    charlie = signed_in("owner", shop=other_shop)
+    before, data = state(tea), filled(desk, price="0.01")
+    assert "Green tea" not in charlie.get("/admin/products").text
+    assert charlie.get("/admin/products/green-tea").status_code == 404
+    assert save(charlie, data).status_code == 404
+    with shop_scope(in_shop):
+        assert state(tea) == before
+
+
+@pytest.mark.parametrize("slug", ["nothing", "x" * 400, "%00", "%ff"])
+def test_what_is_no_product_is_not_found(desk: ShopClient, in_shop: Shop, slug: str) -> None:
+    assert desk.get(f"/admin/products/{slug}").status_code == 404
+
+
+def test_prices_without_decimals_stay_whole(signed_in: SignedIn, in_shop: Shop, other_shop: Shop) -> None:
+    with shop_scope(other_shop):
+        kite = make_product("Kite", sku="KITE-1", price=1200)
+    charlie = signed_in("owner", shop=other_shop)
+    data = filled(charlie, "kite")
+    assert next(value for name, value in data.items() if name.endswith("-price")) == "1200"
+    assert (
+        save(charlie, data | {next(n for n in data if n.endswith("-price")): "1300.5"}, "kite").status_code
+        == 422
+    )
+    assert (
+        save(charlie, data | {next(n for n in data if n.endswith("-price")): "1300"}, "kite").status_code
+        == 303
+    )
+    with shop_scope(other_shop):
+        assert state(kite)[3] == 1300
