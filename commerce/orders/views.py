@@ -64,7 +64,7 @@ def _act(token: str, action: str, do: Callable[..., None], done: str) -> BaseRes
     form = ReasonForm()
     if not form.validate():
         return order_page(
-            token, 422, errors={action: " ".join(form.reason.errors)}, typed=form.reason.data or ""
+            token, 422, errors={action: " ".join(map(str, form.reason.errors))}, typed=form.reason.data or ""
         )
     actor = Actor("guest", name=order.email, request_id=request_id())
     try:

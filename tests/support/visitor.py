@@ -1,4 +1,4 @@
-"""A visitor who buys as a person without JavaScript does: reads pages, fills in forms by their labels, follows redirects.
+"""A visitor who buys as one without JavaScript does: reads pages, fills in forms by labels, follows redirects.
 
 Every page that he sees is parsed strictly by the rules of HTML5: a mistake in the mark-up fails the test.
 """

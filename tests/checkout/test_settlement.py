@@ -1,0 +1,164 @@
+"""What money does to an order: once, in the right amount, whatever arrives twice, late or wrong."""
+
+import uuid
+
+import pytest
+from flask import Flask
+
+from commerce.checkout.settlement import (
+    reconcile_payment,
+    record_receipt,
+    send_refund,
+    settle_payment,
+    start_another_payment,
+    take_payment,
+)
+from commerce.db import db
+from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
+from commerce.events.outbox import SYSTEM, Actor
+from commerce.orders.models import Order
+from commerce.orders.queries import get_order, timeline
+from commerce.orders.services import cancel_order
+from commerce.payments.gateways import Outcome
+from commerce.payments.queries import get_payment, payments_of, refunds_of
+from commerce.tenants.models import Shop
+from tests.factories.checkout import make_order
+from tests.factories.shop import Sold, change_stock, counters, make_product
+
+BOB = Actor("staff", name="Bob")
+GATEWAY = Actor("gateway", "test_card", "test_card")
+PAID = Outcome("captured", 1500, "USD", "ref")
+
+
+@pytest.fixture
+def tea(in_shop: Shop) -> Sold:
+    return make_product(price=1000, stock=3)
+
+
+def fresh(order_id: uuid.UUID) -> Order:
+    db.session.close()
+    return get_order(order_id)
+
+
+def types(order_id: uuid.UUID) -> list[str]:
+    return [event.type for event in timeline(order_id)]
+
+
+def card_order(tea: Sold) -> tuple[uuid.UUID, uuid.UUID]:
+    placed = make_order((tea, 2), payment_method="card")
+    assert placed.payment_id is not None
+    return placed.id, placed.payment_id
+
+
+PAID_TWO = Outcome("captured", 2500, "USD", "ref")
+
+
+def test_a_captured_payment_confirms_the_order_once_however_often_it_is_told(tea: Sold) -> None:
+    order_id, payment_id = card_order(tea)
+    for _ in range(3):
+        settle_payment(payment_id, PAID_TWO, GATEWAY)
+    order = fresh(order_id)
+    assert (order.status, order.payment_status) == ("confirmed", "paid")
+    assert types(order_id) == ["OrderPlaced", "PaymentSucceeded", "OrderConfirmed"]
+    assert counters(tea) == (3, 2)
+
+
+def test_late_and_repeated_news_change_nothing(tea: Sold) -> None:
+    order_id, payment_id = card_order(tea)
+    settle_payment(payment_id, PAID_TWO, GATEWAY)
+    for late in (Outcome("failed", failure="late"), Outcome("unknown"), Outcome("waiting"), PAID):
+        settle_payment(payment_id, late, GATEWAY)
+    assert get_payment(payment_id).captured == 2500
+    assert fresh(order_id).status == "confirmed"
+
+
+@pytest.mark.parametrize("wrong", [Outcome("captured", 2499, "USD"), Outcome("captured", 2500, "EUR")])
+def test_a_wrong_amount_or_currency_is_flagged_and_confirms_nothing(tea: Sold, wrong: Outcome) -> None:
+    order_id, payment_id = card_order(tea)
+    settle_payment(payment_id, wrong, GATEWAY)
+    order = fresh(order_id)
+    assert (order.status, order.payment_status) == ("pending", "unpaid")
+    assert "Expected 2500 USD" in order.attention
+    assert types(order_id)[-1] == "PaymentNeedsReview"
+
+
+def test_a_declined_payment_leaves_the_order_waiting(tea: Sold) -> None:
+    order_id, payment_id = card_order(tea)
+    assert take_payment(payment_id, "4000 0000 0000 0002") == "failed"
+    assert fresh(order_id).status == "pending"
+    assert counters(tea) == (3, 2)
+
+
+def test_a_lost_answer_is_resolved_by_asking_under_the_same_key(tea: Sold) -> None:
+    order_id, payment_id = card_order(tea)
+    assert take_payment(payment_id, "4000 0000 0000 0119") == "unknown"
+    with pytest.raises(Conflict):
+        start_another_payment(order_id, "card")
+    assert reconcile_payment(payment_id).after == "captured"
+    assert fresh(order_id).status == "confirmed"
+    assert len(payments_of(order_id)) == 1
+
+
+def test_an_attempt_that_never_reached_its_gateway_fails_when_asked_about(tea: Sold) -> None:
+    order_id, payment_id = card_order(tea)
+    assert reconcile_payment(payment_id).after == "failed"
+    assert start_another_payment(order_id, "card")
+
+
+def test_money_for_a_cancelled_order_reopens_it_while_there_is_stock(tea: Sold) -> None:
+    order_id, payment_id = card_order(tea)
+    cancel_order(order_id, SYSTEM, reason="Not paid in time")
+    assert counters(tea) == (3, 0)
+    settle_payment(payment_id, PAID_TWO, GATEWAY)
+    assert fresh(order_id).status == "confirmed"
+    assert counters(tea) == (3, 2)
+
+
+def test_money_for_a_cancelled_order_goes_back_when_its_stock_is_gone(tea: Sold) -> None:
+    order_id, payment_id = card_order(tea)
+    cancel_order(order_id, SYSTEM, reason="Not paid in time")
+    change_stock(tea, -2)
+    settle_payment(payment_id, PAID_TWO, GATEWAY)
+    order = fresh(order_id)
+    assert (order.status, order.payment_status) == ("cancelled", "refunded")
+    assert types(order_id)[-1] == "LatePaymentRefunded"
+    (refund,) = refunds_of(order_id)
+    for _ in range(2):
+        send_refund(refund.id)
+    db.session.close()
+    assert [(each.state, each.amount) for each in refunds_of(order_id)] == [("succeeded", 2500)]
+    assert counters(tea) == (1, 0)
+
+
+def test_staff_record_a_transfer_once(tea: Sold) -> None:
+    placed = make_order((tea, 1))
+    record_receipt(placed.id, BOB, reason="statement 7")
+    assert fresh(placed.id).status == "confirmed"
+    with pytest.raises(IllegalTransition):
+        record_receipt(placed.id, BOB)
+    assert [payment.captured for payment in payments_of(placed.id)] == [1500]
+
+
+def test_only_staff_record_a_receipt(tea: Sold) -> None:
+    placed = make_order((tea, 1))
+    with pytest.raises(NotAllowed):
+        record_receipt(placed.id, Actor("guest"))
+    assert fresh(placed.id).status == "pending"
+
+
+def test_cash_on_delivery_confirms_before_the_money_is_there(tea: Sold) -> None:
+    placed = make_order((tea, 1), payment_method="cash_on_delivery")
+    assert placed.payment_id is not None
+    take_payment(placed.payment_id)
+    take_payment(placed.payment_id)
+    order = fresh(placed.id)
+    assert (order.status, order.payment_status) == ("confirmed", "unpaid")
+    assert types(placed.id) == ["OrderPlaced", "OrderConfirmed"]
+
+
+def test_another_attempt_needs_a_method_that_takes_money_now(app: Flask, tea: Sold) -> None:
+    placed = make_order((tea, 1))
+    for method in ("nothing", "cash_on_delivery", ""):
+        with pytest.raises(InvalidValue):
+            start_another_payment(placed.id, method)
+    assert len(payments_of(placed.id)) == 1
