@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
 
-from flask import Blueprint, Response, current_app, g, make_response, render_template, request
+from flask import Blueprint, Response, current_app, g, render_template, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.catalog import queries
 from commerce.catalog.choice import Choice, axis_keys, choose
+from commerce.catalog.keeping import kept_for_strangers
 from commerce.catalog.product_page import Picture, ProductPage, product_page
 from commerce.catalog.queries import SORTS, Card, Shelf
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
@@ -99,37 +100,41 @@ def site_foot() -> Markup:
 
 
 @blueprint.get("/")
-def home() -> Response:
+@kept_for_strangers
+def home() -> str:
     """The front page: what the shop is, its categories, its newest products."""
     shelves = queries.shelf_cards(NAV_CATEGORIES)
-    return _list_response("catalog/home.html", shelves=shelves, cards=queries.newest(HOME_PRODUCTS))
+    return _render_list("catalog/home.html", shelves=shelves, cards=queries.newest(HOME_PRODUCTS))
 
 
 @blueprint.get("/categories")
-def categories() -> Response:
+@kept_for_strangers
+def categories() -> str:
     """All categories with something to show."""
-    return _list_response("catalog/categories.html", shelves=queries.shelf_cards(MAX_CATEGORIES))
+    return _render_list("catalog/categories.html", shelves=queries.shelf_cards(MAX_CATEGORIES))
 
 
 @blueprint.get("/categories/<slug>")
-def category(slug: str) -> Response:
+@kept_for_strangers
+def category(slug: str) -> str:
     """The products of a category."""
     category_id, name, description = queries.find_category(slug)
     found = queries.products_of(category_id, _page_number(), _sort())
     pages = Pages(found.number, found.last, found.total, f"/categories/{quote(slug)}", _sort(), "")
-    return _list_response(
+    return _render_list(
         "catalog/category.html", pages=pages, cards=found.cards, name=name, description=description
     )
 
 
 @blueprint.get("/search")
-def search() -> Response:
+@kept_for_strangers
+def search() -> str:
     """What a search finds; everything when nothing is asked for."""
     query = " ".join(request.args.get("q", "").replace("\0", " ").split())[:MAX_QUERY_CHARACTERS]
     sort, page = _sort(), _page_number()
     found = queries.found_products(query, page, sort) if query else queries.all_products(page, sort)
     pages = Pages(found.number, found.last, found.total, "/search", sort, query)
-    return _list_response("catalog/search.html", pages=pages, cards=found.cards)
+    return _render_list("catalog/search.html", pages=pages, cards=found.cards)
 
 
 class Pages(NamedTuple):
@@ -163,26 +168,8 @@ class Pages(NamedTuple):
         return f"{self.path}?{query}" if query else self.path
 
 
-def _list_response(template: str, **facts: Any) -> Response:
-    """Answer a list page. `facts` are plain values that can be compared, and all that the page shows of the database.
-
-    A visitor without cookies has no cart, no messages and no session, so equal facts give all of them the same page,
-    and it is rendered once. The facts are read anew for every request, so such a page is never out of date.
-    """
-    if request.cookies or current_app.debug:
-        return public(make_response(_render_list(template, **facts)))
-    shop = current_shop()
-    frame = (shop.id, shop.name, shop.tagline, shop.locale, shop.currency, shop.prices_include_tax, shop.hero)
-    around = (*frame, shop.low_stock_at, theme_url(), request.host_url, nav_categories())
-    return public(make_response(_render_for_strangers(template, around, **facts)))
-
-
-@lru_cache(maxsize=256)
-def _render_for_strangers(template: str, _around: tuple[object, ...], **facts: Any) -> str:
-    return _render_list(template, **facts)
-
-
 def _render_list(template: str, **facts: Any) -> str:
+    """Render a list page; cards, sorting and pagination are rendered once for each state of theirs."""
     if "cards" in facts:
         facts["cards"] = _cards(facts["cards"], EAGER_CARDS if "pages" in facts else 0)
     if "pages" in facts:
