@@ -169,7 +169,11 @@ def _reservations(order_id: uuid.UUID, states: tuple[str, ...]) -> Sequence[Any]
     """Return the order's reservations in `states`. The order's row is locked by the caller, so they stand still."""
     return db.session.execute(
         select(
-            Reservation.id, Reservation.stock_item_id, Reservation.quantity, Reservation.deducted, Reservation.state
+            Reservation.id,
+            Reservation.stock_item_id,
+            Reservation.quantity,
+            Reservation.deducted,
+            Reservation.state,
         )
         .where(Reservation.order_id == order_id, Reservation.state.in_(states))
         .order_by(Reservation.stock_item_id)
@@ -247,7 +251,9 @@ def set_initial_stock(quantities: Mapping[uuid.UUID, int], *, cause: str, actor:
             for variant_id, units in quantities.items()
         ],
     )
-    _write_ledger({ids[variant_id]: units for variant_id, units in quantities.items()}, cause, actor, reference)
+    _write_ledger(
+        {ids[variant_id]: units for variant_id, units in quantities.items()}, cause, actor, reference
+    )
 
 
 def replace_on_hand(
@@ -310,7 +316,7 @@ def change_on_hand(
     _write_ledger({stock_item_id: delta}, cause, actor, reference)
 
 
-def check_quantity(quantity: int, low: int = 1) -> None:
+def check_quantity(quantity: object, low: int = 1) -> None:
     """Raise InvalidValue unless `quantity` is a whole number from `low` to MAX_QUANTITY."""
     if isinstance(quantity, bool) or not isinstance(quantity, int) or not low <= quantity <= MAX_QUANTITY:
         raise InvalidValue("quantity", f"The quantity must be a whole number from {low} to {MAX_QUANTITY}.")
@@ -320,7 +326,9 @@ def check_quantity(quantity: int, low: int = 1) -> None:
 
 
 @atomic
-def book_movement(stock_item_id: uuid.UUID, delta: int, *, cause: str, actor: str, reference: str = "") -> None:
+def book_movement(
+    stock_item_id: uuid.UUID, delta: int, *, cause: str, actor: str, reference: str = ""
+) -> None:
     """Book units that came (positive) or went by hand. Relative, so it needs no version.
 
     Raises NotFound, InvalidValue for 0 or an absurd number, Conflict when fewer units are free than are to go.
