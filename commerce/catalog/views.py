@@ -216,21 +216,67 @@ def product(slug: str) -> Response:
     """A product with the variant that the address chooses; htmx gets only the part that changes with the choice."""
     found = product_page(slug)
     choice = choose(found.option_names, found.variants, request.args)
-    pictures = _picture_order(found, choice)
-    shelf = found.shelves[0].slug if found.shelves else ""
+    shop = current_shop()
+    asked = [(key, value) for key, value in request.args.items() if key != "picture"]
+    parts = _product_parts(
+        found,
+        choice,
+        _shown_picture(found, choice),
+        urlencode(asked),
+        request.host_url,
+        (shop.currency, shop.locale, shop.low_stock_at),
+    )
     return render_region(
         "catalog/product.html",
         "catalog/_product.html",
+        200,
         product=found,
         choice=choice,
-        pictures=pictures,
-        shown=_shown_picture(pictures),
-        picture_url=_picture_url,
-        related=lambda: _cards(queries.neighbours(shelf, slug, RELATED_PRODUCTS)) if shelf else Markup(""),
         most=_most(choice),
-        json_ld=_json_ld(found),
-        summary=_summary(found),
+        related=lambda: _cards(_related(found)),
+        **parts,
     )
+
+
+@lru_cache(maxsize=512)
+def _product_parts(
+    product: ProductPage,
+    choice: Choice,
+    shown: Picture | None,
+    asked: str,
+    host_url: str,
+    settings: tuple[str, str, int],
+) -> dict[str, Markup]:
+    """Render once for each state of a product what its page shows to everybody: all but the form's token and the cart.
+
+    Everything that the parts show is among the arguments, as with `_kept`.
+    """
+    currency, locale, low_stock_at = settings
+    facts: dict[str, Any] = {
+        "product": product,
+        "choice": choice,
+        "variant": choice.variant,
+        "shown": shown,
+        "picture_address": f"{product.path}?{asked}{'&' if asked else ''}picture=",
+        "host_url": host_url,
+        "currency": currency,
+        "locale": locale,
+        "low_stock_at": low_stock_at,
+        "json_ld": _json_ld(product, host_url, currency),
+        "summary": _summary(product),
+    }
+    render = current_app.jinja_env.get_template
+    return {
+        name: Markup(render(f"catalog/_{name}.html").render(facts))  # noqa: S704 - the templates have escaped it
+        for name in ("facts", "gallery", "offer", "options")
+    }
+
+
+def _related(product: ProductPage) -> tuple[Card, ...]:
+    """Return other products of the product's first category."""
+    if not product.shelves:
+        return ()
+    return queries.neighbours(product.shelves[0].slug, product.slug, RELATED_PRODUCTS)
 
 
 @blueprint.post("/products/<slug>/choice")
@@ -243,23 +289,14 @@ def choose_variant(slug: str) -> BaseResponse:
     )
 
 
-def _picture_order(product: ProductPage, choice: Choice) -> list[Picture]:
-    """Return the product's pictures, the one of the chosen variant first."""
-    wanted = choice.variant.image_id if choice.variant else None
-    return sorted(product.pictures, key=lambda picture: picture.id != wanted)
-
-
-def _shown_picture(pictures: list[Picture]) -> Picture | None:
-    """Return the picture that the address asks for by its place in the shop's order, else the first."""
+def _shown_picture(product: ProductPage, choice: Choice) -> Picture | None:
+    """Return the picture that the address asks for, else that of the chosen variant, else the first there is."""
     asked = request.args.get("picture", "")
+    variants_own = choice.variant.image_id if choice.variant else None
+    pictures = sorted(product.pictures, key=lambda picture: (not picture.file, picture.id != variants_own))
     return next(
         (picture for picture in pictures if str(picture.id) == asked), pictures[0] if pictures else None
     )
-
-
-def _picture_url(picture: Picture) -> str:
-    kept = {key: value for key, value in request.args.items() if key != "picture"}
-    return f"{request.path}?{urlencode({**kept, 'picture': str(picture.id)})}"
 
 
 def _most(choice: Choice) -> int:
@@ -277,16 +314,15 @@ def _summary(product: ProductPage) -> str:
     return text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + "…"
 
 
-def _json_ld(product: ProductPage) -> dict[str, object]:
+def _json_ld(product: ProductPage, host_url: str, currency: str) -> dict[str, object]:
     """Return the product for search engines, in the words of schema.org."""
-    shop = current_shop()
-    address = request.host_url.rstrip("/")
+    address = host_url.rstrip("/")
     offers = [
         {
             "@type": "Offer",
             "sku": variant.sku,
-            "price": str(to_decimal(variant.price, shop.currency)),
-            "priceCurrency": shop.currency,
+            "price": str(to_decimal(variant.price, currency)),
+            "priceCurrency": currency,
             "availability": "https://schema.org/" + ("OutOfStock" if variant.sold_out else "InStock"),
             "url": f"{address}{product.path}?{urlencode({'variant': variant.sku})}",
         }
