@@ -44,7 +44,6 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask("lockstep", root_path=str(ROOT))
     app.config.update(_flask_settings(config))
     app.jinja_env.undefined = StrictUndefined
-    app.jinja_options["autoescape"] = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if config.trusted_proxies:
         hops = config.trusted_proxies
@@ -53,8 +52,9 @@ def create_app(config: Config | None = None) -> Flask:
     db.init_app(app)
     flask_migrate.Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     Babel(app, locale_selector=_locale, timezone_selector=_timezone)
-    init_web(app)
+    # The shop comes first: even the page that refuses a form belongs to one.
     app.before_request(_enter_shop)
+    init_web(app)
     app.teardown_request(_leave_shop)
     app.context_processor(_template_globals)
     for views in (catalog_views, cart_views, checkout_views, order_views, account_views, admin_views, tenant_views):

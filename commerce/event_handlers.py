@@ -8,6 +8,7 @@ from commerce.checkout.settlement import send_refund
 from commerce.events.outbox import DomainEvent
 from commerce.events.worker import Handlers, Happening, Relay
 from commerce.notifications.handlers import (
+    alert_of_refund_request,
     alert_operations,
     mail_cancellation_notice,
     mail_delivery_confirmation,
@@ -40,7 +41,7 @@ EVENT_HANDLERS: Handlers = {
     events.OrderShipped: [mail_shipping_notification],
     events.OrderDelivered: [mail_delivery_confirmation],
     events.OrderCancelled: [mail_cancellation_notice],
-    events.RefundRequested: [alert_operations],
+    events.RefundRequested: [alert_of_refund_request],
     events.RefundQueued: [send_queued_refund],
     events.RefundSettled: [mail_refund_notice],
     events.PaymentNeedsReview: [alert_operations],

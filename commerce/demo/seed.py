@@ -48,7 +48,12 @@ SHIPPING: dict[str, tuple[ShippingRule, ...]] = {
             "3 to 5 working days",
             ((("DE",), 0, 490), (("DE",), 7500, 0), (("AT", "FR", "NL", "IT"), 0, 990), (("*",), 0, 1990)),
         ),
-        ShippingRule("express", "Express", "Next working day", ((("DE",), 0, 1290), (("AT", "FR", "NL", "IT"), 0, 2490))),
+        ShippingRule(
+            "express",
+            "Express",
+            "Next working day",
+            ((("DE",), 0, 1290), (("AT", "FR", "NL", "IT"), 0, 2490)),
+        ),
     ),
     "tea": (
         ShippingRule(
@@ -80,7 +85,9 @@ def seed_demo(media: Path) -> list[SignIn]:
     pictures = sum(len(product.pictures) for shop in SHOPS for product in shop.products) + len(SHOPS)
     with click.progressbar(length=pictures, label="Drawing the demo catalogue", show_eta=False) as bar:
         for index, spec in enumerate(SHOPS):
-            hosts = ("localhost", "demo.localhost", "127.0.0.1") if index == 0 else (f"{spec.code}.localhost",)
+            hosts = (
+                ("localhost", "demo.localhost", "127.0.0.1") if index == 0 else (f"{spec.code}.localhost",)
+            )
             sign_ins.append(_found(spec, hosts, media, bar))
     return sign_ins
 

@@ -61,8 +61,16 @@ def mail_late_payment(happening: Happening) -> None:
     _to_customer(happening, "late_payment", get_order(happening.subject_id))
 
 
+def alert_of_refund_request(happening: Happening) -> None:
+    """Tell operations that somebody wants money back."""
+    problem = f"A refund was requested: {happening.payload.get('reason', '')}"
+    order = get_order(happening.subject_id)
+    send_mail(happening, "operations_alert", operations_address(), order=order, problem=problem)
+
+
 def alert_operations(happening: Happening) -> None:
     """Tell operations that an order needs a person."""
     order = get_order(happening.subject_id)
-    problem = str(happening.payload.get("error") or happening.payload.get("problem") or happening.type)
+    facts = happening.payload
+    problem = str(facts.get("error") or facts.get("problem") or "A payment came too late and goes back.")
     send_mail(happening, "operations_alert", operations_address(), order=order, problem=problem)
