@@ -44,7 +44,7 @@ def no_unprintable(_form: Any, field: Field) -> None:
         raise ValidationError(_("This has a character that we cannot print. Please type it again."))
 
 
-class UnitsField(IntegerField):
+class UnitsField(IntegerField):  # type: ignore[misc]
     """A whole number of units from `low` to the most that a line may have.
 
     What Python would also read as a number ('1_000', '-2') is refused; full-width digits are not.
@@ -69,7 +69,7 @@ class UnitsField(IntegerField):
         self.data = int(typed)
 
 
-class CartForm(FlaskForm):
+class CartForm(FlaskForm):  # type: ignore[misc]
     """Base of the cart's forms; the app's CSRF protection has checked the token before any view runs."""
 
     class Meta:  # noqa: D106 - WTForms reads its options here

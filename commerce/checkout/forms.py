@@ -58,7 +58,7 @@ def _text(label: Any, kind: type[Field] = StringField, *, needed: bool = False) 
     return kind(label, [*first, *_rules()], filters=[clean])
 
 
-class PlaceField(SelectField):
+class PlaceField(SelectField):  # type: ignore[misc]
     """A region, city or district: a list to choose from where the country has one, else a line to type."""
 
     def __init__(self, label: Any = None, validators: Any = None, **kwargs: Any) -> None:
@@ -75,7 +75,7 @@ class PlaceField(SelectField):
         return self.data or ""
 
 
-class CheckoutForm(FlaskForm):
+class CheckoutForm(FlaskForm):  # type: ignore[misc]
     """Base of the checkout's forms; the app's CSRF protection has checked the token before any view runs."""
 
     class Meta:  # noqa: D106 - WTForms reads its options here

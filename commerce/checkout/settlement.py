@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypedDict
 
 from sqlalchemy import select
 
 from commerce import clock
 from commerce.db import atomic, db
 from commerce.errors import (
-    CommerceError,
     Conflict,
     GatewayNoAnswer,
     IllegalTransition,
@@ -27,9 +28,9 @@ from commerce.events.outbox import SYSTEM, Actor, publish
 from commerce.inventory.services import StockRaced, reserve_again
 from commerce.orders.events import (
     LatePaymentRefunded,
-    OrderEvent,
     PaymentFailed,
     PaymentNeedsReview,
+    PaymentReceived,
     PaymentUnknown,
     RefundSettled,
 )
@@ -38,7 +39,7 @@ from commerce.orders.queries import get_order
 from commerce.orders.services import confirm, confirm_pay_later, give_back, lock_order, move
 from commerce.payments.gateways import UNKNOWN, Outcome, gateway
 from commerce.payments.models import Payment, Refund
-from commerce.payments.queries import get_payment, payment_method, payments_of
+from commerce.payments.queries import get_payment, payment_method
 from commerce.payments.services import (
     charge_of,
     lock_payments,
@@ -59,55 +60,74 @@ def take_payment(payment_id: uuid.UUID, card_number: str = "") -> str:
     Raises InvalidValue for a bad card number; a declined or unanswered payment is a state, not an exception.
     """
     payment = get_payment(payment_id)
-    order = get_order(payment.order_id)
-    charge = charge_of(payment, order.code)
+    code, pay_later = db.session.execute(
+        select(Order.code, Order.pay_later).where(Order.id == payment.order_id)
+    ).one()
+    charge = charge_of(payment, code)
     way, actor = gateway(payment.gateway), Actor("gateway", payment.gateway, payment.gateway)
     db.session.close()
     try:
         outcome = way.start(charge, card_number)
     except GatewayNoAnswer:
         outcome = UNKNOWN
-    settle_payment(payment_id, outcome, actor)
-    if order.pay_later:
-        confirm_pay_later(order.id)
-    return get_payment(payment_id).state
+    # Waiting for the payer is no news: there is nothing to settle yet.
+    state = payment.state if outcome.state == "waiting" else settle_payment(payment_id, outcome, actor)
+    if pay_later:
+        confirm_pay_later(payment.order_id)
+    return state
 
 
-def settle_payment(payment_id: uuid.UUID, outcome: Outcome, actor: Actor) -> None:
-    """Record what became of an attempt and move its order accordingly, in one transaction. Repeating it is harmless.
+def settle_payment(payment_id: uuid.UUID, outcome: Outcome, actor: Actor) -> str:
+    """Record what became of an attempt, move its order accordingly in the same transaction, return the attempt's state.
 
-    Money for a cancelled order tries to hold its stock again and reopens it; if the stock is gone, the money goes back.
+    Repeating it is harmless. Money for a cancelled order tries to hold its stock again and reopens it; if the stock is
+    gone, the money goes back.
     """
     try:
-        _settle(payment_id, outcome, actor, reopen=True)
+        return _settle(payment_id, outcome, actor, reopen=True)
     except StockRaced:
-        _settle(payment_id, outcome, actor, reopen=False)
+        return _settle(payment_id, outcome, actor, reopen=False)
 
 
 @atomic
-def _settle(payment_id: uuid.UUID, outcome: Outcome, actor: Actor, *, reopen: bool) -> None:
+def _settle(payment_id: uuid.UUID, outcome: Outcome, actor: Actor, *, reopen: bool) -> str:
     order = lock_order(get_payment(payment_id).order_id)
     payments = lock_payments(order.id)
     payment = next(each for each in payments if each.id == payment_id)
     if not record_outcome(payment, outcome):
-        return
+        return payment.state
     if payment.state == "failed":
         publish(SYSTEM, PaymentFailed(**_facts(order), failure=payment.failure))
     elif payment.state == "unknown":
         publish(SYSTEM, PaymentUnknown(**_facts(order)))
     elif payment.state == "captured":
-        _on_captured(order, payment, outcome, actor, reopen=reopen)
+        _on_captured(order, payments, payment, outcome, actor, reopen=reopen)
 
 
-def _on_captured(order: Order, payment: Payment, outcome: Outcome, actor: Actor, *, reopen: bool) -> None:
+def _on_captured(
+    order: Order,
+    payments: Sequence[Payment],
+    payment: Payment,
+    outcome: Outcome,
+    actor: Actor,
+    *,
+    reopen: bool,
+    reason: str = "",
+) -> None:
     """Money is there: is it right, is it enough, and is there still an order for it?"""
+    received = PaymentReceived(
+        **_facts(order), method=payment.method, amount=outcome.amount, currency=outcome.currency
+    )
+    publish(actor, received)
     if outcome.currency != payment.currency or outcome.amount != payment.amount:
-        problem = f"Expected {payment.amount} {payment.currency}, got {outcome.amount} {outcome.currency} (minor units)."
+        problem = (
+            f"Expected {payment.amount} {payment.currency}, "
+            f"got {outcome.amount} {outcome.currency} (minor units)."
+        )
         order.attention = problem
         db.session.flush()
         publish(SYSTEM, PaymentNeedsReview(**_facts(order), problem=problem))
         return
-    payments = lock_payments(order.id)
     if order.status == "cancelled":
         if not reopen:
             give_back(order, payments, SYSTEM, "Payment arrived after the order was cancelled")
@@ -119,14 +139,20 @@ def _on_captured(order: Order, payment: Payment, outcome: Outcome, actor: Actor,
         return
     order.payment_status = "paid"
     if order.status == "pending":
-        move(order, "pay", actor)
+        move(order, "pay", actor, reason)
         confirm(order, SYSTEM)
     else:
         order.paid_at = order.paid_at or clock.now()
         db.session.flush()
 
 
-def _facts(order: Order) -> dict[str, uuid.UUID | int | str]:
+class _Facts(TypedDict):
+    subject_id: uuid.UUID
+    subject_version: int
+    code: str
+
+
+def _facts(order: Order) -> _Facts:
     return {"subject_id": order.id, "subject_version": order.version, "code": order.code}
 
 
@@ -153,14 +179,16 @@ def record_receipt(
         )
         payment = next(each for each in lock_payments(order.id) if each.id == key)
     record_outcome(payment, Outcome("captured", order.total, order.currency, f"{actor.name}: {reason}".strip(": ")))
-    _on_captured(order, payment, Outcome("captured", order.total, order.currency), actor, reopen=False)
+    receipt = Outcome("captured", order.total, order.currency)
+    _on_captured(order, lock_payments(order.id), payment, receipt, actor, reopen=False, reason=reason)
 
 
 @atomic
 def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
     """Begin a further attempt for an order that still waits for its money, and return its id.
 
-    Raises IllegalTransition when it does not wait, Conflict while another attempt may still succeed, InvalidValue for an unknown method.
+    Raises IllegalTransition when it does not wait, Conflict while another attempt may still succeed, InvalidValue for
+    an unknown method.
     """
     order = lock_order(order_id)
     if order.status != "pending" or order.payment_status != "unpaid":
@@ -185,7 +213,7 @@ class Reconciled:
 
 
 def find_unsettled(limit: int = 50) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """Return (shop, attempt) of attempts whose outcome nobody knows yet and that are old enough to ask about, over all shops."""
+    """Return (shop, attempt) of attempts whose outcome nobody knows and that are old enough to ask about, in all shops."""
     rows = db.session.execute(
         select(Payment.tenant_id, Payment.id)
         .where(
@@ -211,8 +239,7 @@ def reconcile_payment(payment_id: uuid.UUID) -> Reconciled:
         outcome = way.look_up(charge)
     except GatewayNoAnswer:
         return Reconciled(payment_id, before, before)
-    settle_payment(payment_id, outcome, actor)
-    return Reconciled(payment_id, before, get_payment(payment_id).state)
+    return Reconciled(payment_id, before, settle_payment(payment_id, outcome, actor))
 
 
 def send_refund(refund_id: uuid.UUID) -> None:

@@ -12,7 +12,7 @@ from commerce.cart.forms import no_unprintable, printable
 MAX_REASON = 500
 
 
-class ReasonForm(FlaskForm):
+class ReasonForm(FlaskForm):  # type: ignore[misc]
     """Why an order shall be cancelled or refunded; `version` is what the page had shown."""
 
     class Meta:  # noqa: D106 - WTForms reads its options here; the app's CSRF protection has checked the token

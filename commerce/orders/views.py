@@ -113,9 +113,9 @@ def order_page(
 class PaymentPanel:
     """What the page says about money.
 
-    `state` is 'paid', 'returned', 'checking' (the gateway is being asked), 'failed', 'transfer' (the shopper's turn),
-    'later' (at the door) or 'void'. `others` are the methods to change to, each with whether it takes a card;
-    `asks_for_card` tells whether `method` can be tried again with another card.
+    `state` is 'paid', 'returned', 'checking' (the gateway is asked), 'review' (a wrong amount came), 'failed',
+    'transfer' (the shopper's turn), 'later' (at the door) or 'void'. `others` are the methods to change to, each with
+    whether it takes a card; `asks_for_card` tells whether `method` can be tried again with another card.
     """
 
     state: str
@@ -149,6 +149,8 @@ def _money_state(order: Order, last: Payment | None) -> str:
         state = "returned"
     elif last is not None and last.gateway != "manual" and last.state in ("started", "unknown"):
         state = "checking"
+    elif order.attention and last is not None and last.captured:
+        state = "review"
     elif order.status == "cancelled":
         state = "void"
     elif order.pay_later:

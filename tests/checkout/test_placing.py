@@ -312,7 +312,7 @@ def test_the_transaction_of_an_order_of_two_lines_has_at_most_twelve_statements(
     begin = next(i for i, statement in enumerate(sent) if statement.startswith("UPDATE carts"))
     end = next(i for i, statement in enumerate(sent) if statement.startswith("UPDATE stock_items"))
     assert end - begin + 1 <= 12, sent
-    assert len(sent) <= 26, sent
+    assert len(sent) <= 16, sent
 
 
 def test_saving_the_same_details_again_changes_no_version(app: Flask, in_shop: Shop) -> None:

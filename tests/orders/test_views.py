@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from commerce.checkout.settlement import reconcile_payment, record_receipt
+from commerce.checkout.settlement import reconcile_payment, record_receipt, settle_payment
 from commerce.db import atomic, db
 from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.orders.models import Order
 from commerce.orders.queries import get_by_code, timeline
 from commerce.orders.services import cancel_order, change_status, refund_order
+from commerce.payments.gateways import Outcome
 from commerce.payments.queries import payments_of
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
@@ -154,6 +155,15 @@ def test_while_nobody_knows_the_page_asks_again_and_stops_when_it_is_settled(app
     settled = poll(page).get_data(as_text=True)
     assert "hx-trigger" not in settled
     assert "$15.00 is paid" in settled
+
+
+def test_a_wrong_amount_asks_for_patience_and_not_for_more_money(app: Flask, tea: Sold) -> None:
+    page = buy(Visitor(app), (tea, 1), card=NO_ANSWER)
+    (payment,) = payments_of(the_order().id)
+    settle_payment(payment.id, Outcome("captured", 1499, "USD"), Actor("gateway"))
+    looked_at = reload(page)
+    assert "Please do not pay again" in looked_at.text
+    assert not looked_at.has_button("Pay")
 
 
 def test_cash_on_delivery_says_what_to_have_ready(app: Flask, tea: Sold) -> None:
