@@ -57,7 +57,15 @@ def create_app(config: Config | None = None) -> Flask:
     init_web(app)
     app.teardown_request(_leave_shop)
     app.context_processor(_template_globals)
-    for views in (catalog_views, cart_views, checkout_views, order_views, account_views, admin_views, tenant_views):
+    for views in (
+        catalog_views,
+        cart_views,
+        checkout_views,
+        order_views,
+        account_views,
+        admin_views,
+        tenant_views,
+    ):
         app.register_blueprint(views.blueprint)
     app.add_url_rule("/healthz", "healthz", _healthz)
     app.add_url_rule("/readyz", "readyz", _readyz)

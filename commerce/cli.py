@@ -54,11 +54,19 @@ def _config() -> Config:
 @click.option("--name", required=True)
 @click.option("--currency", required=True, help="ISO 4217, such as EUR.")
 @click.option("--country", required=True, help="ISO 3166, such as DE.")
-@click.option("--host", "hosts", multiple=True, help="Host names; the first is used in mails. Default: CODE.localhost")
-@click.option("--tax-percent", default="0", show_default=True, help="Tax in the shop's country, such as 19 or 8.1.")
+@click.option(
+    "--host", "hosts", multiple=True, help="Host names; the first is used in mails. Default: CODE.localhost"
+)
+@click.option(
+    "--tax-percent", default="0", show_default=True, help="Tax in the shop's country, such as 19 or 8.1."
+)
 @click.option("--tax-label", default="VAT", show_default=True)
-@click.option("--prices-exclude-tax", is_flag=True, help="Tax is added to the prices instead of being inside.")
-@click.option("--shipping", default="0", show_default=True, help="Price of shipping anywhere, in whole units: 4.90")
+@click.option(
+    "--prices-exclude-tax", is_flag=True, help="Tax is added to the prices instead of being inside."
+)
+@click.option(
+    "--shipping", default="0", show_default=True, help="Price of shipping anywhere, in whole units: 4.90"
+)
 @click.option("--json", "as_json", is_flag=True)
 def tenants_create(
     *,
@@ -105,7 +113,10 @@ def tenants_list(as_json: bool) -> None:
     """List the shops."""
     shops = list_shops()
     if as_json:
-        rows = [{"id": str(s.id), "code": s.code, "name": s.name, "host": s.host, "status": s.status} for s in shops]
+        rows = [
+            {"id": str(s.id), "code": s.code, "name": s.name, "host": s.host, "status": s.status}
+            for s in shops
+        ]
         click.echo(json.dumps(rows))
         return
     for shop in shops:
@@ -178,7 +189,9 @@ def _welcome(config: Config, sign_ins: list[SignIn]) -> None:
         host = "localhost" if index == 0 and not config.production else shop.host
         click.echo(f"  {shop.name:24} {config.public_scheme}://{host}{port}/")
     for sign_in in sign_ins:
-        click.echo(f"  Staff of {sign_in.shop}: {sign_in.email}  password: {sign_in.password}   (shown only now)")
+        click.echo(
+            f"  Staff of {sign_in.shop}: {sign_in.email}  password: {sign_in.password}   (shown only now)"
+        )
     click.echo("  Back office              /admin/       Stop with Ctrl-C")
     click.echo("")
 
@@ -192,4 +205,3 @@ def run_worker() -> None:
         signal.signal(number, lambda *_: stop.set())
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     worker.run(app, stop)
-

@@ -54,7 +54,9 @@ class Config:
     def from_env(cls, env: Mapping[str, str] | None = None) -> Config:
         """Read and check the environment. Raises ConfigError with the name of the variable at fault."""
         env = os.environ if env is None else env
-        production = _choice(env, "COMMERCE_ENV", "development", ("development", "production")) == "production"
+        production = (
+            _choice(env, "COMMERCE_ENV", "development", ("development", "production")) == "production"
+        )
         var = Path(env.get("VAR_DIR") or ROOT / "var").resolve()
         port = _integer(env, "PORT", 5000, 1, 65535)
         public_port = _integer(env, "PUBLIC_PORT", 0 if production else port, 0, 65535) or None
@@ -67,9 +69,7 @@ class Config:
             var=var,
             host=env.get("HOST") or "localhost",
             port=port,
-            public_scheme=_choice(
-                env, "PUBLIC_SCHEME", "https" if production else "http", ("http", "https")
-            ),
+            public_scheme=_choice(env, "PUBLIC_SCHEME", "https" if production else "http", ("http", "https")),
             public_port=public_port,
             trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
             web_processes=_integer(env, "WEB_PROCESSES", 2 if production else 1, 1, 64),

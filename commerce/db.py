@@ -71,6 +71,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse moments without a zone; hand the driver UTC."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -78,7 +79,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Put back the zone that SQLite does not keep."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -86,7 +88,7 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 
 
 _id_lock = threading.Lock()
-_last_id = 0
+_last_id = [0]
 
 
 def new_id() -> uuid.UUID:
@@ -94,12 +96,11 @@ def new_id() -> uuid.UUID:
 
     Within a process each id is larger than the one before, so rows of one transaction sort in the order they were made.
     """
-    global _last_id
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     with _id_lock:
-        _last_id = value = max(value, _last_id + 1)
+        _last_id[0] = value = max(value, _last_id[0] + 1)
     return uuid.UUID(int=value)
 
 
@@ -187,7 +188,10 @@ def _only_this_tenant(state: ORMExecuteState) -> None:
     tenant_id = current_tenant_id()
     state.statement = state.statement.options(
         with_loader_criteria(
-            TenantOwned, lambda cls: cls.tenant_id == tenant_id, include_aliases=True, track_closure_variables=True
+            TenantOwned,
+            lambda cls: cls.tenant_id == tenant_id,
+            include_aliases=True,
+            track_closure_variables=True,
         )
     )
 
@@ -217,7 +221,7 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
             except (DBAPIError, StaleDataError) as error:
                 if not _worth_a_retry(error):
                     raise
-                if attempt == MAX_TRIES or isinstance(error, DBAPIError) and _waited_in_vain(error):
+                if attempt == MAX_TRIES or (isinstance(error, DBAPIError) and _waited_in_vain(error)):
                     raise Busy("The shop is very busy. Please try again in a moment.") from error
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter needs no secrecy
         raise AssertionError("unreachable")
@@ -330,7 +334,7 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
 
 
 @event.listens_for(Engine, "connect")
-def _on_connect(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+def _on_connect(dbapi_connection: Any, _record: ConnectionPoolEntry) -> None:
     """Set up SQLite: the driver must not begin transactions by itself, it would lose updates silently."""
     if type(dbapi_connection).__module__.split(".")[0] != "sqlite3":
         return

@@ -53,6 +53,7 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     *events.STATUS_EVENTS.values(),
     events.OrderPlaced,
     events.PaymentFailed,
+    events.PaymentReceived,
     events.PaymentUnknown,
     events.PaymentNeedsReview,
     events.LatePaymentRefunded,

@@ -1,4 +1,4 @@
-"""Found a shop that can sell at once: payment methods, a shipping method, a tax rate and a warehouse to change later."""
+"""Found a shop that can sell at once: ways to pay, a shipping method, a tax rate and a warehouse, to change later."""
 
 from __future__ import annotations
 

@@ -52,7 +52,10 @@ def format_money(amount: int, currency: str, locale: str) -> str:
     if digits == places:
         return format_currency(value, currency, locale=locale)
     return format_currency(
-        value.quantize(Decimal(1).scaleb(-digits)), currency, locale=locale, currency_digits=False,
+        value.quantize(Decimal(1).scaleb(-digits)),
+        currency,
+        locale=locale,
+        currency_digits=False,
         format=_pattern_without_decimals(locale),
     )
 

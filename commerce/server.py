@@ -34,7 +34,7 @@ def refuse_taken_port(config: Config) -> None:
                     raise
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with threads: strict parser, clean shutdown, workers that come back when killed."""
 
     def __init__(self, app: Flask, config: Config) -> None:
@@ -46,7 +46,9 @@ class Server(BaseApplication):
         """Translate our configuration."""
         config = self._config
         settings: dict[str, Any] = {
-            "bind": [f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"],
+            "bind": [
+                f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
+            ],
             "workers": config.web_processes,
             "worker_class": "gthread",
             "threads": config.web_threads,
@@ -54,7 +56,8 @@ class Server(BaseApplication):
             "graceful_timeout": 30,
             "keepalive": 5,
             "max_requests": 0,
-            "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,
+            # The heartbeat file lives in memory: a slow disk must not look like a dead worker.
+            "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,  # noqa: S108
             "control_socket_disable": True,
             "loglevel": "warning",
             "proc_name": "lockstep",

@@ -1,4 +1,4 @@
-"""All Flask glue: regions for htmx, the error table, headers, request ids. Features import it, it imports no feature."""
+"""All Flask glue: regions for htmx, the error table, headers, request ids. It imports no feature."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def wants_json() -> bool:
     if request.path.startswith("/api/"):
         return True
     best = request.accept_mimetypes.best_match(["text/html", "application/json"])
-    return best == "application/json" and "text/html" not in request.accept_mimetypes
+    return best == "application/json" and not request.accept_mimetypes.accept_html
 
 
 def render_region(page: str, region: str, status: int = 200, **context: Any) -> Response:
@@ -112,7 +112,13 @@ def public(response: Response, seconds: int = 30) -> Response:
 
 def problem(status: int, code: str, title: str, detail: str, **facts: Any) -> Response:
     """Build an RFC 9457 problem document."""
-    body = {"type": f"urn:lockstep:problem:{code}", "status": status, "code": code, "title": title, "detail": detail}
+    body = {
+        "type": f"urn:lockstep:problem:{code}",
+        "status": status,
+        "code": code,
+        "title": title,
+        "detail": detail,
+    }
     response = jsonify({**body, **facts})
     response.status_code = status
     response.mimetype = "application/problem+json"
@@ -142,7 +148,7 @@ def _on_commerce_error(error: CommerceError) -> Response:
 
 
 def _on_http_exception(error: HTTPException) -> BaseResponse:
-    if error.response is not None:
+    if isinstance(error.response, BaseResponse):
         return error.response
     status = error.code or 500
     title = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
@@ -153,8 +159,8 @@ def _on_http_exception(error: HTTPException) -> BaseResponse:
     return response
 
 
-def _on_csrf_error(error: CSRFError) -> Response:
-    detail = "This form was open for too long or came from elsewhere. Please go back, reload the page and send it again."
+def _on_csrf_error(_error: CSRFError) -> Response:
+    detail = "This form was open too long or came from elsewhere. Please go back, reload the page and send it again."
     return _answer_problem(400, "csrf", "Please send that again", detail)
 
 
@@ -165,10 +171,13 @@ def _on_pool_timeout(error: PoolTimeout) -> Response:
     return response
 
 
-def _on_bug(error: Exception) -> Response:
+def _on_bug(_error: Exception) -> Response:
     """Show nothing of what nobody expected but the id under which Flask has logged it."""
     return _answer_problem(
-        500, "internal", "Something went wrong on our side", f"Nothing was lost. Our reference: {request_id()}"
+        500,
+        "internal",
+        "Something went wrong on our side",
+        f"Nothing was lost. Our reference: {request_id()}",
     )
 
 

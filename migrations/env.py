@@ -23,7 +23,7 @@ def include_object(_object: Any, name: str | None, kind: str, _reflected: bool, 
     return not (kind == "table" and name is not None and name.startswith(SEARCH_TABLES))
 
 
-def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _context: Any) -> str | bool:
     """Write our column types as plain SQLAlchemy ones, so that old migrations never depend on today's code."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"

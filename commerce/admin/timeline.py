@@ -14,6 +14,7 @@ from commerce.events.models import Delivery, Event
 
 TITLES = {
     "OrderPlaced": _("Order placed"),
+    "PaymentReceived": _("Payment received"),
     "PaymentFailed": _("Payment failed"),
     "PaymentUnknown": _("The payment provider did not answer"),
     "PaymentNeedsReview": _("Payment needs a look"),

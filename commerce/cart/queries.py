@@ -154,12 +154,23 @@ def lines_of(cart_id: uuid.UUID) -> tuple[CartLineView, ...]:
         .where(CartLine.cart_id == cart_id)
         .order_by(CartLine.id)
     )
-    return tuple(
-        CartLineView(
-            *row[:8], " / ".join(row[8]), row[9], row[10] or "", row[11] or "", *row[12:14], bool(row[14]), int(row[15])
-        )
-        for row in rows
-    )
+    return tuple(_line_view(row) for row in rows)
+
+
+def _line_view(row: Any) -> CartLineView:
+    """Make a line of a row; options become words, and what an outer join left empty becomes empty."""
+    *facts, options, slug, image, image_alt, tax_class, weight, sold, available = row
+    rest = [
+        " / ".join(options),
+        slug,
+        image or "",
+        image_alt or "",
+        tax_class,
+        weight,
+        bool(sold),
+        int(available),
+    ]
+    return CartLineView(*facts, *rest)
 
 
 def count_units(shopper_hash: str) -> int:

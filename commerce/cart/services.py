@@ -43,8 +43,8 @@ def shopper_hash(key: str) -> str:
 def add_line(shopper: str, variant_id: uuid.UUID, quantity: int) -> CartChange:
     """Put `quantity` more units of a variant into a browser's cart, as many as there are.
 
-    Raises NotFound for a variant that is not sold, InvalidValue for a bad quantity, OutOfStock when none is left or all of
-    them are in the cart already.
+    Raises NotFound for a variant that is not sold, InvalidValue for a bad quantity, OutOfStock when none is
+    left or all of them are in the cart already.
     """
     try:
         return _add_line(shopper, variant_id, quantity)
@@ -115,11 +115,13 @@ def save_details(shopper: str, details: dict[str, Any]) -> None:
     )
 
 
-def claim(shopper: str, checkout_token: str, cart_version: int) -> tuple[uuid.UUID, dict[str, Any], int] | None:
+def claim(
+    shopper: str, checkout_token: str, cart_version: int
+) -> tuple[uuid.UUID, dict[str, Any], int] | None:
     """Close an open cart for ordering: the lock and the once-only guard of a placement. A step, the first of all.
 
-    Returns the cart's id, its checkout details and the shop's present rules version, or None when it is not open (any more).
-    Raises CartChanged when the page that asks has seen another version of the cart.
+    Returns the cart's id, its checkout details and the shop's present rules version, or None when it is not
+    open (any more). Raises CartChanged when the page that asks has seen another version of the cart.
     """
     rules = select(Tenant.rules_version).where(Tenant.id == current_tenant_id()).scalar_subquery()
     row = db.session.execute(
@@ -132,13 +134,17 @@ def claim(shopper: str, checkout_token: str, cart_version: int) -> tuple[uuid.UU
     if row is None:
         return None
     if row.version != cart_version + 1:
-        raise CartChanged("Your cart or your details were changed in another window. Please check them and order again.")
+        raise CartChanged(
+            "Your cart or your details were changed in another window. Please check them and order again."
+        )
     return row[0], row[1], row[3]
 
 
 def _check(quantity: int, low: int) -> None:
     if not low <= quantity <= MAX_UNITS_PER_LINE:
-        raise InvalidValue("quantity", f"The quantity must be a whole number from {low} to {MAX_UNITS_PER_LINE}.")
+        raise InvalidValue(
+            "quantity", f"The quantity must be a whole number from {low} to {MAX_UNITS_PER_LINE}."
+        )
 
 
 def _sold_variant(variant_id: uuid.UUID) -> tuple[int, str, str]:

@@ -228,7 +228,9 @@ def check_details(lines: tuple[CartLineView, ...], details: dict[str, Any]) -> t
     return method, priced
 
 
-def _order_values(cart_id: uuid.UUID, details: dict[str, Any], method: Method, priced: Quote) -> dict[str, Any]:
+def _order_values(
+    cart_id: uuid.UUID, details: dict[str, Any], method: Method, priced: Quote
+) -> dict[str, Any]:
     shop, totals, now = current_shop(), priced.totals, clock.now()
     if priced.shipping is None:
         raise AssertionError("checked before")

@@ -102,6 +102,7 @@ def _settle(payment_id: uuid.UUID, outcome: Outcome, actor: Actor, *, reopen: bo
         publish(SYSTEM, PaymentUnknown(**_facts(order)))
     elif payment.state == "captured":
         _on_captured(order, payments, payment, outcome, actor, reopen=reopen)
+    return payment.state
 
 
 def _on_captured(
@@ -178,7 +179,9 @@ def record_receipt(
             order_id=order.id, method="manual", gateway="manual", amount=order.total, currency=order.currency
         )
         payment = next(each for each in lock_payments(order.id) if each.id == key)
-    record_outcome(payment, Outcome("captured", order.total, order.currency, f"{actor.name}: {reason}".strip(": ")))
+    record_outcome(
+        payment, Outcome("captured", order.total, order.currency, f"{actor.name}: {reason}".strip(": "))
+    )
     receipt = Outcome("captured", order.total, order.currency)
     _on_captured(order, lock_payments(order.id), payment, receipt, actor, reopen=False, reason=reason)
 
@@ -193,13 +196,19 @@ def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
     order = lock_order(order_id)
     if order.status != "pending" or order.payment_status != "unpaid":
         raise IllegalTransition(order.status, "pay", "This order does not wait for a payment.")
-    if any(each.state in ("unknown", "started") and each.gateway != "manual" for each in lock_payments(order.id)):
+    if any(
+        each.state in ("unknown", "started") and each.gateway != "manual" for each in lock_payments(order.id)
+    ):
         raise Conflict("Your last payment is still being checked. Please wait a moment and look again.")
     method = payment_method(method_code)
     if method is None or method.pay_later:
         raise InvalidValue("payment_method", "Please choose how to pay.")
     return start_payment(
-        order_id=order.id, method=method.code, gateway=method.gateway, amount=order.total, currency=order.currency
+        order_id=order.id,
+        method=method.code,
+        gateway=method.gateway,
+        amount=order.total,
+        currency=order.currency,
     )
 
 
@@ -213,7 +222,7 @@ class Reconciled:
 
 
 def find_unsettled(limit: int = 50) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """Return (shop, attempt) of attempts whose outcome nobody knows and that are old enough to ask about, in all shops."""
+    """Return (shop, attempt) of attempts with unknown outcome, old enough to ask about, over all shops."""
     rows = db.session.execute(
         select(Payment.tenant_id, Payment.id)
         .where(
@@ -267,6 +276,9 @@ def _settle_refund(refund_id: uuid.UUID, outcome: Outcome) -> None:
     order = lock_order(refund.order_id)
     record_refund_outcome(refund, outcome)
     settled = RefundSettled(
-        **_facts(order), refund_id=str(refund.id), succeeded=refund.state == "succeeded", failure=refund.failure
+        **_facts(order),
+        refund_id=str(refund.id),
+        succeeded=refund.state == "succeeded",
+        failure=refund.failure,
     )
     publish(SYSTEM, settled)

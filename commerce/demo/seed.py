@@ -63,7 +63,7 @@ SHIPPING: dict[str, tuple[ShippingRule, ...]] = {
     ),
 }
 BANK: dict[str, str] = {
-    "demo": "Please transfer the total to IBAN DE02 1203 0000 0000 2020 51 (an account of nobody) and name your order number.",
+    "demo": "Please transfer the total to IBAN DE02 1203 0000 0000 2020 51 (nobody's) and name your order number.",
     "tea": "Please transfer the total to account 1234567 at Demo Bank, Kyoto branch, and name your order number.",
 }
 ROUNDING = {"demo": "line", "tea": "rate"}
@@ -191,7 +191,7 @@ def _add_product(
             for position, picture in enumerate(product.pictures)
         ],
     )
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": new_id(),
             "product_id": product_id,

@@ -1,7 +1,8 @@
 """Tell handlers what happened: fan out, claim with a lease, run outside of any transaction, note the result.
 
-At least once, in order per subject and handler, with growing pauses; what keeps failing is parked where staff see it. Nothing is
-ever found by "id greater than the last one": a transaction that began earlier may commit later.
+At least once, in order per subject and handler, with growing pauses; what keeps failing is parked where staff
+see it. Nothing is ever found by "id greater than the last one": a transaction that began earlier may commit
+later.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Relay:
         with self._enter_shop(happening.tenant_id):
             try:
                 self._by_name[handler_name](happening)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises is its delivery's result
+            except Exception as error:
                 log.warning("%s failed for %s: %s", handler_name, happening.type, error, exc_info=True)
                 _fail(happening, lease, tries, f"{type(error).__name__}: {error}")
             else:
@@ -138,7 +139,9 @@ def _fan_out(names_for: Callable[[str], list[str]]) -> int:
         table = Event.__table__
         connection.execute(
             update(table)  # type: ignore[arg-type]
-            .where(tuple_(table.c.tenant_id, table.c.id).in_([(event.tenant_id, event.id) for event in events]))
+            .where(
+                tuple_(table.c.tenant_id, table.c.id).in_([(event.tenant_id, event.id) for event in events])
+            )
             .values(fanned_out=True)
         )
     return len(events)
@@ -184,7 +187,13 @@ def _claim() -> list[tuple[Happening, str, uuid.UUID, int]]:
     return [
         (
             Happening(
-                tenant_id, event.id, delivery_id, event.type, event.subject_id, event.payload, event.occurred_at
+                tenant_id,
+                event.id,
+                delivery_id,
+                event.type,
+                event.subject_id,
+                event.payload,
+                event.occurred_at,
             ),
             handler,
             lease,

@@ -62,6 +62,15 @@ class OrderRefunded(OrderStatusChanged):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaymentReceived(OrderEvent):
+    """Money arrived (minor units of `currency`); whether it is enough shows in what follows."""
+
+    method: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PaymentFailed(OrderEvent):
     """An attempt to pay was declined; the order still waits for its money."""
 

@@ -103,7 +103,8 @@ def list_orders(
         )
     if before is not None:
         statement = statement.where(
-            tuple_(Order.placed_at, Order.id) < tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
+            tuple_(Order.placed_at, Order.id)
+            < tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
         )
     found = db.session.execute(
         statement.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit + 1)
@@ -116,7 +117,7 @@ def list_orders(
 def count_by_status() -> dict[str, int]:
     """Return how many orders there are in each status, all statuses named."""
     rows = db.session.execute(select(Order.status, func.count()).group_by(Order.status))
-    found: dict[str, int] = {status: count for status, count in rows}
+    found = {status: int(count) for status, count in rows}
     return {status: found.get(status, 0) for status in STATUSES}
 
 

@@ -117,10 +117,11 @@ def move(order: Order, action: str, actor: Actor, reason: str = "") -> None:
     publish(actor, event)
 
 
-def confirm(order: Order, actor: Actor) -> bool:
+def confirm(order: Order, actor: Actor, reason: str = "") -> bool:
     """Commit the stock of a locked order and confirm it; tell whether that was possible. A step.
 
-    If units are missing the order stays as it is, flagged, and operations are alerted: no confirmation leaves the house.
+    If units are missing the order stays as it is, flagged, and operations are alerted: no confirmation leaves
+    the house.
     """
     needed = db.session.scalar(select(func.sum(OrderLine.quantity)).where(OrderLine.order_id == order.id))
     owned = commit_reservations(order.id)
@@ -135,7 +136,7 @@ def confirm(order: Order, actor: Actor) -> bool:
             ),
         )
         return False
-    move(order, "confirm", actor)
+    move(order, "confirm", actor, reason)
     if current_shop().deduct_on == "confirmation":
         deduct(order.id, cause="sale", actor=actor.name or actor.kind, reference=order.code)
     return True
@@ -188,7 +189,9 @@ def change_status(
 
 
 @atomic
-def confirm_order(order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = "") -> bool:
+def confirm_order(
+    order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = ""
+) -> bool:
     """Confirm by hand: a paid order whose stock was missing, or a pay-later order. Tells whether it worked.
 
     Raises as `change_status`.
@@ -200,7 +203,7 @@ def confirm_order(order_id: uuid.UUID, actor: Actor, *, seen_version: int | None
     )
     if refusal:
         raise IllegalTransition(order.status, "confirm", refusal)
-    confirmed = confirm(order, actor)
+    confirmed = confirm(order, actor, reason)
     if confirmed:
         order.attention = ""
     return confirmed
@@ -215,7 +218,9 @@ def confirm_pay_later(order_id: uuid.UUID) -> None:
 
 
 @atomic
-def cancel_order(order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = "") -> None:
+def cancel_order(
+    order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = ""
+) -> None:
     """Cancel with all that follows from it. Raises as `change_status`."""
     cancel(lock_order(order_id, seen_version), actor, reason)
 
@@ -258,5 +263,3 @@ def cancel_if_expired(order_id: uuid.UUID, moment: datetime) -> bool:
         return False
     cancel(order, SYSTEM, "Not paid in time", reservation_state="expired")
     return True
-
-

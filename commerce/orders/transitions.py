@@ -1,7 +1,7 @@
 """The order status machine: one table that drives buttons, permissions, services, documents and tests.
 
-A row says who may do an action from where to where, and what it does to stock. Nothing else in the code knows which status
-follows which; `orders/services.py` is the only writer of the status.
+A row says who may do an action from where to where, and what it does to stock. Nothing else in the code knows
+which status follows which; `orders/services.py` is the only writer of the status.
 """
 
 from __future__ import annotations
@@ -52,52 +52,121 @@ class Transition:
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(
-        "pay", ("pending",), "paid", (GATEWAY, STAFF), "payment", "Record payment",
-        "The full amount is captured in the order's currency.", stamp="paid_at", event="PaymentSucceeded",
+        "pay",
+        ("pending",),
+        "paid",
+        (GATEWAY, STAFF),
+        "payment",
+        "Record payment",
+        "The full amount is captured in the order's currency.",
+        stamp="paid_at",
+        event="PaymentSucceeded",
     ),
     Transition(
-        "confirm", ("paid", "pending"), "confirmed", (SYSTEM, STAFF), "confirmation", "Confirm",
-        "Held stock is committed to the order and expires no more.", stamp="confirmed_at", event="OrderConfirmed",
+        "confirm",
+        ("paid", "pending"),
+        "confirmed",
+        (SYSTEM, STAFF),
+        "confirmation",
+        "Confirm",
+        "Held stock is committed to the order and expires no more.",
+        stamp="confirmed_at",
+        event="OrderConfirmed",
     ),
     Transition(
-        "process", ("confirmed",), "processing", (STAFF,), "processing", "Start processing",
+        "process",
+        ("confirmed",),
+        "processing",
+        (STAFF,),
+        "processing",
+        "Start processing",
         "Nothing moves; the warehouse has it.",
     ),
     Transition(
-        "ship", ("processing",), "shipped", (STAFF,), "shipment", "Ship",
-        "Everything left the house; stock is deducted.", stamp="shipped_at", event="OrderShipped",
+        "ship",
+        ("processing",),
+        "shipped",
+        (STAFF,),
+        "shipment",
+        "Ship",
+        "Everything left the house; stock is deducted.",
+        stamp="shipped_at",
+        event="OrderShipped",
     ),
     Transition(
-        "deliver", ("shipped",), "delivered", (STAFF, CARRIER), "delivery", "Mark as delivered",
-        "The parcel arrived.", stamp="delivered_at", event="OrderDelivered",
+        "deliver",
+        ("shipped",),
+        "delivered",
+        (STAFF, CARRIER),
+        "delivery",
+        "Mark as delivered",
+        "The parcel arrived.",
+        stamp="delivered_at",
+        event="OrderDelivered",
     ),
     Transition(
-        "complete", ("delivered",), "completed", (SYSTEM, STAFF), "completion", "Complete",
-        "The return window is over.", stamp="completed_at",
+        "complete",
+        ("delivered",),
+        "completed",
+        (SYSTEM, STAFF),
+        "completion",
+        "Complete",
+        "The return window is over.",
+        stamp="completed_at",
     ),
     Transition(
-        "cancel", ("pending", "paid", "confirmed", "processing"), "cancelled", (SHOPPER, STAFF, SYSTEM),
-        "cancellation", "Cancel", "Stock comes back and captured money is refunded.",
-        stamp="cancelled_at", event="OrderCancelled", reason_required=True,
+        "cancel",
+        ("pending", "paid", "confirmed", "processing"),
+        "cancelled",
+        (SHOPPER, STAFF, SYSTEM),
+        "cancellation",
+        "Cancel",
+        "Stock comes back and captured money is refunded.",
+        stamp="cancelled_at",
+        event="OrderCancelled",
+        reason_required=True,
         shopper_sources=("pending", "confirmed"),
     ),
     Transition(
-        "reopen", ("cancelled",), "pending", (SYSTEM,), "reopening", "Reopen",
+        "reopen",
+        ("cancelled",),
+        "pending",
+        (SYSTEM,),
+        "reopening",
+        "Reopen",
         "A payment arrived after all; stock is held again.",
     ),
     Transition(
-        "request_refund", ("paid", "confirmed", "processing", "shipped", "delivered", "completed"),
-        "refund_requested", (SHOPPER, STAFF), "refund-request", "Request refund",
-        "The order waits for a decision.", event="RefundRequested", reason_required=True,
+        "request_refund",
+        ("paid", "confirmed", "processing", "shipped", "delivered", "completed"),
+        "refund_requested",
+        (SHOPPER, STAFF),
+        "refund-request",
+        "Request refund",
+        "The order waits for a decision.",
+        event="RefundRequested",
+        reason_required=True,
         shopper_sources=("paid", "confirmed", "processing", "shipped", "delivered", "completed"),
     ),
     Transition(
-        "decline_refund", ("refund_requested",), REMEMBERED, (STAFF,), "refund-decline", "Decline refund",
-        "The order goes back to the status it had.", reason_required=True,
+        "decline_refund",
+        ("refund_requested",),
+        REMEMBERED,
+        (STAFF,),
+        "refund-decline",
+        "Decline refund",
+        "The order goes back to the status it had.",
+        reason_required=True,
     ),
     Transition(
-        "refund", ("refund_requested",), "refunded", (STAFF,), "refund", "Refund",
-        "What is left of the captured money goes back; stock is restocked if ticked.", event="OrderRefunded",
+        "refund",
+        ("refund_requested",),
+        "refunded",
+        (STAFF,),
+        "refund",
+        "Refund",
+        "What is left of the captured money goes back; stock is restocked if ticked.",
+        event="OrderRefunded",
     ),
 )
 BY_ACTION = {row.action: row for row in TRANSITIONS}
@@ -107,7 +176,8 @@ BY_RESOURCE = {row.resource: row for row in TRANSITIONS}
 def why_not(row: Transition, status: str, actor_kind: str, *, pay_later: bool, paid: bool) -> str:
     """Return why `actor_kind` may not do `row` on an order in `status`, or '' when he may.
 
-    `paid` tells whether captured minus refunded money covers the total, `pay_later` that the method does not ask for it first.
+    `paid` tells whether captured minus refunded money covers the total, `pay_later` that the method does not
+    ask for it first.
     """
     if status not in row.sources:
         return f"Not possible while the order is {status.replace('_', ' ')}."

@@ -56,7 +56,10 @@ class Gateway(Protocol):
         ...
 
     def start(self, charge: Charge, card_number: str) -> Outcome:
-        """Take the money or begin to. Raises GatewayNoAnswer when it did not say, InvalidValue for a bad card number."""
+        """Take the money or begin to.
+
+        Raises GatewayNoAnswer when it did not say, InvalidValue for a bad card number.
+        """
         ...
 
     def look_up(self, charge: Charge) -> Outcome:
@@ -98,7 +101,8 @@ _DIGITS = range(12, 20)
 class TestCardGateway:
     """A whole card provider inside the shop, with a memory of its own, for trials and tests.
 
-    4242 4242 4242 4242 pays; 4000 0000 0000 0002 is declined; 4000 0000 0000 0119 pays, but the answer gets lost on the way.
+    4242 4242 4242 4242 pays; 4000 0000 0000 0002 is declined; 4000 0000 0000 0119 pays, but the answer gets
+    lost on the way.
     """
 
     asks_for_card = True

@@ -33,7 +33,7 @@ class PaymentMethod(TenantRow, Base):
 
 
 class Payment(TenantRow, Base):
-    """One attempt to be paid. Its state only moves forward: started -> (unknown) -> authorized -> captured, or failed."""
+    """One attempt to be paid. Its state only moves forward: started, (unknown), authorized, captured; or failed."""
 
     __tablename__ = "payments"
     __table_args__ = (

@@ -22,6 +22,7 @@ class LineToPrice:
 
     @property
     def amount(self) -> int:
+        """What the units cost together, in minor units."""
         return self.quantity * self.unit_price
 
 
@@ -81,8 +82,9 @@ def calculate(
 ) -> Totals:
     """Price an order that goes to `country`.
 
-    `rounding` is 'line' (each line's tax is rounded) or 'rate' (rounded once per tax rate over the whole order, as the Japanese
-    qualified invoice asks: National Tax Agency, consumption tax act, order art. 70-10). Shipping is taxed like a line of its class.
+    `rounding` is 'line' (each line's tax is rounded) or 'rate' (rounded once per tax rate over the whole order,
+    as the Japanese qualified invoice asks: National Tax Agency, consumption tax act, order art. 70-10).
+    Shipping is taxed like a line of its class.
     """
     amounts = [line.amount for line in lines]
     rates = [taxes.rate_for(country, line.tax_class) for line in lines]

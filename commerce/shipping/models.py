@@ -39,7 +39,9 @@ class ShippingRate(TenantRow, Base):
     __tablename__ = "shipping_rates"
     __table_args__ = (
         ForeignKeyConstraint(
-            ["tenant_id", "method_id"], ["shipping_methods.tenant_id", "shipping_methods.id"], ondelete="CASCADE"
+            ["tenant_id", "method_id"],
+            ["shipping_methods.tenant_id", "shipping_methods.id"],
+            ondelete="CASCADE",
         ),
         CheckConstraint("price >= 0 AND min_subtotal >= 0", name="amounts"),
     )

@@ -56,7 +56,8 @@ def _rate_card() -> tuple[_Rate, ...]:
         )
         .join(
             ShippingRate,
-            (ShippingRate.tenant_id == ShippingMethod.tenant_id) & (ShippingRate.method_id == ShippingMethod.id),
+            (ShippingRate.tenant_id == ShippingMethod.tenant_id)
+            & (ShippingRate.method_id == ShippingMethod.id),
         )
         .where(ShippingMethod.enabled)
         .order_by(ShippingMethod.position, ShippingMethod.id)

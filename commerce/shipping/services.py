@@ -34,7 +34,9 @@ def ship_order(
     lines = db.session.scalars(
         select(OrderLine).where(OrderLine.order_id == order.id).order_by(OrderLine.position)
     ).all()
-    number = db.session.scalar(select(func.count()).select_from(Shipment).where(Shipment.order_id == order.id))
+    number = db.session.scalar(
+        select(func.count()).select_from(Shipment).where(Shipment.order_id == order.id)
+    )
     shipment_id = new_id()
     insert_rows(
         Shipment,

@@ -40,8 +40,9 @@ def shop_scope(shop: Shop) -> Generator[Shop]:
 def rules_cache(load: Callable[[], T]) -> Callable[[], T]:
     """Keep what `load()` reads from a shop's rule tables (tax, shipping, payment) until the shop changes a rule.
 
-    Every change of a rule raises `tenants.rules_version` in its own transaction, and the version is read with the shop at
-    the start of each request, so this never serves rules older than the request. Placement compares once more inside
+    Every change of a rule raises `tenants.rules_version` in its own transaction, and the version is read with
+    the shop at the start of each request, so this never serves rules older than the request. Placement compares
+    once more inside
     its transaction.
     """
     kept: dict[uuid.UUID, tuple[int, T]] = {}

@@ -327,7 +327,8 @@ def upgrade() -> None:
             name=op.f("ck_orders_payment_status"),
         ),
         sa.CheckConstraint(
-            "status IN ('pending', 'paid', 'confirmed', 'processing', 'shipped', 'delivered', 'completed', 'cancelled', 'refund_requested', 'refunded')",
+            "status IN ('pending', 'paid', 'confirmed', 'processing', 'shipped', 'delivered', 'completed', "
+            "'cancelled', 'refund_requested', 'refunded')",
             name=op.f("ck_orders_status"),
         ),
         sa.CheckConstraint("total >= 0 AND subtotal >= 0", name=op.f("ck_orders_amounts")),

@@ -59,7 +59,7 @@ def test_a_captured_payment_confirms_the_order_once_however_often_it_is_told(tea
         settle_payment(payment_id, PAID_TWO, GATEWAY)
     order = fresh(order_id)
     assert (order.status, order.payment_status) == ("confirmed", "paid")
-    assert types(order_id) == ["OrderPlaced", "PaymentSucceeded", "OrderConfirmed"]
+    assert types(order_id) == ["OrderPlaced", "PaymentReceived", "PaymentSucceeded", "OrderConfirmed"]
     assert counters(tea) == (3, 2)
 
 
