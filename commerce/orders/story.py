@@ -13,7 +13,9 @@ from commerce.events.models import Event
 from commerce.orders.models import Order
 from commerce.orders.transitions import BY_ACTION, SHOPPER, why_not
 
-STATUS_WORDS: dict[str, Any] = {
+STATUSWITH_AMOUNT = ("PaymentReceived", "RefundQueued")
+
+_WORDS: dict[str, Any] = {
     "pending": _l("Waiting for payment"),
     "paid": _l("Paid"),
     "confirmed": _l("Confirmed"),
@@ -34,13 +36,15 @@ STEPS = (
 OFF_THE_PATH = ("cancelled", "refunded")
 """Statuses in which a picture of the way to the door would be a wrong promise."""
 
+WITH_AMOUNT = ("PaymentReceived", "RefundQueued")
+
 _WORDS: dict[str, Any] = {
     "OrderPlaced": _l("You placed the order."),
+    "PaymentReceived": _l("We received money from you."),
     "PaymentFailed": _l("The payment was declined."),
     "PaymentUnknown": _l("The card provider did not answer; we ask what became of the payment."),
     "LatePaymentRefunded": _l("Your payment arrived after the order was cancelled. It goes back to you."),
     "RefundQueued": _l("We are sending money back to you."),
-    "pay": _l("We received your payment."),
     "confirm": _l("We confirmed the order: the goods are yours."),
     "process": _l("We are packing your order."),
     "ship": _l("Your order is on its way."),
@@ -103,5 +107,5 @@ def _happening(event: Event) -> Happening | None:
     words = _WORDS.get(facts.get("action", event.type))
     if words is None:
         return None
-    amount = facts.get("amount") if event.type == "RefundQueued" else None
+    amount = facts.get("amount") if event.type in WITH_AMOUNT else None
     return Happening(words, event.occurred_at, facts.get("reason", ""), amount, facts.get("currency", ""))

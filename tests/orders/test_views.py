@@ -170,7 +170,9 @@ def test_cash_on_delivery_says_what_to_have_ready(app: Flask, tea: Sold) -> None
     page = buy(Visitor(app), (tea, 1), pay_by="Cash on delivery")
     assert "please have $15.00 ready" in page.text
     record_receipt(the_order().id, BOB)
-    assert "$15.00 is paid" in reload(page).text
+    paid = reload(page)
+    assert "$15.00 is paid" in paid.text
+    assert paid.text.count("We received money from you. $15.00") == 1
 
 
 # --- wishes --------------------------------------------------------------------------------------------------
