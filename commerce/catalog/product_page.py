@@ -166,7 +166,7 @@ _PICTURES = (
     .order_by(IMAGES.c.position, IMAGES.c.id)
 )
 _SHELVES_OF = (
-    select(CATEGORIES.c.slug, CATEGORIES.c.name)
+    select(CATEGORIES.c.id, CATEGORIES.c.slug, CATEGORIES.c.name)
     .join(
         SHELVED,
         and_(SHELVED.c.tenant_id == CATEGORIES.c.tenant_id, SHELVED.c.category_id == CATEGORIES.c.id),

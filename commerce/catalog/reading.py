@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Table, Uuid, and_, bindparam, column, exists, table
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Table,
+    Uuid,
+    and_,
+    bindparam,
+    column,
+    exists,
+    table,
+)
 
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
 from commerce.db import current_tenant_id, db
@@ -29,7 +41,7 @@ STOCK = table(
 TENANT = bindparam("tenant", type_=Uuid())
 
 
-def read(statement: Select[Any], **parameters: Any) -> Sequence[Any]:
+def read(statement: Select[Any] | CompoundSelect[Any], **parameters: Any) -> Sequence[Any]:
     """Run a kept statement for the current shop. Raises NoTenant outside of any."""
     return db.session.connection().execute(statement, {"tenant": current_tenant_id(), **parameters}).all()
 

@@ -103,15 +103,20 @@ def site_foot() -> Markup:
 @kept_for_strangers
 def home() -> str:
     """The front page: what the shop is, its categories, its newest products."""
-    shelves = queries.shelf_cards(NAV_CATEGORIES)
-    return _render_list("catalog/home.html", shelves=shelves, cards=queries.newest(HOME_PRODUCTS))
+    shelves = nav_categories()
+    pictures = queries.shelf_pictures([shelf.id for shelf in shelves])
+    cards = queries.newest(HOME_PRODUCTS)
+    return _render_list("catalog/home.html", shelves=shelves, pictures=pictures, cards=cards)
 
 
 @blueprint.get("/categories")
 @kept_for_strangers
 def categories() -> str:
     """All categories with something to show."""
-    return _render_list("catalog/categories.html", shelves=queries.shelf_cards(MAX_CATEGORIES))
+    shelves = queries.shelves(MAX_CATEGORIES)
+    few = len(shelves) <= queries.MAX_PICTURED_SHELVES
+    pictures = queries.shelf_pictures([shelf.id for shelf in shelves]) if few else {}
+    return _render_list("catalog/categories.html", shelves=shelves, pictures=pictures, few=few)
 
 
 @blueprint.get("/categories/<slug>")
