@@ -13,9 +13,7 @@ from commerce.events.models import Event
 from commerce.orders.models import Order
 from commerce.orders.transitions import BY_ACTION, SHOPPER, why_not
 
-STATUSWITH_AMOUNT = ("PaymentReceived", "RefundQueued")
-
-_WORDS: dict[str, Any] = {
+STATUS_WORDS: dict[str, Any] = {
     "pending": _l("Waiting for payment"),
     "paid": _l("Paid"),
     "confirmed": _l("Confirmed"),
