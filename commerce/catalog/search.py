@@ -117,22 +117,35 @@ def _match(wanted: Sequence[str], kind: str) -> str:
     return f"tenant_key : t{current_tenant_id().hex} AND words : ({terms} *)"
 
 
-def found_ids(dialect: str, parameter: str = "words") -> Select[Any]:
-    """Return the statement for the ids of matching products; needs the parameters `tenant` and `parameter`."""
+def found_ids(dialect: str) -> Select[Any]:
+    """Return the statement for the ids of matching products; needs the parameters `tenant` and `words`."""
     if dialect == "postgresql":
-        # The configuration is written out: only then is it the expression of the index.
-        vector = func.to_tsvector(literal_column("'simple'::regconfig"), _POSTGRES.c.words)
-        asked = func.to_tsquery(literal_column("'simple'::regconfig"), bindparam(parameter, type_=Text()))
-        return select(_POSTGRES.c.product_id).where(
-            _POSTGRES.c.tenant_id == bindparam("tenant", type_=Uuid()), vector.op("@@")(asked)
-        )
-    key = func.substr(_SQLITE.c.product_key, 2, type_=Uuid())
-    return select(key).where(literal_column("product_search").op("MATCH")(bindparam(parameter, type_=Text())))
+        return select(_POSTGRES.c.product_id).where(_mine, _holds("words"))
+    return _sqlite_ids("words")
 
 
 def title_rank(dialect: str, product_id: ColumnElement[uuid.UUID]) -> ColumnElement[bool]:
-    """Return the condition that the title itself matches, to sort by; needs the parameter `titled`."""
-    return product_id.in_(found_ids(dialect, "titled"))
+    """Return the condition that the title itself matches, to sort by; needs the parameters `tenant` and `titled`."""
+    if dialect == "postgresql":
+        # Asked of each product that was found: as a set of ids, PostgreSQL reads the words of the whole shop for it.
+        return select(_holds("titled")).where(_mine, _POSTGRES.c.product_id == product_id).scalar_subquery()
+    return product_id.in_(_sqlite_ids("titled"))
+
+
+_mine = _POSTGRES.c.tenant_id == bindparam("tenant", type_=Uuid())
+
+
+def _holds(parameter: str) -> ColumnElement[bool]:
+    # The configuration is written out: only then is it the expression of the index.
+    vector = func.to_tsvector(literal_column("'simple'::regconfig"), _POSTGRES.c.words)
+    asked = func.to_tsquery(literal_column("'simple'::regconfig"), bindparam(parameter, type_=Text()))
+    return vector.bool_op("@@")(asked)
+
+
+def _sqlite_ids(parameter: str) -> Select[Any]:
+    key = func.substr(_SQLITE.c.product_key, 2, type_=Uuid())
+    match = literal_column("product_search").bool_op("MATCH")(bindparam(parameter, type_=Text()))
+    return select(key).where(match)
 
 
 def index_products(product_ids: Iterable[uuid.UUID]) -> None:
