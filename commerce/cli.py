@@ -146,7 +146,7 @@ def payments_reconcile(as_json: bool) -> None:
 @with_appcontext
 def setup() -> None:
     """Bring the database to the newest schema and, in an empty development installation, found the demo shops."""
-    _prepare()
+    _show(_prepare())
 
 
 @click.command("serve")
@@ -194,6 +194,13 @@ def _welcome(config: Config, sign_ins: list[SignIn]) -> None:
         )
     click.echo("  Back office              /admin/       Stop with Ctrl-C")
     click.echo("")
+
+
+def _show(sign_ins: list[SignIn]) -> None:
+    for sign_in in sign_ins:
+        click.echo(
+            f"  Staff of {sign_in.shop}: {sign_in.email}  password: {sign_in.password}   (shown only now)"
+        )
 
 
 @click.command("worker")
