@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
+
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_BYTES = 32
 
 
-class ConfigError(Exception):
+class ConfigError(click.ClickException):
     """A setting is missing or unsafe; the text names the environment variable."""
 
 
@@ -28,7 +30,6 @@ class Config:
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
     database_url: str = field(default="", repr=False)
     production: bool = False
-    mode: str = "standard"
     var: Path = ROOT / "var"
     host: str = "localhost"
     port: int = 5000
@@ -65,7 +66,6 @@ class Config:
             secret_key_fallbacks=tuple(k for k in env.get("SECRET_KEY_FALLBACKS", "").split(",") if k),
             database_url=_database_url(env, var),
             production=production,
-            mode=_choice(env, "COMMERCE_MODE", "standard", ("standard", "sport")),
             var=var,
             host=env.get("HOST") or "localhost",
             port=port,

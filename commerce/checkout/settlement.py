@@ -190,8 +190,8 @@ def record_receipt(
 def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
     """Begin a further attempt for an order that still waits for its money, and return its id.
 
-    Raises IllegalTransition when it does not wait, Conflict while another attempt may still succeed, InvalidValue for
-    an unknown method.
+    Raises IllegalTransition when it does not wait, Conflict while another attempt may still succeed or is being
+    looked at, InvalidValue for an unknown method.
     """
     order = lock_order(order_id)
     if order.status != "pending" or order.payment_status != "unpaid":
@@ -200,6 +200,8 @@ def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
         each.state in ("unknown", "started") and each.gateway != "manual" for each in lock_payments(order.id)
     ):
         raise Conflict("Your last payment is still being checked. Please wait a moment and look again.")
+    if order.attention:
+        raise Conflict("The shop is looking at the payment that arrived. Please do not pay again.")
     method = payment_method(method_code)
     if method is None or method.pay_later:
         raise InvalidValue("payment_method", "Please choose how to pay.")

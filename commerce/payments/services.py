@@ -62,7 +62,8 @@ def record_outcome(payment: Payment, outcome: Outcome) -> bool:
     payment.reference = outcome.reference or payment.reference
     payment.failure = outcome.failure
     if outcome.state == "captured":
-        payment.captured = outcome.amount
+        # Money in another currency is no money towards this order: it waits for a person, and is not counted.
+        payment.captured = outcome.amount if outcome.currency == payment.currency else 0
     db.session.flush()
     return True
 
