@@ -27,20 +27,22 @@ from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.inventory.services import CatalogueStock
 from commerce.migration import is_current
 from commerce.money import parse_amount
-from commerce.tenants.queries import get_shop, list_shops
+from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
+from commerce.tenants.queries import get_by_code, get_shop, list_shops
 from commerce.tenants.scope import shop_scope
 
 FIRST_SAFE_SQLITE = (3, 51, 3)
 """Earlier ones can corrupt a database in a rare race at a WAL reset."""
 
 tenants = AppGroup("tenants", help="Shops of this installation.")
+stock = AppGroup("stock", help="The units on the shelves.")
 payments = AppGroup("payments", help="Money that is under way.")
 
 
 def register(app: Flask) -> None:
     """Attach all commands."""
     catalog = catalog_commands(CatalogueStock())
-    for command in (tenants, staff, catalog, payments, serve, setup, run_worker):
+    for command in (tenants, staff, catalog, stock, payments, serve, setup, run_worker):
         app.cli.add_command(command)
 
 
@@ -121,6 +123,42 @@ def tenants_list(as_json: bool) -> None:
         return
     for shop in shops:
         click.echo(f"{shop.code:20} {shop.host:30} {shop.currency} {shop.status:10} {shop.name}")
+
+
+@stock.command("check")
+@click.option("--tenant", "code", default="", metavar="CODE", help="Only this shop; default: all of them.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended, and say what was done.")
+@click.option("--json", "as_json", is_flag=True)
+def stock_check(*, code: str, fix: bool, as_json: bool) -> None:
+    """Prove that stock, ledger, holds and orders agree. Exit code 1 when they do not (or did not, with --fix)."""
+    try:
+        shops = [get_by_code(code)] if code else list_shops()
+    except CommerceError as error:
+        raise click.ClickException(error.detail) from error
+    found = []
+    for shop in shops:
+        with shop_scope(shop):
+            found += [
+                {"shop": shop.code, "break": str(each), "done": mend(each) if fix else ""}
+                for each in _checked(shop.code)
+            ]
+    if as_json:
+        click.echo(json.dumps({"shops": len(shops), "breaks": found}))
+    else:
+        for line in found:
+            click.echo(f"{line['shop']}  {line['break']}" + (f"  -> {line['done']}" if fix else ""))
+        click.echo(
+            f"Checked {len(shops)} shops: " + (f"{len(found)} broken." if found else "everything agrees.")
+        )
+    sys.exit(1 if found else 0)
+
+
+def _checked(label: str) -> list[Break]:
+    """Check the current shop behind a progress bar (on a terminal)."""
+    if not sys.stderr.isatty():
+        return list(check_stock())
+    with click.progressbar(length=count_to_check(), label=label, file=sys.stderr) as bar:
+        return list(check_stock(bar.update))
 
 
 @payments.command("reconcile")
