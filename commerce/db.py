@@ -18,7 +18,9 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar, cast
 
+import psycopg
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as AppSession
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -38,7 +40,7 @@ from sqlalchemy import (
     literal,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -60,6 +62,9 @@ R = TypeVar("R")
 MAX_TRIES = 3
 SQLITE_WAIT = 5.0
 """Seconds that a writer waits for its turn on SQLite before the shopper is told to try again."""
+
+RESTED = 0.2
+"""Seconds in the pool after which a connection is asked whether it lives before it is given out."""
 
 # --- types -----------------------------------------------------------------------------------------
 
@@ -127,10 +132,33 @@ class Base(DeclarativeBase):
     }
 
 
+_writing: ContextVar[bool] = ContextVar("writing", default=False)
+
+
+class UseCaseSession(AppSession):
+    """A session that opens a transaction on PostgreSQL only inside a use case.
+
+    Under READ COMMITTED each statement sees the rows of its own moment, in a transaction or not: around reads alone
+    BEGIN and ROLLBACK protect nothing, take two more round trips, and hold a transaction open while a page is rendered.
+    """
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        """Return the engine of the statement, without transactions outside of use cases."""
+        bind = super().get_bind(*args, **kwargs)
+        if _writing.get() or not isinstance(bind, Engine) or bind.dialect.name == "sqlite":
+            return bind
+        return _for_reading(bind)
+
+
+@functools.lru_cache(maxsize=4)
+def _for_reading(engine: Engine) -> Engine:
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 db = SQLAlchemy(
     metadata=Base.metadata,
     disable_autonaming=True,
-    session_options={"expire_on_commit": False, "autoflush": False},
+    session_options={"class_": UseCaseSession, "expire_on_commit": False, "autoflush": False},
 )
 
 LongText = Text
@@ -198,7 +226,6 @@ def _only_this_tenant(state: ORMExecuteState) -> None:
 
 # --- transactions ----------------------------------------------------------------------------------
 
-_writing: ContextVar[bool] = ContextVar("writing", default=False)
 _sqlite_turn = threading.Lock()
 
 
@@ -315,7 +342,8 @@ def insert_rows(model: type[TenantOwned], rows: Sequence[Mapping[str, Any]]) -> 
 def engine_options(url: str, threads: int) -> dict[str, Any]:
     """Return pool and driver options for `url`; `threads` is how many requests one process serves at once.
 
-    The timeouts form a ladder: lock 2 s < pool 3 s < statement 5 s < server 30 s.
+    The timeouts form a ladder: lock 2 s < pool 3 s < statement 5 s < server 30 s. Connections that have rested are
+    asked whether they live (`_on_checkout`).
     """
     if url.startswith("sqlite"):
         return {"pool_size": threads + 2, "max_overflow": 4, "pool_timeout": 3}
@@ -323,7 +351,6 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
         "pool_size": threads + 2,
         "max_overflow": 0,
         "pool_timeout": 3,
-        "pool_pre_ping": True,
         "pool_recycle": 1800,
         "connect_args": {
             "connect_timeout": 5,
@@ -353,6 +380,34 @@ def _on_connect(dbapi_connection: Any, _record: ConnectionPoolEntry) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+@event.listens_for(Engine, "checkin")
+def _on_checkin(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+    """Remember since when a connection rests in the pool."""
+    record.info["rests_since"] = time.monotonic()
+
+
+@event.listens_for(Engine, "checkout")
+def _on_checkout(dbapi_connection: Any, record: ConnectionPoolEntry, _fairy: Any) -> None:
+    """Replace a connection that died while it rested (the server was started anew, a firewall forgot it).
+
+    One that was used a moment ago is not asked: that would be one more round trip for every request of a busy shop,
+    and no server stops, starts and recovers within that moment.
+    """
+    rests_since = record.info.get("rests_since")
+    if (
+        rests_since is None
+        or time.monotonic() - rests_since < RESTED
+        or not isinstance(dbapi_connection, psycopg.Connection)
+    ):
+        return
+    try:
+        dbapi_connection.execute("SELECT 1")
+        dbapi_connection.rollback()
+    except psycopg.Error as error:
+        # The others in the pool are from the same time: none of them is given out any more.
+        raise InvalidatePoolError("the connection died in the pool") from error
 
 
 @event.listens_for(Engine, "begin")
