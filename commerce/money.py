@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
 
 from babel.core import get_global
@@ -20,6 +20,8 @@ MAX_AMOUNT = 10**13
 """Largest amount that any column accepts, in minor units: a bound against overflow, not a business rule."""
 
 _PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_EXACT = Context(prec=28, traps=[InvalidOperation, Inexact])
+"""A number with more digits than this is refused: the usual context would round it without a word."""
 PPM = 1_000_000
 
 
@@ -83,8 +85,8 @@ def parse_amount(text: str, currency: str) -> int:
     if not _PLAIN_NUMBER.fullmatch(cleaned):
         raise InvalidValue("amount", f"{text!r} is not an amount.")
     try:
-        minor = Decimal(cleaned).scaleb(exponent(currency))
-    except InvalidOperation as error:
+        minor = Decimal(cleaned).scaleb(exponent(currency), _EXACT)
+    except (InvalidOperation, Inexact) as error:
         raise InvalidValue("amount", f"{text!r} is not an amount.") from error
     if minor != minor.to_integral_value():
         raise InvalidValue(
