@@ -28,6 +28,7 @@ from commerce.inventory.services import CatalogueStock
 from commerce.migration import is_current
 from commerce.money import parse_amount
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
+from commerce.selftest import run_races
 from commerce.tenants.queries import get_by_code, get_shop, list_shops
 from commerce.tenants.scope import shop_scope
 
@@ -36,13 +37,14 @@ FIRST_SAFE_SQLITE = (3, 51, 3)
 
 tenants = AppGroup("tenants", help="Shops of this installation.")
 stock = AppGroup("stock", help="The units on the shelves.")
+selftest = AppGroup("selftest", help="Try the shop's promises on this database.")
 payments = AppGroup("payments", help="Money that is under way.")
 
 
 def register(app: Flask) -> None:
     """Attach all commands."""
     catalog = catalog_commands(CatalogueStock())
-    for command in (tenants, staff, catalog, stock, payments, serve, setup, run_worker):
+    for command in (tenants, staff, catalog, stock, selftest, payments, serve, setup, run_worker):
         app.cli.add_command(command)
 
 
@@ -159,6 +161,31 @@ def _checked(label: str) -> list[Break]:
         return list(check_stock())
     with click.progressbar(length=count_to_check(), label=label, file=sys.stderr) as bar:
         return list(check_stock(bar.update))
+
+
+@selftest.command("race")
+@click.option("--json", "as_json", is_flag=True)
+def selftest_race(*, as_json: bool) -> None:
+    """Race buyers, payments and cancellations in a scratch shop that is removed afterwards. Exit code 1 on FAIL."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    verdicts = []
+    for verdict in run_races(app, _config().web_threads):
+        verdicts.append(verdict)
+        if not as_json:
+            rate = verdict.tried / verdict.seconds
+            click.echo(
+                f"{'PASS' if verdict.passed else 'FAIL'}  {verdict.name}: {verdict.outcomes}, {rate:.0f}/s"
+            )
+            for problem in verdict.problems:
+                click.echo(f"      {problem}")
+    passed = all(verdict.passed for verdict in verdicts)
+    if as_json:
+        click.echo(
+            json.dumps({"passed": passed, "races": [dataclasses.asdict(verdict) for verdict in verdicts]})
+        )
+    else:
+        click.echo("PASS: nothing was sold twice." if passed else "FAIL: see above.")
+    sys.exit(0 if passed else 1)
 
 
 @payments.command("reconcile")
