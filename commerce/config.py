@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -63,7 +64,7 @@ class Config:
         public_port = _integer(env, "PUBLIC_PORT", 0 if production else port, 0, 65535) or None
         return cls(
             secret_key=_secret_key(env, var, production),
-            secret_key_fallbacks=tuple(k for k in env.get("SECRET_KEY_FALLBACKS", "").split(",") if k),
+            secret_key_fallbacks=_former_keys(env, production),
             database_url=_database_url(env, var),
             production=production,
             var=var,
@@ -75,7 +76,7 @@ class Config:
             web_processes=_integer(env, "WEB_PROCESSES", 2 if production else 1, 1, 64),
             web_threads=_integer(env, "WEB_THREADS", 8, 1, 128),
             worker_thread=_flag(env, "WORKER_THREAD", not production),
-            mail_url=env.get("MAIL_URL", ""),
+            mail_url=_mail_url(env),
             mail_from=env.get("MAIL_FROM") or "shop@localhost",
             operations_email=env.get("OPERATIONS_EMAIL") or "operations@localhost",
             test_card=_flag(env, "TEST_CARD", not production),
@@ -102,6 +103,28 @@ def _secret_key(env: Mapping[str, str], var: Path, production: bool) -> str:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(48))
     return path.read_text()
+
+
+def _former_keys(env: Mapping[str, str], production: bool) -> tuple[str, ...]:
+    """Return keys that still open old sessions; a weak one would let anybody make such a session."""
+    keys = tuple(key for key in env.get("SECRET_KEY_FALLBACKS", "").split(",") if key)
+    if production and any(len(key.encode()) < MIN_SECRET_BYTES for key in keys):
+        raise ConfigError(
+            f"SECRET_KEY_FALLBACKS must have at least {MIN_SECRET_BYTES} bytes in each key in production."
+        )
+    return keys
+
+
+def _mail_url(env: Mapping[str, str]) -> str:
+    url = env.get("MAIL_URL", "")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if url and not usable:
+        raise ConfigError("MAIL_URL must look like smtp://host:port or smtps://host:port.")
+    return url
 
 
 def _database_url(env: Mapping[str, str], var: Path) -> str:
