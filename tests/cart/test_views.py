@@ -132,7 +132,7 @@ def test_htmx_gets_a_notice_and_the_new_count(app: Flask, in_shop: Shop) -> None
     html = answer.get_data(as_text=True)
     assert answer.status_code == 200
     assert "Only 2 are left of Green tea; your cart now has 2." in html
-    assert re.search(r'id="cart-link" href="/cart" hx-swap-oob="true".*data-count="2"', html)
+    assert re.search(r'id="cart-link" href="/cart" data-hx-swap-oob="true".*data-count="2"', html)
     assert "<html" not in html
     refused = ann.post("/cart/lines", fields, headers=HTMX)
     assert refused.status_code == 422
@@ -236,7 +236,7 @@ def test_htmx_gets_the_cart_the_words_and_the_count(app: Flask, in_shop: Shop) -
     html = answer.get_data(as_text=True)
     assert answer.status_code == 200
     assert html.count('id="cart"') == 1
-    assert 'id="cart-status" hx-swap-oob="innerHTML"' in html
+    assert 'id="cart-status" data-hx-swap-oob="innerHTML"' in html
     assert 'data-count="3"' in html
     assert "$15.00" in html
     assert "<html" not in html

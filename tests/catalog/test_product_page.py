@@ -159,7 +159,7 @@ def test_a_variant_on_backorder_can_be_bought(in_shop: Shop, client: ShopClient)
 
 def test_a_thumbnail_shows_its_picture(mug: str, in_shop: Shop, client: ShopClient) -> None:
     links = [
-        link.get("href") for link in find_all(page(client, f"{mug}?colour=Blue"), "a") if link.get("hx-get")
+        link.get("href") for link in find_all(page(client, f"{mug}?colour=Blue"), "a") if link.get("data-hx-get")
     ]
     root = page(client, links[1] or "")
     assert chosen(root) == ["Blue", "S"]

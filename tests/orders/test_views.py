@@ -144,7 +144,7 @@ def test_a_paid_order_cannot_be_paid_again(app: Flask, tea: Sold) -> None:
 def test_while_nobody_knows_the_page_asks_again_and_stops_when_it_is_settled(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 1), card=NO_ANSWER)
     first = poll(page).get_data(as_text=True)
-    assert 'hx-trigger="every' in first
+    assert 'data-hx-trigger="every' in first
     assert "<html" not in first
     assert page.follow("Look again").path == page.path
     refused = page.visitor.post(f"{page.path}/payments", {"payment_method": "card", "card_number": CARD})

@@ -58,7 +58,7 @@ class _Page(HTMLParser):
         text = value.strip().lower()
         if name == "style":
             self._complain("a style attribute")
-        elif name.startswith(("on", "hx-on")):
+        elif name.startswith(("on", "hx-on", "data-hx-on")):
             self._complain(f"the handler {name}")
         elif text.startswith(("javascript:", "js:")):
             self._complain(f"code in {name}")

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
         "<script src='/static/app.js'>alert(1)</script>",
         "<button onclick='buy()'>",
         "<form hx-on:submit='buy()'>",
+        "<form data-hx-on:submit='buy()'>",
         "<a href='javascript:buy()'>",
         "<a href=' JavaScript:buy()'>",
         "<div hx-vals='js:{now: Date.now()}'>",
