@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.conftest import Worker
 from tests.journeys.house import House
 from tests.journeys.people import Shopper, Staff
 from tests.support.browser import NewPage
+from tests.support.databases import Worker
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

@@ -5,11 +5,12 @@ import email.policy
 import itertools
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -62,6 +63,7 @@ class House:
             for name in ("bob", "rita"):
                 make_staff("manager", email=f"{name}@shop.test", name=name.capitalize())
         self.bench_url = database_url
+        self._off = False
         self.server = LiveServer(database_url, var, **environment)
 
     def __enter__(self) -> Self:
@@ -219,6 +221,11 @@ class House:
         finally:
             obstacle.close()
 
+    @property
+    def postgresql(self) -> bool:
+        """Whether the house is built on PostgreSQL."""
+        return self.bench_url.startswith("postgresql")
+
     def kill_web_process(self) -> None:
         """Kill the process that answers requests (SIGKILL); its parent starts another."""
         children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split()
@@ -227,9 +234,30 @@ class House:
             os.kill(int(child), signal.SIGKILL)
 
     def lose_power(self) -> None:
-        """Kill the whole server and start it again."""
+        """Kill the whole server; `recover` starts it again."""
         self.server.kill()
-        self.server.start()
+        self._off = True
+
+    def recover(self) -> None:
+        """Start the server again if it lost its power, and wait until it answers."""
+        if self._off:
+            # The processes are dead, but the kernel may still be closing their sockets: the port would seem taken.
+            _wait_until(lambda: not _answers(self.server.port), "the old server kept its port")
+            self.server.start()
+            self._off = False
+        _wait_until(lambda: _answers(self.server.port), "the server did not come back")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _wait_until(true: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not true():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.02)
 
 
 class InTheWay:
@@ -241,7 +269,7 @@ class InTheWay:
             self._connection = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
             self._connection.execute("BEGIN IMMEDIATE")
         else:
-            self._connection = psycopg.connect(database_url)
+            self._connection = psycopg.connect(database_url.replace("+psycopg", "", 1))
             name = sql.Identifier(table)
             self._connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name))
 

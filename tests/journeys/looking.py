@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Page, Request, Response
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 TELEPHONE = 390
@@ -18,7 +18,7 @@ class Looker:
     _seen: set[tuple[str, ...]] = set()
 
     def __init__(self) -> None:
-        self._answers: list[Response] = []
+        self._asked: list[Request] = []
         self._scripts: dict[Page, bool] = {}
 
     def follow(self, page: Page, *, javascript: bool) -> None:
@@ -27,20 +27,21 @@ class Looker:
         Where no scripts run, axe cannot run either; the same pages are seen by visitors with scripts, too.
         """
         self._scripts[page] = javascript
-        page.on("response", self._remember)
+        page.on("requestfinished", self._remember)
 
-    def _remember(self, answer: Response) -> None:
-        if answer.request.resource_type in PAGES:
+    def _remember(self, request: Request) -> None:
+        if request.resource_type in PAGES:
             # The browser forgets what it got for the page before.
-            self._answers[:] = [each for each in self._answers if each.frame != answer.frame]
-        self._answers.append(answer)
+            self._asked[:] = [each for each in self._asked if each.frame != request.frame]
+        self._asked.append(request)
 
     def look(self, page: Page) -> None:
         """Check the mark-up that arrived since the last look, and the page as it stands."""
-        arrived = [each for each in self._answers if each.frame == page.main_frame]
-        for answer in arrived:
-            self._answers.remove(answer)
-            if "text/html" in answer.headers.get("content-type", ""):
+        page.wait_for_load_state()
+        for request in [each for each in self._asked if each.frame == page.main_frame]:
+            self._asked.remove(request)
+            answer = request.response()
+            if answer is not None and "text/html" in answer.headers.get("content-type", ""):
                 check_markup(answer)
         shape = tuple(_shape(html5lib.parse(page.content(), namespaceHTMLElements=False)))
         key = (str(self._scripts[page]), *shape)

@@ -165,11 +165,11 @@ class Staff(Person):
         self.page.get_by_role("link", name=code, exact=True).click()
         self.sees_heading(code)
 
-    def press_and_give_reason(self, words: str, reason: str) -> None:
-        """Press a button that asks for a reason, give one, and press on."""
+    def press_and_say(self, words: str, reason: str) -> None:
+        """Press a button that asks for words, give some, and press on."""
         self.page.get_by_text(f"{words}…", exact=True).click()
         form = self.page.get_by_role("group").filter(
             has=self.page.get_by_role("button", name=words, exact=True)
         )
-        form.get_by_role("textbox", name="Reason").fill(reason)
+        form.get_by_role("textbox").fill(reason)
         self.press(words)
