@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from commerce.catalog.images import Picture, store
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
 from commerce.catalog.search import index_products
 from commerce.db import atomic, db, insert_rows, new_id
-from commerce.demo.drawing import SIZE, draw, draw_hero
+from commerce.demo.drawing import HERO_SIZE, SIZE, draw, draw_hero
 from commerce.demo.shops import SHOPS
 from commerce.demo.spec import DemoPicture, DemoProduct, DemoShop
 from commerce.founding import ShippingRule, TaxRule, found_shop
@@ -82,17 +84,31 @@ class SignIn:
 def seed_demo(media: Path) -> list[SignIn]:
     """Found both demo shops and return their staff sign-ins. Pictures go into `media`."""
     sign_ins = []
-    pictures = sum(len(product.pictures) for shop in SHOPS for product in shop.products) + len(SHOPS)
-    with click.progressbar(length=pictures, label="Drawing the demo catalogue", show_eta=False) as bar:
+    count = sum(len(_pictures(shop)) + 1 for shop in SHOPS)
+    # Drawn by processes of their own: every core helps, and the server does not keep the memory that drawing takes.
+    # They are forked, so no connection may be open that they would share with us.
+    db.session.remove()
+    db.engine.dispose()
+    with (
+        ProcessPoolExecutor(os.cpu_count()) as pool,
+        click.progressbar(length=count, label="Drawing the demo catalogue", show_eta=False) as bar,
+    ):
         for index, spec in enumerate(SHOPS):
             hosts = (
                 ("localhost", "demo.localhost", "127.0.0.1") if index == 0 else (f"{spec.code}.localhost",)
             )
-            sign_ins.append(_found(spec, hosts, media, bar))
+            sign_ins.append(_found(spec, hosts, media, pool, bar))
     return sign_ins
 
 
-def _found(spec: DemoShop, hosts: tuple[str, ...], media: Path, bar: Any) -> SignIn:
+def _pictures(spec: DemoShop) -> list[DemoPicture]:
+    """Return a shop's pictures, each once; those of one product stand together and share their scene."""
+    return list(dict.fromkeys(picture for product in spec.products for picture in product.pictures))
+
+
+def _found(spec: DemoShop, hosts: tuple[str, ...], media: Path, pool: Executor, bar: Any) -> SignIn:
+    hero = pool.submit(draw_hero, spec)
+    drawn = pool.map(draw, _pictures(spec), chunksize=4)
     shop = found_shop(
         code=spec.code,
         name=spec.name,
@@ -112,12 +128,12 @@ def _found(spec: DemoShop, hosts: tuple[str, ...], media: Path, bar: Any) -> Sig
     )
     with shop_scope(shop):
         files = {}
-        for picture in {picture: None for product in spec.products for picture in product.pictures}:
-            files[picture] = store(Picture(draw(picture), *SIZE), media, shop.id)
+        for picture, data in zip(_pictures(spec), drawn, strict=True):
+            files[picture] = store(Picture(data, *SIZE), media, shop.id)
             bar.update(1)
-        hero = store(Picture(draw_hero(spec), 0, 0), media, shop.id)
+        hero_file = store(Picture(hero.result(), *HERO_SIZE), media, shop.id)
         bar.update(1)
-        _stock_shelves(spec, files, hero)
+        _stock_shelves(spec, files, hero_file)
         password = secrets.token_urlsafe(12)
         email = f"owner@{shop.code}.example"
         create_staff(email=email, name="Demo Owner", password=password, role="owner")
