@@ -25,8 +25,12 @@ MOST_BYTES = 100_000
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "telephone": {"width": 390, "height": 844}}
 WATCH_SHIFTS = """
 window.shifts = 0;
+window.shifted = [];
 new PerformanceObserver(list => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) {
+    window.shifts += entry.value;
+    for (const {node} of entry.sources) window.shifted.push(node?.className || node?.nodeName || '?');
+  }
 }).observe({type: 'layout-shift', buffered: true});
 """
 PUSH = """
@@ -113,6 +117,7 @@ def _visit(browser: Browser, server: LiveServer, shop: str, path: str, screen: s
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(300)
     shift = float(page.evaluate("window.shifts"))
+    shifted = ", ".join(dict.fromkeys(page.evaluate("window.shifted")))
     page.evaluate(PUSH)
     page.wait_for_function("window.shifts > 0", timeout=5000)  # the control: a real shift is seen
     sizes = dict.fromkeys(KINDS.values(), 0.0)
@@ -128,6 +133,7 @@ def _visit(browser: Browser, server: LiveServer, shop: str, path: str, screen: s
         **sizes,
         "requests": len(answers),
         "layout shift": shift,
+        "of": shifted,
         "other hosts": ", ".join(sorted(hosts - {server.host(shop)})),
     }
 

@@ -64,5 +64,7 @@ def _print_table(rows: Sequence[Row]) -> None:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:,.0f}" if value >= 100 else f"{value:.2f}".rstrip("0").rstrip(".")
+        digits = 0 if value >= 100 else 2 if value >= 0.1 else 4
+        text = f"{value:,.{digits}f}"
+        return text.rstrip("0").rstrip(".") if digits else text
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
