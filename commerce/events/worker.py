@@ -162,6 +162,17 @@ def _claim() -> list[tuple[Happening, str, uuid.UUID, int]]:
             and_(earlier.subject_version == Delivery.subject_version, earlier.event_id < Delivery.event_id),
         ),
     )
+    # An earlier event may have no delivery yet: another worker has locked it and is just fanning it out.
+    unheard = aliased(Event)
+    overtaken = exists().where(
+        unheard.tenant_id == Delivery.tenant_id,
+        unheard.subject_id == Delivery.subject_id,
+        ~unheard.fanned_out,
+        or_(
+            unheard.subject_version < Delivery.subject_version,
+            and_(unheard.subject_version == Delivery.subject_version, unheard.id < Delivery.event_id),
+        ),
+    )
     rows = db.session.execute(
         select(Delivery.tenant_id, Delivery.id, Delivery.handler, Delivery.tries, Event)
         .join(Event, (Event.tenant_id == Delivery.tenant_id) & (Event.id == Delivery.event_id))
@@ -170,6 +181,7 @@ def _claim() -> list[tuple[Happening, str, uuid.UUID, int]]:
             Delivery.due_at <= now,
             or_(Delivery.leased_until.is_(None), Delivery.leased_until < now),
             ~blocked,
+            ~overtaken,
         )
         .order_by(Delivery.due_at, Delivery.id)
         .limit(BATCH)
