@@ -107,8 +107,7 @@ def _rates(server: LiveServer, scratch: Path, seconds: float) -> dict[str, tuple
                     its_port, its_host, _getter(path, headers), seconds=seconds, clients=CLIENTS
                 )
                 spent = cpu.seconds(its_pid) - before
-                # The processor time covers the warm-up too, the requests do not.
-                measured[name].append((result.rate, spent / (1 + 1 / 10) * 1000 / max(result.requests, 1)))
+                measured[name].append((result.rate, spent / result.done * 1000))
     return {
         name: (
             *(statistics.median(column) for column in zip(*measured[name], strict=True)),

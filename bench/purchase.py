@@ -111,14 +111,13 @@ def _measure(stage: Stage, method: str, seconds: float) -> dict[str, Any]:
         before = cpu.seconds(server.pid), cpu.seconds(stage.postgres.pid)
         result = load.run(server.port, server.host(), task, seconds=seconds, clients=CLIENTS)
         after = cpu.seconds(server.pid), cpu.seconds(stage.postgres.pid)
-    orders = len(result.times) * 1.1  # processor time covers the warm-up, a tenth, too
     return {
         "orders/s": result.rate,
         "p50 ms": statistics.median(result.times) * 1000,
         "p99 ms": report.percentile(result.times, 0.99) * 1000,
         "requests": round(result.requests / len(result.times)),
-        "CPU ms server": (after[0] - before[0]) / orders * 1000,
-        "CPU ms PostgreSQL": (after[1] - before[1]) / orders * 1000,
+        "CPU ms server": (after[0] - before[0]) / result.done * 1000,
+        "CPU ms PostgreSQL": (after[1] - before[1]) / result.done * 1000,
     }
 
 

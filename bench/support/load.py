@@ -121,6 +121,8 @@ class Result:
     seconds: float
     times: list[float] = field(default_factory=list)
     requests: int = 0
+    done: int = 0
+    """Tasks of the warm-up and of those that ended late included: what processor time was spent for."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -170,6 +172,7 @@ def run(
     for result in results:
         total.times += result.times
         total.requests += result.requests
+        total.done += result.done
         total.problems += result.problems
     if total.problems:
         raise LoadFailed("; ".join(dict.fromkeys(total.problems))[:1500])
@@ -183,13 +186,14 @@ def _work(
     lock = threading.Lock()
 
     def client(numbers: range) -> None:
-        connection, times, last, counted = Connection(port, host), [], begin, 0
+        connection, times, last, counted, done = Connection(port, host), [], begin, 0, 0
         try:
             for number in numbers:
                 start, before = time.monotonic(), connection.requests
                 if start >= until or not task(connection, number):
                     break
                 end = time.monotonic()
+                done += 1
                 if begin <= start and end <= until:
                     times.append(end - start)
                     counted += connection.requests - before
@@ -202,6 +206,7 @@ def _work(
         with lock:
             result.times += times
             result.requests += counted
+            result.done += done
             # When the numbers are used up early, the rate is that of the time in which there was work.
             result.seconds = max(result.seconds, min(last, until) - begin)
 
