@@ -25,8 +25,7 @@ from commerce.events.outbox import SYSTEM
 from commerce.orders.models import Order
 from commerce.orders.queries import find_expired
 from commerce.orders.services import cancel_if_expired, change_status
-from commerce.tenants.models import Tenant
-from commerce.tenants.queries import get_shop
+from commerce.tenants.queries import get_shop, list_shops
 from commerce.tenants.scope import shop_scope
 
 log = logging.getLogger("commerce.worker")
@@ -42,7 +41,11 @@ def expire_unpaid_orders() -> int:
     count = 0
     for tenant_id, order_id in found:
         with shop_scope(get_shop(tenant_id)):
-            count += cancel_if_expired(order_id, moment)
+            try:
+                count += cancel_if_expired(order_id, moment)
+            except CommerceError:
+                # The oldest comes first each time: one that fails must not keep the younger ones waiting for ever.
+                log.exception("order %s could not be cancelled", order_id)
     return count
 
 
@@ -60,22 +63,23 @@ def reconcile_payments() -> int:
 
 def complete_delivered_orders() -> int:
     """Complete orders whose return window is over; return how many."""
-    rows = db.session.execute(
-        select(Order.tenant_id, Order.id, Order.delivered_at, Tenant.return_days)
-        .join(Tenant, Tenant.id == Order.tenant_id)
-        .where(Order.status == "delivered")
-        .order_by(Order.delivered_at)
-        .limit(BATCH),
-        execution_options={"all_tenants": True},
-    ).all()
-    db.session.close()
     count = 0
-    for tenant_id, order_id, delivered_at, days in rows:
-        if delivered_at is None or delivered_at + timedelta(days=days) > clock.now():
-            continue
-        with shop_scope(get_shop(tenant_id)):
-            change_status(order_id, "complete", SYSTEM)
-            count += 1
+    for shop in list_shops():
+        with shop_scope(shop):
+            # Shop by shop, because each has its own window: the waiting orders of one must not fill another's batch.
+            found = db.session.scalars(
+                select(Order.id)
+                .where(
+                    Order.status == "delivered",
+                    Order.delivered_at <= clock.now() - timedelta(days=shop.return_days),
+                )
+                .order_by(Order.delivered_at)
+                .limit(BATCH)
+            ).all()
+            db.session.close()
+            for order_id in found:
+                change_status(order_id, "complete", SYSTEM)
+                count += 1
     return count
 
 

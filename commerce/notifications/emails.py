@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
+from email_validator import validate_email
 from flask import current_app, render_template
 from flask_babel import force_locale
 
@@ -21,6 +22,17 @@ def base_url(config: Config, shop: Shop) -> str:
     """Return where the shop can be reached, for links in mails: scheme, host and (unless it is the usual one) port."""
     port = f":{config.public_port}" if config.public_port else ""
     return f"{config.public_scheme}://{shop.host}{port}"
+
+
+def _address(name: str, address: str) -> Address:
+    """Return an address with its domain in ASCII: servers without SMTPUTF8 take no other.
+
+    Raises ValueError for line breaks, which could add headers, and for what is no address.
+    """
+    if not address.isascii():
+        found = validate_email(address, check_deliverability=False, test_environment=True)
+        address = found.ascii_email or address
+    return Address(name, addr_spec=address)
 
 
 def send_mail(happening: Happening, template: str, to: str, **context: Any) -> None:
@@ -41,8 +53,8 @@ def send_mail(happening: Happening, template: str, to: str, **context: Any) -> N
     sender = shop.mail_from or config.mail_from
     message = EmailMessage()
     message["Subject"] = " ".join(subject.removeprefix("Subject:").split())
-    message["From"] = Address(shop.name, addr_spec=sender)
-    message["To"] = Address(addr_spec=to)
+    message["From"] = _address(shop.name, sender)
+    message["To"] = _address("", to)
     message["Date"] = format_datetime(happening.occurred_at)
     message["Message-ID"] = f"<{happening.delivery_id}@{shop.host}>"
     message["Auto-Submitted"] = "auto-generated"

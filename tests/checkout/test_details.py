@@ -77,6 +77,7 @@ def test_what_was_typed_is_still_there_after_a_refusal(page: Page) -> None:
     [
         ("email", "E-mail", "nobody"),
         ("email", "E-mail", "a@b"),
+        ("email", "E-mail", "bücher@b.example"),
         ("email", "E-mail", "a@b.example\nBcc: c@d.example"),
         ("email", "E-mail", "a" * 250 + "@example.com"),
         ("name", "Full name", "A\0nn"),
