@@ -1,0 +1,123 @@
+"""The migrations make exactly what the models say, on both databases, and leave SQLite's foreign keys switched on."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import CheckConstraint, inspect
+
+from commerce.config import ROOT
+from commerce.db import Base, db
+from commerce.migration import head, is_current
+from tests.support.databases import bench_config, build_app, disconnect
+
+sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SEARCH = "product_search"
+
+
+def flask(app: Flask, *command: str) -> Any:
+    """Run a command of the product as a shell would."""
+    try:
+        return app.test_cli_runner().invoke(args=list(command))
+    finally:
+        disconnect(app)
+
+
+def test_a_migrated_database_is_what_the_models_say(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    assert flask(app, "db", "check").exit_code == 0, caplog.text
+
+
+@sqlite
+@pytest.mark.parametrize("change", ["ADD COLUMN forgotten TEXT", "RENAME COLUMN tagline TO forgotten"])
+def test_a_difference_from_the_models_is_noticed(
+    app: Flask, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE tenants {change}")
+    assert flask(app, "db", "check").exit_code == 1
+    assert "forgotten" in caplog.text
+
+
+def test_every_check_and_unique_constraint_is_in_the_database(app: Flask) -> None:
+    """The comparison above does not look at checks, and they are the last guard of stock and money."""
+    with app.app_context():
+        found = inspect(db.engine)
+        for table in Base.metadata.sorted_tables:
+            wanted = {str(each.name) for each in table.constraints if isinstance(each, CheckConstraint)}
+            assert {each["name"] for each in found.get_check_constraints(table.name)} == wanted, table.name
+    assert "ck_stock_items_reserved_within_on_hand" in {
+        str(each.name) for each in Base.metadata.tables["stock_items"].constraints
+    }
+
+
+def test_the_database_has_the_tables_of_the_models_and_the_search_index(app: Flask) -> None:
+    with app.app_context():
+        found = {name for name in inspect(db.engine).get_table_names() if not name.startswith(f"{SEARCH}_")}
+    assert found == {table.name for table in Base.metadata.sorted_tables} | {SEARCH, "alembic_version"}
+
+
+def test_partial_indexes_are_partial(app: Flask) -> None:
+    with app.app_context():
+        indexes = {each["name"]: each for each in inspect(db.engine).get_indexes("carts")}
+        dialect = db.engine.dialect.name
+    assert indexes["uq_carts_open"]["unique"]
+    condition = str(indexes["uq_carts_open"]["dialect_options"][f"{dialect}_where"])
+    assert "status" in condition
+    assert "'open'" in condition
+
+
+def test_a_migrated_database_is_current(app: Flask) -> None:
+    with app.app_context():
+        assert is_current()
+    assert len(list((ROOT / "migrations" / "versions").glob(f"{head()}_*.py"))) == 1
+
+
+@pytest.fixture
+def empty_app(tmp_path: Path) -> Any:
+    """An app on a SQLite file that does not exist yet."""
+    app = build_app(bench_config(f"sqlite:///{tmp_path / 'new.db'}", tmp_path))
+    yield app
+    disconnect(app)
+
+
+def test_an_empty_file_is_not_current_until_it_is_migrated(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        assert not is_current()
+    assert flask(empty_app, "db", "upgrade").exit_code == 0
+    with empty_app.app_context():
+        assert is_current()
+
+
+def test_foreign_keys_are_on_again_after_a_migration(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        result = empty_app.test_cli_runner().invoke(args=["db", "upgrade"])
+        assert result.exit_code == 0, result.output
+        # The pool gives out the connection that has just migrated: no new one was needed.
+        with db.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+
+
+def test_a_migration_that_leaves_rows_without_their_parents_is_refused(
+    empty_app: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert flask(empty_app, "db", "upgrade").exit_code == 0
+    with sqlite3.connect(tmp_path / "new.db") as raw:
+        raw.execute(
+            "INSERT INTO tenant_hosts (host, tenant_id, is_primary) VALUES ('lost.test', 'nobody', 1)"
+        )
+    raw.close()
+    with empty_app.app_context():
+        result = empty_app.test_cli_runner().invoke(args=["db", "upgrade"])
+        assert result.exit_code == 1
+        assert "the migration left 1 rows without their parents" in caplog.text
+        with db.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+
+
+def test_every_migration_says_why() -> None:
+    for file in (ROOT / "migrations" / "versions").glob("*.py"):
+        text = file.read_text()
+        assert text.startswith('"""'), file.name
+        assert len(text.splitlines()[0]) > 20, file.name
