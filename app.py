@@ -86,6 +86,8 @@ def _flask_settings(config: Config) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": config.production,
         "WTF_CSRF_TIME_LIMIT": None,
+        # Every message of a form is our own, so WTForms need not load its catalogues for each request.
+        "WTF_I18N_ENABLED": False,
         "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
         "SEND_FILE_MAX_AGE_DEFAULT": YEAR,
         "TESTING": config.testing,

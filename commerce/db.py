@@ -32,6 +32,7 @@ from sqlalchemy import (
     Engine,
     MetaData,
     String,
+    Table,
     Text,
     Uuid,
     event,
@@ -51,6 +52,7 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeDecorator
 
 from commerce import clock
@@ -332,8 +334,13 @@ def insert_rows(model: type[TenantOwned], rows: Sequence[Mapping[str, Any]]) -> 
     filled: list[dict[str, Any]] = [{"tenant_id": tenant_id, **row} for row in rows]
     if "id" in table.c:
         filled = [{"id": new_id(), **row} for row in filled]
-    # RETURNING makes SQLAlchemy send one INSERT with many rows instead of many INSERTs.
-    db.session.connection().execute(insert(table).returning(table.c.tenant_id), filled).all()
+    db.session.connection().execute(_insert_into(table), filled).all()
+
+
+@functools.cache
+def _insert_into(table: Table) -> ReturningInsert[Any]:
+    """RETURNING makes SQLAlchemy send one INSERT with many rows instead of many INSERTs."""
+    return insert(table).returning(table.c.tenant_id)
 
 
 # --- engines ---------------------------------------------------------------------------------------

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Table, bindparam, func, literal_column, select
 
 from commerce.cart.models import Cart, CartLine
-from commerce.catalog.models import Product, ProductImage, Variant
+from commerce.catalog.models import Product, Variant
+from commerce.catalog.reading import IMAGES, PRODUCTS, TENANT, VARIANTS, read
 from commerce.db import db
 from commerce.inventory.models import StockItem
 
@@ -90,71 +91,94 @@ class CartView:
         return any(line.short for line in self.lines)
 
 
-def load_cart(shopper_hash: str) -> CartView | None:
-    """Return the open cart of a browser, or None."""
-    return _view(select(Cart).where(Cart.shopper_hash == shopper_hash, Cart.status == "open"))
+# --- statements: built once, run on the connection, the shop named by TENANT (see catalog/reading.py) ---
+
+_carts, _lines = cast("Table", Cart.__table__), cast("Table", CartLine.__table__)
+_stock = cast("Table", StockItem.__table__)
+# Written into the statement: a value that is bound later would keep PostgreSQL from using the index of open carts.
+_open = _carts.c.status == literal_column("'open'")
+_own = (_carts.c.tenant_id == TENANT) & (_carts.c.shopper_hash == bindparam("shopper"))
+AVAILABLE = (
+    select(func.coalesce(func.sum(_stock.c.on_hand - _stock.c.reserved), 0))
+    .where(_stock.c.tenant_id == VARIANTS.c.tenant_id, _stock.c.variant_id == VARIANTS.c.id)
+    .correlate(VARIANTS)
+    .scalar_subquery()
+)
+_picture = (
+    select(IMAGES.c.id)
+    .where(IMAGES.c.tenant_id == PRODUCTS.c.tenant_id, IMAGES.c.product_id == PRODUCTS.c.id)
+    .order_by(IMAGES.c.position, IMAGES.c.id)
+    .limit(1)
+    .correlate(PRODUCTS)
+    .scalar_subquery()
+)
+_line_columns = (
+    _lines.c.id,
+    _lines.c.variant_id,
+    PRODUCTS.c.id,
+    _lines.c.quantity,
+    _lines.c.price_seen,
+    VARIANTS.c.price,
+    VARIANTS.c.sku,
+    PRODUCTS.c.title,
+    VARIANTS.c.option_values,
+    PRODUCTS.c.slug,
+    IMAGES.c.file,
+    IMAGES.c.alt,
+    VARIANTS.c.tax_class,
+    VARIANTS.c.weight_grams,
+    VARIANTS.c.active & (PRODUCTS.c.status == "active"),
+    AVAILABLE,
+)
 
 
-def load_cart_by_id(cart_id: uuid.UUID) -> CartView | None:
-    """Return a cart, open or ordered, or None."""
-    return _view(select(Cart).where(Cart.id == cart_id))
-
-
-def _view(statement: Any) -> CartView | None:
-    cart = db.session.scalar(statement.execution_options(populate_existing=True))
-    if cart is None:
-        return None
-    return CartView(
-        cart.id, cart.checkout_token, cart.status, cart.version, dict(cart.details), lines_of(cart.id)
+def _with_facts(source: Any) -> Any:
+    """Join to cart lines what the shop knows of their variants."""
+    own_picture = IMAGES.c.id == func.coalesce(VARIANTS.c.image_id, _picture)
+    return (
+        source.outerjoin(VARIANTS, (VARIANTS.c.tenant_id == TENANT) & (VARIANTS.c.id == _lines.c.variant_id))
+        .outerjoin(PRODUCTS, (PRODUCTS.c.tenant_id == TENANT) & (PRODUCTS.c.id == VARIANTS.c.product_id))
+        .outerjoin(IMAGES, (IMAGES.c.tenant_id == TENANT) & own_picture)
     )
+
+
+_in_cart = (_lines.c.tenant_id == TENANT) & (_lines.c.cart_id == _carts.c.id)
+_cart_columns = (
+    _carts.c.id,
+    _carts.c.checkout_token,
+    _carts.c.status,
+    _carts.c.version,
+    _carts.c.details,
+)
+_LINES = (
+    select(*_line_columns)
+    .select_from(_with_facts(_lines))
+    .where(_lines.c.tenant_id == TENANT, _lines.c.cart_id == bindparam("cart"))
+    .order_by(_lines.c.id)
+)
+_CART = (
+    select(*_cart_columns, *_line_columns)
+    .select_from(_with_facts(_carts.outerjoin(_lines, _in_cart)))
+    .where(_own, _open)
+    .order_by(_lines.c.id)
+)
+_UNITS = select(func.sum(_lines.c.quantity)).select_from(_carts.join(_lines, _in_cart)).where(_own, _open)
+
+
+def load_cart(shopper_hash: str) -> CartView | None:
+    """Return the open cart of a browser at the prices and stock of now, or None. One statement."""
+    rows = read(_CART, shopper=shopper_hash)
+    if not rows:
+        return None
+    width = len(_cart_columns)
+    lines = tuple(_line_view(row[width:]) for row in rows if row[width] is not None)
+    key, token, status, version, details = rows[0][:width]
+    return CartView(key, token, status, version, dict(details), lines)
 
 
 def lines_of(cart_id: uuid.UUID) -> tuple[CartLineView, ...]:
     """Return a cart's lines at the prices and stock of now, in the order they were put in. One statement."""
-    available = (
-        select(func.coalesce(func.sum(StockItem.on_hand - StockItem.reserved), 0))
-        .where(StockItem.tenant_id == Variant.tenant_id, StockItem.variant_id == Variant.id)
-        .correlate(Variant)
-        .scalar_subquery()
-    )
-    picture = (
-        select(ProductImage.id)
-        .where(ProductImage.tenant_id == Product.tenant_id, ProductImage.product_id == Product.id)
-        .order_by(ProductImage.position, ProductImage.id)
-        .limit(1)
-        .correlate(Product)
-        .scalar_subquery()
-    )
-    rows = db.session.execute(
-        select(
-            CartLine.id,
-            CartLine.variant_id,
-            Product.id,
-            CartLine.quantity,
-            CartLine.price_seen,
-            Variant.price,
-            Variant.sku,
-            Product.title,
-            Variant.option_values,
-            Product.slug,
-            ProductImage.file,
-            ProductImage.alt,
-            Variant.tax_class,
-            Variant.weight_grams,
-            Variant.active & (Product.status == "active"),
-            available,
-        )
-        .join(Variant, (Variant.tenant_id == CartLine.tenant_id) & (Variant.id == CartLine.variant_id))
-        .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
-        .outerjoin(
-            ProductImage,
-            (ProductImage.tenant_id == Product.tenant_id)
-            & (ProductImage.id == func.coalesce(Variant.image_id, picture)),
-        )
-        .where(CartLine.cart_id == cart_id)
-        .order_by(CartLine.id)
-    )
-    return tuple(_line_view(row) for row in rows)
+    return tuple(_line_view(row) for row in read(_LINES, cart=cart_id))
 
 
 def _line_view(row: Any) -> CartLineView:
@@ -175,12 +199,7 @@ def _line_view(row: Any) -> CartLineView:
 
 def count_units(shopper_hash: str) -> int:
     """Return how many pieces are in a browser's open cart, for the header."""
-    units = db.session.scalar(
-        select(func.sum(CartLine.quantity))
-        .join(Cart, (Cart.tenant_id == CartLine.tenant_id) & (Cart.id == CartLine.cart_id))
-        .where(Cart.shopper_hash == shopper_hash, Cart.status == "open")
-    )
-    return int(units or 0)
+    return int(read(_UNITS, shopper=shopper_hash)[0][0] or 0)
 
 
 @dataclass(frozen=True, slots=True)

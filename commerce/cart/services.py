@@ -6,19 +6,69 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, and_, bindparam, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
 from commerce.cart.models import Cart, CartLine
-from commerce.cart.queries import MAX_UNITS_PER_LINE
+from commerce.cart.queries import AVAILABLE, MAX_UNITS_PER_LINE
 from commerce.catalog.models import Product, Variant
-from commerce.db import atomic, current_tenant_id, db
+from commerce.catalog.reading import PRODUCTS, TENANT, VARIANTS, read
+from commerce.db import Json, UtcDateTime, atomic, db, insert_rows, new_id
 from commerce.errors import CartChanged, InvalidValue, NotFound, OutOfStock, Shortage
 from commerce.inventory.queries import available_by_variant
 from commerce.tenants.models import Tenant
+
+# Built once and run on the connection, the shop named by TENANT: see catalog/reading.py.
+_carts, _lines = cast("Table", Cart.__table__), cast("Table", CartLine.__table__)
+_tenants = cast("Table", Tenant.__table__)
+_own_open = and_(
+    _carts.c.tenant_id == TENANT,
+    _carts.c.shopper_hash == bindparam("shopper"),
+    # Written into the statement: a value bound later would keep PostgreSQL from using the index of open carts.
+    _carts.c.status == literal_column("'open'"),
+)
+_change = update(_carts).values(
+    version=_carts.c.version + 1, updated_at=bindparam("now", type_=UtcDateTime())
+)
+_LOCK = _change.where(_own_open).returning(_carts.c.id)
+_SAVE = _change.where(_own_open).values(details=bindparam("typed", type_=Json)).returning(_carts.c.id)
+_CLAIM = (
+    _change.where(_own_open, _carts.c.checkout_token == bindparam("token"))
+    .values(status="ordered")
+    .returning(
+        _carts.c.id,
+        _carts.c.details,
+        _carts.c.version,
+        select(_tenants.c.rules_version).where(_tenants.c.id == TENANT).scalar_subquery(),
+    )
+)
+_WISH = (
+    select(VARIANTS.c.price, VARIANTS.c.sku, PRODUCTS.c.title, AVAILABLE, _lines.c.id, _lines.c.quantity)
+    .join(PRODUCTS, (PRODUCTS.c.tenant_id == TENANT) & (PRODUCTS.c.id == VARIANTS.c.product_id))
+    .outerjoin(
+        _lines,
+        and_(
+            _lines.c.tenant_id == TENANT,
+            _lines.c.cart_id == bindparam("cart"),
+            _lines.c.variant_id == VARIANTS.c.id,
+        ),
+    )
+    .where(
+        VARIANTS.c.tenant_id == TENANT,
+        VARIANTS.c.id == bindparam("variant"),
+        VARIANTS.c.active,
+        PRODUCTS.c.status == "active",
+    )
+)
+_SET_LINE = (
+    update(_lines)
+    .where(_lines.c.tenant_id == TENANT, _lines.c.id == bindparam("line"))
+    .values(quantity=bindparam("units"), price_seen=bindparam("price"))
+    .returning(_lines.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +106,21 @@ def add_line(shopper: str, variant_id: uuid.UUID, quantity: int) -> CartChange:
 @atomic
 def _add_line(shopper: str, variant_id: uuid.UUID, quantity: int) -> CartChange:
     _check(quantity, low=1)
-    price, sku, title = _sold_variant(variant_id)
     cart_id = _lock_open_cart(shopper)
-    line = db.session.scalar(
-        select(CartLine).where(CartLine.cart_id == cart_id, CartLine.variant_id == variant_id)
-    )
-    already = line.quantity if line else 0
-    available = available_by_variant([variant_id])[variant_id]
+    found = read(_WISH, cart=cart_id, variant=variant_id)
+    if not found:
+        raise NotFound("This is not sold here.")
+    price, sku, title, available, line_id, units = found[0]
+    already = units or 0
     wanted = already + quantity
-    given = min(wanted, available, MAX_UNITS_PER_LINE)
+    given = min(wanted, int(available), MAX_UNITS_PER_LINE)
     if given <= already:
-        raise OutOfStock([Shortage(variant_id, sku, title, wanted, available)])
-    if line is None:
-        db.session.add(CartLine(cart_id=cart_id, variant_id=variant_id, quantity=given, price_seen=price))
+        raise OutOfStock([Shortage(variant_id, sku, title, wanted, int(available))])
+    if line_id is None:
+        line = {"cart_id": cart_id, "variant_id": variant_id, "quantity": given, "price_seen": price}
+        insert_rows(CartLine, [line])
     else:
-        line.quantity, line.price_seen = given, price
-    db.session.flush()
+        read(_SET_LINE, line=line_id, units=given, price=price)
     return CartChange(title, given, given < wanted)
 
 
@@ -107,12 +156,7 @@ def save_details(shopper: str, details: dict[str, Any]) -> None:
 
     Raises the cart's version: a review page that showed another address cannot place the order any more.
     """
-    db.session.execute(
-        update(Cart)
-        .where(Cart.shopper_hash == shopper, Cart.status == "open")
-        .values(details=details, version=Cart.version + 1, updated_at=clock.now())
-        .execution_options(synchronize_session=False)
-    )
+    read(_SAVE, shopper=shopper, typed=details, now=clock.now())
 
 
 def claim(
@@ -123,21 +167,15 @@ def claim(
     Returns the cart's id, its checkout details and the shop's present rules version, or None when it is not
     open (any more). Raises CartChanged when the page that asks has seen another version of the cart.
     """
-    rules = select(Tenant.rules_version).where(Tenant.id == current_tenant_id()).scalar_subquery()
-    row = db.session.execute(
-        update(Cart)
-        .where(Cart.checkout_token == checkout_token, Cart.shopper_hash == shopper, Cart.status == "open")
-        .values(status="ordered", version=Cart.version + 1, updated_at=clock.now())
-        .returning(Cart.id, Cart.details, Cart.version, rules)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
-    if row is None:
+    rows = read(_CLAIM, shopper=shopper, token=checkout_token, now=clock.now())
+    if not rows:
         return None
-    if row.version != cart_version + 1:
+    cart_id, details, version, rules_version = rows[0]
+    if version != cart_version + 1:
         raise CartChanged(
             "Your cart or your details were changed in another window. Please check them and order again."
         )
-    return row[0], row[1], row[3]
+    return cart_id, details, rules_version
 
 
 def _check(quantity: int, low: int) -> None:
@@ -147,29 +185,12 @@ def _check(quantity: int, low: int) -> None:
         )
 
 
-def _sold_variant(variant_id: uuid.UUID) -> tuple[int, str, str]:
-    row = db.session.execute(
-        select(Variant.price, Variant.sku, Product.title)
-        .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
-        .where(Variant.id == variant_id, Variant.active, Product.status == "active")
-    ).one_or_none()
-    if row is None:
-        raise NotFound("This is not sold here.")
-    return row.price, row.sku, row.title
-
-
 def _lock_open_cart(shopper: str) -> uuid.UUID:
     """Lock the browser's open cart, making one if there is none, and raise its version. The first lock of all."""
-    cart_id = db.session.scalar(
-        update(Cart)
-        .where(Cart.shopper_hash == shopper, Cart.status == "open")
-        .values(version=Cart.version + 1, updated_at=clock.now())
-        .returning(Cart.id)
-        .execution_options(synchronize_session=False)
-    )
-    if cart_id is not None:
-        return cart_id
-    cart = Cart(shopper_hash=shopper, checkout_token=secrets.token_urlsafe(32))
-    db.session.add(cart)
-    db.session.flush()
-    return cart.id
+    rows = read(_LOCK, shopper=shopper, now=clock.now())
+    if rows:
+        found: uuid.UUID = rows[0][0]
+        return found
+    cart_id = new_id()
+    insert_rows(Cart, [{"id": cart_id, "shopper_hash": shopper, "checkout_token": secrets.token_urlsafe(32)}])
+    return cart_id

@@ -11,7 +11,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.cart.forms import AddLineForm, LineForm, printable_line
-from commerce.cart.queries import count_units, find_offer, load_cart
+from commerce.cart.queries import CartView, count_units, find_offer, load_cart
 from commerce.cart.services import CartChange, add_line, change_quantity, new_shopper_key, shopper_hash
 from commerce.catalog.product_page import chosen_variant
 from commerce.errors import NotFound, OutOfStock
@@ -35,7 +35,17 @@ def shopper() -> str:
 
 def cart_count() -> int:
     """Return how many units this browser's cart holds, for every page's head. Without a cookie nobody is asked."""
-    return count_units(shopper()) if shopper() else 0
+    if "cart_units" not in g:
+        g.cart_units = count_units(shopper()) if shopper() else 0
+    units: int = g.cart_units
+    return units
+
+
+def current_cart() -> CartView | None:
+    """Return this browser's open cart, or None; the page's head then need not count it again."""
+    cart = load_cart(shopper()) if shopper() else None
+    g.cart_units = cart.units if cart else 0
+    return cart
 
 
 def _name_shopper() -> str:
@@ -181,7 +191,7 @@ def _cart_page(
     refused: tuple[uuid.UUID, str, str] | None = None,
 ) -> Response:
     """Render the cart; `refused` is the line whose number was bad, what was typed, and what is wrong with it."""
-    cart = load_cart(shopper()) if shopper() else None
+    cart = current_cart()
     page = render_region(
         "cart/page.html",
         "cart/_answer.html",

@@ -13,8 +13,7 @@ from typing import Any, cast
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    CompoundSelect,
-    Select,
+    Executable,
     Table,
     Uuid,
     and_,
@@ -41,7 +40,7 @@ STOCK = table(
 TENANT = bindparam("tenant", type_=Uuid())
 
 
-def read(statement: Select[Any] | CompoundSelect[Any], **parameters: Any) -> Sequence[Any]:
+def read(statement: Executable, **parameters: Any) -> Sequence[Any]:
     """Run a kept statement for the current shop. Raises NoTenant outside of any."""
     return db.session.connection().execute(statement, {"tenant": current_tenant_id(), **parameters}).all()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -33,14 +35,27 @@ EAGER_CARDS = 4
 MAX_CATEGORIES = 500
 MAX_UNITS = 999
 """The largest quantity that a cart line takes."""
+NAV_SECONDS = 2.0
+"""How long the navigation of a visitor with a cookie may be kept."""
+
+_navigation: dict[uuid.UUID, tuple[float, tuple[Shelf, ...]]] = {}
 
 
 def nav_categories() -> tuple[Shelf, ...]:
-    """Return the first categories that have something to show; read once for each request."""
-    if "nav_categories" not in g:
-        g.nav_categories = queries.shelves(NAV_CATEGORIES)
-    shelves: tuple[Shelf, ...] = g.nav_categories
-    return shelves
+    """Return the first categories that have something to show.
+
+    Visitors who are shopping (they have a cookie) may see them NAV_SECONDS late; pages that are kept for strangers
+    may not, because a kept page would stay late.
+    """
+    if "nav_categories" in g:
+        shelves: tuple[Shelf, ...] = g.nav_categories
+        return shelves
+    shop_id, now = current_shop().id, time.monotonic()
+    kept = _navigation.get(shop_id)
+    if kept is None or now >= kept[0] or not request.cookies:
+        kept = _navigation[shop_id] = now + NAV_SECONDS, queries.shelves(NAV_CATEGORIES)
+    g.nav_categories = kept[1]
+    return kept[1]
 
 
 @lru_cache(maxsize=2048)

@@ -23,7 +23,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.validators import DataRequired, Length, Regexp, ValidationError
-from wtforms.widgets import Select, TextInput
+from wtforms.widgets import Select, TextInput, html_params
 
 from commerce.cart.forms import no_unprintable, printable, printable_line
 from commerce.cart.queries import CartView
@@ -70,7 +70,7 @@ class CountrySelect(Select):  # type: ignore[misc]
             attributes.setdefault("required", True)
         options = _country_options(tuple(field.choices))
         chosen = options.replace(f'value="{escape(field.data)}"', f'value="{escape(field.data)}" selected', 1)
-        return Markup(f"<select {self.html_params(name=field.name, **attributes)}>{chosen}</select>")  # noqa: S704
+        return Markup(f"<select {html_params(name=field.name, **attributes)}>{chosen}</select>")  # noqa: S704
 
 
 @lru_cache(maxsize=64)

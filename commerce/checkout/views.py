@@ -9,9 +9,9 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.cart.queries import CartView, load_cart
+from commerce.cart.queries import CartView
 from commerce.cart.services import save_details
-from commerce.cart.views import shopper
+from commerce.cart.views import current_cart, shopper
 from commerce.checkout.forms import AUTOCOMPLETE, DetailsForm, PayForm, PlaceForm, details_form
 from commerce.checkout.services import PlacedOrder, check_details, place_order
 from commerce.checkout.settlement import start_another_payment, take_payment
@@ -40,7 +40,7 @@ blueprint = Blueprint("checkout", __name__)
 
 def _cart_to_order() -> CartView | None:
     """Return this browser's cart when there is something in it and all of it is there; else say why not."""
-    cart = load_cart(shopper()) if shopper() else None
+    cart = current_cart()
     if cart is None or not cart.lines:
         flash(_("There is nothing in your cart to order."), "warn")
         return None
@@ -165,7 +165,7 @@ def _review_page(
     When something had `changed` the shop's rules are read anew, since they may be what did.
     """
     with shop_scope(get_shop(current_shop().id) if changed else current_shop()) as shop:
-        cart = load_cart(shopper()) if shortages is not None and shopper() else _cart_to_order()
+        cart = current_cart() if shortages is not None else _cart_to_order()
         if cart is None:
             return see_other("/cart")
         try:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from commerce import clock
+from commerce.catalog.reading import TENANT, read
 from commerce.db import atomic, current_tenant_id, db, execute_many, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.inventory.models import MAX_QUANTITY, Location, Reservation, StockItem, StockMovement
@@ -45,6 +46,13 @@ _PUT_IN = (
     update(StockItem.__table__)  # type: ignore[arg-type]
     .where(_ROW, _stock.c.on_hand - _stock.c.reserved + bindparam("b_units") >= 0)
     .values(on_hand=_stock.c.on_hand + bindparam("b_units"), version=_stock.c.version + 1)
+)
+_locations = Location.__table__
+_ON_SHELVES = (
+    select(_stock.c.variant_id, _stock.c.id, _stock.c.on_hand - _stock.c.reserved)
+    .join(_locations, (_locations.c.tenant_id == TENANT) & (_locations.c.id == _stock.c.location_id))
+    .where(_stock.c.tenant_id == TENANT, _stock.c.variant_id.in_(bindparam("variants", expanding=True)))
+    .order_by(_locations.c.position, _stock.c.id)
 )
 
 
@@ -86,15 +94,7 @@ def reserve(order_id: uuid.UUID, wants: Sequence[Want]) -> None:
 
 def _allocate(wants: Sequence[Want]) -> list[tuple[uuid.UUID, uuid.UUID, int]]:
     """Choose stock items: one location that has all, else several in their order. Raises StockRaced when short."""
-    rows = db.session.execute(
-        select(StockItem.variant_id, StockItem.id, StockItem.on_hand - StockItem.reserved)
-        .join(Location, (Location.tenant_id == StockItem.tenant_id) & (Location.id == StockItem.location_id))
-        .where(
-            StockItem.tenant_id == current_tenant_id(),
-            StockItem.variant_id.in_([want.variant_id for want in wants]),
-        )
-        .order_by(Location.position, StockItem.id)
-    ).all()
+    rows = read(_ON_SHELVES, variants=[want.variant_id for want in wants])
     left: dict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)
     for variant_id, stock_id, available in rows:
         left[variant_id][stock_id] = available
