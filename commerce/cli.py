@@ -22,11 +22,11 @@ from commerce.checkout.settlement import find_unsettled, reconcile_payment
 from commerce.config import Config
 from commerce.db import db
 from commerce.demo.seed import SignIn, seed_demo
-from commerce.errors import CommerceError
+from commerce.errors import CommerceError, InvalidValue
 from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.inventory.services import CatalogueStock
 from commerce.migration import is_current
-from commerce.money import parse_amount
+from commerce.money import PPM, parse_amount
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
 from commerce.selftest import run_races
 from commerce.tenants.queries import get_by_code, get_shop, list_shops
@@ -88,7 +88,7 @@ def tenants_create(
     """Create an empty shop that can sell: with a tax rate, one shipping method, and ways to pay."""
     try:
         price = parse_amount(shipping, currency)
-        ppm = int(Decimal(tax_percent).scaleb(4).to_integral_exact())
+        ppm = _parts_per_million(tax_percent)
         taxes = (TaxRule(country, "standard", ppm, f"{tax_label} {tax_percent} %"),) if ppm else ()
         shop = found_shop(
             code=code,
@@ -103,12 +103,24 @@ def tenants_create(
         )
     except CommerceError as error:
         raise click.ClickException(error.detail) from error
-    except InvalidOperation as error:
-        raise click.ClickException(f"{tax_percent!r} is not a percentage.") from error
     if as_json:
         click.echo(json.dumps({"id": str(shop.id), "code": shop.code, "host": shop.host}))
     else:
         click.echo(f"Created {shop.name} ({shop.code}) at {shop.host}.")
+
+
+def _parts_per_million(percent: str) -> int:
+    """Return '8.1' as 81000. Raises InvalidValue for what is no percentage or has more than four decimals."""
+    try:
+        ppm = Decimal(percent).scaleb(4)
+        usable = ppm.is_finite() and ppm == ppm.to_integral_value() and 0 <= ppm <= PPM
+    except InvalidOperation:
+        usable = False
+    if not usable:
+        raise InvalidValue(
+            "tax_percent", f"{percent!r} is not a percentage from 0 to 100, such as 19 or 8.1."
+        )
+    return int(ppm)
 
 
 @tenants.command("list")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from commerce.db import atomic, insert_rows, new_id
+from commerce.errors import InvalidValue
 from commerce.inventory.services import default_location
+from commerce.money import PPM
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import TaxRate
 from commerce.shipping.models import ShippingMethod, ShippingRate
@@ -46,11 +48,25 @@ def found_shop(
     bank_details: str = "",
     **tenant: Any,
 ) -> Shop:
-    """Create a shop with its first rules and return it. `tenant` goes to `create_tenant`; raises what that raises."""
+    """Create a shop with its first rules and return it. `tenant` goes to `create_tenant`; raises what that raises.
+
+    Raises InvalidValue for a rate or price that is out of bounds, before anything is created.
+    """
+    _check_rules(taxes, shipping)
     shop = create_tenant(**tenant)
     with shop_scope(shop):
         _lay_down_rules(taxes, shipping, test_card, bank_details)
     return get_shop(shop.id)
+
+
+def _check_rules(taxes: tuple[TaxRule, ...], shipping: tuple[ShippingRule, ...]) -> None:
+    for tax in taxes:
+        if not 0 <= tax.ppm <= PPM:
+            raise InvalidValue("tax", "A tax rate is from 0 to 100 percent.")
+    for method in shipping:
+        for _countries, least, price in method.rates:
+            if least < 0 or price < 0:
+                raise InvalidValue("shipping", "A price of shipping is not below zero.")
 
 
 @atomic

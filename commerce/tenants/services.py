@@ -15,6 +15,7 @@ from commerce.tenants.models import Shop, Tenant, TenantHost
 from commerce.tenants.queries import get_shop, list_shops
 
 _CODE = re.compile(r"[a-z][a-z0-9-]{0,38}")
+MAX_NAME = 255
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -30,14 +31,16 @@ def create_tenant(
     """Create a shop with its hosts (first = primary; default `<code>.localhost`) and return it.
 
     `settings` are further columns of Tenant (locale, theme, prices_include_tax...).
-    Raises InvalidValue for a bad code, host, currency or country, Rejected when code or host is taken.
+    Raises InvalidValue for a bad code, name, host, currency or country, Rejected when code or host is taken.
     """
     if not _CODE.fullmatch(code):
         raise InvalidValue("code", "A shop code has small letters, digits and '-', and begins with a letter.")
+    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+        raise InvalidValue("name", f"A shop has a name of one line and at most {MAX_NAME} characters.")
     if not re.fullmatch("[A-Z]{2}", country):
         raise InvalidValue("country", f"{country!r} is not a two-letter country code.")
     exponent(currency)
-    hosts = hosts or (f"{code}.localhost",)
+    hosts = tuple(dict.fromkeys(hosts)) or (f"{code}.localhost",)
     for host in hosts:
         if not _HOST.fullmatch(host):
             raise InvalidValue("host", f"{host!r} is not a host name.")
