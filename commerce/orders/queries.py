@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Uuid, func, literal, or_, select, tuple_
+from sqlalchemy import Uuid, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
 from commerce.cart.models import Cart
@@ -177,7 +177,7 @@ def find_expired(limit: int) -> tuple[datetime, list[tuple[uuid.UUID, uuid.UUID]
     moment = db.session.execute(select(database_now()), execution_options={"all_tenants": True}).scalar_one()
     rows = db.session.execute(
         select(Order.tenant_id, Order.id)
-        .where(Order.status == "pending", Order.hold_expires_at <= moment)
+        .where(Order.status == literal_column("'pending'"), Order.hold_expires_at <= moment)
         .order_by(Order.hold_expires_at)
         .limit(limit),
         execution_options={"all_tenants": True},
