@@ -6,8 +6,10 @@ unsafe to guess must be given, and the message of a refusal names the variable.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,12 +98,13 @@ def _secret_key(env: Mapping[str, str], var: Path, production: bool) -> str:
     path = var / "secret_key"
     if not path.exists():
         var.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text()
+        # Written aside and linked: of two processes that start at once, both read the one whole key.
+        descriptor, fresh = tempfile.mkstemp(dir=var, prefix=".secret_key")
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+        Path(fresh).unlink()
     return path.read_text()
 
 

@@ -104,6 +104,14 @@ class Relay:
 
     def _deliver(self, happening: Happening, handler_name: str, lease: uuid.UUID, tries: int) -> None:
         with self._enter_shop(happening.tenant_id):
+            if tries > len(PAUSES) + 1:
+                _fail(
+                    happening,
+                    lease,
+                    tries,
+                    "Given up: whoever tried this never came back to say how it went.",
+                )
+                return
             try:
                 self._by_name[handler_name](happening)
             except Exception as error:

@@ -207,6 +207,19 @@ def test_a_killed_workers_delivery_is_made_again_when_its_lease_is_over(in_shop:
     assert [(each.state, each.tries) for each in deliveries()] == [("done", 2)]
 
 
+def test_a_delivery_that_kills_every_worker_is_parked_without_being_tried_for_ever(in_shop: Shop) -> None:
+    ring("a")
+    worker._fan_out(lambda _type: ["ear"])
+    for _ in range(len(worker.PAUSES) + 1):
+        assert len(worker._claim()) == 1  # and the worker is killed
+        leases_end()
+    ear = Ear("ear")
+    assert relay(ear).run_until_idle() == 1
+    (delivery,) = deliveries()
+    assert (delivery.state, ear.heard) == ("parked", [])
+    assert "never came back" in delivery.error
+
+
 def test_the_failure_of_a_worker_that_lost_its_lease_is_not_recorded(in_shop: Shop) -> None:
     second = Ear("ear")
 
