@@ -106,7 +106,7 @@ def add_line(shopper: str, variant_id: uuid.UUID, quantity: int) -> CartChange:
 @atomic
 def _add_line(shopper: str, variant_id: uuid.UUID, quantity: int) -> CartChange:
     _check(quantity, low=1)
-    cart_id = _lock_open_cart(shopper)
+    cart_id = _lock_open_cart(shopper) or _new_cart(shopper)
     found = read(_WISH, cart=cart_id, variant=variant_id)
     if not found:
         raise NotFound("This is not sold here.")
@@ -132,6 +132,8 @@ def change_quantity(shopper: str, line_id: uuid.UUID, quantity: int) -> CartChan
     """
     _check(quantity, low=0)
     cart_id = _lock_open_cart(shopper)
+    if cart_id is None:
+        raise NotFound("This is not in your cart any more.")
     line = db.session.scalar(select(CartLine).where(CartLine.cart_id == cart_id, CartLine.id == line_id))
     if line is None:
         raise NotFound("This is not in your cart any more.")
@@ -185,12 +187,15 @@ def _check(quantity: int, low: int) -> None:
         )
 
 
-def _lock_open_cart(shopper: str) -> uuid.UUID:
-    """Lock the browser's open cart, making one if there is none, and raise its version. The first lock of all."""
+def _lock_open_cart(shopper: str) -> uuid.UUID | None:
+    """Lock the browser's open cart, raise its version and return its id, or None. The first lock of all."""
     rows = read(_LOCK, shopper=shopper, now=clock.now())
-    if rows:
-        found: uuid.UUID = rows[0][0]
-        return found
+    found: uuid.UUID | None = rows[0][0] if rows else None
+    return found
+
+
+def _new_cart(shopper: str) -> uuid.UUID:
+    """Open a cart. Raises IntegrityError when another tab opened one meanwhile."""
     cart_id = new_id()
     insert_rows(Cart, [{"id": cart_id, "shopper_hash": shopper, "checkout_token": secrets.token_urlsafe(32)}])
     return cart_id
