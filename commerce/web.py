@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask_babel import format_date, format_datetime, get_locale
+from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -46,6 +47,21 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+
+
+class TextForm(FlaskForm):  # type: ignore[misc]
+    """Base of the forms that visitors send: text, as a browser sends it.
+
+    Flask-WTF would also fill fields with uploaded files or with the values of a JSON object, which no field of ours
+    expects; here such a body is an empty form.
+    """
+
+    class Meta:  # noqa: D106 - WTForms reads its options here
+        def wrap_formdata(self, _form: Any, formdata: Any) -> Any:
+            """Return what a form was given, or else the text fields of the request."""
+            if formdata is None or hasattr(formdata, "getlist"):
+                return formdata
+            return request.form if request.method == "POST" else None
 
 
 def status_of(error: CommerceError) -> int:

@@ -1,5 +1,6 @@
 """All answers of the shop, whatever they are about: statuses, problems for programs, headers, redirects."""
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from commerce.tenants.models import Shop
 from commerce.web import SECURITY_HEADERS, csrf, local_path, status_of
 from tests.support.client import ShopClient
 from tests.support.html import find_all, parse, text_of
+from tests.support.visitor import Visitor
 
 JSON = {"Accept": "application/json"}
 
@@ -264,4 +266,37 @@ def test_health_needs_no_shop(app: Flask) -> None:
     assert (ready.status_code, ready.json) == (
         200,
         {"status": "ok", "database": True, "migrations": True, "outbox_lag_seconds": 0.0},
+    )
+
+
+# --- forms -------------------------------------------------------------------------------------------
+
+
+FORMS = {
+    "/cart/lines": ("variant_id", "quantity"),
+    "/cart/lines/00000000-0000-7000-8000-000000000000": ("quantity",),
+    "/checkout": ("checkout_token", "cart_version", "shown_total", "card_number"),
+    "/admin/sign-in": ("email", "password", "next"),
+}
+
+
+@pytest.mark.parametrize("address", FORMS)
+@pytest.mark.parametrize("value", [1, None, True, [1, 2], {"a": 1}], ids=str)
+def test_a_form_sent_as_json_or_as_files_is_an_empty_form(
+    app: Flask, shop: Shop, address: str, value: object
+) -> None:
+    visitor = Visitor(app)
+    token = {"X-CSRFToken": visitor.token()}
+    empty = visitor.client.post(address, headers=token)
+    assert empty.status_code == 422 or empty.headers["Location"] == "/cart"
+    sent = visitor.client.post(address, json=dict.fromkeys(FORMS[address], value), headers=token)
+    assert (sent.status_code, sent.headers.get("Location")) == (
+        empty.status_code,
+        empty.headers.get("Location"),
+    )
+    files = {name: (io.BytesIO(b"1"), "1.txt") for name in FORMS[address]}
+    sent = visitor.client.post(address, data=files, headers=token)
+    assert (sent.status_code, sent.headers.get("Location")) == (
+        empty.status_code,
+        empty.headers.get("Location"),
     )

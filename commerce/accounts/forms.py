@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
-from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from commerce.accounts.passwords import MAX_LENGTH
+from commerce.web import TextForm
 
 
-class SignInForm(FlaskForm):  # type: ignore[misc]
+class SignInForm(TextForm):
     """Who are you? The shape of the address is not judged here: a wrong one belongs to nobody."""
 
     email = EmailField(_("E-mail"), [InputRequired(_("Please enter your e-mail address.")), Length(max=255)])

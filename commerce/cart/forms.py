@@ -9,10 +9,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, IntegerField, ValidationError
 
 from commerce.cart.queries import MAX_UNITS_PER_LINE
+from commerce.web import TextForm
 
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 """Stands for what no page and no parcel label can show; a field that holds one is refused."""
@@ -69,7 +69,7 @@ class UnitsField(IntegerField):  # type: ignore[misc]
         self.data = int(typed)
 
 
-class CartForm(FlaskForm):  # type: ignore[misc]
+class CartForm(TextForm):
     """Base of the cart's forms; the app's CSRF protection has checked the token before any view runs."""
 
     class Meta:  # noqa: D106 - WTForms reads its options here

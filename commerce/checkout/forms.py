@@ -10,7 +10,6 @@ from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from markupsafe import Markup, escape
 from wtforms import (
     EmailField,
@@ -32,6 +31,7 @@ from commerce.checkout.services import Quote, quote
 from commerce.payments.queries import payment_methods
 from commerce.shipping.queries import shipping_countries
 from commerce.tenants.scope import current_shop
+from commerce.web import TextForm
 
 MAX_LENGTH = 255
 MAX_NOTE = 1000
@@ -95,7 +95,7 @@ class PlaceField(SelectField):  # type: ignore[misc]
         return self.data or ""
 
 
-class CheckoutForm(FlaskForm):  # type: ignore[misc]
+class CheckoutForm(TextForm):
     """Base of the checkout's forms; the app's CSRF protection has checked the token before any view runs."""
 
     class Meta:  # noqa: D106 - WTForms reads its options here

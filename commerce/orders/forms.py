@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import DataRequired, Length, Regexp
 
 from commerce.cart.forms import no_unprintable, printable
+from commerce.web import TextForm
 
 MAX_REASON = 500
 
 
-class ReasonForm(FlaskForm):  # type: ignore[misc]
+class ReasonForm(TextForm):
     """Why an order shall be cancelled or refunded; `version` is what the page had shown."""
 
     class Meta:  # noqa: D106 - WTForms reads its options here; the app's CSRF protection has checked the token
