@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Hashable
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,6 +12,7 @@ import flask_migrate
 from flask import Flask, Response, current_app, g, jsonify, request, send_from_directory
 from flask_babel import Babel
 from jinja2 import StrictUndefined
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -22,7 +24,8 @@ from commerce.cart import views as cart_views
 from commerce.catalog import views as catalog_views
 from commerce.checkout import views as checkout_views
 from commerce.config import ROOT, Config
-from commerce.db import db, engine_options
+from commerce.db import db
+from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
 from commerce.migration import is_current
 from commerce.orders import views as order_views
@@ -36,6 +39,10 @@ log = logging.getLogger("commerce")
 SHOPLESS = {"static", "healthz", "readyz"}
 """Endpoints that belong to the installation and not to a shop."""
 YEAR = 31_536_000
+MAX_HOSTS = 1024
+"""Anybody may name any host, so what is kept of them is bounded."""
+
+_shops_kept: dict[tuple[Engine, int, str], tuple[Hashable, Shop | None]] = {}
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -125,6 +132,21 @@ def _enter_shop() -> None:
 
 
 def _shop_at(host: str) -> Shop | None:
+    """Return the shop at a host. For visitors without cookies it is read again only after something was committed."""
+    if request.cookies:
+        return _find_shop(host)
+    g.database_state = database_state(db.session.connection())
+    reader, state = g.database_state
+    key = (db.engine, reader, host)
+    kept = _shops_kept.get(key)
+    if kept is None or kept[0] != state:
+        if len(_shops_kept) >= MAX_HOSTS:
+            _shops_kept.clear()
+        kept = _shops_kept[key] = state, _find_shop(host)
+    return kept[1]
+
+
+def _find_shop(host: str) -> Shop | None:
     name = host.rsplit(":", 1)[0].strip("[]").lower() if not host.endswith("]") else host.strip("[]")
     shop = find_by_host(name)
     if shop is not None:

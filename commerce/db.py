@@ -18,7 +18,6 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar, cast
 
-import psycopg
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as AppSession
 from sqlalchemy import (
@@ -41,7 +40,7 @@ from sqlalchemy import (
     literal,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -51,23 +50,17 @@ from sqlalchemy.orm import (
     with_loader_criteria,
 )
 from sqlalchemy.orm.exc import StaleDataError
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeDecorator
 
 from commerce import clock
+from commerce.engine import SQLITE_WAIT, writing
 from commerce.errors import Busy
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_TRIES = 3
-SQLITE_WAIT = 5.0
-"""Seconds that a writer waits for its turn on SQLite before the shopper is told to try again."""
-
-RESTED = 0.2
-"""Seconds in the pool after which a connection is asked whether it lives before it is given out."""
-
 # --- types -----------------------------------------------------------------------------------------
 
 
@@ -134,9 +127,6 @@ class Base(DeclarativeBase):
     }
 
 
-_writing: ContextVar[bool] = ContextVar("writing", default=False)
-
-
 class UseCaseSession(AppSession):
     """A session that opens a transaction on PostgreSQL only inside a use case.
 
@@ -147,7 +137,7 @@ class UseCaseSession(AppSession):
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
         """Return the engine of the statement, without transactions outside of use cases."""
         bind = super().get_bind(*args, **kwargs)
-        if _writing.get() or not isinstance(bind, Engine) or bind.dialect.name == "sqlite":
+        if writing.get() or not isinstance(bind, Engine) or bind.dialect.name == "sqlite":
             return bind
         return _for_reading(bind)
 
@@ -241,7 +231,7 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def use_case(*args: P.args, **kwargs: P.kwargs) -> R:
-        if _writing.get():
+        if writing.get():
             raise RuntimeError(f"{function.__name__} was called inside another use case")
         for attempt in range(1, MAX_TRIES + 1):
             try:
@@ -262,11 +252,11 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
 def _transaction() -> Generator[None]:
     """Begin as a writer, commit or roll back. A read transaction of the request ends first."""
     db.session.close()
-    token = _writing.set(True)
+    token = writing.set(True)
     on_sqlite = db.engine.dialect.name == "sqlite"
     # Writers of one process queue here: SQLite's own busy handler polls and can starve a thread for seconds.
     if on_sqlite and not _sqlite_turn.acquire(timeout=SQLITE_WAIT):
-        _writing.reset(token)
+        writing.reset(token)
         raise Busy("The shop is very busy. Please try again in a moment.")
     try:
         yield
@@ -275,14 +265,14 @@ def _transaction() -> Generator[None]:
         db.session.rollback()
         raise
     finally:
-        _writing.reset(token)
+        writing.reset(token)
         if on_sqlite:
             _sqlite_turn.release()
 
 
 def in_transaction() -> bool:
     """Tell whether a use case is open. Gateways and mailers assert that it is not."""
-    return _writing.get()
+    return writing.get()
 
 
 def _sqlstate(error: DBAPIError) -> str:
@@ -341,84 +331,3 @@ def insert_rows(model: type[TenantOwned], rows: Sequence[Mapping[str, Any]]) -> 
 def _insert_into(table: Table) -> ReturningInsert[Any]:
     """RETURNING makes SQLAlchemy send one INSERT with many rows instead of many INSERTs."""
     return insert(table).returning(table.c.tenant_id)
-
-
-# --- engines ---------------------------------------------------------------------------------------
-
-
-def engine_options(url: str, threads: int) -> dict[str, Any]:
-    """Return pool and driver options for `url`; `threads` is how many requests one process serves at once.
-
-    The timeouts form a ladder: lock 2 s < pool 3 s < statement 5 s < server 30 s. Connections that have rested are
-    asked whether they live (`_on_checkout`).
-    """
-    if url.startswith("sqlite"):
-        return {"pool_size": threads + 2, "max_overflow": 4, "pool_timeout": 3}
-    return {
-        "pool_size": threads + 2,
-        "max_overflow": 0,
-        "pool_timeout": 3,
-        "pool_recycle": 1800,
-        "connect_args": {
-            "connect_timeout": 5,
-            "options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"
-            " -c idle_in_transaction_session_timeout=10000",
-        },
-    }
-
-
-@event.listens_for(Engine, "connect")
-def _on_connect(dbapi_connection: Any, _record: ConnectionPoolEntry) -> None:
-    """Set up SQLite: the driver must not begin transactions by itself, it would lose updates silently."""
-    if type(dbapi_connection).__module__.split(".")[0] != "sqlite3":
-        return
-    dbapi_connection.isolation_level = None
-    cursor = dbapi_connection.cursor()
-    for pragma in (
-        f"busy_timeout={int(SQLITE_WAIT * 1000)}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "trusted_schema=OFF",
-        "cell_size_check=ON",
-        "temp_store=MEMORY",
-        "cache_size=-16000",
-        "journal_size_limit=67108864",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-@event.listens_for(Engine, "checkin")
-def _on_checkin(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
-    """Remember since when a connection rests in the pool."""
-    record.info["rests_since"] = time.monotonic()
-
-
-@event.listens_for(Engine, "checkout")
-def _on_checkout(dbapi_connection: Any, record: ConnectionPoolEntry, _fairy: Any) -> None:
-    """Replace a connection that died while it rested (the server was started anew, a firewall forgot it).
-
-    One that was used a moment ago is not asked: that would be one more round trip for every request of a busy shop,
-    and no server stops, starts and recovers within that moment.
-    """
-    rests_since = record.info.get("rests_since")
-    if (
-        rests_since is None
-        or time.monotonic() - rests_since < RESTED
-        or not isinstance(dbapi_connection, psycopg.Connection)
-    ):
-        return
-    try:
-        dbapi_connection.execute("SELECT 1")
-        dbapi_connection.rollback()
-    except psycopg.Error as error:
-        # The others in the pool are from the same time: none of them is given out any more.
-        raise InvalidatePoolError("the connection died in the pool") from error
-
-
-@event.listens_for(Engine, "begin")
-def _on_begin(connection: Connection) -> None:
-    """Take SQLite's write lock at once in a use case: upgrading a read lock later fails without waiting."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")

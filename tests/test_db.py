@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from commerce import db as database
+from commerce import engine
 from commerce.catalog.models import Category
 from commerce.db import (
     atomic,
@@ -226,7 +227,7 @@ def test_shoppers_wait_two_seconds_for_a_lock_and_five_for_a_statement(app: Flas
 def test_a_writer_of_another_process_that_does_not_end_makes_the_shop_busy(
     app: Flask, in_shop: Shop, two_shelves: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "SQLITE_WAIT", 0.1)
+    monkeypatch.setattr(engine, "SQLITE_WAIT", 0.1)
     db.session.remove()
     db.engine.dispose()  # new connections wait as long as they are told now
     tries: list[str] = []
@@ -324,7 +325,7 @@ def test_reading_outside_of_a_use_case_holds_no_transaction_open(
 def test_a_connection_that_died_in_the_pool_is_replaced_without_an_error(
     app: Flask, in_shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "RESTED", 0.0)
+    monkeypatch.setattr(engine, "RESTED", 0.0)
 
     def pid() -> int:
         return int(db.session.execute(text("SELECT pg_backend_pid()"), execution_options=ALL).scalar_one())

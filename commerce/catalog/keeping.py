@@ -9,17 +9,16 @@ that may be old is the total of a long list; that is why a page is not kept long
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
 
-from flask import Response, current_app, make_response, request
-from sqlalchemy import Text, cast, func, select
+from flask import Response, current_app, g, make_response, request
 
 from commerce.catalog.queries import TOTAL_SECONDS
 from commerce.db import db
+from commerce.engine import database_state
 from commerce.tenants.scope import current_shop
 from commerce.web import public
 
@@ -29,8 +28,6 @@ MAX_PAGES = 1024
 """Of about 15 kB each, in each process."""
 
 _pages: dict[tuple[Any, ...], tuple[Any, float, str]] = {}
-_numbers = itertools.count()
-_SNAPSHOT = select(cast(func.pg_current_snapshot(), Text()))
 
 
 def kept_for_strangers(view: Callable[P, str]) -> Callable[P, Response]:
@@ -43,7 +40,7 @@ def kept_for_strangers(view: Callable[P, str]) -> Callable[P, Response]:
     def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
         if request.cookies or current_app.debug:
             return public(make_response(view(*args, **kwargs)))
-        reader, state = _database_state()
+        reader, state = g.get("database_state") or database_state(db.session.connection())
         key = (current_shop().id, reader, request.host_url, request.path, request.query_string)
         kept = _pages.get(key)
         now = time.monotonic()
@@ -57,16 +54,3 @@ def kept_for_strangers(view: Callable[P, str]) -> Callable[P, Response]:
         return public(make_response(html))
 
     return answer
-
-
-def _database_state() -> tuple[int, Any]:
-    """Return who reads, and a value that is another one as soon as anything has been committed."""
-    connection = db.session.connection()
-    if connection.dialect.name == "postgresql":
-        # Which transactions are committed, as seen by a statement of now; the same for every connection.
-        return 0, connection.execute(_SNAPSHOT).scalar_one()
-    # SQLite counts for each connection the commits of others and its own changes. An address in memory would not do as
-    # its name: a later connection may get the same one.
-    raw: Any = connection.connection.driver_connection
-    number = connection.info.setdefault("kept_pages_reader", next(_numbers))
-    return number, (raw.execute("PRAGMA data_version").fetchone()[0], raw.total_changes)

@@ -1,0 +1,119 @@
+"""Connections: pool and timeouts, SQLite's settings, liveness, and how a transaction begins. `db.py` builds on it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Hashable
+from contextvars import ContextVar
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, Text, cast, event, func, select
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+SQLITE_WAIT = 5.0
+"""Seconds that a writer waits for its turn on SQLite before the shopper is told to try again."""
+RESTED = 0.2
+"""Seconds in the pool after which a connection is asked whether it lives before it is given out."""
+
+writing: ContextVar[bool] = ContextVar("writing", default=False)
+"""Whether a use case is open; `db.atomic` sets it."""
+
+_numbers = itertools.count()
+_SNAPSHOT = select(cast(func.pg_current_snapshot(), Text()))
+
+
+def engine_options(url: str, threads: int) -> dict[str, Any]:
+    """Return pool and driver options for `url`; `threads` is how many requests one process serves at once.
+
+    The timeouts form a ladder: lock 2 s < pool 3 s < statement 5 s < server 30 s. Connections that have rested are
+    asked whether they live (`_on_checkout`).
+    """
+    if url.startswith("sqlite"):
+        return {"pool_size": threads + 2, "max_overflow": 4, "pool_timeout": 3}
+    return {
+        "pool_size": threads + 2,
+        "max_overflow": 0,
+        "pool_timeout": 3,
+        "pool_recycle": 1800,
+        "connect_args": {
+            "connect_timeout": 5,
+            "options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"
+            " -c idle_in_transaction_session_timeout=10000",
+        },
+    }
+
+
+@event.listens_for(Engine, "connect")
+def _on_connect(dbapi_connection: Any, _record: ConnectionPoolEntry) -> None:
+    """Set up SQLite: the driver must not begin transactions by itself, it would lose updates silently."""
+    if type(dbapi_connection).__module__.split(".")[0] != "sqlite3":
+        return
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    for pragma in (
+        f"busy_timeout={int(SQLITE_WAIT * 1000)}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "cell_size_check=ON",
+        "temp_store=MEMORY",
+        "cache_size=-16000",
+        "journal_size_limit=67108864",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@event.listens_for(Engine, "checkin")
+def _on_checkin(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+    """Remember since when a connection rests in the pool."""
+    record.info["rests_since"] = time.monotonic()
+
+
+@event.listens_for(Engine, "checkout")
+def _on_checkout(dbapi_connection: Any, record: ConnectionPoolEntry, _fairy: Any) -> None:
+    """Replace a connection that died while it rested (the server was started anew, a firewall forgot it).
+
+    One that was used a moment ago is not asked: that would be one more round trip for every request of a busy shop,
+    and no server stops, starts and recovers within that moment.
+    """
+    rests_since = record.info.get("rests_since")
+    if (
+        rests_since is None
+        or time.monotonic() - rests_since < RESTED
+        or not isinstance(dbapi_connection, psycopg.Connection)
+    ):
+        return
+    try:
+        dbapi_connection.execute("SELECT 1")
+        dbapi_connection.rollback()
+    except psycopg.Error as error:
+        # The others in the pool are from the same time: none of them is given out any more.
+        raise InvalidatePoolError("the connection died in the pool") from error
+
+
+@event.listens_for(Engine, "begin")
+def _on_begin(connection: Connection) -> None:
+    """Take SQLite's write lock at once in a use case: upgrading a read lock later fails without waiting."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing.get() else "BEGIN")
+
+
+def database_state(connection: Connection) -> tuple[int, Hashable]:
+    """Return who reads, and a value that is another one as soon as any transaction has been committed.
+
+    What is read after it and made of nothing but the database may be kept, for this reader, as long as the value stays
+    the same.
+    """
+    if connection.dialect.name == "postgresql":
+        # Which transactions are committed, as seen by a statement of now; the same for every connection.
+        return 0, connection.execute(_SNAPSHOT).scalar_one()
+    # SQLite counts for each connection the commits of others and its own changes. An address in memory would not do
+    # as the connection's name: a later connection may get the same one.
+    raw: Any = connection.connection.driver_connection
+    number = connection.info.setdefault("number", next(_numbers))
+    return number, (raw.execute("PRAGMA data_version").fetchone()[0], raw.total_changes)
