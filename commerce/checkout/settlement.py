@@ -125,9 +125,10 @@ def _on_captured(
             f"Expected {payment.amount} {payment.currency}, "
             f"got {outcome.amount} {outcome.currency} (minor units)."
         )
-        order.attention = problem
-        db.session.flush()
-        publish(SYSTEM, PaymentNeedsReview(**_facts(order), problem=problem))
+        _flag(order, problem)
+        return
+    if order.status == "refunded":
+        _flag(order, _surplus(payment))
         return
     if order.status == "cancelled":
         if not reopen:
@@ -136,15 +137,29 @@ def _on_captured(
             return
         reserve_again(order.id)
         move(order, "reopen", SYSTEM, "Payment arrived")
-    if net_captured(payments, order.currency) < order.total:
+    left = order.total - net_captured(payments, order.currency)
+    if left > 0:
         return
     order.payment_status = "paid"
+    if left < 0:
+        _flag(order, _surplus(payment))
     if order.status == "pending":
         move(order, "pay", actor, reason)
         confirm(order, SYSTEM)
     else:
         order.paid_at = order.paid_at or clock.now()
         db.session.flush()
+
+
+def _surplus(payment: Payment) -> str:
+    return f"{payment.captured} {payment.currency} arrived when nothing was left to pay (minor units)."
+
+
+def _flag(order: Order, problem: str) -> None:
+    """Ask for a person: money is never kept, or given back, by a guess."""
+    order.attention = problem
+    db.session.flush()
+    publish(SYSTEM, PaymentNeedsReview(**_facts(order), problem=problem))
 
 
 class _Facts(TypedDict):
@@ -267,15 +282,19 @@ def send_refund(refund_id: uuid.UUID) -> None:
     charge = charge_of(payment, get_order(refund.order_id).code)
     amount, way = refund.amount, gateway(payment.gateway)
     db.session.close()
-    _settle_refund(refund_id, way.refund(refund_id, charge, amount))
+    outcome = way.refund(refund_id, charge, amount)
+    if outcome.state in ("unknown", "waiting"):
+        raise GatewayNoAnswer("The payment provider has not said yet what became of the refund.")
+    _settle_refund(refund_id, refund.order_id, outcome)
 
 
 @atomic
-def _settle_refund(refund_id: uuid.UUID, outcome: Outcome) -> None:
+def _settle_refund(refund_id: uuid.UUID, order_id: uuid.UUID, outcome: Outcome) -> None:
+    order = lock_order(order_id)
+    # Read under the order's lock: two workers may have asked the gateway at the same time.
     refund = db.session.scalar(select(Refund).where(Refund.id == refund_id))
     if refund is None or refund.state != "queued":
         return
-    order = lock_order(refund.order_id)
     record_refund_outcome(refund, outcome)
     settled = RefundSettled(
         **_facts(order),

@@ -14,12 +14,12 @@ from commerce.checkout.settlement import (
     take_payment,
 )
 from commerce.db import db
-from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
+from commerce.errors import Conflict, GatewayNoAnswer, IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
-from commerce.orders.services import cancel_order
-from commerce.payments.gateways import Outcome
+from commerce.orders.services import cancel_order, change_status, refund_order
+from commerce.payments.gateways import Outcome, TestCardGateway
 from commerce.payments.queries import get_payment, payments_of, refunds_of
 from commerce.tenants.models import Shop
 from tests.factories.checkout import make_order
@@ -162,3 +162,47 @@ def test_another_attempt_needs_a_method_that_takes_money_now(app: Flask, tea: So
         with pytest.raises(InvalidValue):
             start_another_payment(placed.id, method)
     assert len(payments_of(placed.id)) == 1
+
+
+def test_money_that_arrives_twice_is_flagged(tea: Sold) -> None:
+    order_id, payment_id = card_order(tea)
+    settle_payment(payment_id, Outcome("failed", failure="declined"), GATEWAY)
+    second = start_another_payment(order_id, "card")
+    settle_payment(second, PAID_TWO, GATEWAY)
+    assert fresh(order_id).attention == ""
+    settle_payment(payment_id, PAID_TWO, GATEWAY)
+    order = fresh(order_id)
+    assert (order.status, order.payment_status) == ("confirmed", "paid")
+    assert order.attention == "2500 USD arrived when nothing was left to pay (minor units)."
+    assert types(order_id)[-1] == "PaymentNeedsReview"
+
+
+def test_money_for_a_refunded_order_is_flagged_and_not_taken_for_its_price(tea: Sold) -> None:
+    order_id, payment_id = card_order(tea)
+    settle_payment(payment_id, Outcome("failed", failure="declined"), GATEWAY)
+    settle_payment(start_another_payment(order_id, "card"), PAID_TWO, GATEWAY)
+    change_status(order_id, "request_refund", BOB, reason="Broken")
+    refund_order(order_id, BOB)
+    settle_payment(payment_id, PAID_TWO, GATEWAY)
+    order = fresh(order_id)
+    assert (order.status, order.payment_status) == ("refunded", "refunded")
+    assert order.attention == "2500 USD arrived when nothing was left to pay (minor units)."
+
+
+@pytest.mark.parametrize("state", ["unknown", "waiting"])
+def test_a_refund_without_an_answer_stays_queued_and_is_tried_again(
+    tea: Sold, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    order_id, payment_id = card_order(tea)
+    settle_payment(payment_id, PAID_TWO, GATEWAY)
+    cancel_order(order_id, BOB, reason="Sold out")
+    (refund,) = refunds_of(order_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(TestCardGateway, "refund", lambda *_: Outcome(state))
+        with pytest.raises(GatewayNoAnswer):
+            send_refund(refund.id)
+    db.session.close()
+    assert refunds_of(order_id)[0].state == "queued"
+    assert "RefundSettled" not in types(order_id)
+    send_refund(refund.id)
+    assert types(order_id)[-1] == "RefundSettled"

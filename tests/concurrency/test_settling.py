@@ -9,11 +9,11 @@ from flask import Flask
 from sqlalchemy import update
 
 from commerce import clock
-from commerce.checkout.settlement import record_receipt, settle_payment
+from commerce.checkout.settlement import record_receipt, send_refund, settle_payment
 from commerce.db import atomic, db
 from commerce.events.outbox import Actor
 from commerce.orders.models import Order
-from commerce.orders.queries import get_order
+from commerce.orders.queries import get_order, timeline
 from commerce.orders.services import cancel_if_expired, cancel_order, change_status
 from commerce.payments.gateways import Outcome
 from commerce.payments.queries import refunds_of
@@ -128,3 +128,18 @@ def test_many_sweepers_cancel_an_expired_order_once(arena: Flask, shop: Shop, so
     assert sorted(results) == [False] * 9 + [True]
     assert (_state(placed.id), counters(sold)) == (("cancelled", "unpaid"), (100, 0))
     assert broken_invariants() == []
+
+
+def test_a_refund_that_several_workers_send_at_once_is_settled_once(arena: Flask, shop: Shop) -> None:
+    tea = make_product(stock=5)
+    for _ in range(ROUNDS):
+        placed = make_order((tea, 1), payment_method="card")
+        assert placed.payment_id is not None
+        settle_payment(placed.payment_id, _paid(placed.id), GATEWAY)
+        cancel_order(placed.id, BOB, reason="Sold out")
+        (refund,) = refunds_of(placed.id)
+        race(arena, shop, [partial(send_refund, refund.id)] * 6)
+        told = [event for event in timeline(placed.id) if event.type == "RefundSettled"]
+        assert len(told) == 1
+        assert [each.state for each in refunds_of(placed.id)] == ["succeeded"]
+        db.session.close()
