@@ -93,12 +93,25 @@ def seed_demo(media: Path) -> list[SignIn]:
         ProcessPoolExecutor(os.cpu_count()) as pool,
         click.progressbar(length=count, label="Drawing the demo catalogue", show_eta=False) as bar,
     ):
-        for index, spec in enumerate(SHOPS):
-            hosts = (
-                ("localhost", "demo.localhost", "127.0.0.1") if index == 0 else (f"{spec.code}.localhost",)
-            )
-            sign_ins.append(_found(spec, hosts, media, pool, bar))
+        drawn = [_draw(spec, pool, bar) for spec in SHOPS]
+    # Nothing is written before everything is drawn: who gives up waiting finds an empty installation again, not half
+    # a shop that nobody can sign in to.
+    for index, (spec, (pictures, hero)) in enumerate(zip(SHOPS, drawn, strict=True)):
+        hosts = ("localhost", "demo.localhost", "127.0.0.1") if index == 0 else (f"{spec.code}.localhost",)
+        sign_ins.append(_found(spec, hosts, media, pictures, hero))
     return sign_ins
+
+
+def _draw(spec: DemoShop, pool: Executor, bar: Any) -> tuple[dict[DemoPicture, bytes], bytes]:
+    """Return a shop's pictures and its wide one, as WebP."""
+    hero = pool.submit(draw_hero, spec)
+    pictures = {}
+    for picture, data in zip(_pictures(spec), pool.map(draw, _pictures(spec), chunksize=4), strict=True):
+        pictures[picture] = data
+        bar.update(1)
+    wide = hero.result()
+    bar.update(1)
+    return pictures, wide
 
 
 def _pictures(spec: DemoShop) -> list[DemoPicture]:
@@ -106,9 +119,13 @@ def _pictures(spec: DemoShop) -> list[DemoPicture]:
     return list(dict.fromkeys(picture for product in spec.products for picture in product.pictures))
 
 
-def _found(spec: DemoShop, hosts: tuple[str, ...], media: Path, pool: Executor, bar: Any) -> SignIn:
-    hero = pool.submit(draw_hero, spec)
-    drawn = pool.map(draw, _pictures(spec), chunksize=4)
+def _found(
+    spec: DemoShop,
+    hosts: tuple[str, ...],
+    media: Path,
+    pictures: Mapping[DemoPicture, bytes],
+    hero: bytes,
+) -> SignIn:
     shop = found_shop(
         code=spec.code,
         name=spec.name,
@@ -127,12 +144,8 @@ def _found(spec: DemoShop, hosts: tuple[str, ...], media: Path, pool: Executor, 
         bank_details=BANK[spec.code],
     )
     with shop_scope(shop):
-        files = {}
-        for picture, data in zip(_pictures(spec), drawn, strict=True):
-            files[picture] = store(Picture(data, *SIZE), media, shop.id)
-            bar.update(1)
-        hero_file = store(Picture(hero.result(), *HERO_SIZE), media, shop.id)
-        bar.update(1)
+        files = {picture: store(Picture(data, *SIZE), media, shop.id) for picture, data in pictures.items()}
+        hero_file = store(Picture(hero, *HERO_SIZE), media, shop.id)
         _stock_shelves(spec, files, hero_file)
         password = secrets.token_urlsafe(12)
         email = f"owner@{shop.code}.example"
