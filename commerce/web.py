@@ -13,6 +13,7 @@ from flask import Flask, Response, g, jsonify, make_response, redirect, render_t
 from flask_babel import format_date, format_datetime, get_locale
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
@@ -187,6 +188,16 @@ def _on_pool_timeout(error: PoolTimeout) -> Response:
     return response
 
 
+def _on_database_trouble(error: OperationalError) -> Response:
+    """Say that the shop cannot answer now: the database is away, full, or took too long."""
+    log.error("the database failed, request %s", request_id(), exc_info=error)
+    response = _answer_problem(
+        503, "unavailable", "The shop cannot answer right now", "Please try again in a moment."
+    )
+    response.headers["Retry-After"] = "5"
+    return response
+
+
 def _on_bug(_error: Exception) -> Response:
     """Show nothing of what nobody expected but the id under which Flask has logged it."""
     return _answer_problem(
@@ -233,5 +244,6 @@ def init_web(app: Flask) -> None:
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_exception)
     app.register_error_handler(PoolTimeout, _on_pool_timeout)
+    app.register_error_handler(OperationalError, _on_database_trouble)
     app.register_error_handler(500, _on_bug)
     app.after_request(_add_headers)

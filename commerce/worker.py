@@ -8,18 +8,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from flask import Flask
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from commerce import clock
 from commerce.checkout.settlement import find_unsettled, reconcile_payment
 from commerce.db import db
-from commerce.errors import CommerceError
 from commerce.event_handlers import make_relay
 from commerce.events.outbox import SYSTEM
 from commerce.orders.models import Order
@@ -34,18 +33,23 @@ IDLE = 0.5
 BATCH = 100
 
 
+@contextmanager
+def _each_for_itself(what: str) -> Generator[None]:
+    """Log whatever fails and go on: the oldest comes first each time, so one bad row would stop all younger ones."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s failed and will be tried again", what)
+
+
 def expire_unpaid_orders() -> int:
     """Cancel unpaid orders whose hold has run out, each in its own transaction; return how many."""
     moment, found = find_expired(BATCH)
     db.session.close()
     count = 0
     for tenant_id, order_id in found:
-        with shop_scope(get_shop(tenant_id)):
-            try:
-                count += cancel_if_expired(order_id, moment)
-            except CommerceError:
-                # The oldest comes first each time: one that fails must not keep the younger ones waiting for ever.
-                log.exception("order %s could not be cancelled", order_id)
+        with shop_scope(get_shop(tenant_id)), _each_for_itself(f"cancelling order {order_id}"):
+            count += cancel_if_expired(order_id, moment)
     return count
 
 
@@ -55,7 +59,7 @@ def reconcile_payments() -> int:
     db.session.close()
     settled = 0
     for tenant_id, payment_id in found:
-        with shop_scope(get_shop(tenant_id)):
+        with shop_scope(get_shop(tenant_id)), _each_for_itself(f"asking about payment {payment_id}"):
             result = reconcile_payment(payment_id)
             settled += result.after != result.before
     return settled
@@ -78,8 +82,9 @@ def complete_delivered_orders() -> int:
             ).all()
             db.session.close()
             for order_id in found:
-                change_status(order_id, "complete", SYSTEM)
-                count += 1
+                with _each_for_itself(f"completing order {order_id}"):
+                    change_status(order_id, "complete", SYSTEM)
+                    count += 1
     return count
 
 
@@ -107,14 +112,12 @@ def run(app: Flask, stop: threading.Event) -> None:
     while not stop.is_set():
         busy = 0
         with app.app_context():
-            try:
-                busy = relay.run_once()
-                for job in periodic:
-                    if time.monotonic() >= job.next_at:
-                        job.next_at = time.monotonic() + job.seconds
+            with _each_for_itself("delivering events"):
+                busy += relay.run_once()
+            for job in periodic:
+                if time.monotonic() >= job.next_at:
+                    job.next_at = time.monotonic() + job.seconds
+                    with _each_for_itself(job.run.__name__):
                         busy += job.run()
-            except (SQLAlchemyError, CommerceError):
-                log.exception("the worker stumbled and goes on")
-                busy = 0
         if not busy:
             stop.wait(IDLE)

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -107,6 +108,17 @@ def test_a_program_gets_a_problem_document(broken: ShopClient, name: str) -> Non
 def test_a_bug_is_shown_by_the_number_under_which_it_is_found_in_the_logs(broken: ShopClient) -> None:
     answer = broken.get("/fail/bug")
     assert answer.headers["X-Request-ID"] in answer.text
+
+
+def test_a_database_that_is_away_is_a_pause_and_not_a_fault_of_the_shop(
+    make_app: Callable[..., Flask], shop: Shop, tmp_path: Path
+) -> None:
+    nowhere = f"sqlite:///{tmp_path}/no/such/folder/shop.db"
+    client = make_app(database_url=nowhere).test_client()
+    answer = client.get("/", headers={"Host": "demo.localhost"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "cannot answer right now" in answer.text
+    assert "sqlite" not in answer.text.lower()
 
 
 @pytest.mark.parametrize("name", ["rejected", "stale", "bug"])

@@ -1,6 +1,7 @@
 """Deliveries that fail, wait, get lost or race: told at least once, in order, and never silently dropped."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -218,6 +219,18 @@ def test_a_delivery_that_kills_every_worker_is_parked_without_being_tried_for_ev
     (delivery,) = deliveries()
     assert (delivery.state, ear.heard) == ("parked", [])
     assert "never came back" in delivery.error
+
+
+def test_slow_handlers_leave_the_rest_before_the_lease_runs_out(
+    in_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty mails under one lease, ten seconds each: what is begun late could be begun by somebody else too."""
+    for tone in "abc":
+        ring(tone)
+    monkeypatch.setattr(worker, "LEASE", timedelta(seconds=0.2))
+    ear = Ear("ear", then=lambda _happening: time.sleep(0.15))
+    assert relay(ear).run_once() == 1
+    assert ear.heard == ["a"]
 
 
 def test_the_failure_of_a_worker_that_lost_its_lease_is_not_recorded(in_shop: Shop) -> None:
