@@ -26,13 +26,12 @@ class SoldVariant:
     price: int
     was: int | None
     available: int
-    backorder: bool
     image_id: uuid.UUID | None
 
     @property
     def sold_out(self) -> bool:
         """Whether none can be had."""
-        return self.available <= 0 and not self.backorder
+        return self.available <= 0
 
     @property
     def label(self) -> str:

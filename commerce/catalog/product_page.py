@@ -154,7 +154,6 @@ _SOLD_VARIANTS = (
         .where(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id)
         .correlate(VARIANTS)
         .scalar_subquery(),
-        VARIANTS.c.backorder,
         VARIANTS.c.image_id,
     )
     .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == _product, VARIANTS.c.active)

@@ -68,7 +68,6 @@ class Card(NamedTuple):
     price_to: int
     was: int | None
     available: int
-    backorder: bool
     file: str | None
     alt: str | None
 
@@ -80,7 +79,7 @@ class Card(NamedTuple):
     @property
     def sold_out(self) -> bool:
         """Whether none of the variants can be had."""
-        return self.available <= 0 and not self.backorder
+        return self.available <= 0
 
 
 class CardPage(NamedTuple):
@@ -219,7 +218,6 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
             func.max(former),
             # One variant's units never make up for another's shortage, because none is ever below zero.
             func.coalesce(func.sum(STOCK.c.on_hand - STOCK.c.reserved), 0).cast(BigInteger()),
-            func.max(case((VARIANTS.c.backorder, 1), else_=0)) == 1,
             _first_picture(page.c.id, IMAGES.c.file),
             _first_picture(page.c.id, IMAGES.c.alt),
             total,

@@ -219,7 +219,7 @@ def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
             shop.locale,
             card=card,
             currency=shop.currency,
-            low=not card.sold_out and not card.backorder and card.available <= shop.low_stock_at,
+            low=not card.sold_out and card.available <= shop.low_stock_at,
             eager=index < eager,
         )
         for index, card in enumerate(cards)
@@ -322,7 +322,7 @@ def _shown_picture(product: ProductPage, choice: Choice) -> Picture | None:
 def _most(choice: Choice) -> int:
     """Return the largest quantity that the form offers."""
     variant = choice.variant
-    return min(variant.available, MAX_UNITS) if variant and not variant.backorder else MAX_UNITS
+    return min(variant.available, MAX_UNITS) if variant else MAX_UNITS
 
 
 def _summary(product: ProductPage) -> str:

@@ -147,9 +147,10 @@ def test_a_card_counts_all_variants_and_leaves_out_what_is_reserved(
     assert card(client) == "Bowl $10.00 Only 2 left"
 
 
-def test_what_can_be_backordered_is_never_sold_out(in_shop: Shop, client: ShopClient) -> None:
+def test_an_imported_wish_to_oversell_is_not_followed(in_shop: Shop, client: ShopClient) -> None:
+    """The import remembers the flag; the shop sells what it has."""
     put_up("Bowl", Made(stock=0, backorder=True))
-    assert card(client) == "Bowl $10.00"
+    assert card(client) == "Bowl $10.00 Sold out"
 
 
 def test_a_picture_that_was_only_recorded_is_never_a_broken_one(in_shop: Shop, client: ShopClient) -> None:
@@ -192,11 +193,17 @@ def test_a_change_by_another_process_is_on_the_next_page(
 
 def test_a_page_is_made_once_while_nothing_changes(in_shop: Shop, client: ShopClient) -> None:
     put_up("Bowl", shelves=["Table"])
-    first = client.get("/categories/table")
-    with count_statements() as statements:
-        second = client.get("/categories/table")
-    assert second.text == first.text
-    assert len(statements) <= 2, statements
+    fewest = 100
+    # On PostgreSQL a commit in any database of the server counts as a change, and other tests are running beside us.
+    for _ in range(100):
+        first = client.get("/categories/table")
+        with count_statements() as statements:
+            second = client.get("/categories/table")
+        assert second.text == first.text
+        fewest = min(fewest, len(statements))
+        if fewest <= 1:
+            return
+    pytest.fail(f"never fewer than {fewest} statements")
 
 
 def test_a_kept_page_is_not_given_under_another_address_or_name(in_shop: Shop, client: ShopClient) -> None:

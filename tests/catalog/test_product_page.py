@@ -150,16 +150,11 @@ def test_variants_that_no_option_tells_apart_can_still_be_chosen(in_shop: Shop, 
     assert offer(root) == "$9.50 In stock T-2"
 
 
-def test_a_variant_on_backorder_can_be_bought(in_shop: Shop, client: ShopClient) -> None:
-    put_up("Tray", Made(stock=0, backorder=True))
-    root = page(client, "/products/tray")
-    assert offer(root) == "$10.00 Made to order, takes a little longer"
-    assert "Add to cart" in text_of(root)
-
-
 def test_a_thumbnail_shows_its_picture(mug: str, in_shop: Shop, client: ShopClient) -> None:
     links = [
-        link.get("href") for link in find_all(page(client, f"{mug}?colour=Blue"), "a") if link.get("data-hx-get")
+        link.get("href")
+        for link in find_all(page(client, f"{mug}?colour=Blue"), "a")
+        if link.get("data-hx-get")
     ]
     root = page(client, links[1] or "")
     assert chosen(root) == ["Blue", "S"]
