@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, Text, cast, event, func, select
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -22,7 +22,6 @@ writing: ContextVar[bool] = ContextVar("writing", default=False)
 """Whether a use case is open; `db.atomic` sets it."""
 
 _numbers = itertools.count()
-_SNAPSHOT = select(cast(func.pg_current_snapshot(), Text()))
 
 
 def engine_options(url: str, threads: int) -> dict[str, Any]:
@@ -109,11 +108,12 @@ def database_state(connection: Connection) -> tuple[int, Hashable]:
     What is read after it and made of nothing but the database may be kept, for this reader, as long as the value stays
     the same.
     """
+    raw: Any = connection.connection.driver_connection
     if connection.dialect.name == "postgresql":
-        # Which transactions are committed, as seen by a statement of now; the same for every connection.
-        return 0, connection.execute(_SNAPSHOT).scalar_one()
+        # Which transactions are committed, as seen by a statement of now; the same for every connection. Asked of the
+        # driver itself: for a kept page this is all the work that there is.
+        return 0, raw.execute("SELECT pg_current_snapshot()::text").fetchone()[0]
     # SQLite counts for each connection the commits of others and its own changes. An address in memory would not do
     # as the connection's name: a later connection may get the same one.
-    raw: Any = connection.connection.driver_connection
     number = connection.info.setdefault("number", next(_numbers))
     return number, (raw.execute("PRAGMA data_version").fetchone()[0], raw.total_changes)

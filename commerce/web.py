@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask_babel import format_date, format_datetime, get_locale
 from flask_wtf import FlaskForm
@@ -188,7 +189,7 @@ def _on_pool_timeout(error: PoolTimeout) -> Response:
     return response
 
 
-def _on_database_trouble(error: OperationalError) -> Response:
+def _on_database_trouble(error: OperationalError | psycopg.OperationalError) -> Response:
     """Say that the shop cannot answer now: the database is away, full, or took too long."""
     log.error("the database failed, request %s", request_id(), exc_info=error)
     response = _answer_problem(
@@ -245,5 +246,6 @@ def init_web(app: Flask) -> None:
     app.register_error_handler(HTTPException, _on_http_exception)
     app.register_error_handler(PoolTimeout, _on_pool_timeout)
     app.register_error_handler(OperationalError, _on_database_trouble)
+    app.register_error_handler(psycopg.OperationalError, _on_database_trouble)
     app.register_error_handler(500, _on_bug)
     app.after_request(_add_headers)
