@@ -134,7 +134,7 @@ def test_a_double_click_places_one_order_and_lands_on_it(
     ann.to_review((tea, 2))
     ann.page.get_by_role("button", name="Place order").dblclick(no_wait_after=True)
     ann.page.wait_for_url("**/orders/*")
-    # The second click may be answered while the first one's payment is under way; without scripts the page offers a look.
+    # The second click may be answered while the payment is under way; without scripts the page offers a link.
     again = ann.page.get_by_role("link", name="Look again")
     for _ in range(20):
         if javascript or not again.count():
