@@ -106,6 +106,8 @@ class PostgresBench:
 
         A transaction that a test left open is ended; whatever else holds a lock is ended after a few seconds.
         """
+        # The pool first: it must not give out a connection that is ended here.
+        disconnect(app)
         self._end_connections(idle_only=True)
         for attempt in range(2):
             try:
@@ -115,7 +117,6 @@ class PostgresBench:
                 if attempt:
                     raise
                 self._end_connections(idle_only=False)
-                disconnect(app)
 
     def close(self) -> None:
         """Drop the database."""
