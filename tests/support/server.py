@@ -128,12 +128,35 @@ class LiveServer:
             process.wait()
             raise ServerFailed(f"the server ignored {number.name}: {self.output[-2000:]}") from None
         _signal_group(process.pid, signal.SIGKILL)  # what the first process left behind dies with the test
+        _wait_for_the_end_of(process.pid)
         return code
 
 
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def children_of(group: int) -> list[int]:
+    """Return the processes of a group that still run (Linux: read from /proc)."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue  # it ended while we looked
+        if int(fields[2]) == group and fields[0] not in "ZX":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def _wait_for_the_end_of(group: int) -> None:
+    """A killed process takes a moment to go, and only the first one is our child, which can be waited for."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while children_of(group):
+        if time.monotonic() > deadline:
+            raise ServerFailed(f"processes {children_of(group)} outlive SIGKILL")
+        time.sleep(0.01)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -8,25 +8,12 @@ import urllib3
 from playwright.sync_api import Page
 
 from commerce.tenants.models import Shop
-from tests.support.server import LiveServer, ServerFailed
+from tests.support.server import LiveServer, ServerFailed, children_of
 
 
 def get(server: LiveServer, path: str) -> int:
     with urllib3.PoolManager(retries=False, timeout=5.0) as http:
         return http.request("GET", server.address + path, headers={"Host": server.host()}).status
-
-
-def children_of(group: int) -> list[int]:
-    """Return the processes of a group that still run."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(") ")[2].split()
-        except OSError:
-            continue  # it ended while we looked
-        if int(fields[2]) == group and fields[0] not in "ZX":
-            found.append(int(stat.parent.name))
-    return found
 
 
 @pytest.mark.browser
