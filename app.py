@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from commerce import cli
+from commerce import cli, sealing
 from commerce.accounts import views as account_views
 from commerce.admin import views as admin_views
 from commerce.cart import views as cart_views
@@ -48,6 +48,7 @@ _shops_kept: dict[tuple[Engine, int, str], tuple[Hashable, Shop | None]] = {}
 def create_app(config: Config | None = None) -> Flask:
     """Build the application from `config` (default: the environment). Raises ConfigError for unsafe settings."""
     config = config or Config.from_env()
+    sealing.configure([config.secret_key, *config.secret_key_fallbacks])
     app = Flask("lockstep", root_path=str(ROOT))
     app.config.update(_flask_settings(config))
     app.jinja_env.undefined = StrictUndefined

@@ -18,7 +18,7 @@ class Cart(TenantRow, Base):
 
     `shopper_hash` is the SHA-256 of the browser's cart cookie; `checkout_token` is the 256-bit name under which the
     checkout form speaks of this cart, whatever the browser has opened since. `details` keeps the filled-in
-    checkout form. Every change of the lines raises `version`.
+    checkout form. Every change of the lines raises `version`. A cart with a `draft_by` is an order that staff prepare.
     """
 
     __tablename__ = "carts"
@@ -40,6 +40,8 @@ class Cart(TenantRow, Base):
     checkout_token: Mapped[str] = mapped_column(String(64))
     status: Mapped[str] = mapped_column(String(10), default="open")
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    coupon_codes: Mapped[list[str]] = mapped_column(default=list)
+    draft_by: Mapped[str] = mapped_column(default="")
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now)

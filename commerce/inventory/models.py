@@ -51,8 +51,8 @@ class StockItem(TenantRow, Base):
 class Reservation(TenantRow, Base):
     """Units of a stock item held for one order line: held -> committed -> deducted, or released, or expired.
 
-    `deducted` counts the units that have left the house; while the row is open, `quantity - deducted` are reserved.
-    Deducted units of a cancelled or refunded order may come back once: deducted -> restocked.
+    `deducted` counts the units that have left the shelf, `released` those that never will: while the row is open,
+    `quantity - deducted - released` are reserved. Of the deducted units `restocked` came back.
     """
 
     __tablename__ = "reservations"
@@ -60,7 +60,9 @@ class Reservation(TenantRow, Base):
         ForeignKeyConstraint(["tenant_id", "stock_item_id"], ["stock_items.tenant_id", "stock_items.id"]),
         ForeignKeyConstraint(["tenant_id", "order_line_id"], ["order_lines.tenant_id", "order_lines.id"]),
         UniqueConstraint("tenant_id", "order_line_id", "stock_item_id"),
-        CheckConstraint("quantity > 0 AND deducted BETWEEN 0 AND quantity", name="quantity"),
+        CheckConstraint("quantity > 0 AND deducted >= 0 AND released >= 0", name="quantity"),
+        CheckConstraint("deducted + released <= quantity", name="within_quantity"),
+        CheckConstraint("restocked BETWEEN 0 AND deducted", name="restocked"),
         CheckConstraint(
             "state IN ('held', 'committed', 'released', 'expired', 'deducted', 'restocked')", name="state"
         ),
@@ -79,6 +81,8 @@ class Reservation(TenantRow, Base):
     stock_item_id: Mapped[uuid.UUID]
     quantity: Mapped[int]
     deducted: Mapped[int] = mapped_column(default=0)
+    released: Mapped[int] = mapped_column(default=0)
+    restocked: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(20), default="held")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 

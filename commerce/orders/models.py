@@ -19,7 +19,11 @@ def _one_of(column: str, values: tuple[str, ...]) -> str:
 
 
 class Order(TenantRow, Base):
-    """One placed order. `token` is the 256-bit secret of its link; `code` is for people and opens nothing."""
+    """One placed order. `token` is the 256-bit secret of its link; `code` is for people and opens nothing.
+
+    Amounts are minor units: total = subtotal - discount_amount + shipping_amount + fee_amount, plus tax_amount when
+    prices do not include it. `credited_shipping` is what was given back of shipping and fee, their tax included.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -67,9 +71,12 @@ class Order(TenantRow, Base):
     currency: Mapped[str] = mapped_column(String(3))
     prices_include_tax: Mapped[bool]
     subtotal: Mapped[int]
+    discount_amount: Mapped[int] = mapped_column(default=0)
     shipping_amount: Mapped[int]
+    fee_amount: Mapped[int] = mapped_column(default=0)
     tax_amount: Mapped[int]
     total: Mapped[int]
+    credited_shipping: Mapped[int] = mapped_column(default=0)
 
     placed_at: Mapped[datetime] = mapped_column(default=clock.now)
     hold_expires_at: Mapped[datetime | None]
@@ -79,6 +86,7 @@ class Order(TenantRow, Base):
     delivered_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
     lines: Mapped[list[OrderLine]] = relationship(order_by="OrderLine.position", back_populates="order")
     adjustments: Mapped[list[OrderAdjustment]] = relationship(order_by="OrderAdjustment.position")
@@ -87,13 +95,20 @@ class Order(TenantRow, Base):
 
 
 class OrderLine(TenantRow, Base):
-    """A frozen copy of one variant as it was sold. `tax_amount` and `discount_amount` are this line's shares."""
+    """A frozen copy of one variant as it was sold. `tax_amount` and `discount_amount` are this line's shares.
+
+    Units either leave (`shipped`) or will not (`cancelled`). `credited` units were given back for `credited_amount`,
+    of which `credited_tax` is tax (minor units).
+    """
 
     __tablename__ = "order_lines"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
         UniqueConstraint("tenant_id", "order_id", "position"),
         CheckConstraint("quantity > 0 AND shipped BETWEEN 0 AND quantity", name="quantity"),
+        CheckConstraint("cancelled >= 0 AND shipped + cancelled <= quantity", name="cancelled"),
+        CheckConstraint("credited BETWEEN 0 AND quantity", name="credited"),
+        CheckConstraint("credited_amount >= 0 AND credited_tax >= 0", name="credited_amounts"),
     )
 
     order_id: Mapped[uuid.UUID]
@@ -107,6 +122,10 @@ class OrderLine(TenantRow, Base):
     image: Mapped[str] = mapped_column(default="")
     quantity: Mapped[int]
     shipped: Mapped[int] = mapped_column(default=0)
+    cancelled: Mapped[int] = mapped_column(default=0)
+    credited: Mapped[int] = mapped_column(default=0)
+    credited_amount: Mapped[int] = mapped_column(default=0)
+    credited_tax: Mapped[int] = mapped_column(default=0)
     unit_price: Mapped[int]
     amount: Mapped[int]
     discount_amount: Mapped[int] = mapped_column(default=0)
@@ -115,9 +134,17 @@ class OrderLine(TenantRow, Base):
 
     order: Mapped[Order] = relationship(back_populates="lines")
 
+    @property
+    def to_ship(self) -> int:
+        """Units that have still to leave the house."""
+        return self.quantity - self.shipped - self.cancelled
+
 
 class OrderAdjustment(TenantRow, Base):
-    """A signed amount with its label, frozen when placed. An `included` one is inside the prices already (tax)."""
+    """A signed amount with its label, frozen when placed. An `included` one is inside the prices already (tax).
+
+    `shares` are the parts of the order's lines, by position; what they do not add up to belongs to shipping and fee.
+    """
 
     __tablename__ = "order_adjustments"
     __table_args__ = (
@@ -133,3 +160,99 @@ class OrderAdjustment(TenantRow, Base):
     label: Mapped[str]
     amount: Mapped[int]
     included: Mapped[bool] = mapped_column(default=False)
+    shares: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class ReturnRequest(TenantRow, Base):
+    """Somebody wants money back for some or all of an order, with or without sending goods back.
+
+    requested -> approved (goods are awaited) -> received -> closed; or declined, or withdrawn. A refund without goods
+    goes from requested to closed. `whole` requests have moved the order to refund_requested.
+    """
+
+    __tablename__ = "return_requests"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
+        UniqueConstraint("tenant_id", "order_id", "number"),
+        CheckConstraint("kind IN ('refund', 'return')", name="kind"),
+        CheckConstraint(
+            "state IN ('requested', 'approved', 'received', 'closed', 'declined', 'withdrawn')", name="state"
+        ),
+        Index("ix_return_requests_state", "tenant_id", "state", "created_at"),
+    )
+
+    order_id: Mapped[uuid.UUID]
+    number: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(20))
+    whole: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(String(20), default="requested")
+    reason: Mapped[str] = mapped_column(String(500))
+    answer: Mapped[str] = mapped_column(String(500), default="")
+    asked_by: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+    lines: Mapped[list[ReturnLine]] = relationship(order_by="ReturnLine.id")
+
+
+class ReturnLine(TenantRow, Base):
+    """Units of an order line that a request is about; `received` counts those that came back."""
+
+    __tablename__ = "return_lines"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "return_id"], ["return_requests.tenant_id", "return_requests.id"]),
+        ForeignKeyConstraint(["tenant_id", "order_line_id"], ["order_lines.tenant_id", "order_lines.id"]),
+        UniqueConstraint("tenant_id", "return_id", "order_line_id"),
+        CheckConstraint("quantity > 0 AND received BETWEEN 0 AND quantity", name="quantity"),
+    )
+
+    return_id: Mapped[uuid.UUID]
+    order_line_id: Mapped[uuid.UUID]
+    quantity: Mapped[int]
+    received: Mapped[int] = mapped_column(default=0)
+
+
+class Credit(TenantRow, Base):
+    """A decision to give money back: `amount` in all (minor units), of it `shipping_amount` for shipping and fee.
+
+    `tax_amount` is the tax inside `amount`. The money itself moves by the refunds that carry this credit's id.
+    """
+
+    __tablename__ = "credits"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
+        UniqueConstraint("tenant_id", "order_id", "number"),
+        CheckConstraint("amount >= 0 AND shipping_amount >= 0 AND tax_amount >= 0", name="amounts"),
+    )
+
+    order_id: Mapped[uuid.UUID]
+    number: Mapped[int]
+    return_id: Mapped[uuid.UUID | None]
+    amount: Mapped[int]
+    shipping_amount: Mapped[int] = mapped_column(default=0)
+    tax_amount: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    actor: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    lines: Mapped[list[CreditLine]] = relationship(order_by="CreditLine.id")
+
+
+class CreditLine(TenantRow, Base):
+    """Units of an order line inside a credit, and how many of them went back on the shelf."""
+
+    __tablename__ = "credit_lines"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "credit_id"], ["credits.tenant_id", "credits.id"]),
+        ForeignKeyConstraint(["tenant_id", "order_line_id"], ["order_lines.tenant_id", "order_lines.id"]),
+        UniqueConstraint("tenant_id", "credit_id", "order_line_id"),
+        CheckConstraint("quantity > 0 AND restocked BETWEEN 0 AND quantity", name="quantity"),
+        CheckConstraint("amount >= 0 AND tax_amount >= 0", name="amounts"),
+    )
+
+    credit_id: Mapped[uuid.UUID]
+    order_line_id: Mapped[uuid.UUID]
+    quantity: Mapped[int]
+    restocked: Mapped[int] = mapped_column(default=0)
+    amount: Mapped[int]
+    tax_amount: Mapped[int] = mapped_column(default=0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commerce import clock
@@ -13,13 +14,18 @@ from commerce.db import Base, TenantRow
 
 
 class PaymentMethod(TenantRow, Base):
-    """A way to pay. `pay_later` methods (cash on delivery) confirm the order before the money is there."""
+    """A way to pay. `pay_later` methods (cash on delivery) confirm the order before the money is there.
+
+    Its fee is `fee_amount` (minor units) plus `fee_ppm` millionths of what is paid for the goods. `settings` are the
+    gateway's public ones; `sealed_secrets` is a sealed JSON object (see `commerce/sealing.py`).
+    """
 
     __tablename__ = "payment_methods"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
         UniqueConstraint("tenant_id", "code"),
         CheckConstraint("hold_minutes > 0", name="hold_minutes"),
+        CheckConstraint("fee_amount >= 0 AND fee_ppm BETWEEN 0 AND 1000000", name="fee"),
     )
 
     code: Mapped[str] = mapped_column(String(40))
@@ -30,10 +36,18 @@ class PaymentMethod(TenantRow, Base):
     hold_minutes: Mapped[int] = mapped_column(default=30)
     position: Mapped[int] = mapped_column(default=0)
     enabled: Mapped[bool] = mapped_column(default=True)
+    fee_amount: Mapped[int] = mapped_column(default=0)
+    fee_ppm: Mapped[int] = mapped_column(default=0)
+    fee_tax_class: Mapped[str] = mapped_column(String(20), default="standard")
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    sealed_secrets: Mapped[str] = mapped_column(Text, default="")
 
 
 class Payment(TenantRow, Base):
-    """One attempt to be paid. Its state only moves forward: started, (unknown), authorized, captured; or failed."""
+    """One attempt to be paid. Its state only moves forward: started, (unknown), failed, authorized, voided, captured.
+
+    A payer may still mend what `failed`; `voided` is over. `pay_url` is where a payer goes on.
+    """
 
     __tablename__ = "payments"
     __table_args__ = (
@@ -41,10 +55,11 @@ class Payment(TenantRow, Base):
         CheckConstraint("amount >= 0 AND captured >= 0", name="amounts"),
         CheckConstraint("refunded BETWEEN 0 AND captured", name="refunded_within_captured"),
         CheckConstraint(
-            "state IN ('started', 'unknown', 'authorized', 'captured', 'failed')",
+            "state IN ('started', 'unknown', 'failed', 'authorized', 'voided', 'captured')",
             name="state",
         ),
         Index("ix_payments_order", "tenant_id", "order_id"),
+        Index("ix_payments_reference", "tenant_id", "reference"),
         Index(
             "ix_payments_unsettled",
             "updated_at",
@@ -62,6 +77,7 @@ class Payment(TenantRow, Base):
     captured: Mapped[int] = mapped_column(default=0)
     refunded: Mapped[int] = mapped_column(default=0)
     reference: Mapped[str] = mapped_column(default="")
+    pay_url: Mapped[str] = mapped_column(Text, default="")
     failure: Mapped[str] = mapped_column(default="")
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -83,6 +99,7 @@ class Refund(TenantRow, Base):
 
     order_id: Mapped[uuid.UUID]
     payment_id: Mapped[uuid.UUID]
+    credit_id: Mapped[uuid.UUID | None]
     amount: Mapped[int]
     reason: Mapped[str] = mapped_column(String(500), default="")
     state: Mapped[str] = mapped_column(String(20), default="queued")
@@ -90,6 +107,27 @@ class Refund(TenantRow, Base):
     failure: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     settled_at: Mapped[datetime | None]
+
+
+class GatewayEvent(TenantRow, Base):
+    """The inbox: a message of a gateway, once per provider, account and event id, however often it is sent."""
+
+    __tablename__ = "gateway_events"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "provider", "account", "event_key"),
+        CheckConstraint("state IN ('received', 'processed', 'ignored')", name="state"),
+    )
+
+    provider: Mapped[str] = mapped_column(String(40))
+    account: Mapped[str]
+    event_key: Mapped[str]
+    type: Mapped[str]
+    payment_id: Mapped[uuid.UUID | None]
+    state: Mapped[str] = mapped_column(String(20), default="received")
+    note: Mapped[str] = mapped_column(String(500), default="")
+    received_at: Mapped[datetime] = mapped_column(default=clock.now)
+    processed_at: Mapped[datetime | None]
 
 
 class TestCardCharge(TenantRow, Base):
