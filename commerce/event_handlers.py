@@ -58,6 +58,12 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     events.PaymentNeedsReview,
     events.LatePaymentRefunded,
     events.InventoryReservationFailed,
+    events.ParcelSent,
+    events.ReturnRequested,
+    events.ReturnAnswered,
+    events.OrderCredited,
+    events.OrderEdited,
+    events.OrderNoteAdded,
     events.RefundQueued,
     events.RefundSettled,
 )

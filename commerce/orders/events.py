@@ -102,6 +102,61 @@ class InventoryReservationFailed(OrderEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ParcelSent(OrderEvent):
+    """A part of the order left the house; the rest follows. `shipment_id` is the parcel's."""
+
+    shipment_id: str
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReturnRequested(OrderEvent):
+    """Somebody wants money back for a part of the order (`kind` 'refund'), or to send goods back ('return')."""
+
+    return_id: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReturnAnswered(OrderEvent):
+    """A request went on: `state` is approved, declined, received, withdrawn or closed; `answer` is for the customer."""
+
+    return_id: str
+    kind: str
+    state: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderCredited(OrderEvent):
+    """Staff gave back a part of the money (`amount` minor units of `currency`), decided by line."""
+
+    credit_id: str
+    amount: int
+    currency: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderEdited(OrderEvent):
+    """Staff changed a placed order; totals are minor units of `currency`, `summary` says what changed in words."""
+
+    summary: str
+    total_before: int
+    total: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderNoteAdded(OrderEvent):
+    """Staff wrote a note; `for_customer` ones are mailed and shown to him."""
+
+    text: str
+    for_customer: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefundQueued(OrderEvent):
     """Money (minor units) is to go back by the gateway."""
 
