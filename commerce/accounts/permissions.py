@@ -5,7 +5,7 @@ A permission is `<what>.<verb>`; those of orders carry the action of the transit
 
 from __future__ import annotations
 
-VIEW = frozenset({"orders.view", "events.view", "stock.view", "products.view"})
+VIEW = frozenset({"orders.view", "events.view", "stock.view", "products.view", "pricing.view"})
 FULFILMENT = VIEW | {"orders.process", "orders.ship", "orders.deliver", "stock.change"}
 SUPPORT = VIEW | {"orders.cancel", "orders.request_refund"}
 EVERYTHING = (
@@ -19,6 +19,7 @@ EVERYTHING = (
         "orders.refund",
         "events.replay",
         "products.change",
+        "pricing.manage",
     }
 )
 
