@@ -24,7 +24,7 @@ from commerce.db import db
 from commerce.demo.seed import SignIn, seed_demo
 from commerce.errors import CommerceError, InvalidValue
 from commerce.founding import ShippingRule, TaxRule, found_shop
-from commerce.inventory.services import CatalogueStock
+from commerce.inventory.receiving import CatalogueStock
 from commerce.migration import is_current
 from commerce.money import PPM, parse_amount
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend

@@ -7,7 +7,7 @@ from typing import Any
 
 from commerce.db import atomic, insert_rows, new_id
 from commerce.errors import InvalidValue
-from commerce.inventory.services import default_location
+from commerce.inventory.receiving import default_location
 from commerce.money import PPM
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import TaxRate

@@ -32,7 +32,7 @@ from commerce.db import Base, atomic, db, insert_rows, new_id
 from commerce.errors import CommerceError
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.founding import ShippingRule, found_shop
-from commerce.inventory.services import set_initial_stock
+from commerce.inventory.receiving import set_initial_stock
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order
 from commerce.orders.services import cancel_if_expired, cancel_order

@@ -32,7 +32,7 @@ from commerce.config import ROOT, Config
 from commerce.db import atomic, db, insert_rows
 from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.inventory.models import StockItem
-from commerce.inventory.services import default_location
+from commerce.inventory.receiving import default_location
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_by_code
 from commerce.tenants.scope import shop_scope

@@ -14,7 +14,7 @@ from commerce.admin.desk import blueprint, colleague, page_number, permit, searc
 from commerce.admin.forms import CountForm, MovementForm
 from commerce.admin.queries import StockRow
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound
-from commerce.inventory.services import book_count, book_movement
+from commerce.inventory.receiving import book_count, book_movement
 from commerce.web import local_path, render_region, see_other, status_of, wants_region
 
 FILTERS = ("", "low", "held")

@@ -24,7 +24,7 @@ from commerce.demo.drawing import HERO_SIZE, SIZE, draw, draw_hero
 from commerce.demo.shops import SHOPS
 from commerce.demo.spec import DemoPicture, DemoProduct, DemoShop
 from commerce.founding import ShippingRule, TaxRule, found_shop
-from commerce.inventory.services import set_initial_stock
+from commerce.inventory.receiving import set_initial_stock
 from commerce.tenants.models import Tenant
 from commerce.tenants.scope import current_shop, shop_scope
 

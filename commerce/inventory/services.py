@@ -1,26 +1,28 @@
-"""Reserve, commit, release, deduct and restock: the only code that changes stock.
+"""Reserve, commit, release, deduct and restock for an order; what comes in otherwise is in `receiving.py`.
 
-The shopper's path is a guarded UPDATE with no lock taken before it; rows go in one order (by id) everywhere, so that
-two orders never wait for each other crosswise. See docs/locking.md.
+These two are the only code that changes stock. The shopper's path is a guarded UPDATE with no lock taken before it;
+rows go in one order (by id) everywhere, so that two orders never wait for each other crosswise. See docs/locking.md.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 
-from commerce import clock
 from commerce.catalog.reading import TENANT, read
-from commerce.db import atomic, current_tenant_id, db, execute_many, insert_rows, new_id
-from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
-from commerce.inventory.models import MAX_QUANTITY, Location, Reservation, StockItem, StockMovement
+from commerce.db import current_tenant_id, db, execute_many, insert_rows
+from commerce.errors import Conflict
+from commerce.inventory.models import Location, Reservation, StockItem, StockMovement
 
 OPEN = ("held", "committed")
+OWNED = ("committed", "deducted", "restocked")
+Units = Mapping[uuid.UUID, int]
+"""Units by order line id."""
 _stock = StockItem.__table__
 _ROW = (_stock.c.tenant_id == bindparam("b_tenant")) & (_stock.c.id == bindparam("b_id"))
 _TAKE = (
@@ -28,25 +30,20 @@ _TAKE = (
     .where(_ROW, _stock.c.on_hand - _stock.c.reserved >= bindparam("b_units"))
     .values(reserved=_stock.c.reserved + bindparam("b_units"), version=_stock.c.version + 1)
 )
-_GIVE_BACK = (
+_SHIFT = (
     update(StockItem.__table__)  # type: ignore[arg-type]
-    .where(_ROW, _stock.c.reserved >= bindparam("b_units"))
-    .values(reserved=_stock.c.reserved - bindparam("b_units"), version=_stock.c.version + 1)
-)
-_DEDUCT = (
-    update(StockItem.__table__)  # type: ignore[arg-type]
-    .where(_ROW, _stock.c.reserved >= bindparam("b_units"), _stock.c.on_hand >= bindparam("b_units"))
+    .where(
+        _ROW,
+        _stock.c.reserved + bindparam("b_reserved") >= 0,
+        _stock.c.on_hand + bindparam("b_on_hand") >= _stock.c.reserved + bindparam("b_reserved"),
+    )
     .values(
-        on_hand=_stock.c.on_hand - bindparam("b_units"),
-        reserved=_stock.c.reserved - bindparam("b_units"),
+        on_hand=_stock.c.on_hand + bindparam("b_on_hand"),
+        reserved=_stock.c.reserved + bindparam("b_reserved"),
         version=_stock.c.version + 1,
     )
 )
-_PUT_IN = (
-    update(StockItem.__table__)  # type: ignore[arg-type]
-    .where(_ROW, _stock.c.on_hand - _stock.c.reserved + bindparam("b_units") >= 0)
-    .values(on_hand=_stock.c.on_hand + bindparam("b_units"), version=_stock.c.version + 1)
-)
+"""Every other change of the counters: it never leaves more reserved than there is."""
 _locations = Location.__table__
 _ON_SHELVES = (
     select(_stock.c.variant_id, _stock.c.id, _stock.c.on_hand - _stock.c.reserved)
@@ -88,7 +85,34 @@ def reserve(order_id: uuid.UUID, wants: Sequence[Want]) -> None:
     taken: dict[uuid.UUID, int] = defaultdict(int)
     for _line_id, stock_id, units in plan:
         taken[stock_id] += units
-    if _move(_TAKE, taken) != len(taken):
+    _take(taken)
+
+
+def reserve_more(order_id: uuid.UUID, wants: Sequence[Want], state: str) -> None:
+    """Add units to the lines of an order that exists, in `state` held or committed. A step.
+
+    Raises StockRaced when any of them is short.
+    """
+    known = {(row.order_line_id, row.stock_item_id): row for row in _reservations(order_id)}
+    taken: dict[uuid.UUID, int] = defaultdict(int)
+    fresh = []
+    for line_id, stock_id, units in _allocate(wants):
+        taken[stock_id] += units
+        row = known.get((line_id, stock_id))
+        if row is None:
+            place = {"order_id": order_id, "order_line_id": line_id, "stock_item_id": stock_id}
+            fresh.append({**place, "quantity": units, "state": state})
+        else:
+            _change(row, quantity=row.quantity + units, state=state)
+    insert_rows(Reservation, fresh)
+    _take(taken)
+
+
+def _take(units: Mapping[uuid.UUID, int]) -> None:
+    """Reserve units of stock items or raise StockRaced."""
+    tenant_id = current_tenant_id()
+    rows = [{"b_tenant": tenant_id, "b_id": key, "b_units": units[key]} for key in sorted(units)]
+    if rows and execute_many(_TAKE, rows) != len(rows):
         raise StockRaced
 
 
@@ -122,243 +146,231 @@ def commit_reservations(order_id: uuid.UUID) -> int:
         .values(state="committed")
         .execution_options(synchronize_session=False)
     )
-    rows = _reservations(order_id, ("committed", "deducted"))
-    return sum(row.quantity for row in rows)
+    return sum(row.quantity - row.released for row in _reservations(order_id, OWNED))
 
 
-def reserve_again(order_id: uuid.UUID) -> None:
-    """Hold once more what the order held before it was cancelled. A step. Raises StockRaced when any of it is short."""
-    units: dict[uuid.UUID, int] = defaultdict(int)
+def reserve_again(order_id: uuid.UUID, wanted: Units | None = None) -> None:
+    """Hold once more what a cancelled order held, or of it what is `wanted`. A step.
+
+    Raises StockRaced when any of it is short.
+    """
+    left = dict(wanted or {})
+    taken: dict[uuid.UUID, int] = defaultdict(int)
     for row in _reservations(order_id, ("released", "expired")):
-        if _change_state(row, "held"):
-            units[row.stock_item_id] += row.quantity - row.deducted
-    if not units or _move(_TAKE, units) != len(units):
+        units = row.quantity if wanted is None else min(row.quantity, left.get(row.order_line_id, 0))
+        if units and _change(row, state="held", released=row.quantity - units):
+            left[row.order_line_id] = left.get(row.order_line_id, 0) - units
+            taken[row.stock_item_id] += units
+    if not taken:
         raise StockRaced
+    _take(taken)
+
+
+def deduct(
+    order_id: uuid.UUID, *, cause: str, actor: str, reference: str, units: Units | None = None
+) -> None:
+    """Take committed units off the shelf: those of `units`, or all. Repeating it changes nothing. A step."""
+    books = Books(cause, actor, reference)
+    for row, count in _pick(_reservations(order_id, ("committed",)), units, _open_units):
+        state = "deducted" if count == _open_units(row) else "committed"
+        if _change(row, state=state, deducted=row.deducted + count):
+            books.shift(row.stock_item_id, on_hand=-count, reserved=-count)
+    books.close()
 
 
 def release(order_id: uuid.UUID, state: str = "released") -> None:
-    """Give back what the order holds and has not shipped. Repeating it changes nothing. A step."""
-    units: dict[uuid.UUID, int] = defaultdict(int)
+    """Give back what the order holds and has not taken off the shelf. Repeating it changes nothing. A step."""
+    books = Books("released", "", "")
     for row in _reservations(order_id, OPEN):
-        if _change_state(row, state):
-            units[row.stock_item_id] += row.quantity - row.deducted
-    _move_all(_GIVE_BACK, units)
-
-
-def deduct(order_id: uuid.UUID, *, cause: str, actor: str, reference: str) -> None:
-    """Take the order's committed units off the shelf. Repeating it changes nothing. A step."""
-    units: dict[uuid.UUID, int] = defaultdict(int)
-    for row in _reservations(order_id, ("committed",)):
-        if _change_state(row, "deducted", deducted=row.quantity):
-            units[row.stock_item_id] += row.quantity - row.deducted
-    _move_all(_DEDUCT, units)
-    _write_ledger({key: -count for key, count in units.items()}, cause, actor, reference)
+        count = _open_units(row)
+        after = "deducted" if row.deducted else state
+        if _change(row, state=after, released=row.released + count):
+            books.shift(row.stock_item_id, reserved=-count)
+    books.close()
 
 
 def restock(order_id: uuid.UUID, *, cause: str, actor: str, reference: str) -> None:
-    """Put back what the order had taken off the shelf, once. A step."""
-    units: dict[uuid.UUID, int] = defaultdict(int)
-    for row in _reservations(order_id, ("deducted",)):
-        if _change_state(row, "restocked"):
-            units[row.stock_item_id] += row.deducted
-    _move_all(_PUT_IN, units)
-    _write_ledger(units, cause, actor, reference)
+    """Put back everything that the order had taken off the shelf, once. A step."""
+    books = Books(cause, actor, reference)
+    _put_back(_reservations(order_id), None, books)
+    books.close()
 
 
-def _reservations(order_id: uuid.UUID, states: tuple[str, ...]) -> Sequence[Any]:
-    """Return the order's reservations in `states`. The order's row is locked by the caller, so they stand still."""
-    return db.session.execute(
-        select(
-            Reservation.id,
-            Reservation.stock_item_id,
-            Reservation.quantity,
-            Reservation.deducted,
-            Reservation.state,
-        )
-        .where(Reservation.order_id == order_id, Reservation.state.in_(states))
-        .order_by(Reservation.stock_item_id)
-    ).all()
+def take_back(
+    order_id: uuid.UUID,
+    *,
+    unsent: Units,
+    returned: Units,
+    cause: str,
+    actor: str,
+    reference: str,
+    state: str = "released",
+) -> None:
+    """Free `unsent` units, which will never leave, and put `returned` ones, which had left, back on the shelf. A step.
+
+    Unsent units are open, or off the shelf already when the shop deducts at confirmation; then they go back to it.
+    All counters change in one sorted pass. Raises Conflict when the reservations do not hold that many.
+    """
+    books = Books(cause, actor, reference)
+    rows = _reservations(order_id)
+    missing = dict(unsent)
+    for row in rows:
+        count = min(missing.get(row.order_line_id, 0), row.quantity - row.released - row.restocked)
+        if not count:
+            continue
+        missing[row.order_line_id] -= count
+        from_open = min(count, _open_units(row))
+        deducted = row.deducted - (count - from_open)
+        released = row.released + count
+        if _change(row, state=_state(row, deducted, released, state), deducted=deducted, released=released):
+            books.shift(row.stock_item_id, on_hand=count - from_open, reserved=-from_open)
+    if any(missing.values()):
+        raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+    if any(returned.values()):
+        _put_back(_reservations(order_id) if any(unsent.values()) else rows, returned, books)
+    books.close()
 
 
-def _change_state(row: Any, state: str, **values: Any) -> bool:
-    """Move one reservation on, if it still is where we saw it; counters move only with it."""
+def shrink(order_id: uuid.UUID, units: Units, *, cause: str, actor: str, reference: str) -> None:
+    """Take units out of an order that is being edited, as if they had never been asked for. A step.
+
+    Raises Conflict when the reservations do not hold that many.
+    """
+    books = Books(cause, actor, reference)
+    missing = dict(units)
+    for row in _reservations(order_id):
+        count = min(missing.get(row.order_line_id, 0), row.quantity - row.released - row.restocked)
+        if not count:
+            continue
+        missing[row.order_line_id] -= count
+        from_open = min(count, _open_units(row))
+        if count == row.quantity:
+            db.session.execute(
+                delete(Reservation)
+                .where(Reservation.id == row.id)
+                .execution_options(synchronize_session=False)
+            )
+        else:
+            deducted = row.deducted - (count - from_open)
+            left = row.quantity - count - deducted - row.released
+            _change(
+                row,
+                quantity=row.quantity - count,
+                deducted=deducted,
+                state=row.state if left or not deducted else "deducted",
+            )
+        books.shift(row.stock_item_id, on_hand=count - from_open, reserved=-from_open)
+    if any(missing.values()):
+        raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+    books.close()
+
+
+def _put_back(rows: Sequence[Any], units: Units | None, books: Books) -> None:
+    for row, count in _pick(rows, units, lambda each: int(each.deducted - each.restocked)):
+        restocked = row.restocked + count
+        whole = restocked == row.deducted and not _open_units(row)
+        if _change(row, state="restocked" if whole else row.state, restocked=restocked):
+            books.shift(row.stock_item_id, on_hand=count)
+
+
+def _open_units(row: Any) -> int:
+    """Return the units of a reservation that are reserved on the shelf now."""
+    return int(row.quantity - row.deducted - row.released) if row.state in OPEN else 0
+
+
+def _state(row: Any, deducted: int, released: int, closed: str) -> str:
+    if row.quantity > deducted + released:
+        return str(row.state)
+    return "deducted" if deducted else closed
+
+
+def _pick(
+    rows: Sequence[Any], units: Units | None, available: Callable[[Any], int]
+) -> Iterator[tuple[Any, int]]:
+    """Yield (row, units) for what is asked of each line, or for everything, as far as the rows have it."""
+    left = dict(units or {})
+    for row in rows:
+        count = available(row)
+        if units is not None:
+            count = min(count, left.get(row.order_line_id, 0))
+            left[row.order_line_id] = left.get(row.order_line_id, 0) - count
+        if count:
+            yield row, count
+
+
+_COLUMNS = (
+    Reservation.id,
+    Reservation.order_line_id,
+    Reservation.stock_item_id,
+    Reservation.quantity,
+    Reservation.deducted,
+    Reservation.released,
+    Reservation.restocked,
+    Reservation.state,
+)
+
+
+def _reservations(order_id: uuid.UUID, states: tuple[str, ...] = ()) -> Sequence[Any]:
+    """Return the order's reservations (in `states`). The order's row is locked by the caller, so they stand still."""
+    statement = select(*_COLUMNS).where(Reservation.order_id == order_id).order_by(Reservation.stock_item_id)
+    return db.session.execute(statement.where(Reservation.state.in_(states)) if states else statement).all()
+
+
+def _change(row: Any, **values: Any) -> bool:
+    """Change one reservation, if it still is as we saw it; counters move only with it."""
     result = db.session.execute(
         update(Reservation)
-        .where(Reservation.id == row.id, Reservation.state == row.state)
-        .values(state=state, **values)
+        .where(
+            Reservation.id == row.id,
+            Reservation.state == row.state,
+            Reservation.quantity == row.quantity,
+            Reservation.deducted == row.deducted,
+            Reservation.released == row.released,
+            Reservation.restocked == row.restocked,
+        )
+        .values(**values)
         .execution_options(synchronize_session=False)
     )
     return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def _move(statement: Any, units: Mapping[uuid.UUID, int]) -> int:
-    """Run a guarded counter change for each stock item, in the one order of all, and return how many it hit."""
-    tenant_id = current_tenant_id()
-    rows = [{"b_tenant": tenant_id, "b_id": key, "b_units": units[key]} for key in sorted(units)]
-    return execute_many(statement, rows) if rows else 0
+class Books:
+    """What one step does to the counters and the ledger, collected and then done in the one order of all rows."""
 
+    def __init__(self, cause: str, actor: str, reference: str) -> None:
+        self._note = {"cause": cause, "actor": actor, "reference": reference}
+        self._on_hand: dict[uuid.UUID, int] = defaultdict(int)
+        self._reserved: dict[uuid.UUID, int] = defaultdict(int)
 
-def _move_all(statement: Any, units: Mapping[uuid.UUID, int]) -> None:
-    """Run a counter change that the reservations entitle us to; if one does not fit, the books are wrong: stop."""
-    if _move(statement, units) != len(units):
-        raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+    def shift(self, stock_item_id: uuid.UUID, *, on_hand: int = 0, reserved: int = 0) -> None:
+        """Remember a change of one stock item, in units."""
+        self._on_hand[stock_item_id] += on_hand
+        self._reserved[stock_item_id] += reserved
 
+    def close(self) -> None:
+        """Change the counters and write the movements. Raises Conflict when the books do not allow it: stop."""
+        if not self.post():
+            raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
 
-def _write_ledger(deltas: Mapping[uuid.UUID, int], cause: str, actor: str, reference: str) -> None:
-    insert_rows(
-        StockMovement,
-        [
-            {"stock_item_id": key, "delta": delta, "cause": cause, "actor": actor, "reference": reference}
-            for key, delta in sorted(deltas.items())
-            if delta
-        ],
-    )
-
-
-# --- stock coming in -------------------------------------------------------------------------------
-
-
-def default_location() -> uuid.UUID:
-    """Return the id of the shop's first location, making `main` when there is none. A step."""
-    found = db.session.scalar(select(Location.id).order_by(Location.position, Location.id).limit(1))
-    if found is not None:
-        return found
-    location_id = new_id()
-    insert_rows(Location, [{"id": location_id, "code": "main", "name": "Main warehouse"}])
-    return location_id
-
-
-def set_initial_stock(quantities: Mapping[uuid.UUID, int], *, cause: str, actor: str, reference: str) -> None:
-    """Open stock items at the default location for new variants (variant id -> units on hand). A step.
-
-    Raises InvalidValue for a quantity below 0 or above MAX_QUANTITY.
-    """
-    for units in quantities.values():
-        check_quantity(units, low=0)
-    location_id = default_location()
-    ids = {variant_id: new_id() for variant_id in quantities}
-    moment = clock.now()
-    insert_rows(
-        StockItem,
-        [
+    def post(self) -> bool:
+        """Do it and tell whether every change fitted; the caller rolls back if one did not."""
+        tenant_id = current_tenant_id()
+        keys = [key for key in sorted(self._on_hand) if self._on_hand[key] or self._reserved[key]]
+        rows = [
             {
-                "id": ids[variant_id],
-                "variant_id": variant_id,
-                "location_id": location_id,
-                "on_hand": units,
-                "restocked_at": moment if units else None,
+                "b_tenant": tenant_id,
+                "b_id": key,
+                "b_on_hand": self._on_hand[key],
+                "b_reserved": self._reserved[key],
             }
-            for variant_id, units in quantities.items()
-        ],
-    )
-    _write_ledger(
-        {ids[variant_id]: units for variant_id, units in quantities.items()}, cause, actor, reference
-    )
-
-
-def replace_on_hand(
-    quantities: Mapping[uuid.UUID, int], *, cause: str, actor: str, reference: str
-) -> set[uuid.UUID]:
-    """Set the units on hand of variants at the default location, making stock items where there are none. A step.
-
-    Returns the variants that this changed. Raises InvalidValue for a bad quantity, Conflict when fewer would be left
-    than are reserved.
-    """
-    for units in quantities.values():
-        check_quantity(units, low=0)
-    rows = db.session.execute(
-        select(StockItem.variant_id, StockItem.id, StockItem.on_hand)
-        .where(StockItem.location_id == default_location(), StockItem.variant_id.in_(quantities))
-        .order_by(StockItem.id)
-        .with_for_update()
-    ).all()
-    known = {row.variant_id for row in rows}
-    missing = {variant_id: units for variant_id, units in quantities.items() if variant_id not in known}
-    if missing:
-        set_initial_stock(missing, cause=cause, actor=actor, reference=reference)
-    deltas = {row.id: quantities[row.variant_id] - row.on_hand for row in rows}
-    deltas = {key: delta for key, delta in deltas.items() if delta}
-    if _move(_PUT_IN, deltas) != len(deltas):
-        raise Conflict("Fewer units would be left than are reserved for orders.")
-    _write_ledger(deltas, cause, actor, reference)
-    return {row.variant_id for row in rows if row.id in deltas} | missing.keys()
-
-
-class CatalogueStock:
-    """The stock room as the catalogue import knows it (it may not import us: it stands below)."""
-
-    def open(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> None:
-        """Give new variants their first stock."""
-        set_initial_stock(quantities, cause="import", actor=actor, reference=reference)
-
-    def replace(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> set[uuid.UUID]:
-        """Set the units on hand of known variants and return those that this changed."""
-        return replace_on_hand(quantities, cause="import", actor=actor, reference=reference)
-
-
-def change_on_hand(
-    stock_item_id: uuid.UUID, delta: int, *, cause: str, actor: str, reference: str = ""
-) -> None:
-    """Add (or, negative, take) free units: received, damaged, lost. Relative, so it needs no version. A step.
-
-    Raises InvalidValue for 0 or an absurd number, Conflict when fewer units are free than are to go.
-    """
-    check_quantity(abs(delta), low=1)
-    if _move(_PUT_IN, {stock_item_id: delta}) != 1:
-        raise Conflict("Fewer units are free than that: the others are reserved for orders.")
-    if delta > 0:
-        db.session.execute(
-            update(StockItem)
-            .where(StockItem.id == stock_item_id)
-            .values(restocked_at=clock.now())
-            .execution_options(synchronize_session=False)
-        )
-    _write_ledger({stock_item_id: delta}, cause, actor, reference)
-
-
-def check_quantity(quantity: object, low: int = 1) -> None:
-    """Raise InvalidValue unless `quantity` is a whole number from `low` to MAX_QUANTITY."""
-    if isinstance(quantity, bool) or not isinstance(quantity, int) or not low <= quantity <= MAX_QUANTITY:
-        raise InvalidValue("quantity", f"The quantity must be a whole number from {low} to {MAX_QUANTITY}.")
-
-
-# --- use cases of staff ----------------------------------------------------------------------------
-
-
-@atomic
-def book_movement(
-    stock_item_id: uuid.UUID, delta: int, *, cause: str, actor: str, reference: str = ""
-) -> None:
-    """Book units that came (positive) or went by hand. Relative, so it needs no version.
-
-    Raises NotFound, InvalidValue for 0 or an absurd number, Conflict when fewer units are free than are to go.
-    """
-    if db.session.scalar(select(StockItem.id).where(StockItem.id == stock_item_id)) is None:
-        raise NotFound("There is no such stock.")
-    change_on_hand(stock_item_id, delta, cause=cause, actor=actor, reference=reference)
-
-
-@atomic
-def book_count(stock_item_id: uuid.UUID, counted: int, *, seen_version: int, actor: str) -> int:
-    """Set the units on hand to what somebody counted and return the difference that was booked.
-
-    Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue, Conflict when fewer
-    were counted than are reserved.
-    """
-    check_quantity(counted, low=0)
-    item = db.session.scalar(
-        select(StockItem)
-        .where(StockItem.id == stock_item_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if item is None:
-        raise NotFound("There is no such stock.")
-    if item.version != seen_version:
-        raise StaleVersion("stock", seen_version, item.version)
-    if counted < item.reserved:
-        raise Conflict(f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand.")
-    difference = counted - item.on_hand
-    if difference:
-        change_on_hand(stock_item_id, difference, cause="count", actor=actor)
-    return difference
+            for key in keys
+        ]
+        if rows and execute_many(_SHIFT, rows) != len(rows):
+            return False
+        movements = [
+            {"stock_item_id": key, "delta": self._on_hand[key], **self._note}
+            for key in keys
+            if self._on_hand[key]
+        ]
+        insert_rows(StockMovement, movements)
+        return True

@@ -16,14 +16,13 @@ from sqlalchemy import Row, func, select, update
 from commerce.catalog.models import Variant
 from commerce.db import atomic, db, insert_rows
 from commerce.inventory.models import Reservation, StockItem, StockMovement
-from commerce.inventory.services import OPEN, release
+from commerce.inventory.services import OPEN, OWNED, release
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.services import lock_order
 from commerce.orders.transitions import FINAL
 
 BATCH = 1000
 """Rows looked at by one statement: each stays well below the statement timeout, however large the shop."""
-OWNED = ("committed", "deducted")
 OWNING = ("confirmed", "processing", "shipped", "delivered")
 Progress = Callable[[int], None]
 
@@ -85,7 +84,7 @@ def _check_items(items: Sequence[Row[Any]]) -> Iterator[Break]:
     moved = _sums(StockMovement.stock_item_id, StockMovement.delta, StockMovement.stock_item_id.in_(ids))
     held = _sums(
         Reservation.stock_item_id,
-        Reservation.quantity - Reservation.deducted,
+        Reservation.quantity - Reservation.deducted - Reservation.released,
         Reservation.stock_item_id.in_(ids) & Reservation.state.in_(OPEN),
     )
     for item in items:
@@ -103,15 +102,15 @@ def _check_orders(orders: Sequence[Row[Any]]) -> Iterator[Break]:
     ids = [order.id for order in orders]
     held = _sums(
         Reservation.order_id,
-        Reservation.quantity - Reservation.deducted,
+        Reservation.quantity - Reservation.deducted - Reservation.released,
         Reservation.order_id.in_(ids) & Reservation.state.in_(OPEN),
     )
     owned = _sums(
         Reservation.order_id,
-        Reservation.quantity,
+        Reservation.quantity - Reservation.released,
         Reservation.order_id.in_(ids) & Reservation.state.in_(OWNED),
     )
-    needed = _sums(OrderLine.order_id, OrderLine.quantity, OrderLine.order_id.in_(ids))
+    needed = _sums(OrderLine.order_id, OrderLine.quantity - OrderLine.cancelled, OrderLine.order_id.in_(ids))
     for order in orders:
         if order.status in FINAL and held.get(order.id, 0):
             yield Break("a finished order holds nothing", order.code, order.id, 0, held[order.id])
@@ -169,7 +168,7 @@ def _correct_reserved(stock_item_id: uuid.UUID) -> str:
     item = _lock_item(stock_item_id)
     held = _sums(
         Reservation.stock_item_id,
-        Reservation.quantity - Reservation.deducted,
+        Reservation.quantity - Reservation.deducted - Reservation.released,
         (Reservation.stock_item_id == item.id) & Reservation.state.in_(OPEN),
     )
     units = held.get(item.id, 0)

@@ -13,7 +13,7 @@ from commerce.catalog.images import LONGEST_SIDE, NotAPicture, fetch_images, nor
 from commerce.catalog.importing.services import import_catalogue
 from commerce.catalog.models import ProductImage
 from commerce.db import atomic, db, in_transaction
-from commerce.inventory.services import CatalogueStock
+from commerce.inventory.receiving import CatalogueStock
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.catalog.importing.sheets import more, mug, sheet, stream

@@ -12,7 +12,7 @@ from commerce.catalog.importing.text import make_slug
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
 from commerce.catalog.search import index_products
 from commerce.db import atomic, db
-from commerce.inventory.services import set_initial_stock
+from commerce.inventory.receiving import set_initial_stock
 
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -11,20 +11,22 @@ from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.inventory.models import MAX_QUANTITY, Location, Reservation, StockItem, StockMovement
 from commerce.inventory.queries import available_by_variant
+from commerce.inventory.receiving import (
+    book_count,
+    book_movement,
+    default_location,
+    replace_on_hand,
+    set_initial_stock,
+)
 from commerce.inventory.services import (
     StockRaced,
     Want,
-    book_count,
-    book_movement,
     commit_reservations,
     deduct,
-    default_location,
     release,
-    replace_on_hand,
     reserve,
     reserve_again,
     restock,
-    set_initial_stock,
 )
 from commerce.orders.models import OrderLine
 from commerce.tenants.models import Shop

@@ -23,9 +23,10 @@ def _counters() -> list[str]:
         select(StockMovement.stock_item_id, func.sum(StockMovement.delta)), "stock_item_id"
     )
     held = _sums(
-        select(Reservation.stock_item_id, func.sum(Reservation.quantity - Reservation.deducted)).where(
-            Reservation.state.in_(("held", "committed"))
-        ),
+        select(
+            Reservation.stock_item_id,
+            func.sum(Reservation.quantity - Reservation.deducted - Reservation.released),
+        ).where(Reservation.state.in_(("held", "committed"))),
         "stock_item_id",
     )
     found = []
@@ -59,13 +60,15 @@ def _finished_orders() -> list[str]:
 def _confirmed_orders() -> list[str]:
     """Every confirmed order owns all its units."""
     owned = (
-        select(func.coalesce(func.sum(Reservation.quantity), 0))
-        .where(Reservation.order_id == Order.id, Reservation.state.in_(("committed", "deducted")))
+        select(func.coalesce(func.sum(Reservation.quantity - Reservation.released), 0))
+        .where(
+            Reservation.order_id == Order.id, Reservation.state.in_(("committed", "deducted", "restocked"))
+        )
         .correlate(Order)
         .scalar_subquery()
     )
     wanted = (
-        select(func.sum(OrderLine.quantity))
+        select(func.sum(OrderLine.quantity - OrderLine.cancelled))
         .where(OrderLine.order_id == Order.id)
         .correlate(Order)
         .scalar_subquery()

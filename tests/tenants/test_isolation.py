@@ -14,7 +14,8 @@ from commerce.catalog.models import Product, Variant
 from commerce.db import Base, TenantOwned, atomic, db, insert_rows, new_id
 from commerce.errors import NotFound
 from commerce.inventory.models import StockItem
-from commerce.inventory.services import StockRaced, Want, book_movement, reserve
+from commerce.inventory.receiving import book_movement
+from commerce.inventory.services import StockRaced, Want, reserve
 from commerce.orders.models import OrderLine
 from commerce.orders.queries import get_order
 from commerce.tenants.models import Shop

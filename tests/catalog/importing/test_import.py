@@ -12,7 +12,7 @@ from commerce.catalog.models import Category, Product, ProductCategory, ProductI
 from commerce.catalog.queries import found_products
 from commerce.db import Base, atomic, db
 from commerce.inventory.models import StockItem, StockMovement
-from commerce.inventory.services import CatalogueStock
+from commerce.inventory.receiving import CatalogueStock
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.catalog.importing.sheets import more, mug, sheet, stream
