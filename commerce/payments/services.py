@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from commerce import clock
 from commerce.db import db, insert_rows, new_id
+from commerce.errors import InvalidValue
 from commerce.payments.gateways import Charge, Outcome
 from commerce.payments.models import Payment, Refund
 
@@ -73,19 +74,32 @@ def net_captured(payments: Sequence[Payment], currency: str) -> int:
     return sum(p.captured - p.refunded for p in payments if p.currency == currency)
 
 
-def queue_refunds(payments: Sequence[Payment], reason: str) -> list[Refund]:
-    """Queue the refund of everything that is still captured and return the new rows. A step; rows are locked.
+def queue_refunds(
+    payments: Sequence[Payment], reason: str, *, amount: int | None = None, credit_id: uuid.UUID | None = None
+) -> list[Refund]:
+    """Queue the refund of `amount` (minor units), or of everything that is still captured; return the new rows. A step.
 
-    The amount counts as refunded from now on, so no second refund can promise the same money.
+    It counts as refunded from now on, so no second refund can promise the same money. The rows are locked.
+    Raises InvalidValue when less than `amount` is left.
     """
     refunds = []
+    open_amount = sum(each.captured - each.refunded for each in payments) if amount is None else amount
     for payment in payments:
-        left = payment.captured - payment.refunded
-        if left > 0:
-            payment.refunded += left
-            refund = Refund(order_id=payment.order_id, payment_id=payment.id, amount=left, reason=reason)
+        part = min(payment.captured - payment.refunded, open_amount)
+        if part > 0:
+            open_amount -= part
+            payment.refunded += part
+            refund = Refund(
+                order_id=payment.order_id,
+                payment_id=payment.id,
+                credit_id=credit_id,
+                amount=part,
+                reason=reason,
+            )
             db.session.add(refund)
             refunds.append(refund)
+    if open_amount > 0:
+        raise InvalidValue("amount", "More was to be given back than is left of what was paid.")
     db.session.flush()
     return refunds
 
