@@ -5,9 +5,7 @@ A permission is `<what>.<verb>`; those of orders carry the action of the transit
 
 from __future__ import annotations
 
-VIEW = frozenset(
-    {"orders.view", "events.view", "stock.view", "products.view", "pricing.view", "mails.view"}
-)
+VIEW = frozenset({"orders.view", "events.view", "stock.view", "products.view", "pricing.view", "mails.view"})
 FULFILMENT = VIEW | {"orders.process", "orders.ship", "orders.deliver", "orders.note", "stock.change"}
 SUPPORT = VIEW | {"orders.cancel", "orders.request_refund", "orders.note"}
 EVERYTHING = (
