@@ -1,0 +1,237 @@
+"""How staff set up the ways to ship: methods, each with its prices by country, weight and total."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+
+from commerce.db import atomic, db, insert_rows, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.money import MAX_AMOUNT
+from commerce.orders.models import Order
+from commerce.shipping.models import ShippingMethod, ShippingRate
+from commerce.shipping.queries import REST_OF_WORLD
+from commerce.tenants.fingerprints import fingerprint
+from commerce.tenants.services import touch_rules
+
+MAX_RATES = 200
+MAX_WEIGHT = 10**9
+MAX_POSITION = 10_000
+_CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_TAX_CLASS = re.compile(r"[a-z0-9][a-z0-9_-]{0,19}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class RateTerms:
+    """One price (minor units): where to, up to which weight (grams, None is any), from which subtotal on."""
+
+    countries: tuple[str, ...]
+    max_weight_grams: int | None
+    min_subtotal: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class MethodTerms:
+    """What staff say about a way to ship. `code` is fixed once there is a method."""
+
+    code: str
+    name: str
+    description: str
+    tax_class: str
+    position: int
+    enabled: bool
+    rates: tuple[RateTerms, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodOnFile:
+    """A way to ship as it stands now. `version` changes with everything that staff can change."""
+
+    id: uuid.UUID
+    terms: MethodTerms
+
+    @property
+    def version(self) -> int:
+        """The number by which a form says what it saw."""
+        terms = self.terms
+        rates = [
+            [*rate.countries, rate.max_weight_grams, rate.min_subtotal, rate.price] for rate in terms.rates
+        ]
+        return fingerprint(
+            terms.code, terms.name, terms.description, terms.tax_class, terms.position, terms.enabled, rates
+        )
+
+
+def shipping_methods() -> list[MethodOnFile]:
+    """Return every method of the shop with its prices, disabled ones too, in the shop's order."""
+    methods = db.session.scalars(
+        select(ShippingMethod).order_by(ShippingMethod.position, ShippingMethod.id)
+    ).all()
+    rates = defaultdict(list)
+    for rate in db.session.scalars(select(ShippingRate).order_by(ShippingRate.id)):
+        rates[rate.method_id].append(rate)
+    return [_on_file(method, rates[method.id]) for method in methods]
+
+
+def shipping_method(method_id: uuid.UUID) -> MethodOnFile:
+    """Return one method with its prices. Raises NotFound."""
+    method = db.session.scalar(
+        select(ShippingMethod).where(ShippingMethod.id == method_id).execution_options(populate_existing=True)
+    )
+    if method is None:
+        raise NotFound("There is no such shipping method.")
+    return _on_file(method, _rates_of(method_id))
+
+
+def _rates_of(method_id: uuid.UUID) -> Sequence[ShippingRate]:
+    return db.session.scalars(
+        select(ShippingRate).where(ShippingRate.method_id == method_id).order_by(ShippingRate.id)
+    ).all()
+
+
+def _on_file(method: ShippingMethod, rates: Sequence[ShippingRate]) -> MethodOnFile:
+    return MethodOnFile(
+        method.id,
+        MethodTerms(
+            code=method.code,
+            name=method.name,
+            description=method.description,
+            tax_class=method.tax_class,
+            position=method.position,
+            enabled=method.enabled,
+            rates=tuple(
+                RateTerms(tuple(rate.countries), rate.max_weight_grams, rate.min_subtotal, rate.price)
+                for rate in rates
+            ),
+        ),
+    )
+
+
+@atomic
+def create_method(terms: MethodTerms) -> uuid.UUID:
+    """Add a way to ship and return its id. Raises InvalidValue by field; a code that is taken is one."""
+    terms = _checked(terms)
+    method = ShippingMethod(code=terms.code, name=terms.name)
+    _write(method, terms)
+    db.session.add(method)
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise InvalidValue("code", "Another shipping method has this code.") from error
+    _write_rates(method.id, terms.rates)
+    touch_rules()
+    return method.id
+
+
+@atomic
+def change_method(method_id: uuid.UUID, terms: MethodTerms, *, seen_version: int) -> bool:
+    """Set everything but the code and tell whether anything was new.
+
+    Raises NotFound, StaleVersion, InvalidValue by field.
+    """
+    method, now = _lock(method_id, seen_version)
+    terms = _checked(replace(terms, code=now.terms.code))
+    if terms == now.terms:
+        return False
+    _write(method, terms)
+    db.session.flush()
+    if terms.rates != now.terms.rates:
+        db.session.execute(
+            delete(ShippingRate)
+            .where(ShippingRate.method_id == method_id)
+            .execution_options(synchronize_session=False)
+        )
+        _write_rates(method_id, terms.rates)
+    touch_rules()
+    return True
+
+
+@atomic
+def delete_method(method_id: uuid.UUID, *, seen_version: int) -> None:
+    """Delete a method that no order was ever shipped by. Raises NotFound, StaleVersion, Conflict when one was."""
+    method, _now = _lock(method_id, seen_version)
+    if db.session.scalar(select(Order.id).where(Order.shipping_method == method.code).limit(1)) is not None:
+        raise Conflict(
+            "There are orders with this shipping method, so it stays. It can be switched off instead."
+        )
+    db.session.execute(
+        delete(ShippingRate)
+        .where(ShippingRate.method_id == method_id)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.delete(method)
+    touch_rules()
+
+
+def _lock(method_id: uuid.UUID, seen_version: int) -> tuple[ShippingMethod, MethodOnFile]:
+    method = db.session.scalar(select(ShippingMethod).where(ShippingMethod.id == method_id).with_for_update())
+    if method is None:
+        raise NotFound("There is no such shipping method.")
+    now = _on_file(method, _rates_of(method_id))
+    if now.version != seen_version:
+        raise StaleVersion("shipping method", seen_version, now.version)
+    return method, now
+
+
+def _write(method: ShippingMethod, terms: MethodTerms) -> None:
+    method.name, method.description, method.tax_class = terms.name, terms.description, terms.tax_class
+    method.position, method.enabled = terms.position, terms.enabled
+
+
+def _write_rates(method_id: uuid.UUID, rates: tuple[RateTerms, ...]) -> None:
+    insert_rows(
+        ShippingRate,
+        [
+            {
+                "id": new_id(),
+                "method_id": method_id,
+                "countries": list(rate.countries),
+                "max_weight_grams": rate.max_weight_grams,
+                "min_subtotal": rate.min_subtotal,
+                "price": rate.price,
+            }
+            for rate in rates
+        ],
+    )
+
+
+def _checked(terms: MethodTerms) -> MethodTerms:
+    """Return the terms trimmed. Raises InvalidValue for the first one that is out of bounds."""
+    terms = replace(terms, name=terms.name.strip(), description=terms.description.strip())
+    if not _CODE.fullmatch(terms.code):
+        raise InvalidValue("code", "A code has up to 40 small letters, digits, '-' and '_'.")
+    if not terms.name or len(terms.name) > 255:
+        raise InvalidValue("name", "A name has 1 to 255 characters.")
+    if len(terms.description) > 255:
+        raise InvalidValue("description", "A description has at most 255 characters.")
+    if not _TAX_CLASS.fullmatch(terms.tax_class):
+        raise InvalidValue("tax_class", "A tax class has up to 20 small letters, digits, '-' and '_'.")
+    if not 0 <= terms.position <= MAX_POSITION:
+        raise InvalidValue("position", f"A position is from 0 to {MAX_POSITION}.")
+    if terms.enabled and not terms.rates:
+        raise InvalidValue("rates", "Without a price nobody can choose it: add one, or switch it off.")
+    if len(terms.rates) > MAX_RATES:
+        raise InvalidValue("rates", f"A method has at most {MAX_RATES} prices.")
+    for rate in terms.rates:
+        _check_rate(rate)
+    return terms
+
+
+def _check_rate(rate: RateTerms) -> None:
+    if not rate.countries:
+        raise InvalidValue("rates", "Each price says for which countries it is.")
+    for country in rate.countries:
+        if country != REST_OF_WORLD and not _COUNTRY.fullmatch(country):
+            raise InvalidValue("rates", f"{country!r} is no two-letter country code.")
+    if rate.max_weight_grams is not None and not 0 < rate.max_weight_grams <= MAX_WEIGHT:
+        raise InvalidValue("rates", f"A greatest weight is from 1 to {MAX_WEIGHT} grams.")
+    if not (0 <= rate.price <= MAX_AMOUNT and 0 <= rate.min_subtotal <= MAX_AMOUNT):
+        raise InvalidValue("rates", "An amount is out of bounds.")

@@ -1,0 +1,58 @@
+"""Fill in the forms of the pages for prices as a browser would: with everything that the page put into them."""
+
+from typing import Any
+
+import html5lib
+
+from tests.factories.staff import post
+from tests.support.client import ShopClient
+
+
+def form_on(html: str, action: str) -> dict[str, list[str]]:
+    """Return what the form with this address would send as it stands: names with their values."""
+    tree = html5lib.HTMLParser(namespaceHTMLElements=False).parse(html)
+    form = next(
+        form for form in tree.iter("form") if form.get("action") == action and form.get("method") == "post"
+    )
+    sent: dict[str, list[str]] = {}
+    for field in form.iter():
+        name = field.get("name") if isinstance(field.tag, str) else None
+        if not name or name == "csrf_token":
+            continue
+        if field.tag == "input":
+            if field.get("type") in ("checkbox", "radio") and field.get("checked") is None:
+                continue
+            sent.setdefault(name, []).append(
+                field.get("value", "y" if field.get("type") == "checkbox" else "")
+            )
+        elif field.tag == "select":
+            options = list(field.iter("option"))
+            chosen = [option for option in options if option.get("selected") is not None] or options[:1]
+            sent.setdefault(name, []).extend(option.get("value", "") for option in chosen)
+        elif field.tag == "textarea":
+            sent.setdefault(name, []).append((field.text or "").removeprefix("\n"))
+    return sent
+
+
+def filled(client: ShopClient, page: str, action: str = "", **changes: Any) -> dict[str, Any]:
+    """Return what the form of a page would send, with changes; None takes a field out, as an unticked box does."""
+    answer = client.get(page)
+    assert answer.status_code == 200, (page, answer.status_code)
+    return changed(answer.text, action or page, **changes)
+
+
+def changed(html: str, action: str, **changes: Any) -> dict[str, Any]:
+    """Return what the form on a page would send, with changes."""
+    data: dict[str, Any] = form_on(html, action)
+    for name, value in changes.items():
+        key = name.replace("__", "-")
+        if value is None:
+            data.pop(key, None)
+        else:
+            data[key] = value
+    return data
+
+
+def submit(client: ShopClient, action: str, data: dict[str, Any]) -> Any:
+    """Send a form with a valid token."""
+    return post(client, action, data)
