@@ -49,12 +49,20 @@ class OrderDelivered(OrderStatusChanged):
     """The parcel arrived."""
 
 
+class OrderCompleted(OrderStatusChanged):
+    """The time for returns is over."""
+
+
 class OrderCancelled(OrderStatusChanged):
     """The order will not be delivered; stock is free again."""
 
 
 class RefundRequested(OrderStatusChanged):
     """Somebody wants the money back; staff decide."""
+
+
+class RefundDeclined(OrderStatusChanged):
+    """Staff decided against it; the order goes on where it was."""
 
 
 class OrderRefunded(OrderStatusChanged):
@@ -182,8 +190,10 @@ STATUS_EVENTS: dict[str, type[OrderStatusChanged]] = {
         OrderConfirmed,
         OrderShipped,
         OrderDelivered,
+        OrderCompleted,
         OrderCancelled,
         RefundRequested,
+        RefundDeclined,
         OrderRefunded,
     )
 }

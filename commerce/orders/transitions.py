@@ -113,6 +113,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "Complete",
         "The return window is over.",
         stamp="completed_at",
+        event="OrderCompleted",
     ),
     Transition(
         "cancel",
@@ -156,6 +157,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "refund-decline",
         "Decline refund",
         "The order goes back to the status it had.",
+        event="RefundDeclined",
         reason_required=True,
     ),
     Transition(
