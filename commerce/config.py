@@ -46,6 +46,7 @@ class Config:
     mail_from: str = "shop@localhost"
     operations_email: str = "operations@localhost"
     test_card: bool = True
+    webhook_allow_private: bool = False
     demo: bool = True
     testing: bool = False
 
@@ -82,6 +83,7 @@ class Config:
             mail_from=env.get("MAIL_FROM") or "shop@localhost",
             operations_email=env.get("OPERATIONS_EMAIL") or "operations@localhost",
             test_card=_flag(env, "TEST_CARD", not production),
+            webhook_allow_private=_flag(env, "WEBHOOK_ALLOW_PRIVATE", False),
             demo=_flag(env, "DEMO", not production),
         )
 

@@ -7,6 +7,7 @@ import uuid
 from commerce.checkout.settlement import send_refund
 from commerce.events.outbox import DomainEvent
 from commerce.events.worker import Handlers, Happening, Relay
+from commerce.notifications.emails import operations_address, send_mail
 from commerce.notifications.handlers import (
     alert_of_refund_request,
     alert_operations,
@@ -22,6 +23,8 @@ from commerce.orders import events
 from commerce.orders.services import confirm_pay_later
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
+from commerce.webhooks.events import WebhookDisabled
+from commerce.webhooks.telling import Webhooks
 
 
 def confirm_order_paid_later(happening: Happening) -> None:
@@ -33,6 +36,19 @@ def confirm_order_paid_later(happening: Happening) -> None:
 def send_queued_refund(happening: Happening) -> None:
     """Give the money back through the gateway, outside of any transaction."""
     send_refund(uuid.UUID(happening.payload["refund_id"]))
+
+
+def alert_of_disabled_webhook(happening: Happening) -> None:
+    """Tell operations that another program is not told any more."""
+    facts = happening.payload
+    send_mail(
+        happening,
+        "operations/webhook_disabled",
+        operations_address(),
+        webhook_id=happening.subject_id,
+        url=facts["url"],
+        reason=facts["reason"],
+    )
 
 
 EVENT_HANDLERS: Handlers = {
@@ -47,6 +63,7 @@ EVENT_HANDLERS: Handlers = {
     events.PaymentNeedsReview: [alert_operations],
     events.InventoryReservationFailed: [alert_operations],
     events.LatePaymentRefunded: [mail_late_payment, alert_operations],
+    WebhookDisabled: [alert_of_disabled_webhook],
 }
 
 EVENT_KINDS: tuple[type[DomainEvent], ...] = (
@@ -66,9 +83,10 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     events.OrderNoteAdded,
     events.RefundQueued,
     events.RefundSettled,
+    WebhookDisabled,
 )
 
 
 def make_relay() -> Relay:
     """Return the relay of this installation."""
-    return Relay(EVENT_HANDLERS, EVENT_KINDS, lambda tenant_id: shop_scope(get_shop(tenant_id)))
+    return Relay(EVENT_HANDLERS, EVENT_KINDS, lambda tenant_id: shop_scope(get_shop(tenant_id)), Webhooks())

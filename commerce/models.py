@@ -10,6 +10,7 @@ from commerce.payments import models as payments
 from commerce.pricing import models as pricing
 from commerce.shipping import models as shipping
 from commerce.tenants import models as tenants
+from commerce.webhooks import models as webhooks
 
 __all__ = [
     "accounts",
@@ -22,4 +23,5 @@ __all__ = [
     "pricing",
     "shipping",
     "tenants",
+    "webhooks",
 ]

@@ -1,6 +1,7 @@
 """The background loop: deliver events, let unpaid holds expire, ask about unknown payments, complete old orders.
 
 `flask worker` runs it as a process; the one-command run has it as a thread of the server. Any number may run at once.
+Other people's programs are called from threads of their own: a webhook that does not answer keeps no mail waiting.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,16 +23,20 @@ from commerce.checkout.settlement import find_unsettled, reconcile_payment
 from commerce.db import db
 from commerce.event_handlers import make_relay
 from commerce.events.outbox import SYSTEM
+from commerce.events.worker import Claim, Lane, Relay
 from commerce.orders.models import Order
 from commerce.orders.queries import find_expired
 from commerce.orders.services import cancel_if_expired, change_status
 from commerce.tenants.queries import get_shop, list_shops
 from commerce.tenants.scope import shop_scope
+from commerce.webhooks.services import sweep_log
 
 log = logging.getLogger("commerce.worker")
 IDLE = 0.5
 """Seconds between two looks at an empty outbox."""
 BATCH = 100
+CALLERS = 8
+"""Webhooks that one worker calls at once."""
 
 
 @contextmanager
@@ -103,17 +109,26 @@ def jobs() -> list[Job]:
         Job(expire_unpaid_orders, 10),
         Job(reconcile_payments, 20),
         Job(complete_delivered_orders, 300),
+        Job(sweep_log, 3600),
     ]
 
 
 def run(app: Flask, stop: threading.Event) -> None:
     """Work until `stop` is set. What fails is logged and tried again: a worker does not die of one bad order."""
-    relay, periodic = make_relay(), jobs()
+    relay = make_relay()
+    caller = threading.Thread(target=_call_strangers, args=(app, relay, stop), name="webhooks", daemon=True)
+    caller.start()
+    _work(app, relay, stop)
+    caller.join()
+
+
+def _work(app: Flask, relay: Relay, stop: threading.Event) -> None:
+    periodic = jobs()
     while not stop.is_set():
         busy = 0
         with app.app_context():
             with _each_for_itself("delivering events"):
-                busy += relay.run_once()
+                busy += relay.run_once(Lane.OWN)
             for job in periodic:
                 if time.monotonic() >= job.next_at:
                     job.next_at = time.monotonic() + job.seconds
@@ -121,3 +136,22 @@ def run(app: Flask, stop: threading.Event) -> None:
                         busy += job.run()
         if not busy:
             stop.wait(IDLE)
+
+
+def _call_strangers(app: Flask, relay: Relay, stop: threading.Event) -> None:
+    """Deliver webhooks, several at once."""
+    with ThreadPoolExecutor(CALLERS, "webhook") as pool:
+
+        def spread(make: Callable[[Claim], bool], claims: Sequence[Claim]) -> Iterable[bool]:
+            def in_context(claim: Claim) -> bool:
+                with app.app_context():
+                    return make(claim)
+
+            return pool.map(in_context, claims)
+
+        while not stop.is_set():
+            busy = 0
+            with app.app_context(), _each_for_itself("calling webhooks"):
+                busy = relay.run_once(Lane.STRANGERS, spread)
+            if not busy:
+                stop.wait(IDLE)

@@ -49,6 +49,7 @@ class Delivery(TenantRow, Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.id"]),
         UniqueConstraint("tenant_id", "event_id", "handler"),
+        Index("ix_deliveries_state", "tenant_id", "state", "handler"),
         Index("ix_deliveries_order", "tenant_id", "handler", "subject_id", "subject_version", "event_id"),
         Index(
             "ix_deliveries_due",

@@ -4,32 +4,125 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy.orm import aliased
 
-from commerce import clock
-from commerce.db import db
+from commerce.db import database_now, db
 from commerce.events.models import Delivery, Event
+
+ALL = {"all_tenants": True}
+# Written into statements: a value bound later would keep PostgreSQL from using the index of what is due.
+WAITING: ColumnElement[str] = literal_column("'waiting'")
+VIEWS = ("troubled", "waiting", "parked", "done")
+"""What the list can show: trouble is what is parked, and what has failed and will be tried again."""
+PAGE = 50
+
+
+def blocked() -> ColumnElement[bool]:
+    """Return the condition that a delivery must wait for an earlier one: same handler, same subject, not told yet."""
+    earlier = aliased(Delivery)
+    return exists().where(
+        earlier.tenant_id == Delivery.tenant_id,
+        earlier.handler == Delivery.handler,
+        earlier.subject_id == Delivery.subject_id,
+        earlier.state == WAITING,
+        or_(
+            earlier.subject_version < Delivery.subject_version,
+            and_(earlier.subject_version == Delivery.subject_version, earlier.event_id < Delivery.event_id),
+        ),
+    )
+
+
+def _at_rest(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Nobody is just making this delivery; or somebody began and never came back."""
+    return or_(Delivery.leased_until.is_(None), Delivery.leased_until < now)
 
 
 def outbox_lag_seconds() -> float:
-    """Return the age of the oldest event that no worker has taken up, over all shops; 0 when there is none."""
-    oldest: datetime | None = db.session.execute(
-        select(func.min(Event.occurred_at)).where(~Event.fanned_out), execution_options={"all_tenants": True}
-    ).scalar_one()
-    return max(0.0, (clock.now() - oldest).total_seconds()) if oldest else 0.0
+    """Return for how long the workers are behind, over all shops: 0 when everything is told that can be told now.
+
+    It is the age of the oldest event that no worker has taken up, or of the oldest delivery that is due, not being made
+    and not held back by an earlier one.
+    """
+    unheard = select(func.min(Event.occurred_at)).where(~Event.fanned_out)
+    due = select(func.min(Delivery.due_at)).where(
+        Delivery.state == WAITING, Delivery.due_at <= database_now(), _at_rest(database_now()), ~blocked()
+    )
+    now = _now()
+    oldest: list[datetime | None] = [
+        db.session.execute(each, execution_options=ALL).scalar_one() for each in (unheard, due)
+    ]
+    return max((now - each).total_seconds() if each is not None and each < now else 0.0 for each in oldest)
+
+
+def _now() -> datetime:
+    moment: datetime = db.session.execute(select(database_now()), execution_options=ALL).scalar_one()
+    return moment
 
 
 def troubled_deliveries(limit: int = 100) -> Sequence[Row[Delivery, Event]]:
     """Return (Delivery, Event) of what is parked or has failed at least once and still waits, newest first."""
-    return db.session.execute(
-        select(Delivery, Event)
-        .join(Event, (Event.tenant_id == Delivery.tenant_id) & (Event.id == Delivery.event_id))
-        .where((Delivery.state == "parked") | ((Delivery.state == "waiting") & (Delivery.error != "")))
-        .order_by(Delivery.due_at.desc())
-        .limit(limit)
+    return db.session.execute(_listed("troubled", "").limit(limit)).all()
+
+
+def list_deliveries(
+    view: str = "troubled", handler: str = "", page: int = 1
+) -> tuple[Sequence[Row[Delivery, Event]], bool]:
+    """Return a page of (Delivery, Event), newest first, and whether there are more; `view` is one of VIEWS."""
+    found = db.session.execute(
+        _listed(view, handler).limit(PAGE + 1).offset((page - 1) * PAGE),
     ).all()
+    return found[:PAGE], len(found) > PAGE
+
+
+def _listed(view: str, handler: str) -> Select[Delivery, Event]:
+    if view == "troubled":
+        chosen = or_(Delivery.state == "parked", and_(Delivery.state == "waiting", Delivery.error != ""))
+    else:
+        chosen = Delivery.state == view
+    statement = (
+        select(Delivery, Event)
+        .join(Event, and_(Event.tenant_id == Delivery.tenant_id, Event.id == Delivery.event_id))
+        .where(chosen)
+        .order_by(Delivery.id.desc())
+    )
+    return statement.where(Delivery.handler == handler) if handler else statement
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is not told yet to one handler: `due` may run now, `failed` has failed and will be tried again."""
+
+    handler: str
+    waiting: int
+    due: int
+    failed: int
+    parked: int
+
+
+def backlog() -> list[Backlog]:
+    """Return what the shop's handlers have not been told yet, by handler."""
+    now = _now()
+
+    def count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.sum(case((condition, 1), else_=0))
+
+    rows = db.session.execute(
+        select(
+            Delivery.handler,
+            count(Delivery.state == "waiting"),
+            count(and_(Delivery.state == "waiting", Delivery.due_at <= now)),
+            count(and_(Delivery.state == "waiting", Delivery.error != "")),
+            count(Delivery.state == "parked"),
+        )
+        .where(Delivery.state.in_(("waiting", "parked")))
+        .group_by(Delivery.handler)
+        .order_by(Delivery.handler)
+    )
+    return [Backlog(row[0], *(int(each) for each in row[1:])) for row in rows]
 
 
 def deliveries_of(subject_id: uuid.UUID) -> Sequence[Delivery]:

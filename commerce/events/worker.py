@@ -1,8 +1,8 @@
 """Tell handlers what happened: fan out, claim with a lease, run outside of any transaction, note the result.
 
-At least once, in order per subject and handler, with growing pauses; what keeps failing is parked where staff
-see it. Nothing is ever found by "id greater than the last one": a transaction that began earlier may commit
-later.
+At least once, in order per subject and handler, with growing pauses by the database's clock; what keeps failing is
+parked where staff see it. Nothing is ever found by "id greater than the last one": a transaction that began earlier
+may commit later.
 """
 
 from __future__ import annotations
@@ -11,30 +11,20 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from enum import Enum
+from typing import Any, Protocol
 
-from sqlalchemy import (
-    ColumnElement,
-    CursorResult,
-    and_,
-    exists,
-    insert,
-    literal_column,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, CursorResult, and_, exists, insert, or_, select, true, tuple_, update
 from sqlalchemy.orm import aliased
 
-from commerce import clock
 from commerce.db import atomic, database_now, db, new_id
 from commerce.events.models import Delivery, Event
 from commerce.events.outbox import DomainEvent
+from commerce.events.queries import ALL, WAITING, blocked
 
 log = logging.getLogger("commerce.events")
 
@@ -42,9 +32,10 @@ BATCH = 20
 LEASE = timedelta(seconds=60)
 PAUSES = (5, 30, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 """Seconds before each further try, three days in all (after the example of Standard Webhooks 1.0)."""
-ALL = {"all_tenants": True}
-# Written into statements: a value bound later would keep PostgreSQL from using the index of what is due.
-_WAITING: ColumnElement[str] = literal_column("'waiting'")
+
+
+class GiveUp(Exception):
+    """A handler says that another try is of no use: the delivery is parked at once, with this text as its error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +49,47 @@ class Happening:
     subject_id: uuid.UUID
     payload: dict[str, Any]
     occurred_at: datetime
+    subject_version: int = 0
 
 
 Handler = Callable[[Happening], None]
 Handlers = Mapping[type[DomainEvent], Sequence[Handler]]
 EnterShop = Callable[[uuid.UUID], AbstractContextManager[Any]]
+
+
+class Subscribers(Protocol):
+    """Listeners that are rows instead of functions, such as webhooks. Their deliveries are named `<prefix><id>`."""
+
+    prefix: str
+
+    def names_for(self, events: Sequence[tuple[uuid.UUID, str]]) -> Mapping[tuple[uuid.UUID, str], list[str]]:
+        """Return who listens to each (shop, event type), over all shops, in one look. A step."""
+        ...
+
+    def tell(self, name: str, happening: Happening) -> None:
+        """Tell one of them; raise for another try, GiveUp for none."""
+        ...
+
+
+class Lane(Enum):
+    """Which deliveries a worker makes: a stranger's slow server must not keep our own mails waiting."""
+
+    ALL = "all"
+    OWN = "own"
+    STRANGERS = "strangers"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that is ours to make, under a lease; `tries` counts this one too."""
+
+    happening: Happening
+    handler: str
+    lease: uuid.UUID
+    tries: int
+
+
+Spread = Callable[[Callable[[Claim], bool], Sequence[Claim]], Iterable[bool]]
 
 
 def handler_names(handlers: Handlers, kinds: Mapping[str, type[DomainEvent]], event_type: str) -> list[str]:
@@ -74,27 +101,43 @@ def handler_names(handlers: Handlers, kinds: Mapping[str, type[DomainEvent]], ev
 
 
 class Relay:
-    """Delivers events to `handlers`. `enter_shop` opens the scope of a shop; both are handed in from above."""
+    """Delivers events to `handlers` and `subscribers`. `enter_shop` opens the scope of a shop; all come from above."""
 
-    def __init__(self, handlers: Handlers, kinds: Sequence[type[DomainEvent]], enter_shop: EnterShop) -> None:
+    def __init__(
+        self,
+        handlers: Handlers,
+        kinds: Sequence[type[DomainEvent]],
+        enter_shop: EnterShop,
+        subscribers: Subscribers | None = None,
+    ) -> None:
         self._handlers = handlers
         self._kinds = {kind.type(): kind for kind in kinds}
         self._by_name = {each.__name__: each for group in handlers.values() for each in group}
         self._enter_shop = enter_shop
+        self._subscribers = subscribers
 
-    def run_once(self) -> int:
-        """Fan out what is new, deliver what is due, and return how many deliveries were tried."""
-        if not _anything_due():
+    def run_once(self, lane: Lane = Lane.ALL, spread: Spread = map) -> int:
+        """Fan out what is new, deliver what is due, and return how many deliveries were tried.
+
+        No two deliveries of one batch depend on each other, so `spread` may be the `map` of a pool of threads.
+        """
+        chosen = self._chosen(lane)
+        if not _anything_due(chosen):
             return 0
-        while _fan_out(self._names_for) == BATCH:
+        while _fan_out(self._names_for, self._subscribers) == BATCH:
             pass
-        claimed, until = _claim(), time.monotonic() + LEASE.total_seconds() / 2
-        for tried, (happening, handler_name, lease, tries) in enumerate(claimed):
+        claimed, until = _claim(chosen), time.monotonic() + LEASE.total_seconds() / 2
+
+        def make(claim: Claim) -> bool:
             if time.monotonic() > until:
                 # Handlers were slow: what is left must not begin under a lease that may run out meanwhile.
-                return tried
-            self._deliver(happening, handler_name, lease, tries)
-        return len(claimed)
+                with self._enter_shop(claim.happening.tenant_id):
+                    _hand_back(claim)
+                return False
+            self._deliver(claim)
+            return True
+
+        return sum(spread(make, claimed))
 
     def run_until_idle(self) -> int:
         """Deliver until nothing is due and return how many deliveries were tried; for tests and commands."""
@@ -106,37 +149,50 @@ class Relay:
     def _names_for(self, event_type: str) -> list[str]:
         return handler_names(self._handlers, self._kinds, event_type)
 
-    def _deliver(self, happening: Happening, handler_name: str, lease: uuid.UUID, tries: int) -> None:
-        with self._enter_shop(happening.tenant_id):
-            if tries > len(PAUSES) + 1:
-                _fail(
-                    happening,
-                    lease,
-                    tries,
-                    "Given up: whoever tried this never came back to say how it went.",
-                )
+    def _chosen(self, lane: Lane) -> ColumnElement[bool]:
+        if lane is Lane.ALL or self._subscribers is None:
+            return true()
+        strangers = Delivery.handler.startswith(self._subscribers.prefix, autoescape=True)
+        return strangers if lane is Lane.STRANGERS else ~strangers
+
+    def _deliver(self, claim: Claim) -> None:
+        with self._enter_shop(claim.happening.tenant_id):
+            if claim.tries > len(PAUSES) + 1:
+                _park(claim, "Given up: whoever tried this never came back to say how it went.")
                 return
             try:
-                self._by_name[handler_name](happening)
+                self._tell(claim.handler, claim.happening)
+            except GiveUp as reason:
+                _park(claim, str(reason))
             except Exception as error:
-                log.warning("%s failed for %s: %s", handler_name, happening.type, error, exc_info=True)
-                _fail(happening, lease, tries, f"{type(error).__name__}: {error}")
+                log.warning("%s failed for %s: %s", claim.handler, claim.happening.type, error, exc_info=True)
+                _fail(claim, f"{type(error).__name__}: {error}")
             else:
-                _finish(happening, lease)
+                _finish(claim)
+
+    def _tell(self, name: str, happening: Happening) -> None:
+        if self._subscribers is not None and name.startswith(self._subscribers.prefix):
+            self._subscribers.tell(name, happening)
+        else:
+            self._by_name[name](happening)
 
 
-def _anything_due() -> bool:
+def _anything_due(chosen: ColumnElement[bool]) -> bool:
     """Look before taking a write lock: an idle worker must not disturb a shop."""
     fresh = select(Event.id).where(~Event.fanned_out).limit(1)
-    due = select(Delivery.id).where(Delivery.state == _WAITING, Delivery.due_at <= database_now()).limit(1)
+    due = (
+        select(Delivery.id)
+        .where(Delivery.state == WAITING, Delivery.due_at <= database_now(), chosen)
+        .limit(1)
+    )
     found = any(db.session.execute(each, execution_options=ALL).first() for each in (fresh, due))
     db.session.close()
     return found
 
 
 @atomic
-def _fan_out(names_for: Callable[[str], list[str]]) -> int:
-    """Make one delivery per event and handler. Unique rows make a repetition harmless."""
+def _fan_out(names_for: Callable[[str], list[str]], subscribers: Subscribers | None = None) -> int:
+    """Make one delivery per event and listener. Unique rows make a repetition harmless."""
     events = db.session.execute(
         select(Event.tenant_id, Event.id, Event.type, Event.subject_id, Event.subject_version)
         .where(~Event.fanned_out)
@@ -145,6 +201,11 @@ def _fan_out(names_for: Callable[[str], list[str]]) -> int:
         .with_for_update(skip_locked=True),
         execution_options=ALL,
     ).all()
+    if not events:
+        return 0
+    kinds = {(event.tenant_id, event.type) for event in events}
+    listening = subscribers.names_for(sorted(kinds)) if subscribers else {}
+    now = db.session.execute(select(database_now()), execution_options=ALL).scalar_one()
     rows = [
         {
             "tenant_id": event.tenant_id,
@@ -153,40 +214,27 @@ def _fan_out(names_for: Callable[[str], list[str]]) -> int:
             "handler": name,
             "subject_id": event.subject_id,
             "subject_version": event.subject_version,
+            "due_at": now,
         }
         for event in events
-        for name in names_for(event.type)
+        for name in [*names_for(event.type), *listening.get((event.tenant_id, event.type), ())]
     ]
     connection = db.session.connection()
     if rows:
         connection.execute(insert(Delivery.__table__), rows)  # type: ignore[arg-type]
-    if events:
-        table = Event.__table__
-        connection.execute(
-            update(table)  # type: ignore[arg-type]
-            .where(
-                tuple_(table.c.tenant_id, table.c.id).in_([(event.tenant_id, event.id) for event in events])
-            )
-            .values(fanned_out=True)
-        )
+    table = Event.__table__
+    connection.execute(
+        update(table)  # type: ignore[arg-type]
+        .where(tuple_(table.c.tenant_id, table.c.id).in_([(event.tenant_id, event.id) for event in events]))
+        .values(fanned_out=True)
+    )
     return len(events)
 
 
 @atomic
-def _claim() -> list[tuple[Happening, str, uuid.UUID, int]]:
+def _claim(chosen: ColumnElement[bool] | None = None) -> list[Claim]:
     """Lease due deliveries whose predecessors (same subject and handler) are done or parked."""
     now = db.session.execute(select(database_now()), execution_options=ALL).scalar_one()
-    earlier = aliased(Delivery)
-    blocked = exists().where(
-        earlier.tenant_id == Delivery.tenant_id,
-        earlier.handler == Delivery.handler,
-        earlier.subject_id == Delivery.subject_id,
-        earlier.state == _WAITING,
-        or_(
-            earlier.subject_version < Delivery.subject_version,
-            and_(earlier.subject_version == Delivery.subject_version, earlier.event_id < Delivery.event_id),
-        ),
-    )
     # An earlier event may have no delivery yet: another worker has locked it and is just fanning it out.
     unheard = aliased(Event)
     overtaken = exists().where(
@@ -202,11 +250,12 @@ def _claim() -> list[tuple[Happening, str, uuid.UUID, int]]:
         select(Delivery.tenant_id, Delivery.id, Delivery.handler, Delivery.tries, Event)
         .join(Event, (Event.tenant_id == Delivery.tenant_id) & (Event.id == Delivery.event_id))
         .where(
-            Delivery.state == _WAITING,
+            Delivery.state == WAITING,
             Delivery.due_at <= now,
             or_(Delivery.leased_until.is_(None), Delivery.leased_until < now),
-            ~blocked,
+            ~blocked(),
             ~overtaken,
+            true() if chosen is None else chosen,
         )
         .order_by(Delivery.due_at, Delivery.id)
         .limit(BATCH)
@@ -222,7 +271,7 @@ def _claim() -> list[tuple[Happening, str, uuid.UUID, int]]:
             .values(lease=lease, leased_until=now + LEASE, tries=table.c.tries + 1)
         )
     return [
-        (
+        Claim(
             Happening(
                 tenant_id,
                 event.id,
@@ -231,6 +280,7 @@ def _claim() -> list[tuple[Happening, str, uuid.UUID, int]]:
                 event.subject_id,
                 event.payload,
                 event.occurred_at,
+                event.subject_version,
             ),
             handler,
             lease,
@@ -240,35 +290,46 @@ def _claim() -> list[tuple[Happening, str, uuid.UUID, int]]:
     ]
 
 
-def _finish(happening: Happening, lease: uuid.UUID) -> None:
-    _settle(happening, lease, {"state": "done", "done_at": clock.now(), "error": "", "lease": None})
+def _finish(claim: Claim) -> None:
+    _settle(claim, lambda now: {"state": "done", "done_at": now, "error": "", "lease": None})
 
 
-def _fail(happening: Happening, lease: uuid.UUID, tries: int, error: str) -> None:
+def _park(claim: Claim, error: str) -> None:
+    _settle(claim, lambda _now: {"state": "parked", "error": error[:2000], "lease": None})
+
+
+def _fail(claim: Claim, error: str) -> None:
     """Wait longer each time; after the last pause, park it."""
-    if tries > len(PAUSES):
-        _settle(happening, lease, {"state": "parked", "error": error[:2000], "lease": None})
+    if claim.tries > len(PAUSES):
+        _park(claim, error)
         return
-    pause = PAUSES[tries - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - jitter needs no secrecy
+    pause = timedelta(seconds=PAUSES[claim.tries - 1] * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
     _settle(
-        happening,
-        lease,
-        {
-            "due_at": clock.now() + timedelta(seconds=pause),
-            "error": error[:2000],
-            "lease": None,
-            "leased_until": None,
-        },
+        claim,
+        lambda now: {"due_at": now + pause, "error": error[:2000], "lease": None, "leased_until": None},
     )
+
+
+def _hand_back(claim: Claim) -> None:
+    """Let somebody else make a delivery that was not begun."""
+    _settle(claim, lambda _now: {"tries": claim.tries - 1, "lease": None, "leased_until": None})
 
 
 @atomic
-def _settle(happening: Happening, lease: uuid.UUID, values: dict[str, Any]) -> bool:
-    """Note a result, if the lease is still ours; a worker that was too slow has lost it and says nothing."""
-    result: CursorResult[Any] = db.session.execute(  # type: ignore[assignment]
+def _settle(claim: Claim, result: Callable[[datetime], dict[str, Any]]) -> bool:
+    """Note a result, if the lease is still ours; a worker that was too slow has lost it and says nothing.
+
+    `result` gets the database's time: a worker whose clock is wrong must not decide when the next try is due.
+    """
+    now = db.session.execute(select(database_now()), execution_options=ALL).scalar_one()
+    changed: CursorResult[Any] = db.session.execute(  # type: ignore[assignment]
         update(Delivery)
-        .where(Delivery.id == happening.delivery_id, Delivery.lease == lease, Delivery.state == "waiting")
-        .values(**values)
+        .where(
+            Delivery.id == claim.happening.delivery_id,
+            Delivery.lease == claim.lease,
+            Delivery.state == "waiting",
+        )
+        .values(**result(now))
         .execution_options(synchronize_session=False)
     )
-    return result.rowcount == 1
+    return changed.rowcount == 1

@@ -195,9 +195,9 @@ def test_an_event_that_another_worker_is_just_taking_up_holds_back_the_later_one
 def test_a_killed_workers_delivery_is_made_again_when_its_lease_is_over(in_shop: Shop) -> None:
     ring("a")
     worker._fan_out(lambda _type: ["ear"])
-    ((_happening, _handler, lease, tries),) = worker._claim()  # and here it is killed
+    (claim,) = worker._claim()  # and here it is killed
     (delivery,) = deliveries()
-    assert (delivery.lease, delivery.tries, tries) == (lease, 1, 1)
+    assert (delivery.lease, delivery.tries, claim.tries) == (claim.lease, 1, 1)
     assert delivery.leased_until is not None
     assert timedelta(seconds=50) < delivery.leased_until - datetime.now(UTC) < timedelta(seconds=70)
     ear = Ear("ear")
@@ -253,7 +253,7 @@ def test_the_success_of_a_worker_that_lost_its_lease_is_not_recorded_either(in_s
 
     def be_too_slow(_happening: Happening) -> None:
         leases_end()
-        taken.extend(lease for _, _, lease, _ in worker._claim())
+        taken.extend(claim.lease for claim in worker._claim())
 
     ring("a")
     relay(Ear("ear", then=be_too_slow)).run_once()

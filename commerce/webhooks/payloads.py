@@ -1,0 +1,123 @@
+"""What other programs are told: stable public names and facts, whatever our own classes are called.
+
+A name or a fact in this table is a promise to programs that we do not know: add, but do not rename or remove. What is
+not named here stays inside. Amounts are integer minor units of the `currency` beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from commerce.events.outbox import DomainEvent
+from commerce.events.worker import Happening
+from commerce.orders import events
+
+PING = "ping"
+STATUS = {"from_status": "fromStatus", "to_status": "status", "reason": "reason"}
+MONEY = {"amount": "amount", "currency": "currency"}
+ANSWER = {"return_id": "returnId", "kind": "kind"}
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """The public side of an event: its name, the facts that are told (ours -> public), and words for staff."""
+
+    name: str
+    facts: Mapping[str, str]
+    meaning: str
+
+
+PUBLIC: dict[type[DomainEvent], Public] = {
+    events.OrderPlaced: Public(
+        "order.placed",
+        {"total": "total", "currency": "currency", "pay_later": "payLater"},
+        "An order exists and its stock is held.",
+    ),
+    events.PaymentSucceeded: Public("order.paid", STATUS, "The order is paid in full."),
+    events.OrderConfirmed: Public("order.confirmed", STATUS, "Stock is committed: the shop will deliver."),
+    events.OrderShipped: Public("order.shipped", STATUS, "Everything is on its way."),
+    events.OrderDelivered: Public("order.delivered", STATUS, "The parcel arrived."),
+    events.OrderCancelled: Public("order.cancelled", STATUS, "The order will not be delivered."),
+    events.RefundRequested: Public("order.refund_requested", STATUS, "Somebody wants the money back."),
+    events.OrderRefunded: Public("order.refunded", STATUS, "Staff decided to give back what is left."),
+    events.OrderStatusChanged: Public(
+        "order.status_changed", {"action": "action", **STATUS}, "Any other change of the status."
+    ),
+    events.OrderCredited: Public(
+        "order.credited",
+        {"credit_id": "creditId", **MONEY, "reason": "reason"},
+        "Staff gave back a part of the money.",
+    ),
+    events.OrderEdited: Public(
+        "order.edited",
+        {"summary": "summary", "total_before": "totalBefore", "total": "total", "currency": "currency"},
+        "Staff changed a placed order.",
+    ),
+    events.ParcelSent: Public(
+        "shipment.sent",
+        {"shipment_id": "shipmentId", "number": "number"},
+        "A part of the order left the house.",
+    ),
+    events.PaymentReceived: Public("payment.received", {"method": "method", **MONEY}, "Money arrived."),
+    events.PaymentFailed: Public("payment.failed", {"failure": "failure"}, "An attempt to pay was declined."),
+    events.PaymentNeedsReview: Public(
+        "payment.needs_review", {"problem": "problem"}, "Money arrived that does not match the order."
+    ),
+    events.LatePaymentRefunded: Public(
+        "payment.late", {}, "Money for a cancelled order arrived and goes back."
+    ),
+    events.InventoryReservationFailed: Public(
+        "inventory.reservation_failed", {"error": "error"}, "A paid order whose stock could not be committed."
+    ),
+    events.ReturnRequested: Public(
+        "return.requested", {**ANSWER, "reason": "reason"}, "A refund or return by line was asked for."
+    ),
+    events.ReturnAnswered: Public(
+        "return.updated", {**ANSWER, "state": "state", "answer": "answer"}, "A return went on."
+    ),
+    events.RefundQueued: Public(
+        "refund.queued", {"refund_id": "refundId", **MONEY}, "Money is to go back by the gateway."
+    ),
+    events.RefundSettled: Public(
+        "refund.settled",
+        {"refund_id": "refundId", "succeeded": "succeeded", "failure": "failure"},
+        "The gateway said what became of a refund.",
+    ),
+}
+
+_BY_TYPE = {kind.type(): public for kind, public in PUBLIC.items()}
+EVENT_TYPES: dict[str, str] = {public.name: public.meaning for public in PUBLIC.values()}
+"""Public names, in the order in which staff see them, and what they mean."""
+
+
+def public_name(event_type: str) -> str | None:
+    """Return the public name of one of our event types, None for what stays inside."""
+    public = _BY_TYPE.get(event_type)
+    return public.name if public else None
+
+
+def message_id(happening: Happening) -> str:
+    """Return the `webhook-id`: one per event, the same at every try, so that repetitions can be recognised."""
+    return f"msg_{happening.event_id.hex}"
+
+
+def body_of(happening: Happening, shop_code: str) -> dict[str, Any]:
+    """Return what is sent about an event; the same at every try. Raises KeyError for what stays inside."""
+    public = _BY_TYPE[happening.type]
+    facts = happening.payload
+    data = {told: facts[ours] for ours, told in public.facts.items() if ours in facts}
+    order = {"orderCode": facts["code"], "version": happening.subject_version} if "code" in facts else {}
+    return _body(public.name, happening.occurred_at, {"shop": shop_code, **order, **data})
+
+
+def ping_body(shop_code: str, now: datetime) -> dict[str, Any]:
+    """Return what the test button sends."""
+    return _body(PING, now, {"shop": shop_code})
+
+
+def _body(name: str, moment: datetime, data: dict[str, Any]) -> dict[str, Any]:
+    stamp = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"type": name, "timestamp": stamp, "data": data}

@@ -1,0 +1,106 @@
+"""Find endpoints and what came of calling them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from commerce.db import database_now, db
+from commerce.errors import NotFound
+from commerce.sealing import seal
+from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
+
+PREFIX = "webhook:"
+"""Deliveries to an endpoint carry the handler name `webhook:<endpoint id>`."""
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """All that a call needs to know of an endpoint; `secrets` has the present one and, after a rotation, the former."""
+
+    id: uuid.UUID
+    url: str
+    state: str
+    secrets: tuple[str, ...]
+
+
+def list_endpoints() -> Sequence[WebhookEndpoint]:
+    """Return the shop's endpoints, oldest first."""
+    return db.session.scalars(select(WebhookEndpoint).order_by(WebhookEndpoint.id)).all()
+
+
+def get_endpoint(endpoint_id: uuid.UUID) -> WebhookEndpoint:
+    """Return one endpoint as it is now. Raises NotFound."""
+    found = db.session.scalar(
+        select(WebhookEndpoint)
+        .where(WebhookEndpoint.id == endpoint_id)
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("There is no such webhook.")
+    return found
+
+
+def find_destination(endpoint_id: uuid.UUID) -> Destination | None:
+    """Return where and how to call an endpoint, None when it was deleted. Raises CannotOpen for a lost secret."""
+    row = db.session.execute(
+        select(
+            WebhookEndpoint.url,
+            WebhookEndpoint.state,
+            WebhookEndpoint.sealed_secret,
+            WebhookEndpoint.sealed_previous,
+            WebhookEndpoint.previous_until > database_now(),
+        ).where(WebhookEndpoint.id == endpoint_id)
+    ).one_or_none()
+    db.session.close()
+    if row is None:
+        return None
+    url, state, present, former, both = row
+    sealed = [present, former] if both and former else [present]
+    return Destination(endpoint_id, url, state, tuple(seal().open(each) for each in sealed))
+
+
+def listeners(tenant_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, list[tuple[str, list[str]]]]:
+    """Return (handler name, public event types) of the enabled endpoints of several shops, in one look."""
+    found: dict[uuid.UUID, list[tuple[str, list[str]]]] = {}
+    rows = db.session.execute(
+        select(WebhookEndpoint.tenant_id, WebhookEndpoint.id, WebhookEndpoint.event_types)
+        .where(WebhookEndpoint.tenant_id.in_(tenant_ids), WebhookEndpoint.state == "enabled")
+        .order_by(WebhookEndpoint.id),
+        execution_options={"all_tenants": True},
+    )
+    for tenant_id, endpoint_id, types in rows:
+        found.setdefault(tenant_id, []).append((f"{PREFIX}{endpoint_id}", types))
+    return found
+
+
+def log_of(endpoint_id: uuid.UUID, page: int = 1) -> tuple[Sequence[WebhookAttempt], bool]:
+    """Return a page of an endpoint's calls, newest first, and whether there are more."""
+    found = db.session.scalars(
+        select(WebhookAttempt)
+        .where(WebhookAttempt.endpoint_id == endpoint_id)
+        .order_by(WebhookAttempt.started_at.desc(), WebhookAttempt.id.desc())
+        .limit(PAGE + 1)
+        .offset((page - 1) * PAGE)
+    ).all()
+    return found[:PAGE], len(found) > PAGE
+
+
+def last_calls() -> Mapping[uuid.UUID, WebhookAttempt]:
+    """Return the newest call of each endpoint of the shop."""
+    newest = (
+        select(WebhookAttempt.endpoint_id, func.max(WebhookAttempt.started_at).label("at"))
+        .group_by(WebhookAttempt.endpoint_id)
+        .subquery()
+    )
+    rows = db.session.scalars(
+        select(WebhookAttempt).join(
+            newest,
+            (newest.c.endpoint_id == WebhookAttempt.endpoint_id) & (newest.c.at == WebhookAttempt.started_at),
+        )
+    )
+    return {row.endpoint_id: row for row in rows}

@@ -1,0 +1,205 @@
+"""Endpoints by hand, and what calling them does to them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, select, update
+
+from commerce.db import atomic, database_now, db, insert_rows, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.events.outbox import SYSTEM, publish
+from commerce.events.services import forget_handler
+from commerce.sealing import seal
+from commerce.webhooks.events import WebhookDisabled
+from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
+from commerce.webhooks.payloads import EVENT_TYPES
+from commerce.webhooks.queries import PREFIX
+from commerce.webhooks.signing import new_secret
+
+MAX_ENDPOINTS = 20
+BOTH_SECRETS = timedelta(hours=24)
+"""How long the former secret signs too after a rotation."""
+PATIENCE = timedelta(days=5)
+"""An endpoint that fails for so long without a single success is not called any more."""
+KEEP_LOG = timedelta(days=30)
+GONE = 410
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call and what came of it, for the log."""
+
+    endpoint_id: uuid.UUID
+    delivery_id: uuid.UUID | None
+    message_id: str
+    event_type: str
+    subject: str
+    started_at: datetime
+    duration_ms: int
+    status: int
+    answer: str
+    error: str
+
+
+@atomic
+def create_endpoint(*, url: str, description: str, event_types: Sequence[str]) -> tuple[uuid.UUID, str]:
+    """Add an endpoint and return its id and its secret, which is shown this once and kept sealed.
+
+    The address was checked by `sending.check_url`. Raises InvalidValue for an unknown event type, Conflict when there
+    are too many endpoints.
+    """
+    if len(db.session.execute(select(WebhookEndpoint.id)).all()) >= MAX_ENDPOINTS:
+        raise Conflict(f"A shop has at most {MAX_ENDPOINTS} webhooks.")
+    endpoint_id, secret = new_id(), new_secret()
+    db.session.add(
+        WebhookEndpoint(
+            id=endpoint_id,
+            url=url,
+            description=description,
+            event_types=_known(event_types),
+            sealed_secret=seal().close(secret),
+        )
+    )
+    db.session.flush()
+    return endpoint_id, secret
+
+
+@atomic
+def change_endpoint(
+    endpoint_id: uuid.UUID, *, seen_version: int, url: str, description: str, event_types: Sequence[str]
+) -> None:
+    """Change where an endpoint is and what it hears. Raises NotFound, StaleVersion, InvalidValue."""
+    endpoint = _lock(endpoint_id)
+    if endpoint.version != seen_version:
+        raise StaleVersion("webhook", seen_version, endpoint.version)
+    endpoint.url, endpoint.description, endpoint.event_types = url, description, _known(event_types)
+    db.session.flush()
+
+
+@atomic
+def rotate_secret(endpoint_id: uuid.UUID) -> str:
+    """Return a new secret, shown this once; for a day the former one signs as well. Raises NotFound."""
+    endpoint, secret = _lock(endpoint_id), new_secret()
+    endpoint.sealed_previous, endpoint.sealed_secret = endpoint.sealed_secret, seal().close(secret)
+    endpoint.previous_until = _now() + BOTH_SECRETS
+    db.session.flush()
+    return secret
+
+
+@atomic
+def enable_endpoint(endpoint_id: uuid.UUID) -> None:
+    """Call an endpoint again, with a fresh measure of patience. Raises NotFound."""
+    endpoint = _lock(endpoint_id)
+    endpoint.state, endpoint.disabled_reason, endpoint.failing_since = "enabled", "", None
+    db.session.flush()
+
+
+@atomic
+def disable_endpoint(endpoint_id: uuid.UUID, reason: str) -> None:
+    """Do not call an endpoint any more; what waits for it is parked when its turn comes. Raises NotFound."""
+    endpoint = _lock(endpoint_id)
+    endpoint.state, endpoint.disabled_reason = "disabled", reason
+    db.session.flush()
+
+
+@atomic
+def delete_endpoint(endpoint_id: uuid.UUID) -> None:
+    """Remove an endpoint, its log, and what it was still to be told. Raises NotFound."""
+    _lock(endpoint_id)
+    db.session.execute(
+        delete(WebhookEndpoint)
+        .where(WebhookEndpoint.id == endpoint_id)
+        .execution_options(synchronize_session=False)
+    )
+    forget_handler(f"{PREFIX}{endpoint_id}")
+
+
+@atomic
+def record_call(call: Call) -> None:
+    """Write a call into the log, and draw conclusions: 410 ends it at once, five days of failures end it too.
+
+    A call to an endpoint that was deleted meanwhile leaves no trace.
+    """
+    endpoint = db.session.scalar(
+        select(WebhookEndpoint)
+        .where(WebhookEndpoint.id == call.endpoint_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if endpoint is None:
+        return
+    insert_rows(WebhookAttempt, [{name: getattr(call, name) for name in Call.__dataclass_fields__}])
+    now = _now()
+    if 200 <= call.status < 300:
+        _remember_failing(endpoint, None)
+    elif endpoint.state == "enabled" and call.delivery_id is not None:
+        since = endpoint.failing_since or now
+        if call.status == GONE:
+            _stop(endpoint, "The other side answered that it wants no more (410 Gone).")
+        elif now - since >= PATIENCE:
+            _stop(endpoint, f"Every call has failed for {PATIENCE.days} days.")
+        else:
+            _remember_failing(endpoint, since)
+
+
+@atomic
+def sweep_log() -> int:
+    """Delete calls that are older than a month, of all shops; return how many."""
+    swept = db.session.execute(
+        delete(WebhookAttempt).where(WebhookAttempt.started_at < _now() - KEEP_LOG),
+        execution_options={"all_tenants": True, "synchronize_session": False},
+    )
+    return cast("CursorResult[Any]", swept).rowcount
+
+
+def _stop(endpoint: WebhookEndpoint, reason: str) -> None:
+    endpoint.state, endpoint.disabled_reason = "disabled", reason
+    db.session.flush()
+    publish(
+        SYSTEM,
+        WebhookDisabled(
+            subject_id=endpoint.id, subject_version=endpoint.version, url=endpoint.url, reason=reason
+        ),
+    )
+
+
+def _remember_failing(endpoint: WebhookEndpoint, since: datetime | None) -> None:
+    """Not a change that staff's open forms must hear of, so the version stays."""
+    if endpoint.failing_since != since:
+        db.session.execute(
+            update(WebhookEndpoint)
+            .where(WebhookEndpoint.id == endpoint.id)
+            .values(failing_since=since)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _lock(endpoint_id: uuid.UUID) -> WebhookEndpoint:
+    found = db.session.scalar(
+        select(WebhookEndpoint)
+        .where(WebhookEndpoint.id == endpoint_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("There is no such webhook.")
+    return found
+
+
+def _known(event_types: Sequence[str]) -> list[str]:
+    unknown = set(event_types) - set(EVENT_TYPES)
+    if unknown:
+        raise InvalidValue("event_types", f"There is no event called {min(unknown)}.")
+    return [name for name in EVENT_TYPES if name in set(event_types)]
+
+
+def _now() -> datetime:
+    moment: datetime = db.session.execute(
+        select(database_now()), execution_options={"all_tenants": True}
+    ).scalar_one()
+    return moment
