@@ -1,4 +1,4 @@
-"""From lines and rules to totals. Pure: no database, no clock, integers only."""
+"""From lines, discounts and rules to totals. Pure: no database, no clock, integers only."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class LineToPrice:
     quantity: int
     unit_price: int
     tax_class: str = "standard"
+    product_id: uuid.UUID | None = None
 
     @property
     def amount(self) -> int:
@@ -37,19 +38,58 @@ class ShippingToPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class FeeToPrice:
+    """What a payment method costs: an amount (minor units) and millionths of the goods' discounted price."""
+
+    id: str
+    label: str
+    amount: int
+    ppm: int = 0
+    tax_class: str = "standard"
+
+    def on(self, goods: int) -> int:
+        """Return the fee for goods at this price, in minor units."""
+        return self.amount + share_of(goods, self.ppm)
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """What lines (`shares`, by position) and shipping cost less by one reduction: minor units, not negative.
+
+    `source_id` is the promotion's id, or 'manual'. `coupon_id` and `code` tell which coupon opened it.
+    """
+
+    source_id: str
+    label: str
+    shares: tuple[int, ...]
+    on_shipping: int = 0
+    coupon_id: str = ""
+    code: str = ""
+
+    @property
+    def amount(self) -> int:
+        """The whole reduction in minor units."""
+        return sum(self.shares) + self.on_shipping
+
+
+@dataclass(frozen=True, slots=True)
 class Adjustment:
-    """A signed amount beside the lines. An `included` one explains a part of the prices and adds nothing."""
+    """A signed amount beside the lines. An `included` one explains a part of the prices and adds nothing.
+
+    `shares` are the parts of the lines, by position; what they do not add up to belongs to shipping and fee.
+    """
 
     source_type: str
     source_id: str
     label: str
     amount: int
     included: bool = False
+    shares: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """A line with its own share of the tax."""
+    """A line with its own shares of the discounts and of the tax. `amount` is before discounts."""
 
     variant_id: uuid.UUID
     quantity: int
@@ -57,11 +97,16 @@ class PricedLine:
     amount: int
     tax_rate_ppm: int
     tax_amount: int
+    discount_amount: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What an order costs, in minor units: total = subtotal + every adjustment that is not included."""
+    """What an order costs, in minor units: total = subtotal + every adjustment that is not included.
+
+    In other words subtotal - discount_amount + shipping_amount + fee_amount, plus tax_amount when prices do not
+    include it. `subtotal` and `shipping_amount` are before discounts.
+    """
 
     lines: tuple[PricedLine, ...]
     adjustments: tuple[Adjustment, ...]
@@ -69,6 +114,13 @@ class Totals:
     shipping_amount: int
     tax_amount: int
     total: int
+    discount_amount: int = 0
+    fee_amount: int = 0
+
+    @property
+    def goods(self) -> int:
+        """The price of the lines after discounts."""
+        return self.subtotal - sum(line.discount_amount for line in self.lines)
 
 
 def calculate(
@@ -79,42 +131,70 @@ def calculate(
     taxes: TaxTable,
     prices_include_tax: bool,
     rounding: str,
+    discounts: Sequence[Discount] = (),
+    fee: FeeToPrice | None = None,
 ) -> Totals:
     """Price an order that goes to `country`.
 
     `rounding` is 'line' (each line's tax is rounded) or 'rate' (rounded once per tax rate over the whole order,
     as the Japanese qualified invoice asks: National Tax Agency, consumption tax act, order art. 70-10).
-    Shipping is taxed like a line of its class.
+    Tax is on what is left after discounts; shipping and fee are taxed like lines of their classes. A fee of nothing
+    is not mentioned. Raises ValueError for a discount of more than there is.
     """
-    amounts = [line.amount for line in lines]
-    rates = [taxes.rate_for(country, line.tax_class) for line in lines]
+    off = [sum(each.shares[index] for each in discounts) for index in range(len(lines))]
+    parcel = shipping.price if shipping else 0
+    off_shipping = sum(each.on_shipping for each in discounts)
+    amounts = [line.amount - less for line, less in zip(lines, off, strict=True)]
+    charge = fee.on(sum(amounts)) if fee else 0
+    classes = [line.tax_class for line in lines]
     if shipping is not None:
-        amounts.append(shipping.price)
-        rates.append(taxes.rate_for(country, shipping.tax_class))
-    shares = _tax_shares(amounts, rates, prices_include_tax, rounding)
-    adjustments = []
-    if shipping is not None:
-        adjustments.append(Adjustment("shipping", shipping.id, shipping.label, shipping.price))
-    by_rate: dict[Rate, int] = defaultdict(int)
-    for rate, share in zip(rates, shares, strict=True):
-        by_rate[rate] += share
-    adjustments += [
-        Adjustment("tax", rate.id, rate.label, amount, included=prices_include_tax)
-        for rate, amount in by_rate.items()
-        if rate.id
+        amounts.append(parcel - off_shipping)
+        classes.append(shipping.tax_class)
+    if fee is not None and charge:
+        amounts.append(charge)
+        classes.append(fee.tax_class)
+    if min(amounts, default=0) < 0 or off_shipping > parcel:
+        raise ValueError("a discount is larger than what it is taken from")
+    rates = [taxes.rate_for(country, name) for name in classes]
+    tax_shares = _tax_shares(amounts, rates, prices_include_tax, rounding)
+    nothing = (0,) * len(lines)
+    adjustments = [
+        Adjustment(
+            "promotion", each.source_id, each.label, -each.amount, shares=tuple(-part for part in each.shares)
+        )
+        for each in discounts
     ]
+    if shipping is not None:
+        adjustments.append(Adjustment("shipping", shipping.id, shipping.label, parcel, shares=nothing))
+    if fee is not None and charge:
+        adjustments.append(Adjustment("fee", fee.id, fee.label, charge, shares=nothing))
+    adjustments += _taxes(rates, tax_shares, len(lines), included=prices_include_tax)
     subtotal = sum(line.amount for line in lines)
     return Totals(
         lines=tuple(
-            PricedLine(line.variant_id, line.quantity, line.unit_price, line.amount, rate.ppm, share)
-            for line, rate, share in zip(lines, rates, shares, strict=False)
+            PricedLine(line.variant_id, line.quantity, line.unit_price, line.amount, rate.ppm, share, less)
+            for line, rate, share, less in zip(lines, rates, tax_shares, off, strict=False)
         ),
         adjustments=tuple(adjustments),
         subtotal=subtotal,
-        shipping_amount=shipping.price if shipping else 0,
-        tax_amount=sum(shares),
+        shipping_amount=parcel,
+        tax_amount=sum(tax_shares),
         total=subtotal + sum(a.amount for a in adjustments if not a.included),
+        discount_amount=sum(each.amount for each in discounts),
+        fee_amount=charge,
     )
+
+
+def _taxes(rates: list[Rate], shares: list[int], lines: int, *, included: bool) -> list[Adjustment]:
+    """Return one adjustment per rate with its share of each line; the rest of it is on shipping and fee."""
+    by_rate: dict[Rate, list[int]] = defaultdict(lambda: [0] * len(rates))
+    for index, (rate, share) in enumerate(zip(rates, shares, strict=True)):
+        by_rate[rate][index] = share
+    return [
+        Adjustment("tax", rate.id, rate.label, sum(parts), included=included, shares=tuple(parts[:lines]))
+        for rate, parts in by_rate.items()
+        if rate.id
+    ]
 
 
 def _tax_shares(amounts: list[int], rates: list[Rate], included: bool, rounding: str) -> list[int]:

@@ -1,13 +1,20 @@
-"""Read a shop's tax table."""
+"""Read what makes a price: the tax table, promotions, and the coupons that open some of them."""
 
 from __future__ import annotations
 
+import unicodedata
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, select
 
+from commerce.catalog.reading import SHELVED, TENANT, read
 from commerce.db import db
-from commerce.pricing.models import TaxRate
+from commerce.errors import NotFound
+from commerce.pricing.models import Coupon, CouponCustomer, Promotion, TaxRate
 from commerce.tenants.scope import rules_cache
 
 
@@ -44,3 +51,102 @@ def tax_table() -> TaxTable:
         select(TaxRate.country, TaxRate.tax_class, TaxRate.id, TaxRate.label, TaxRate.rate_ppm)
     )
     return TaxTable({(country, name): Rate(str(key), label, ppm) for country, name, key, label, ppm in rows})
+
+
+def list_tax_rates() -> Sequence[TaxRate]:
+    """Return the shop's rates by country and class, those of everywhere else first."""
+    return db.session.scalars(select(TaxRate).order_by(TaxRate.country, TaxRate.tax_class)).all()
+
+
+def get_tax_rate(rate_id: uuid.UUID) -> TaxRate:
+    """Return a rate. Raises NotFound."""
+    rate = db.session.scalar(select(TaxRate).where(TaxRate.id == rate_id))
+    if rate is None:
+        raise NotFound("There is no such tax rate.")
+    return rate
+
+
+# --- promotions and coupons ----------------------------------------------------------------------------
+
+
+def list_promotions() -> Sequence[Promotion]:
+    """Return all promotions in the order in which they apply, those that are switched off too."""
+    return db.session.scalars(select(Promotion).order_by(Promotion.position, Promotion.id)).all()
+
+
+def get_promotion(promotion_id: uuid.UUID) -> Promotion:
+    """Return a promotion. Raises NotFound."""
+    promotion = db.session.scalar(select(Promotion).where(Promotion.id == promotion_id))
+    if promotion is None:
+        raise NotFound("There is no such promotion.")
+    return promotion
+
+
+def coupons_of(promotion_id: uuid.UUID, search: str = "", limit: int = 100) -> Sequence[Coupon]:
+    """Return a promotion's coupons whose code has `search` in it, the newest first."""
+    wanted = select(Coupon).where(Coupon.promotion_id == promotion_id)
+    if search:
+        wanted = wanted.where(Coupon.code.contains(fold_code(search), autoescape=True))
+    return db.session.scalars(wanted.order_by(Coupon.id.desc()).limit(limit)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class CouponFacts:
+    """A coupon as it is now. A limit of None is no limit."""
+
+    id: uuid.UUID
+    promotion_id: uuid.UUID
+    code: str
+    enabled: bool
+    used: int
+    usage_limit: int | None
+    per_customer_limit: int | None
+
+
+_coupons, _customers = cast("Table", Coupon.__table__), cast("Table", CouponCustomer.__table__)
+_BY_CODE = select(
+    _coupons.c.id,
+    _coupons.c.promotion_id,
+    _coupons.c.code,
+    _coupons.c.enabled,
+    _coupons.c.used,
+    _coupons.c.usage_limit,
+    _coupons.c.per_customer_limit,
+).where(_coupons.c.tenant_id == TENANT, _coupons.c.code.in_(bindparam("codes", expanding=True)))
+_USED_BY = select(_customers.c.coupon_id, _customers.c.used).where(
+    _customers.c.tenant_id == TENANT,
+    _customers.c.customer == bindparam("customer"),
+    _customers.c.coupon_id.in_(bindparam("coupons", expanding=True)),
+)
+_SHELVES = select(SHELVED.c.product_id, SHELVED.c.category_id).where(
+    SHELVED.c.tenant_id == TENANT, SHELVED.c.product_id.in_(bindparam("products", expanding=True))
+)
+
+
+def fold_code(typed: str) -> str:
+    """Return a code as coupons keep it: without outer space, in full-size capitals."""
+    return unicodedata.normalize("NFKC", typed).strip().upper()
+
+
+def fold_customer(email: str) -> str:
+    """Return the form in which a customer's e-mail address is counted."""
+    return unicodedata.normalize("NFKC", email).strip().casefold()
+
+
+def coupons_by_code(codes: Collection[str]) -> dict[str, CouponFacts]:
+    """Return the coupons with these (folded) codes. One statement, or none without codes."""
+    return {row[2]: CouponFacts(*row) for row in read(_BY_CODE, codes=list(codes))} if codes else {}
+
+
+def uses_by_customer(coupons: Collection[uuid.UUID], email: str) -> dict[uuid.UUID, int]:
+    """Return how often a customer has used coupons that are limited per customer."""
+    rows = read(_USED_BY, coupons=list(coupons), customer=fold_customer(email))
+    return {row[0]: row[1] for row in rows}
+
+
+def shelves_of(products: Collection[uuid.UUID]) -> Mapping[uuid.UUID, frozenset[str]]:
+    """Return the category ids (as text) of each product that has any."""
+    found: dict[uuid.UUID, set[str]] = defaultdict(set)
+    for product_id, category_id in read(_SHELVES, products=list(products)):
+        found[product_id].add(str(category_id))
+    return {product_id: frozenset(shelves) for product_id, shelves in found.items()}

@@ -6,19 +6,37 @@ Coupon rows are locked sorted by id, then the counters per customer in the same 
 
 from __future__ import annotations
 
-import unicodedata
+import secrets
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
 from commerce.catalog.reading import TENANT, dialect_name, read
-from commerce.db import UtcDateTime, current_tenant_id, execute_many, insert_rows
-from commerce.pricing.models import Coupon, CouponCustomer, CouponUse
+from commerce.db import UtcDateTime, atomic, current_tenant_id, db, execute_many, insert_rows, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.pricing.checking import (
+    PromotionValues,
+    TaxValues,
+    check_code,
+    check_limit,
+    check_promotion,
+    check_tax,
+    tax_values_of,
+)
+from commerce.pricing.models import Coupon, CouponCustomer, CouponUse, Promotion, TaxRate
+from commerce.pricing.queries import CouponFacts, coupons_by_code, fold_customer, get_promotion, get_tax_rate
+from commerce.tenants.services import touch_rules
+
+MAX_CODES_AT_ONCE = 1000
+RANDOM_LENGTH = 10
+TAKEN = "There is a coupon with this code already."
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""Letters and digits that nobody mistakes for one another."""
 
 _coupons, _customers, _uses = (
     cast("Table", model.__table__) for model in (Coupon, CouponCustomer, CouponUse)
@@ -63,16 +81,6 @@ _RETAKE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CouponToUse:
-    """A coupon that an order wants to use, with its limits (None: without limit)."""
-
-    id: uuid.UUID
-    code: str
-    usage_limit: int | None
-    per_customer_limit: int | None
-
-
 class CouponRaced(Exception):
     """A coupon's limit was reached between our look and our grip. The caller rolls back; `codes` are used up.
 
@@ -88,12 +96,7 @@ class CouponRaced(Exception):
 # --- steps of placing and cancelling an order --------------------------------------------------------
 
 
-def fold_customer(email: str) -> str:
-    """Return the form in which a customer's e-mail address is counted."""
-    return unicodedata.normalize("NFKC", email).strip().casefold()
-
-
-def use_coupons(order_id: uuid.UUID, coupons: Sequence[CouponToUse], email: str) -> None:
+def use_coupons(order_id: uuid.UUID, coupons: Sequence[CouponFacts], email: str) -> None:
     """Use coupons for an order. A step, after the order's rows and before its stock.
 
     Only coupons with a limit are written to, so that buyers with the same unlimited code do not wait for each other.
@@ -114,7 +117,7 @@ def use_coupons(order_id: uuid.UUID, coupons: Sequence[CouponToUse], email: str)
     )
 
 
-def _count_for(customer: str, coupon: CouponToUse) -> bool:
+def _count_for(customer: str, coupon: CouponFacts) -> bool:
     """Count one more use by a customer, if the limit allows it, and tell whether it did."""
     insert = postgresql.insert if dialect_name() == "postgresql" else sqlite.insert
     row = {"tenant_id": current_tenant_id(), "coupon_id": coupon.id, "customer": customer, "used": 1}
@@ -156,3 +159,206 @@ def _count_uses(uses: Sequence[Any], *, by: int) -> None:
     if rows:
         execute_many(_COUNT, rows)
         execute_many(_COUNT_CUSTOMER, rows)
+
+
+# --- promotions ------------------------------------------------------------------------------------------
+
+
+@atomic
+def create_promotion(values: PromotionValues) -> uuid.UUID:
+    """Add a promotion and return its id. Raises InvalidValue."""
+    promotion = Promotion(id=new_id(), **check_promotion(values).columns())
+    db.session.add(promotion)
+    db.session.flush()
+    touch_rules()
+    return promotion.id
+
+
+@atomic
+def change_promotion(promotion_id: uuid.UUID, values: PromotionValues, seen_version: int) -> None:
+    """Replace a promotion's values; orders keep what they were placed with.
+
+    Raises InvalidValue, NotFound, StaleVersion.
+    """
+    promotion = _lock_promotion(promotion_id, seen_version)
+    for name, value in check_promotion(values).columns().items():
+        setattr(promotion, name, value)
+    db.session.flush()
+    touch_rules()
+
+
+@atomic
+def delete_promotion(promotion_id: uuid.UUID, seen_version: int) -> None:
+    """Delete a promotion with its codes.
+
+    Raises NotFound, StaleVersion, Conflict once an order has used a code of it.
+    """
+    promotion = _lock_promotion(promotion_id, seen_version)
+    used = (
+        select(CouponUse.id)
+        .join(Coupon, (Coupon.tenant_id == CouponUse.tenant_id) & (Coupon.id == CouponUse.coupon_id))
+        .where(Coupon.promotion_id == promotion_id)
+        .limit(1)
+    )
+    if db.session.scalar(used) is not None:
+        raise Conflict("Orders have used a code of this promotion. Please switch it off instead.")
+    db.session.delete(promotion)
+    db.session.flush()
+    touch_rules()
+
+
+def _lock_promotion(promotion_id: uuid.UUID, seen_version: int) -> Promotion:
+    promotion = db.session.scalar(
+        select(Promotion)
+        .where(Promotion.id == promotion_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if promotion is None:
+        raise NotFound("There is no such promotion.")
+    if promotion.version != seen_version:
+        raise StaleVersion("promotion", seen_version, promotion.version)
+    return promotion
+
+
+# --- coupons: read anew whenever one is used, so no checkout has to be told ----------------------------------
+
+
+@atomic
+def create_coupon(
+    promotion_id: uuid.UUID,
+    code: str,
+    *,
+    usage_limit: int | None = None,
+    per_customer_limit: int | None = None,
+) -> uuid.UUID:
+    """Add a code that opens a promotion and return the coupon's id. A limit of None is no limit.
+
+    Limits stay as they are, because uses are counted only where there is one. Raises NotFound, InvalidValue.
+    """
+    code = check_code(code)
+    _check_coupon(promotion_id, usage_limit, per_customer_limit)
+    if coupons_by_code([code]):
+        raise InvalidValue("code", TAKEN)
+    row = {"id": new_id(), **_coupon_row(promotion_id, code, usage_limit, per_customer_limit)}
+    try:
+        insert_rows(Coupon, [row])
+    except IntegrityError as error:
+        # Somebody else made the same code between our look and our insert.
+        raise InvalidValue("code", TAKEN) from error
+    coupon_id: uuid.UUID = row["id"]
+    return coupon_id
+
+
+@atomic
+def create_coupons(
+    promotion_id: uuid.UUID,
+    count: int,
+    *,
+    prefix: str = "",
+    usage_limit: int | None = 1,
+    per_customer_limit: int | None = None,
+) -> list[str]:
+    """Add `count` codes that nobody can guess and return them. Raises NotFound, InvalidValue."""
+    if not 0 < count <= MAX_CODES_AT_ONCE:
+        raise InvalidValue("count", f"Please enter a whole number from 1 to {MAX_CODES_AT_ONCE}.")
+    _check_coupon(promotion_id, usage_limit, per_customer_limit)
+    codes: list[str] = []
+    while len(codes) < count:
+        fresh = {check_code(prefix + _random_code()) for _ in range(count - len(codes))}
+        codes += sorted(fresh - coupons_by_code(fresh).keys() - set(codes))
+    rows = [_coupon_row(promotion_id, code, usage_limit, per_customer_limit) for code in codes]
+    insert_rows(Coupon, rows)
+    return codes
+
+
+def _random_code() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_LENGTH))
+
+
+def _check_coupon(promotion_id: uuid.UUID, usage_limit: int | None, per_customer_limit: int | None) -> None:
+    check_limit("usage_limit", usage_limit)
+    check_limit("per_customer_limit", per_customer_limit)
+    if not get_promotion(promotion_id).needs_code:
+        raise InvalidValue("promotion", "This promotion needs no code: everybody gets it.")
+
+
+def _coupon_row(
+    promotion_id: uuid.UUID, code: str, usage_limit: int | None, per_customer_limit: int | None
+) -> dict[str, Any]:
+    return {
+        "promotion_id": promotion_id,
+        "code": code,
+        "usage_limit": usage_limit,
+        "per_customer_limit": per_customer_limit,
+    }
+
+
+@atomic
+def set_coupon_enabled(coupon_id: uuid.UUID, enabled: bool) -> None:
+    """Switch a code on or off. Raises NotFound."""
+    coupon = db.session.scalar(select(Coupon).where(Coupon.id == coupon_id).with_for_update())
+    if coupon is None:
+        raise NotFound("There is no such coupon.")
+    coupon.enabled = enabled
+    db.session.flush()
+
+
+# --- tax rates: changed one after the other, because whoever raises the rules' version holds the shop's row --
+
+
+@atomic
+def create_tax_rate(values: TaxValues) -> uuid.UUID:
+    """Add a tax rate and return its id. Raises InvalidValue."""
+    values = check_tax(values)
+    touch_rules()
+    _refuse_second(values)
+    rate = TaxRate(id=new_id(), **_tax_columns(values))
+    db.session.add(rate)
+    db.session.flush()
+    return rate.id
+
+
+@atomic
+def change_tax_rate(rate_id: uuid.UUID, values: TaxValues, seen: TaxValues) -> None:
+    """Replace a rate; orders keep what they were placed with. `seen` is what the page had shown.
+
+    Raises InvalidValue, NotFound, Conflict when the rate is not as it was seen.
+    """
+    values = check_tax(values)
+    rate = _lock_rate(rate_id, seen)
+    if (values.country, values.tax_class) != (rate.country, rate.tax_class):
+        _refuse_second(values)
+    for name, value in _tax_columns(values).items():
+        setattr(rate, name, value)
+    db.session.flush()
+
+
+@atomic
+def delete_tax_rate(rate_id: uuid.UUID, seen: TaxValues) -> None:
+    """Delete a rate; orders keep what they were placed with. Raises NotFound, Conflict as `change_tax_rate`."""
+    db.session.delete(_lock_rate(rate_id, seen))
+    db.session.flush()
+
+
+def _lock_rate(rate_id: uuid.UUID, seen: TaxValues) -> TaxRate:
+    touch_rules()
+    rate = get_tax_rate(rate_id)
+    if tax_values_of(rate) != seen:
+        raise Conflict("This tax rate was changed by somebody else after you opened the page.")
+    return rate
+
+
+def _refuse_second(values: TaxValues) -> None:
+    taken = select(TaxRate.id).where(TaxRate.country == values.country, TaxRate.tax_class == values.tax_class)
+    if db.session.scalar(taken) is not None:
+        raise InvalidValue("tax_class", "There is a rate for this country and class already.")
+
+
+def _tax_columns(values: TaxValues) -> dict[str, Any]:
+    return {
+        "country": values.country,
+        "tax_class": values.tax_class,
+        "rate_ppm": values.rate_ppm,
+        "label": values.label,
+    }

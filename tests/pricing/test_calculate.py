@@ -1,12 +1,21 @@
 """From lines and rules to totals: every yen and cent of an order is explained, whatever way tax is reckoned."""
 
 import uuid
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce.pricing.calculate import Adjustment, LineToPrice, ShippingToPrice, Totals, calculate
+from commerce.pricing.calculate import (
+    Adjustment,
+    Discount,
+    FeeToPrice,
+    LineToPrice,
+    ShippingToPrice,
+    Totals,
+    calculate,
+)
 from commerce.pricing.queries import NO_TAX, Rate, TaxTable
 
 GERMAN = Rate("de", "VAT 19 %", 190_000)
@@ -41,9 +50,18 @@ def price(
     included: bool = True,
     rounding: str = "line",
     taxes: TaxTable = TAXES,
+    discounts: Sequence[Discount] = (),
+    fee: FeeToPrice | None = None,
 ) -> Totals:
     return calculate(
-        lines, shipping, country=country, taxes=taxes, prices_include_tax=included, rounding=rounding
+        lines,
+        shipping,
+        country=country,
+        taxes=taxes,
+        prices_include_tax=included,
+        rounding=rounding,
+        discounts=discounts,
+        fee=fee,
     )
 
 
@@ -56,8 +74,8 @@ def test_tax_inside_the_prices_is_shown_and_adds_nothing() -> None:
         2975,
     )
     assert totals.adjustments == (
-        Adjustment("shipping", "parcel-id", "Parcel", 595),
-        Adjustment("tax", "de", "VAT 19 %", 475, included=True),
+        Adjustment("shipping", "parcel-id", "Parcel", 595, shares=(0,)),
+        Adjustment("tax", "de", "VAT 19 %", 475, included=True, shares=(380,)),
     )
     assert [(each.amount, each.tax_rate_ppm, each.tax_amount) for each in totals.lines] == [
         (2380, 190_000, 380)
@@ -72,7 +90,7 @@ def test_tax_on_top_of_the_prices_is_added() -> None:
         475,
         2975,
     )
-    assert totals.adjustments[1] == Adjustment("tax", "de", "VAT 19 %", 475, included=False)
+    assert totals.adjustments[1] == Adjustment("tax", "de", "VAT 19 %", 475, included=False, shares=(380,))
 
 
 def test_each_tax_class_has_its_own_rate_and_line_of_explanation() -> None:
@@ -143,7 +161,7 @@ def test_without_any_rate_there_is_no_tax_and_nothing_to_explain() -> None:
 
 def test_a_rate_of_zero_is_named_on_the_bill() -> None:
     totals = price(line(1000), country="XX", included=False)
-    assert totals.adjustments == (Adjustment("tax", "xx", "Zero rate", 0),)
+    assert totals.adjustments == (Adjustment("tax", "xx", "Zero rate", 0, shares=(0,)),)
     assert totals.total == 1000
 
 
@@ -156,6 +174,73 @@ def test_two_rates_of_the_same_height_are_explained_apart() -> None:
     taxes = TaxTable({("DE", "standard"): GERMAN, ("DE", "special"): Rate("special", "Levy 19 %", 190_000)})
     totals = price(line(1000), line(2000, tax_class="special"), included=False, rounding="rate", taxes=taxes)
     assert [(each.source_id, each.amount) for each in totals.adjustments] == [("de", 190), ("special", 380)]
+
+
+# --- discounts and fees --------------------------------------------------------------------------------------
+
+
+def test_tax_is_on_what_is_left_after_a_discount() -> None:
+    totals = price(line(1000), line(3000), included=False, discounts=[Discount("p", "Spring", (100, 300))])
+    assert totals.adjustments == (
+        Adjustment("promotion", "p", "Spring", -400, shares=(-100, -300)),
+        Adjustment("tax", "de", "VAT 19 %", 684, shares=(171, 513)),
+    )
+    assert [(each.amount, each.discount_amount, each.tax_amount) for each in totals.lines] == [
+        (1000, 100, 171),
+        (3000, 300, 513),
+    ]
+    assert (totals.subtotal, totals.discount_amount, totals.tax_amount, totals.total) == (
+        4000,
+        400,
+        684,
+        4284,
+    )
+    assert totals.goods == 3600
+
+
+def test_tax_inside_the_prices_shrinks_with_a_discount() -> None:
+    totals = price(line(1190), discounts=[Discount("p", "Spring", (595,))])
+    assert (totals.tax_amount, totals.total) == (95, 595)
+
+
+def test_shipping_that_is_given_away_is_not_taxed_and_both_are_told() -> None:
+    totals = price(
+        line(1000), shipping=parcel(500), included=False, discounts=[Discount("p", "Free parcel", (0,), 500)]
+    )
+    assert [(each.source_type, each.amount, each.shares) for each in totals.adjustments] == [
+        ("promotion", -500, (0,)),
+        ("shipping", 500, (0,)),
+        ("tax", 190, (190,)),
+    ]
+    assert (totals.shipping_amount, totals.discount_amount, totals.total) == (500, 500, 1190)
+
+
+def test_a_fee_is_a_sum_and_a_part_of_the_discounted_goods_and_is_taxed_in_its_class() -> None:
+    totals = price(
+        line(10000),
+        included=False,
+        discounts=[Discount("p", "Half", (5000,))],
+        fee=FeeToPrice("cash", "Cash on delivery", 200, 20_000, "reduced"),
+    )
+    assert [(each.source_type, each.source_id, each.label, each.amount) for each in totals.adjustments] == [
+        ("promotion", "p", "Half", -5000),
+        ("fee", "cash", "Cash on delivery", 300),
+        ("tax", "de", "VAT 19 %", 950),
+        ("tax", "de-books", "VAT 7 %", 21),
+    ]
+    assert (totals.fee_amount, totals.total) == (300, 6271)
+
+
+def test_a_fee_of_nothing_is_not_mentioned() -> None:
+    totals = price(line(1000), fee=FeeToPrice("card", "Card", 0))
+    assert [each.source_type for each in totals.adjustments] == ["tax"]
+    assert totals.fee_amount == 0
+
+
+@pytest.mark.parametrize("discount", [Discount("p", "x", (1001,)), Discount("p", "x", (0,), 501)])
+def test_more_than_there_is_cannot_be_taken_off(discount: Discount) -> None:
+    with pytest.raises(ValueError, match="larger"):
+        price(line(1000), shipping=parcel(500), discounts=[discount])
 
 
 classes = st.sampled_from(["standard", "reduced", "luxury"])

@@ -1,0 +1,173 @@
+"""Find the discounts of a cart: the shop's promotions, what the cart's codes open, and what became of each code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from commerce import clock
+from commerce.db import db
+from commerce.pricing.calculate import Discount, LineToPrice
+from commerce.pricing.models import Promotion
+from commerce.pricing.promotions import ManualDiscount, OpenedBy, PromotionRule, Shelves, Verdict, reckon
+from commerce.pricing.queries import CouponFacts, coupons_by_code, fold_code, shelves_of, uses_by_customer
+from commerce.tenants.scope import rules_cache
+
+GONE = ("unknown", "disabled", "ended", "used_up", "used_by_you")
+"""What makes a code worthless, whatever is in the cart."""
+
+
+@rules_cache
+def promotion_rules() -> tuple[PromotionRule, ...]:
+    """Return the promotions that are switched on, in the order in which they apply."""
+    rows = db.session.scalars(
+        select(Promotion).where(Promotion.enabled).order_by(Promotion.position, Promotion.id)
+    )
+    return tuple(rule_of(row) for row in rows)
+
+
+def rule_of(row: Promotion) -> PromotionRule:
+    """Return a stored promotion as it is reckoned with."""
+    return PromotionRule(
+        id=str(row.id),
+        label=row.label,
+        kind=row.kind,
+        percent_ppm=row.percent_ppm,
+        amount=row.amount,
+        buy_quantity=row.buy_quantity,
+        get_quantity=row.get_quantity,
+        scope=row.scope,
+        targets=frozenset(row.targets),
+        min_subtotal=row.min_subtotal,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        needs_code=row.needs_code,
+        combines=row.combines,
+        position=row.position,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CodeState:
+    """What became of a code that was entered: `reason` is '' when it takes something off, else why it does not.
+
+    The reasons are those of a Verdict, and unknown, disabled, used_up, used_by_you, duplicate (another code opened
+    the same promotion).
+    """
+
+    code: str
+    reason: str = ""
+    missing: int = 0
+    coupon: CouponFacts | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether no cart could make this code work."""
+        return self.reason in GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The discounts of a cart in their order, a verdict on every promotion, and the state of every code."""
+
+    discounts: tuple[Discount, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    codes: tuple[CodeState, ...] = ()
+
+    @property
+    def amount(self) -> int:
+        """What all of them take off, in minor units."""
+        return sum(discount.amount for discount in self.discounts)
+
+    @property
+    def coupons(self) -> list[CouponFacts]:
+        """The coupons that an order of this cart uses."""
+        return [state.coupon for state in self.codes if state.coupon and not state.reason]
+
+
+def find_discounts(
+    lines: Sequence[LineToPrice],
+    shipping: int | None,
+    codes: Sequence[str] = (),
+    *,
+    email: str = "",
+    manual: ManualDiscount | None = None,
+    moment: datetime | None = None,
+    trial: PromotionRule | None = None,
+) -> Found:
+    """Reckon the discounts of lines and a price of shipping (minor units; None: not chosen yet) at `moment` (now).
+
+    With an `email` limits per customer are looked at too. `trial` is a promotion that is not stored (yet); one with
+    the same id stands back for it. Costs no statement unless there are codes or a promotion is about categories.
+    """
+    rules = promotion_rules()
+    if trial is not None:
+        others = [rule for rule in rules if rule.id != trial.id]
+        rules = tuple(sorted([*others, trial], key=lambda rule: (rule.position, rule.id)))
+    states, opened = _open(rules, codes, email)
+    if trial is not None and trial.needs_code:
+        opened.setdefault(trial.id, OpenedBy("", ""))
+    reckoned = reckon(
+        rules,
+        lines,
+        shipping,
+        moment=moment or clock.now(),
+        opened=opened,
+        shelves=_shelves(rules, lines, opened),
+        manual=manual,
+    )
+    verdicts = {verdict.promotion_id: verdict for verdict in reckoned.verdicts}
+    return Found(
+        reckoned.discounts,
+        reckoned.verdicts,
+        tuple(_judged(state, verdicts) for state in states),
+    )
+
+
+def _open(
+    rules: Sequence[PromotionRule], codes: Sequence[str], email: str
+) -> tuple[list[CodeState], dict[str, OpenedBy]]:
+    """Return the state of each code, and which promotions they open."""
+    folded = list(dict.fromkeys(fold_code(code) for code in codes))
+    known = coupons_by_code(folded)
+    limited = [coupon.id for coupon in known.values() if coupon.per_customer_limit is not None]
+    uses = uses_by_customer(limited, email) if email and limited else {}
+    needing = {rule.id for rule in rules if rule.needs_code}
+    opened: dict[str, OpenedBy] = {}
+    states = []
+    for code in folded:
+        coupon, reason = known.get(code), ""
+        if coupon is None:
+            reason = "unknown"
+        elif not coupon.enabled or str(coupon.promotion_id) not in needing:
+            reason = "disabled"
+        elif coupon.usage_limit is not None and coupon.used >= coupon.usage_limit:
+            reason = "used_up"
+        elif coupon.per_customer_limit is not None and uses.get(coupon.id, 0) >= coupon.per_customer_limit:
+            reason = "used_by_you"
+        elif str(coupon.promotion_id) in opened:
+            reason = "duplicate"
+        else:
+            opened[str(coupon.promotion_id)] = OpenedBy(str(coupon.id), code)
+        states.append(CodeState(code, reason, coupon=coupon))
+    return states, opened
+
+
+def _judged(state: CodeState, verdicts: dict[str, Verdict]) -> CodeState:
+    """Add to the state of a code what became of its promotion."""
+    if state.reason or state.coupon is None:
+        return state
+    verdict = verdicts[str(state.coupon.promotion_id)]
+    return CodeState(state.code, verdict.reason, verdict.missing, state.coupon)
+
+
+def _shelves(
+    rules: Sequence[PromotionRule], lines: Sequence[LineToPrice], opened: dict[str, OpenedBy]
+) -> Shelves:
+    """Return the categories of what is in the cart, if any promotion asks for them."""
+    asked = any(rule.scope == "categories" and (not rule.needs_code or rule.id in opened) for rule in rules)
+    products = {line.product_id for line in lines if line.product_id is not None}
+    return shelves_of(products) if asked and products else {}
