@@ -18,7 +18,7 @@ from commerce.events.outbox import Actor
 from commerce.orders import services as orders
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
-from commerce.orders.services import change_status
+from commerce.orders.returns import request_return
 from commerce.payments.gateways import GATEWAYS, TestCardGateway
 from commerce.payments.models import Payment
 from commerce.payments.queries import get_payment
@@ -238,7 +238,7 @@ def test_each_shop_has_its_own_return_window_and_none_blocks_another(
 
 def test_an_order_whose_refund_is_asked_for_is_not_completed(tea: Sold) -> None:
     order_id = delivered(20)
-    change_status(order_id, "request_refund", BOB, reason="Broken")
+    request_return(order_id, BOB, reason="Broken")
     assert complete_delivered_orders() == 0
     assert status_of(order_id) == "refund_requested"
 

@@ -17,7 +17,8 @@ from commerce.checkout.settlement import record_receipt
 from commerce.errors import NotFound
 from commerce.events.outbox import Actor
 from commerce.orders.models import Order
-from commerce.orders.services import cancel_order, change_status, confirm_order, refund_order
+from commerce.orders.returns import decline_refund, refund_order, request_return
+from commerce.orders.services import cancel_order, change_status, confirm_order
 from commerce.orders.transitions import BY_RESOURCE, STAFF, TRANSITIONS, Transition, why_not
 from commerce.shipping.services import ship_order
 
@@ -66,6 +67,14 @@ def _cancel(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
     cancel_order(order_id, actor, seen_version=wish.version, reason=wish.reason)
 
 
+def _request_refund(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
+    request_return(order_id, actor, seen_version=wish.version, reason=wish.reason)
+
+
+def _decline_refund(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
+    decline_refund(order_id, actor, seen_version=wish.version, reason=wish.reason)
+
+
 def _refund(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
     refund_order(
         order_id, actor, seen_version=wish.version, reason=wish.reason, restore_inventory=wish.restock
@@ -80,8 +89,8 @@ SERVICES: dict[str, Do] = {
     "deliver": _change("deliver"),
     "complete": _change("complete"),
     "cancel": _cancel,
-    "request_refund": _change("request_refund"),
-    "decline_refund": _change("decline_refund"),
+    "request_refund": _request_refund,
+    "decline_refund": _decline_refund,
     "refund": _refund,
 }
 """Action -> the use case that does it. Each row of the table that staff may do has one."""

@@ -6,7 +6,7 @@ import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import func, select, text
 
@@ -14,12 +14,13 @@ from commerce import clock
 from commerce.db import atomic, current_tenant_id, db, insert_rows, new_id
 from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFound, StaleVersion
 from commerce.events.outbox import SYSTEM, Actor, publish
-from commerce.inventory.services import commit_reservations, deduct, release, restock
+from commerce.inventory.services import commit_reservations, deduct, take_back
 from commerce.orders.events import STATUS_EVENTS, InventoryReservationFailed, RefundQueued
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.transitions import BY_ACTION, REMEMBERED, why_not
 from commerce.payments.models import Payment, Refund
-from commerce.payments.services import lock_payments, queue_refunds
+from commerce.payments.services import lock_payments, net_captured, queue_refunds
+from commerce.pricing.services import give_back_coupons
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import order_code_sequence
 
@@ -78,6 +79,23 @@ def lock_order(order_id: uuid.UUID, seen_version: int | None = None) -> Order:
     return order
 
 
+class Guards(TypedDict):
+    """What the table asks about an order beside its status."""
+
+    pay_later: bool
+    paid: bool
+    sent: bool
+
+
+def guards(order: Order) -> Guards:
+    """Return what `transitions.why_not` needs to know of an order."""
+    return {
+        "pay_later": order.pay_later,
+        "paid": order.payment_status in ("paid", "partially_refunded"),
+        "sent": order.status == "processing" and any(line.shipped for line in order.lines),
+    }
+
+
 def move(order: Order, action: str, actor: Actor, reason: str = "") -> None:
     """Do one action of the table on a locked order: status, time stamp, event. A step.
 
@@ -86,8 +104,7 @@ def move(order: Order, action: str, actor: Actor, reason: str = "") -> None:
     row = BY_ACTION[action]
     kind = ACTOR_KINDS.get(actor.kind, actor.kind)
     reason = reason.strip()
-    paid = order.payment_status in ("paid", "partially_refunded")
-    refusal = why_not(row, order.status, kind, pay_later=order.pay_later, paid=paid)
+    refusal = why_not(row, order.status, kind, **guards(order))
     if refusal:
         if order.status in row.sources and kind not in row.actors:
             raise NotAllowed(refusal)
@@ -123,7 +140,9 @@ def confirm(order: Order, actor: Actor, reason: str = "") -> bool:
     If units are missing the order stays as it is, flagged, and operations are alerted: no confirmation leaves
     the house.
     """
-    needed = db.session.scalar(select(func.sum(OrderLine.quantity)).where(OrderLine.order_id == order.id))
+    needed = db.session.scalar(
+        select(func.sum(OrderLine.quantity - OrderLine.cancelled)).where(OrderLine.order_id == order.id)
+    )
     owned = commit_reservations(order.id)
     if owned < (needed or 0):
         problem = f"Stock could not be committed: {owned} of {needed} units are reserved."
@@ -146,16 +165,37 @@ def cancel(order: Order, actor: Actor, reason: str, *, reservation_state: str = 
     """Cancel a locked order: stock back, captured money queued for refund. A step."""
     payments = lock_payments(order.id)
     move(order, "cancel", actor, reason)
-    release(order.id, reservation_state)
-    restock(order.id, cause="cancelled", actor=actor.name or actor.kind, reference=order.code)
     give_back(order, payments, actor, f"Order cancelled: {reason}")
+    give_back_coupons(order.id)
+    take_back(
+        order.id,
+        unsent={line.id: line.to_ship for line in order.lines},
+        returned={},
+        cause="cancelled",
+        actor=actor.name or actor.kind,
+        reference=order.code,
+        state=reservation_state,
+    )
 
 
-def give_back(order: Order, payments: Sequence[Payment], actor: Actor, reason: str) -> list[Refund]:
-    """Queue the refund of what is left of the captured money; the worker sends it. A step; rows are locked."""
-    refunds = queue_refunds(payments, reason[:500])
+def give_back(
+    order: Order,
+    payments: Sequence[Payment],
+    actor: Actor,
+    reason: str,
+    *,
+    amount: int | None = None,
+    credit_id: uuid.UUID | None = None,
+) -> list[Refund]:
+    """Queue the refund of `amount` (minor units), or of all that is left of the captured money. A step.
+
+    The worker sends it; the rows are locked. Raises InvalidValue when less than `amount` is left.
+    """
+    refunds = queue_refunds(payments, reason[:500], amount=amount, credit_id=credit_id)
     if refunds:
-        order.payment_status = "refunded"
+        left = net_captured(payments, order.currency)
+        order.payment_status = "partially_refunded" if left else "refunded"
+        order.updated_at = clock.now()
         db.session.flush()
     events = [
         RefundQueued(
@@ -179,11 +219,11 @@ def give_back(order: Order, payments: Sequence[Payment], actor: Actor, reason: s
 def change_status(
     order_id: uuid.UUID, action: str, actor: Actor, *, seen_version: int | None = None, reason: str = ""
 ) -> None:
-    """Do an action that only moves the status: process, deliver, complete, request_refund, decline_refund.
+    """Do an action that only moves the status: process, deliver, complete.
 
     Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue.
     """
-    if action not in ("process", "deliver", "complete", "request_refund", "decline_refund"):
+    if action not in ("process", "deliver", "complete"):
         raise ValueError(f"{action} has a use case of its own")
     move(lock_order(order_id, seen_version), action, actor, reason)
 
@@ -223,28 +263,6 @@ def cancel_order(
 ) -> None:
     """Cancel with all that follows from it. Raises as `change_status`."""
     cancel(lock_order(order_id, seen_version), actor, reason)
-
-
-@atomic
-def refund_order(
-    order_id: uuid.UUID,
-    actor: Actor,
-    *,
-    seen_version: int | None = None,
-    reason: str = "",
-    restore_inventory: bool = False,
-) -> None:
-    """Refund what is left of the captured money; restock what had left the shelf if `restore_inventory`.
-
-    Units that are reserved but were never shipped are released in any case. Raises as `change_status`.
-    """
-    order = lock_order(order_id, seen_version)
-    payments = lock_payments(order.id)
-    move(order, "refund", actor, reason)
-    release(order.id)
-    if restore_inventory:
-        restock(order.id, cause="refunded", actor=actor.name or actor.kind, reference=order.code)
-    give_back(order, payments, actor, f"Refund: {reason}" if reason else "Refund")
 
 
 @atomic

@@ -175,11 +175,13 @@ BY_ACTION = {row.action: row for row in TRANSITIONS}
 BY_RESOURCE = {row.resource: row for row in TRANSITIONS}
 
 
-def why_not(row: Transition, status: str, actor_kind: str, *, pay_later: bool, paid: bool) -> str:
+def why_not(
+    row: Transition, status: str, actor_kind: str, *, pay_later: bool, paid: bool, sent: bool = False
+) -> str:
     """Return why `actor_kind` may not do `row` on an order in `status`, or '' when he may.
 
     `paid` tells whether captured minus refunded money covers the total, `pay_later` that the method does not
-    ask for it first.
+    ask for it first, `sent` that a part of the order has left the house.
     """
     if status not in row.sources:
         return f"Not possible while the order is {status.replace('_', ' ')}."
@@ -189,6 +191,8 @@ def why_not(row: Transition, status: str, actor_kind: str, *, pay_later: bool, p
         return f"Please ask the shop: the order is {status.replace('_', ' ')}."
     if row.action == "confirm" and status == "pending" and not pay_later:
         return "The payment has to arrive first."
+    if row.action == "cancel" and sent:
+        return "A part of it is on its way: give back the rest instead."
     if row.action == "request_refund" and not paid:
         return "Nothing has been paid yet."
     return ""

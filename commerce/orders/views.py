@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, Response, flash
 from flask_babel import gettext as _
@@ -17,7 +16,8 @@ from commerce.orders.addresses import address_lines
 from commerce.orders.forms import ReasonForm
 from commerce.orders.models import Order
 from commerce.orders.queries import get_by_token, timeline
-from commerce.orders.services import cancel_order, change_status
+from commerce.orders.returns import request_return
+from commerce.orders.services import cancel_order
 from commerce.orders.story import STATUS_WORDS, progress, refusal, tell
 from commerce.payments.gateways import gateway
 from commerce.payments.models import Payment
@@ -51,11 +51,7 @@ def cancel(token: str) -> BaseResponse:
 @blueprint.post("/orders/<token>/refund-request")
 def request_refund(token: str) -> BaseResponse:
     """Ask for the money back; staff decide."""
-
-    def ask(order_id: Any, actor: Actor, *, seen_version: int, reason: str) -> None:
-        change_status(order_id, "request_refund", actor, seen_version=seen_version, reason=reason)
-
-    return _act(token, "request_refund", ask, _("We received your request and will write to you."))
+    return _act(token, "request_refund", request_return, _("We received your request and will write to you."))
 
 
 def _act(token: str, action: str, do: Callable[..., None], done: str) -> BaseResponse:

@@ -1,17 +1,25 @@
-"""What leaves the house."""
+"""What leaves the house: parcels with all or some of an order."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from sqlalchemy import func, select
 
+from commerce import clock
 from commerce.db import atomic, db, insert_rows, new_id
-from commerce.events.outbox import Actor
+from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
+from commerce.events.outbox import Actor, publish
 from commerce.inventory.services import deduct
-from commerce.orders.models import OrderLine
-from commerce.orders.services import lock_order, move
+from commerce.orders.credit_math import is_count
+from commerce.orders.events import ParcelSent
+from commerce.orders.models import Order
+from commerce.orders.services import ACTOR_KINDS, guards, lock_order, move
+from commerce.orders.transitions import BY_ACTION, why_not
 from commerce.shipping.models import Shipment, ShipmentLine
+
+MAX_WORD = 255
 
 
 @atomic
@@ -19,46 +27,98 @@ def ship_order(
     order_id: uuid.UUID,
     actor: Actor,
     *,
+    units: Mapping[uuid.UUID, int] | None = None,
     seen_version: int | None = None,
     reason: str = "",
     carrier: str = "",
     tracking_code: str = "",
-) -> None:
-    """Ship everything that has not left yet: a shipment with its lines, stock deducted, status shipped.
+) -> uuid.UUID:
+    """Send a parcel with `units` (by order line id; None is everything that is left) and return its id.
 
-    If the shop deducts at confirmation there is nothing left to deduct here.
-    Raises NotFound, StaleVersion, IllegalTransition, NotAllowed.
+    Stock is deducted; at a shop that deducts at confirmation nothing is left to deduct. The order is `shipped` once
+    everything has left, and stays `processing` until then.
+    Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue for units that are not there.
     """
     order = lock_order(order_id, seen_version)
-    move(order, "ship", actor, reason)
-    lines = db.session.scalars(
-        select(OrderLine).where(OrderLine.order_id == order.id).order_by(OrderLine.position)
-    ).all()
-    number = db.session.scalar(
-        select(func.count()).select_from(Shipment).where(Shipment.order_id == order.id)
-    )
-    shipment_id = new_id()
-    insert_rows(
-        Shipment,
-        [
-            {
-                "id": shipment_id,
-                "order_id": order.id,
-                "number": (number or 0) + 1,
-                "carrier": carrier.strip()[:255],
-                "tracking_code": tracking_code.strip()[:255],
-            }
-        ],
-    )
+    _check_may_ship(order, actor)
+    chosen = _chosen(order, units)
+    shipment_id, number = new_id(), _next_number(order.id)
+    parcel = {
+        "id": shipment_id,
+        "order_id": order.id,
+        "number": number,
+        "carrier": _word("carrier", carrier),
+        "tracking_code": _word("tracking_code", tracking_code),
+    }
+    insert_rows(Shipment, [parcel])
     insert_rows(
         ShipmentLine,
         [
-            {"shipment_id": shipment_id, "order_line_id": line.id, "quantity": line.quantity - line.shipped}
-            for line in lines
-            if line.quantity > line.shipped
+            {"shipment_id": shipment_id, "order_line_id": key, "quantity": count}
+            for key, count in chosen.items()
         ],
     )
-    for line in lines:
-        line.shipped = line.quantity
+    for line in order.lines:
+        line.shipped += chosen.get(line.id, 0)
+    if any(line.to_ship for line in order.lines):
+        _tell_of_parcel(order, actor, shipment_id, number)
+    else:
+        move(order, "ship", actor, reason)
+    who = actor.name or actor.kind
+    deduct(order.id, cause="shipped", actor=who, reference=order.code, units=chosen)
+    return shipment_id
+
+
+def _check_may_ship(order: Order, actor: Actor) -> None:
+    """Ask the table before anything is written: a part of an order is sent under the same rule as all of it."""
+    row, kind = BY_ACTION["ship"], ACTOR_KINDS.get(actor.kind, actor.kind)
+    refusal = why_not(row, order.status, kind, **guards(order))
+    if refusal and order.status in row.sources:
+        raise NotAllowed(refusal)
+    if refusal:
+        raise IllegalTransition(order.status, "ship", refusal)
+
+
+def _chosen(order: Order, units: Mapping[uuid.UUID, int] | None) -> dict[uuid.UUID, int]:
+    left = {line.id: line.to_ship for line in order.lines if line.to_ship}
+    if units is None:
+        if not left:
+            raise Conflict("Nothing is left to send.")
+        return left
+    titles = {line.id: line.title for line in order.lines}
+    for key, count in units.items():
+        if key not in titles:
+            raise InvalidValue("lines", "This line is not part of the order.")
+        if not is_count(count, 0, left.get(key, 0)):
+            raise InvalidValue("lines", f"{titles[key]}: between 0 and {left.get(key, 0)} units can be sent.")
+    chosen = {key: count for key, count in units.items() if count}
+    if not chosen:
+        raise InvalidValue("lines", "Please choose what is in the parcel.")
+    return chosen
+
+
+def _next_number(order_id: uuid.UUID) -> int:
+    known = select(func.count()).select_from(Shipment).where(Shipment.order_id == order_id)
+    return 1 + (db.session.scalar(known) or 0)
+
+
+def _tell_of_parcel(order: Order, actor: Actor, shipment_id: uuid.UUID, number: int) -> None:
+    order.updated_at = clock.now()  # raises the version: whoever still looks at the old page is told
     db.session.flush()
-    deduct(order.id, cause="shipped", actor=actor.name or actor.kind, reference=order.code)
+    publish(
+        actor,
+        ParcelSent(
+            subject_id=order.id,
+            subject_version=order.version,
+            code=order.code,
+            shipment_id=str(shipment_id),
+            number=number,
+        ),
+    )
+
+
+def _word(field: str, text: str) -> str:
+    text = " ".join(text.split())
+    if len(text) > MAX_WORD:
+        raise InvalidValue(field, f"Please use at most {MAX_WORD} characters.")
+    return text

@@ -18,7 +18,8 @@ from commerce.errors import Conflict, GatewayNoAnswer, IllegalTransition, Invali
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
-from commerce.orders.services import cancel_order, change_status, refund_order
+from commerce.orders.returns import refund_order, request_return
+from commerce.orders.services import cancel_order
 from commerce.payments.gateways import Outcome, TestCardGateway
 from commerce.payments.queries import get_payment, payments_of, refunds_of
 from commerce.tenants.models import Shop
@@ -181,7 +182,7 @@ def test_money_for_a_refunded_order_is_flagged_and_not_taken_for_its_price(tea: 
     order_id, payment_id = card_order(tea)
     settle_payment(payment_id, Outcome("failed", failure="declined"), GATEWAY)
     settle_payment(start_another_payment(order_id, "card"), PAID_TWO, GATEWAY)
-    change_status(order_id, "request_refund", BOB, reason="Broken")
+    request_return(order_id, BOB, reason="Broken")
     refund_order(order_id, BOB)
     settle_payment(payment_id, PAID_TWO, GATEWAY)
     order = fresh(order_id)

@@ -12,6 +12,7 @@ from commerce.inventory.services import Want, reserve
 from commerce.orders.events import OrderPlaced
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order
+from commerce.orders.returns import decline_refund, refund_order, request_return
 from commerce.orders.services import (
     cancel_order,
     change_status,
@@ -19,7 +20,6 @@ from commerce.orders.services import (
     create_order,
     lock_order,
     move,
-    refund_order,
 )
 from commerce.payments.gateways import Outcome
 from commerce.payments.services import lock_payments, record_outcome, start_payment
@@ -138,6 +138,10 @@ def take_step(order_id: uuid.UUID, action: str) -> None:
         ship_order(order_id, BOB)
     elif action == "cancel":
         cancel_order(order_id, BOB, reason="Changed my mind")
+    elif action == "request_refund":
+        request_return(order_id, BOB, reason="Because")
+    elif action == "decline_refund":
+        decline_refund(order_id, BOB, reason="Because")
     elif action == "refund":
         refund_order(order_id, BOB, reason="")
     else:

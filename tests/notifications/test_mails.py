@@ -17,7 +17,8 @@ from commerce.events.worker import Happening
 from commerce.notifications.emails import base_url, send_mail
 from commerce.notifications.handlers import mail_refund_notice
 from commerce.orders.queries import get_order
-from commerce.orders.services import cancel_order, change_status, refund_order
+from commerce.orders.returns import refund_order, request_return
+from commerce.orders.services import cancel_order, change_status
 from commerce.payments.gateways import Outcome
 from commerce.shipping.queries import shipments_of
 from commerce.shipping.services import ship_order
@@ -175,7 +176,7 @@ def test_operations_hear_of_a_request_for_a_refund_and_the_customer_of_the_refun
 ) -> None:
     order = make_order((tea, 1))
     record_receipt(order.id, BOB)
-    change_status(order.id, "request_refund", BOB, reason="Too bitter")
+    request_return(order.id, BOB, reason="Too bitter")
     refund_order(order.id, BOB)
     make_relay().run_until_idle()
     assert sorted(post.letters) == [

@@ -12,7 +12,8 @@ from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.orders.models import Order
 from commerce.orders.queries import get_by_code, timeline
-from commerce.orders.services import cancel_order, change_status, refund_order
+from commerce.orders.returns import refund_order
+from commerce.orders.services import cancel_order, change_status
 from commerce.payments.gateways import Outcome
 from commerce.payments.queries import payments_of
 from commerce.shipping.services import ship_order

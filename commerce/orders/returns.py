@@ -1,0 +1,343 @@
+"""Requests to get money back, for all or some of an order, with or without sending goods back.
+
+A request for everything moves the order to `refund_requested` by the table of transitions, and its answer moves it
+on. One for a part leaves the status alone: only money and stock follow from its answer.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from sqlalchemy import func, select
+
+from commerce import clock
+from commerce.db import atomic, db, insert_rows, new_id
+from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed, NotFound
+from commerce.events.outbox import Actor, publish
+from commerce.orders.credit_math import is_count
+from commerce.orders.credits import (
+    Wish,
+    check_reason,
+    check_shown,
+    credit,
+    plan_credit,
+    plan_refund,
+    refund,
+)
+from commerce.orders.events import ReturnAnswered, ReturnRequested
+from commerce.orders.models import Order, ReturnLine, ReturnRequest
+from commerce.orders.services import ACTOR_KINDS, guards, lock_order, move
+from commerce.orders.transitions import BY_ACTION, STAFF, why_not
+from commerce.payments.services import lock_payments
+
+OPEN = ("requested", "approved", "received")
+KINDS = ("refund", "return")
+
+
+# --- asking ----------------------------------------------------------------------------------------
+
+
+@atomic
+def request_return(
+    order_id: uuid.UUID,
+    actor: Actor,
+    *,
+    kind: str = "refund",
+    units: Mapping[uuid.UUID, int] | None = None,
+    reason: str = "",
+    seen_version: int | None = None,
+) -> uuid.UUID:
+    """Ask for money back for `units` (by order line id; None is everything) and return the request's id.
+
+    Raises NotFound, StaleVersion, IllegalTransition (nothing paid, wrong status, everything asked for already),
+    NotAllowed, InvalidValue (no reason, units that are not there or, for a return, have not left yet).
+    """
+    order = lock_order(order_id, seen_version)
+    refusal = why_not_request(order, actor.kind)
+    if refusal:
+        raise IllegalTransition(order.status, "request_refund", refusal)
+    reason = check_reason(reason)
+    if kind not in KINDS:
+        raise InvalidValue("kind", "Please choose between a refund and a return.")
+    free = units_to_ask_for(order)
+    chosen = free if units is None else {key: count for key, count in units.items() if count}
+    _check_units(order, chosen, free, kind)
+    everything = {line.id: line.quantity for line in order.lines}
+    row = {
+        "id": new_id(),
+        "order_id": order.id,
+        "number": _next_number(order.id),
+        "kind": kind,
+        "whole": chosen == everything,
+        "reason": reason,
+        "asked_by": actor.name or actor.kind,
+    }
+    insert_rows(ReturnRequest, [row])
+    insert_rows(
+        ReturnLine,
+        [{"return_id": row["id"], "order_line_id": key, "quantity": count} for key, count in chosen.items()],
+    )
+    if row["whole"]:
+        move(order, "request_refund", actor, reason)
+    else:
+        _raise_version(order)
+        publish(
+            actor,
+            ReturnRequested(
+                subject_id=order.id,
+                subject_version=order.version,
+                code=order.code,
+                return_id=str(row["id"]),
+                kind=kind,
+                reason=reason,
+            ),
+        )
+    return uuid.UUID(str(row["id"]))
+
+
+def why_not_request(order: Order, actor_kind: str) -> str:
+    """Return why `actor_kind` may not ask for money back now, or ''."""
+    kind = ACTOR_KINDS.get(actor_kind, actor_kind)
+    refusal = why_not(BY_ACTION["request_refund"], order.status, kind, **guards(order))
+    if not refusal and not units_to_ask_for(order):
+        return "Everything has been given back or asked for already."
+    return refusal
+
+
+def units_to_ask_for(order: Order) -> dict[uuid.UUID, int]:
+    """Return the units by order line id that were neither given back nor asked for yet."""
+    rows = db.session.execute(
+        select(ReturnLine.order_line_id, func.sum(ReturnLine.quantity))
+        .join(
+            ReturnRequest,
+            (ReturnRequest.tenant_id == ReturnLine.tenant_id) & (ReturnRequest.id == ReturnLine.return_id),
+        )
+        .where(ReturnRequest.order_id == order.id, ReturnRequest.state.in_(OPEN))
+        .group_by(ReturnLine.order_line_id)
+    )
+    asked = {line_id: int(count) for line_id, count in rows}
+    left = {line.id: line.quantity - line.credited - asked.get(line.id, 0) for line in order.lines}
+    return {key: count for key, count in left.items() if count > 0}
+
+
+def _next_number(order_id: uuid.UUID) -> int:
+    known = select(func.count()).select_from(ReturnRequest).where(ReturnRequest.order_id == order_id)
+    return 1 + (db.session.scalar(known) or 0)
+
+
+def _check_units(
+    order: Order, chosen: Mapping[uuid.UUID, int], free: Mapping[uuid.UUID, int], kind: str
+) -> None:
+    if not chosen:
+        raise InvalidValue("lines", "Please choose what this is about.")
+    lines = {line.id: line for line in order.lines}
+    for key, count in chosen.items():
+        if key not in lines:
+            raise InvalidValue("lines", "This line is not part of the order.")
+        most = free.get(key, 0)
+        if kind == "return":
+            most = min(most, lines[key].shipped)
+        if not is_count(count, 1, most):
+            what = "sent back" if kind == "return" else "asked for"
+            raise InvalidValue("lines", f"{lines[key].title}: between 1 and {most} units can be {what}.")
+
+
+# --- answering -------------------------------------------------------------------------------------
+
+
+@atomic
+def decline_return(
+    return_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = ""
+) -> None:
+    """Say no, with a reason for the customer. Raises NotFound, StaleVersion, Conflict, NotAllowed, InvalidValue."""
+    request, order = _locked(return_id, seen_version, actor)
+    _expect(request, OPEN)
+    _answer(order, request, "declined", actor, check_reason(reason))
+    if request.whole and order.status == "refund_requested":
+        move(order, "decline_refund", actor, reason)
+
+
+@atomic
+def approve_return(
+    return_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, answer: str = ""
+) -> None:
+    """Agree that goods may be sent back; `answer` tells the customer how. Raises as `decline_return`."""
+    request, order = _locked(return_id, seen_version, actor)
+    if request.kind != "return":
+        raise Conflict("No goods are to come back for this request: refund or decline it.")
+    _expect(request, ("requested",))
+    _answer(order, request, "approved", actor, _short(answer))
+
+
+@atomic
+def receive_return(
+    return_id: uuid.UUID, units: Mapping[uuid.UUID, int], actor: Actor, *, seen_version: int | None = None
+) -> None:
+    """Note how many units of each line (by order line id) came back; stock moves with the refund.
+
+    Raises as `decline_return`.
+    """
+    request, order = _locked(return_id, seen_version, actor)
+    _expect(request, ("approved",))
+    if not any(units.values()):
+        raise InvalidValue("lines", "Please say what came back.")
+    for line in request.lines:
+        count = units.get(line.order_line_id, 0)
+        if not is_count(count, 0, line.quantity):
+            raise InvalidValue("lines", f"Between 0 and {line.quantity} units can have come back.")
+        line.received = count
+    _answer(order, request, "received", actor, request.answer)
+
+
+@atomic
+def refund_return(
+    return_id: uuid.UUID,
+    wish: Wish,
+    actor: Actor,
+    *,
+    seen_version: int | None = None,
+    shown_amount: int | None = None,
+    reason: str = "",
+) -> None:
+    """Give money back for a request: all or a part of what it asks for, or another amount; it is closed afterwards.
+
+    A request for everything ends as `refunded` when all of it is given back; with a part of it the order goes back to
+    the status that it had. Raises as `decline_return`, and Conflict when it would come to another amount than
+    `shown_amount` (minor units).
+    """
+    request, order = _locked(return_id, seen_version, actor)
+    _expect(request, ("received",) if request.kind == "return" else ("requested",))
+    payments = lock_payments(order.id)
+    why = reason.strip() or request.reason
+    if request.whole and covers_everything(order, wish):
+        plan = plan_refund(order, payments, restock=any(wish.restock.values()))
+        check_shown(plan, shown_amount)
+        refund(order, payments, actor, why, restock=any(wish.restock.values()), return_id=request.id)
+    else:
+        plan = plan_credit(order, payments, wish)
+        check_shown(plan, shown_amount)
+        if request.whole:
+            move(order, "decline_refund", actor, f"Refunded in part: {why}"[:500])
+        credit(order, payments, plan, actor, why, request.id)
+    _answer(order, request, "closed", actor, reason.strip())
+
+
+def covers_everything(order: Order, wish: Wish) -> bool:
+    """Tell whether a wish gives back every unit that is left, with shipping and without another amount."""
+    left = {line.id: line.quantity - line.credited for line in order.lines if line.quantity > line.credited}
+    return wish.amount is None and wish.shipping and {k: v for k, v in wish.units.items() if v} == left
+
+
+@atomic
+def refund_order(
+    order_id: uuid.UUID,
+    actor: Actor,
+    *,
+    seen_version: int | None = None,
+    reason: str = "",
+    restore_inventory: bool = False,
+    shown_amount: int | None = None,
+) -> None:
+    """Refund what is left of the money of an order whose refund was requested; restock if `restore_inventory`.
+
+    Units that have not left yet are freed in any case. Raises NotFound, StaleVersion, IllegalTransition, NotAllowed,
+    InvalidValue, Conflict when it would come to another amount than `shown_amount` (minor units).
+    """
+    order = lock_order(order_id, seen_version)
+    payments = lock_payments(order.id)
+    check_shown(plan_refund(order, payments, restock=restore_inventory), shown_amount)
+    request = _open_whole(order.id)
+    refund(
+        order, payments, actor, reason, restock=restore_inventory, return_id=request.id if request else None
+    )
+    if request is not None:
+        _answer(order, request, "closed", actor, reason.strip())
+
+
+@atomic
+def decline_refund(
+    order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = ""
+) -> None:
+    """Decline the request that the order waits with; it goes back to its status. Raises as `refund_order`."""
+    order = lock_order(order_id, seen_version)
+    request = _open_whole(order.id)
+    move(order, "decline_refund", actor, reason)
+    if request is not None:
+        _answer(order, request, "declined", actor, reason.strip())
+
+
+@atomic
+def withdraw_return(return_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None) -> None:
+    """Let the customer take back a request for a part that nobody has answered. Raises NotFound, Conflict."""
+    request = _find(return_id)
+    order = lock_order(request.order_id, seen_version)
+    db.session.refresh(request)
+    if request.whole:
+        raise Conflict("Please ask the shop: the whole order waits for this answer.")
+    _expect(request, ("requested",))
+    _answer(order, request, "withdrawn", actor, "")
+
+
+def _find(return_id: uuid.UUID) -> ReturnRequest:
+    request = db.session.scalar(select(ReturnRequest).where(ReturnRequest.id == return_id))
+    if request is None:
+        raise NotFound("There is no such request.")
+    return request
+
+
+def _locked(return_id: uuid.UUID, seen_version: int | None, actor: Actor) -> tuple[ReturnRequest, Order]:
+    """Lock a request by its order, for staff."""
+    if ACTOR_KINDS.get(actor.kind, actor.kind) != STAFF:
+        raise NotAllowed("Only staff may do this.")
+    request = _find(return_id)
+    order = lock_order(request.order_id, seen_version)
+    db.session.refresh(request)
+    return request, order
+
+
+def _open_whole(order_id: uuid.UUID) -> ReturnRequest | None:
+    return db.session.scalar(
+        select(ReturnRequest)
+        .where(ReturnRequest.order_id == order_id, ReturnRequest.whole, ReturnRequest.state.in_(OPEN))
+        .order_by(ReturnRequest.number.desc())
+        .limit(1)
+    )
+
+
+def _expect(request: ReturnRequest, states: tuple[str, ...]) -> None:
+    if request.state not in states:
+        raise Conflict(f"This is not possible: the request is {request.state}.")
+
+
+def _answer(order: Order, request: ReturnRequest, state: str, actor: Actor, answer: str) -> None:
+    """Move a request on and tell it. A change of the whole order's status tells its own story."""
+    request.state, request.answer = state, answer
+    _raise_version(order)
+    told_by_status = request.whole and state in ("declined", "closed")
+    if not told_by_status:
+        publish(
+            actor,
+            ReturnAnswered(
+                subject_id=order.id,
+                subject_version=order.version,
+                code=order.code,
+                return_id=str(request.id),
+                kind=request.kind,
+                state=state,
+                answer=answer,
+            ),
+        )
+
+
+def _raise_version(order: Order) -> None:
+    """Whoever still looks at the order's old page is told that it changed."""
+    order.updated_at = clock.now()
+    db.session.flush()
+
+
+def _short(answer: str) -> str:
+    answer = answer.strip()
+    if len(answer) > 500:
+        raise InvalidValue("answer", "An answer has at most 500 characters.")
+    return answer
