@@ -20,6 +20,7 @@ EVERYTHING = (
         "events.replay",
         "products.change",
         "pricing.manage",
+        "webhooks.manage",
     }
 )
 
