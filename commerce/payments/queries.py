@@ -16,7 +16,7 @@ from commerce.tenants.scope import rules_cache
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to pay that the shop offers."""
+    """A way to pay that the shop offers. Its fee is an amount (minor units) and millionths of the goods' price."""
 
     code: str
     gateway: str
@@ -24,6 +24,9 @@ class Method:
     instructions: str
     pay_later: bool
     hold_minutes: int
+    fee_amount: int = 0
+    fee_ppm: int = 0
+    fee_tax_class: str = "standard"
 
 
 @rules_cache
@@ -37,6 +40,9 @@ def payment_methods() -> tuple[Method, ...]:
             PaymentMethod.instructions,
             PaymentMethod.pay_later,
             PaymentMethod.hold_minutes,
+            PaymentMethod.fee_amount,
+            PaymentMethod.fee_ppm,
+            PaymentMethod.fee_tax_class,
         )
         .where(PaymentMethod.enabled)
         .order_by(PaymentMethod.position, PaymentMethod.id)
