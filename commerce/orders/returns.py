@@ -33,6 +33,8 @@ from commerce.payments.services import lock_payments
 
 OPEN = ("requested", "approved", "received")
 KINDS = ("refund", "return")
+PARTLY = "Refunded in part: "
+"""Begins the reason of an order that goes on because only a part of a request for everything was granted."""
 
 
 # --- asking ----------------------------------------------------------------------------------------
@@ -218,7 +220,7 @@ def refund_return(
         plan = plan_credit(order, payments, wish)
         check_shown(plan, shown_amount)
         if request.whole:
-            move(order, "decline_refund", actor, f"Refunded in part: {why}"[:500])
+            move(order, "decline_refund", actor, f"{PARTLY}{why}"[:500])
         credit(order, payments, plan, actor, why, request.id)
     _answer(order, request, "closed", actor, reason.strip())
 
