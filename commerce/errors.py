@@ -98,6 +98,38 @@ class InvalidValue(Rejected):
         super().__init__(reason)
 
 
+class CouponRefused(Rejected):
+    """A code that takes nothing off this cart. `reason` is one of `pricing.discounts.CodeState`, for the words.
+
+    `missing` is what the cart has to grow by for it, in minor units of the shop's currency.
+    """
+
+    code = "coupon_refused"
+    title = "This code does not work here"
+
+    def __init__(self, coupon_code: str, reason: str, missing: int = 0) -> None:
+        self.coupon_code = coupon_code
+        self.reason = reason
+        self.missing = missing
+        super().__init__(f"The code {coupon_code} cannot be used for this cart ({reason.replace('_', ' ')}).")
+
+
+class CouponExhausted(Conflict):
+    """Codes that were good when the shopper looked are not any more; they are out of his cart, nothing was ordered.
+
+    `reasons` holds why, by code.
+    """
+
+    code = "coupon_exhausted"
+    title = "A coupon code is used up"
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        self.reasons = reasons
+        super().__init__(
+            f"{', '.join(reasons)} cannot be used any more. Please check the new total and order again."
+        )
+
+
 class PriceChanged(Conflict):
     """The total that the shopper saw is not the total of now; nothing was ordered or held.
 

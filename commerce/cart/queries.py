@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from commerce.catalog.models import Product, Variant
 from commerce.catalog.reading import IMAGES, PRODUCTS, TENANT, VARIANTS, read
 from commerce.db import db
 from commerce.inventory.models import StockItem
+from commerce.pricing.calculate import LineToPrice
 
 MAX_UNITS_PER_LINE = 999
 
@@ -44,6 +46,11 @@ class CartLineView:
         return self.quantity * self.price
 
     @property
+    def to_price(self) -> LineToPrice:
+        """What prices are reckoned from."""
+        return LineToPrice(self.variant_id, self.quantity, self.price, self.tax_class, self.product_id)
+
+    @property
     def price_changed(self) -> bool:
         """Whether the price is another than when the shopper put it in."""
         return self.price != self.price_seen
@@ -69,6 +76,8 @@ class CartView:
     version: int
     details: dict[str, Any]
     lines: tuple[CartLineView, ...]
+    coupon_codes: tuple[str, ...] = ()
+    draft_by: str = ""
 
     @property
     def subtotal(self) -> int:
@@ -132,13 +141,15 @@ _line_columns = (
 )
 
 
+_own_picture = IMAGES.c.id == func.coalesce(VARIANTS.c.image_id, _picture)
+
+
 def _with_facts(source: Any) -> Any:
     """Join to cart lines what the shop knows of their variants."""
-    own_picture = IMAGES.c.id == func.coalesce(VARIANTS.c.image_id, _picture)
     return (
         source.outerjoin(VARIANTS, (VARIANTS.c.tenant_id == TENANT) & (VARIANTS.c.id == _lines.c.variant_id))
         .outerjoin(PRODUCTS, (PRODUCTS.c.tenant_id == TENANT) & (PRODUCTS.c.id == VARIANTS.c.product_id))
-        .outerjoin(IMAGES, (IMAGES.c.tenant_id == TENANT) & own_picture)
+        .outerjoin(IMAGES, (IMAGES.c.tenant_id == TENANT) & _own_picture)
     )
 
 
@@ -149,6 +160,8 @@ _cart_columns = (
     _carts.c.status,
     _carts.c.version,
     _carts.c.details,
+    _carts.c.coupon_codes,
+    _carts.c.draft_by,
 )
 _LINES = (
     select(*_line_columns)
@@ -162,6 +175,15 @@ _CART = (
     .where(_own, _open)
     .order_by(_lines.c.id)
 )
+_VARIANTS = (
+    select(VARIANTS.c.id, PRODUCTS.c.id, *_line_columns[5:])
+    .select_from(
+        VARIANTS.join(
+            PRODUCTS, (PRODUCTS.c.tenant_id == TENANT) & (PRODUCTS.c.id == VARIANTS.c.product_id)
+        ).outerjoin(IMAGES, (IMAGES.c.tenant_id == TENANT) & _own_picture)
+    )
+    .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.id.in_(bindparam("variants", expanding=True)))
+)
 _UNITS = select(func.sum(_lines.c.quantity)).select_from(_carts.join(_lines, _in_cart)).where(_own, _open)
 
 
@@ -172,13 +194,26 @@ def load_cart(shopper_hash: str) -> CartView | None:
         return None
     width = len(_cart_columns)
     lines = tuple(_line_view(row[width:]) for row in rows if row[width] is not None)
-    key, token, status, version, details = rows[0][:width]
-    return CartView(key, token, status, version, dict(details), lines)
+    key, token, status, version, details, codes, draft_by = rows[0][:width]
+    return CartView(key, token, status, version, dict(details), lines, tuple(codes), draft_by)
 
 
 def lines_of(cart_id: uuid.UUID) -> tuple[CartLineView, ...]:
     """Return a cart's lines at the prices and stock of now, in the order they were put in. One statement."""
     return tuple(_line_view(row) for row in read(_LINES, cart=cart_id))
+
+
+def lines_for(wanted: Mapping[uuid.UUID, int]) -> tuple[CartLineView, ...]:
+    """Return the lines that a cart with these units by variant would have, in their order. One statement.
+
+    Their id is that of the variant; one that the shop does not know is left out.
+    """
+    rows = {row[0]: row for row in read(_VARIANTS, variants=list(wanted))} if wanted else {}
+    return tuple(
+        _line_view([key, key, rows[key][1], units, rows[key][2], *rows[key][2:]])
+        for key, units in wanted.items()
+        if key in rows
+    )
 
 
 def _line_view(row: Any) -> CartLineView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,12 +14,14 @@ from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
 from commerce.cart.models import Cart, CartLine
-from commerce.cart.queries import AVAILABLE, MAX_UNITS_PER_LINE
+from commerce.cart.queries import AVAILABLE, MAX_UNITS_PER_LINE, lines_of
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.reading import PRODUCTS, TENANT, VARIANTS, read
 from commerce.db import Json, UtcDateTime, atomic, db, insert_rows, new_id
-from commerce.errors import CartChanged, InvalidValue, NotFound, OutOfStock, Shortage
+from commerce.errors import CartChanged, CouponRefused, InvalidValue, NotFound, OutOfStock, Shortage
 from commerce.inventory.queries import available_by_variant
+from commerce.pricing.discounts import find_discounts
+from commerce.pricing.queries import fold_code
 from commerce.tenants.models import Tenant
 
 # Built once and run on the connection, the shop named by TENANT: see catalog/reading.py.
@@ -39,11 +42,20 @@ _CLAIM = (
     _change.where(_own_open, _carts.c.checkout_token == bindparam("token"))
     .values(status="ordered")
     .returning(
+        _carts.c.version,
         _carts.c.id,
         _carts.c.details,
-        _carts.c.version,
+        _carts.c.coupon_codes,
+        _carts.c.draft_by,
         select(_tenants.c.rules_version).where(_tenants.c.id == TENANT).scalar_subquery(),
     )
+)
+_LOCK_CODES = _change.where(_own_open).returning(_carts.c.id, _carts.c.coupon_codes)
+_SET_CODES = (
+    update(_carts)
+    .where(_carts.c.tenant_id == TENANT, _carts.c.id == bindparam("cart"))
+    .values(coupon_codes=bindparam("codes", type_=Json))
+    .returning(_carts.c.id)
 )
 _WISH = (
     select(VARIANTS.c.price, VARIANTS.c.sku, PRODUCTS.c.title, AVAILABLE, _lines.c.id, _lines.c.quantity)
@@ -69,6 +81,10 @@ _SET_LINE = (
     .values(quantity=bindparam("units"), price_seen=bindparam("price"))
     .returning(_lines.c.id)
 )
+
+
+MAX_CODES = 5
+"""Coupon codes in one cart: a bound for lists of guesses, more than any shop combines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,23 +177,72 @@ def save_details(shopper: str, details: dict[str, Any]) -> None:
     read(_SAVE, shopper=shopper, typed=details, now=clock.now())
 
 
-def claim(
-    shopper: str, checkout_token: str, cart_version: int
-) -> tuple[uuid.UUID, dict[str, Any], int] | None:
+@atomic
+def enter_code(shopper: str, typed: str, *, shipping: int | None = None) -> str:
+    """Put a coupon code into a browser's cart, if it takes something off, and return it as it is kept.
+
+    `shipping` is its price in minor units, where it is known already. Entering a code twice changes nothing.
+    Raises NotFound without a cart, CouponRefused with the reason.
+    """
+    code = fold_code(typed)
+    cart_id, codes = _lock_codes(shopper)
+    if code in codes:
+        return code
+    if len(codes) >= MAX_CODES:
+        raise CouponRefused(code, "too_many")
+    lines = [line.to_price for line in lines_of(cart_id)]
+    state = find_discounts(lines, shipping, [*codes, code]).codes[-1]
+    if state.reason not in ("", "awaits_shipping"):
+        raise CouponRefused(code, state.reason, state.missing)
+    read(_SET_CODES, cart=cart_id, codes=[*codes, code])
+    return code
+
+
+@atomic
+def remove_codes(shopper: str, codes: Collection[str]) -> None:
+    """Take coupon codes out of a browser's cart; what is not in it does no harm. Raises NotFound without a cart."""
+    cart_id, present = _lock_codes(shopper)
+    gone = {fold_code(code) for code in codes}
+    read(_SET_CODES, cart=cart_id, codes=[code for code in present if code not in gone])
+
+
+def _lock_codes(shopper: str) -> tuple[uuid.UUID, list[str]]:
+    """Lock the browser's open cart, raise its version and return its id and codes. Raises NotFound."""
+    rows = read(_LOCK_CODES, shopper=shopper, now=clock.now())
+    if not rows:
+        raise NotFound("There is nothing in your cart.")
+    return rows[0][0], list(rows[0][1])
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A cart that is being ordered: what its lines do not say, and the shop's present rules version.
+
+    `draft_by` names the staff member who prepared it, if one did.
+    """
+
+    cart_id: uuid.UUID
+    details: dict[str, Any]
+    coupon_codes: list[str]
+    draft_by: str
+    rules_version: int
+
+
+def claim(shopper: str, checkout_token: str, cart_version: int) -> Claimed | None:
     """Close an open cart for ordering: the lock and the once-only guard of a placement. A step, the first of all.
 
-    Returns the cart's id, its checkout details and the shop's present rules version, or None when it is not
-    open (any more). Raises CartChanged when the page that asks has seen another version of the cart.
+    Returns None when it is not open (any more). Raises CartChanged when the page that asks has seen another version
+    of the cart.
     """
     rows = read(_CLAIM, shopper=shopper, token=checkout_token, now=clock.now())
     if not rows:
         return None
-    cart_id, details, version, rules_version = rows[0]
+    version, *facts = rows[0]
     if version != cart_version + 1:
         raise CartChanged(
             "Your cart or your details were changed in another window. Please check them and order again."
         )
-    return cart_id, details, rules_version
+    return Claimed(*facts)
 
 
 def _check(quantity: int, low: int) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from commerce import clock
 from commerce.cart.queries import CartLineView, CartView, lines_of
-from commerce.cart.services import claim
+from commerce.cart.services import claim, remove_codes
 from commerce.db import atomic
 from commerce.errors import (
     CartChanged,
     CartEmpty,
+    CouponExhausted,
     InvalidValue,
     NotFound,
     OutOfStock,
@@ -27,10 +29,14 @@ from commerce.orders.events import OrderPlaced
 from commerce.orders.queries import find_by_cart
 from commerce.orders.services import create_order
 from commerce.payments.gateways import gateway
-from commerce.payments.queries import Method, payment_method
+from commerce.payments.queries import Method
+from commerce.payments.queries import payment_method as payment_method_of
 from commerce.payments.services import start_payment
-from commerce.pricing.calculate import LineToPrice, ShippingToPrice, Totals, calculate
+from commerce.pricing.calculate import Discount, FeeToPrice, ShippingToPrice, Totals, calculate
+from commerce.pricing.discounts import CodeState, Found, find_discounts
+from commerce.pricing.promotions import ManualDiscount, PromotionRule, Verdict
 from commerce.pricing.queries import tax_table
+from commerce.pricing.services import CouponRaced, use_coupons
 from commerce.shipping.queries import ShippingOffer, shipping_offers
 from commerce.tenants.scope import current_shop
 
@@ -45,6 +51,27 @@ class Quote:
     offers: tuple[ShippingOffer, ...]
     shipping: ShippingOffer | None
     totals: Totals
+    found: Found
+    payment: Method | None
+
+    @property
+    def discounts(self) -> tuple[Discount, ...]:
+        """What is taken off, in the order in which it is."""
+        return self.found.discounts
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What became of every promotion of the shop."""
+        return self.found.verdicts
+
+    @property
+    def coupons(self) -> tuple[CodeState, ...]:
+        """What became of every code of the cart."""
+        return self.found.codes
+
+    def fee_of(self, method: Method) -> int:
+        """Return what paying by a method would cost, before tax that prices do not include."""
+        return _fee(method).on(self.totals.goods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +87,85 @@ class PlacedOrder:
     replayed: bool = False
 
 
-def quote(lines: tuple[CartLineView, ...], country: str, shipping_method: str) -> Quote:
-    """Price cart lines for a destination (ISO 3166 code). An unknown shipping method leaves shipping unchosen."""
+def quote(
+    lines: tuple[CartLineView, ...],
+    country: str,
+    shipping_method: str,
+    *,
+    payment_method: str = "",
+    coupon_codes: Sequence[str] = (),
+    email: str = "",
+    discount: ManualDiscount | None = None,
+    moment: datetime | None = None,
+    trial: PromotionRule | None = None,
+) -> Quote:
+    """Price cart lines for a destination (ISO 3166 code). Unknown methods leave shipping and payment unchosen.
+
+    What ships a cart, and for how much, is told by its subtotal before discounts, so that a coupon never makes
+    shipping dearer. An `email` lets limits per customer be looked at; `discount` is what staff take off by hand;
+    `trial` is a promotion that is not stored, `moment` another time than now.
+    """
     shop = current_shop()
     subtotal = sum(line.amount for line in lines)
     weight = sum(line.quantity * line.weight_grams for line in lines)
     offers = tuple(shipping_offers(country=country, subtotal=subtotal, weight_grams=weight))
     chosen = next((offer for offer in offers if offer.code == shipping_method), None)
+    method = payment_method_of(payment_method)
+    to_price = [line.to_price for line in lines]
+    found = find_discounts(
+        to_price,
+        chosen.price if chosen else None,
+        coupon_codes,
+        email=email,
+        manual=discount,
+        moment=moment,
+        trial=trial,
+    )
     totals = calculate(
-        [LineToPrice(line.variant_id, line.quantity, line.price, line.tax_class) for line in lines],
+        to_price,
         ShippingToPrice(chosen.id, chosen.name, chosen.price, chosen.tax_class) if chosen else None,
         country=country,
         taxes=tax_table(),
         prices_include_tax=shop.prices_include_tax,
         rounding=shop.tax_rounding,
+        discounts=found.discounts,
+        fee=_fee(method) if method else None,
     )
-    return Quote(country, offers, chosen, totals)
+    return Quote(country, offers, chosen, totals, found, method)
+
+
+def _fee(method: Method) -> FeeToPrice:
+    return FeeToPrice(method.code, method.name, method.fee_amount, method.fee_ppm, method.fee_tax_class)
 
 
 def quote_cart(cart: CartView) -> Quote:
     """Price a cart with the details that its shopper has entered so far."""
     address = cart.details.get("address") or {}
     country = address.get("country_code") or current_shop().country
-    return quote(cart.lines, country, cart.details.get("shipping_method", ""))
+    return _quote_details(
+        cart.lines, country, cart.details, coupon_codes=cart.coupon_codes, draft=bool(cart.draft_by)
+    )
+
+
+def _quote_details(
+    lines: tuple[CartLineView, ...],
+    country: str,
+    details: dict[str, Any],
+    *,
+    coupon_codes: Sequence[str],
+    draft: bool,
+) -> Quote:
+    """Price lines with saved details. A discount by hand counts only in a `draft`, which staff alone can write."""
+    by_hand = details.get("discount") if draft else None
+    return quote(
+        lines,
+        country,
+        details.get("shipping_method", ""),
+        payment_method=details.get("payment_method", ""),
+        coupon_codes=coupon_codes,
+        email=details.get("email", ""),
+        discount=ManualDiscount(by_hand["amount"], by_hand["label"]) if by_hand else None,
+    )
 
 
 # --- transaction 1: the order ----------------------------------------------------------------------
@@ -102,7 +185,8 @@ def place_order(
     `shown_total` is what the shopper saw, in minor units; `card_number` is only looked at, so that a slip of the
     finger is found before anything is ordered (None: the caller takes no card). A cart that was ordered before
     answers with that order. Raises NotFound (no such cart in this browser), CartChanged, CartEmpty, PriceChanged,
-    OutOfStock (all short lines), InvalidValue (details incomplete, card number mistyped), Busy.
+    CouponExhausted (after the codes were taken out of the cart), OutOfStock (all short lines), InvalidValue (details
+    incomplete, card number mistyped), Busy.
     """
     for _ in range(PLACEMENT_TRIES):
         try:
@@ -112,6 +196,9 @@ def place_order(
             shortages = _shortages(raced.lines)
             if shortages:
                 raise OutOfStock(shortages) from None
+        except _CodesGone as gone:
+            remove_codes(shopper, gone.reasons)
+            raise CouponExhausted(gone.reasons) from None
     raise CartChanged("Others are buying the same things right now. Please try again.")
 
 
@@ -120,6 +207,13 @@ class _Raced(Exception):
 
     def __init__(self, lines: tuple[CartLineView, ...]) -> None:
         self.lines = lines
+
+
+class _CodesGone(Exception):
+    """Codes that the shopper was promised have become worthless; carries why, by code."""
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        self.reasons = reasons
 
 
 @atomic
@@ -134,14 +228,17 @@ def _place_order(
     claimed = claim(shopper, checkout_token, cart_version)
     if claimed is None:
         return _placed_before(shopper, checkout_token)
-    cart_id, details, rules_version = claimed
+    cart_id, details = claimed.cart_id, claimed.details
     lines = lines_of(cart_id)
     check_lines(lines)
-    if rules_version != current_shop().rules_version:
+    if claimed.rules_version != current_shop().rules_version:
         raise CartChanged("The shop has just changed its prices or terms. Please check your order again.")
-    method, priced = check_details(lines, details)
+    method, priced = check_details(
+        lines, details, coupon_codes=claimed.coupon_codes, draft=bool(claimed.draft_by)
+    )
     if priced.totals.total != shown_total:
-        raise PriceChanged(shown_total, priced.totals.total)
+        gone = {state.code: state.reason for state in priced.coupons if state.gone}
+        raise _CodesGone(gone) if gone else PriceChanged(shown_total, priced.totals.total)
     if card_number is not None:
         gateway(method.gateway).check(card_number)
     order_id, code, token, line_ids = create_order(
@@ -154,6 +251,7 @@ def _place_order(
                 "label": each.label,
                 "amount": each.amount,
                 "included": each.included,
+                "shares": list(each.shares),
             }
             for each in priced.totals.adjustments
         ],
@@ -171,6 +269,7 @@ def _place_order(
         pay_later=method.pay_later,
     )
     publish(replace(actor, name=actor.name or details["email"]), placed)
+    _use_coupons(order_id, priced, details["email"])
     try:
         reserve(
             order_id,
@@ -179,6 +278,14 @@ def _place_order(
     except StockRaced:
         raise _Raced(lines) from None
     return PlacedOrder(order_id, code, token, payment_id, method.gateway, method.pay_later)
+
+
+def _use_coupons(order_id: uuid.UUID, priced: Quote, email: str) -> None:
+    try:
+        use_coupons(order_id, priced.found.coupons, email)
+    except CouponRaced as raced:
+        reason = "used_by_you" if raced.by_customer else "used_up"
+        raise _CodesGone(dict.fromkeys(raced.codes, reason)) from None
 
 
 def _placed_before(shopper: str, checkout_token: str) -> PlacedOrder:
@@ -211,21 +318,29 @@ def _shortage(line: CartLineView, available: int) -> Shortage:
     return Shortage(line.variant_id, line.sku, title, line.quantity, max(0, available))
 
 
-def check_details(lines: tuple[CartLineView, ...], details: dict[str, Any]) -> tuple[Method, Quote]:
-    """Return payment method and price for saved details. Raises InvalidValue for the first thing that is missing."""
+def check_details(
+    lines: tuple[CartLineView, ...],
+    details: dict[str, Any],
+    *,
+    coupon_codes: Sequence[str] = (),
+    draft: bool = False,
+) -> tuple[Method, Quote]:
+    """Return payment method and price for saved details. Raises InvalidValue for the first thing that is missing.
+
+    A `draft` is a cart of staff: only there a discount by hand in the details counts.
+    """
     address = details.get("address") or {}
     for field in ("email", "name"):
         if not details.get(field):
             raise InvalidValue(field, "Please fill in your contact details and address first.")
     if not address.get("country_code"):
         raise InvalidValue("country_code", "Please fill in your address first.")
-    method = payment_method(details.get("payment_method", ""))
-    if method is None:
+    priced = _quote_details(lines, address["country_code"], details, coupon_codes=coupon_codes, draft=draft)
+    if priced.payment is None:
         raise InvalidValue("payment_method", "Please choose how to pay.")
-    priced = quote(lines, address["country_code"], details.get("shipping_method", ""))
     if priced.shipping is None:
         raise InvalidValue("shipping_method", "Please choose how we should ship to your address.")
-    return method, priced
+    return priced.payment, priced
 
 
 def _order_values(
@@ -250,7 +365,9 @@ def _order_values(
         "currency": shop.currency,
         "prices_include_tax": shop.prices_include_tax,
         "subtotal": totals.subtotal,
+        "discount_amount": totals.discount_amount,
         "shipping_amount": totals.shipping_amount,
+        "fee_amount": totals.fee_amount,
         "tax_amount": totals.tax_amount,
         "total": totals.total,
         "placed_at": now,
@@ -270,6 +387,7 @@ def _order_line(line: CartLineView, priced: Any) -> dict[str, Any]:
         "quantity": line.quantity,
         "unit_price": line.price,
         "amount": priced.amount,
+        "discount_amount": priced.discount_amount,
         "tax_rate_ppm": priced.tax_rate_ppm,
         "tax_amount": priced.tax_amount,
     }

@@ -96,6 +96,6 @@ def test_a_cart_is_claimed_once_and_only_as_it_was_seen(app: Flask, in_shop: Sho
     assert claim_once("b" * 64, cart.checkout_token, cart.version) is None
     claimed = claim_once(shopper, cart.checkout_token, cart.version)
     assert claimed is not None
-    assert claimed[0] == cart.id
+    assert claimed.cart_id == cart.id
     assert claim_once(shopper, cart.checkout_token, cart.version) is None
     assert load_cart(shopper) is None
