@@ -16,7 +16,7 @@ from babel import Locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import IntegerField, StringField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 from wtforms.widgets import DateTimeLocalInput
 
 from commerce.admin.forms import MAX_VERSION, no_control_characters
@@ -182,7 +182,7 @@ def name_field(label: Any, longest: int = 255) -> StringField:
     return StringField(
         label,
         [
-            InputRequired(_l("Please fill this in.")),
+            DataRequired(_l("Please fill this in.")),
             Length(max=longest, message=_l("At most %(max)d characters.")),
             no_control_characters,
         ],

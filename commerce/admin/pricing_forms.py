@@ -11,11 +11,11 @@ from wtforms import BooleanField, Form, SelectField
 from commerce.admin.product_form import Difference
 from commerce.errors import InvalidValue
 
-UNCOMPARED = ("version", "csrf_token")
-
 
 class RuleForm(Form):  # type: ignore[misc]
     """A form for one row. It knows how to show what a service refuses, and what another person changed."""
+
+    uncompared: tuple[str, ...] = ("version",)
 
     def refuse(self, error: InvalidValue) -> None:
         """Show what a service found wrong at the field that it names, or above the form."""
@@ -29,12 +29,14 @@ class RuleForm(Form):  # type: ignore[misc]
         """Compare what was typed with a form of what the row has become."""
         found = []
         for name, field in self._fields.items():
+            if name in self.uncompared or name not in now:
+                continue
             typed, current = shown(field), shown(now._fields[name])
-            if name not in UNCOMPARED and typed != current:
+            if typed != current:
                 found.append(Difference(str(field.label.text), current or "–", typed or "–"))
         return found
 
-    def catch_up(self, version: int) -> None:
+    def catch_up(self, version: int | str) -> None:
         """Speak of the version of now: whoever saves once more has seen what the others did, and means it."""
         field = self._fields["version"]
         field.raw_data, field.data = None, version
