@@ -1,4 +1,4 @@
-"""What a cart would cost: a sample cart priced with the shop's rules, or with one that is not stored yet. Reads only."""
+"""What a sample cart would cost, by the shop's rules or with one that is not stored yet. Reads only."""
 
 from __future__ import annotations
 
