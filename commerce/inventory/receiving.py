@@ -24,14 +24,21 @@ def default_location() -> uuid.UUID:
     return location_id
 
 
-def set_initial_stock(quantities: Mapping[uuid.UUID, int], *, cause: str, actor: str, reference: str) -> None:
-    """Open stock items at the default location for new variants (variant id -> units on hand). A step.
+def set_initial_stock(
+    quantities: Mapping[uuid.UUID, int],
+    *,
+    cause: str,
+    actor: str,
+    reference: str,
+    location_id: uuid.UUID | None = None,
+) -> None:
+    """Open stock items for new variants (variant id -> units on hand), at the default location or another. A step.
 
     Raises InvalidValue for a quantity below 0 or above MAX_QUANTITY.
     """
     for units in quantities.values():
         check_quantity(units, low=0)
-    location_id = default_location()
+    location_id = location_id or default_location()
     ids = {variant_id: new_id() for variant_id in quantities}
     moment = clock.now()
     insert_rows(

@@ -1,0 +1,87 @@
+"""Warehouses: where stock lies, in which order they are asked, and moving units between them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from sqlalchemy import func, select
+
+from commerce.db import atomic, db, insert_rows, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound
+from commerce.inventory.models import Location, StockItem
+from commerce.inventory.receiving import check_quantity
+from commerce.inventory.services import Books
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
+
+@atomic
+def create_location(code: str, name: str) -> uuid.UUID:
+    """Add a warehouse, asked after all others, and return its id. Raises InvalidValue for a bad or taken code."""
+    code, name = code.strip(), " ".join(name.split())
+    if not _CODE.fullmatch(code):
+        raise InvalidValue("code", "Please use letters, digits, - and _ (at most 40).")
+    if db.session.scalar(select(Location.id).where(func.lower(Location.code) == code.lower())):
+        raise InvalidValue("code", "There is a location with this code already.")
+    last = db.session.scalar(select(func.coalesce(func.max(Location.position), -1)))
+    location_id = new_id()
+    row = {"id": location_id, "code": code, "name": _name(name), "position": (last or 0) + 1}
+    insert_rows(Location, [row])
+    return location_id
+
+
+@atomic
+def change_location(location_id: uuid.UUID, *, name: str, position: int) -> None:
+    """Rename a warehouse and say as which it is asked (0 is first). Raises NotFound, InvalidValue."""
+    location = db.session.scalar(select(Location).where(Location.id == location_id))
+    if location is None:
+        raise NotFound("There is no such location.")
+    location.name = _name(" ".join(name.split()))
+    if not 0 <= position <= 9999:
+        raise InvalidValue("position", "Please enter a whole number from 0 to 9999.")
+    location.position = position
+    db.session.flush()
+
+
+def _name(name: str) -> str:
+    if not 0 < len(name) <= 255:
+        raise InvalidValue("name", "Please give the location a name (at most 255 characters).")
+    return name
+
+
+@atomic
+def transfer(
+    stock_item_id: uuid.UUID, location_id: uuid.UUID, units: int, *, actor: str, reference: str = ""
+) -> None:
+    """Move free units of a stock item to another location: one movement out, one in, in one transaction.
+
+    Raises NotFound, InvalidValue for a bad number or the same location, Conflict when fewer units are free.
+    """
+    check_quantity(units)
+    source = db.session.execute(
+        select(StockItem.variant_id, StockItem.location_id).where(StockItem.id == stock_item_id)
+    ).one_or_none()
+    if source is None or db.session.scalar(select(Location.id).where(Location.id == location_id)) is None:
+        raise NotFound("There is no such stock or location.")
+    if source.location_id == location_id:
+        raise InvalidValue("location", "Please choose another location.")
+    books = Books("transfer", actor, reference)
+    books.shift(stock_item_id, on_hand=-units)
+    books.shift(shelf_at(source.variant_id, location_id), on_hand=units)
+    if not books.post():
+        raise Conflict("Fewer units are free than that: the others are reserved for orders.")
+
+
+def shelf_at(variant_id: uuid.UUID, location_id: uuid.UUID) -> uuid.UUID:
+    """Return the stock item of a variant at a location, making an empty one when there is none. A step."""
+    found = db.session.scalar(
+        select(StockItem.id).where(StockItem.variant_id == variant_id, StockItem.location_id == location_id)
+    )
+    if found is not None:
+        return found
+    stock_item_id = new_id()
+    insert_rows(
+        StockItem, [{"id": stock_item_id, "variant_id": variant_id, "location_id": location_id, "on_hand": 0}]
+    )
+    return stock_item_id

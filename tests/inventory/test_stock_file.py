@@ -1,0 +1,153 @@
+"""Stock by CSV: a file says what it would do, does exactly that, and loses nobody's count."""
+
+import io
+
+import pytest
+from sqlalchemy import select
+
+from commerce.catalog.importing.files import UnreadableFile
+from commerce.db import db
+from commerce.inventory.locations import create_location
+from commerce.inventory.models import StockMovement
+from commerce.inventory.receiving import book_movement
+from commerce.inventory.stock_file import StockPlan, apply_stock, plan_stock
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
+from tests.factories.checkout import make_order
+from tests.factories.shop import Sold, counters, make_product
+from tests.inventory.test_services import by_warehouse, ledger, stock_of
+from tests.support.invariants import broken_invariants
+
+WHO = {"actor": "Bob", "reference": "count.csv"}
+
+
+@pytest.fixture
+def tea(in_shop: Shop) -> Sold:
+    return make_product("Green tea", stock=10)
+
+
+@pytest.fixture
+def cup(in_shop: Shop) -> Sold:
+    return make_product("Cup", stock=4)
+
+
+def plan(text: str) -> StockPlan:
+    found = plan_stock(io.BytesIO(text.encode()))
+    db.session.close()
+    return found
+
+
+def problems(text: str) -> list[tuple[int, str]]:
+    return [(line.row, line.problem) for line in plan(text).problems]
+
+
+def test_a_plan_says_what_would_change_and_writes_nothing(tea: Sold, cup: Sold) -> None:
+    found = plan(f"SKU,On hand\n{tea.sku},12\n{cup.sku},4\nNOPE,1\n")
+    assert [(line.sku, line.before, line.after) for line in found.changes] == [(tea.sku, 10, 12)]
+    assert found.unchanged == 1
+    assert [line.problem for line in found.problems] == ["There is no such SKU."]
+    assert counters(tea) == (10, 0)
+    assert ledger(tea) == [(10, "opening")]
+
+
+def test_a_plan_is_followed_once_and_the_same_file_then_changes_nothing(tea: Sold, cup: Sold) -> None:
+    text = f"sku;on hand\n{tea.sku};12\n{cup.sku};1\n"
+    assert [line.problem for line in apply_stock(plan(text), **WHO)] == ["", ""]
+    assert (counters(tea), counters(cup)) == ((12, 0), (1, 0))
+    assert ledger(tea)[-1] == (2, "count")
+    assert ledger(cup)[-1] == (-3, "count")
+    assert plan(text).changes == ()
+    assert broken_invariants() == []
+
+
+def test_what_came_or_went_is_booked_with_its_cause(tea: Sold, cup: Sold) -> None:
+    text = f"sku,change,cause,note\n{tea.sku},+5,received,PO-7\n{cup.sku},-2,,\n"
+    apply_stock(plan(text), **WHO)
+    assert ledger(tea)[-1] == (5, "received")
+    assert ledger(cup)[-1] == (-2, "damaged")
+    assert broken_invariants() == []
+
+
+def test_a_shelf_that_moved_meanwhile_is_left_alone(tea: Sold, cup: Sold) -> None:
+    seen = plan(f"sku,on hand\n{tea.sku},3\n{cup.sku},9\n")
+    book_movement(stock_of(tea).id, 7, cause="received", actor="Ann")
+    results = apply_stock(seen, **WHO)
+    assert [bool(line.problem) for line in results] == [True, False]
+    assert (counters(tea), counters(cup)) == ((17, 0), (9, 0))
+    assert broken_invariants() == []
+
+
+def test_another_look_at_other_shelves_is_another_plan(tea: Sold) -> None:
+    text = f"sku,on hand\n{tea.sku},3\n"
+    first = plan(text).seen
+    assert plan(text).seen == first
+    book_movement(stock_of(tea).id, 1, cause="received", actor="Ann")
+    assert plan(text).seen != first
+
+
+def test_reserved_units_cannot_be_counted_away(tea: Sold) -> None:
+    make_order((tea, 6))
+    [(row, problem)] = problems(f"sku,on hand\n{tea.sku},5\n")
+    assert row == 2
+    assert "6 units are reserved" in problem
+    assert plan(f"sku,on hand\n{tea.sku},6\n").changes[0].delta == -4
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ("1.5", "whole number"),
+        ("-3", "negative"),
+        ("many", "many"),
+        ("99999999", "cannot be right"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_with_its_row(tea: Sold, cells: str, reason: str) -> None:
+    [(row, problem)] = problems(f"sku,on hand\n{tea.sku},{cells}\n")
+    assert row == 2
+    assert reason in problem
+
+
+def test_two_rows_about_one_shelf_are_refused(tea: Sold) -> None:
+    assert problems(f"sku,location,on hand\n{tea.sku},main,3\n{tea.sku},,4\n") == [
+        (3, "An earlier row is about the same SKU and location.")
+    ]
+
+
+def test_a_row_that_says_nothing_is_passed_over(tea: Sold) -> None:
+    found = plan(f"SKU,Location,On hand\n{tea.sku},main,\n{tea.sku},main,not stocked\n")
+    assert found.lines == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("title,on hand\nTea,1\n", "no column 'SKU'"),
+        ("sku,title\nA,Tea\n", "no column with units"),
+        ("", "empty"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_as_a_whole(in_shop: Shop, text: str, reason: str) -> None:
+    with pytest.raises(UnreadableFile, match=reason):
+        plan(text)
+
+
+def test_another_location_gets_its_first_shelf(tea: Sold) -> None:
+    create_location("north", "North")
+    apply_stock(plan(f"productCode,warehouseCode,quantity\n{tea.sku},north,8\n"), **WHO)
+    assert by_warehouse(tea) == [(10, 0), (8, 0)]
+    assert problems(f"sku,location,on hand\n{tea.sku},south,8\n") == [(2, "There is no location 'south'.")]
+    assert broken_invariants() == []
+
+
+def test_the_columns_of_woocommerce_and_shopify_are_understood(tea: Sold) -> None:
+    woo = f"ID,Type,SKU,Name,Stock\n7,simple,{tea.sku},Tea,21\n8,simple,{tea.sku},Tea,\n"
+    assert [line.after for line in plan(woo).changes] == [21]
+    shopify = f"Handle,Variant SKU,Variant Inventory Qty\ntea,{tea.sku},22\n"
+    assert [line.after for line in plan(shopify).changes] == [22]
+
+
+def test_another_shop_has_no_such_sku(tea: Sold, other_shop: Shop) -> None:
+    with shop_scope(other_shop):
+        assert problems(f"sku,on hand\n{tea.sku},3\n") == [(2, "There is no such SKU.")]
+        assert db.session.scalars(select(StockMovement)).all() == []
