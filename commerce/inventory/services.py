@@ -1,7 +1,8 @@
 """Reserve, commit, release, deduct and restock for an order; what comes in otherwise is in `receiving.py`.
 
-These two are the only code that changes stock. The shopper's path is a guarded UPDATE with no lock taken before it;
-rows go in one order (by id) everywhere, so that two orders never wait for each other crosswise. See docs/locking.md.
+These two and `exchanging.py` (an order that is edited) are the only code that changes stock. The shopper's path is a
+guarded UPDATE with no lock taken before it; rows go in one order (by id) everywhere, so that two orders never wait for
+each other crosswise. See docs/locking.md.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 
 from commerce.catalog.reading import TENANT, read
 from commerce.db import current_tenant_id, db, execute_many, insert_rows
@@ -88,26 +89,6 @@ def reserve(order_id: uuid.UUID, wants: Sequence[Want]) -> None:
     _take(taken)
 
 
-def reserve_more(order_id: uuid.UUID, wants: Sequence[Want], state: str) -> None:
-    """Add units to the lines of an order that exists, in `state` held or committed. A step.
-
-    Raises StockRaced when any of them is short.
-    """
-    known = {(row.order_line_id, row.stock_item_id): row for row in _reservations(order_id)}
-    taken: dict[uuid.UUID, int] = defaultdict(int)
-    fresh = []
-    for line_id, stock_id, units in _allocate(wants):
-        taken[stock_id] += units
-        row = known.get((line_id, stock_id))
-        if row is None:
-            place = {"order_id": order_id, "order_line_id": line_id, "stock_item_id": stock_id}
-            fresh.append({**place, "quantity": units, "state": state})
-        else:
-            _change(row, quantity=row.quantity + units, state=state)
-    insert_rows(Reservation, fresh)
-    _take(taken)
-
-
 def _take(units: Mapping[uuid.UUID, int]) -> None:
     """Reserve units of stock items or raise StockRaced."""
     tenant_id = current_tenant_id()
@@ -116,12 +97,18 @@ def _take(units: Mapping[uuid.UUID, int]) -> None:
         raise StockRaced
 
 
-def _allocate(wants: Sequence[Want]) -> list[tuple[uuid.UUID, uuid.UUID, int]]:
-    """Choose stock items: one location that has all, else several in their order. Raises StockRaced when short."""
+def _allocate(
+    wants: Sequence[Want], freed: Mapping[uuid.UUID, int] | None = None
+) -> list[tuple[uuid.UUID, uuid.UUID, int]]:
+    """Choose stock items for every want and return (order line id, stock item id, units). A step; changes nothing.
+
+    One location that has all, else several in their order. Units of stock items that the same transaction has
+    `freed` count as there. Raises StockRaced when any want is short.
+    """
     rows = read(_ON_SHELVES, variants=[want.variant_id for want in wants])
     left: dict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)
     for variant_id, stock_id, available in rows:
-        left[variant_id][stock_id] = available
+        left[variant_id][stock_id] = available + (freed or {}).get(stock_id, 0)
     plan = []
     for want in wants:
         shelves = left[want.variant_id]
@@ -213,55 +200,34 @@ def take_back(
     """
     books = Books(cause, actor, reference)
     rows = _reservations(order_id)
-    missing = dict(unsent)
-    for row in rows:
-        count = min(missing.get(row.order_line_id, 0), row.quantity - row.released - row.restocked)
-        if not count:
-            continue
-        missing[row.order_line_id] -= count
-        from_open = min(count, _open_units(row))
-        deducted = row.deducted - (count - from_open)
-        released = row.released + count
+    freed = 0
+    for row, from_open, from_shelf in _unsent(rows, unsent):
+        freed += from_open + from_shelf
+        deducted = row.deducted - from_shelf
+        released = row.released + from_open + from_shelf
         if _change(row, state=_state(row, deducted, released, state), deducted=deducted, released=released):
-            books.shift(row.stock_item_id, on_hand=count - from_open, reserved=-from_open)
+            books.shift(row.stock_item_id, on_hand=from_shelf, reserved=-from_open)
     if any(returned.values()):
         _put_back(_reservations(order_id) if any(unsent.values()) else rows, returned, books)
     books.close()
-    return sum(unsent.values()) - sum(missing.values())
+    return freed
 
 
-def shrink(order_id: uuid.UUID, units: Units, *, cause: str, actor: str, reference: str) -> None:
-    """Take units out of an order that is being edited, as if they had never been asked for. A step.
+def _unsent(rows: Sequence[Any], units: Units) -> list[tuple[Any, int, int]]:
+    """Return (reservation, reserved units, units off the shelf) for as many of `units` as the rows have.
 
-    Raises Conflict when the reservations do not hold that many.
+    Reserved units go first, over all locations: what is off the shelf may be in a parcel already.
     """
-    books = Books(cause, actor, reference)
-    missing = dict(units)
-    for row in _reservations(order_id):
-        count = min(missing.get(row.order_line_id, 0), row.quantity - row.released - row.restocked)
-        if not count:
-            continue
-        missing[row.order_line_id] -= count
-        from_open = min(count, _open_units(row))
-        if count == row.quantity:
-            db.session.execute(
-                delete(Reservation)
-                .where(Reservation.id == row.id)
-                .execution_options(synchronize_session=False)
-            )
-        else:
-            deducted = row.deducted - (count - from_open)
-            left = row.quantity - count - deducted - row.released
-            _change(
-                row,
-                quantity=row.quantity - count,
-                deducted=deducted,
-                state=row.state if left or not deducted else "deducted",
-            )
-        books.shift(row.stock_item_id, on_hand=count - from_open, reserved=-from_open)
-    if any(missing.values()):
-        raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
-    books.close()
+    left = dict(units)
+    reserved = {row.id: _take_from(left, row.order_line_id, _open_units(row)) for row in rows}
+    deducted = {row.id: _take_from(left, row.order_line_id, row.deducted - row.restocked) for row in rows}
+    return [(row, reserved[row.id], deducted[row.id]) for row in rows if reserved[row.id] or deducted[row.id]]
+
+
+def _take_from(left: dict[uuid.UUID, int], line_id: uuid.UUID, available: int) -> int:
+    count = min(left.get(line_id, 0), available)
+    left[line_id] = left.get(line_id, 0) - count
+    return count
 
 
 def _put_back(rows: Sequence[Any], units: Units | None, books: Books) -> None:

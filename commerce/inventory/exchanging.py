@@ -1,0 +1,107 @@
+"""Change what an order holds while it is edited: units more of some lines, units less of others, in one pass.
+
+Two passes over the stock items, one for each direction, could wait crosswise for another order; see docs/locking.md.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete
+
+from commerce.db import db, insert_rows
+from commerce.errors import Conflict
+from commerce.inventory.models import Reservation
+from commerce.inventory.services import (
+    Books,
+    StockRaced,
+    Units,
+    Want,
+    _allocate,
+    _change,
+    _open_units,
+    _reservations,
+    _unsent,
+)
+
+
+def exchange(
+    order_id: uuid.UUID,
+    *,
+    more: Sequence[Want],
+    less: Units,
+    state: str,
+    off_shelf: bool,
+    actor: str,
+    reference: str,
+) -> None:
+    """Reserve what an edited order has `more` and free what it has `less`, as if it had never been asked for. A step.
+
+    New units are in `state` held or committed; `off_shelf` takes them off the shelf at once, for a shop that deducts
+    at confirmation. Units to free have not left the house. Raises StockRaced when any want is short, Conflict when
+    the reservations do not hold what shall be freed.
+    """
+    books = Books("edited", actor, reference)
+    rows = _reservations(order_id)
+    freed = _take_out(rows, less, books)
+    _put_in(order_id, rows, _allocate(more, freed) if more else [], books, state=state, off_shelf=off_shelf)
+    if not more:
+        books.close()
+    elif not books.post():
+        raise StockRaced
+
+
+def _take_out(rows: Sequence[Any], less: Units, books: Books) -> dict[uuid.UUID, int]:
+    """Take units out of reservations and return how many each stock item gets back."""
+    freed: dict[uuid.UUID, int] = defaultdict(int)
+    for row, from_open, from_shelf in _unsent(rows, less):
+        _lessen(row, from_open, from_shelf)
+        books.shift(row.stock_item_id, on_hand=from_shelf, reserved=-from_open)
+        freed[row.stock_item_id] += from_open + from_shelf
+    if sum(freed.values()) != sum(less.values()):
+        raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+    return freed
+
+
+def _lessen(row: Any, from_open: int, from_shelf: int) -> None:
+    quantity = row.quantity - from_open - from_shelf
+    if not quantity:
+        db.session.execute(
+            delete(Reservation).where(Reservation.id == row.id).execution_options(synchronize_session=False)
+        )
+        return
+    deducted = row.deducted - from_shelf
+    state = row.state
+    if state in ("held", "committed") and quantity == deducted + row.released:
+        state = "deducted" if deducted else "released"
+    _change(row, quantity=quantity, deducted=deducted, state=state)
+
+
+def _put_in(
+    order_id: uuid.UUID,
+    rows: Sequence[Any],
+    plan: Sequence[tuple[uuid.UUID, uuid.UUID, int]],
+    books: Books,
+    *,
+    state: str,
+    off_shelf: bool,
+) -> None:
+    """Add units to the reservations of their lines, or make new ones."""
+    known = {(row.order_line_id, row.stock_item_id): row for row in rows}
+    fresh = []
+    for line_id, stock_id, units in plan:
+        taken = units if off_shelf else 0
+        row = known.get((line_id, stock_id))
+        if row is None:
+            place = {"order_id": order_id, "order_line_id": line_id, "stock_item_id": stock_id}
+            kind = "deducted" if off_shelf else state
+            fresh.append({**place, "quantity": units, "deducted": taken, "state": kind})
+        else:
+            left = _open_units(row) + units - taken
+            kind = (row.state if _open_units(row) else state) if left else "deducted"
+            _change(row, quantity=row.quantity + units, deducted=row.deducted + taken, state=kind)
+        books.shift(stock_id, on_hand=-taken, reserved=units - taken)
+    insert_rows(Reservation, fresh)
