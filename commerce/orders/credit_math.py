@@ -46,6 +46,16 @@ def worth(line: OrderLine, *, prices_include_tax: bool) -> int:
     return line.amount - line.discount_amount + (0 if prices_include_tax else line.tax_amount)
 
 
+def away(line: OrderLine) -> int:
+    """Return the units of a line that have left the house and were not given back yet."""
+    return line.shipped - (line.credited - line.cancelled)
+
+
+def uncredited(order: Order) -> dict[uuid.UUID, int]:
+    """Return the units by order line id that were not given back yet; lines without any are left out."""
+    return {line.id: line.quantity - line.credited for line in order.lines if line.quantity > line.credited}
+
+
 def shipping_worth(order: Order) -> int:
     """Return what the shopper paid beside the lines: shipping and fee, less their discount, tax included."""
     return order.total - sum(worth(line, prices_include_tax=order.prices_include_tax) for line in order.lines)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
 
@@ -17,10 +17,10 @@ from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import Actor, publish
 from commerce.inventory.services import take_back
-from commerce.orders.credit_math import CreditSum, is_count, sum_up
+from commerce.orders.credit_math import CreditSum, away, is_count, sum_up, uncredited
 from commerce.orders.events import OrderCredited
-from commerce.orders.models import Credit, CreditLine, Order
-from commerce.orders.services import give_back, lock_order, move
+from commerce.orders.models import Credit, CreditLine, Order, OrderLine
+from commerce.orders.services import cancel, give_back, lock_order, move
 from commerce.payments.models import Payment
 from commerce.payments.services import lock_payments, net_captured
 from commerce.pricing.services import give_back_coupons
@@ -76,37 +76,39 @@ class Plan:
         return self.sum.amount
 
 
-def plan_credit(order: Order, payments: Sequence[Payment], wish: Wish) -> Plan:
+def plan_credit(order: Order, payments: Sequence[Payment], wish: Wish, *, status: str = "") -> Plan:
     """Return what giving back `wish` would do; nothing is changed.
 
-    Raises InvalidValue for what cannot be given back, Conflict when nothing would be left of an order that has not
-    left the house (it is to be cancelled instead), IllegalTransition in a status without money to give back.
+    `status` is the one that the order will have by then, when that is not the present one. Raises InvalidValue for what
+    cannot be given back, Conflict when nothing would be left of an order that has not left the house (it is to be
+    cancelled instead), IllegalTransition in a status without money to give back.
     """
-    if order.status not in CREDITABLE:
-        raise IllegalTransition(
-            order.status, "refund", f"Nothing can be given back while it is {order.status}."
-        )
+    status = status or order.status
+    if status not in CREDITABLE:
+        raise IllegalTransition(status, "refund", f"Nothing can be given back while it is {status}.")
     captured = net_captured(payments, order.currency)
     due = sum_up(order, wish.units, with_shipping=wish.shipping, amount=wish.amount)
-    if not wish.units and due.amount == 0:
+    if not due.lines and due.amount == 0:
         raise InvalidValue("lines", "Please choose what to give back.")
     if due.amount > captured:
         raise InvalidValue("amount", "That is more than is left of what was paid.")
+    if set(wish.restock) - {line.line_id for line in due.lines}:
+        raise InvalidValue("restock", "Only what is given back can go back on the shelf.")
     stock = tuple(_stock_line(order, line.line_id, line.quantity, wish) for line in due.lines)
     freed = {each.line_id: each.freed for each in stock}
     waiting = sum(line.to_ship - freed.get(line.id, 0) for line in order.lines)
     sent = any(line.shipped for line in order.lines)
-    if any(freed.values()) and not waiting and not sent and order.status != "refund_requested":
+    if any(freed.values()) and not waiting and not sent and status != "refund_requested":
         raise Conflict("Nothing would be left to deliver: cancel the order instead.")
     left = captured - due.amount
-    shipped_now = order.status == "processing" and not waiting and any(freed.values())
+    shipped_now = status == "processing" and not waiting and any(freed.values())
     return Plan(
-        sum=due,
+        sum=replace(due, tax=min(due.tax, _tax_left(order))),
         currency=order.currency,
         captured=captured,
         left_after=left,
         stock=stock,
-        status_after="shipped" if shipped_now else order.status,
+        status_after="shipped" if shipped_now else status,
         payment_status_after=_payment_status(order, due.amount, left),
         coupon_given_back=False,
         mails=("order_credited",) if due.amount else (),
@@ -119,18 +121,24 @@ def _payment_status(order: Order, amount: int, left: int) -> str:
     return "partially_refunded" if left else "refunded"
 
 
+def _tax_left(order: Order) -> int:
+    """Return the order's tax (minor units) that is in no credit yet, so that all credits together name no more."""
+    told = select(func.sum(Credit.tax_amount)).where(Credit.order_id == order.id)
+    return max(0, order.tax_amount - (db.session.scalar(told) or 0))
+
+
 def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, wish: Wish) -> StockLine:
     line = next(each for each in order.lines if each.id == line_id)
     freed = 0 if wish.returned else min(quantity, line.to_ship)
-    away = quantity - freed
-    if away > line.shipped:
+    gone = quantity - freed
+    if gone > away(line):
         raise InvalidValue(
-            "lines", f"{line.sku}: only {line.shipped} units have left, so no more can come back."
+            "lines", f"{line.sku}: only {away(line)} units have left, so no more can come back."
         )
     restocked = wish.restock.get(line_id, 0)
-    if not is_count(restocked, 0, away):
-        raise InvalidValue("restock", f"{line.sku}: between 0 and {away} units can go back on the shelf.")
-    return StockLine(line_id, line.sku, line.title, freed, restocked, away - restocked)
+    if not is_count(restocked, 0, gone):
+        raise InvalidValue("restock", f"{line.sku}: between 0 and {gone} units can go back on the shelf.")
+    return StockLine(line_id, line.sku, line.title, freed, restocked, gone - restocked)
 
 
 def credit(
@@ -230,34 +238,38 @@ def _note_on_lines(order: Order, plan: Plan) -> None:
 # --- everything that is left -----------------------------------------------------------------------
 
 
-def plan_refund(order: Order, payments: Sequence[Payment], *, restock: bool) -> Plan:
-    """Return what refunding all that is left of a requested refund would do; nothing is changed."""
+def plan_refund(
+    order: Order, payments: Sequence[Payment], *, restock: bool | Mapping[uuid.UUID, int]
+) -> Plan:
+    """Return what refunding all that is left of a requested refund would do; nothing is changed.
+
+    `restock` says which units that had left go back on the shelf: all, none, or some by order line id. Raises
+    InvalidValue when there are not that many.
+    """
     captured = net_captured(payments, order.currency)
-    units = {line.id: line.quantity - line.credited for line in order.lines if line.quantity > line.credited}
-    due = sum_up(order, units, with_shipping=True, amount=captured)
-    stock = tuple(
-        StockLine(
-            line.id,
-            line.sku,
-            line.title,
-            line.to_ship,
-            units.get(line.id, 0) - line.to_ship if restock else 0,
-            0 if restock else max(0, units.get(line.id, 0) - line.to_ship),
-        )
-        for line in order.lines
-        if line.to_ship or units.get(line.id)
-    )
+    due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
     return Plan(
-        sum=due,
+        sum=replace(due, tax=min(captured, _tax_left(order))),
         currency=order.currency,
         captured=captured,
         left_after=0,
-        stock=stock,
+        stock=tuple(_refunded_stock(line, restock) for line in order.lines if line.to_ship or away(line)),
         status_after="refunded",
         payment_status_after="refunded" if captured else order.payment_status,
         coupon_given_back=not any(line.shipped for line in order.lines),
         mails=("order_refunded",),
     )
+
+
+def _refunded_stock(line: OrderLine, restock: bool | Mapping[uuid.UUID, int]) -> StockLine:
+    most = away(line)
+    if isinstance(restock, bool):
+        back = most if restock else 0
+    else:
+        back = restock.get(line.id, 0)
+        if not is_count(back, 0, most):
+            raise InvalidValue("restock", f"{line.sku}: between 0 and {most} units can go back on the shelf.")
+    return StockLine(line.id, line.sku, line.title, line.to_ship, back, most - back)
 
 
 def refund(
@@ -266,7 +278,7 @@ def refund(
     actor: Actor,
     reason: str,
     *,
-    restock: bool,
+    restock: bool | Mapping[uuid.UUID, int],
     return_id: uuid.UUID | None,
 ) -> None:
     """Refund what is left on a locked order whose refund was requested; it is `refunded` afterwards. A step."""
@@ -278,10 +290,9 @@ def refund(
 def plan_cancel(order: Order, payments: Sequence[Payment]) -> Plan:
     """Return what cancelling an order would do; nothing is changed."""
     captured = net_captured(payments, order.currency)
-    units = {line.id: line.quantity - line.credited for line in order.lines if line.quantity > line.credited}
-    due = sum_up(order, units, with_shipping=True, amount=captured)
+    due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
     return Plan(
-        sum=due,
+        sum=replace(due, tax=min(captured, _tax_left(order))),
         currency=order.currency,
         captured=captured,
         left_after=0,
@@ -323,6 +334,20 @@ def credit_order(
     plan = plan_credit(order, payments, wish)
     check_shown(plan, shown_amount)
     return credit(order, payments, plan, actor, reason, None)
+
+
+@atomic
+def cancel_as_shown(
+    order_id: uuid.UUID, actor: Actor, *, seen_version: int, shown_amount: int, reason: str = ""
+) -> None:
+    """Cancel after a preview, which showed that `shown_amount` (minor units) goes back.
+
+    Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue, Conflict when it would come to another
+    amount now.
+    """
+    order = lock_order(order_id, seen_version)
+    check_shown(plan_cancel(order, lock_payments(order.id)), shown_amount)
+    cancel(order, actor, reason)
 
 
 def check_shown(plan: Plan, shown_amount: int | None) -> None:

@@ -7,7 +7,8 @@ on. One for a part leaves the status alone: only money and stock follow from its
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import func, select
 
@@ -15,8 +16,9 @@ from commerce import clock
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import Actor, publish
-from commerce.orders.credit_math import is_count
+from commerce.orders.credit_math import is_count, uncredited
 from commerce.orders.credits import (
+    Plan,
     Wish,
     check_reason,
     check_shown,
@@ -27,12 +29,12 @@ from commerce.orders.credits import (
 )
 from commerce.orders.events import ReturnAnswered, ReturnRequested
 from commerce.orders.models import Order, ReturnLine, ReturnRequest
-from commerce.orders.services import ACTOR_KINDS, guards, lock_order, move
+from commerce.orders.return_queries import KINDS, OPEN, limits, units_to_ask_for
+from commerce.orders.services import ACTOR_KINDS, close_requests, guards, lock_order, move
 from commerce.orders.transitions import BY_ACTION, STAFF, why_not
+from commerce.payments.models import Payment
 from commerce.payments.services import lock_payments
 
-OPEN = ("requested", "approved", "received")
-KINDS = ("refund", "return")
 PARTLY = "Refunded in part: "
 """Begins the reason of an order that goes on because only a part of a request for everything was granted."""
 
@@ -64,14 +66,13 @@ def request_return(
         raise InvalidValue("kind", "Please choose between a refund and a return.")
     free = units_to_ask_for(order)
     chosen = free if units is None else {key: count for key, count in units.items() if count}
-    _check_units(order, chosen, free, kind)
-    everything = {line.id: line.quantity for line in order.lines}
+    _check_units(order, chosen, limits(order, free, kind), kind)
     row = {
         "id": new_id(),
         "order_id": order.id,
         "number": _next_number(order.id),
         "kind": kind,
-        "whole": chosen == everything,
+        "whole": chosen == uncredited(order),
         "reason": reason,
         "asked_by": actor.name or actor.kind,
     }
@@ -107,42 +108,26 @@ def why_not_request(order: Order, actor_kind: str) -> str:
     return refusal
 
 
-def units_to_ask_for(order: Order) -> dict[uuid.UUID, int]:
-    """Return the units by order line id that were neither given back nor asked for yet."""
-    rows = db.session.execute(
-        select(ReturnLine.order_line_id, func.sum(ReturnLine.quantity))
-        .join(
-            ReturnRequest,
-            (ReturnRequest.tenant_id == ReturnLine.tenant_id) & (ReturnRequest.id == ReturnLine.return_id),
-        )
-        .where(ReturnRequest.order_id == order.id, ReturnRequest.state.in_(OPEN))
-        .group_by(ReturnLine.order_line_id)
-    )
-    asked = {line_id: int(count) for line_id, count in rows}
-    left = {line.id: line.quantity - line.credited - asked.get(line.id, 0) for line in order.lines}
-    return {key: count for key, count in left.items() if count > 0}
-
-
 def _next_number(order_id: uuid.UUID) -> int:
     known = select(func.count()).select_from(ReturnRequest).where(ReturnRequest.order_id == order_id)
     return 1 + (db.session.scalar(known) or 0)
 
 
 def _check_units(
-    order: Order, chosen: Mapping[uuid.UUID, int], free: Mapping[uuid.UUID, int], kind: str
+    order: Order, chosen: Mapping[uuid.UUID, int], limits: Mapping[uuid.UUID, int], kind: str
 ) -> None:
     if not chosen:
         raise InvalidValue("lines", "Please choose what this is about.")
-    lines = {line.id: line for line in order.lines}
+    titles = {line.id: line.title for line in order.lines}
     for key, count in chosen.items():
-        if key not in lines:
+        if key not in titles:
             raise InvalidValue("lines", "This line is not part of the order.")
-        most = free.get(key, 0)
-        if kind == "return":
-            most = min(most, lines[key].shipped)
+        most = limits.get(key, 0)
+        what = "sent back" if kind == "return" else "asked for"
+        if not most:
+            raise InvalidValue("lines", f"{titles[key]}: none of it can be {what} now.")
         if not is_count(count, 1, most):
-            what = "sent back" if kind == "return" else "asked for"
-            raise InvalidValue("lines", f"{lines[key].title}: between 1 and {most} units can be {what}.")
+            raise InvalidValue("lines", f"{titles[key]}: between 1 and {most} units can be {what}.")
 
 
 # --- answering -------------------------------------------------------------------------------------
@@ -182,6 +167,8 @@ def receive_return(
     """
     request, order = _locked(return_id, seen_version, actor)
     _expect(request, ("approved",))
+    if set(units) - {line.order_line_id for line in request.lines}:
+        raise InvalidValue("lines", "This line is not part of the request.")
     if not any(units.values()):
         raise InvalidValue("lines", "Please say what came back.")
     for line in request.lines:
@@ -209,26 +196,57 @@ def refund_return(
     `shown_amount` (minor units).
     """
     request, order = _locked(return_id, seen_version, actor)
-    _expect(request, ("received",) if request.kind == "return" else ("requested",))
     payments = lock_payments(order.id)
-    why = reason.strip() or request.reason
-    if request.whole and covers_everything(order, wish):
-        plan = plan_refund(order, payments, restock=any(wish.restock.values()))
-        check_shown(plan, shown_amount)
-        refund(order, payments, actor, why, restock=any(wish.restock.values()), return_id=request.id)
+    plan = plan_return(order, payments, request, wish)
+    check_shown(plan, shown_amount)
+    why = check_reason(reason.strip() or request.reason)
+    if plan.status_after == "refunded":
+        refund(order, payments, actor, why, restock=wish.restock, return_id=request.id)
     else:
-        plan = plan_credit(order, payments, wish)
-        check_shown(plan, shown_amount)
         if request.whole:
             move(order, "decline_refund", actor, f"{PARTLY}{why}"[:500])
         credit(order, payments, plan, actor, why, request.id)
     _answer(order, request, "closed", actor, reason.strip())
+    if plan.status_after == "refunded":
+        close_requests(order.id)
+
+
+def plan_return(order: Order, payments: Sequence[Payment], request: ReturnRequest, wish: Wish) -> Plan:
+    """Return what giving money back for a request would do; nothing is changed.
+
+    Raises Conflict when the request does not wait for it, InvalidValue for units that it does not ask for, and as
+    `plan_credit`.
+    """
+    _expect(request, ("received",) if request.kind == "return" else ("requested",))
+    _check_answered(request, wish)
+    if request.kind == "return":
+        wish = replace(wish, returned=True)
+    if request.whole and covers_everything(order, wish):
+        return plan_refund(order, payments, restock=wish.restock)
+    return plan_credit(
+        order, payments, wish, status=order.status_before_refund if request.whole else order.status
+    )
+
+
+def _check_answered(request: ReturnRequest, wish: Wish) -> None:
+    asked = {line.order_line_id: line.quantity for line in request.lines}
+    came = {line.order_line_id: line.received for line in request.lines}
+    if set(wish.units) - set(asked) or set(wish.restock) - set(asked):
+        raise InvalidValue("lines", "This line is not part of the request.")
+    for key, count in wish.units.items():
+        if not is_count(count, 0, asked[key]):
+            raise InvalidValue(
+                "lines", f"The request is about {asked[key]} units, so no more can be given back."
+            )
+    for key, count in wish.restock.items():
+        if request.kind == "return" and not is_count(count, 0, came[key]):
+            raise InvalidValue("restock", f"Only {came[key]} units came back.")
 
 
 def covers_everything(order: Order, wish: Wish) -> bool:
     """Tell whether a wish gives back every unit that is left, with shipping and without another amount."""
-    left = {line.id: line.quantity - line.credited for line in order.lines if line.quantity > line.credited}
-    return wish.amount is None and wish.shipping and {k: v for k, v in wish.units.items() if v} == left
+    chosen = {key: count for key, count in wish.units.items() if count}
+    return wish.amount is None and wish.shipping and chosen == uncredited(order)
 
 
 @atomic
@@ -255,6 +273,7 @@ def refund_order(
     )
     if request is not None:
         _answer(order, request, "closed", actor, reason.strip())
+    close_requests(order.id)
 
 
 @atomic

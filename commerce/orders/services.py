@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from commerce import clock
 from commerce.db import atomic, current_tenant_id, db, insert_rows, new_id
@@ -16,7 +16,8 @@ from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFoun
 from commerce.events.outbox import SYSTEM, Actor, publish
 from commerce.inventory.services import commit_reservations, deduct, take_back
 from commerce.orders.events import STATUS_EVENTS, InventoryReservationFailed, RefundQueued
-from commerce.orders.models import Order, OrderAdjustment, OrderLine
+from commerce.orders.models import Order, OrderAdjustment, OrderLine, ReturnRequest
+from commerce.orders.return_queries import OPEN as OPEN_REQUESTS
 from commerce.orders.transitions import BY_ACTION, REMEMBERED, why_not
 from commerce.payments.models import Payment, Refund
 from commerce.payments.services import lock_payments, net_captured, queue_refunds
@@ -167,6 +168,7 @@ def cancel(order: Order, actor: Actor, reason: str, *, reservation_state: str = 
     move(order, "cancel", actor, reason)
     give_back(order, payments, actor, f"Order cancelled: {reason}")
     give_back_coupons(order.id)
+    close_requests(order.id)
     take_back(
         order.id,
         unsent={line.id: line.to_ship for line in order.lines},
@@ -175,6 +177,16 @@ def cancel(order: Order, actor: Actor, reason: str, *, reservation_state: str = 
         actor=actor.name or actor.kind,
         reference=order.code,
         state=reservation_state,
+    )
+
+
+def close_requests(order_id: uuid.UUID) -> None:
+    """Close what was asked back of an order whose money goes back in whole. A step; the order is locked."""
+    db.session.execute(
+        update(ReturnRequest)
+        .where(ReturnRequest.order_id == order_id, ReturnRequest.state.in_(OPEN_REQUESTS))
+        .values(state="closed", updated_at=clock.now())
+        .execution_options(synchronize_session=False)
     )
 
 

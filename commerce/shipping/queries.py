@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 
 from commerce.db import db
-from commerce.shipping.models import Shipment, ShippingMethod, ShippingRate
+from commerce.shipping.carriers import tracking_url
+from commerce.shipping.models import Shipment, ShipmentLine, ShippingMethod, ShippingRate
 from commerce.tenants.scope import rules_cache
 
 REST_OF_WORLD = "*"
@@ -98,3 +100,43 @@ def shipments_of(order_id: uuid.UUID) -> Sequence[Shipment]:
     return db.session.scalars(
         select(Shipment).where(Shipment.order_id == order_id).order_by(Shipment.number)
     ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A parcel with the units that are in it, by order line id; `url` shows where it is, '' for an unknown carrier."""
+
+    number: int
+    carrier: str
+    tracking_code: str
+    url: str
+    shipped_at: datetime
+    units: dict[uuid.UUID, int]
+
+
+def parcels_of(order_id: uuid.UUID) -> list[Parcel]:
+    """Return the parcels of an order with what is in them, oldest first."""
+    rows = db.session.execute(
+        select(Shipment, ShipmentLine.order_line_id, ShipmentLine.quantity)
+        .join(
+            ShipmentLine,
+            (ShipmentLine.tenant_id == Shipment.tenant_id) & (ShipmentLine.shipment_id == Shipment.id),
+        )
+        .where(Shipment.order_id == order_id)
+        .order_by(Shipment.number, ShipmentLine.id)
+    )
+    parcels: dict[int, Parcel] = {}
+    for shipment, line_id, quantity in rows:
+        parcel = parcels.setdefault(
+            shipment.number,
+            Parcel(
+                shipment.number,
+                shipment.carrier,
+                shipment.tracking_code,
+                tracking_url(shipment.carrier, shipment.tracking_code),
+                shipment.shipped_at,
+                {},
+            ),
+        )
+        parcel.units[line_id] = quantity
+    return list(parcels.values())

@@ -1,0 +1,170 @@
+"""Read what was asked back: the requests of an order or of the shop, and what can still be asked for."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Uuid, func, literal, select, tuple_
+from sqlalchemy.orm import selectinload
+
+from commerce.db import UtcDateTime, db
+from commerce.errors import NotFound
+from commerce.orders.credit_math import away, uncredited
+from commerce.orders.models import Credit, Order, ReturnLine, ReturnRequest
+
+KINDS = ("refund", "return")
+STATES = ("requested", "approved", "received", "closed", "declined", "withdrawn")
+OPEN = ("requested", "approved", "received")
+"""States of a request that somebody has still to do something about."""
+PAGE = 25
+
+
+# --- what can be asked for -------------------------------------------------------------------------
+
+
+def units_to_ask_for(order: Order) -> dict[uuid.UUID, int]:
+    """Return the units by order line id that were neither given back nor asked for yet."""
+    asked = _asked(order.id, KINDS)
+    left = {key: count - asked.get(key, 0) for key, count in uncredited(order).items()}
+    return {key: count for key, count in left.items() if count > 0}
+
+
+def limits(order: Order, free: Mapping[uuid.UUID, int], kind: str) -> dict[uuid.UUID, int]:
+    """Return how many of the `free` units a request of a kind may be about: only what has left can be sent back."""
+    if kind != "return":
+        return dict(free)
+    coming = _asked(order.id, ("return",))
+    gone = {line.id: away(line) - coming.get(line.id, 0) for line in order.lines}
+    return {key: min(count, gone[key]) for key, count in free.items() if gone[key] > 0}
+
+
+def _asked(order_id: uuid.UUID, kinds: tuple[str, ...]) -> dict[uuid.UUID, int]:
+    rows = db.session.execute(
+        select(ReturnLine.order_line_id, func.sum(ReturnLine.quantity))
+        .join(
+            ReturnRequest,
+            (ReturnRequest.tenant_id == ReturnLine.tenant_id) & (ReturnRequest.id == ReturnLine.return_id),
+        )
+        .where(
+            ReturnRequest.order_id == order_id, ReturnRequest.state.in_(OPEN), ReturnRequest.kind.in_(kinds)
+        )
+        .group_by(ReturnLine.order_line_id)
+    )
+    return {line_id: int(count) for line_id, count in rows}
+
+
+# --- requests and credits of one order -------------------------------------------------------------
+
+
+def requests_of(order_id: uuid.UUID) -> Sequence[ReturnRequest]:
+    """Return the requests of an order with their lines, newest first."""
+    return db.session.scalars(
+        select(ReturnRequest)
+        .where(ReturnRequest.order_id == order_id)
+        .options(selectinload(ReturnRequest.lines))
+        .order_by(ReturnRequest.number.desc())
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def get_request(order_id: uuid.UUID, return_id: uuid.UUID) -> ReturnRequest:
+    """Return one request of an order. Raises NotFound, also for one of another order."""
+    found = next((each for each in requests_of(order_id) if each.id == return_id), None)
+    if found is None:
+        raise NotFound("There is no such request.")
+    return found
+
+
+def credits_of(order_id: uuid.UUID) -> Sequence[Credit]:
+    """Return the decisions to give money back, with their lines, oldest first."""
+    return db.session.scalars(
+        select(Credit)
+        .where(Credit.order_id == order_id)
+        .options(selectinload(Credit.lines))
+        .order_by(Credit.number)
+    ).all()
+
+
+# --- requests of the shop --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """A request in the list of all of them. `units` is how many it is about."""
+
+    id: uuid.UUID
+    number: int
+    kind: str
+    whole: bool
+    state: str
+    reason: str
+    created_at: datetime
+    code: str
+    name: str
+    email: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPage:
+    """A page of requests; `older` is the position to go on from, None at the end."""
+
+    rows: list[RequestRow]
+    older: tuple[datetime, uuid.UUID] | None
+
+
+def list_requests(
+    *, state: str = "", before: tuple[datetime, uuid.UUID] | None = None, limit: int = PAGE
+) -> RequestPage:
+    """Return a page of requests, newest first, by keyset; `state` is one of STATES, or '' for all that are open."""
+    units = (
+        select(func.coalesce(func.sum(ReturnLine.quantity), 0))
+        .where(ReturnLine.tenant_id == ReturnRequest.tenant_id, ReturnLine.return_id == ReturnRequest.id)
+        .correlate(ReturnRequest)
+        .scalar_subquery()
+    )
+    statement = select(
+        ReturnRequest.id,
+        ReturnRequest.number,
+        ReturnRequest.kind,
+        ReturnRequest.whole,
+        ReturnRequest.state,
+        ReturnRequest.reason,
+        ReturnRequest.created_at,
+        Order.code,
+        Order.name,
+        Order.email,
+        units,
+    ).join(Order, (Order.tenant_id == ReturnRequest.tenant_id) & (Order.id == ReturnRequest.order_id))
+    statement = statement.where(ReturnRequest.state == state if state else ReturnRequest.state.in_(OPEN))
+    if before is not None:
+        statement = statement.where(
+            tuple_(ReturnRequest.created_at, ReturnRequest.id)
+            < tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
+        )
+    found = db.session.execute(
+        statement.order_by(ReturnRequest.created_at.desc(), ReturnRequest.id.desc()).limit(limit + 1)
+    ).all()
+    rows = [RequestRow(*row) for row in found[:limit]]
+    more = len(found) > limit
+    return RequestPage(rows, (rows[-1].created_at, rows[-1].id) if more else None)
+
+
+def count_requests() -> dict[str, int]:
+    """Return how many requests there are in each state, all states named."""
+    rows = db.session.execute(select(ReturnRequest.state, func.count()).group_by(ReturnRequest.state))
+    found = {state: int(count) for state, count in rows}
+    return {state: found.get(state, 0) for state in STATES}
+
+
+def count_open_requests() -> int:
+    """Return how many requests wait for somebody of the shop."""
+    return (
+        db.session.scalar(
+            select(func.count()).select_from(ReturnRequest).where(ReturnRequest.state.in_(OPEN))
+        )
+        or 0
+    )
