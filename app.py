@@ -23,12 +23,14 @@ from commerce.admin import views as admin_views
 from commerce.cart import views as cart_views
 from commerce.catalog import views as catalog_views
 from commerce.checkout import views as checkout_views
+from commerce.checkout import webhooks as payment_webhooks
 from commerce.config import ROOT, Config
 from commerce.db import db
 from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
 from commerce.migration import is_current
 from commerce.orders import views as order_views
+from commerce.payments import installation
 from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import find_by_host, list_shops
@@ -49,6 +51,9 @@ def create_app(config: Config | None = None) -> Flask:
     """Build the application from `config` (default: the environment). Raises ConfigError for unsafe settings."""
     config = config or Config.from_env()
     sealing.configure([config.secret_key, *config.secret_key_fallbacks])
+    installation.configure(
+        installation.Installation(config.public_scheme, config.public_port, not config.production)
+    )
     app = Flask("lockstep", root_path=str(ROOT))
     app.config.update(_flask_settings(config))
     app.jinja_env.undefined = StrictUndefined
@@ -69,6 +74,7 @@ def create_app(config: Config | None = None) -> Flask:
         catalog_views,
         cart_views,
         checkout_views,
+        payment_webhooks,
         order_views,
         account_views,
         admin_views,

@@ -18,7 +18,7 @@ from flask.cli import AppGroup, with_appcontext
 from commerce import server, worker
 from commerce.accounts.commands import staff
 from commerce.catalog.commands import catalog_commands
-from commerce.checkout.settlement import find_unsettled, reconcile_payment
+from commerce.checkout.commands import payment_commands
 from commerce.config import Config
 from commerce.db import db
 from commerce.demo.seed import SignIn, seed_demo
@@ -29,7 +29,7 @@ from commerce.migration import is_current
 from commerce.money import PPM, parse_amount
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
 from commerce.selftest import run_races
-from commerce.tenants.queries import get_by_code, get_shop, list_shops
+from commerce.tenants.queries import get_by_code, list_shops
 from commerce.tenants.scope import shop_scope
 
 FIRST_SAFE_SQLITE = (3, 51, 3)
@@ -38,13 +38,12 @@ FIRST_SAFE_SQLITE = (3, 51, 3)
 tenants = AppGroup("tenants", help="Shops of this installation.")
 stock = AppGroup("stock", help="The units on the shelves.")
 selftest = AppGroup("selftest", help="Try the shop's promises on this database.")
-payments = AppGroup("payments", help="Money that is under way.")
 
 
 def register(app: Flask) -> None:
     """Attach all commands."""
     catalog = catalog_commands(CatalogueStock())
-    for command in (tenants, staff, catalog, stock, selftest, payments, serve, setup, run_worker):
+    for command in (tenants, staff, catalog, stock, selftest, payment_commands, serve, setup, run_worker):
         app.cli.add_command(command)
 
 
@@ -198,25 +197,6 @@ def selftest_race(*, as_json: bool) -> None:
     else:
         click.echo("PASS: nothing was sold twice." if passed else "FAIL: see above.")
     sys.exit(0 if passed else 1)
-
-
-@payments.command("reconcile")
-@click.option("--json", "as_json", is_flag=True)
-def payments_reconcile(as_json: bool) -> None:
-    """Ask the gateways about every payment whose outcome is unknown. Exit code 1 when some stay unknown."""
-    results = []
-    for tenant_id, payment_id in find_unsettled(limit=1000):
-        with shop_scope(get_shop(tenant_id)):
-            results.append(reconcile_payment(payment_id))
-    open_ones = sum(result.after in ("started", "unknown") for result in results)
-    if as_json:
-        rows = [{k: str(v) for k, v in dataclasses.asdict(result).items()} for result in results]
-        click.echo(json.dumps({"asked": len(results), "still_unknown": open_ones, "payments": rows}))
-    else:
-        for result in results:
-            click.echo(f"{result.payment_id}  {result.before} -> {result.after}")
-        click.echo(f"Asked about {len(results)}, still unknown {open_ones}.")
-    sys.exit(1 if open_ones else 0)
 
 
 @click.command("setup")

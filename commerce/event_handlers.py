@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from commerce.checkout.settlement import send_refund
+from commerce.checkout.refunds import send_refund
+from commerce.checkout.settlement import end_open_payments
 from commerce.events.outbox import DomainEvent
 from commerce.events.worker import Handlers, Happening, Relay
 from commerce.notifications.emails import operations_address, send_mail
@@ -38,6 +39,11 @@ def send_queued_refund(happening: Happening) -> None:
     send_refund(uuid.UUID(happening.payload["refund_id"]))
 
 
+def end_payments_of_cancelled(happening: Happening) -> None:
+    """Close the payment pages that are still open for an order which will not be delivered."""
+    end_open_payments(happening.subject_id)
+
+
 def alert_of_disabled_webhook(happening: Happening) -> None:
     """Tell operations that another program is not told any more."""
     facts = happening.payload
@@ -56,7 +62,7 @@ EVENT_HANDLERS: Handlers = {
     events.OrderConfirmed: [mail_order_confirmation],
     events.OrderShipped: [mail_shipping_notification],
     events.OrderDelivered: [mail_delivery_confirmation],
-    events.OrderCancelled: [mail_cancellation_notice],
+    events.OrderCancelled: [end_payments_of_cancelled, mail_cancellation_notice],
     events.RefundRequested: [alert_of_refund_request],
     events.RefundQueued: [send_queued_refund],
     events.RefundSettled: [mail_refund_notice],

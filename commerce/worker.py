@@ -19,7 +19,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from commerce import clock
-from commerce.checkout.settlement import find_unsettled, reconcile_payment
+from commerce.checkout.reconciliation import (
+    compare_books,
+    find_queued_refunds,
+    find_unsettled,
+    reconcile_payment,
+    reconcile_refund,
+)
 from commerce.db import db
 from commerce.event_handlers import make_relay
 from commerce.events.outbox import SYSTEM
@@ -71,6 +77,29 @@ def reconcile_payments() -> int:
     return settled
 
 
+def reconcile_refunds() -> int:
+    """Ask about every refund that should have been paid out by now; return how many were settled."""
+    settled, after = 0, None
+    while found := find_queued_refunds(BATCH, after=after):
+        db.session.close()
+        for tenant_id, refund_id in found:
+            with shop_scope(get_shop(tenant_id)), _each_for_itself(f"asking about refund {refund_id}"):
+                settled += reconcile_refund(refund_id) != "queued"
+        after = found[-1][1]
+    return settled
+
+
+def compare_payment_books() -> int:
+    """Log where the books of the last two days differ from the gateways'; return how often they do."""
+    count = 0
+    for shop in list_shops():
+        with shop_scope(shop), _each_for_itself(f"comparing the books of {shop.code}"):
+            for each in compare_books(clock.now() - timedelta(days=2)):
+                log.warning("the books of %s differ: %s", shop.code, each)
+                count += 1
+    return count
+
+
 def complete_delivered_orders() -> int:
     """Complete orders whose return window is over; return how many."""
     count = 0
@@ -108,6 +137,8 @@ def jobs() -> list[Job]:
     return [
         Job(expire_unpaid_orders, 10),
         Job(reconcile_payments, 20),
+        Job(reconcile_refunds, 120),
+        Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
         Job(sweep_log, 3600),
     ]

@@ -158,7 +158,7 @@ class Silent(TestCardGateway):
 def unanswered_payment() -> Any:
     order = make_order((make_product(stock=3), 1), payment_method="card")
     assert order.payment_id is not None
-    assert take_payment(order.payment_id, "4000 0000 0000 0119") == "unknown"
+    assert take_payment(order.payment_id, "4000 0000 0000 0119").state == "unknown"
 
     @atomic
     def age() -> None:
@@ -170,7 +170,7 @@ def unanswered_payment() -> Any:
 
 def test_nothing_to_ask_about_is_success(app: Flask, shop: Shop) -> None:
     result = flask(app, "payments", "reconcile")
-    assert (result.exit_code, result.output) == (0, "Asked about 0, still unknown 0.\n")
+    assert (result.exit_code, result.output) == (0, "Asked about 0, still unknown 0, 0 do not match.\n")
 
 
 def test_an_answered_payment_is_settled_and_exit_code_0(app: Flask, in_shop: Shop) -> None:
@@ -181,8 +181,10 @@ def test_an_answered_payment_is_settled_and_exit_code_0(app: Flask, in_shop: Sho
         "asked": 1,
         "still_unknown": 0,
         "payments": [{"payment_id": str(payment_id), "before": "unknown", "after": "captured"}],
+        "refunds": {},
+        "mismatches": [],
     }
-    assert flask(app, "payments", "reconcile").output == "Asked about 0, still unknown 0.\n"
+    assert flask(app, "payments", "reconcile").output == "Asked about 0, still unknown 0, 0 do not match.\n"
 
 
 def test_a_payment_that_stays_unknown_is_exit_code_1(
@@ -192,7 +194,7 @@ def test_a_payment_that_stays_unknown_is_exit_code_1(
     monkeypatch.setitem(GATEWAYS, "test_card", Silent())
     result = flask(app, "payments", "reconcile")
     assert result.exit_code == 1
-    assert result.output == f"{payment_id}  unknown -> unknown\nAsked about 1, still unknown 1.\n"
+    assert result.output == f"{payment_id}  unknown -> unknown\nAsked about 1, still unknown 1, 0 do not match.\n"
     db.session.close()
     assert get_payment(payment_id).state == "unknown"
 

@@ -111,7 +111,7 @@ def test_a_paid_order_is_never_expired(tea: Sold) -> None:
 def test_an_order_is_not_expired_while_its_payment_is_unknown(tea: Sold) -> None:
     order = make_order((tea, 1), payment_method="card")
     assert order.payment_id is not None
-    assert take_payment(order.payment_id, NO_ANSWER) == "unknown"
+    assert take_payment(order.payment_id, NO_ANSWER).state == "unknown"
     hold_runs_out(order.id)
     assert expire_unpaid_orders() == 0
     assert status_of(order.id) == "pending"
@@ -196,6 +196,8 @@ def test_a_provider_that_is_silent_is_asked_again_later(tea: Sold, monkeypatch: 
         away.setitem(GATEWAYS, "test_card", Silent())
         assert reconcile_payments() == 0
     assert status_of(order.id) == "pending"
+    assert reconcile_payments() == 0  # it was asked about just now
+    age_payment(order.payment_id)
     assert reconcile_payments() == 1
     assert status_of(order.id) == "confirmed"
 

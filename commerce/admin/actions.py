@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from commerce.accounts.permissions import allows
-from commerce.checkout.settlement import record_receipt
+from commerce.checkout.receipts import record_receipt
 from commerce.errors import NotFound
 from commerce.events.outbox import Actor
 from commerce.orders.models import Order

@@ -7,23 +7,15 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from sqlalchemy import select
 
 from commerce import clock
 from commerce.db import atomic, db
-from commerce.errors import (
-    Conflict,
-    GatewayNoAnswer,
-    IllegalTransition,
-    InvalidValue,
-    NotAllowed,
-    NotFound,
-)
+from commerce.errors import Conflict, GatewayNoAnswer, IllegalTransition, InvalidValue, NotFound
 from commerce.events.outbox import SYSTEM, Actor, publish
 from commerce.inventory.services import StockRaced, reserve_again
 from commerce.orders.events import (
@@ -32,80 +24,110 @@ from commerce.orders.events import (
     PaymentNeedsReview,
     PaymentReceived,
     PaymentUnknown,
-    RefundSettled,
 )
 from commerce.orders.models import Order
-from commerce.orders.queries import get_order
 from commerce.orders.services import confirm, confirm_pay_later, give_back, lock_order, move
-from commerce.payments.gateways import UNKNOWN, Outcome, gateway
-from commerce.payments.models import Payment, Refund
-from commerce.payments.queries import get_payment, payment_method
+from commerce.payments.gateways import UNKNOWN, Charge, Gateway, Outcome, gateway
+from commerce.payments.inbox import close_message
+from commerce.payments.models import Payment
+from commerce.payments.queries import get_payment, payment_method, payments_of
 from commerce.payments.services import (
+    OPEN_STATES,
     charge_of,
     lock_payments,
     net_captured,
+    payment_status_of,
     record_outcome,
-    record_refund_outcome,
     start_payment,
 )
 
 log = logging.getLogger("commerce.checkout")
-RECONCILE_AFTER = timedelta(seconds=60)
-"""How long an attempt may be under way before its gateway is asked: longer than any call's timeout."""
+ATTENTION = 500
+"""Characters of a flag that an order can hold."""
 
 
-def take_payment(payment_id: uuid.UUID, card_number: str = "") -> str:
-    """Ask the gateway for the money of an attempt, settle its answer and return the attempt's state.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of asking for money: the attempt's state, and where the payer must go on ('' for nowhere)."""
+
+    state: str
+    redirect: str = ""
+
+
+def take_payment(payment_id: uuid.UUID, card_number: str = "", request_id: str = "") -> Taken:
+    """Ask the gateway for the money of an attempt, settle its answer, and say what became of it.
 
     Raises InvalidValue for a bad card number; a declined or unanswered payment is a state, not an exception.
     """
     payment = get_payment(payment_id)
-    code, pay_later = db.session.execute(
-        select(Order.code, Order.pay_later).where(Order.id == payment.order_id)
-    ).one()
-    charge = charge_of(payment, code)
-    way, actor = gateway(payment.gateway), Actor("gateway", payment.gateway, payment.gateway)
-    db.session.close()
+    order_id, state = payment.order_id, payment.state
+    pay_later = bool(db.session.scalar(select(Order.pay_later).where(Order.id == order_id)))
+    way, charge, actor = gateway_of(payment, request_id)
     try:
-        outcome = way.start(charge, card_number)
+        outcome = _nothing_to_pay(charge) if charge.amount == 0 else way.start(charge, card_number)
     except GatewayNoAnswer:
         outcome = UNKNOWN
-    # Waiting for the payer is no news: there is nothing to settle yet.
-    state = payment.state if outcome.state == "waiting" else settle_payment(payment_id, outcome, actor)
+    if outcome.state != "waiting" or outcome.reference:
+        state = settle_payment(payment_id, outcome, actor)
     if pay_later:
-        confirm_pay_later(payment.order_id)
-    return state
+        confirm_pay_later(order_id)
+    return Taken(state, outcome.redirect if state == "started" else "")
 
 
-def settle_payment(payment_id: uuid.UUID, outcome: Outcome, actor: Actor) -> str:
+def _nothing_to_pay(charge: Charge) -> Outcome:
+    """A coupon may cover everything; no gateway takes nothing."""
+    return Outcome("captured", 0, charge.currency, "nothing to pay")
+
+
+def gateway_of(payment: Payment, request_id: str = "") -> tuple[Gateway, Charge, Actor]:
+    """Return whom to ask about an attempt, what to ask, and the actor of the answer. Ends the session's reading."""
+    code, token, email = db.session.execute(
+        select(Order.code, Order.token, Order.email).where(Order.id == payment.order_id)
+    ).one()
+    charge = charge_of(payment, code, token, email)
+    way = gateway(payment.gateway)
+    actor = Actor("gateway", payment.gateway, payment.gateway, request_id)
+    db.session.close()
+    return way, charge, actor
+
+
+def settle_payment(
+    payment_id: uuid.UUID, outcome: Outcome, actor: Actor, *, message_id: uuid.UUID | None = None
+) -> str:
     """Record what became of an attempt, move its order accordingly in the same transaction, return the attempt's state.
 
     Repeating it is harmless. Money for a cancelled order tries to hold its stock again and reopens it; if the stock is
-    gone, the money goes back.
+    gone, the money goes back. `message_id` is the gateway's message that said so; it counts as processed with it.
     """
     try:
-        return _settle(payment_id, outcome, actor, reopen=True)
+        return _settle(payment_id, outcome, actor, message_id, reopen=True)
     except StockRaced:
-        return _settle(payment_id, outcome, actor, reopen=False)
+        return _settle(payment_id, outcome, actor, message_id, reopen=False)
 
 
 @atomic
-def _settle(payment_id: uuid.UUID, outcome: Outcome, actor: Actor, *, reopen: bool) -> str:
+def _settle(
+    payment_id: uuid.UUID, outcome: Outcome, actor: Actor, message_id: uuid.UUID | None, *, reopen: bool
+) -> str:
     order = lock_order(get_payment(payment_id).order_id)
     payments = lock_payments(order.id)
     payment = next(each for each in payments if each.id == payment_id)
+    close_message(message_id, payment_id)
     if not record_outcome(payment, outcome):
         return payment.state
-    if payment.state == "failed":
-        publish(SYSTEM, PaymentFailed(**_facts(order), failure=payment.failure))
+    if payment.state in ("failed", "voided") and payment.failure:
+        publish(system(actor), PaymentFailed(**facts(order), failure=payment.failure))
     elif payment.state == "unknown":
-        publish(SYSTEM, PaymentUnknown(**_facts(order)))
-    elif payment.state == "captured":
-        _on_captured(order, payments, payment, outcome, actor, reopen=reopen)
+        publish(system(actor), PaymentUnknown(**facts(order)))
+    if payment.state == "captured":
+        on_captured(order, payments, payment, outcome, actor, reopen=reopen)
+    elif order.payment_status in ("unpaid", "authorized"):
+        order.payment_status = payment_status_of(payments, order.total, order.currency)
+        db.session.flush()
     return payment.state
 
 
-def _on_captured(
+def on_captured(
     order: Order,
     payments: Sequence[Payment],
     payment: Payment,
@@ -115,9 +137,9 @@ def _on_captured(
     reopen: bool,
     reason: str = "",
 ) -> None:
-    """Money is there: is it right, is it enough, and is there still an order for it?"""
+    """Money is there: is it right, is it enough, and is there still an order for it? A step; all is locked."""
     received = PaymentReceived(
-        **_facts(order), method=payment.method, amount=outcome.amount, currency=outcome.currency
+        **facts(order), method=payment.method, amount=outcome.amount, currency=outcome.currency
     )
     publish(actor, received)
     if outcome.currency != payment.currency or outcome.amount != payment.amount:
@@ -125,27 +147,33 @@ def _on_captured(
             f"Expected {payment.amount} {payment.currency}, "
             f"got {outcome.amount} {outcome.currency} (minor units)."
         )
-        _flag(order, problem)
+        flag(order, problem, actor)
         return
     if order.status == "refunded":
-        _flag(order, _surplus(payment))
+        flag(order, _surplus(payment), actor)
         return
     if order.status == "cancelled":
+        if net_captured(payments, order.currency) < order.total:
+            flag(
+                order, f"{payment.captured} {payment.currency} arrived after the order was cancelled.", actor
+            )
+            return
         if not reopen:
-            give_back(order, payments, SYSTEM, "Payment arrived after the order was cancelled")
-            publish(SYSTEM, LatePaymentRefunded(**_facts(order)))
+            give_back(order, payments, system(actor), "Payment arrived after the order was cancelled")
+            publish(system(actor), LatePaymentRefunded(**facts(order)))
             return
         reserve_again(order.id)
-        move(order, "reopen", SYSTEM, "Payment arrived")
+        move(order, "reopen", system(actor), "Payment arrived")
     left = order.total - net_captured(payments, order.currency)
     if left > 0:
+        db.session.flush()
         return
-    order.payment_status = "paid"
+    order.payment_status = payment_status_of(payments, order.total, order.currency)
     if left < 0:
-        _flag(order, _surplus(payment))
+        flag(order, _surplus(payment), actor)
     if order.status == "pending":
         move(order, "pay", actor, reason)
-        confirm(order, SYSTEM)
+        confirm(order, system(actor))
     else:
         order.paid_at = order.paid_at or clock.now()
         db.session.flush()
@@ -155,50 +183,32 @@ def _surplus(payment: Payment) -> str:
     return f"{payment.captured} {payment.currency} arrived when nothing was left to pay (minor units)."
 
 
-def _flag(order: Order, problem: str) -> None:
-    """Ask for a person: money is never kept, or given back, by a guess."""
-    order.attention = problem
+def flag(order: Order, problem: str, actor: Actor = SYSTEM) -> None:
+    """Ask for a person: money is never kept, or given back, by a guess. A step."""
+    order.attention = problem[:ATTENTION]
     db.session.flush()
-    publish(SYSTEM, PaymentNeedsReview(**_facts(order), problem=problem))
+    publish(system(actor), PaymentNeedsReview(**facts(order), problem=problem))
 
 
-class _Facts(TypedDict):
+def system(actor: Actor) -> Actor:
+    """Return ourselves, in the request in which somebody else made us act."""
+    return replace(SYSTEM, request_id=actor.request_id)
+
+
+class Facts(TypedDict):
+    """What every event of an order carries."""
+
     subject_id: uuid.UUID
     subject_version: int
     code: str
 
 
-def _facts(order: Order) -> _Facts:
+def facts(order: Order) -> Facts:
+    """Return the facts of an order that every event of it carries."""
     return {"subject_id": order.id, "subject_version": order.version, "code": order.code}
 
 
-@atomic
-def record_receipt(
-    order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = ""
-) -> None:
-    """Staff say that the open amount of an order arrived (bank transfer, cash at the door): settle it.
-
-    Raises NotFound, StaleVersion, IllegalTransition when nothing is open, Conflict while a card payment is under way.
-    """
-    order = lock_order(order_id, seen_version)
-    payments = lock_payments(order.id)
-    if actor.kind != "staff":
-        raise NotAllowed("Only staff may do this.")
-    if order.status in ("cancelled", "refunded") or order.payment_status != "unpaid":
-        raise IllegalTransition(order.status, "pay", "There is nothing left to pay.")
-    if any(payment.state == "unknown" for payment in payments):
-        raise Conflict("A payment is under way; its provider is being asked what became of it.")
-    payment = next((each for each in payments if each.state == "started" and each.gateway == "manual"), None)
-    if payment is None:
-        key = start_payment(
-            order_id=order.id, method="manual", gateway="manual", amount=order.total, currency=order.currency
-        )
-        payment = next(each for each in lock_payments(order.id) if each.id == key)
-    record_outcome(
-        payment, Outcome("captured", order.total, order.currency, f"{actor.name}: {reason}".strip(": "))
-    )
-    receipt = Outcome("captured", order.total, order.currency)
-    _on_captured(order, lock_payments(order.id), payment, receipt, actor, reopen=False, reason=reason)
+# --- attempts of a shopper ----------------------------------------------------------------------------------
 
 
 @atomic
@@ -211,9 +221,8 @@ def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
     order = lock_order(order_id)
     if order.status != "pending" or order.payment_status != "unpaid":
         raise IllegalTransition(order.status, "pay", "This order does not wait for a payment.")
-    if any(
-        each.state in ("unknown", "started") and each.gateway != "manual" for each in lock_payments(order.id)
-    ):
+    payments = lock_payments(order.id)
+    if any(_may_still_pay(each) for each in payments):
         raise Conflict("Your last payment is still being checked. Please wait a moment and look again.")
     if order.attention:
         raise Conflict("The shop is looking at the payment that arrived. Please do not pay again.")
@@ -224,82 +233,47 @@ def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
         order_id=order.id,
         method=method.code,
         gateway=method.gateway,
-        amount=order.total,
+        amount=order.total - net_captured(payments, order.currency),
         currency=order.currency,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """What became of asking about one attempt."""
-
-    payment_id: uuid.UUID
-    before: str
-    after: str
+def _may_still_pay(payment: Payment) -> bool:
+    """Tell whether an attempt may take money without being started anew: under way, or its page is still open."""
+    return payment.gateway != "manual" and (payment.state in OPEN_STATES or bool(payment.pay_url))
 
 
-def find_unsettled(limit: int = 50) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """Return (shop, attempt) of attempts with unknown outcome, old enough to ask about, over all shops."""
-    rows = db.session.execute(
-        select(Payment.tenant_id, Payment.id)
-        .where(
-            Payment.state.in_(("started", "unknown")),
-            Payment.gateway != "manual",
-            Payment.updated_at < clock.now() - RECONCILE_AFTER,
-        )
-        .order_by(Payment.updated_at)
-        .limit(limit),
-        execution_options={"all_tenants": True},
-    )
-    return [(row[0], row[1]) for row in rows]
+def leave_payments(order_id: uuid.UUID, request_id: str = "") -> None:
+    """Close the payment pages of an order that its payer has left for another way to pay, so that only one is open.
 
-
-def reconcile_payment(payment_id: uuid.UUID) -> Reconciled:
-    """Ask the gateway what became of one attempt, under its own key, and settle the answer. Raises NotFound."""
-    payment = get_payment(payment_id)
-    before = payment.state
-    charge = charge_of(payment, get_order(payment.order_id).code)
-    way, actor = gateway(payment.gateway), Actor("gateway", payment.gateway, payment.gateway)
-    db.session.close()
-    try:
-        outcome = way.look_up(charge)
-    except GatewayNoAnswer:
-        return Reconciled(payment_id, before, before)
-    return Reconciled(payment_id, before, settle_payment(payment_id, outcome, actor))
-
-
-def send_refund(refund_id: uuid.UUID) -> None:
-    """Send one queued refund to its gateway and note the answer. Repeating it pays nothing twice.
-
-    Raises NotFound, GatewayNoAnswer (try again later, same key).
+    What a gateway does not close stays as it is. A payment that had gone through is settled. Raises NotFound.
     """
-    refund = db.session.scalar(select(Refund).where(Refund.id == refund_id))
-    if refund is None:
-        raise NotFound("There is no such refund.")
-    if refund.state != "queued":
-        return
-    payment = get_payment(refund.payment_id)
-    charge = charge_of(payment, get_order(refund.order_id).code)
-    amount, way = refund.amount, gateway(payment.gateway)
-    db.session.close()
-    outcome = way.refund(refund_id, charge, amount)
-    if outcome.state in ("unknown", "waiting"):
-        raise GatewayNoAnswer("The payment provider has not said yet what became of the refund.")
-    _settle_refund(refund_id, refund.order_id, outcome)
+    _end(order_id, request_id, lambda payment: bool(payment.pay_url))
 
 
-@atomic
-def _settle_refund(refund_id: uuid.UUID, order_id: uuid.UUID, outcome: Outcome) -> None:
-    order = lock_order(order_id)
-    # Read under the order's lock: two workers may have asked the gateway at the same time.
-    refund = db.session.scalar(select(Refund).where(Refund.id == refund_id))
-    if refund is None or refund.state != "queued":
-        return
-    record_refund_outcome(refund, outcome)
-    settled = RefundSettled(
-        **_facts(order),
-        refund_id=str(refund.id),
-        succeeded=refund.state == "succeeded",
-        failure=refund.failure,
-    )
-    publish(SYSTEM, settled)
+def end_open_payments(order_id: uuid.UUID) -> None:
+    """Let no attempt of a cancelled order take money any more. Repeating it is harmless.
+
+    Raises GatewayNoAnswer when a gateway did not say; it is asked again later.
+    """
+    order = db.session.execute(select(Order.status).where(Order.id == order_id)).one_or_none()
+    if order is None:
+        raise NotFound("There is no such order.")
+    if order.status == "cancelled" and not _end(order_id, "", _may_still_pay):
+        raise GatewayNoAnswer("The payment provider has not said yet whether the payment is over.")
+
+
+def _end(order_id: uuid.UUID, request_id: str, which: Callable[[Payment], bool]) -> bool:
+    """Cancel attempts at their gateways and settle the answers; tell whether all of them answered."""
+    asked = [
+        (payment.id, *gateway_of(payment, request_id)) for payment in payments_of(order_id) if which(payment)
+    ]
+    answered = True
+    for payment_id, way, charge, actor in asked:
+        try:
+            outcome = way.cancel(charge)
+        except GatewayNoAnswer:
+            answered = False
+            continue
+        settle_payment(payment_id, outcome, actor)
+    return answered

@@ -14,7 +14,7 @@ from commerce.cart.services import save_details
 from commerce.cart.views import current_cart, shopper
 from commerce.checkout.forms import AUTOCOMPLETE, DetailsForm, PayForm, PlaceForm, details_form
 from commerce.checkout.services import PlacedOrder, check_details, place_order
-from commerce.checkout.settlement import start_another_payment, take_payment
+from commerce.checkout.settlement import leave_payments, start_another_payment, take_payment
 from commerce.errors import (
     CartChanged,
     CartEmpty,
@@ -129,8 +129,7 @@ def place() -> BaseResponse:
         return see_other("/cart")
     except InvalidValue as error:
         return _mend(form, error)
-    _pay(placed, card_number)
-    return see_other(f"/orders/{placed.token}")
+    return see_other(_pay(placed, card_number) or f"/orders/{placed.token}")
 
 
 def _mend(form: PlaceForm, error: InvalidValue) -> BaseResponse:
@@ -142,14 +141,18 @@ def _mend(form: PlaceForm, error: InvalidValue) -> BaseResponse:
     return see_other("/checkout")
 
 
-def _pay(placed: PlacedOrder, card_number: str) -> None:
-    """Ask for the money of a new order. Whatever goes wrong there, the order exists; its page offers to try again."""
+def _pay(placed: PlacedOrder, card_number: str) -> str:
+    """Ask for the money of a new order and return where the payer must go on, '' for the page of the order.
+
+    Whatever goes wrong there, the order exists; its page offers to try again.
+    """
     if placed.replayed or placed.payment_id is None:
-        return
+        return ""
     try:
-        take_payment(placed.payment_id, card_number)
+        return take_payment(placed.payment_id, card_number, request_id()).redirect
     except Exception:
         log.exception("payment %s of order %s could not be started", placed.payment_id, placed.code)
+        return ""
 
 
 def _review_page(
@@ -201,14 +204,14 @@ def pay_again(token: str) -> BaseResponse:
     card_number = form.card_number.data or ""
     try:
         _check_payment(form.payment_method.data, card_number)
+        leave_payments(order_id, request_id())
         payment_id = start_another_payment(order_id, form.payment_method.data)
     except InvalidValue as error:
         errors = {"card_number": error.reason} if error.field == "card_number" else {}
         return order_page(token, 422, problem="" if errors else error.reason, errors=errors)
     except Conflict as error:
         return order_page(token, 409, problem=error.detail)
-    _retry(payment_id, card_number)
-    return see_other(f"/orders/{token}")
+    return see_other(_retry(payment_id, card_number) or f"/orders/{token}")
 
 
 def _check_payment(method_code: str, card_number: str) -> None:
@@ -218,8 +221,10 @@ def _check_payment(method_code: str, card_number: str) -> None:
         gateway(method.gateway).check(card_number)
 
 
-def _retry(payment_id: uuid.UUID, card_number: str) -> None:
+def _retry(payment_id: uuid.UUID, card_number: str) -> str:
+    """Ask for the money of a further attempt and return where the payer must go on, '' for the page of the order."""
     try:
-        take_payment(payment_id, card_number)
+        return take_payment(payment_id, card_number, request_id()).redirect
     except CommerceError:
         log.exception("payment %s could not be started", payment_id)
+        return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 
@@ -55,6 +56,28 @@ def payment_method(code: str) -> Method | None:
     return next((method for method in payment_methods() if method.code == code), None)
 
 
+@rules_cache
+def hosted_settings() -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Return (gateway, public settings) of the enabled methods whose payers may go to a page elsewhere."""
+    rows = db.session.execute(
+        select(PaymentMethod.gateway, PaymentMethod.settings).where(
+            PaymentMethod.enabled, PaymentMethod.gateway.not_in(("manual", "test_card"))
+        )
+    )
+    return tuple((row[0], row[1]) for row in rows)
+
+
+def find_payment(payment_id: uuid.UUID | None, references: Sequence[str]) -> Payment | None:
+    """Return the attempt of this shop that a message names by its id or by what the gateway calls it, or None."""
+    if payment_id is not None:
+        return db.session.scalar(select(Payment).where(Payment.id == payment_id))
+    if not references:
+        return None
+    return db.session.scalars(
+        select(Payment).where(Payment.reference.in_(references)).order_by(Payment.id).limit(1)
+    ).first()
+
+
 def get_payment(payment_id: uuid.UUID) -> Payment:
     """Return an attempt. Raises NotFound."""
     payment = db.session.scalar(select(Payment).where(Payment.id == payment_id))
@@ -70,4 +93,6 @@ def payments_of(order_id: uuid.UUID) -> Sequence[Payment]:
 
 def refunds_of(order_id: uuid.UUID) -> Sequence[Refund]:
     """Return an order's refunds, oldest first."""
-    return db.session.scalars(select(Refund).where(Refund.order_id == order_id).order_by(Refund.id)).all()
+    return db.session.scalars(
+        select(Refund).where(Refund.order_id == order_id).order_by(Refund.created_at, Refund.id)
+    ).all()

@@ -13,8 +13,13 @@ from commerce.errors import InvalidValue
 from commerce.payments.gateways import Charge, Outcome
 from commerce.payments.models import Payment, Refund
 
-RANK = {"started": 0, "unknown": 1, "failed": 2, "authorized": 2, "captured": 3}
-"""A payment's state only moves to a higher rank: late and repeated news change nothing."""
+RANK = {"started": 0, "unknown": 1, "failed": 2, "authorized": 3, "voided": 4, "captured": 5}
+"""A payment's state only moves to a higher rank: late and repeated news change nothing.
+
+Money that was taken is the last word, even of an attempt that was given up.
+"""
+OPEN_STATES = ("started", "unknown", "authorized")
+"""States in which an attempt may still take money without anybody starting it anew."""
 
 
 def start_payment(*, order_id: uuid.UUID, method: str, gateway: str, amount: int, currency: str) -> uuid.UUID:
@@ -36,9 +41,19 @@ def start_payment(*, order_id: uuid.UUID, method: str, gateway: str, amount: int
     return payment_id
 
 
-def charge_of(payment: Payment, order_code: str) -> Charge:
-    """Return what the gateway needs to know of an attempt."""
-    return Charge(payment.id, payment.amount, payment.currency, order_code)
+def charge_of(payment: Payment, order_code: str, order_token: str, email: str) -> Charge:
+    """Return what the gateway needs to know of an attempt. The same attempt always gives the same."""
+    return Charge(
+        payment_id=payment.id,
+        amount=payment.amount,
+        currency=payment.currency,
+        order_code=order_code,
+        method=payment.method,
+        created_at=payment.created_at,
+        reference=payment.reference,
+        return_path=f"/orders/{order_token}/payments/{payment.id}/return",
+        email=email,
+    )
 
 
 def lock_payments(order_id: uuid.UUID) -> Sequence[Payment]:
@@ -55,18 +70,48 @@ def lock_payments(order_id: uuid.UUID) -> Sequence[Payment]:
 def record_outcome(payment: Payment, outcome: Outcome) -> bool:
     """Note what the gateway said, if it is news, and tell whether it was. A step; the row is locked.
 
-    A 'failed' that arrives after a capture, or the same news twice, changes nothing.
+    A 'failed' that arrives after a capture, or the same news twice, changes nothing. What waits for the payer only
+    tells where he goes on.
     """
-    if outcome.state == "waiting" or RANK[outcome.state] <= RANK[payment.state]:
+    if outcome.state == "waiting":
+        _note_where_to_pay(payment, outcome)
+        return False
+    if RANK[outcome.state] <= RANK[payment.state]:
         return False
     payment.state = outcome.state
     payment.reference = outcome.reference or payment.reference
     payment.failure = outcome.failure
+    if outcome.state != "failed":
+        payment.pay_url = ""
     if outcome.state == "captured":
         # Money in another currency is no money towards this order: it waits for a person, and is not counted.
         payment.captured = outcome.amount if outcome.currency == payment.currency else 0
     db.session.flush()
     return True
+
+
+def _note_where_to_pay(payment: Payment, outcome: Outcome) -> None:
+    if payment.state not in ("started", "unknown", "failed"):
+        return
+    if payment.state == "unknown":
+        payment.state = "started"  # the gateway has answered: it waits
+    payment.reference = payment.reference or outcome.reference
+    payment.pay_url = outcome.redirect
+    db.session.flush()
+
+
+def payment_status_of(payments: Sequence[Payment], total: int, currency: str) -> str:
+    """Return the payment status of an order from its attempts; `total` is minor units of `currency`."""
+    captured = sum(each.captured for each in payments if each.currency == currency)
+    net = net_captured(payments, currency)
+    settled = any(each.state == "captured" for each in payments)
+    if settled and net >= total:
+        return "paid"
+    if captured and net == 0:
+        return "refunded"
+    if net < captured:
+        return "partially_refunded"
+    return "authorized" if any(each.state == "authorized" for each in payments) else "unpaid"
 
 
 def net_captured(payments: Sequence[Payment], currency: str) -> int:
@@ -104,12 +149,20 @@ def queue_refunds(
     return refunds
 
 
-def record_refund_outcome(refund: Refund, outcome: Outcome) -> None:
-    """Note what became of a refund. A step; a settled refund stays as it is."""
-    if refund.state == "succeeded" or outcome.state in ("unknown", "waiting"):
-        return
-    refund.state = "succeeded" if outcome.state == "captured" else "failed"
-    refund.reference = outcome.reference
-    refund.failure = outcome.failure
-    refund.settled_at = clock.now()
+def record_refund_outcome(refund: Refund, payment: Payment, outcome: Outcome) -> bool:
+    """Note what became of a refund, if it is news, and tell whether it was. A step; order and payments are locked.
+
+    A payout may still come back after it succeeded; what failed has failed for good, and counts as refunded no more.
+    """
+    state = {"captured": "succeeded", "waiting": "queued"}.get(outcome.state, outcome.state)
+    if refund.state == "failed" or state not in ("queued", "succeeded", "failed"):
+        return False
+    refund.reference = outcome.reference or refund.reference
+    if state in (refund.state, "queued"):
+        db.session.flush()
+        return False
+    refund.state, refund.failure, refund.settled_at = state, outcome.failure, clock.now()
+    if state == "failed":
+        payment.refunded -= refund.amount
     db.session.flush()
+    return True

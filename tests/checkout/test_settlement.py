@@ -5,14 +5,10 @@ import uuid
 import pytest
 from flask import Flask
 
-from commerce.checkout.settlement import (
-    reconcile_payment,
-    record_receipt,
-    send_refund,
-    settle_payment,
-    start_another_payment,
-    take_payment,
-)
+from commerce.checkout.receipts import record_receipt
+from commerce.checkout.reconciliation import reconcile_payment
+from commerce.checkout.refunds import send_refund
+from commerce.checkout.settlement import settle_payment, start_another_payment, take_payment
 from commerce.db import db
 from commerce.errors import Conflict, GatewayNoAnswer, IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import SYSTEM, Actor
@@ -85,14 +81,14 @@ def test_a_wrong_amount_or_currency_is_flagged_and_confirms_nothing(tea: Sold, w
 
 def test_a_declined_payment_leaves_the_order_waiting(tea: Sold) -> None:
     order_id, payment_id = card_order(tea)
-    assert take_payment(payment_id, "4000 0000 0000 0002") == "failed"
+    assert take_payment(payment_id, "4000 0000 0000 0002").state == "failed"
     assert fresh(order_id).status == "pending"
     assert counters(tea) == (3, 2)
 
 
 def test_a_lost_answer_is_resolved_by_asking_under_the_same_key(tea: Sold) -> None:
     order_id, payment_id = card_order(tea)
-    assert take_payment(payment_id, "4000 0000 0000 0119") == "unknown"
+    assert take_payment(payment_id, "4000 0000 0000 0119").state == "unknown"
     with pytest.raises(Conflict):
         start_another_payment(order_id, "card")
     assert reconcile_payment(payment_id).after == "captured"

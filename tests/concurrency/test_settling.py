@@ -9,7 +9,9 @@ from flask import Flask
 from sqlalchemy import update
 
 from commerce import clock
-from commerce.checkout.settlement import record_receipt, send_refund, settle_payment
+from commerce.checkout.receipts import record_receipt
+from commerce.checkout.refunds import send_refund
+from commerce.checkout.settlement import settle_payment
 from commerce.db import atomic, db
 from commerce.events.outbox import Actor
 from commerce.orders.models import Order

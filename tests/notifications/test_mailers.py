@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from flask import Flask
 
-from commerce.checkout.settlement import record_receipt
+from commerce.checkout.receipts import record_receipt
 from commerce.db import atomic, new_id
 from commerce.event_handlers import make_relay
 from commerce.events.outbox import Actor

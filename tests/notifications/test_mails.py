@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from commerce.checkout.settlement import record_receipt, settle_payment
+from commerce.checkout.receipts import record_receipt
+from commerce.checkout.settlement import settle_payment
 from commerce.config import ROOT
 from commerce.db import new_id
 from commerce.event_handlers import make_relay

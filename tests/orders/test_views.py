@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from commerce.checkout.settlement import reconcile_payment, record_receipt, settle_payment
+from commerce.checkout.receipts import record_receipt
+from commerce.checkout.reconciliation import reconcile_payment
+from commerce.checkout.settlement import settle_payment
 from commerce.db import atomic, db
 from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, Actor
