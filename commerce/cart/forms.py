@@ -9,13 +9,15 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import Field, HiddenField, IntegerField, ValidationError
+from wtforms import Field, HiddenField, IntegerField, StringField, ValidationError
+from wtforms.validators import DataRequired, Length
 
 from commerce.cart.queries import MAX_UNITS_PER_LINE
 from commerce.web import TextForm
 
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 """Stands for what no page and no parcel label can show; a field that holds one is refused."""
+MAX_CODE = 60
 _WHOLE = re.compile(r"\d{1,6}")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
@@ -88,6 +90,20 @@ class AddLineForm(CartForm):
             field.data = uuid.UUID(field.data or "")
         except ValueError as error:
             raise ValidationError(_("Please choose what to put into the cart.")) from error
+
+
+class CouponForm(CartForm):
+    """Enter a coupon code."""
+
+    coupon_code = StringField(
+        _l("Coupon code"),
+        [
+            DataRequired(_l("Please enter a code.")),
+            no_unprintable,
+            Length(max=MAX_CODE, message=_l("Please use at most %(max)d characters.", max=MAX_CODE)),
+        ],
+        filters=[printable_line],
+    )
 
 
 class LineForm(CartForm):

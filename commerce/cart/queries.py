@@ -15,6 +15,7 @@ from commerce.catalog.reading import IMAGES, PRODUCTS, TENANT, VARIANTS, read
 from commerce.db import db
 from commerce.inventory.models import StockItem
 from commerce.pricing.calculate import LineToPrice
+from commerce.pricing.discounts import Found, find_discounts
 
 MAX_UNITS_PER_LINE = 999
 
@@ -230,6 +231,12 @@ def _line_view(row: Any) -> CartLineView:
         int(available),
     ]
     return CartLineView(*facts, *rest)
+
+
+def discounts_of(cart: CartView) -> Found:
+    """Return what promotions and codes take off a cart before shipping is chosen."""
+    email = str(cart.details.get("email", ""))
+    return find_discounts([line.to_price for line in cart.lines], None, cart.coupon_codes, email=email)
 
 
 def count_units(shopper_hash: str) -> int:

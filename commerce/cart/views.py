@@ -10,9 +10,17 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.cart.forms import AddLineForm, LineForm, printable_line
-from commerce.cart.queries import CartView, count_units, find_offer, load_cart
-from commerce.cart.services import CartChange, add_line, change_quantity, new_shopper_key, shopper_hash
+from commerce.cart.coupons import code_words, enter
+from commerce.cart.forms import MAX_CODE, AddLineForm, CouponForm, LineForm, printable_line
+from commerce.cart.queries import CartView, count_units, discounts_of, find_offer, load_cart
+from commerce.cart.services import (
+    CartChange,
+    add_line,
+    change_quantity,
+    new_shopper_key,
+    remove_codes,
+    shopper_hash,
+)
 from commerce.catalog.product_page import chosen_variant
 from commerce.errors import NotFound, OutOfStock
 from commerce.web import private, render_region, see_other, wants_region
@@ -182,6 +190,40 @@ def _changed_words(change: CartChange, wished: int) -> tuple[str, str]:
     return _("Your cart now has %(number)s of %(title)s.", number=change.quantity, title=change.title), "good"
 
 
+# --- coupon codes ---------------------------------------------------------------------------------------
+
+
+@blueprint.post("/cart/coupons", endpoint="enter_code")
+def enter_coupon() -> BaseResponse:
+    """Put a coupon code into the cart, if it takes something off."""
+    form = CouponForm()
+    try:
+        message = enter(form, shopper())
+    except NotFound as error:
+        return _cart_page(404, message=error.detail, tone="warn")
+    if not message:
+        return _cart_page(422, coupon_form=form)
+    return _coupons_changed(message)
+
+
+@blueprint.post("/cart/coupons/removal", endpoint="remove_code")
+def remove_coupon() -> BaseResponse:
+    """Take a coupon code out of the cart."""
+    code = printable_line(request.form.get("code"))[:MAX_CODE]
+    try:
+        remove_codes(shopper(), [code])
+    except NotFound as error:
+        return _cart_page(404, message=error.detail, tone="warn")
+    return _coupons_changed(_("The code %(code)s was taken out of your cart.", code=code))
+
+
+def _coupons_changed(message: str) -> BaseResponse:
+    if wants_region():
+        return _cart_page(message=message)
+    flash(message, "good")
+    return see_other("/cart")
+
+
 def _cart_page(
     status: int = 200,
     *,
@@ -189,6 +231,7 @@ def _cart_page(
     tone: str = "good",
     removed: bool = False,
     refused: tuple[uuid.UUID, str, str] | None = None,
+    coupon_form: CouponForm | None = None,
 ) -> Response:
     """Render the cart; `refused` is the line whose number was bad, what was typed, and what is wrong with it."""
     cart = current_cart()
@@ -201,5 +244,8 @@ def _cart_page(
         tone=tone,
         removed=removed,
         refused=refused,
+        found=discounts_of(cart) if cart else None,
+        coupon_form=coupon_form or CouponForm(formdata=None),
+        code_words=code_words,
     )
     return private(page)

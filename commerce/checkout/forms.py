@@ -122,6 +122,7 @@ class DetailsForm(CheckoutForm):
 
     rules: AddressRules
     quote: Quote
+    fees: Mapping[str, int]
 
     @property
     def address_lines(self) -> list[list[Field]]:
@@ -204,15 +205,27 @@ def details_form(cart: CartView, formdata: Any = None) -> DetailsForm:
 
 def _offer_methods(form: DetailsForm, cart: CartView, *, sent: bool) -> None:
     """Offer what ships this cart there and the shop's ways to pay; the first of them where nothing is chosen yet."""
-    form.quote = quote(cart.lines, form.country_code.data, form.shipping_method.data or "")
-    offers = form.quote.offers
-    if form.quote.shipping is None and offers and not sent:
-        form.shipping_method.data = offers[0].code
-        form.quote = quote(cart.lines, form.country_code.data, offers[0].code)
-    form.shipping_method.choices = [(offer.code, offer.name) for offer in offers]
     form.payment_method.choices = [(method.code, method.name) for method in payment_methods()]
     if not form.payment_method.data and form.payment_method.choices:
         form.payment_method.data = form.payment_method.choices[0][0]
+    form.quote = _quote(form, cart, form.shipping_method.data or "")
+    offers = form.quote.offers
+    if form.quote.shipping is None and offers and not sent:
+        form.shipping_method.data = offers[0].code
+        form.quote = _quote(form, cart, offers[0].code)
+    form.shipping_method.choices = [(offer.code, offer.name) for offer in offers]
+    form.fees = {method.code: form.quote.fee_of(method) for method in payment_methods()}
+
+
+def _quote(form: DetailsForm, cart: CartView, shipping_method: str) -> Quote:
+    return quote(
+        cart.lines,
+        form.country_code.data,
+        shipping_method,
+        payment_method=form.payment_method.data or "",
+        coupon_codes=cart.coupon_codes,
+        email=printable_line(form.email.data),
+    )
 
 
 def _remembered(cart: CartView) -> Mapping[str, Any]:

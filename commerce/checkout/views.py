@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 import uuid
 
-from flask import Blueprint, Response, flash, make_response, render_template, request
+from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.cart.coupons import code_words, enter
+from commerce.cart.forms import MAX_CODE, CouponForm, printable_line
 from commerce.cart.queries import CartView
-from commerce.cart.services import save_details
+from commerce.cart.services import remove_codes, save_details
 from commerce.cart.views import current_cart, shopper
 from commerce.checkout.forms import AUTOCOMPLETE, DetailsForm, PayForm, PlaceForm, details_form
-from commerce.checkout.services import PlacedOrder, check_details, place_order
+from commerce.checkout.services import PlacedOrder, check_details, place_order, quote_cart
 from commerce.checkout.settlement import leave_payments, start_another_payment, take_payment
 from commerce.errors import (
     CartChanged,
     CartEmpty,
     CommerceError,
     Conflict,
+    CouponExhausted,
     InvalidValue,
     OutOfStock,
     PriceChanged,
@@ -32,7 +35,7 @@ from commerce.payments.gateways import gateway
 from commerce.payments.queries import payment_method, payment_methods
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop, shop_scope
-from commerce.web import private, render_region, request_id, see_other
+from commerce.web import private, render_region, request_id, see_other, wants_region
 
 log = logging.getLogger("commerce.checkout")
 blueprint = Blueprint("checkout", __name__)
@@ -120,7 +123,7 @@ def place() -> BaseResponse:
             actor=Actor("guest", request_id=request_id()),
             card_number=card_number,
         )
-    except (PriceChanged, CartChanged) as error:
+    except (PriceChanged, CartChanged, CouponExhausted) as error:
         return _review_page(form, 409, problem=error.detail, changed=error)
     except OutOfStock as error:
         return _review_page(form, 422, shortages=error.shortages)
@@ -162,6 +165,8 @@ def _review_page(
     problem: str = "",
     changed: Conflict | None = None,
     shortages: list[Shortage] | None = None,
+    coupon_form: CouponForm | None = None,
+    coupon_message: str = "",
 ) -> BaseResponse:
     """Render the review of the cart as it is now, with new hidden values: what is shown is what a click orders.
 
@@ -172,12 +177,16 @@ def _review_page(
         if cart is None:
             return see_other("/cart")
         try:
-            method, quote = check_details(cart.lines, cart.details)
+            method, quote = check_details(
+                cart.lines, cart.details, coupon_codes=cart.coupon_codes, draft=bool(cart.draft_by)
+            )
         except InvalidValue as error:
             flash(error.reason, "warn")
             return see_other("/checkout")
-        page = render_template(
+        page = render_region(
             "checkout/review.html",
+            "checkout/_review.html",
+            status,
             form=form,
             cart=cart,
             quote=quote,
@@ -186,9 +195,61 @@ def _review_page(
             address=address_lines(cart.details["address"], cart.details["name"], shop.locale),
             problem=problem,
             price_change=changed if isinstance(changed, PriceChanged) else None,
+            gone_codes=changed.reasons if isinstance(changed, CouponExhausted) else {},
             shortages=shortages or [],
+            found=quote.found,
+            coupon_form=coupon_form or CouponForm(formdata=None),
+            coupon_message=coupon_message,
+            code_words=code_words,
         )
-    return private(make_response(page, status))
+    return private(page)
+
+
+# --- coupon codes -----------------------------------------------------------------------------------------
+
+
+@blueprint.post("/checkout/coupons", endpoint="enter_code")
+def enter_coupon() -> BaseResponse:
+    """Put a coupon code into the cart and show the new total."""
+    cart = _cart_to_order()
+    if cart is None:
+        return _leave_for(see_other("/cart"))
+    form, shipping = CouponForm(), quote_cart(cart).shipping
+    message = enter(form, shopper(), shipping.price if shipping else None)
+    if not message:
+        return _review_again(422, coupon_form=form)
+    return _review_again(coupon_message=message)
+
+
+@blueprint.post("/checkout/coupons/removal", endpoint="remove_code")
+def remove_coupon() -> BaseResponse:
+    """Take a coupon code out of the cart and show the new total."""
+    if _cart_to_order() is None:
+        return _leave_for(see_other("/cart"))
+    code = printable_line(request.form.get("code"))[:MAX_CODE]
+    remove_codes(shopper(), [code])
+    return _review_again(coupon_message=_("The code %(code)s was taken out of your cart.", code=code))
+
+
+def _review_again(
+    status: int = 200, *, coupon_form: CouponForm | None = None, coupon_message: str = ""
+) -> BaseResponse:
+    """Answer a change of codes by the review; a whole page that changed something is asked for anew."""
+    if status == 200 and not wants_region():
+        flash(coupon_message, "good")
+        return see_other("/checkout/review")
+    answer = _review_page(
+        PlaceForm(formdata=None), status, coupon_form=coupon_form, coupon_message=coupon_message
+    )
+    return _leave_for(answer) if answer.status_code == 303 else answer
+
+
+def _leave_for(answer: BaseResponse) -> BaseResponse:
+    """Return a redirect in the way that the asker understands: htmx would put the other page where the review is."""
+    if wants_region():
+        answer.headers["HX-Redirect"] = answer.headers.pop("Location")
+        answer.status_code = 200
+    return answer
 
 
 # --- another attempt to pay -------------------------------------------------------------------------------
