@@ -24,6 +24,7 @@ from commerce.db import db
 from commerce.demo.seed import SignIn, seed_demo
 from commerce.errors import CommerceError, InvalidValue
 from commerce.founding import ShippingRule, TaxRule, found_shop
+from commerce.inventory.commands import import_stock
 from commerce.inventory.receiving import CatalogueStock
 from commerce.migration import is_current
 from commerce.money import PPM, parse_amount
@@ -43,6 +44,7 @@ selftest = AppGroup("selftest", help="Try the shop's promises on this database."
 def register(app: Flask) -> None:
     """Attach all commands."""
     catalog = catalog_commands(CatalogueStock())
+    stock.add_command(import_stock)
     for command in (tenants, staff, catalog, stock, selftest, payment_commands, serve, setup, run_worker):
         app.cli.add_command(command)
 

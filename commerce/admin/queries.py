@@ -33,7 +33,8 @@ class Page:
     last: int
 
 
-def _page(statement: Any, total: int, number: int) -> Page:
+def paged(statement: Any, total: int, number: int) -> Page:
+    """Return page `number` of a statement that finds `total` rows in all; one beyond the end is the last."""
     last = max(1, math.ceil(total / PAGE))
     current = min(number, last)
     rows = db.session.execute(statement.limit(PAGE).offset((current - 1) * PAGE)).all()
@@ -110,7 +111,7 @@ def list_stock(*, search: str = "", show: str = "", page: int = 1) -> Page:
         conditions.append(StockItem.reserved > 0)
     total = db.session.execute(_joined(func.count(StockItem.id)).where(*conditions)).scalar_one()
     statement = _joined(*_STOCK_COLUMNS).where(*conditions).order_by(Variant.sku, StockItem.id)
-    found = _page(statement, total, page)
+    found = paged(statement, total, page)
     return Page([StockRow(*row) for row in found.rows], found.total, found.current, found.last)
 
 
@@ -157,8 +158,8 @@ class LedgerRow:
     balance: int
 
 
-def ledger(row: StockRow) -> list[LedgerRow]:
-    """Return the newest movements of a stock item as a running account, newest first.
+def ledger(row: StockRow, limit: int | None = LEDGER) -> list[LedgerRow]:
+    """Return the newest movements of a stock item (None: all of them) as a running account, newest first.
 
     It is counted back from what is on hand now; that this is the sum of all movements is checked elsewhere.
     """
@@ -172,7 +173,7 @@ def ledger(row: StockRow) -> list[LedgerRow]:
         )
         .where(StockMovement.stock_item_id == row.id)
         .order_by(StockMovement.id.desc())
-        .limit(LEDGER)
+        .limit(limit)
     ).all()
     balance, lines = row.on_hand, []
     for movement in found:
@@ -224,7 +225,7 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page:
         .group_by(Product.tenant_id, Product.id)
         .order_by(func.lower(Product.title), Product.id)
     )
-    return _page(statement, total, page)
+    return paged(statement, total, page)
 
 
 def count_products() -> dict[str, int]:

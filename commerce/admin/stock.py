@@ -10,10 +10,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import queries
+from commerce.admin.chart import step_chart
 from commerce.admin.desk import blueprint, colleague, page_number, permit, search_text
 from commerce.admin.forms import CountForm, MovementForm
 from commerce.admin.queries import StockRow
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound
+from commerce.inventory.locations import list_locations
 from commerce.inventory.receiving import book_count, book_movement
 from commerce.web import local_path, render_region, see_other, status_of, wants_region
 
@@ -47,7 +49,7 @@ def stock_page(sku: str) -> BaseResponse:
     """Show the ledger of one SKU at each location."""
     if len(sku) > MAX_SKU or not sku.isprintable():
         raise NotFound("There is no stock of this SKU.")
-    return _show(queries.stock_of(sku))
+    return show_stock(queries.stock_of(sku))
 
 
 @blueprint.post("/stock/<uuid:stock_item_id>/movements")
@@ -82,7 +84,7 @@ def stock_movement(stock_item_id: uuid.UUID) -> BaseResponse:
 def _movement_answer(row: StockRow, form: MovementForm, status: int) -> BaseResponse:
     if wants_region():
         return _row(row, form, status)
-    return _show(queries.stock_of(row.sku), status, movement=(row.id, form))
+    return show_stock(queries.stock_of(row.sku), status, movement=(row.id, form))
 
 
 def _row(row: StockRow, form: MovementForm, status: int, said: str = "") -> BaseResponse:
@@ -99,13 +101,13 @@ def stock_count(stock_item_id: uuid.UUID) -> BaseResponse:
     row = queries.get_stock(stock_item_id)
     form = CountForm(request.form, key=row.id.hex)
     if not form.validate():
-        return _show(queries.stock_of(row.sku), 422, count=(row.id, form))
+        return show_stock(queries.stock_of(row.sku), 422, count=(row.id, form))
     try:
         difference = book_count(
             row.id, form.counted.data, seen_version=form.version.data, actor=colleague().name
         )
     except (Conflict, InvalidValue) as error:
-        return _show(queries.stock_of(row.sku), status_of(error), count=(row.id, form), problem=error)
+        return show_stock(queries.stock_of(row.sku), status_of(error), count=(row.id, form), problem=error)
     if difference:
         flash(_("Booked a difference of %(change)+d.", change=difference), "good")
     else:
@@ -117,15 +119,20 @@ def _address(row: StockRow) -> str:
     return f"/admin/stock/{quote(row.sku, safe='/')}"
 
 
-def _show(
+def show_stock(
     rows: list[StockRow],
     status: int = 200,
     *,
     movement: tuple[uuid.UUID, MovementForm] | None = None,
     count: tuple[uuid.UUID, CountForm] | None = None,
     problem: CommerceError | None = None,
+    refused: tuple[uuid.UUID, str] | None = None,
 ) -> BaseResponse:
-    """Answer with the page of a SKU; a form that was refused is shown again with what was typed."""
+    """Answer with the page of a SKU; a form that was refused is shown again with what was typed.
+
+    `refused` is the shelf from which units could not be moved, and why.
+    """
+    ledgers = {row.id: queries.ledger(row) for row in rows}
     movements = {row.id: MovementForm(key=row.id.hex) for row in rows} | dict([movement] if movement else [])
     counts = {row.id: CountForm(key=row.id.hex) for row in rows} | dict([count] if count else [])
     return render_region(
@@ -133,7 +140,13 @@ def _show(
         "admin/stock/_page.html",
         status,
         rows=rows,
-        ledgers={row.id: queries.ledger(row) for row in rows},
+        ledgers=ledgers,
+        charts={
+            key: step_chart([(line.at, line.balance) for line in reversed(lines)])
+            for key, lines in ledgers.items()
+        },
+        locations=list_locations(),
+        refused=refused,
         movements=movements,
         counts=counts,
         counted=count[0] if count else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
@@ -14,6 +15,11 @@ from commerce.inventory.receiving import check_quantity
 from commerce.inventory.services import Books
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
+
+def list_locations() -> Sequence[Location]:
+    """Return the shop's locations in the order in which they are asked."""
+    return db.session.scalars(select(Location).order_by(Location.position, Location.id)).all()
 
 
 @atomic
