@@ -40,8 +40,10 @@ PUBLIC: dict[type[DomainEvent], Public] = {
     events.OrderConfirmed: Public("order.confirmed", STATUS, "Stock is committed: the shop will deliver."),
     events.OrderShipped: Public("order.shipped", STATUS, "Everything is on its way."),
     events.OrderDelivered: Public("order.delivered", STATUS, "The parcel arrived."),
+    events.OrderCompleted: Public("order.completed", STATUS, "The return window is over."),
     events.OrderCancelled: Public("order.cancelled", STATUS, "The order will not be delivered."),
     events.RefundRequested: Public("order.refund_requested", STATUS, "Somebody wants the money back."),
+    events.RefundDeclined: Public("order.refund_declined", STATUS, "Staff said no to a refund."),
     events.OrderRefunded: Public("order.refunded", STATUS, "Staff decided to give back what is left."),
     events.OrderStatusChanged: Public(
         "order.status_changed", {"action": "action", **STATUS}, "Any other change of the status."

@@ -78,6 +78,23 @@ def listeners(tenant_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, list[tuple[
     return found
 
 
+def signs_with_both(endpoint_id: uuid.UUID) -> bool:
+    """Tell whether the former secret still signs too."""
+    return bool(
+        db.session.scalar(
+            select(WebhookEndpoint.previous_until > database_now()).where(WebhookEndpoint.id == endpoint_id)
+        )
+    )
+
+
+def was_called_for(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> bool:
+    """Tell whether a delivery is one of an endpoint's."""
+    found = select(WebhookAttempt.id).where(
+        WebhookAttempt.endpoint_id == endpoint_id, WebhookAttempt.delivery_id == delivery_id
+    )
+    return db.session.scalar(found.limit(1)) is not None
+
+
 def log_of(endpoint_id: uuid.UUID, page: int = 1) -> tuple[Sequence[WebhookAttempt], bool]:
     """Return a page of an endpoint's calls, newest first, and whether there are more."""
     found = db.session.scalars(

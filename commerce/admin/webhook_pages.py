@@ -1,0 +1,191 @@
+"""Webhooks in the back office: which programs are told what, how that went, and the secrets that prove it is us."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import flash, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.admin.desk import blueprint, page_number, permit
+from commerce.admin.webhook_form import WebhookForm
+from commerce.errors import CommerceError, Conflict, NotFound, StaleVersion
+from commerce.events.services import replay
+from commerce.web import render_region, see_other, status_of
+from commerce.webhooks import queries, services
+from commerce.webhooks.payloads import EVENT_TYPES
+from commerce.webhooks.telling import ping, sending_rules
+
+
+@blueprint.get("/webhooks")
+@permit("webhooks.manage")
+def webhook_list() -> BaseResponse:
+    """Show all webhooks and how the last call of each went."""
+    return render_region(
+        "admin/webhooks.html",
+        "admin/webhooks/_list.html",
+        endpoints=queries.list_endpoints(),
+        last_calls=queries.last_calls(),
+    )
+
+
+@blueprint.get("/webhooks/new")
+@permit("webhooks.manage")
+def webhook_new() -> BaseResponse:
+    """Ask for a new webhook."""
+    return _ask(WebhookForm(sending_rules()))
+
+
+@blueprint.post("/webhooks")
+@permit("webhooks.manage")
+def webhook_create() -> BaseResponse:
+    """Add a webhook and show its secret, this once."""
+    form = WebhookForm(sending_rules(), request.form)
+    if not form.validate():
+        return _ask(form, 422)
+    try:
+        endpoint_id, secret = services.create_endpoint(**form.values())
+    except Conflict as error:
+        form.url.errors = [error.detail]
+        return _ask(form, 409)
+    return _show_secret(endpoint_id, secret, 201)
+
+
+@blueprint.get("/webhooks/<uuid:endpoint_id>")
+@permit("webhooks.manage")
+def webhook_page(endpoint_id: uuid.UUID) -> BaseResponse:
+    """Show one webhook with the log of its calls."""
+    return _show(endpoint_id)
+
+
+@blueprint.post("/webhooks/<uuid:endpoint_id>")
+@permit("webhooks.manage")
+def webhook_change(endpoint_id: uuid.UUID) -> BaseResponse:
+    """Save address, words and events, unless somebody else has changed them meanwhile."""
+    queries.get_endpoint(endpoint_id)
+    form = WebhookForm(sending_rules(), request.form)
+    if not form.validate():
+        return _show(endpoint_id, form, 422)
+    try:
+        services.change_endpoint(endpoint_id, seen_version=form.seen_version, **form.values())
+    except StaleVersion as error:
+        return _show(endpoint_id, form, status_of(error), error)
+    flash(_("Saved."), "good")
+    return _back(endpoint_id)
+
+
+@blueprint.post("/webhooks/<uuid:endpoint_id>/secret")
+@permit("webhooks.manage")
+def webhook_rotate(endpoint_id: uuid.UUID) -> BaseResponse:
+    """Make a new secret and show it, this once; the former one signs as well for a day."""
+    return _show_secret(endpoint_id, services.rotate_secret(endpoint_id), 200)
+
+
+@blueprint.post("/webhooks/<uuid:endpoint_id>/enablement")
+@permit("webhooks.manage")
+def webhook_enable(endpoint_id: uuid.UUID) -> BaseResponse:
+    """Call it again from now on."""
+    services.enable_endpoint(endpoint_id)
+    flash(_("It is called again from now on. What was given up can be run again under Events."), "good")
+    return _back(endpoint_id)
+
+
+@blueprint.post("/webhooks/<uuid:endpoint_id>/disablement")
+@permit("webhooks.manage")
+def webhook_disable(endpoint_id: uuid.UUID) -> BaseResponse:
+    """Do not call it any more."""
+    services.disable_endpoint(endpoint_id, _("Disabled by staff."))
+    flash(_("It is not called any more."), "good")
+    return _back(endpoint_id)
+
+
+@blueprint.post("/webhooks/<uuid:endpoint_id>/removal")
+@permit("webhooks.manage")
+def webhook_remove(endpoint_id: uuid.UUID) -> BaseResponse:
+    """Delete it with its log."""
+    services.delete_endpoint(endpoint_id)
+    flash(_("The webhook was deleted."), "good")
+    return see_other("/admin/webhooks")
+
+
+@blueprint.post("/webhooks/<uuid:endpoint_id>/ping")
+@permit("webhooks.manage")
+def webhook_ping(endpoint_id: uuid.UUID) -> BaseResponse:
+    """Send a signed test message and say what came of it."""
+    answer = ping(endpoint_id)
+    if answer.good:
+        flash(
+            _(
+                "The test was taken: HTTP %(status)d after %(ms)d ms.",
+                status=answer.status,
+                ms=answer.duration_ms,
+            ),
+            "good",
+        )
+    else:
+        why = answer.error or f"HTTP {answer.status}"
+        flash(_("The test was not taken: %(why)s.", why=why), "bad")
+    return _back(endpoint_id)
+
+
+@blueprint.post("/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/replay")
+@permit("webhooks.manage")
+def webhook_replay(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> BaseResponse:
+    """Send a message again, with its old id, also when it was taken already."""
+    endpoint = queries.get_endpoint(endpoint_id)
+    if not queries.was_called_for(endpoint_id, delivery_id):
+        raise NotFound("There is no such delivery.")
+    if endpoint.state != "enabled":
+        raise Conflict(_("The webhook is disabled. Enable it, then run this again."))
+    replay(delivery_id, even_done=True)
+    flash(_("It will be sent again in a moment."), "good")
+    return _back(endpoint_id)
+
+
+def _back(endpoint_id: uuid.UUID) -> BaseResponse:
+    return see_other(f"/admin/webhooks/{endpoint_id}")
+
+
+def _ask(form: WebhookForm, status: int = 200) -> BaseResponse:
+    return render_region(
+        "admin/webhook_new.html",
+        "admin/webhooks/_form.html",
+        status,
+        form=form,
+        meanings=EVENT_TYPES,
+        action="",
+    )
+
+
+def _show_secret(endpoint_id: uuid.UUID, secret: str, status: int) -> BaseResponse:
+    """Answer the form itself, not a redirect: a secret must not be kept anywhere until the next request."""
+    return _show(endpoint_id, status=status, secret=secret)
+
+
+def _show(
+    endpoint_id: uuid.UUID,
+    form: WebhookForm | None = None,
+    status: int = 200,
+    problem: CommerceError | None = None,
+    secret: str = "",
+) -> BaseResponse:
+    endpoint, page = queries.get_endpoint(endpoint_id), page_number()
+    calls, more = queries.log_of(endpoint_id, page)
+    if form is not None and problem is not None:
+        form.version.data = endpoint.version  # saving once more puts in what was typed
+    return render_region(
+        "admin/webhook.html",
+        "admin/webhooks/_page.html",
+        status,
+        endpoint=endpoint,
+        form=form or WebhookForm(sending_rules(), endpoint=endpoint),
+        meanings=EVENT_TYPES,
+        action=f"/{endpoint.id}",
+        problem=problem,
+        secret=secret,
+        both_until=endpoint.previous_until if queries.signs_with_both(endpoint_id) else None,
+        calls=calls,
+        number=page,
+        more=more,
+    )
