@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin import events, orders, products, shipping, stock
+from commerce.admin import events, orders, products, shipping, stock, webhook_pages
 from commerce.admin.desk import blueprint, permit
 from commerce.web import see_other
 
-__all__ = ["blueprint", "events", "orders", "products", "shipping", "stock"]
+__all__ = ["blueprint", "events", "orders", "products", "shipping", "stock", "webhook_pages"]
 
 
 @blueprint.get("/")
