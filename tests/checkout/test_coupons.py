@@ -1,0 +1,379 @@
+"""Coupon codes from the field where they are typed to the order that uses them up, and back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from commerce import clock
+from commerce.cart.models import Cart
+from commerce.cart.services import enter_code, remove_codes
+from commerce.checkout import services
+from commerce.checkout.services import place_order
+from commerce.db import atomic, db
+from commerce.errors import CouponExhausted, CouponRefused
+from commerce.inventory.services import StockRaced
+from commerce.orders.queries import get_order
+from commerce.orders.services import cancel_order
+from commerce.pricing.queries import list_promotions
+from commerce.pricing.services import create_coupon, give_back_coupons, retake_coupons, set_coupon_enabled
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
+from tests.checkout.pages import put_in, to_review
+from tests.checkout.test_placing import place, traces
+from tests.factories.cart import load, make_cart
+from tests.factories.checkout import GUEST, details, order_as_shown, ready_cart
+from tests.factories.pricing import make_coupon, make_promotion, rules_of_now, set_fee, used, used_by, uses
+from tests.factories.shop import Sold, counters, make_product
+from tests.support.invariants import broken_invariants
+from tests.support.visitor import Page, Visitor
+
+HTMX = {"HX-Request": "true"}
+
+
+def cart_with(code: str, *lines: tuple[Sold, int], **changes: Any) -> str:
+    """Fill a cart and its details with a code in it, and return the browser's hash."""
+    shopper = ready_cart(*lines, **changes)
+    enter_code(shopper, code, shipping=500)
+    return shopper
+
+
+def enter(page: Page, code: str) -> Page:
+    return page.form("Apply").fill({"Coupon code": code}).send("Apply")
+
+
+# --- entering --------------------------------------------------------------------------------------------
+
+
+def test_a_code_is_entered_however_it_is_written_and_removed_again(app: Flask, in_shop: Shop) -> None:
+    make_coupon("WELCOME10")
+    ann = Visitor(app)
+    cart = enter(put_in(ann, make_product(price=1000), 3), "  welcome10 ")
+    assert "The code WELCOME10 is in your cart." in cart.text
+    assert "Welcome (WELCOME10) WELCOME10 −$3.00" in cart.text
+    assert "Before shipping $27.00" in cart.text
+    again = enter(cart, "WELCOME10")
+    assert again.text.count("−$3.00") == 1
+    without = again.form("Remove the code").send()
+    assert "was taken out of your cart" in without.text
+    assert "Subtotal $30.00" in without.text
+    assert "Before shipping" not in without.text
+
+
+def test_a_code_raises_the_carts_version_and_a_refused_one_does_not(in_shop: Shop) -> None:
+    make_coupon("WELCOME10")
+    shopper, cart = make_cart((make_product(), 1))
+    with rules_of_now():
+        enter_code(shopper, "welcome10")
+        assert (load(shopper).coupon_codes, load(shopper).version) == (("WELCOME10",), cart.version + 1)
+        with pytest.raises(CouponRefused):
+            enter_code(shopper, "NO-SUCH")
+        assert load(shopper).version == cart.version + 1
+        remove_codes(shopper, ["welcome10"])
+        assert (load(shopper).coupon_codes, load(shopper).version) == ((), cart.version + 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "words"),
+    [
+        ("", {}, "Please enter a code."),
+        ("NOPE", {}, "We do not know this code."),
+        ("x" * 61, {}, "Please use at most 60 characters."),
+        ("' OR 1=1 --", {}, "We do not know this code."),
+        ("CODE", {"starts_at": timedelta(days=1)}, "This code is not valid yet."),
+        ("CODE", {"ends_at": timedelta(seconds=-1)}, "This code has expired."),
+        ("CODE", {"enabled": False}, "This code is not valid any more."),
+        ("CODE", {"min_subtotal": 5050}, "This code needs $20.50 more in your cart."),
+        ("CODE", {"scope": "products"}, "This code is not for anything in your cart."),
+        ("CODE", {"combines": False}, "cannot be combined with your other offers"),
+    ],
+)
+@pytest.mark.parametrize("place", ["cart", "review"])
+def test_a_code_that_does_not_work_says_why_at_its_field(
+    app: Flask, in_shop: Shop, code: str, values: dict[str, Any], words: str, place: str
+) -> None:
+    tea, cup = make_product("Tea", price=3000), make_product("Cup")
+    make_promotion(percent_ppm=150_000)
+    if values.get("scope"):
+        values = {**values, "targets": (str(cup.product_id),)}
+    moments = {name: clock.now() + by for name, by in values.items() if isinstance(by, timedelta)}
+    make_coupon("CODE", **{**values, **moments})
+    ann = Visitor(app)
+    page = to_review(ann, (tea, 1), pay_by="Bank transfer") if place == "review" else put_in(ann, tea)
+    refused = enter(page, code)
+    assert refused.status == 422
+    assert words in refused.error_at("coupon_code")
+    assert "Spring sale" in refused.text
+    if place == "review":
+        assert refused.has_button("Place order")
+
+
+def test_a_code_that_has_been_used_up_is_refused(app: Flask, in_shop: Shop) -> None:
+    tea = make_product()
+    make_coupon("ONCE", limit=1)
+    with rules_of_now():
+        place_order(**order_as_shown(cart_with("ONCE", (tea, 1))))
+    refused = enter(put_in(Visitor(app), tea), "once")
+    assert refused.error_at("coupon_code") == "This code has been used up."
+
+
+def test_two_codes_of_one_offer_count_once(in_shop: Shop) -> None:
+    make_coupon("FIRST")
+    create_coupon(list_promotions()[0].id, "SECOND")
+    shopper, _cart = make_cart((make_product(), 1))
+    with rules_of_now():
+        enter_code(shopper, "FIRST")
+        with pytest.raises(CouponRefused) as refused:
+            enter_code(shopper, "SECOND")
+    assert refused.value.reason == "duplicate"
+
+
+def test_a_cart_holds_only_so_many_codes(in_shop: Shop) -> None:
+    for number in range(6):
+        make_coupon(f"CODE-{number}")
+    shopper, _cart = make_cart((make_product(), 1))
+    with rules_of_now():
+        for number in range(5):
+            enter_code(shopper, f"CODE-{number}")
+        with pytest.raises(CouponRefused) as refused:
+            enter_code(shopper, "CODE-5")
+    assert refused.value.reason == "too_many"
+
+
+def test_free_shipping_waits_in_the_cart_and_works_at_the_review(app: Flask, in_shop: Shop) -> None:
+    make_coupon("SHIPFREE", kind="free_shipping", percent_ppm=0, label="Free delivery")
+    ann = Visitor(app)
+    cart = enter(put_in(ann, make_product(price=1000)), "shipfree")
+    assert "Takes effect when you have chosen how we ship." in cart.text
+    review = to_review(ann, (make_product("Cup", price=1000), 1), pay_by="Bank transfer")
+    assert "Free delivery −$5.00" in review.text
+    assert "Total $20.00" in review.text
+
+
+def test_at_the_review_a_code_changes_what_a_click_orders(app: Flask, in_shop: Shop) -> None:
+    coupon = make_coupon("WELCOME10", limit=3, label="Welcome")
+    review = to_review(Visitor(app), (make_product(price=1000), 2), pay_by="Bank transfer")
+    before = review.form("Place order").values
+    review = enter(review, "welcome10")
+    assert review.status == 200
+    assert "Welcome −$2.00" in review.text
+    after = review.form("Place order").values
+    assert (before["shown_total"], after["shown_total"]) == ("2500", "2300")
+    order = place(review)
+    assert order.path.startswith("/orders/")
+    assert "Welcome −$2.00" in order.text
+    assert (used(coupon), uses(coupon)) == (1, [("ann@example.com", False)])
+
+
+def test_htmx_gets_only_the_region_that_it_swaps(app: Flask, in_shop: Shop) -> None:
+    make_coupon("WELCOME10")
+    ann = Visitor(app)
+    to_review(ann, (make_product(), 1), pay_by="Bank transfer")
+    for path, region in (("/cart/coupons", '<div id="cart">'), ("/checkout/coupons", '<div id="review">')):
+        answer = ann.post(path, {"coupon_code": "welcome10"}, headers=HTMX)
+        assert answer.status_code == 200
+        assert region in answer.text
+        assert "<html" not in answer.text
+        assert "Welcome (WELCOME10)" in answer.text
+        refused = ann.post(path, {"coupon_code": "nope"}, headers=HTMX)
+        assert refused.status_code == 422
+        assert region in refused.text
+        removed = ann.post(f"{path}/removal", {"code": "welcome10"}, headers=HTMX)
+        assert region in removed.text
+        assert "Welcome (WELCOME10)" not in removed.text
+
+
+def test_without_a_cart_there_is_nothing_to_take_a_code_off(app: Flask, in_shop: Shop) -> None:
+    ann = Visitor(app)
+    assert ann.post("/cart/coupons", {"coupon_code": "x"}).status_code == 404
+    assert ann.post("/cart/coupons/removal", {"code": "x"}).status_code == 404
+    assert ann.post("/checkout/coupons", {"coupon_code": "x"}).headers["Location"] == "/cart"
+    answer = ann.post("/checkout/coupons/removal", {"code": "x"}, headers=HTMX)
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, "/cart")
+
+
+def test_another_shops_code_is_unknown(app: Flask, in_shop: Shop, other_shop: Shop) -> None:
+    make_coupon("ALICE")
+    with shop_scope(other_shop):
+        kite = make_product("Kite", price=1200)
+    charlie = Visitor(app, host="other.localhost")
+    refused = enter(put_in(charlie, kite), "ALICE")
+    assert refused.error_at("coupon_code").startswith("We do not know this code.")
+
+
+# --- ordering with a code ----------------------------------------------------------------------------------
+
+
+def test_only_limited_coupons_are_counted_and_all_uses_are_kept(in_shop: Shop) -> None:
+    tea = make_product()
+    unlimited, each, both = (
+        make_coupon("OPEN"),
+        make_coupon("EACH", each=2),
+        make_coupon("BOTH", limit=9, each=2),
+    )
+    with rules_of_now():
+        shopper = cart_with("OPEN", (tea, 1), email="Ann@Example.com")
+        enter_code(shopper, "EACH")
+        enter_code(shopper, "BOTH")
+        place_order(**order_as_shown(shopper))
+    assert [used(coupon) for coupon in (unlimited, each, both)] == [0, 0, 1]
+    assert [used_by(coupon, "ann@example.com") for coupon in (unlimited, each, both)] == [None, 1, 1]
+    assert all(uses(coupon) == [("ann@example.com", False)] for coupon in (unlimited, each, both))
+
+
+def test_a_customer_has_his_own_limit_whatever_the_case_of_his_address(app: Flask, in_shop: Shop) -> None:
+    tea, coupon = make_product(), make_coupon("EACH", each=1)
+    with rules_of_now():
+        shown = [
+            order_as_shown(cart_with("EACH", (tea, 1), email=email))
+            for email in ("ann@example.com", "ANN@example.COM", "bob@example.com")
+        ]
+        place_order(**shown[0])
+        with pytest.raises(CouponExhausted) as refused:
+            place_order(**shown[1])
+        place_order(**shown[2])
+    assert refused.value.reasons == {"EACH": "used_by_you"}
+    assert [customer for customer, _back in uses(coupon)] == ["ann@example.com", "bob@example.com"]
+
+
+def test_a_code_that_went_meanwhile_is_taken_out_and_the_new_total_shown(app: Flask, in_shop: Shop) -> None:
+    tea, coupon = make_product(price=1000, stock=5), make_coupon("ONCE", limit=1, label="Welcome")
+    ann, bob = Visitor(app), Visitor(app)
+    reviews = [enter(to_review(each, (tea, 1), pay_by="Bank transfer"), "ONCE") for each in (ann, bob)]
+    assert place(reviews[0]).path.startswith("/orders/")
+    before = traces()
+    refused = place(reviews[1])
+    assert refused.status == 409
+    assert "ONCE was taken out of your cart: This code has been used up." in refused.text
+    assert "Nothing was ordered. The total is now $15.00" in refused.text
+    assert (traces(), counters(tea), used(coupon)) == (before, (5, 1), 1)
+    form = refused.form("Place order")
+    assert form.values["shown_total"] == "1500"
+    assert place(refused).path.startswith("/orders/")
+    assert (used(coupon), counters(tea)) == (1, (5, 2))
+
+
+def test_a_code_that_was_switched_off_is_taken_out_too(in_shop: Shop) -> None:
+    coupon = make_coupon("OFF")
+    with rules_of_now():
+        shopper = cart_with("OFF", (make_product(), 1))
+        shown = order_as_shown(shopper)
+        set_coupon_enabled(coupon, enabled=False)
+        with pytest.raises(CouponExhausted) as refused:
+            place_order(**shown)
+    assert refused.value.reasons == {"OFF": "disabled"}
+    assert load(shopper).coupon_codes == ()
+
+
+def test_a_code_that_takes_nothing_off_any_more_is_not_used(app: Flask, in_shop: Shop) -> None:
+    coupon = make_coupon("BIG", limit=1, min_subtotal=2000)
+    ann = Visitor(app)
+    cart = enter(put_in(ann, make_product(price=1000), 2), "BIG")
+    cart = cart.form("Update").fill({"Quantity": "1"}).send()
+    assert "This code needs $10.00 more in your cart." in cart.text
+    review = to_review(ann, (make_product("Gum", price=100), 1), pay_by="Bank transfer")
+    assert "This code needs $9.00 more in your cart." in review.text
+    assert place(review).path.startswith("/orders/")
+    assert (used(coupon), uses(coupon)) == (0, [])
+
+
+def test_out_of_stock_uses_no_coupon(in_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    coupon = make_coupon("ONCE", limit=1, each=1)
+
+    def raced(*_args: Any) -> None:
+        raise StockRaced
+
+    monkeypatch.setattr(services, "reserve", raced)
+    with rules_of_now():
+        shopper = cart_with("ONCE", (make_product(), 1))
+        with pytest.raises(Exception, match="Others are buying"):
+            place_order(**order_as_shown(shopper))
+    assert (used(coupon), used_by(coupon, "ann@example.com"), uses(coupon)) == (0, None, [])
+    assert load(shopper).coupon_codes == ("ONCE",)
+
+
+def test_a_cancelled_order_gives_its_coupons_back_once(in_shop: Shop) -> None:
+    tea, coupon, free = make_product(), make_coupon("ONCE", limit=1, each=1), make_coupon("FREE")
+    with rules_of_now():
+        shopper = cart_with("ONCE", (tea, 1))
+        enter_code(shopper, "FREE")
+        placed = place_order(**order_as_shown(shopper))
+        assert (used(coupon), used_by(coupon, "ann@example.com")) == (1, 1)
+        cancel_order(placed.id, GUEST, reason="Changed my mind")
+        assert (used(coupon), used_by(coupon, "ann@example.com")) == (0, 0)
+        assert uses(coupon) == uses(free) == [("ann@example.com", True)]
+        atomic(give_back_coupons)(placed.id)
+        assert (used(coupon), used_by(coupon, "ann@example.com")) == (0, 0)
+        for _ in range(2):
+            atomic(retake_coupons)(placed.id)
+            assert (used(coupon), used_by(coupon, "ann@example.com"), used(free)) == (1, 1, 0)
+        atomic(give_back_coupons)(placed.id)
+        again = place_order(**order_as_shown(cart_with("ONCE", (tea, 1))))
+    assert get_order(again.id).discount_amount == 100
+    assert broken_invariants() == []
+
+
+# --- fees, taxes, drafts: frozen as they were shown --------------------------------------------------------------
+
+
+def test_every_adjustment_is_frozen_with_its_source_and_its_shares(in_shop: Shop) -> None:
+    sale, coupon = (
+        make_promotion(percent_ppm=100_000),
+        make_coupon("TAKE5", kind="fixed", percent_ppm=0, amount=500),
+    )
+    promotion = next(each.id for each in list_promotions() if each.id != sale)
+    set_fee("bank_transfer", 100, 10_000)
+    tea, cup = make_product(price=1000), make_product("Cup", price=3000)
+    with rules_of_now():
+        shopper = cart_with("TAKE5", (tea, 2), (cup, 1))
+        order = get_order(place_order(**order_as_shown(shopper)).id)
+    found = [(a.source_type, a.source_id, a.label, a.amount, a.included, a.shares) for a in order.adjustments]
+    assert found[:2] == [
+        ("promotion", str(sale), "Spring sale", -500, False, [-200, -300]),
+        ("promotion", str(promotion), "Welcome (TAKE5)", -500, False, [-200, -300]),
+    ]
+    assert [row[:1] + row[2:] for row in found[2:]] == [
+        ("shipping", "Parcel", 500, False, [0, 0]),
+        ("fee", "Bank transfer", 140, False, [0, 0]),
+        ("tax", "Tax", order.tax_amount, True, [145, 218]),
+    ]
+    assert [(line.amount, line.discount_amount, line.tax_amount) for line in order.lines] == [
+        (2000, 400, 145),
+        (3000, 600, 218),
+    ]
+    assert (order.subtotal, order.discount_amount, order.fee_amount, order.total) == (5000, 1000, 140, 4640)
+    assert [customer for customer, _back in uses(coupon)] == ["ann@example.com"]
+
+
+def test_fees_are_shown_beside_the_methods_and_follow_the_choice(app: Flask, in_shop: Shop) -> None:
+    set_fee("cash_on_delivery", 350)
+    set_fee("card", 0, 30_000)
+    ann = Visitor(app)
+    put_in(ann, make_product(price=1000), 2)
+    page = ann.get("/checkout")
+    assert "+ $3.50" in page.text
+    assert "+ $0.60" in page.text
+    assert "Fee: Test card $0.60" in page.text
+    form = page.form("Continue").choose("Cash on delivery")
+    answer = ann.post("/checkout/details", {**form.values, "update": "1"}, headers=HTMX)
+    assert "Fee: Cash on delivery" in answer.text
+    review = to_review(ann, pay_by="Cash on delivery")
+    assert "Fee: Cash on delivery $3.50" in review.text
+    assert "Total $28.50" in review.text
+
+
+@pytest.mark.parametrize(("draft_by", "total"), [("", 2500), ("Bob", 1800)])
+def test_a_discount_by_hand_counts_only_in_a_draft_of_staff(in_shop: Shop, draft_by: str, total: int) -> None:
+    @atomic
+    def sign(shopper: str) -> None:
+        db.session.execute(update(Cart).where(Cart.shopper_hash == shopper).values(draft_by=draft_by))
+
+    by_hand = {"amount": 700, "label": "For your patience"}
+    shopper = ready_cart((make_product(price=1000), 2), **details(discount=by_hand))
+    sign(shopper)
+    order = get_order(place_order(**order_as_shown(shopper)).id)
+    assert order.total == total
+    promotions = [(a.source_id, a.label, a.amount) for a in order.adjustments if a.source_type == "promotion"]
+    assert promotions == ([("manual", "For your patience", -700)] if draft_by else [])
