@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from flask import Blueprint, Response, flash
 from flask_babel import gettext as _
@@ -15,13 +14,12 @@ from commerce.events.outbox import Actor
 from commerce.orders.addresses import address_lines
 from commerce.orders.forms import ReasonForm
 from commerce.orders.models import Order
+from commerce.orders.payment_panel import payment_panel
 from commerce.orders.queries import get_by_token, timeline
 from commerce.orders.returns import request_return
 from commerce.orders.services import cancel_order
 from commerce.orders.story import STATUS_WORDS, progress, refusal, tell
-from commerce.payments.gateways import gateway
-from commerce.payments.models import Payment
-from commerce.payments.queries import Method, payment_method, payment_methods, payments_of
+from commerce.payments.queries import payments_of
 from commerce.web import private, render_region, request_id, see_other
 
 blueprint = Blueprint("orders", __name__)
@@ -103,54 +101,3 @@ def order_page(
         typed=typed,
     )
     return private(page)
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentPanel:
-    """What the page says about money.
-
-    `state` is 'paid', 'returned', 'checking' (the gateway is asked), 'review' (a wrong amount came), 'failed',
-    'transfer' (the shopper's turn), 'later' (at the door) or 'void'. `others` are the methods to change to, each with
-    whether it takes a card; `asks_for_card` tells whether `method` can be tried again with another card.
-    """
-
-    state: str
-    method: Method | None
-    failure: str = ""
-    asks_for_card: bool = False
-    others: tuple[tuple[Method, bool], ...] = ()
-
-
-def payment_panel(order: Order, payments: Sequence[Payment]) -> PaymentPanel:
-    """Return what to say about an order's money, by its last attempt to be paid."""
-    last = payments[-1] if payments else None
-    code = last.method if last else order.payment_method
-    method, state = payment_method(code), _money_state(order, last)
-    if state not in ("failed", "transfer"):
-        return PaymentPanel(state, method)
-    others = tuple(
-        (each, gateway(each.gateway).asks_for_card)
-        for each in payment_methods()
-        if each.code != code and not each.pay_later
-    )
-    asks = method is not None and gateway(method.gateway).asks_for_card
-    return PaymentPanel(state, method, last.failure if last else "", asks, others)
-
-
-def _money_state(order: Order, last: Payment | None) -> str:
-    state = "transfer"
-    if order.payment_status in ("paid", "authorized"):
-        state = "paid"
-    elif order.payment_status in ("refunded", "partially_refunded"):
-        state = "returned"
-    elif last is not None and last.gateway != "manual" and last.state in ("started", "unknown"):
-        state = "checking"
-    elif order.attention and last is not None and last.captured:
-        state = "review"
-    elif order.status == "cancelled":
-        state = "void"
-    elif order.pay_later:
-        state = "later"
-    elif last is not None and last.state == "failed":
-        state = "failed"
-    return state
