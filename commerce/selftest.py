@@ -20,11 +20,11 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 
 from commerce import clock
 from commerce.cart.queries import load_cart
-from commerce.cart.services import add_line, new_shopper_key, save_details, shopper_hash
+from commerce.cart.services import add_line, enter_code, new_shopper_key, save_details, shopper_hash
 from commerce.catalog.models import Product, Variant
 from commerce.checkout.services import PlacedOrder, place_order, quote_cart
 from commerce.checkout.settlement import settle_payment
@@ -38,12 +38,18 @@ from commerce.orders.queries import get_order
 from commerce.orders.services import cancel_if_expired, cancel_order
 from commerce.orders.stock_check import check_stock
 from commerce.payments.gateways import Outcome
+from commerce.pricing.checking import PromotionValues
+from commerce.pricing.models import Coupon
+from commerce.pricing.services import create_coupon, create_promotion
 from commerce.tenants.models import Shop, Tenant, TenantHost
+from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from commerce.tenants.services import order_code_sequence
 
 BUYER = Actor("guest", name="buyer@selftest.invalid")
 GATEWAY = Actor("gateway", "test_card", "test_card")
+ONCE = "ONCE"
+"""The scratch shop's coupon code, which may be used once."""
 Call = Callable[[], Any]
 
 
@@ -67,7 +73,7 @@ def run_races(app: Flask, workers: int) -> Generator[Verdict]:
     """Run all races in a scratch shop, `workers` calls at a time, and yield a verdict for each; remove the shop."""
     with _scratch_shop() as shop, ThreadPoolExecutor(workers) as pool:
         arena = _Arena(app, shop, pool)
-        for race in (last_units, same_cart, opposite_carts, pay_cancel_expire):
+        for race in (last_units, same_cart, single_coupon, opposite_carts, pay_cancel_expire):
             yield race(arena)
 
 
@@ -114,6 +120,23 @@ def same_cart(arena: _Arena) -> Verdict:
     orders = {result.id for result in results if isinstance(result, PlacedOrder)}
     problems = [] if len(orders) == 1 else [f"{len(orders)} orders instead of 1"]
     return _verdict("the same cart 20 times", results, seconds, {"PlacedOrder": 20}, problems)
+
+
+def single_coupon(arena: _Arena) -> Verdict:
+    """50 buyers with a code that may be used once: one has the discount, 49 are told so before they order."""
+    variant = _shelf({"CODE": 100})["CODE"]
+    calls = [_purchase({variant: 1}, ONCE) for _ in range(50)]
+    results, seconds = arena.race(calls)
+    used = db.session.scalar(select(Coupon.used).where(Coupon.code == ONCE))
+    db.session.close()
+    problems = [] if used == 1 else [f"the code was used {used} times"]
+    return _verdict(
+        "50 buyers with a code for one",
+        results,
+        seconds,
+        {"PlacedOrder": 1, "CouponExhausted": 49},
+        problems,
+    )
 
 
 def opposite_carts(arena: _Arena) -> Verdict:
@@ -178,7 +201,10 @@ def _scratch_shop() -> Generator[Shop]:
     )
     try:
         with shop_scope(shop):
-            yield shop
+            offer = PromotionValues("Self-test", "percentage", percent_ppm=100_000, needs_code=True)
+            create_coupon(create_promotion(offer), ONCE, usage_limit=1)
+        with shop_scope(get_shop(shop.id)) as ready:
+            yield ready
     finally:
         with shop_scope(shop):
             _remove(shop.id)
@@ -222,8 +248,8 @@ def _shelf(units: dict[str, int]) -> dict[str, uuid.UUID]:
     return {sku: variant for sku, (_product, variant) in made.items()}
 
 
-def _purchase(wanted: dict[uuid.UUID, int]) -> Callable[[], PlacedOrder]:
-    """Fill a cart and a checkout form, and return the click on "Place order"."""
+def _purchase(wanted: dict[uuid.UUID, int], code: str = "") -> Callable[[], PlacedOrder]:
+    """Fill a cart and a checkout form, enter a coupon code if given, and return the click on "Place order"."""
     shopper = shopper_hash(new_shopper_key())
     for variant_id, quantity in wanted.items():
         add_line(shopper, variant_id, quantity)
@@ -237,6 +263,8 @@ def _purchase(wanted: dict[uuid.UUID, int]) -> Callable[[], PlacedOrder]:
             "payment_method": "card",
         },
     )
+    if code:
+        enter_code(shopper, code)
     cart = load_cart(shopper)
     if cart is None:
         raise AssertionError("the cart was just filled")

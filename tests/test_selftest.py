@@ -31,10 +31,12 @@ def test_the_self_test_passes_and_leaves_nothing_behind(app: Flask, in_shop: Sho
     assert {race["name"]: race["tried"] for race in report["races"]} == {
         "50 buyers for the last 10 units": 50,
         "the same cart 20 times": 20,
+        "50 buyers with a code for one": 50,
         "40 carts of 4 lines in opposite order": 40,
         "pay against cancel against expire": 10,
     }
     assert report["races"][0]["outcomes"] == {"PlacedOrder": 10, "OutOfStock": 40}
+    assert report["races"][2]["outcomes"] == {"PlacedOrder": 1, "CouponExhausted": 49}
     assert _rows() == before
     assert [shop.code for shop in list_shops()] == ["demo"]
 
