@@ -17,7 +17,6 @@ from commerce.errors import Conflict
 from commerce.inventory.models import Reservation
 from commerce.inventory.services import (
     Books,
-    StockRaced,
     Units,
     Want,
     _allocate,
@@ -37,21 +36,19 @@ def exchange(
     off_shelf: bool,
     actor: str,
     reference: str,
-) -> None:
-    """Reserve what an edited order has `more` and free what it has `less`, as if it had never been asked for. A step.
+) -> Books:
+    """Change the reservations of an order: units `more`, and units `less` as if they had never been asked for. A step.
 
-    New units are in `state` held or committed; `off_shelf` takes them off the shelf at once, for a shop that deducts
-    at confirmation. Units to free have not left the house. Raises StockRaced when any want is short, Conflict when
-    the reservations do not hold what shall be freed.
+    The counters follow when the caller posts the returned books, last of all in his transaction; if they cannot be
+    posted, others took units meanwhile. New units are in `state` held or committed; `off_shelf` takes them off the
+    shelf at once, for a shop that deducts at confirmation. Units to free have not left the house. Raises StockRaced
+    when any want is short, Conflict when the reservations do not hold what shall be freed.
     """
     books = Books("edited", actor, reference)
     rows = _reservations(order_id)
     freed = _take_out(rows, less, books)
     _put_in(order_id, rows, _allocate(more, freed) if more else [], books, state=state, off_shelf=off_shelf)
-    if not more:
-        books.close()
-    elif not books.post():
-        raise StockRaced
+    return books
 
 
 def _take_out(rows: Sequence[Any], less: Units, books: Books) -> dict[uuid.UUID, int]:
