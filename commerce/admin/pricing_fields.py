@@ -35,6 +35,9 @@ _SIGNS = 60
 class _Typed(StringField):  # type: ignore[misc]
     """A field that reads its text into a value; what cannot be read is shown again as it was typed."""
 
+    data: Any
+    longest = _SIGNS
+
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Read what was typed. Raises ValueError with the sentence to show at the field."""
         if not valuelist:
@@ -49,8 +52,6 @@ class _Typed(StringField):  # type: ignore[misc]
         if self.raw_data:
             return str(self.raw_data[0])
         return "" if self.data is None else self.text(self.data)
-
-    longest = _SIGNS
 
     def read(self, text: str) -> Any:
         """Return the value of a text. Raises ValueError with the sentence to show."""

@@ -47,7 +47,8 @@ def shown(field: Any) -> str:
     if isinstance(field, BooleanField):
         return str(_("yes") if field.data else _("no"))
     if isinstance(field, SelectField):
-        return str(dict(field.choices).get(field.data, field.data))
+        words = {choice.value: choice.label for choice in field.choices}
+        return str(words.get(field.data, field.data))
     return str(field._value()).strip()
 
 

@@ -1,0 +1,58 @@
+"""The two forms by which a promotion gets codes: one with a word of the shop's own, and many that nobody guesses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from wtforms import StringField
+from wtforms.validators import InputRequired, Length
+
+from commerce.admin.forms import no_control_characters
+from commerce.admin.pricing_fields import number_field, strip
+from commerce.admin.pricing_forms import RuleForm
+from commerce.errors import InvalidValue
+from commerce.pricing.checking import MAX_USES
+from commerce.pricing.services import MAX_CODES_AT_ONCE
+
+MAX_CODE = 40
+MAX_PREFIX = 20
+
+
+class CouponForm(RuleForm):
+    """One code. A limit that is left empty is none."""
+
+    code = StringField(
+        _("Code"),
+        [
+            InputRequired(_("Please enter a code.")),
+            Length(max=MAX_CODE, message=_("At most %(max)d characters.")),
+            no_control_characters,
+        ],
+        filters=[strip],
+    )
+    usage_limit = number_field(_("Uses in all"), 1, MAX_USES, required=False, default=None)
+    per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
+
+    def __init__(self, formdata: Any = None) -> None:
+        super().__init__(formdata, prefix="one-")
+
+
+class CouponsForm(RuleForm):
+    """Many codes at once; each can be used once unless told otherwise."""
+
+    count = number_field(_("How many"), 1, MAX_CODES_AT_ONCE, default=20)
+    prefix = StringField(
+        _("Beginning with"),
+        [Length(max=MAX_PREFIX, message=_("At most %(max)d characters.")), no_control_characters],
+        filters=[strip],
+    )
+    usage_limit = number_field(_("Uses of each"), 1, MAX_USES, required=False, default=1)
+    per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
+
+    def __init__(self, formdata: Any = None) -> None:
+        super().__init__(formdata, prefix="many-")
+
+    def refuse(self, error: InvalidValue) -> None:
+        """Show what a service found wrong; of a random code only its beginning can be."""
+        super().refuse(InvalidValue("prefix", error.reason) if error.field == "code" else error)

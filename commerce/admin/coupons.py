@@ -1,0 +1,103 @@
+"""Coupon codes in the back office: make one or many, see how often they were used, switch them on and off."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import flash, request
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.admin import pricing_queries
+from commerce.admin.coupon_forms import CouponForm, CouponsForm
+from commerce.admin.desk import blueprint, page_number, permit, search_text
+from commerce.admin.promotion_form import PromotionForm
+from commerce.admin.promotions import show_promotion
+from commerce.errors import InvalidValue
+from commerce.pricing.models import Promotion
+from commerce.pricing.queries import get_promotion
+from commerce.pricing.services import create_coupon, create_coupons, set_coupon_enabled
+from commerce.web import local_path, render_region, see_other
+
+LIST = "/admin/pricing/coupons"
+
+
+@blueprint.get("/pricing/coupons")
+@permit("pricing.view")
+def coupon_list() -> BaseResponse:
+    """Show codes, the newest first: all, those of one promotion, or those that hold what was searched for."""
+    chosen = _chosen_promotion()
+    search = search_text()
+    return render_region(
+        "admin/pricing/coupons.html",
+        "admin/pricing/_coupon_list.html",
+        listing=pricing_queries.list_coupons(
+            search=search, promotion_id=chosen.id if chosen else None, page=page_number()
+        ),
+        search=search,
+        chosen=chosen,
+        here=request.full_path.rstrip("?"),
+    )
+
+
+def _chosen_promotion() -> Promotion | None:
+    """Return the promotion that the address names. Raises NotFound for one that this shop does not have."""
+    named = request.args.get("promotion", "")
+    try:
+        return get_promotion(uuid.UUID(named)) if named else None
+    except ValueError:
+        return None
+
+
+@blueprint.post("/pricing/promotions/<uuid:promotion_id>/coupons")
+@permit("pricing.manage")
+def coupon_create(promotion_id: uuid.UUID) -> BaseResponse:
+    """Add one code with a word of the shop's own."""
+    promotion, form = get_promotion(promotion_id), CouponForm(request.form)
+    if not form.validate():
+        return show_promotion(PromotionForm(promotion), 422, coupon=form)
+    try:
+        create_coupon(
+            promotion_id,
+            form.code.data,
+            usage_limit=form.usage_limit.data,
+            per_customer_limit=form.per_customer_limit.data,
+        )
+    except InvalidValue as error:
+        form.refuse(error)
+        return show_promotion(PromotionForm(get_promotion(promotion_id)), 422, coupon=form)
+    flash(_("The code is there."), "good")
+    return see_other(f"/admin/pricing/promotions/{promotion_id}#codes")
+
+
+@blueprint.post("/pricing/promotions/<uuid:promotion_id>/coupon-batches")
+@permit("pricing.manage")
+def coupon_generate(promotion_id: uuid.UUID) -> BaseResponse:
+    """Add many codes that nobody can guess, and show them."""
+    promotion, form = get_promotion(promotion_id), CouponsForm(request.form)
+    if not form.validate():
+        return show_promotion(PromotionForm(promotion), 422, coupons=form)
+    try:
+        codes = create_coupons(
+            promotion_id,
+            form.count.data,
+            prefix=form["prefix"].data or "",
+            usage_limit=form.usage_limit.data,
+            per_customer_limit=form.per_customer_limit.data,
+        )
+    except InvalidValue as error:
+        form.refuse(error)
+        return show_promotion(PromotionForm(get_promotion(promotion_id)), 422, coupons=form)
+    flash(ngettext("%(num)d code is there.", "%(num)d codes are there.", len(codes)), "good")
+    return see_other(f"{LIST}?promotion={promotion_id}")
+
+
+@blueprint.post("/pricing/coupons/<uuid:coupon_id>/status")
+@permit("pricing.manage")
+def coupon_status(coupon_id: uuid.UUID) -> BaseResponse:
+    """Switch a code on or off: the button says which, so pressing it twice is pressing it once."""
+    enabled = request.form.get("enabled") == "1"
+    set_coupon_enabled(coupon_id, enabled)
+    flash(_("The code is switched on.") if enabled else _("The code is switched off."), "good")
+    return see_other(local_path(request.form.get("back"), LIST))

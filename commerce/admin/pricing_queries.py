@@ -1,0 +1,87 @@
+"""Lists of the pages for prices that join several features."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, select
+
+from commerce.admin.queries import PAGE, Page
+from commerce.db import db
+from commerce.errors import Conflict
+from commerce.orders.models import OrderAdjustment
+from commerce.pricing.models import Coupon, CouponUse, Promotion
+from commerce.pricing.queries import fold_code
+
+
+@dataclass(frozen=True, slots=True)
+class CouponRow:
+    """A code with the promotion that it opens. `uses` are the orders that have it now; a limit of None is none."""
+
+    id: uuid.UUID
+    code: str
+    promotion_id: uuid.UUID
+    label: str
+    enabled: bool
+    usage_limit: int | None
+    per_customer_limit: int | None
+    uses: int
+
+
+def list_coupons(*, search: str = "", promotion_id: uuid.UUID | None = None, page: int = 1) -> Page:
+    """Return a page of `CouponRow`, the newest first; `search` is a part of the code."""
+    conditions = []
+    if search:
+        conditions.append(Coupon.code.contains(fold_code(search), autoescape=True))
+    if promotion_id is not None:
+        conditions.append(Coupon.promotion_id == promotion_id)
+    total = db.session.execute(select(func.count(Coupon.id)).where(*conditions)).scalar_one()
+    last = max(1, math.ceil(total / PAGE))
+    current = min(page, last)
+    uses = (
+        select(func.count(CouponUse.id))
+        .where(
+            CouponUse.tenant_id == Coupon.tenant_id,
+            CouponUse.coupon_id == Coupon.id,
+            CouponUse.given_back_at.is_(None),
+        )
+        .correlate(Coupon)
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        select(
+            Coupon.id,
+            Coupon.code,
+            Coupon.promotion_id,
+            Promotion.label,
+            Coupon.enabled,
+            Coupon.usage_limit,
+            Coupon.per_customer_limit,
+            uses,
+        )
+        .join(Promotion, and_(Promotion.tenant_id == Coupon.tenant_id, Promotion.id == Coupon.promotion_id))
+        .where(*conditions)
+        .order_by(Coupon.id.desc())
+        .limit(PAGE)
+        .offset((current - 1) * PAGE)
+    )
+    return Page([CouponRow(*row) for row in rows], total, current, last)
+
+
+def count_coupons() -> dict[uuid.UUID, int]:
+    """Return how many codes each promotion has."""
+    rows = db.session.execute(
+        select(Coupon.promotion_id, func.count(Coupon.id)).group_by(Coupon.promotion_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def refuse_if_ordered(promotion_id: uuid.UUID) -> None:
+    """Raise Conflict when an order had the promotion: people will want to know what it was."""
+    named = select(OrderAdjustment.id).where(
+        OrderAdjustment.source_type == "promotion", OrderAdjustment.source_id == str(promotion_id)
+    )
+    if db.session.scalar(named.limit(1)) is not None:
+        raise Conflict("There are orders with this promotion, so it stays. It can be switched off instead.")
