@@ -4,11 +4,36 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin import events, orders, products, shipping, stock, webhook_pages
+from commerce.admin import (
+    coupons,
+    events,
+    orders,
+    payment_methods,
+    price_preview,
+    products,
+    promotions,
+    shipping,
+    stock,
+    taxes,
+    webhook_pages,
+)
 from commerce.admin.desk import blueprint, permit
 from commerce.web import see_other
 
-__all__ = ["blueprint", "events", "orders", "products", "shipping", "stock", "webhook_pages"]
+__all__ = [
+    "blueprint",
+    "coupons",
+    "events",
+    "orders",
+    "payment_methods",
+    "price_preview",
+    "products",
+    "promotions",
+    "shipping",
+    "stock",
+    "taxes",
+    "webhook_pages",
+]
 
 
 @blueprint.get("/")
