@@ -62,6 +62,16 @@ bench: .venv/installed-dev browser ## Run every benchmark in bench/ (one: make b
 		echo "== $$file"; $(VENV_PYTHON) -m "bench.$$(basename "$$file" .py)" $(ARGS) || exit 1; \
 	done
 
+# The languages of mails; the compiled catalogues are committed, so a fresh clone speaks all of them at once.
+BABEL := .venv/bin/pybabel -q
+.PHONY: messages
+messages: .venv/installed-dev ## Collect the words of mails for translation, and compile what is translated
+	$(BABEL) extract --no-default-keywords -k _ -k N_ -k gettext -k ngettext:1,2 --omit-header --sort-output --no-location \
+		-F babel.cfg -o translations/mails.pot .
+	$(BABEL) update -D mails -i translations/mails.pot -d translations --no-fuzzy-matching --no-wrap \
+		--ignore-pot-creation-date
+	$(BABEL) compile -D mails -d translations
+
 .PHONY: screenshots
 screenshots: .venv/installed-dev browser ## Take the pictures of the documentation anew
 	$(VENV_PYTHON) -m docs.screenshots

@@ -8,16 +8,32 @@ from commerce.checkout.refunds import send_refund
 from commerce.checkout.settlement import end_open_payments
 from commerce.events.outbox import DomainEvent
 from commerce.events.worker import Handlers, Happening, Relay
-from commerce.notifications.emails import operations_address, send_mail
+from commerce.inventory.events import StockLow
+from commerce.inventory.watching import low_variants, notice_low_stock
 from commerce.notifications.handlers import (
+    alert_of_disabled_webhook,
+    alert_of_failed_refund,
+    alert_of_late_payment,
+    alert_of_low_stock,
+    alert_of_missing_stock,
+    alert_of_odd_payment,
     alert_of_refund_request,
-    alert_operations,
     mail_cancellation_notice,
+    mail_credit_notice,
     mail_delivery_confirmation,
     mail_late_payment,
+    mail_order_completed,
     mail_order_confirmation,
+    mail_order_edited,
+    mail_order_note,
     mail_order_received,
+    mail_parcel_sent,
+    mail_payment_failed,
+    mail_payment_received,
+    mail_refund_declined,
     mail_refund_notice,
+    mail_refund_requested,
+    mail_return_answered,
     mail_shipping_notification,
 )
 from commerce.orders import events
@@ -44,31 +60,36 @@ def end_payments_of_cancelled(happening: Happening) -> None:
     end_open_payments(happening.subject_id)
 
 
-def alert_of_disabled_webhook(happening: Happening) -> None:
-    """Tell operations that another program is not told any more."""
-    facts = happening.payload
-    send_mail(
-        happening,
-        "operations/webhook_disabled",
-        operations_address(),
-        webhook_id=happening.subject_id,
-        url=facts["url"],
-        reason=facts["reason"],
-    )
+def watch_stock(happening: Happening) -> None:
+    """Notice which variants run low now that an order has taken of them."""
+    if low_variants(happening.subject_id):
+        notice_low_stock(happening.subject_id, str(happening.payload["code"]))
 
 
 EVENT_HANDLERS: Handlers = {
-    events.OrderPlaced: [confirm_order_paid_later, mail_order_received],
+    events.OrderPlaced: [confirm_order_paid_later, mail_order_received, watch_stock],
+    events.PaymentReceived: [mail_payment_received],
+    events.PaymentFailed: [mail_payment_failed],
     events.OrderConfirmed: [mail_order_confirmation],
+    events.ParcelSent: [mail_parcel_sent],
     events.OrderShipped: [mail_shipping_notification],
     events.OrderDelivered: [mail_delivery_confirmation],
+    events.OrderCompleted: [mail_order_completed],
     events.OrderCancelled: [end_payments_of_cancelled, mail_cancellation_notice],
-    events.RefundRequested: [alert_of_refund_request],
+    events.OrderEdited: [mail_order_edited],
+    events.OrderNoteAdded: [mail_order_note],
+    events.RefundRequested: [mail_refund_requested, alert_of_refund_request],
+    events.ReturnRequested: [mail_refund_requested, alert_of_refund_request],
+    events.ReturnAnswered: [mail_return_answered],
+    events.RefundDeclined: [mail_refund_declined],
+    events.OrderRefunded: [mail_refund_notice],
+    events.OrderCredited: [mail_credit_notice],
     events.RefundQueued: [send_queued_refund],
-    events.RefundSettled: [mail_refund_notice],
-    events.PaymentNeedsReview: [alert_operations],
-    events.InventoryReservationFailed: [alert_operations],
-    events.LatePaymentRefunded: [mail_late_payment, alert_operations],
+    events.RefundSettled: [alert_of_failed_refund],
+    events.PaymentNeedsReview: [alert_of_odd_payment],
+    events.InventoryReservationFailed: [alert_of_missing_stock],
+    events.LatePaymentRefunded: [mail_late_payment, alert_of_late_payment],
+    StockLow: [alert_of_low_stock],
     WebhookDisabled: [alert_of_disabled_webhook],
 }
 
@@ -89,6 +110,7 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     events.OrderNoteAdded,
     events.RefundQueued,
     events.RefundSettled,
+    StockLow,
     WebhookDisabled,
 )
 

@@ -1,76 +1,199 @@
-"""From events to mails. Each handler sends one mail; the delivery's row makes it once per event."""
+"""From events to mails. Each handler sends at most one mail; the delivery's row makes it once per event.
+
+One thing that happened is one mail. Where it is several events, one of them speaks, and which one follows from the
+events beside it in the order's history, never from the time at which a handler runs:
+
+| what happened | events | who speaks |
+|---|---|---|
+| the last payment confirms the order | PaymentReceived, PaymentSucceeded, OrderConfirmed | OrderConfirmed |
+| it does not (a part of the money, stock missing, paid at the door) | PaymentReceived... | PaymentReceived |
+| money for a cancelled order goes back | PaymentReceived, RefundQueued, LatePaymentRefunded | the last of them |
+| cancelled after payment | OrderCancelled, RefundQueued, later RefundSettled | OrderCancelled, with the amount |
+| refunded in full | OrderRefunded, RefundQueued, OrderCredited, later RefundSettled | OrderRefunded, with the amount |
+| refunded in part | (RefundDeclined,) RefundQueued, OrderCredited, later RefundSettled | OrderCredited |
+| several parcels | ParcelSent for each; OrderShipped with the last | each parcel once |
+
+So a decision about money is told when it is made. That a gateway carried it out is no news for the customer; that it
+could not is news for operations. A mail that asks for money is left out when nothing is owed any more.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import dropwhile
+
+from commerce.events.models import Event
 from commerce.events.worker import Happening
-from commerce.notifications.emails import operations_address, send_mail
-from commerce.orders.models import Order
-from commerce.orders.queries import get_order
+from commerce.notifications.emails import send_mail
+from commerce.notifications.facts import Told, told_by
+from commerce.orders.returns import PARTLY
 from commerce.payments.queries import payment_method
-from commerce.shipping.queries import shipments_of
+
+BESIDE_A_PAYMENT = ("PaymentNeedsReview", "OrderStatusChanged", "RefundQueued")
+"""What may stand between a payment and what it led to: doubts, a reopened order, money on its way back."""
 
 
-def _to_customer(happening: Happening, template: str, order: Order) -> None:
-    send_mail(happening, template, order.email, order=order)
+# --- to the customer: the way of an order -----------------------------------------------------------
 
 
 def mail_order_received(happening: Happening) -> None:
-    """Tell how to pay when the money comes by another way than a card."""
-    order = get_order(happening.subject_id)
-    method = payment_method(order.payment_method)
-    if order.pay_later or method is None or method.gateway != "manual":
-        return
-    send_mail(happening, "order_received", order.email, order=order, instructions=method.instructions)
+    """Tell how to pay when the money comes by another way than a card, or when staff placed the order."""
+    told = told_by(happening)
+    method = payment_method(told.order.payment_method)
+    by_hand = method is not None and method.gateway == "manual"
+    if not told.order.pay_later and (by_hand or told.by_staff):
+        send_mail(happening, "order_received", told)
+
+
+def mail_payment_received(happening: Happening) -> None:
+    """Say that money arrived, unless what followed from it says so in a mail of its own."""
+    told = told_by(happening)
+    if not _spoken_for(told.after):
+        send_mail(happening, "payment_received", told)
+
+
+def _spoken_for(after: Sequence[Event]) -> bool:
+    types = [event.type for event in dropwhile(lambda event: event.type in BESIDE_A_PAYMENT, after)]
+    if types[:1] == ["PaymentSucceeded"]:
+        types = [name for name in types[1:] if name != "PaymentNeedsReview"]
+        return types[:1] == ["OrderConfirmed"]
+    return types[:1] == ["LatePaymentRefunded"]
+
+
+def mail_payment_failed(happening: Happening) -> None:
+    """Say how to try again: once for a row of declined attempts, and only while there is something to pay."""
+    told = told_by(happening)
+    last = next((e.type for e in reversed(told.before) if e.type != "PaymentUnknown"), "")
+    closed = told.order.status in ("cancelled", "refunded")
+    if last != happening.type and told.owed and not closed:
+        send_mail(happening, "payment_failed", told)
 
 
 def mail_order_confirmation(happening: Happening) -> None:
     """Confirm the order: its stock is committed."""
-    _to_customer(happening, "order_confirmation", get_order(happening.subject_id))
+    send_mail(happening, "order_confirmation", told_by(happening))
+
+
+def mail_parcel_sent(happening: Happening) -> None:
+    """Say that a part of the order is on its way, and whether more follows."""
+    send_mail(happening, "parcel_sent", told_by(happening))
 
 
 def mail_shipping_notification(happening: Happening) -> None:
-    """Say that the parcel is on its way, with tracking."""
-    order = get_order(happening.subject_id)
-    send_mail(happening, "order_shipped", order.email, order=order, shipments=shipments_of(order.id))
+    """Say that all is on its way, unless its last parcel was told of when it left."""
+    told = told_by(happening)
+    told_of = {e.payload.get("shipment_id") for e in (*told.before, *told.after) if e.type == "ParcelSent"}
+    if told.parcel is None or told.parcel.id not in told_of:
+        send_mail(happening, "order_shipped", told)
 
 
 def mail_delivery_confirmation(happening: Happening) -> None:
     """Say that the parcel arrived."""
-    _to_customer(happening, "order_delivered", get_order(happening.subject_id))
+    send_mail(happening, "order_delivered", told_by(happening))
+
+
+def mail_order_completed(happening: Happening) -> None:
+    """Thank at the end."""
+    send_mail(happening, "order_completed", told_by(happening))
 
 
 def mail_cancellation_notice(happening: Happening) -> None:
     """Say that the order was cancelled, why, and what happens to the money."""
-    order = get_order(happening.subject_id)
-    reason = str(happening.payload.get("reason", ""))
-    send_mail(happening, "order_cancelled", order.email, order=order, reason=reason)
-
-
-def mail_refund_notice(happening: Happening) -> None:
-    """Say that money is on its way back, or tell operations that it could not be sent."""
-    order = get_order(happening.subject_id)
-    if happening.payload["succeeded"]:
-        _to_customer(happening, "order_refunded", order)
-    else:
-        problem = f"A refund failed: {happening.payload.get('failure', '')}"
-        send_mail(happening, "operations_alert", operations_address(), order=order, problem=problem)
+    send_mail(happening, "order_cancelled", told_by(happening))
 
 
 def mail_late_payment(happening: Happening) -> None:
     """Say that a payment for a cancelled order goes back."""
-    _to_customer(happening, "late_payment", get_order(happening.subject_id))
+    send_mail(happening, "late_payment", told_by(happening))
+
+
+def mail_order_edited(happening: Happening) -> None:
+    """Say what the order is now, and how to pay or get back the difference."""
+    send_mail(happening, "order_edited", told_by(happening))
+
+
+def mail_order_note(happening: Happening) -> None:
+    """Pass on a note that staff wrote for the customer."""
+    if happening.payload["for_customer"]:
+        send_mail(happening, "order_note", told_by(happening))
+
+
+# --- to the customer: money and goods that come back ------------------------------------------------
+
+
+def mail_refund_requested(happening: Happening) -> None:
+    """Say that the customer's request arrived; staff who ask in his name talk to him anyway."""
+    told = told_by(happening)
+    if not told.by_staff:
+        send_mail(happening, "refund_requested", told)
+
+
+def mail_return_answered(happening: Happening) -> None:
+    """Say how to send goods back, that they arrived, or why not. Money is told of when it is given back."""
+    name = {"approved": "return_approved", "received": "return_received", "declined": "refund_declined"}.get(
+        happening.payload["state"]
+    )
+    if name:
+        send_mail(happening, name, told_by(happening))
+
+
+def mail_refund_declined(happening: Happening) -> None:
+    """Say why a refund is not granted; one that is granted in part is told of with its amount."""
+    if not happening.payload["reason"].startswith(PARTLY):
+        send_mail(happening, "refund_declined", told_by(happening))
+
+
+def mail_refund_notice(happening: Happening) -> None:
+    """Say that all the money that is left goes back."""
+    send_mail(happening, "order_refunded", told_by(happening))
+
+
+def mail_credit_notice(happening: Happening) -> None:
+    """Say that a part of the money goes back, unless it is the last part of a whole refund."""
+    told = told_by(happening)
+    if happening.payload["amount"] and not _part_of_a_whole_refund(told):
+        send_mail(happening, "order_credited", told)
+
+
+def _part_of_a_whole_refund(told: Told) -> bool:
+    decision = next((event.type for event in reversed(told.before) if event.type != "RefundQueued"), "")
+    return decision == "OrderRefunded"
+
+
+# --- to operations ----------------------------------------------------------------------------------
 
 
 def alert_of_refund_request(happening: Happening) -> None:
     """Tell operations that somebody wants money back."""
-    problem = f"A refund was requested: {happening.payload.get('reason', '')}"
-    order = get_order(happening.subject_id)
-    send_mail(happening, "operations_alert", operations_address(), order=order, problem=problem)
+    send_mail(happening, "alert_refund_requested", told_by(happening))
 
 
-def alert_operations(happening: Happening) -> None:
-    """Tell operations that an order needs a person."""
-    order = get_order(happening.subject_id)
-    facts = happening.payload
-    problem = str(facts.get("error") or facts.get("problem") or "A payment came too late and goes back.")
-    send_mail(happening, "operations_alert", operations_address(), order=order, problem=problem)
+def alert_of_missing_stock(happening: Happening) -> None:
+    """Tell operations that a paid order cannot be confirmed."""
+    send_mail(happening, "alert_stock_missing", told_by(happening))
+
+
+def alert_of_odd_payment(happening: Happening) -> None:
+    """Tell operations that money does not match its order."""
+    send_mail(happening, "alert_payment_review", told_by(happening))
+
+
+def alert_of_late_payment(happening: Happening) -> None:
+    """Tell operations that money for a cancelled order goes back."""
+    send_mail(happening, "alert_late_payment", told_by(happening))
+
+
+def alert_of_failed_refund(happening: Happening) -> None:
+    """Tell operations that money could not be sent back."""
+    if not happening.payload["succeeded"]:
+        send_mail(happening, "alert_refund_failed", told_by(happening))
+
+
+def alert_of_low_stock(happening: Happening) -> None:
+    """Tell operations that a variant runs low."""
+    send_mail(happening, "alert_low_stock")
+
+
+def alert_of_disabled_webhook(happening: Happening) -> None:
+    """Tell operations that another program is not told any more."""
+    send_mail(happening, "alert_webhook_disabled")

@@ -1,0 +1,248 @@
+"""Every mail that the shop writes: when, to whom, and what a template needs to be tried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+from commerce.notifications.words import N_
+
+CUSTOMER = "customer"
+OPERATIONS = "operations"
+PATHS = {"alert_low_stock": "/admin/stock/{sku}", "alert_webhook_disabled": "/admin/webhooks/{subject}"}
+"""Where alerts lead that are not about an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail: `name` is its template's, `events` are those that it follows from, `when` says so in words.
+
+    `trial` are facts for a preview without an event; amounts are minor units.
+    """
+
+    name: str
+    title: Any
+    events: tuple[str, ...]
+    when: Any
+    to: str = CUSTOMER
+    trial: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The page that the mail leads to. An order's link is its key, so only its customer gets that."""
+        return PATHS.get(self.name, "/orders/{token}" if self.to == CUSTOMER else "/admin/orders/{code}")
+
+    @property
+    def template(self) -> str:
+        """The files of a mail in `templates/emails/`, without their ending; all alerts share one pair."""
+        return "operations_alert" if self.to == OPERATIONS else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """The words of a mail to operations: subject and what to do. Translated when it is written."""
+
+    subject: str
+    task: str
+
+
+MAILS: dict[str, Mail] = {
+    mail.name: mail
+    for mail in (
+        Mail(
+            "order_received",
+            _l("Order received"),
+            ("OrderPlaced",),
+            _l("The money is to come by transfer, or staff placed the order: how to pay."),
+        ),
+        Mail(
+            "payment_received",
+            _l("Payment received"),
+            ("PaymentReceived",),
+            _l("Money arrived, unless the order is confirmed by it: then the confirmation says so."),
+            trial={"amount": 1000, "currency": ""},
+        ),
+        Mail(
+            "payment_failed",
+            _l("Payment failed"),
+            ("PaymentFailed",),
+            _l("The first attempt to pay was declined; further ones in a row are not told again."),
+            trial={"failure": "The card was declined."},
+        ),
+        Mail("order_confirmation", _l("Order confirmed"), ("OrderConfirmed",), _l("Its stock is committed.")),
+        Mail(
+            "parcel_sent",
+            _l("Parcel sent"),
+            ("ParcelSent",),
+            _l("A part of the order left the house."),
+            trial={"number": 1},
+        ),
+        Mail(
+            "order_shipped",
+            _l("Order shipped"),
+            ("OrderShipped",),
+            _l("Everything has left the house, unless the last parcel was told of already."),
+        ),
+        Mail("order_delivered", _l("Order delivered"), ("OrderDelivered",), _l("The parcel arrived.")),
+        Mail(
+            "order_completed",
+            _l("Order completed"),
+            ("OrderCompleted",),
+            _l("The time for returns is over."),
+        ),
+        Mail(
+            "order_cancelled",
+            _l("Order cancelled"),
+            ("OrderCancelled",),
+            _l("By anybody or because the time to pay is over. Says what happens to the money, too."),
+            trial={"reason": "Not paid in time"},
+        ),
+        Mail(
+            "late_payment",
+            _l("Late payment sent back"),
+            ("LatePaymentRefunded",),
+            _l("Money arrived for a cancelled order whose goods are gone."),
+        ),
+        Mail(
+            "order_edited",
+            _l("Order changed"),
+            ("OrderEdited",),
+            _l("Staff changed a placed order: how it is now, and a link to pay what is missing."),
+            trial={"summary": "", "total_before": 0, "total": 0, "currency": ""},
+        ),
+        Mail(
+            "order_note",
+            _l("Note to the customer"),
+            ("OrderNoteAdded",),
+            _l("Staff wrote a note for the customer."),
+            trial={"text": "Your gift wrapping is blue.\nWe hope you like it.", "for_customer": True},
+        ),
+        Mail(
+            "refund_requested",
+            _l("Refund requested"),
+            ("RefundRequested", "ReturnRequested"),
+            _l("The customer asked for money back, or to send something back."),
+            trial={"reason": "It does not fit", "kind": "refund"},
+        ),
+        Mail(
+            "return_approved",
+            _l("Return approved"),
+            ("ReturnAnswered",),
+            _l("Staff agreed that goods come back: how to send them."),
+            trial={"kind": "return", "state": "approved", "answer": ""},
+        ),
+        Mail(
+            "return_received",
+            _l("Return received"),
+            ("ReturnAnswered",),
+            _l("What the customer sent back has arrived."),
+            trial={"kind": "return", "state": "received", "answer": ""},
+        ),
+        Mail(
+            "refund_declined",
+            _l("Request declined"),
+            ("RefundDeclined", "ReturnAnswered"),
+            _l("Staff declined a request for money back."),
+            trial={"reason": "The time for returns is over", "state": "declined"},
+        ),
+        Mail(
+            "order_refunded",
+            _l("Order refunded"),
+            ("OrderRefunded",),
+            _l("Staff decided to give back what is left. The payment itself is not told again."),
+        ),
+        Mail(
+            "order_credited",
+            _l("Partly refunded"),
+            ("OrderCredited",),
+            _l("Staff decided to give back a part of the money."),
+            trial={"amount": 500, "currency": "", "reason": "One cup was broken"},
+        ),
+        Mail(
+            "alert_refund_requested",
+            _l("Alert: refund requested"),
+            ("RefundRequested", "ReturnRequested"),
+            _l("Somebody wants money back, or to send something back."),
+            OPERATIONS,
+            {"reason": "It does not fit"},
+        ),
+        Mail(
+            "alert_stock_missing",
+            _l("Alert: stock missing"),
+            ("InventoryReservationFailed",),
+            _l("The stock of a paid order could not be committed."),
+            OPERATIONS,
+            {"error": "Stock could not be committed: 1 of 2 units are reserved."},
+        ),
+        Mail(
+            "alert_payment_review",
+            _l("Alert: payment needs a look"),
+            ("PaymentNeedsReview",),
+            _l("Money arrived that does not match its order."),
+            OPERATIONS,
+            {"problem": "Expected 2500 USD, got 2000 USD (minor units)."},
+        ),
+        Mail(
+            "alert_late_payment",
+            _l("Alert: late payment"),
+            ("LatePaymentRefunded",),
+            _l("Money for a cancelled order goes back."),
+            OPERATIONS,
+        ),
+        Mail(
+            "alert_refund_failed",
+            _l("Alert: refund failed"),
+            ("RefundSettled",),
+            _l("The gateway refused to send money back."),
+            OPERATIONS,
+            {"succeeded": False, "failure": "The card is closed."},
+        ),
+        Mail(
+            "alert_low_stock",
+            _l("Alert: low stock"),
+            ("StockLow",),
+            _l("An order left few units of a variant, for the first time since units came in."),
+            OPERATIONS,
+            {"sku": "SKU-1", "title": "Green tea", "options": "100 g", "available": 2, "low_at": 3},
+        ),
+        Mail(
+            "alert_webhook_disabled",
+            _l("Alert: webhook disabled"),
+            ("WebhookDisabled",),
+            _l("Another program refused to be told, or failed for days."),
+            OPERATIONS,
+            {"url": "https://example.com/hook", "reason": "It answered 410 (gone)."},
+        ),
+    )
+}
+
+ALERTS: dict[str, Alert] = {
+    "alert_refund_requested": Alert(
+        N_("Order %(code)s: a refund was requested"), N_("Please look at the request and answer it.")
+    ),
+    "alert_stock_missing": Alert(
+        N_("Order %(code)s: stock is missing"),
+        N_("The order is paid, but its stock could not be committed. The customer has no confirmation yet."),
+    ),
+    "alert_payment_review": Alert(
+        N_("Order %(code)s: a payment needs a look"),
+        N_("Money arrived that does not match the order. Please decide what is right."),
+    ),
+    "alert_late_payment": Alert(
+        N_("Order %(code)s: a late payment goes back"),
+        N_("Money arrived after the order was cancelled, and its goods are gone. The customer knows."),
+    ),
+    "alert_refund_failed": Alert(
+        N_("Order %(code)s: a refund failed"),
+        N_("The money could not be sent back. Please send it another way."),
+    ),
+    "alert_low_stock": Alert(
+        N_("Low stock: %(title)s"), N_("Few units are left. Please order more in time.")
+    ),
+    "alert_webhook_disabled": Alert(
+        N_("A webhook was disabled"), N_("What it was not told is kept under Events and can be run again.")
+    ),
+}

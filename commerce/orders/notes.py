@@ -1,0 +1,50 @@
+"""Notes that staff write on an order: for colleagues, or for the customer. A note is an event and nothing else."""
+
+from __future__ import annotations
+
+import unicodedata
+import uuid
+
+from commerce.db import atomic
+from commerce.errors import InvalidValue, NotAllowed
+from commerce.events.outbox import Actor, publish
+from commerce.orders.events import OrderNoteAdded
+from commerce.orders.services import ACTOR_KINDS, lock_order
+from commerce.orders.transitions import STAFF
+
+MAX_NOTE = 1000
+
+
+@atomic
+def add_note(order_id: uuid.UUID, actor: Actor, *, text: str, for_customer: bool = False) -> None:
+    """Write a note on an order; one `for_customer` is mailed to him and stands on his page.
+
+    The order itself stays as it is, so a page that shows it is not stale afterwards. Raises NotFound, NotAllowed for
+    anybody but staff, InvalidValue when the text is empty, longer than 1000 characters or not plain.
+    """
+    if ACTOR_KINDS.get(actor.kind, actor.kind) != STAFF:
+        raise NotAllowed("Only staff may write notes.")
+    note = plain_text(text)
+    order = lock_order(order_id)
+    publish(
+        actor,
+        OrderNoteAdded(
+            subject_id=order.id,
+            subject_version=order.version,
+            code=order.code,
+            text=note,
+            for_customer=for_customer,
+        ),
+    )
+
+
+def plain_text(text: str) -> str:
+    """Return a note with its line ends as \\n. Raises InvalidValue as `add_note`."""
+    note = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if not note:
+        raise InvalidValue("text", "Please write something.")
+    if len(note) > MAX_NOTE:
+        raise InvalidValue("text", f"A note has at most {MAX_NOTE} characters.")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\t" for sign in note):
+        raise InvalidValue("text", "Please use letters, digits and signs only.")
+    return note
