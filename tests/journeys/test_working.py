@@ -111,7 +111,6 @@ def test_what_staff_cancel_is_told_and_paid_back(
     assert told is not None
     assert "The roof leaked on it" in told.get_content()
     assert "on its way back" in told.get_content()
-    house.mail_to(ann.email, f"Your money for order {order.code} is on its way back")
     ann.open(path)
     ann.sees_heading("Cancelled")
     assert house.stock(tea) == Stock(9, 0)
