@@ -7,6 +7,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin import (
     coupons,
     events,
+    mails,
+    notes,
     orders,
     payment_methods,
     price_preview,
@@ -24,6 +26,8 @@ __all__ = [
     "blueprint",
     "coupons",
     "events",
+    "mails",
+    "notes",
     "orders",
     "payment_methods",
     "price_preview",
