@@ -21,6 +21,7 @@ from commerce import cli, sealing
 from commerce.accounts import views as account_views
 from commerce.admin import views as admin_views
 from commerce.cart import views as cart_views
+from commerce.catalog import facts
 from commerce.catalog import views as catalog_views
 from commerce.checkout import views as checkout_views
 from commerce.checkout import webhooks as payment_webhooks
@@ -51,6 +52,7 @@ def create_app(config: Config | None = None) -> Flask:
     """Build the application from `config` (default: the environment). Raises ConfigError for unsafe settings."""
     config = config or Config.from_env()
     sealing.configure([config.secret_key, *config.secret_key_fallbacks])
+    facts.configure(config.commerce_mode, config.cache_url)
     installation.configure(
         installation.Installation(config.public_scheme, config.public_port, not config.production)
     )

@@ -48,6 +48,8 @@ class Config:
     test_card: bool = True
     webhook_allow_private: bool = False
     demo: bool = True
+    commerce_mode: str = "standard"
+    cache_url: str = field(default="", repr=False)
     testing: bool = False
 
     @property
@@ -85,6 +87,8 @@ class Config:
             test_card=_flag(env, "TEST_CARD", not production),
             webhook_allow_private=_flag(env, "WEBHOOK_ALLOW_PRIVATE", False),
             demo=_flag(env, "DEMO", not production),
+            commerce_mode=_choice(env, "COMMERCE_MODE", "standard", ("standard", "sport")),
+            cache_url=_cache_url(env),
         )
 
 
@@ -129,6 +133,13 @@ def _mail_url(env: Mapping[str, str]) -> str:
         usable = False
     if url and not usable:
         raise ConfigError("MAIL_URL must look like smtp://host:port or smtps://host:port.")
+    return url
+
+
+def _cache_url(env: Mapping[str, str]) -> str:
+    url = env.get("CACHE_URL", "")
+    if url and not url.startswith(("valkey://", "valkeys://", "redis://", "rediss://")):
+        raise ConfigError("CACHE_URL must look like valkey://host:6379/0 or redis://host:6379/0.")
     return url
 
 

@@ -14,6 +14,7 @@ from commerce.catalog.search import index_products
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, NotFound, StaleVersion
 from commerce.money import MAX_AMOUNT
+from commerce.tenants.services import touch_catalogue
 
 STATUSES = ("active", "draft", "archived")
 
@@ -60,6 +61,7 @@ def change_product(
         # One version for the whole page: whoever has it open learns of a new price, too.
         product.updated_at = clock.now()
         index_products([product_id])
+        touch_catalogue()
     return changed
 
 

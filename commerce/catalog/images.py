@@ -25,6 +25,7 @@ from sqlalchemy import func, select, update
 from commerce.catalog.fetching import FetchRefused, HostSilent, fetch
 from commerce.catalog.models import Product, ProductImage
 from commerce.db import atomic, current_tenant_id, db
+from commerce.tenants.services import touch_catalogue
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 50_000_000
@@ -244,3 +245,4 @@ def _record(image_id: uuid.UUID, url: str, stored: Stored) -> None:
         .values(file=stored.name, width=stored.width, height=stored.height)
         .execution_options(synchronize_session=False)
     )
+    touch_catalogue()

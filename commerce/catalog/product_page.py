@@ -11,6 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import BigInteger, Uuid, and_, bindparam, func, select
 
 from commerce.catalog.choice import RESERVED_KEYS, SoldVariant, axis_keys
+from commerce.catalog.facts import cached, sporting
 from commerce.catalog.queries import Shelf
 from commerce.catalog.reading import (
     CATEGORIES,
@@ -60,14 +61,19 @@ class ProductPage:
 
 
 def product_page(slug: str) -> ProductPage:
-    """Return a product that is sold, with its variants, pictures and categories. Four statements. Raises NotFound."""
-    rows = read(_PRODUCT, slug=slug)
-    if not rows:
-        raise NotFound("There is no such product.")
-    product_id, slug, title, description_html, vendor, option_names, seo_title, seo_description = rows[0]
-    names, variants = _fitted(option_names, read(_SOLD_VARIANTS, product=product_id))
+    """Return a product that is sold, with its variants, pictures and categories. Raises NotFound.
+
+    Four statements; one, for the stock, when its facts come from the cache.
+    """
+    facts = cached("product", slug, lambda: _read_facts(slug))
+    product_id, slug, title, description_html, vendor, option_names, seo_title, seo_description = facts[0]
+    variants = [[uuid.UUID(row[0]), *row[1:6], _id_or_none(row[6])] for row in facts[1]]
+    if sporting():
+        available = {row[0]: row[1] for row in read(_AVAILABLE, product=uuid.UUID(product_id))}
+        variants = [[*row[:5], available.get(row[0], 0), row[6]] for row in variants]
+    names, fitted = _fitted(option_names, variants)
     return ProductPage(
-        product_id,
+        uuid.UUID(product_id),
         slug,
         title,
         description_html,
@@ -75,10 +81,28 @@ def product_page(slug: str) -> ProductPage:
         names,
         seo_title,
         seo_description,
-        variants,
-        tuple(Picture(*row) for row in read(_PICTURES, product=product_id)),
-        tuple(Shelf(*row) for row in read(_SHELVES_OF, product=product_id)),
+        fitted,
+        tuple(Picture(uuid.UUID(row[0]), *row[1:]) for row in facts[2]),
+        tuple(Shelf(uuid.UUID(row[0]), *row[1:]) for row in facts[3]),
     )
+
+
+def _read_facts(slug: str) -> list[Any]:
+    """Return the rows of product, variants, pictures and shelves as JSON values."""
+    rows = read(_PRODUCT, slug=slug)
+    if not rows:
+        raise NotFound("There is no such product.")
+    product_id = rows[0][0]
+    lists = [read(each, product=product_id) for each in (_SOLD_VARIANTS, _PICTURES, _SHELVES_OF)]
+    return [_plain(rows[0]), *([_plain(row) for row in each] for each in lists)]
+
+
+def _plain(row: Any) -> list[Any]:
+    return [str(value) if isinstance(value, uuid.UUID) else value for value in row]
+
+
+def _id_or_none(text: str | None) -> uuid.UUID | None:
+    return uuid.UUID(text) if text else None
 
 
 def chosen_variant(variant_id: uuid.UUID, form: Mapping[str, str]) -> uuid.UUID:
@@ -158,6 +182,12 @@ _SOLD_VARIANTS = (
     )
     .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == _product, VARIANTS.c.active)
     .order_by(VARIANTS.c.position, VARIANTS.c.id)
+)
+_AVAILABLE = (
+    select(VARIANTS.c.id, func.coalesce(func.sum(STOCK.c.on_hand - STOCK.c.reserved), 0).cast(BigInteger()))
+    .outerjoin(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
+    .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == _product)
+    .group_by(VARIANTS.c.id)
 )
 _PICTURES = (
     select(IMAGES.c.id, IMAGES.c.file, IMAGES.c.alt, IMAGES.c.width, IMAGES.c.height)

@@ -27,6 +27,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from commerce.catalog.facts import cached, sporting
 from commerce.catalog.reading import (
     CATEGORIES,
     IMAGES,
@@ -113,8 +114,9 @@ class Shelf(NamedTuple):
 
 def newest(limit: int) -> tuple[Card, ...]:
     """Return the products published last, at most `limit`. One statement."""
-    rows = read(_list_statement("all", "newest", dialect_name(), counted=False), limit=limit, offset=0)
-    return tuple(Card._make(row[:-1]) for row in rows)
+    statement = _list_statement("all", "newest", dialect_name(), counted=False)
+    rows = cached("newest", str(limit), lambda: _rows(read(statement, limit=limit, offset=0)))
+    return _cards(rows)
 
 
 def all_products(page: int, sort: str) -> CardPage:
@@ -140,8 +142,24 @@ def found_products(query: str, page: int, sort: str) -> CardPage:
 def neighbours(shelf: str, slug: str, limit: int) -> tuple[Card, ...]:
     """Return the newest products of a category (by slug) other than the product `slug`. One statement."""
     statement = _list_statement("shelf", "newest", dialect_name(), counted=False)
-    rows = read(statement, shelf=shelf, limit=limit + 1, offset=0)
-    return tuple(card for card in (Card._make(row[:-1]) for row in rows) if card.slug != slug)[:limit]
+    rows = cached(
+        "shelf", f"{shelf} {limit}", lambda: _rows(read(statement, shelf=shelf, limit=limit + 1, offset=0))
+    )
+    return tuple(card for card in _cards(rows) if card.slug != slug)[:limit]
+
+
+def _rows(found: Sequence[Any]) -> list[list[Any]]:
+    """Return rows as JSON values."""
+    return [list(row) for row in found]
+
+
+def _cards(rows: Sequence[Sequence[Any]]) -> tuple[Card, ...]:
+    """Make cards of a list's rows; in sport mode these may be old, so what can be had is read anew. One statement."""
+    cards = tuple(Card._make(row[:-1]) for row in rows)
+    if not sporting() or not cards:
+        return cards
+    available = {row[0]: row[1] for row in read(_AVAILABLE, slugs=[card.slug for card in cards])}
+    return tuple(card._replace(available=available.get(card.slug, 0)) for card in cards)
 
 
 def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
@@ -149,7 +167,13 @@ def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
         raise NotFound("This list has no such page.")
     offset = (page - 1) * PAGE_SIZE
     statement = _list_statement(kind, sort, dialect_name(), counted=True)
-    rows = read(statement, limit=PAGE_SIZE, offset=offset, **parameters)
+
+    def load() -> list[list[Any]]:
+        return _rows(read(statement, limit=PAGE_SIZE, offset=offset, **parameters))
+
+    # What people search for has no end, so it is not kept.
+    name = f"{kind} {parameters.get('category', '')} {sort} {page}"
+    rows = load() if kind == "search" else cached("list", name, load)
     if not rows and page > 1:
         raise NotFound("This list has no such page.")
     total = rows[0][-1] if rows else 0
@@ -157,7 +181,7 @@ def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
         total = offset + len(rows)
     elif total > COUNTED_EXACTLY:
         total = max(_large_total(kind, **parameters), offset + len(rows))
-    return CardPage(tuple(Card._make(row[:-1]) for row in rows), total, page)
+    return CardPage(_cards(rows), total, page)
 
 
 _totals: dict[tuple[Any, ...], tuple[float, int]] = {}
@@ -279,7 +303,11 @@ def _in_order(sort: str, first: Sequence[ColumnElement[Any]], columns: Any) -> l
 
 def shelves(limit: int) -> tuple[Shelf, ...]:
     """Return the categories that have something to show, in the shop's order. One statement."""
-    return tuple(Shelf(*row) for row in read(_SHELVES, limit=limit))
+
+    def load() -> list[list[Any]]:
+        return [[str(row[0]), *row[1:]] for row in read(_SHELVES, limit=limit)]
+
+    return tuple(Shelf(uuid.UUID(row[0]), *row[1:]) for row in cached("shelves", str(limit), load))
 
 
 def shelf_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
@@ -333,6 +361,14 @@ def _sold_on_shelf() -> Select[Any]:
     )
 
 
+_AVAILABLE = (
+    select(PRODUCTS.c.slug, func.sum(STOCK.c.on_hand - STOCK.c.reserved).cast(BigInteger()))
+    .join(VARIANTS, and_(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == PRODUCTS.c.id))
+    .join(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
+    .where(PRODUCTS.c.tenant_id == TENANT, VARIANTS.c.active)
+    .where(PRODUCTS.c.slug.in_(bindparam("slugs", expanding=True)))
+    .group_by(PRODUCTS.c.slug)
+)
 _shelf_limit = bindparam("limit", type_=Integer())
 _shelf_order = (CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
 _filled = and_(CATEGORIES.c.tenant_id == TENANT, _sold_on_shelf().correlate(CATEGORIES).exists())

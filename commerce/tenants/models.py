@@ -43,6 +43,7 @@ class Tenant(Base):
     theme: Mapped[dict[str, Any]] = mapped_column(default=dict)
     hero: Mapped[str] = mapped_column(default="")
     rules_version: Mapped[int] = mapped_column(default=1)
+    catalogue_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
@@ -79,4 +80,5 @@ class Shop:
     theme: dict[str, Any]
     hero: str
     rules_version: int
+    catalogue_version: int
     host: str

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from sqlalchemy import text, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from commerce.db import atomic, current_tenant_id, db
 from commerce.errors import InvalidValue, Rejected
@@ -69,9 +70,18 @@ def _refuse_taken(code: str, hosts: tuple[str, ...]) -> None:
 
 def touch_rules() -> None:
     """Say that a tax, shipping or payment rule of the current shop changed. A step of the use case that changed it."""
+    _raise(Tenant.rules_version)
+
+
+def touch_catalogue() -> None:
+    """Say that products, prices or pictures of the current shop changed. A step of the use case that changed them."""
+    _raise(Tenant.catalogue_version)
+
+
+def _raise(version: InstrumentedAttribute[int]) -> None:
     db.session.execute(
         update(Tenant)
         .where(Tenant.id == current_tenant_id())
-        .values(rules_version=Tenant.rules_version + 1)
+        .values({version: version + 1})
         .execution_options(synchronize_session=False)
     )

@@ -31,6 +31,7 @@ from commerce.catalog.search import index_products
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Busy, CommerceError
 from commerce.tenants.scope import current_shop
+from commerce.tenants.services import touch_catalogue
 
 BATCH_PRODUCTS = 50
 BATCH_VARIANTS = 400
@@ -200,6 +201,7 @@ def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[W
     db.session.flush()
     new.insert()
     index_products([result.product_id for result in results if result.product_id is not None])
+    touch_catalogue()
     _write_stock(results, task)
     if task.dry_run:
         raise _Undo(results)
