@@ -21,6 +21,7 @@ from commerce.catalog.models import Category, Product, ProductCategory, ProductI
 from commerce.catalog.search import index_products
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.demo.drawing import HERO_SIZE, SIZE, draw, draw_hero
+from commerce.demo.offers import lay_out_offers
 from commerce.demo.shops import SHOPS
 from commerce.demo.spec import DemoPicture, DemoProduct, DemoShop
 from commerce.founding import ShippingRule, TaxRule, found_shop
@@ -147,6 +148,7 @@ def _found(
         files = {picture: store(Picture(data, *SIZE), media, shop.id) for picture, data in pictures.items()}
         hero_file = store(Picture(hero, *HERO_SIZE), media, shop.id)
         _stock_shelves(spec, files, hero_file)
+        lay_out_offers(spec.code)
         password = secrets.token_urlsafe(12)
         email = f"owner@{shop.code}.example"
         create_staff(email=email, name="Demo Owner", password=password, role="owner")
