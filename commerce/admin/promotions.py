@@ -70,8 +70,9 @@ def promotion_new() -> BaseResponse:
 def promotion_create() -> BaseResponse:
     """Add a promotion; or only try it, or look for products that it is for."""
     form = PromotionForm(None, request.form)
-    if _asks_only():
-        return _answer_only(form)
+    asked = _only_asked(form)
+    if asked:
+        return _answer_only(form, asked)
     if not form.head.validate():
         return show_promotion(form, 422)
     try:
@@ -95,8 +96,9 @@ def promotion_page(promotion_id: uuid.UUID) -> BaseResponse:
 def promotion_change(promotion_id: uuid.UUID) -> BaseResponse:
     """Save a promotion, unless somebody else has changed it meanwhile; or only try it, or look for products."""
     form = PromotionForm(get_promotion(promotion_id), request.form)
-    if _asks_only():
-        return _answer_only(form)
+    asked = _only_asked(form)
+    if asked:
+        return _answer_only(form, asked)
     if not form.head.validate():
         return show_promotion(form, 422)
     try:
@@ -130,13 +132,26 @@ def promotion_delete(promotion_id: uuid.UUID) -> BaseResponse:
 # --- buttons of the form that save nothing ---------------------------------------------------------------
 
 
-def _asks_only() -> bool:
-    return "look" in request.form or "try" in request.form
+def _only_asked(form: PromotionForm) -> str:
+    """Return 'look' or 'try' when nothing shall be saved, else ''.
+
+    The Enter key presses a hidden button, wherever it is hit: in a search that has just been typed it means to look, in
+    the sample cart to try, anywhere else to save.
+    """
+    for name in ("look", "try"):
+        if name in request.form:
+            return name
+    if "enter" not in request.form:
+        return ""
+    if form.search != request.form.get("searched", ""):
+        return "look"
+    filled = SampleCart(request.form, prefix=TRY)
+    return "try" if str(filled.signature) != request.form.get("tried", "") else ""
 
 
-def _answer_only(form: PromotionForm) -> BaseResponse:
+def _answer_only(form: PromotionForm, asked: str) -> BaseResponse:
     """Answer with what was searched for, or with what a sample cart would cost with the promotion as it was typed."""
-    if "try" not in request.form:
+    if asked == "look":
         return show_promotion(form)
     cart = SampleCart(request.form, prefix=TRY)
     good = all([form.head.validate(), cart.validate()])

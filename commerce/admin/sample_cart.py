@@ -14,6 +14,7 @@ from wtforms.validators import Length
 from commerce.admin.forms import no_control_characters
 from commerce.admin.picker import PickedVariant, variants
 from commerce.admin.pricing_fields import MomentField
+from commerce.admin.pricing_forms import shown
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView
 from commerce.checkout.addresses import country_choices
 from commerce.checkout.preview import preview
@@ -23,6 +24,7 @@ from commerce.pricing.calculate import PricedLine
 from commerce.pricing.promotions import PromotionRule
 from commerce.shipping.methods import shipping_methods
 from commerce.shipping.queries import shipping_countries
+from commerce.tenants.fingerprints import fingerprint
 from commerce.tenants.scope import current_shop
 
 MAX_ROWS = 30
@@ -142,6 +144,12 @@ class SampleCart:
     def shown_rows(self) -> list[SampleRow]:
         """The lines, and empty ones for more."""
         return [*self.rows, *(SampleRow("", "") for _each in range(BLANK_ROWS))]
+
+    @property
+    def signature(self) -> int:
+        """A number that tells whether two sample carts were filled in alike."""
+        typed = [(row.sku, row.quantity) for row in self.rows]
+        return fingerprint(typed, [shown(field) for field in self.terms])
 
     def validate(self) -> bool:
         """Tell whether all of it makes sense; what does not is said at its field."""

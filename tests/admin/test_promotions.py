@@ -220,6 +220,21 @@ def test_a_promotion_that_is_not_saved_yet_can_be_tried_on_what_it_is_for(
     assert "$11.00" in answer.text
 
 
+def test_the_enter_key_saves_but_in_a_search_it_looks_and_in_the_sample_cart_it_tries(
+    desk: ShopClient, page: str
+) -> None:
+    before = state()
+    looked = submit(desk, page, filled(desk, page, enter="1", label="New", find="green"))
+    assert looked.status_code == 200
+    assert "Green tea" in looked.text
+    tried = submit(desk, page, changed(looked.text, page, enter="1", try__sku="TEA-1", try__quantity="2"))
+    assert tried.status_code == 200
+    assert "Applied" in tried.text
+    assert state() == before
+    assert submit(desk, page, changed(tried.text, page, enter="1")).status_code == 303
+    assert only().label == "New"
+
+
 def test_what_is_tried_must_make_sense(desk: ShopClient, page: str) -> None:
     for changes in (
         {"try__sku": "NOPE", "try__quantity": "1"},
@@ -239,9 +254,7 @@ def test_a_promotion_without_orders_is_deleted_after_a_question(desk: ShopClient
     assert state() == []
 
 
-def test_a_promotion_that_an_order_had_stays(
-    desk: ShopClient, page: str, tea: Sold, in_shop: Shop
-) -> None:
+def test_a_promotion_that_an_order_had_stays(desk: ShopClient, page: str, tea: Sold, in_shop: Shop) -> None:
     removal = filled(desk, page, f"{page}/deletion")
     with shop_scope(get_shop(in_shop.id)):
         make_order((tea, 1))
