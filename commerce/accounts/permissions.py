@@ -6,8 +6,22 @@ A permission is `<what>.<verb>`; those of orders carry the action of the transit
 from __future__ import annotations
 
 VIEW = frozenset({"orders.view", "events.view", "stock.view", "products.view", "pricing.view", "mails.view"})
-FULFILMENT = VIEW | {"orders.process", "orders.ship", "orders.deliver", "orders.note", "stock.change"}
-SUPPORT = VIEW | {"orders.cancel", "orders.request_refund", "orders.note"}
+FULFILMENT = VIEW | {
+    "orders.process",
+    "orders.ship",
+    "orders.deliver",
+    "orders.note",
+    "returns.answer",
+    "stock.change",
+}
+SUPPORT = VIEW | {
+    "orders.cancel",
+    "orders.create",
+    "orders.edit",
+    "orders.request_refund",
+    "orders.note",
+    "returns.answer",
+}
 EVERYTHING = (
     FULFILMENT
     | SUPPORT
@@ -19,6 +33,7 @@ EVERYTHING = (
         "orders.refund",
         "events.replay",
         "products.change",
+        "stock.locations",
         "pricing.manage",
         "webhooks.manage",
     }
@@ -32,6 +47,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "readonly": VIEW,
 }
 ROLES = tuple(PERMISSIONS)
+
+
+def who_may(permission: str) -> list[str]:
+    """Return the roles that may do `permission`, in the order of the table."""
+    return [role for role, permissions in PERMISSIONS.items() if permission in permissions]
 
 
 def allows(role: str, permission: str) -> bool:

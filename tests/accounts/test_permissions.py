@@ -4,11 +4,27 @@ import pytest
 from flask import Flask
 
 from commerce.accounts.models import StaffMember
-from commerce.accounts.permissions import EVERYTHING, PERMISSIONS, ROLES, VIEW, allows
+from commerce.accounts.permissions import EVERYTHING, PERMISSIONS, ROLES, VIEW, allows, who_may
 from commerce.orders.transitions import STAFF, TRANSITIONS
 
-OF_FULFILMENT = {"orders.process", "orders.ship", "orders.deliver", "orders.note", "stock.change"}
-OF_SUPPORT = {"orders.cancel", "orders.request_refund", "orders.note"}
+OF_FULFILMENT = {
+    "orders.process",
+    "orders.ship",
+    "orders.deliver",
+    "orders.note",
+    "returns.answer",
+    "stock.change",
+}
+OF_SUPPORT = {
+    "orders.cancel",
+    "orders.create",
+    "orders.edit",
+    "orders.request_refund",
+    "orders.note",
+    "returns.answer",
+}
+BESIDE_THE_TABLE = {"orders.view", "orders.note", "orders.create", "orders.edit"}
+"""What staff do with orders that is no transition."""
 
 
 def test_every_address_of_the_back_office_names_a_permission_of_the_table(app: Flask) -> None:
@@ -21,7 +37,7 @@ def test_every_address_of_the_back_office_names_a_permission_of_the_table(app: F
 
 def test_every_action_of_staff_has_a_permission() -> None:
     actions = {f"orders.{row.action}" for row in TRANSITIONS if STAFF in row.actors}
-    assert actions == {name for name in EVERYTHING if name.startswith("orders.")} - {"orders.view", "orders.note"}
+    assert actions == {name for name in EVERYTHING if name.startswith("orders.")} - BESIDE_THE_TABLE
 
 
 def test_the_table_knows_the_roles_that_the_database_accepts() -> None:
@@ -39,6 +55,12 @@ def test_a_role_may_do_its_work_and_no_more(role: str) -> None:
         "readonly": VIEW,
     }
     assert expected[role] == PERMISSIONS[role]
+
+
+def test_it_can_be_told_who_may() -> None:
+    assert who_may("orders.refund") == ["owner", "manager"]
+    assert who_may("returns.answer") == ["owner", "manager", "fulfilment", "support"]
+    assert who_may("nonsense") == []
 
 
 def test_an_unknown_role_may_do_nothing() -> None:
