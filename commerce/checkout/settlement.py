@@ -44,6 +44,8 @@ from commerce.payments.services import (
 log = logging.getLogger("commerce.checkout")
 ATTENTION = 500
 """Characters of a flag that an order can hold."""
+OWING = ("paid", "confirmed", "processing", "shipped", "delivered", "completed")
+"""Statuses in which something may be open because staff changed the order after it was paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +215,17 @@ def facts(order: Order) -> Facts:
 
 @atomic
 def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
-    """Begin a further attempt for an order that still waits for its money, and return its id.
+    """Begin a further attempt for an order that still waits for its money, or for more of it, and return its id.
 
     Raises IllegalTransition when it does not wait, Conflict while another attempt may still succeed or is being
     looked at, InvalidValue for an unknown method.
     """
     order = lock_order(order_id)
-    if order.status != "pending" or order.payment_status != "unpaid":
-        raise IllegalTransition(order.status, "pay", "This order does not wait for a payment.")
     payments = lock_payments(order.id)
+    left = order.total - net_captured(payments, order.currency)
+    waits = order.status == "pending" or (order.status in OWING and not order.pay_later)
+    if not waits or order.payment_status != "unpaid" or left <= 0:
+        raise IllegalTransition(order.status, "pay", "This order does not wait for a payment.")
     if any(_may_still_pay(each) for each in payments):
         raise Conflict("Your last payment is still being checked. Please wait a moment and look again.")
     if order.attention:
@@ -233,7 +237,7 @@ def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
         order_id=order.id,
         method=method.code,
         gateway=method.gateway,
-        amount=order.total - net_captured(payments, order.currency),
+        amount=left,
         currency=order.currency,
     )
 

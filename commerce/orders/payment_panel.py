@@ -76,11 +76,14 @@ def _money_state(order: Order, last: Payment | None) -> str:
     if order.payment_status in settled:
         return settled[order.payment_status]
     if last is not None and last.gateway != "manual" and last.state in ("started", "unknown"):
-        return "waiting" if last.pay_url and order.status == "pending" else "checking"
+        gone = order.status in ("cancelled", "refunded")
+        return "waiting" if last.pay_url and not gone else "checking"
     if order.attention and last is not None and last.captured:
         return "review"
     if order.status == "cancelled":
         return "void"
     if order.pay_later:
         return "later"
-    return "failed" if last is not None and last.state in ("failed", "voided") else "transfer"
+    # What was given up before its gateway ever heard of it did not fail: staff leave it to the customer how to pay.
+    failed = last is not None and (last.state == "failed" or (last.state == "voided" and last.reference))
+    return "failed" if failed else "transfer"

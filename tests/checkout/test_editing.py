@@ -15,6 +15,7 @@ from commerce.checkout.edit_plan import EDITABLE, manual_discount
 from commerce.checkout.editing import SURPLUS, confirm_if_paid, edit_order, finish_edit, preview_edit
 from commerce.checkout.edits import Edit
 from commerce.checkout.receipts import record_receipt, refund_surplus
+from commerce.checkout.settlement import start_another_payment, take_payment
 from commerce.db import db, new_id
 from commerce.errors import (
     CommerceError,
@@ -33,6 +34,7 @@ from commerce.inventory.models import Reservation
 from commerce.orders.credit_math import shipping_worth, worth
 from commerce.orders.credits import Wish, credit_order
 from commerce.orders.models import Order
+from commerce.orders.payment_panel import payment_panel
 from commerce.orders.returns import refund_order, request_return
 from commerce.orders.services import cancel_order, change_status
 from commerce.orders.transitions import STATUSES
@@ -45,6 +47,7 @@ from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
+from tests.checkout.pages import CARD
 from tests.factories.checkout import ADDRESS, make_order
 from tests.factories.orders import BOB, fresh, order_in
 from tests.factories.shop import Sold, change_stock, counters, make_product, set_price
@@ -325,6 +328,26 @@ def test_what_is_open_is_paid_by_a_receipt(in_shop: Shop) -> None:
     paid = fresh(now.id)
     assert (paid.payment_status, paid.status) == ("paid", "confirmed")
     assert [payment.captured for payment in payments_of(now.id)] == [1500, 2000]
+
+
+def test_what_is_open_of_a_confirmed_order_is_paid_by_card_on_its_page(in_shop: Shop) -> None:
+    tea = make_product(price=1000, stock=9)
+    order = bought((tea, 1), paid=False, payment_method="card")
+    [first] = payments_of(order.id)
+    take_payment(first.id, CARD)
+    with pytest.raises(IllegalTransition):
+        start_another_payment(order.id, "card")
+    confirmed = fresh(order.id)
+    now = edit(confirmed, Edit(units=units(confirmed, 3)))
+    panel = payment_panel(now, payments_of(now.id))
+    assert (panel.state, panel.left, panel.asks_for_card) == ("transfer", 2000, True)
+    take_payment(start_another_payment(now.id, "card"), CARD)
+    paid = fresh(now.id)
+    assert (paid.status, paid.payment_status) == ("confirmed", "paid")
+    with pytest.raises(IllegalTransition):
+        start_another_payment(order.id, "card")
+    fewer = edit(paid, Edit(units=units(paid, 2)), refund=True)
+    assert [(each.captured, each.refunded) for each in payments_of(fewer.id)] == [(1500, 0), (2000, 1000)]
 
 
 def test_a_pending_order_is_asked_for_its_new_total_and_held_anew(in_shop: Shop) -> None:
