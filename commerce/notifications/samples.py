@@ -22,6 +22,15 @@ from commerce.payments.queries import payment_methods
 from commerce.shipping.queries import shipping_offers
 from commerce.tenants.scope import current_shop
 
+NOWHERE = {
+    "company_name": "",
+    "street_address": "1 Example Street",
+    "city": "Exampleton",
+    "city_area": "",
+    "country_area": "",
+    "postal_code": "",
+    "sorting_code": "",
+}
 PRICE = 1500
 """Minor units, where a shop has nothing to sell yet."""
 
@@ -98,11 +107,7 @@ def sample_order() -> Order:
         phone="",
         note="",
         locale=shop.locale,
-        shipping_address={
-            "country_code": shop.country,
-            "street_address": "1 Example Street",
-            "city": "Exampleton",
-        },
+        shipping_address={**NOWHERE, "country_code": shop.country},
         shipping_method="",
         shipping_label=label,
         payment_method=methods[0].code if methods else "",
