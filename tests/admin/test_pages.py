@@ -21,6 +21,18 @@ PAGES = [
     "/admin/stock/TEA-1",
     "/admin/products",
     "/admin/products/green-tea",
+    "/admin/pricing/promotions",
+    "/admin/pricing/promotions/new",
+    "/admin/pricing/coupons",
+    "/admin/pricing/taxes",
+    "/admin/pricing/taxes/new",
+    "/admin/pricing/shipping",
+    "/admin/pricing/shipping/new",
+    "/admin/pricing/payment-methods",
+    "/admin/pricing/payment-methods/bank_transfer",
+    "/admin/pricing/payment-methods/new/stripe",
+    "/admin/pricing/preview?q=tea",
+    "/admin/pricing/preview?sku=TEA-1&quantity=2&sku=&quantity=",
 ]
 
 
