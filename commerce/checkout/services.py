@@ -239,7 +239,7 @@ def _place_order(
     if priced.totals.total != shown_total:
         gone = {state.code: state.reason for state in priced.coupons if state.gone}
         raise _CodesGone(gone) if gone else PriceChanged(shown_total, priced.totals.total)
-    if card_number is not None:
+    if card_number is not None and shown_total:
         gateway(method.gateway).check(card_number)
     order_id, code, token, line_ids = create_order(
         _order_values(cart_id, details, method, priced),

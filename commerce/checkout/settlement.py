@@ -40,6 +40,7 @@ from commerce.payments.services import (
     record_outcome,
     start_payment,
 )
+from commerce.pricing.services import retake_coupons
 
 log = logging.getLogger("commerce.checkout")
 ATTENTION = 500
@@ -164,6 +165,7 @@ def on_captured(
             give_back(order, payments, system(actor), "Payment arrived after the order was cancelled")
             publish(system(actor), LatePaymentRefunded(**facts(order)))
             return
+        retake_coupons(order.id)
         reserve_again(order.id)
         move(order, "reopen", system(actor), "Payment arrived")
     left = order.total - net_captured(payments, order.currency)

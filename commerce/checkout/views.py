@@ -191,7 +191,7 @@ def _review_page(
             cart=cart,
             quote=quote,
             method=method,
-            asks_for_card=gateway(method.gateway).asks_for_card,
+            asks_for_card=quote.totals.total > 0 and gateway(method.gateway).asks_for_card,
             address=address_lines(cart.details["address"], cart.details["name"], shop.locale),
             problem=problem,
             price_change=changed if isinstance(changed, PriceChanged) else None,

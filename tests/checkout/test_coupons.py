@@ -12,11 +12,14 @@ from commerce.cart.models import Cart
 from commerce.cart.services import enter_code, remove_codes
 from commerce.checkout import services
 from commerce.checkout.services import place_order
+from commerce.checkout.settlement import settle_payment
 from commerce.db import atomic, db
 from commerce.errors import CouponExhausted, CouponRefused
+from commerce.events.outbox import Actor
 from commerce.inventory.services import StockRaced
 from commerce.orders.queries import get_order
 from commerce.orders.services import cancel_order
+from commerce.payments.gateways import Outcome
 from commerce.pricing.queries import list_promotions
 from commerce.pricing.services import create_coupon, give_back_coupons, retake_coupons, set_coupon_enabled
 from commerce.tenants.models import Shop
@@ -28,6 +31,7 @@ from tests.factories.checkout import GUEST, details, order_as_shown, ready_cart
 from tests.factories.pricing import make_coupon, make_promotion, rules_of_now, set_fee, used, used_by, uses
 from tests.factories.shop import Sold, counters, make_product
 from tests.support.invariants import broken_invariants
+from tests.support.statements import count_statements
 from tests.support.visitor import Page, Visitor
 
 HTMX = {"HX-Request": "true"}
@@ -313,6 +317,47 @@ def test_a_cancelled_order_gives_its_coupons_back_once(in_shop: Shop) -> None:
         again = place_order(**order_as_shown(cart_with("ONCE", (tea, 1))))
     assert get_order(again.id).discount_amount == 100
     assert broken_invariants() == []
+
+
+def test_a_payment_that_comes_after_the_cancellation_counts_the_coupons_again(in_shop: Shop) -> None:
+    coupon = make_coupon("ONCE", limit=1, each=1)
+    with rules_of_now():
+        placed = place_order(**order_as_shown(cart_with("ONCE", (make_product(price=1000), 1))))
+        cancel_order(placed.id, GUEST, reason="Changed my mind")
+        assert (used(coupon), uses(coupon)) == (0, [("ann@example.com", True)])
+        assert placed.payment_id is not None
+        money = Outcome("captured", 1400, "USD", "late")
+        for _ in range(2):
+            settle_payment(placed.payment_id, money, Actor("gateway", "test_card", "test_card"))
+    assert get_order(placed.id).status == "confirmed"
+    assert (used(coupon), used_by(coupon, "ann@example.com")) == (1, 1)
+    assert uses(coupon) == [("ann@example.com", False)]
+
+
+def test_a_code_may_pay_for_everything_and_no_card_is_asked_for(app: Flask, in_shop: Shop) -> None:
+    make_coupon("GIFT", percent_ppm=1_000_000)
+    make_coupon("SHIPFREE", kind="free_shipping", percent_ppm=0)
+    review = to_review(Visitor(app), (make_product(price=1000), 2))
+    assert "Card number" in review.text
+    review = enter(enter(review, "GIFT"), "SHIPFREE")
+    assert "Total $0.00" in review.text
+    assert "Card number" not in review.text
+    order = review.form("Place order").send("Place order")
+    assert order.heading == "Confirmed"
+
+
+def test_a_limited_code_costs_five_statements_more(in_shop: Shop) -> None:
+    make_coupon("BUSY", limit=9, each=2)
+    with rules_of_now():
+        plain, coded = (ready_cart((make_product(f"Tea {number}"), 1)) for number in range(2))
+        enter_code(coded, "BUSY")
+        counts = []
+        for shown in [order_as_shown(shopper) for shopper in (plain, coded)]:
+            with count_statements() as sent:
+                place_order(**shown)
+            counts.append(len(sent))
+    # The coupon, its uses by this customer, the two counters and the use itself.
+    assert counts[1] - counts[0] == 5
 
 
 # --- fees, taxes, drafts: frozen as they were shown --------------------------------------------------------------
