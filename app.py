@@ -32,6 +32,7 @@ from commerce.events.queries import outbox_lag_seconds
 from commerce.migration import is_current
 from commerce.orders import views as order_views
 from commerce.payments import installation
+from commerce.shipping.queries import parcels_of
 from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import find_by_host, list_shops
@@ -125,6 +126,7 @@ def _template_globals() -> dict[str, Any]:
         "nav_categories": catalog_views.nav_categories,
         "cart_count": cart_views.cart_count,
         "static_url": tenant_views.static_url,
+        "parcels_of": parcels_of,
     }
 
 

@@ -6,19 +6,22 @@ Buttons, permissions and addresses all come from that table; nothing here knows 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from babel.lists import format_list
+from flask_babel import get_locale, lazy_gettext
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
 
-from commerce.accounts.permissions import allows
+from commerce.accounts.permissions import allows, who_may
 from commerce.checkout.receipts import record_receipt
 from commerce.errors import NotFound
 from commerce.events.outbox import Actor
+from commerce.orders.credits import cancel_as_shown
 from commerce.orders.models import Order
+from commerce.orders.queries import get_order
 from commerce.orders.returns import decline_refund, refund_order, request_return
-from commerce.orders.services import cancel_order, change_status, confirm_order
+from commerce.orders.services import cancel_order, change_status, confirm_order, guards
 from commerce.orders.transitions import BY_RESOURCE, STAFF, TRANSITIONS, Transition, why_not
 from commerce.shipping.services import ship_order
 
@@ -32,6 +35,8 @@ class Wish:
     restock: bool = False
     carrier: str = ""
     tracking_code: str = ""
+    units: Mapping[uuid.UUID, int] | None = None
+    shown_amount: int | None = None
 
 
 Do = Callable[[uuid.UUID, Actor, Wish], bool | None]
@@ -52,19 +57,30 @@ def _confirm(order_id: uuid.UUID, actor: Actor, wish: Wish) -> bool:
     return confirm_order(order_id, actor, seen_version=wish.version, reason=wish.reason)
 
 
-def _ship(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
+def _ship(order_id: uuid.UUID, actor: Actor, wish: Wish) -> bool:
     ship_order(
         order_id,
         actor,
+        units=wish.units,
         seen_version=wish.version,
         reason=wish.reason,
         carrier=wish.carrier,
         tracking_code=wish.tracking_code,
     )
+    return get_order(order_id).status == "shipped"
 
 
 def _cancel(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
-    cancel_order(order_id, actor, seen_version=wish.version, reason=wish.reason)
+    if wish.shown_amount is None:
+        cancel_order(order_id, actor, seen_version=wish.version, reason=wish.reason)
+        return
+    cancel_as_shown(
+        order_id,
+        actor,
+        seen_version=wish.version,
+        shown_amount=wish.shown_amount,
+        reason=wish.reason,
+    )
 
 
 def _request_refund(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
@@ -77,7 +93,12 @@ def _decline_refund(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
 
 def _refund(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
     refund_order(
-        order_id, actor, seen_version=wish.version, reason=wish.reason, restore_inventory=wish.restock
+        order_id,
+        actor,
+        seen_version=wish.version,
+        reason=wish.reason,
+        restore_inventory=wish.restock,
+        shown_amount=wish.shown_amount,
     )
 
 
@@ -97,10 +118,13 @@ SERVICES: dict[str, Do] = {
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "pay": ("reason",),
-    "ship": ("carrier", "tracking_code"),
+    "ship": ("lines", "carrier", "tracking_code"),
     "refund": ("restock",),
 }
 """What a button asks for beside the reason that the table requires."""
+
+PREVIEWED = ("cancel", "refund")
+"""Actions whose button leads to a look at the consequences first."""
 
 DONE = {
     "pay": lazy_gettext("The payment is recorded."),
@@ -114,7 +138,11 @@ DONE = {
     "decline_refund": lazy_gettext("The refund is declined."),
     "refund": lazy_gettext("The order is refunded."),
 }
-NOT_CONFIRMED = lazy_gettext("The order could not be confirmed: there is not enough stock for it.")
+IN_PART = {
+    "confirm": (lazy_gettext("The order could not be confirmed: there is not enough stock for it."), "warn"),
+    "ship": (lazy_gettext("The parcel is on its way; the rest of the order waits to be sent."), "good"),
+}
+"""What to say, and in which tone, when a use case did a part of what the button says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +166,11 @@ class Button:
         """Tell whether the button leads off the way that an order usually goes; it then opens before it is pressed."""
         return self.row.reason_required or self.row.action == "refund"
 
+    @property
+    def previewed(self) -> bool:
+        """Tell whether the button shows first what it would do, because money moves."""
+        return self.row.action in PREVIEWED
+
 
 def staff_action(resource: str) -> Transition:
     """Return the row whose address ends in `resource`. Raises NotFound when there is none or staff never do it."""
@@ -151,7 +184,8 @@ def perform(row: Transition, order_id: uuid.UUID, actor: Actor, wish: Wish) -> O
     """Do it. Raises what the use case raises: StaleVersion, IllegalTransition, Conflict, InvalidValue, NotAllowed."""
     done = SERVICES[row.action](order_id, actor, wish)
     if done is False:
-        return Outcome(str(NOT_CONFIRMED), "warn")
+        words, tone = IN_PART[row.action]
+        return Outcome(str(words), tone)
     return Outcome(str(DONE[row.action]))
 
 
@@ -166,16 +200,20 @@ def buttons(order: Order, role: str) -> list[Button]:
 
 
 def _why_not(row: Transition, order: Order, role: str) -> str:
-    paid = order.payment_status in ("paid", "partially_refunded")
     if row.action == "pay":
         # Money may also come after the goods left (cash on delivery), so the table's status is not the whole truth.
         closed = order.payment_status != "unpaid" or order.status in ("cancelled", "refunded")
         why = _("There is nothing left to pay.") if closed else ""
     else:
-        why = why_not(row, order.status, STAFF, pay_later=order.pay_later, paid=paid)
-    if not why and not allows(role, f"orders.{row.action}"):
-        return str(_("Your role does not allow this."))
-    return why
+        why = why_not(row, order.status, STAFF, **guards(order))
+    who = "" if allows(role, f"orders.{row.action}") else only(f"orders.{row.action}")
+    return " ".join(filter(None, [why, who]))
+
+
+def only(permission: str) -> str:
+    """Return in words which roles may do what `permission` names."""
+    roles = format_list(who_may(permission), locale=str(get_locale() or "en"))
+    return str(_("Only %(roles)s may do this.", roles=roles))
 
 
 def _fields(row: Transition) -> Iterator[str]:

@@ -6,12 +6,23 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, Form, IntegerField, SelectChoice, SelectField, StringField, TextAreaField
-from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, ValidationError
+from wtforms import (
+    BooleanField,
+    Form,
+    HiddenField,
+    IntegerField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, ValidationError
 
 from commerce.admin.actions import Wish
 from commerce.errors import InvalidValue
 from commerce.inventory.models import MAX_QUANTITY
+from commerce.money import MAX_AMOUNT
+from commerce.orders.forms import read_units
 from commerce.orders.transitions import Transition
 
 CAUSES = {"received": 1, "found": 1, "damaged": -1, "lost": -1}
@@ -26,14 +37,21 @@ def no_control_characters(_form: Form, field: Any) -> None:
         raise ValidationError(gettext("Please use letters, digits and signs only."))
 
 
-def _version() -> IntegerField:
+def version_shown() -> IntegerField:
+    """Return the field for the version of what the page showed."""
     return IntegerField(validators=[InputRequired(_("Please reload the page.")), NumberRange(1, MAX_VERSION)])
+
+
+def money_shown() -> IntegerField:
+    """Return the field for the money, in minor units, that a preview has shown."""
+    message = _("Please look at it again.")
+    return IntegerField(validators=[Optional(), NumberRange(0, MAX_AMOUNT, message)])
 
 
 class ActionForm(Form):  # type: ignore[misc]
     """What stands beside a button of an order. Several are on one page, so each has ids of its own."""
 
-    version = _version()
+    version = version_shown()
     reason = TextAreaField(
         _("Reason"),
         [Length(max=500, message=_("A reason has at most 500 characters.")), no_control_characters],
@@ -41,9 +59,12 @@ class ActionForm(Form):  # type: ignore[misc]
     restock = BooleanField(_("Put the goods back on the shelf"))
     carrier = StringField(_("Carrier"), [Length(max=255), no_control_characters])
     tracking_code = StringField(_("Tracking code"), [Length(max=255), no_control_characters])
+    lines = HiddenField()
+    shown_amount = money_shown()
 
     def __init__(self, row: Transition, formdata: Any = None) -> None:
         super().__init__(formdata)
+        self.typed: dict[str, str] = dict(formdata.items()) if formdata else {}
         for field in self:
             field.id = f"{row.resource}-{field.name.replace('_', '-')}"
             field.label.field_id = field.id
@@ -64,8 +85,11 @@ class ActionForm(Form):  # type: ignore[misc]
         field.errors = [*field.errors, error.reason]
 
     def wish(self) -> Wish:
-        """Return what was filled in."""
+        """Return what was filled in. Raises InvalidValue for units that are no numbers."""
+        named = any(name.startswith("units-") for name in self.typed)
         return Wish(
+            units=read_units(self.typed, "units") if named else None,
+            shown_amount=self.shown_amount.data,
             version=int(self.version.data or 0),
             reason=(self.reason.data or "").strip(),
             restock=bool(self.restock.data),
@@ -112,7 +136,7 @@ class CountForm(Form):  # type: ignore[misc]
     """What somebody counted on the shelf."""
 
     counted = _quantity(_("Units counted"), 0)
-    version = _version()
+    version = version_shown()
 
     def __init__(self, formdata: Any = None, *, key: str = "") -> None:
         super().__init__(formdata)

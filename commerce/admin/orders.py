@@ -11,10 +11,12 @@ from flask import flash, request
 from flask_babel import get_locale
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin.actions import Outcome, buttons, perform, staff_action
+from commerce.admin.actions import PREVIEWED, Outcome, buttons, perform, staff_action
+from commerce.admin.credits import show_preview, why_not_credit
 from commerce.admin.desk import acting, blueprint, colleague, permit, require, search_text
 from commerce.admin.forms import ActionForm
-from commerce.admin.timeline import history, since
+from commerce.admin.previews import preview_action, titles_of
+from commerce.admin.timeline import history, hosts_of, since
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.queries import deliveries_of
 from commerce.orders.addresses import address_lines
@@ -28,9 +30,11 @@ from commerce.orders.queries import (
     stock_effects,
     timeline,
 )
+from commerce.orders.return_queries import credits_of, requests_of
 from commerce.orders.transitions import STATUSES
 from commerce.payments.queries import payments_of, refunds_of
-from commerce.shipping.queries import shipments_of
+from commerce.shipping.carriers import CARRIERS
+from commerce.shipping.queries import parcels_of
 from commerce.web import render_region, see_other, wants_region
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,14 +101,17 @@ def order_action(code: str, resource: str) -> BaseResponse:
     form = ActionForm(row, request.form)
     if not form.validate():
         return _show(_find(code), status=422, pressed=resource, form=form)
-    wish = form.wish()
     try:
+        wish = form.wish()
+        if row.action in PREVIEWED and request.form.get("step") == "preview":
+            order = _find(code)
+            return show_preview(order, preview_action(row, order, wish))
         outcome = perform(row, order_id, acting(), wish)
     except InvalidValue as error:
         form.refuse(error)
         return _show(_find(code), status=422, pressed=resource, form=form)
     except Conflict as error:
-        return _show(_find(code), status=409, pressed=resource, form=form, problem=error, seen=wish.version)
+        return _show(_find(code), status=409, pressed=resource, form=form, problem=error)
     return _done(code, outcome)
 
 
@@ -129,10 +136,11 @@ def _show(
     pressed: str = "",
     form: ActionForm | None = None,
     problem: Conflict | None = None,
-    seen: int = 0,
 ) -> BaseResponse:
     """Answer with the order as it is now. `pressed` is the button whose `form` is shown again with its errors."""
-    entries = history(timeline(order.id), deliveries_of(order.id))
+    deliveries = deliveries_of(order.id)
+    entries = history(timeline(order.id), deliveries, movements_of(order.code), hosts_of(deliveries))
+    seen = int(form.version.data or 0) if form else 0
     choices = buttons(order, colleague().role)
     return render_region(
         "admin/order.html",
@@ -147,10 +155,14 @@ def _show(
         meanwhile=since(entries, seen) if problem else [],
         entries=entries,
         effects=stock_effects(order.id),
-        movements=movements_of(order.code),
         payments=payments_of(order.id),
         refunds=refunds_of(order.id),
-        shipments=shipments_of(order.id),
+        parcels=parcels_of(order.id),
+        carriers=CARRIERS,
+        requests=requests_of(order.id),
+        credits=credits_of(order.id),
+        why_not_credit=why_not_credit(order),
+        titles=titles_of(order),
         address=address_lines(order.shipping_address, order.name, str(get_locale())),
         map=draw(order.status),
     )

@@ -12,6 +12,7 @@ from sqlalchemy import Uuid, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
 from commerce.cart.models import Cart
+from commerce.catalog.models import Variant
 from commerce.db import UtcDateTime, database_now, db
 from commerce.errors import NotFound
 from commerce.events.models import Event
@@ -165,11 +166,36 @@ def stock_effects(order_id: uuid.UUID) -> list[StockEffect]:
     return [StockEffect(*row) for row in rows]
 
 
-def movements_of(code: str) -> Sequence[StockMovement]:
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A row of the stock ledger that an order caused: `delta` units of a SKU came or went."""
+
+    sku: str
+    delta: int
+    cause: str
+    actor: str
+    occurred_at: datetime
+
+
+def movements_of(code: str) -> list[Movement]:
     """Return the ledger rows that an order caused, oldest first."""
-    return db.session.scalars(
-        select(StockMovement).where(StockMovement.reference == code).order_by(StockMovement.id)
-    ).all()
+    rows = db.session.execute(
+        select(
+            Variant.sku,
+            StockMovement.delta,
+            StockMovement.cause,
+            StockMovement.actor,
+            StockMovement.occurred_at,
+        )
+        .join(
+            StockItem,
+            (StockItem.tenant_id == StockMovement.tenant_id) & (StockItem.id == StockMovement.stock_item_id),
+        )
+        .join(Variant, (Variant.tenant_id == StockItem.tenant_id) & (Variant.id == StockItem.variant_id))
+        .where(StockMovement.reference == code)
+        .order_by(StockMovement.id)
+    )
+    return [Movement(*row) for row in rows]
 
 
 def find_expired(limit: int) -> tuple[datetime, list[tuple[uuid.UUID, uuid.UUID]]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from commerce.events.models import Event
-from commerce.orders.models import Order
+from commerce.orders.credit_math import away, uncredited
+from commerce.orders.models import Credit, Order, ReturnRequest
+from commerce.orders.return_queries import OPEN, credits_of, requests_of
+from commerce.orders.services import guards
 from commerce.orders.transitions import BY_ACTION, SHOPPER, why_not
 
 STATUS_WORDS: dict[str, Any] = {
@@ -34,7 +39,16 @@ STEPS = (
 OFF_THE_PATH = ("cancelled", "refunded")
 """Statuses in which a picture of the way to the door would be a wrong promise."""
 
-WITH_AMOUNT = ("PaymentReceived", "RefundQueued")
+GIVEN_BACK = ("partially_refunded", "refunded")
+REQUEST_WORDS: dict[str, Any] = {
+    "requested": _l("We are looking at it"),
+    "approved": _l("Please send it back"),
+    "received": _l("It has arrived here"),
+    "closed": _l("Done"),
+    "declined": _l("Declined"),
+    "withdrawn": _l("Withdrawn"),
+}
+WITH_AMOUNT = ("OrderCredited", "PaymentReceived", "RefundQueued")
 
 _WORDS: dict[str, Any] = {
     "OrderPlaced": _l("You placed the order."),
@@ -43,6 +57,16 @@ _WORDS: dict[str, Any] = {
     "PaymentUnknown": _l("The card provider did not answer; we ask what became of the payment."),
     "LatePaymentRefunded": _l("Your payment arrived after the order was cancelled. It goes back to you."),
     "RefundQueued": _l("We are sending money back to you."),
+    "ParcelSent": _l("A part of your order is on its way; the rest follows."),
+    "OrderCredited": _l("We decided to give money back."),
+    "OrderEdited": _l("We changed your order."),
+    "return_refund": _l("You asked for money back for a part of the order."),
+    "return_return": _l("You asked to send something back."),
+    "answer_approved": _l("Please send it back; then your money comes back."),
+    "answer_received": _l("What you sent back has arrived here."),
+    "answer_declined": _l("We could not grant your request."),
+    "answer_withdrawn": _l("You withdrew your request."),
+    "note": _l("We wrote to you."),
     "confirm": _l("We confirmed the order: the goods are yours."),
     "process": _l("We are packing your order."),
     "ship": _l("Your order is on its way."),
@@ -76,8 +100,52 @@ def progress(order: Order) -> list[Step]:
 
 def refusal(order: Order, action: str) -> str:
     """Return why the shopper may not do an action now, or ''."""
-    paid = order.payment_status in ("paid", "partially_refunded")
-    return why_not(BY_ACTION[action], order.status, SHOPPER, pay_later=order.pay_later, paid=paid)
+    return why_not(BY_ACTION[action], order.status, SHOPPER, **guards(order))
+
+
+@dataclass(frozen=True, slots=True)
+class AskingBack:
+    """What a shopper asked back, got back, and can still ask for; units by order line id.
+
+    `to_ask` are units of which money can be asked back, `to_send_back` those of them that have left the house.
+    """
+
+    why_not: str
+    requests: Sequence[ReturnRequest]
+    credits: Sequence[Credit]
+    to_ask: Mapping[uuid.UUID, int]
+    to_send_back: Mapping[uuid.UUID, int]
+
+
+def asking_back(order: Order) -> AskingBack:
+    """Return what there is to say about giving back an order. It asks the database for little of a plain order."""
+    requests = requests_of(order.id)
+    given = any(line.credited for line in order.lines) or order.payment_status in GIVEN_BACK
+    waiting = [each for each in requests if each.state in OPEN]
+    to_ask = _without(uncredited(order), waiting)
+    gone = {line.id: away(line) for line in order.lines}
+    coming = _without(gone, [each for each in waiting if each.kind == "return"])
+    why_not_refund = refusal(order, "request_refund")
+    if not why_not_refund and not to_ask:
+        why_not_refund = _("Everything has been given back or asked for already.")
+    return AskingBack(
+        why_not=why_not_refund,
+        requests=requests,
+        credits=credits_of(order.id) if given else [],
+        to_ask=to_ask,
+        to_send_back={key: min(count, coming[key]) for key, count in to_ask.items() if coming.get(key)},
+    )
+
+
+def _without(units: Mapping[uuid.UUID, int], requests: Sequence[ReturnRequest]) -> dict[uuid.UUID, int]:
+    left = dict(units)
+    for part in (line for each in requests for line in each.lines):
+        left[part.order_line_id] = left.get(part.order_line_id, 0) - part.quantity
+    return {key: count for key, count in left.items() if count > 0}
+
+
+SAID = ("reason", "answer", "text", "summary")
+"""Facts of an event that somebody wrote and a shopper may read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +170,20 @@ def _happening(event: Event) -> Happening | None:
         return (
             Happening(_l("The refund was paid out."), event.occurred_at) if facts.get("succeeded") else None
         )
-    words = _WORDS.get(facts.get("action", event.type))
+    words = _WORDS.get(_key(event))
     if words is None:
         return None
     amount = facts.get("amount") if event.type in WITH_AMOUNT else None
-    return Happening(words, event.occurred_at, facts.get("reason", ""), amount, facts.get("currency", ""))
+    said = next((facts[name] for name in SAID if facts.get(name)), "")
+    return Happening(words, event.occurred_at, said, amount, facts.get("currency", ""))
+
+
+def _key(event: Event) -> str:
+    facts = event.payload
+    if event.type == "ReturnRequested":
+        return f"return_{facts.get('kind')}"
+    if event.type == "ReturnAnswered":
+        return f"answer_{facts.get('state')}"
+    if event.type == "OrderNoteAdded":
+        return "note" if facts.get("for_customer") else ""
+    return str(facts.get("action", event.type))

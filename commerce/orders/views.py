@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Mapping
 
-from flask import Blueprint, Response, flash
+from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.errors import Conflict, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import Actor
 from commerce.orders.addresses import address_lines
-from commerce.orders.forms import ReasonForm
+from commerce.orders.forms import ReasonForm, RequestForm, read_units
 from commerce.orders.models import Order
 from commerce.orders.payment_panel import payment_panel
 from commerce.orders.queries import get_by_token, timeline
-from commerce.orders.returns import request_return
+from commerce.orders.return_queries import get_request
+from commerce.orders.returns import request_return, withdraw_return
 from commerce.orders.services import cancel_order
-from commerce.orders.story import STATUS_WORDS, progress, refusal, tell
+from commerce.orders.story import REQUEST_WORDS, STATUS_WORDS, asking_back, progress, refusal, tell
 from commerce.payments.queries import payments_of
-from commerce.web import private, render_region, request_id, see_other
+from commerce.web import private, render_region, request_id, see_other, wants_region
 
 blueprint = Blueprint("orders", __name__)
 
@@ -48,27 +50,69 @@ def cancel(token: str) -> BaseResponse:
 
 @blueprint.post("/orders/<token>/refund-request")
 def request_refund(token: str) -> BaseResponse:
-    """Ask for the money back; staff decide."""
-    return _act(token, "request_refund", request_return, _("We received your request and will write to you."))
+    """Ask for money back, for all of the order or the units that the form names; staff decide."""
+    form = RequestForm()
+
+    def ask(order_id: uuid.UUID, actor: Actor, *, seen_version: int, reason: str) -> None:
+        named = any(name.startswith("units-") for name in request.form)
+        request_return(
+            order_id,
+            actor,
+            kind=form.kind.data or "refund",
+            units=read_units(request.form, "units") if named else None,
+            reason=reason,
+            seen_version=seen_version,
+        )
+
+    return _act(token, "request_refund", ask, _("We received your request and will write to you."), form)
 
 
-def _act(token: str, action: str, do: Callable[..., None], done: str) -> BaseResponse:
+@blueprint.post("/orders/<token>/returns/<uuid:return_id>/withdrawal")
+def withdraw(token: str, return_id: uuid.UUID) -> BaseResponse:
+    """Take back a request that nobody has answered yet."""
+    order = order_of(token)
+    asked = get_request(order.id, return_id)
+    try:
+        withdraw_return(asked.id, _shopper(order))
+    except Conflict as error:
+        return order_page(token, 409, problem=error.detail)
+    flash(_("Your request is withdrawn."), "good")
+    return _after(token)
+
+
+def _shopper(order: Order) -> Actor:
+    return Actor("guest", name=order.email, request_id=request_id())
+
+
+def _after(token: str) -> BaseResponse:
+    """Answer with the order as it is now: htmx swaps it, everybody else is sent to its page."""
+    return order_page(token, notices=True) if wants_region() else see_other(f"/orders/{token}")
+
+
+def _act(
+    token: str, action: str, do: Callable[..., None], done: str, form: ReasonForm | None = None
+) -> BaseResponse:
     """Do an action with the shopper's reason, unless the order has changed since the page was opened."""
     order = order_of(token)
-    form = ReasonForm()
+    form = form or ReasonForm()
     if not form.validate():
+        wrong = [*form.reason.errors, *(form["kind"].errors if "kind" in form else ())]
         return order_page(
-            token, 422, errors={action: " ".join(map(str, form.reason.errors))}, typed=form.reason.data or ""
+            token, 422, errors={action: " ".join(map(str, wrong))}, typed=form.reason.data or ""
         )
-    actor = Actor("guest", name=order.email, request_id=request_id())
     try:
-        do(order.id, actor, seen_version=int(form.version.data), reason=form.reason.data.strip())
+        do(
+            order.id,
+            _shopper(order),
+            seen_version=int(form.version.data),
+            reason=form.reason.data.strip(),
+        )
     except InvalidValue as error:
         return order_page(token, 422, errors={action: error.reason}, typed=form.reason.data)
     except (Conflict, NotAllowed) as error:
         return order_page(token, 409, problem=error.detail)
     flash(done, "good")
-    return see_other(f"/orders/{token}")
+    return _after(token)
 
 
 def order_page(
@@ -78,12 +122,14 @@ def order_page(
     problem: str = "",
     errors: Mapping[str, str] | None = None,
     typed: str = "",
+    notices: bool = False,
 ) -> Response:
     """Render an order for its shopper. `errors` says what is wrong with a form: card_number, cancel or request_refund.
 
-    Raises NotFound.
+    `notices` shows in the region itself what a page shows above it. Raises NotFound.
     """
     order = order_of(token)
+    back = asking_back(order)
     page = render_region(
         "orders/page.html",
         "orders/_region.html",
@@ -92,10 +138,14 @@ def order_page(
         pay=payment_panel(order, payments_of(order.id)),
         address=address_lines(order.shipping_address, order.name, order.locale),
         status_words=STATUS_WORDS,
+        request_words=REQUEST_WORDS,
         steps=progress(order),
         story=tell(timeline(order.id)),
         why_not_cancel=refusal(order, "cancel"),
-        why_not_refund=refusal(order, "request_refund"),
+        why_not_refund=back.why_not,
+        back=back,
+        chosen=request.form if errors and "request_refund" in errors else {},
+        notices=notices,
         problem=problem,
         errors=errors or {},
         typed=typed,

@@ -238,7 +238,7 @@ def test_a_tampered_version_changes_nothing(app: Flask, tea: Sold, version: str)
 
 def test_the_shopper_can_ask_for_the_money_back(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 1))
-    asked = page.form("Request a refund").fill({"Why": "It is broken"}).send()
+    asked = page.form("Send the request").fill({"Why?": "It is broken"}).send()
     assert asked.heading == "Refund requested"
     refund_order(the_order().id, BOB, reason="granted")
     refunded = reload(asked)
@@ -248,7 +248,7 @@ def test_the_shopper_can_ask_for_the_money_back(app: Flask, tea: Sold) -> None:
 
 def test_nothing_paid_means_nothing_to_ask_back(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 1), pay_by="Cash on delivery")
-    assert not page.has_button("Request a refund")
+    assert not page.has_button("Send the request")
     answer = page.visitor.post(
         f"{page.path}/refund-request", {"reason": "x", "version": str(the_order().version)}
     )
