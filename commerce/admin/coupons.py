@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import uuid
 
-from flask import flash, request
+from flask import Response, flash, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
@@ -48,6 +50,21 @@ def _chosen_promotion() -> Promotion | None:
         return get_promotion(uuid.UUID(named)) if named else None
     except ValueError:
         return None
+
+
+@blueprint.get("/pricing/promotions/<uuid:promotion_id>/coupons.csv")
+@permit("pricing.view")
+def coupon_file(promotion_id: uuid.UUID) -> BaseResponse:
+    """Hand out all codes of a promotion as a file, to print or to mail them."""
+    get_promotion(promotion_id)
+    text = io.StringIO()
+    sheet = csv.writer(text)
+    sheet.writerow(["code", "uses", "usage_limit", "per_customer_limit", "enabled"])
+    for row in pricing_queries.coupons_for_file(promotion_id):
+        sheet.writerow([row.code, row.uses, row.usage_limit, row.per_customer_limit, int(row.enabled)])
+    answer = Response(text.getvalue(), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = 'attachment; filename="coupons.csv"'
+    return answer
 
 
 @blueprint.post("/pricing/promotions/<uuid:promotion_id>/coupons")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flask import flash, request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.desk import blueprint, permit
@@ -18,6 +19,7 @@ from commerce.tenants.scope import current_shop
 from commerce.web import render_region, see_other
 
 LIST = "/admin/pricing/payment-methods"
+HOUR, DAY = 60, 24 * 60
 
 
 @blueprint.get("/pricing/payment-methods")
@@ -30,6 +32,7 @@ def payment_list() -> BaseResponse:
         methods=list_methods(),
         gateways=GATEWAYS,
         percent=percent_text,
+        time_text=time_text,
         currency=current_shop().currency,
     )
 
@@ -100,6 +103,15 @@ def payment_delete(code: str) -> BaseResponse:
         return _show(now.gateway, now, PaymentForm(now.gateway, now), 409, error)
     flash(_("“%(name)s” is deleted.", name=known.name), "good")
     return see_other(LIST)
+
+
+def time_text(minutes: int) -> str:
+    """Return a time in the largest unit that it is a whole number of."""
+    if minutes % DAY == 0:
+        return str(ngettext("%(num)d day", "%(num)d days", minutes // DAY))
+    if minutes % HOUR == 0:
+        return str(ngettext("%(num)d hour", "%(num)d hours", minutes // HOUR))
+    return str(ngettext("%(num)d minute", "%(num)d minutes", minutes))
 
 
 def _known_gateway(name: str) -> str:

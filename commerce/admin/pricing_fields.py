@@ -117,7 +117,8 @@ class MomentField(_Typed):
 
     def text(self, value: datetime) -> str:
         """Return the moment as the shop's clock shows it, as browsers write it."""
-        return value.astimezone(ZoneInfo(current_shop().timezone)).strftime("%Y-%m-%dT%H:%M")
+        local = value.astimezone(ZoneInfo(current_shop().timezone)).replace(tzinfo=None)
+        return local.isoformat(timespec="seconds" if local.second else "minutes")
 
 
 class CountriesField(_Typed):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import and_, func, select
 
@@ -40,6 +42,19 @@ def list_coupons(*, search: str = "", promotion_id: uuid.UUID | None = None, pag
     total = db.session.execute(select(func.count(Coupon.id)).where(*conditions)).scalar_one()
     last = max(1, math.ceil(total / PAGE))
     current = min(page, last)
+    rows = db.session.execute(
+        _coupon_rows(conditions).order_by(Coupon.id.desc()).limit(PAGE).offset((current - 1) * PAGE)
+    )
+    return Page([CouponRow(*row) for row in rows], total, current, last)
+
+
+def coupons_for_file(promotion_id: uuid.UUID) -> list[CouponRow]:
+    """Return all codes of a promotion by code."""
+    rows = db.session.execute(_coupon_rows([Coupon.promotion_id == promotion_id]).order_by(Coupon.code))
+    return [CouponRow(*row) for row in rows]
+
+
+def _coupon_rows(conditions: Sequence[Any]) -> Any:
     uses = (
         select(func.count(CouponUse.id))
         .where(
@@ -50,7 +65,7 @@ def list_coupons(*, search: str = "", promotion_id: uuid.UUID | None = None, pag
         .correlate(Coupon)
         .scalar_subquery()
     )
-    rows = db.session.execute(
+    return (
         select(
             Coupon.id,
             Coupon.code,
@@ -63,11 +78,7 @@ def list_coupons(*, search: str = "", promotion_id: uuid.UUID | None = None, pag
         )
         .join(Promotion, and_(Promotion.tenant_id == Coupon.tenant_id, Promotion.id == Coupon.promotion_id))
         .where(*conditions)
-        .order_by(Coupon.id.desc())
-        .limit(PAGE)
-        .offset((current - 1) * PAGE)
     )
-    return Page([CouponRow(*row) for row in rows], total, current, last)
 
 
 def count_coupons() -> dict[uuid.UUID, int]:

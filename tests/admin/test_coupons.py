@@ -100,6 +100,19 @@ def test_the_list_is_searched_paged_and_narrowed_to_a_promotion(
     assert desk.get(f"{LIST}?promotion={uuid.uuid4()}").status_code == 404
 
 
+def test_all_codes_of_a_promotion_come_as_a_file(desk: ShopClient, page: str, promotion: uuid.UUID) -> None:
+    for code in ("BETA", "ALPHA"):
+        create_coupon(promotion, code, usage_limit=5)
+    answer = desk.get(f"{page}/coupons.csv")
+    assert answer.mimetype == "text/csv"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert answer.text.splitlines() == [
+        "code,uses,usage_limit,per_customer_limit,enabled",
+        "ALPHA,0,5,,1",
+        "BETA,0,5,,1",
+    ]
+
+
 def test_the_list_counts_the_orders_that_have_a_code(
     desk: ShopClient, promotion: uuid.UUID, in_shop: Shop
 ) -> None:
@@ -186,6 +199,7 @@ def test_charlie_finds_no_code_of_alices(
     charlie = signed_in("owner", shop=other_shop)
     assert codes_on(charlie.get(LIST).text) == []
     assert charlie.get(f"{LIST}?promotion={promotion}").status_code == 404
+    assert charlie.get(f"{page}/coupons.csv").status_code == 404
     assert submit(charlie, f"{page}/coupons", {"one-code": "MINE"}).status_code == 404
     assert submit(charlie, f"{page}/coupon-batches", {"many-count": "5"}).status_code == 404
     assert submit(charlie, f"{LIST}/{coupon}/status", {"enabled": "0"}).status_code == 404

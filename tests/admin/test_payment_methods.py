@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from commerce.db import db
-from commerce.payments.methods import get_method, list_methods, open_secrets
+from commerce.payments.methods import configure_method, get_method, list_methods, open_secrets
 from commerce.payments.models import PaymentMethod
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
@@ -54,6 +54,24 @@ def test_the_list_shows_every_way_to_pay(desk: ShopClient, in_shop: Shop) -> Non
         "bank_transfer",
         "cash_on_delivery",
     ]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [
+        (1, "1 minute"),
+        (90, "90 minutes"),
+        (60, "1 hour"),
+        (120, "2 hours"),
+        (1440, "1 day"),
+        (10080, "7 days"),
+    ],
+)
+def test_the_list_shows_how_long_stock_is_held(
+    desk: ShopClient, in_shop: Shop, minutes: int, text: str
+) -> None:
+    configure_method("bank_transfer", hold_minutes=minutes)
+    assert f'data-label="Stock is held">{text}<' in desk.get(LIST).text
 
 
 def test_terms_and_fee_are_changed(desk: ShopClient, in_shop: Shop) -> None:
