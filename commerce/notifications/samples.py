@@ -18,7 +18,7 @@ from commerce.notifications.facts import Parcel, Told, Units, told_by
 from commerce.notifications.mails import Mail
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.queries import get_by_code, timeline
-from commerce.payments.queries import payment_methods
+from commerce.payments.queries import Method, payment_methods
 from commerce.shipping.queries import shipping_offers
 from commerce.tenants.scope import current_shop
 
@@ -72,7 +72,7 @@ def _sample(mail: Mail) -> Told:
     order = sample_order()
     units = tuple(Units(line.title, line.options, line.quantity) for line in order.lines)
     owing = mail.name in ("order_received", "payment_received", "payment_failed", "order_edited")
-    method = next((each for each in payment_methods() if each.gateway == "manual"), None)
+    method = _transfer()
     return Told(
         order=order,
         facts=_trial(mail, order),
@@ -86,6 +86,11 @@ def _sample(mail: Mail) -> Told:
     )
 
 
+def _transfer() -> Method | None:
+    """Return the way to pay that needs instructions, if the shop has one."""
+    return next((each for each in payment_methods() if each.gateway == "manual"), None)
+
+
 def sample_order() -> Order:
     """Return an order of two of the shop's products that exists only in memory."""
     shop, now = current_shop(), clock.now()
@@ -94,7 +99,7 @@ def sample_order() -> Order:
     discount = subtotal // 10
     offers = shipping_offers(country=shop.country, subtotal=subtotal, weight_grams=0)
     shipping, label = (offers[0].price, offers[0].name) if offers else (0, "Parcel")
-    methods = payment_methods()
+    method = _transfer()
     order = Order(
         id=new_id(),
         code="ORD-000000",
@@ -110,8 +115,8 @@ def sample_order() -> Order:
         shipping_address={**NOWHERE, "country_code": shop.country},
         shipping_method="",
         shipping_label=label,
-        payment_method=methods[0].code if methods else "",
-        payment_label=methods[0].name if methods else "",
+        payment_method=method.code if method else "",
+        payment_label=method.name if method else "",
         pay_later=False,
         currency=shop.currency,
         prices_include_tax=shop.prices_include_tax,
