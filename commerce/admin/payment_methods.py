@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.desk import blueprint, permit
 from commerce.admin.payment_form import GATEWAYS, PaymentForm
 from commerce.admin.pricing_fields import percent_text
+from commerce.admin.pricing_queries import tax_classes
 from commerce.admin.product_form import Difference
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound
 from commerce.payments.methods import MethodRow, configure_method, get_method, list_methods, remove_method
@@ -150,6 +151,7 @@ def _show(
         known=known,
         form=form,
         problem=problem,
+        tax_classes=tax_classes(),
         compared=compared,
         currency=current_shop().currency,
     )

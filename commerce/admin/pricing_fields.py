@@ -26,7 +26,7 @@ from commerce.money import PPM, parse_amount
 from commerce.shipping.queries import REST_OF_WORLD
 from commerce.tenants.scope import current_shop
 
-TAX_CLASSES = r"[a-z0-9][a-z0-9_-]{0,19}"
+TAX_CLASSES = r"[a-z][a-z0-9_-]{0,19}"
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
 _YEARS = range(2000, 2200)
 _SIGNS = 60
@@ -194,7 +194,7 @@ def name_field(label: Any, longest: int = 255) -> StringField:
 
 def tax_class_field(label: Any) -> StringField:
     """Return the field for a tax class."""
-    message = _l("A tax class has up to 20 small letters, digits, '-' and '_'.")
+    message = _l("A tax class has 1 to 20 small letters, digits, '-' and '_', and begins with a letter.")
     return StringField(
         label,
         [InputRequired(message), Regexp(rf"^{TAX_CLASSES}\Z", message=message)],

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import and_, func, select
 
 from commerce.admin.queries import PAGE, Page
+from commerce.catalog.models import Variant
 from commerce.db import db
 from commerce.errors import Conflict
 from commerce.orders.models import OrderAdjustment
-from commerce.pricing.models import Coupon, CouponUse, Promotion
+from commerce.pricing.models import Coupon, CouponUse, Promotion, TaxRate
 from commerce.pricing.queries import fold_code
 
 
@@ -87,6 +88,12 @@ def count_coupons() -> dict[uuid.UUID, int]:
         select(Coupon.promotion_id, func.count(Coupon.id)).group_by(Coupon.promotion_id)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def tax_classes() -> list[str]:
+    """Return the tax classes that the tax table or a product names, to choose from."""
+    named = set(db.session.scalars(select(TaxRate.tax_class).distinct()))
+    return sorted(named | set(db.session.scalars(select(Variant.tax_class).distinct())))
 
 
 def refuse_if_ordered(promotion_id: uuid.UUID) -> None:

@@ -108,6 +108,7 @@ def promotion_change(promotion_id: uuid.UUID) -> BaseResponse:
         return show_promotion(form, 422)
     except StaleVersion as error:
         now = get_promotion(promotion_id)
+        form.known = now
         form.head.catch_up(now.version)
         return show_promotion(form, 409, error, form.differences(now))
     flash(_("Saved."), "good")

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.desk import blueprint, permit
 from commerce.admin.pricing_fields import country_names
 from commerce.admin.pricing_forms import seen_version
+from commerce.admin.pricing_queries import tax_classes
 from commerce.admin.product_form import Difference
 from commerce.admin.shipping_form import MethodForm
 from commerce.errors import CommerceError, Conflict, InvalidValue, StaleVersion
@@ -86,6 +87,7 @@ def shipping_change(method_id: uuid.UUID) -> BaseResponse:
         return _show(form, 422)
     except StaleVersion as error:
         now = shipping_method(method_id)
+        form.known = now
         form.head.catch_up(now.version)
         return _show(form, 409, error, form.differences(now))
     flash(_("Saved.") if changed else _("Nothing was different, so nothing was changed."), "good")
@@ -120,6 +122,7 @@ def _show(
         form=form,
         known=known,
         problem=problem,
+        tax_classes=tax_classes(),
         compared=compared,
         currency=current_shop().currency,
     )

@@ -23,6 +23,7 @@ from commerce.admin.pricing_fields import (
     version_field,
 )
 from commerce.admin.pricing_forms import RuleForm, seen_version
+from commerce.admin.pricing_queries import tax_classes
 from commerce.admin.product_form import Difference
 from commerce.errors import CommerceError, Conflict, InvalidValue, StaleVersion
 from commerce.pricing.checking import TaxValues, tax_values_of
@@ -180,5 +181,6 @@ def _show(
         version=version_of(known) if known else 0,
         form=form,
         problem=problem,
+        tax_classes=tax_classes(),
         compared=compared,
     )

@@ -24,7 +24,7 @@ MAX_RATES = 200
 MAX_WEIGHT = 10**9
 MAX_POSITION = 10_000
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_TAX_CLASS = re.compile(r"[a-z0-9][a-z0-9_-]{0,19}")
+_TAX_CLASS = re.compile(r"[a-z][a-z0-9_-]{0,19}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
@@ -213,7 +213,7 @@ def _checked(terms: MethodTerms) -> MethodTerms:
     if len(terms.description) > 255:
         raise InvalidValue("description", "A description has at most 255 characters.")
     if not _TAX_CLASS.fullmatch(terms.tax_class):
-        raise InvalidValue("tax_class", "A tax class has up to 20 small letters, digits, '-' and '_'.")
+        raise InvalidValue("tax_class", "A tax class has 1 to 20 small letters, digits, '-' and '_'.")
     if not 0 <= terms.position <= MAX_POSITION:
         raise InvalidValue("position", f"A position is from 0 to {MAX_POSITION}.")
     if terms.enabled and not terms.rates:

@@ -181,6 +181,7 @@ def test_two_at_once_the_second_sees_what_the_first_did(
         ("What it is for", "Certain products", "Everything in the cart"),
         ("Products or categories", "Green tea", "–"),
     ]
+    assert changed(answer.text, f"{page}/deletion") == {"version": ["2"]}
     assert submit(desk, page, changed(answer.text, page)).status_code == 303
     assert (only().label, only().percent_ppm) == ("Bob's week", 200_000)
 

@@ -171,6 +171,17 @@ def test_two_at_once_the_second_sees_what_the_first_did(
     assert on_file()[1].rates[0].price == 600
 
 
+def test_prices_without_decimals_stay_whole(signed_in: SignedIn, in_shop: Shop, other_shop: Shop) -> None:
+    charlie = signed_in("owner", shop=other_shop)
+    with shop_scope(other_shop):
+        page = f"{LIST}/{on_file()[0]}"
+    assert filled(charlie, page)["rate0-price"] == ["800"]
+    assert submit(charlie, page, filled(charlie, page, rate0__price="900.5")).status_code == 422
+    assert submit(charlie, page, filled(charlie, page, rate0__price="900")).status_code == 303
+    with shop_scope(other_shop):
+        assert on_file()[1].rates[0].price == 900
+
+
 def test_a_method_without_orders_can_be_deleted(desk: ShopClient, in_shop: Shop, page: str) -> None:
     html = desk.get(page).text
     assert "Delete…" in html
