@@ -78,7 +78,7 @@ def write(name: str, facts: Mapping[str, Any], told: Told | None = None, *, loca
 
 def _places(facts: Mapping[str, Any], told: Told | None) -> dict[str, str]:
     """Return what the address of a mail's link may name."""
-    names = {"sku": quote(str(facts.get("sku", "")), safe=""), "subject": str(facts.get("subject", ""))}
+    names = {key: quote(str(value), safe="") for key, value in facts.items()}
     return names | ({"code": told.order.code, "token": told.order.token} if told is not None else {})
 
 
@@ -93,14 +93,14 @@ def _address(name: str, address: str) -> Address:
     return Address(name, addr_spec=address)
 
 
-def send_mail(happening: Happening, name: str, told: Told | None = None) -> None:
-    """Write a mail about what happened and send it to its one reader. Only alerts can do without an order.
+def send_mail(happening: Happening, name: str, told: Told | None = None, *, to: str = "") -> None:
+    """Write a mail about what happened and send it to its one reader: the order's customer or operations, or `to`.
 
     The Message-ID is the delivery's id, so a repetition after a crash can be recognised by mail programs.
     Raises OSError or SMTPException when the server does not take it; the worker tries again later.
     """
-    to_customer = told is not None and MAILS[name].to == CUSTOMER
-    to = told.order.email if told is not None and to_customer else operations_address()
+    if not to:
+        to = told.order.email if told is not None and MAILS[name].to == CUSTOMER else operations_address()
     if to.endswith(NOBODY):
         return
     facts = {**happening.payload, "subject": happening.subject_id}

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from flask import Flask
+from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from commerce.db import db
@@ -14,9 +15,12 @@ from commerce.orders.models import Order
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
+from tests.admin.test_in_browser import Start, sign_in
 from tests.admin.test_pages import check
 from tests.factories.orders import order_in, take_step
 from tests.factories.shop import make_product
+from tests.factories.staff import make_staff
+from tests.support.browser import NewPage
 from tests.support.client import ShopClient
 
 
@@ -142,3 +146,22 @@ def test_charlie_sees_his_own_products_and_not_alices_orders(
     with shop_scope(other_shop):
         make_product("Box kite")
     assert "Box kite" in charlie.get("/admin/mails/order_confirmation").text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_browser_shows_the_mail_in_its_frame_in_the_shops_colours(
+    goods: None, live_server: Start, new_page: NewPage, javascript: bool
+) -> None:
+    make_staff("owner", name="Bob")
+    server, page = live_server(), new_page(javascript=javascript)
+    sign_in(page, server, "/admin/mails/order_confirmation")
+    mail = page.frame_locator("iframe")
+    expect(mail.get_by_role("heading", name="Your order is confirmed.")).to_be_visible()
+    expect(mail.get_by_text("2 × Jasmine tea")).to_be_visible()
+    button = mail.get_by_role("link", name="See your order").locator("xpath=..")
+    expect(button).to_have_css("background-color", "rgb(47, 74, 60)")
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("button", name="Show").click()
+    expect(mail.get_by_role("heading", name="Ihre Bestellung ist bestätigt.")).to_be_visible()
+    expect(page.get_by_text("Ihre Bestellung ORD-000000 ist bestätigt")).to_be_visible()

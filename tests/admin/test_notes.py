@@ -1,6 +1,7 @@
 """Staff write notes on an order, for colleagues or for the customer."""
 
 import pytest
+from playwright.sync_api import expect
 
 from commerce.errors import InvalidValue, NotAllowed, NotFound
 from commerce.events.models import Event
@@ -10,10 +11,12 @@ from commerce.orders.queries import timeline
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
+from tests.admin.test_in_browser import Start, sign_in
 from tests.admin.test_pages import check
 from tests.factories.orders import BOB, fresh, order_in
 from tests.factories.shop import make_product
-from tests.factories.staff import post
+from tests.factories.staff import make_staff, post
+from tests.support.browser import NewPage
 from tests.support.client import ShopClient
 
 
@@ -109,3 +112,20 @@ def test_only_staff_write_notes_and_only_on_orders(in_shop: Shop) -> None:
     with pytest.raises(NotFound):
         add_note(in_shop.id, BOB, text="Hello")
     assert notes(order.id) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_note_goes_from_the_order_to_the_customers_page(
+    live_server: Start, new_page: NewPage, javascript: bool
+) -> None:
+    order = order_in("confirmed")
+    make_staff("owner", name="Bob")
+    server, page = live_server(), new_page(javascript=javascript)
+    sign_in(page, server, f"/admin/orders/{order.code}")
+    page.get_by_label("Note", exact=False).last.fill("It comes in a blue box.")
+    page.get_by_label("Send it to the customer").check()
+    page.get_by_role("button", name="Write the note").click()
+    expect(page.get_by_text("The note is written; the customer gets it by mail.")).to_be_visible()
+    page.goto(server.url(f"/orders/{order.token}"))
+    expect(page.get_by_text("It comes in a blue box.")).to_be_visible()
