@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 
+from commerce.checkout.editing import finish_edit
 from commerce.checkout.refunds import send_refund
 from commerce.checkout.settlement import end_open_payments
 from commerce.events.outbox import DomainEvent
 from commerce.events.worker import Handlers, Happening, Relay
-from commerce.inventory.events import StockLow
+from commerce.inventory.events import BackInStock, StockLow
 from commerce.inventory.watching import low_variants, notice_low_stock
 from commerce.notifications.handlers import (
     alert_of_disabled_webhook,
@@ -18,6 +19,7 @@ from commerce.notifications.handlers import (
     alert_of_missing_stock,
     alert_of_odd_payment,
     alert_of_refund_request,
+    mail_back_in_stock,
     mail_cancellation_notice,
     mail_credit_notice,
     mail_delivery_confirmation,
@@ -60,6 +62,11 @@ def end_payments_of_cancelled(happening: Happening) -> None:
     end_open_payments(happening.subject_id)
 
 
+def finish_edited_order(happening: Happening) -> None:
+    """Do what an edit leads to, should the process have died before it could."""
+    finish_edit(happening.subject_id)
+
+
 def watch_stock(happening: Happening) -> None:
     """Notice which variants run low now that an order has taken of them."""
     if low_variants(happening.subject_id):
@@ -76,7 +83,7 @@ EVENT_HANDLERS: Handlers = {
     events.OrderDelivered: [mail_delivery_confirmation],
     events.OrderCompleted: [mail_order_completed],
     events.OrderCancelled: [end_payments_of_cancelled, mail_cancellation_notice],
-    events.OrderEdited: [mail_order_edited],
+    events.OrderEdited: [finish_edited_order, mail_order_edited, watch_stock],
     events.OrderNoteAdded: [mail_order_note],
     events.RefundRequested: [mail_refund_requested, alert_of_refund_request],
     events.ReturnRequested: [mail_refund_requested, alert_of_refund_request],
@@ -90,6 +97,7 @@ EVENT_HANDLERS: Handlers = {
     events.InventoryReservationFailed: [alert_of_missing_stock],
     events.LatePaymentRefunded: [mail_late_payment, alert_of_late_payment],
     StockLow: [alert_of_low_stock],
+    BackInStock: [mail_back_in_stock],
     WebhookDisabled: [alert_of_disabled_webhook],
 }
 
@@ -111,6 +119,7 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     events.RefundQueued,
     events.RefundSettled,
     StockLow,
+    BackInStock,
     WebhookDisabled,
 )
 

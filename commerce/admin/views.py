@@ -6,6 +6,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import (
     coupons,
+    drafts,
+    editing,
     events,
     holds,
     locations,
@@ -31,6 +33,8 @@ from commerce.web import see_other
 __all__ = [
     "blueprint",
     "coupons",
+    "drafts",
+    "editing",
     "events",
     "holds",
     "locations",

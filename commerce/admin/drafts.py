@@ -1,0 +1,178 @@
+"""Draft orders in the back office: prepared on the telephone, placed when the customer has agreed."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import urlencode
+
+from flask import flash, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.admin.desk import acting, blueprint, permit
+from commerce.admin.draft_forms import DraftPage, as_uuid, found_variants
+from commerce.checkout.drafts import (
+    Draft,
+    create_draft,
+    delete_draft,
+    get_draft,
+    list_drafts,
+    place_draft,
+    save_draft,
+)
+from commerce.errors import CartEmpty, CommerceError, Conflict, InvalidValue, OutOfStock
+from commerce.payments.queries import payment_methods
+from commerce.tenants.scope import current_shop
+from commerce.web import render_region, see_other, wants_region
+
+LIST = "/admin/drafts"
+
+
+@blueprint.get("/drafts")
+@permit("orders.create")
+def draft_list() -> BaseResponse:
+    """Show the drafts that are open, and begin a new one."""
+    return render_region("admin/drafts.html", "admin/drafts/_list.html", rows=list_drafts())
+
+
+@blueprint.post("/drafts")
+@permit("orders.create")
+def draft_create() -> BaseResponse:
+    """Begin a draft."""
+    return see_other(f"{LIST}/{create_draft(acting())}")
+
+
+@blueprint.get("/drafts/<uuid:draft_id>")
+@permit("orders.create")
+def draft_page(draft_id: uuid.UUID) -> BaseResponse:
+    """Show a draft with its totals and stock of now; one that was placed leads to its order."""
+    draft = get_draft(draft_id)
+    if draft.cart is None:
+        return see_other(f"/admin/orders/{draft.order_code}")
+    page = DraftPage(draft.cart)
+    page.extras.q.data = request.args.get("q", "")[:200]
+    return _show(draft, page)
+
+
+@blueprint.post("/drafts/<uuid:draft_id>")
+@permit("orders.create")
+def draft_save(draft_id: uuid.UUID) -> BaseResponse:
+    """Keep everything that is on the page; then add, take out, search or place, by the button that was pressed."""
+    draft = get_draft(draft_id)
+    if draft.cart is None:
+        return _placed(draft_id)
+    page = DraftPage(draft.cart, request.form)
+    if not page.readable():
+        return _show(draft, page, 422)
+    try:
+        version = _save(draft_id, page)
+    except InvalidValue as error:
+        page.extras.refuse(error)
+        return _show(draft, page, 422)
+    except Conflict as error:
+        return _show(get_draft(draft_id), page, 409, problem=error)
+    if request.form.get("do") == "place":
+        return _place(draft_id, version, int(page.extras.shown_total.data))
+    return _saved(draft_id, page.extras.q.data or "")
+
+
+def _save(draft_id: uuid.UUID, page: DraftPage) -> int:
+    wanted = page.wanted
+    removed = as_uuid(request.form.get("remove", ""))
+    if removed in wanted:
+        wanted[removed] = 0
+    return save_draft(
+        draft_id,
+        seen_version=int(page.extras.version.data),
+        details=page.details,
+        units=wanted,
+        discount=page.extras.discount,
+        add=as_uuid(request.form.get("add", "")),
+    )
+
+
+def _saved(draft_id: uuid.UUID, search: str) -> BaseResponse:
+    if wants_region():
+        draft = get_draft(draft_id)
+        if draft.cart is not None:
+            page = DraftPage(draft.cart)
+            page.extras.q.data = search
+            return _show(draft, page)
+    if request.form.get("do") == "save":
+        flash(_("The draft is saved."), "good")
+    query = f"?{urlencode({'q': search})}" if search and request.form.get("do") == "search" else ""
+    return see_other(f"{LIST}/{draft_id}{query}")
+
+
+def _place(draft_id: uuid.UUID, version: int, shown_total: int) -> BaseResponse:
+    """Place what was saved, if nothing is missing and the total is the one that was shown."""
+    draft = get_draft(draft_id)
+    if draft.cart is None:
+        return _placed(draft_id)
+    page = DraftPage(draft.cart, request.form)
+    if not page.complete():
+        return _show(draft, page, 422)
+    try:
+        placed = place_draft(draft_id, acting(), seen_version=version, shown_total=shown_total)
+    except InvalidValue as error:
+        page.extras.refuse(error)
+        return _show(draft, page, 422)
+    except (OutOfStock, CartEmpty) as error:
+        return _show(get_draft(draft_id), page, 422, problem=error)
+    except Conflict as error:
+        return _show(get_draft(draft_id), page, 409, problem=error)
+    flash(
+        _("Order %(code)s is placed; the customer gets a mail with the link to it.", code=placed.code), "good"
+    )
+    return _go(f"/admin/orders/{placed.code}")
+
+
+def _placed(draft_id: uuid.UUID) -> BaseResponse:
+    return _go(f"/admin/orders/{get_draft(draft_id).order_code}")
+
+
+def _go(address: str) -> BaseResponse:
+    """Lead to another page, also when htmx asked."""
+    answer = see_other(address)
+    if wants_region():
+        answer.status_code = 200
+        answer.headers["HX-Redirect"] = address
+        del answer.headers["Location"]
+    return answer
+
+
+def _show(
+    draft: Draft, page: DraftPage, status: int = 200, *, problem: CommerceError | None = None
+) -> BaseResponse:
+    """Answer with the draft as it is now; what was typed stays in its fields."""
+    if draft.cart is None:
+        return _placed(draft.id)
+    page.follow(draft.cart)
+    return render_region(
+        "admin/draft.html",
+        "admin/drafts/_draft.html",
+        status,
+        draft=draft,
+        sheet=page,
+        form=page.form,
+        extras=page.extras,
+        problems=page.problems,
+        quote=page.quote,
+        found=found_variants(page.extras.q.data or ""),
+        problem=problem,
+        currency=current_shop().currency,
+        notes={method.code: method.instructions for method in payment_methods()},
+    )
+
+
+@blueprint.post("/drafts/<uuid:draft_id>/deletion")
+@permit("orders.create")
+def draft_delete(draft_id: uuid.UUID) -> BaseResponse:
+    """Throw a draft away."""
+    try:
+        delete_draft(draft_id)
+    except Conflict as error:
+        flash(error.detail, "warn")
+        return _placed(draft_id)
+    flash(_("The draft is deleted."), "good")
+    return see_other(LIST)
