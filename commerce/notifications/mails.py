@@ -12,14 +12,8 @@ from commerce.notifications.words import N_
 
 CUSTOMER = "customer"
 OPERATIONS = "operations"
-WAITING = "waiting"
-"""Somebody who waits for a product. He need not be a customer, and only his wish knows his address."""
-PATHS = {
-    "back_in_stock": "/products/{slug}?variant={sku}",
-    "alert_low_stock": "/admin/stock/{sku}",
-    "alert_webhook_disabled": "/admin/webhooks/{subject}",
-}
-"""Where mails lead that are not about an order."""
+PATHS = {"alert_low_stock": "/admin/stock/{sku}", "alert_webhook_disabled": "/admin/webhooks/{subject}"}
+"""Where alerts lead that are not about an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +160,6 @@ MAILS: dict[str, Mail] = {
             ("OrderCredited",),
             _l("Staff decided to give back a part of the money."),
             trial={"amount": 500, "currency": "", "reason": "One cup was broken"},
-        ),
-        Mail(
-            "back_in_stock",
-            _l("Back in stock"),
-            ("BackInStock",),
-            _l("A sold-out variant can be had again: one mail to everybody who asked for it."),
-            WAITING,
-            {"sku": "SKU-1", "title": "Green tea", "options": "100 g", "slug": "green-tea"},
         ),
         Mail(
             "alert_refund_requested",
