@@ -66,6 +66,7 @@ def test_a_sample_cart_is_filled_and_reckoned(
     sign_in(page, server, f"{ROOT}/preview")
     page.get_by_label("Find a product by title or SKU").fill("green")
     page.get_by_label("Find a product by title or SKU").press("Enter")
+    expect(page.get_by_role("button", name="Add")).to_have_count(1)
     page.get_by_role("button", name="Add TEA-1").click()
     expect(page.get_by_label("SKU", exact=True)).to_have_value("TEA-1")
     page.get_by_label("Units", exact=True).fill("3")
