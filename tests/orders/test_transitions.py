@@ -3,6 +3,8 @@
 The expectation is written out here once more, by hand, so that a slip in the table does not agree with itself.
 """
 
+import itertools
+
 import pytest
 from sqlalchemy import func, select
 
@@ -10,7 +12,10 @@ from commerce.db import db
 from commerce.errors import IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.models import Event
 from commerce.events.outbox import Actor
-from commerce.orders.transitions import FINAL, STATUSES, TRANSITIONS
+from commerce.orders.transitions import FINAL, STATUSES, TRANSITIONS, Transition, why_not
+from commerce.orders.transitions import SHOPPER as SHOPPER_KIND
+from commerce.orders.transitions import STAFF as STAFF_KIND
+from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from tests.factories.orders import BOB, PATHS, fresh, move_alone, order_in
 from tests.factories.shop import make_product
@@ -148,3 +153,34 @@ def test_a_reason_is_asked_for_and_has_a_limit(in_shop: Shop, status: str, actio
 def test_nothing_leads_on_from_a_final_status_but_a_refund_and_late_money() -> None:
     leading_on = {(status, action) for status in FINAL for action in ALLOWED[status]}
     assert leading_on == {("completed", "request_refund"), ("cancelled", "reopen")}
+
+
+# --- a part of it has left ----------------------------------------------------------------------------
+
+
+def test_once_a_part_has_left_nobody_cancels_and_the_rest_goes_on(in_shop: Shop) -> None:
+    make_product(sku="TEA-1", stock=1000)
+    for action, (target, actors) in ALLOWED["processing"].items():
+        for kind in ACTORS:
+            order = order_in("processing")
+            ship_order(order.id, BOB, units={order.lines[0].id: 1})
+            seen = events_of(order.id), fresh(order.id).version
+            if action != "cancel" and kind in actors:
+                move_alone(order.id, action, Actor(kind))
+                assert fresh(order.id).status == target, (action, kind)
+                continue
+            with pytest.raises((IllegalTransition, NotAllowed)):
+                move_alone(order.id, action, Actor(kind))
+            assert (events_of(order.id), fresh(order.id).version) == seen
+            assert fresh(order.id).status == "processing"
+
+
+@pytest.mark.parametrize("row", TRANSITIONS, ids=lambda row: row.action)
+def test_that_a_part_has_left_matters_to_nothing_but_cancelling(row: Transition) -> None:
+    for status in STATUSES:
+        for actor in (SHOPPER_KIND, STAFF_KIND, "system", "gateway", "carrier"):
+            for pay_later, paid in itertools.product((True, False), repeat=2):
+                facts = {"pay_later": pay_later, "paid": paid}
+                before = why_not(row, status, actor, sent=False, **facts)
+                after = why_not(row, status, actor, sent=True, **facts)
+                assert before == after or (row.action == "cancel" and not before), (status, actor)

@@ -7,12 +7,15 @@ import pytest
 from sqlalchemy import func, select
 
 from commerce.db import db
-from commerce.errors import IllegalTransition, NotAllowed, NotFound, StaleVersion
+from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFound, StaleVersion
 from commerce.events.outbox import Actor
-from commerce.inventory.models import StockMovement
-from commerce.orders.queries import get_order
+from commerce.inventory.locations import create_location, transfer
+from commerce.inventory.models import StockItem, StockMovement
+from commerce.orders.credits import Wish, credit_order
+from commerce.orders.queries import get_order, timeline
+from commerce.orders.services import cancel_order
 from commerce.shipping.models import Shipment, ShipmentLine
-from commerce.shipping.queries import shipments_of
+from commerce.shipping.queries import parcels_of, shipments_of
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -91,3 +94,74 @@ def test_a_stale_page_a_stranger_or_a_missing_order_ships_nothing(tea: Sold) -> 
     with pytest.raises(NotFound):
         ship_order(uuid.uuid4(), BOB)
     assert (counters(tea), parcels(), fresh(order.id).status) == ((10, 2), (0, 0), "processing")
+
+
+# --- several parcels ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deduct_on", ["shipment", "confirmation"])
+def test_two_parcels_take_an_order_out_of_the_house(in_shop: Shop, tea: Sold, deduct_on: str) -> None:
+    with shop_scope(replace(in_shop, deduct_on=deduct_on)):
+        order = order_in("processing", quantity=3)
+        key = order.lines[0].id
+        ship_order(order.id, BOB, units={key: 1}, seen_version=order.version)
+        after = fresh(order.id)
+        assert (after.status, after.lines[0].shipped, after.shipped_at) == ("processing", 1, None)
+        assert after.version > order.version
+        assert counters(tea) == ((9, 2) if deduct_on == "shipment" else (7, 0))
+        told = [(event.type, event.payload.get("number")) for event in timeline(order.id)][-1]
+        db.session.close()
+        assert told == ("ParcelSent", 1)
+        ship_order(order.id, BOB, units={key: 2})
+        assert (fresh(order.id).status, counters(tea)) == ("shipped", (7, 0))
+        assert [parcel.units for parcel in parcels_of(order.id)] == [{key: 1}, {key: 2}]
+        db.session.close()
+        assert broken_invariants() == []
+
+
+@pytest.mark.parametrize("count", [0, -1, 4, True, 1.5])
+def test_units_that_are_not_there_do_not_leave(tea: Sold, count: object) -> None:
+    order = order_in("processing", quantity=3)
+    before = (counters(tea), parcels(), order.version)
+    for units in ({order.lines[0].id: count}, {order.lines[0].id: 1, uuid.uuid4(): 1}, {}):
+        with pytest.raises(InvalidValue):
+            ship_order(order.id, BOB, units=units)
+    assert (counters(tea), parcels(), fresh(order.id).version) == before
+
+
+def test_what_has_left_does_not_leave_again(tea: Sold) -> None:
+    order = order_in("processing", quantity=3)
+    key = order.lines[0].id
+    ship_order(order.id, BOB, units={key: 2})
+    with pytest.raises(InvalidValue, match="between 0 and 1"):
+        ship_order(order.id, BOB, units={key: 2})
+    with pytest.raises(StaleVersion):
+        ship_order(order.id, BOB, units={key: 1}, seen_version=order.version)
+    assert fresh(order.id).lines[0].shipped == 2
+    ship_order(order.id, BOB)
+    assert fresh(order.id).status == "shipped"
+
+
+def test_an_order_that_is_partly_on_its_way_is_not_cancelled(tea: Sold) -> None:
+    order = order_in("processing", quantity=3)
+    ship_order(order.id, BOB, units={order.lines[0].id: 1})
+    with pytest.raises(IllegalTransition, match="give back the rest instead"):
+        cancel_order(order.id, BOB, reason="Changed my mind")
+    assert (fresh(order.id).status, counters(tea)) == ("processing", (9, 2))
+
+
+def test_what_is_freed_comes_from_the_shelf_that_still_holds_it(tea: Sold) -> None:
+    """Two warehouses hold the line, one has sent its part: the other one's hold ends, and nothing comes back."""
+    second = create_location("second", "Second warehouse")
+    shelf = db.session.scalars(select(StockItem.id).where(StockItem.variant_id == tea.variant_id)).one()
+    transfer(shelf, second, 4, actor="test")
+    order = order_in("processing", quantity=8)
+    key = order.lines[0].id
+    ship_order(order.id, BOB, units={key: 5})
+    assert counters(tea) == (5, 3)
+    credit_order(order.id, Wish(units={key: 2}), BOB, reason="Sold out")
+    assert counters(tea) == (5, 1)
+    assert broken_invariants() == []
+    ship_order(order.id, BOB)
+    assert (fresh(order.id).status, counters(tea)) == ("shipped", (4, 0))
+    assert broken_invariants() == []

@@ -6,15 +6,16 @@ from sqlalchemy import func, select
 
 from commerce.db import db
 from commerce.inventory.models import Reservation, StockItem, StockMovement
-from commerce.orders.models import Order, OrderLine
+from commerce.orders.models import Credit, CreditLine, Order, OrderLine
 from commerce.orders.transitions import FINAL
+from commerce.payments.models import Payment, Refund
 
 ALL = {"all_tenants": True}
 
 
 def broken_invariants() -> list[str]:
     """Return a sentence for every broken rule, over all shops; an empty list is a healthy installation."""
-    return [*_counters(), *_finished_orders(), *_confirmed_orders()]
+    return [*_counters(), *_finished_orders(), *_confirmed_orders(), *_shipped_lines(), *_credited_orders()]
 
 
 def _counters() -> list[str]:
@@ -80,3 +81,54 @@ def _confirmed_orders() -> list[str]:
         execution_options=ALL,
     )
     return [f"{code} is confirmed, owns {has} of {needs} units" for code, has, needs in rows]
+
+
+def _shipped_lines() -> list[str]:
+    """Whatever has left the house was taken off the shelf, and no more came back than had left or was in stock."""
+    taken = (
+        select(func.coalesce(func.sum(Reservation.deducted), 0))
+        .where(Reservation.order_line_id == OrderLine.id)
+        .correlate(OrderLine)
+        .scalar_subquery()
+    )
+    back = (
+        select(func.coalesce(func.sum(Reservation.restocked), 0))
+        .where(Reservation.order_line_id == OrderLine.id)
+        .correlate(OrderLine)
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        select(OrderLine.sku, OrderLine.shipped, OrderLine.credited, taken, back).where(
+            (taken < OrderLine.shipped) | (back > OrderLine.shipped)
+        ),
+        execution_options=ALL,
+    )
+    return [
+        f"{sku}: {shipped} shipped, {credited} given back, {off} off the shelf, {on} back on it"
+        for sku, shipped, credited, off, on in rows
+    ]
+
+
+def _credited_orders() -> list[str]:
+    """The decisions of an order, its lines and its refunds name the same money, and never more than was taken."""
+    found = []
+    decided = _sums(select(Credit.order_id, func.sum(Credit.amount)), "order_id")
+    sent = _sums(
+        select(Refund.order_id, func.sum(Refund.amount)).where(Refund.credit_id.is_not(None)), "order_id"
+    )
+    captured = _sums(select(Payment.order_id, func.sum(Payment.captured)), "order_id")
+    for order_id, amount in decided.items():
+        if amount != sent.get(order_id, 0):
+            found.append(f"{order_id}: {amount} decided, {sent.get(order_id, 0)} sent")
+        if amount > captured.get(order_id, 0):
+            found.append(f"{order_id}: {amount} given back of {captured.get(order_id, 0)}")
+    by_line = _sums(select(CreditLine.order_line_id, func.sum(CreditLine.amount)), "order_line_id")
+    units = _sums(select(CreditLine.order_line_id, func.sum(CreditLine.quantity)), "order_line_id")
+    lines = db.session.execute(
+        select(OrderLine.id, OrderLine.sku, OrderLine.credited_amount, OrderLine.credited),
+        execution_options=ALL,
+    )
+    for line_id, sku, amount, count in lines:
+        if amount != by_line.get(line_id, 0) or count != units.get(line_id, 0):
+            found.append(f"{sku}: the line names {count} for {amount}, its credits do not")
+    return found

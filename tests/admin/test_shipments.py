@@ -1,0 +1,82 @@
+"""Parcels at the desk: a part of an order, then the rest; paper without prices."""
+
+from typing import Any
+
+import pytest
+
+from commerce.shipping.queries import parcels_of
+from commerce.tenants.models import Shop
+from tests.admin.conftest import SignedIn
+from tests.factories.orders import fresh, order_in
+from tests.factories.shop import Sold, counters, make_product
+from tests.factories.staff import post
+from tests.support.client import ShopClient
+
+
+@pytest.fixture
+def tea(in_shop: Shop) -> Sold:
+    return make_product("Green tea", sku="TEA-1", stock=10, price=1250)
+
+
+def send(client: ShopClient, order: Any, units: object, **more: Any) -> Any:
+    data = {"version": order.version, f"units-{order.lines[0].id.hex}": units, **more}
+    return post(client, f"/admin/orders/{order.code}/shipment", data)
+
+
+def test_a_parcel_with_a_part_and_one_with_the_rest(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("processing", quantity=3)
+    assert send(desk, order, 1, carrier="dhl", tracking_code="JD 01").status_code == 303
+    html = desk.get(f"/admin/orders/{order.code}").text
+    assert "the rest of the order waits" in html
+    assert 'href="https://www.dhl.com/global-en/home/tracking.html?tracking-id=JD01"' in html
+    assert "Parcel 1 sent" in html
+    assert 'max="2" value="2"' in html, "the form offers what is left"
+    assert counters(tea) == (9, 2)
+    assert send(desk, fresh(order.id), 2).status_code == 303
+    assert (fresh(order.id).status, counters(tea)) == ("shipped", (7, 0))
+    assert [sum(parcel.units.values()) for parcel in parcels_of(order.id)] == [1, 2]
+
+
+@pytest.mark.parametrize("units", ["4", "0", "", "x", "-1", "1.5", "9999999"])
+def test_what_cannot_be_in_a_parcel_is_said_at_its_field(desk: ShopClient, tea: Sold, units: str) -> None:
+    order = order_in("processing", quantity=3)
+    answer = send(desk, order, units)
+    assert answer.status_code == 422
+    assert 'id="parcel-error"' in answer.text
+    assert (fresh(order.id).version, counters(tea)) == (order.version, (10, 3))
+
+
+def test_a_program_that_names_no_lines_sends_everything(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("processing", quantity=3)
+    answer = post(desk, f"/admin/orders/{order.code}/shipment", {"version": order.version})
+    assert answer.status_code == 303
+    assert fresh(order.id).status == "shipped"
+
+
+def test_lines_of_another_order_are_refused(desk: ShopClient, tea: Sold) -> None:
+    order, other = order_in("processing"), order_in("processing")
+    data = {"version": order.version, f"units-{other.lines[0].id.hex}": 1}
+    assert post(desk, f"/admin/orders/{order.code}/shipment", data).status_code == 422
+    assert [fresh(each.id).lines[0].shipped for each in (order, other)] == [0, 0]
+
+
+def test_paper_names_what_to_pick_and_no_price(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("processing", quantity=3, note="Ring <twice>")
+    listed = desk.get(f"/admin/orders/{order.code}/picking-list").text
+    for words in ("TEA-1", "Green tea", "Ann Buyer", "1 Main Street", "Ring &lt;twice&gt;", ">3<"):
+        assert words in listed, words
+    assert "$" not in listed
+    send(desk, order, 1, carrier="GLS", tracking_code="G-7")
+    slip = desk.get(f"/admin/orders/{order.code}/shipments/1/slip").text
+    for words in ("GLS", "G-7", "TEA-1", ">1<"):
+        assert words in slip, words
+    assert "$" not in slip
+    assert ">2<" in desk.get(f"/admin/orders/{order.code}/picking-list").text
+    assert desk.get(f"/admin/orders/{order.code}/shipments/2/slip").status_code == 404
+
+
+def test_charlie_reads_no_paper(signed_in: SignedIn, tea: Sold, other_shop: Shop) -> None:
+    order = order_in("shipped")
+    charlie = signed_in("owner", shop=other_shop)
+    for page in ("picking-list", "shipments/1/slip"):
+        assert charlie.get(f"/admin/orders/{order.code}/{page}").status_code == 404
