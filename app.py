@@ -29,8 +29,10 @@ from commerce.config import ROOT, Config
 from commerce.db import db
 from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
+from commerce.inventory import views as inventory_views
 from commerce.migration import is_current
 from commerce.orders import views as order_views
+from commerce.orders.holds import held_back
 from commerce.payments import installation
 from commerce.shipping.queries import parcels_of
 from commerce.tenants import views as tenant_views
@@ -75,6 +77,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.context_processor(_template_globals)
     for views in (
         catalog_views,
+        inventory_views,
         cart_views,
         checkout_views,
         payment_webhooks,
@@ -126,6 +129,7 @@ def _template_globals() -> dict[str, Any]:
         "nav_categories": catalog_views.nav_categories,
         "cart_count": cart_views.cart_count,
         "static_url": tenant_views.static_url,
+        "held_back": lambda variant_id: held_back(variant_id, cart_views.shopper()),
         "parcels_of": parcels_of,
     }
 

@@ -9,7 +9,7 @@ from commerce.checkout.refunds import send_refund
 from commerce.checkout.settlement import end_open_payments
 from commerce.events.outbox import DomainEvent
 from commerce.events.worker import Handlers, Happening, Relay
-from commerce.inventory.events import StockLow
+from commerce.inventory.events import BackInStock, StockLow
 from commerce.inventory.watching import low_variants, notice_low_stock
 from commerce.notifications.handlers import (
     alert_of_disabled_webhook,
@@ -19,6 +19,7 @@ from commerce.notifications.handlers import (
     alert_of_missing_stock,
     alert_of_odd_payment,
     alert_of_refund_request,
+    mail_back_in_stock,
     mail_cancellation_notice,
     mail_credit_notice,
     mail_delivery_confirmation,
@@ -96,6 +97,7 @@ EVENT_HANDLERS: Handlers = {
     events.InventoryReservationFailed: [alert_of_missing_stock],
     events.LatePaymentRefunded: [mail_late_payment, alert_of_late_payment],
     StockLow: [alert_of_low_stock],
+    BackInStock: [mail_back_in_stock],
     WebhookDisabled: [alert_of_disabled_webhook],
 }
 
@@ -117,6 +119,7 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     events.RefundQueued,
     events.RefundSettled,
     StockLow,
+    BackInStock,
     WebhookDisabled,
 )
 

@@ -30,6 +30,7 @@ from commerce.db import db
 from commerce.event_handlers import make_relay
 from commerce.events.outbox import SYSTEM
 from commerce.events.worker import Claim, Lane, Relay
+from commerce.inventory.alerts import answer_wishes, find_back_in_stock
 from commerce.orders.models import Order
 from commerce.orders.queries import find_expired
 from commerce.orders.services import cancel_if_expired, change_status
@@ -123,6 +124,17 @@ def complete_delivered_orders() -> int:
     return count
 
 
+def tell_of_stock() -> int:
+    """Tell everybody who waits for a variant that can be had again; return how many."""
+    found = find_back_in_stock()
+    db.session.close()
+    count = 0
+    for tenant_id, variant_id in found:
+        with shop_scope(get_shop(tenant_id)), _each_for_itself(f"telling of variant {variant_id}"):
+            count += answer_wishes(variant_id)
+    return count
+
+
 @dataclass
 class Job:
     """Something to do every so many seconds."""
@@ -136,6 +148,7 @@ def jobs() -> list[Job]:
     """Return the periodic jobs."""
     return [
         Job(expire_unpaid_orders, 10),
+        Job(tell_of_stock, 5),
         Job(reconcile_payments, 20),
         Job(reconcile_refunds, 120),
         Job(compare_payment_books, 3600),

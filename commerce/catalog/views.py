@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -16,11 +17,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.catalog import queries
 from commerce.catalog.choice import Choice, axis_keys, choose
 from commerce.catalog.keeping import kept_for_strangers
-from commerce.catalog.product_page import Picture, ProductPage, product_page
+from commerce.catalog.product_page import ProductPage, product_page
+from commerce.catalog.product_parts import product_parts, shown_picture
 from commerce.catalog.queries import SORTS, Card, Shelf
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.errors import NotFound
-from commerce.money import to_decimal
 from commerce.tenants.scope import current_shop
 from commerce.tenants.views import accent, static_url, theme_url
 from commerce.web import public, render_region, see_other
@@ -37,6 +38,17 @@ MAX_UNITS = 999
 """The largest quantity that a cart line takes."""
 NAV_SECONDS = 2.0
 """How long the navigation of a visitor with a cookie may be kept."""
+
+
+class AlertAnswer(NamedTuple):
+    """What became of a wish to be told: the message that it is kept, or what is wrong with the address as typed."""
+
+    message: str = ""
+    email: str = ""
+    error: str = ""
+
+
+NO_ANSWER = AlertAnswer()
 
 _navigation: dict[uuid.UUID, tuple[float, tuple[Shelf, ...]]] = {}
 
@@ -234,62 +246,38 @@ def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
 @blueprint.get("/products/<slug>")
 def product(slug: str) -> Response:
     """A product with the variant that the address chooses; htmx gets only the part that changes with the choice."""
+    return product_response(slug, request.args)
+
+
+def product_response(
+    slug: str, wish: Mapping[str, str], status: int = 200, *, alert: AlertAnswer = NO_ANSWER
+) -> Response:
+    """Answer with a product's page; `wish` says which variant, as the page's address does.
+
+    `alert` is what became of the form that asks to be told when a sold-out variant is back. Raises NotFound.
+    """
     found = product_page(slug)
-    choice = choose(found.option_names, found.variants, request.args)
+    choice = choose(found.option_names, found.variants, wish)
     shop = current_shop()
-    asked = [(key, value) for key, value in request.args.items() if key != "picture"]
-    parts = _product_parts(
+    parts = product_parts(
         found,
         choice,
-        _shown_picture(found, choice),
-        urlencode(asked),
+        shown_picture(found, choice, wish.get("picture", "")),
+        urlencode([(key, value) for key, value in wish.items() if key != "picture"]),
         request.host_url,
         (shop.currency, shop.locale, shop.low_stock_at),
     )
     return render_region(
         "catalog/product.html",
         "catalog/_product.html",
-        200,
+        status,
         product=found,
         choice=choice,
         most=_most(choice),
+        alert=alert,
         related=lambda: _cards(_related(found)),
         **parts,
     )
-
-
-@lru_cache(maxsize=512)
-def _product_parts(
-    product: ProductPage,
-    choice: Choice,
-    shown: Picture | None,
-    asked: str,
-    host_url: str,
-    settings: tuple[str, str, int],
-) -> dict[str, Markup]:
-    """Render once for each state of a product what its page shows to everybody: all but the form's token and the cart.
-
-    Everything that the parts show is among the arguments, as with `_kept`.
-    """
-    currency, locale, low_stock_at = settings
-    facts: dict[str, Any] = {
-        "product": product,
-        "choice": choice,
-        "variant": choice.variant,
-        "shown": shown,
-        "picture_address": f"{product.path}?{asked}{'&' if asked else ''}picture=",
-        "host_url": host_url,
-        "currency": currency,
-        "locale": locale,
-        "low_stock_at": low_stock_at,
-        "json_ld": _json_ld(product, host_url, currency),
-        "summary": _summary(product),
-    }
-    render = current_app.jinja_env.get_template
-    return {
-        name: Markup(render(f"catalog/_{name}.html").render(facts))  # noqa: S704 - the templates have escaped it
-        for name in ("facts", "gallery", "offer", "options")
-    }
 
 
 def _related(product: ProductPage) -> tuple[Card, ...]:
@@ -309,56 +297,10 @@ def choose_variant(slug: str) -> BaseResponse:
     )
 
 
-def _shown_picture(product: ProductPage, choice: Choice) -> Picture | None:
-    """Return the picture that the address asks for, else that of the chosen variant, else the first there is."""
-    asked = request.args.get("picture", "")
-    variants_own = choice.variant.image_id if choice.variant else None
-    pictures = sorted(product.pictures, key=lambda picture: (not picture.file, picture.id != variants_own))
-    return next(
-        (picture for picture in pictures if str(picture.id) == asked), pictures[0] if pictures else None
-    )
-
-
 def _most(choice: Choice) -> int:
     """Return the largest quantity that the form offers."""
     variant = choice.variant
     return min(variant.available, MAX_UNITS) if variant else MAX_UNITS
-
-
-def _summary(product: ProductPage) -> str:
-    """Return what search engines show below the title: the shop's own words, else the beginning of the description."""
-    # Only tags are taken away here; the template escapes what is left.
-    plain = Markup(product.description_html.replace("<", " <")).striptags()  # noqa: S704
-    text = product.seo_description or plain
-    text = " ".join(text.split())
-    return text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + "…"
-
-
-def _json_ld(product: ProductPage, host_url: str, currency: str) -> dict[str, object]:
-    """Return the product for search engines, in the words of schema.org."""
-    address = host_url.rstrip("/")
-    offers = [
-        {
-            "@type": "Offer",
-            "sku": variant.sku,
-            "price": str(to_decimal(variant.price, currency)),
-            "priceCurrency": currency,
-            "availability": "https://schema.org/" + ("OutOfStock" if variant.sold_out else "InStock"),
-            "url": f"{address}{product.path}?{urlencode({'variant': variant.sku})}",
-        }
-        for variant in product.variants
-    ]
-    facts: dict[str, object] = {
-        "@context": "https://schema.org",
-        "@type": "Product",
-        "name": product.title,
-        "description": _summary(product),
-        "image": [f"{address}/media/{picture.file}" for picture in product.pictures if picture.file],
-        "offers": offers,
-    }
-    if product.vendor:
-        facts["brand"] = {"@type": "Brand", "name": product.vendor}
-    return facts
 
 
 # --- for programs -----------------------------------------------------------------------------------

@@ -17,3 +17,13 @@ class StockLow(DomainEvent):
     available: int
     low_at: int
     code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackInStock(DomainEvent):
+    """Somebody who waited for a variant can have it now. `subject_id` is his wish's id, which knows his address."""
+
+    sku: str
+    title: str
+    options: str
+    slug: str

@@ -14,6 +14,9 @@ from commerce.db import Base, TenantRow
 MAX_QUANTITY = 1_000_000
 """The most units that one row may speak of: a bound against typing errors and overflow."""
 
+MOST_ALERTS = 20
+"""Variants that one address can wait for at once: nobody shall be written to without end."""
+
 
 class Location(TenantRow, Base):
     """A warehouse. `code` is the `warehouseCode` of the API."""
@@ -103,3 +106,26 @@ class StockMovement(TenantRow, Base):
     actor: Mapped[str] = mapped_column(default="")
     reference: Mapped[str] = mapped_column(default="")
     occurred_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class StockAlert(TenantRow, Base):
+    """Somebody waits for a variant that is sold out. The row goes when his mail is sent: the address is only for it.
+
+    An address has at most MOST_ALERTS places, each taken once; `told_at` is when the event of its mail was written.
+    """
+
+    __tablename__ = "stock_alerts"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "variant_id"], ["variants.tenant_id", "variants.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "variant_id", "email"),
+        UniqueConstraint("tenant_id", "email", "place"),
+        CheckConstraint(f"place BETWEEN 1 AND {MOST_ALERTS}", name="place"),
+    )
+
+    variant_id: Mapped[uuid.UUID]
+    email: Mapped[str]
+    place: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    told_at: Mapped[datetime | None]

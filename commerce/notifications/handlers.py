@@ -24,6 +24,7 @@ from itertools import dropwhile
 
 from commerce.events.models import Event
 from commerce.events.worker import Happening
+from commerce.inventory.alerts import address_of, forget_alert
 from commerce.notifications.emails import send_mail
 from commerce.notifications.facts import Told, told_by
 from commerce.orders.returns import PARTLY
@@ -158,6 +159,17 @@ def mail_credit_notice(happening: Happening) -> None:
 def _part_of_a_whole_refund(told: Told) -> bool:
     decision = next((event.type for event in reversed(told.before) if event.type != "RefundQueued"), "")
     return decision == "OrderRefunded"
+
+
+# --- to somebody who waits --------------------------------------------------------------------------
+
+
+def mail_back_in_stock(happening: Happening) -> None:
+    """Say that a product is back, and forget who asked. One who was told already is forgotten, so he hears it once."""
+    reader = address_of(happening.subject_id)
+    if reader:
+        send_mail(happening, "back_in_stock", to=reader)
+        forget_alert(happening.subject_id)
 
 
 # --- to operations ----------------------------------------------------------------------------------

@@ -12,8 +12,14 @@ from commerce.notifications.words import N_
 
 CUSTOMER = "customer"
 OPERATIONS = "operations"
-PATHS = {"alert_low_stock": "/admin/stock/{sku}", "alert_webhook_disabled": "/admin/webhooks/{subject}"}
-"""Where alerts lead that are not about an order."""
+WAITING = "waiting"
+"""Somebody who waits for a product. He need not be a customer, and only his wish knows his address."""
+PATHS = {
+    "back_in_stock": "/products/{slug}?variant={sku}",
+    "alert_low_stock": "/admin/stock/{sku}",
+    "alert_webhook_disabled": "/admin/webhooks/{subject}",
+}
+"""Where mails lead that are not about an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,14 @@ MAILS: dict[str, Mail] = {
             trial={"amount": 500, "currency": "", "reason": "One cup was broken"},
         ),
         Mail(
+            "back_in_stock",
+            _l("Back in stock"),
+            ("BackInStock",),
+            _l("A sold-out variant can be had again: one mail to everybody who asked for it."),
+            WAITING,
+            {"sku": "SKU-1", "title": "Green tea", "options": "100 g", "slug": "green-tea"},
+        ),
+        Mail(
             "alert_refund_requested",
             _l("Alert: refund requested"),
             ("RefundRequested", "ReturnRequested"),
@@ -206,7 +220,7 @@ MAILS: dict[str, Mail] = {
             ("StockLow",),
             _l("An order left few units of a variant, for the first time since units came in."),
             OPERATIONS,
-            {"sku": "SKU-1", "title": "Green tea", "options": "100 g", "available": 2, "low_at": 3},
+            {"sku": "", "title": "", "options": "", "available": 2, "low_at": 3},
         ),
         Mail(
             "alert_webhook_disabled",

@@ -13,6 +13,7 @@ from typing import Any
 
 from commerce.events.outbox import DomainEvent
 from commerce.events.worker import Happening
+from commerce.inventory.events import StockLow
 from commerce.orders import events
 
 PING = "ping"
@@ -87,6 +88,11 @@ PUBLIC: dict[type[DomainEvent], Public] = {
         "refund.settled",
         {"refund_id": "refundId", "succeeded": "succeeded", "failure": "failure"},
         "The gateway said what became of a refund.",
+    ),
+    StockLow: Public(
+        "inventory.low",
+        {"sku": "sku", "title": "title", "options": "options", "available": "available", "low_at": "lowAt"},
+        "Few units of a variant are left.",
     ),
 }
 

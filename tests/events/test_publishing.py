@@ -13,6 +13,7 @@ from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, DomainEvent, publish
 from commerce.events.queries import outbox_lag_seconds
 from commerce.events.worker import BATCH, Happening, handler_names
+from commerce.inventory.events import BackInStock, StockLow
 from commerce.orders import events as order_events
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop, shop_scope
@@ -177,5 +178,5 @@ def test_every_event_of_the_orders_is_known_to_the_relay() -> None:
         for each in vars(order_events).values()
         if isinstance(each, type) and issubclass(each, DomainEvent) and each not in bases
     }
-    assert written | {WebhookDisabled} == set(EVENT_KINDS)
+    assert written | {WebhookDisabled, StockLow, BackInStock} == set(EVENT_KINDS)
     assert set(EVENT_HANDLERS) <= set(EVENT_KINDS)

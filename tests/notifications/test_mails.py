@@ -17,7 +17,7 @@ from commerce.events.worker import Happening
 from commerce.notifications import handlers
 from commerce.notifications.emails import base_url, send_mail
 from commerce.notifications.facts import told_by
-from commerce.notifications.mails import CUSTOMER, MAILS
+from commerce.notifications.mails import CUSTOMER, MAILS, OPERATIONS
 from commerce.orders.credits import Wish, credit_order
 from commerce.orders.events import OrderEdited, PaymentFailed
 from commerce.orders.notes import add_note
@@ -120,6 +120,7 @@ def test_links_lead_to_the_shops_own_host(in_shop: Shop, tea: Sold, post: Post, 
     customers = MAILS[name].to == CUSTOMER
     path = {
         "alert_low_stock": "/admin/stock/TEA%2F1%20a",
+        "back_in_stock": "/products/green-tea?variant=TEA%2F1%20a",
         "alert_webhook_disabled": f"/admin/webhooks/{order.id}",
     }.get(name, f"/orders/{order.token}" if customers else f"/admin/orders/{order.code}")
     link = f"http://demo.localhost:5000{path}"
@@ -141,7 +142,7 @@ def test_every_event_that_a_mail_names_has_a_handler_that_sends_it() -> None:
     for mail in MAILS.values():
         for name in mail.events:
             told = [each.__name__ for each in EVENT_HANDLERS[kinds[name]]]
-            prefix = "mail_" if mail.to == CUSTOMER else "alert_"
+            prefix = "alert_" if mail.to == OPERATIONS else "mail_"
             assert any(each.startswith(prefix) for each in told), (mail.name, name)
 
 

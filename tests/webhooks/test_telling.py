@@ -19,6 +19,7 @@ from commerce.event_handlers import EVENT_HANDLERS, EVENT_KINDS
 from commerce.events.outbox import SYSTEM, DomainEvent, publish
 from commerce.events.services import replay
 from commerce.events.worker import Happening, Relay, _fan_out
+from commerce.inventory.events import BackInStock
 from commerce.orders import events as order_events
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
@@ -34,8 +35,8 @@ from tests.notifications.post import html_of, text_of
 from tests.support.statements import count_statements
 from tests.webhooks.receiver import Message, Receiver
 
-INSIDE = {order_events.PaymentUnknown, order_events.OrderNoteAdded, WebhookDisabled}
-"""What no other program is told: our own affairs, and what staff write to each other."""
+INSIDE = {order_events.PaymentUnknown, order_events.OrderNoteAdded, BackInStock, WebhookDisabled}
+"""What no other program is told: our own affairs, what staff write to each other, and what strangers wait for."""
 
 
 @atomic
