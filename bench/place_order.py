@@ -54,8 +54,8 @@ def main() -> int:
     with postgres_stage() as stage, TemporaryDirectory() as scratch:
         report.note(f"{PRODUCTS} products")
         put_up_products(stage, PRODUCTS)
-        prices = _prices(stage)
-        script, count = _record(stage, prices)
+        prices = prices_of(stage)
+        script, count = record(stage, prices)
         for index, (name, lines) in enumerate(_workloads(per_client * CLIENTS).items(), start=1):
             report.note(f"{name}: {len(lines)} carts for each")
             path = Path(scratch) / f"{index}.sql"
@@ -86,7 +86,7 @@ def _numbers(dice: random.Random, count: int) -> list[int]:
     return [dice.randrange(PRODUCTS) for _ in range(count)]
 
 
-def _prices(stage: Stage) -> list[int]:
+def prices_of(stage: Stage) -> list[int]:
     with psycopg.connect(stage.admin_url()) as connection:
         rows: dict[Any, int] = dict(connection.execute("SELECT id, price FROM variants").fetchall())
     return [rows[numbered_id("variant", number)] for number in range(PRODUCTS)]
@@ -95,7 +95,7 @@ def _prices(stage: Stage) -> list[int]:
 # --- pgbench ------------------------------------------------------------------------------------------
 
 
-def _record(stage: Stage, prices: Sequence[int]) -> tuple[str, int]:
+def record(stage: Stage, prices: Sequence[int]) -> tuple[str, int]:
     """Place three orders in this process; return the script of the last two and how many statements there are."""
     prepare_carts(stage, [TRIAL] * 3, first=0)
     recordings = []

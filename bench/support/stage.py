@@ -312,7 +312,7 @@ def prepare_carts(stage: Stage, lines: Sequence[tuple[int, int]], first: int, **
         **details,
     }
     with in_shop(stage):
-        prices = dict(db.session.query(Variant.id, Variant.price).tuples())
+        prices = {row.id: row.price for row in db.session.query(Variant.id, Variant.price)}
         db.session.close()
         for start in range(0, len(lines), BATCH):
             _fill_carts(lines[start : start + BATCH], first + start, filled, prices)
