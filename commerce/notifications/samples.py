@@ -64,7 +64,8 @@ def _fits(mail: Mail, event: Event) -> bool:
 
 def _trial(mail: Mail, order: Order) -> Mapping[str, Any]:
     """Return a mail's trial facts, with what depends on the order."""
-    filled = {"currency": order.currency, "title": order.lines[0].title}
+    line = order.lines[0]
+    filled = {"currency": order.currency, "sku": line.sku, "title": line.title, "options": line.options}
     return {name: filled.get(name, value) if value == "" else value for name, value in mail.trial.items()}
 
 

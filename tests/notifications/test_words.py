@@ -87,6 +87,8 @@ def english_of(written: Letter, language: str) -> list[str]:
     known = catalogue(language)
     left = []
     for english in words():
+        if not re.search(r"\w", re.sub(r"%\(\w+\)s", "", english)):
+            continue  # signs between other words
         pieces = [re.escape(piece) for piece in re.split(r"%\(\w+\)s", english)]
         sentence = rf"(?<!\w){'[^.]{1,40}'.join(pieces)}(?!\w)"
         if known.ugettext(english) != english and re.search(sentence, said):
