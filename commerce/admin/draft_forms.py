@@ -19,7 +19,7 @@ from commerce.admin.pricing_forms import RuleForm
 from commerce.cart.forms import printable_line
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView, lines_for
 from commerce.checkout.addresses import FIELDS, check_address, country_choices, rules_for
-from commerce.checkout.drafts import DraftDiscount
+from commerce.checkout.drafts import DraftDiscount, kept_discount
 from commerce.checkout.forms import DetailsForm, details_form
 from commerce.checkout.services import Quote, quote_cart
 from commerce.orders.models import Order
@@ -55,9 +55,9 @@ class DiscountForm(RuleForm):
 
     @property
     def discount(self) -> DraftDiscount | None:
-        """The discount as it was filled in, None for none."""
+        """The discount as it was filled in, None for none or for what makes no sense."""
         amount, ppm = self.discount_amount.data or 0, self.discount_percent.data or 0
-        if not amount and not ppm:
+        if not (amount or ppm) or (amount and ppm):
             return None
         label = self.discount_label.data or gettext("Discount")
         return DraftDiscount(label, 0 if ppm else amount, ppm)
@@ -110,20 +110,27 @@ class DraftPage:
     """Everything on the page of a draft: from what was sent, or else from what the draft remembers."""
 
     def __init__(self, cart: CartView, formdata: Any = None) -> None:
-        self.cart = cart
-        self.form = details_form(cart, formdata)
         self.extras = DiscountForm(formdata)
         self.units = {
             line.id: units_input(f"units-{line.id.hex}", line.quantity, formdata) for line in cart.lines
         }
+        self.cart = self._as_typed(cart)
+        self.form = details_form(self.cart, formdata)
         if formdata is None:
             self.extras.fill(cart.details.get("discount"))
+
+    def _as_typed(self, cart: CartView) -> CartView:
+        """Return the cart with the units that are in the fields."""
+        typed = {line.id: self.units[line.id].units for line in cart.lines}
+        return replace(
+            cart, lines=tuple(replace(line, quantity=typed[line.id]) for line in cart.lines if typed[line.id])
+        )
 
     def follow(self, cart: CartView) -> None:
         """Show the lines that the draft has now; what was typed for those that are still there stays."""
         present = {line.id: units_input(f"units-{line.id.hex}", line.quantity, None) for line in cart.lines}
         self.units = {line_id: self.units.get(line_id, field) for line_id, field in present.items()}
-        self.cart = cart
+        self.cart = self._as_typed(cart)
 
     def readable(self) -> bool:
         """Tell whether numbers and signs make sense, so that a draft can keep them; the rest may be missing yet."""
@@ -146,17 +153,18 @@ class DraftPage:
     @property
     def quote(self) -> Quote:
         """The price of the draft with what is in the fields."""
-        kept = self.cart.details.get("discount")
-        return quote_cart(
-            replace(self.cart, details={**self.details, **({"discount": kept} if kept else {})})
-        )
+        details, discount = self.details, self.extras.discount
+        if discount is not None:
+            kept = kept_discount(self.cart.lines, self.cart.coupon_codes, details, discount)
+            details = {**details, "discount": kept}
+        return quote_cart(replace(self.cart, details=details))
 
     @property
     def problems(self) -> list[tuple[str, str]]:
         """Everything that is wrong, as (field id, sentence), for the summary above the form."""
-        lines = {line.id: line.sku for line in self.cart.lines}
+        skus = {line.id: line.sku for line in self.cart.lines}
         found = [
-            (field.name, f"{lines[line_id]}: {field.error}")
+            (field.name, f"{skus.get(line_id, '')}: {field.error}")
             for line_id, field in self.units.items()
             if field.error
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import flash, request
@@ -62,6 +63,8 @@ def draft_save(draft_id: uuid.UUID) -> BaseResponse:
     if draft.cart is None:
         return _placed(draft_id)
     page = DraftPage(draft.cart, request.form)
+    if request.form.get("do") == "look":
+        return _look(draft, page)
     if not page.readable():
         return _show(draft, page, 422)
     try:
@@ -148,21 +151,26 @@ def _show(
     if draft.cart is None:
         return _placed(draft.id)
     page.follow(draft.cart)
-    return render_region(
-        "admin/draft.html",
-        "admin/drafts/_draft.html",
-        status,
-        draft=draft,
-        sheet=page,
-        form=page.form,
-        extras=page.extras,
-        problems=page.problems,
-        quote=page.quote,
-        found=found_variants(page.extras.q.data or ""),
-        problem=problem,
-        currency=current_shop().currency,
-        notes={method.code: method.instructions for method in payment_methods()},
-    )
+    found = found_variants(page.extras.q.data or "")
+    context = {**_context(draft, page), "problems": page.problems, "problem": problem, "found": found}
+    return render_region("admin/draft.html", "admin/drafts/_draft.html", status, **context)
+
+
+def _look(draft: Draft, page: DraftPage) -> BaseResponse:
+    """Answer a field that was changed with what depends on it: nothing is kept, and nothing else is touched."""
+    return render_region("admin/drafts/_look.html", "admin/drafts/_look.html", **_context(draft, page))
+
+
+def _context(draft: Draft, page: DraftPage) -> dict[str, Any]:
+    return {
+        "draft": draft,
+        "sheet": page,
+        "form": page.form,
+        "extras": page.extras,
+        "quote": page.quote,
+        "currency": current_shop().currency,
+        "notes": {method.code: method.instructions for method in payment_methods()},
+    }
 
 
 @blueprint.post("/drafts/<uuid:draft_id>/deletion")

@@ -179,6 +179,9 @@ def edit_step(code: str) -> BaseResponse:
     order = _find(code)
     page = EditPage(order, request.form)
     step = request.form.get("do", "")
+    if step == "look":
+        look = "admin/editing/_look.html"
+        return render_region(look, look, order=order, form=page.form)
     if step not in ("preview", "confirm"):
         return _show(page)
     if not page.validate():

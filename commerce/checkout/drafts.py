@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -160,8 +160,9 @@ def save_draft(
     form that is sent twice is harmless. Raises NotFound, Conflict when it was ordered, StaleVersion, InvalidValue.
     """
     cart = _lock_open(draft_id)
-    wanted = {**details, **({"discount": _kept(cart, details, discount)} if discount else {})}
-    known = {line.id: line for line in lines_of(draft_id)}
+    lines = lines_of(draft_id)
+    known = {line.id: line for line in lines}
+    wanted = _with_discount(lines, cart.coupon_codes, details, discount)
     changed = _changes(known, units)
     if add is None and not changed and wanted == cart.details:
         return cart.version
@@ -171,13 +172,22 @@ def save_draft(
         _set_line(known[line_id], count)
     if add is not None:
         _add(draft_id, add, known)
-    if discount:
-        wanted["discount"] = _kept(cart, details, discount)
-    cart.details = wanted
+    cart.details = _with_discount(lines_of(draft_id), cart.coupon_codes, details, discount)
     cart.version += 1
     cart.updated_at = clock.now()
     db.session.flush()
     return cart.version
+
+
+def _with_discount(
+    lines: tuple[CartLineView, ...],
+    codes: Sequence[str],
+    details: Mapping[str, Any],
+    discount: DraftDiscount | None,
+) -> dict[str, Any]:
+    if discount is None:
+        return dict(details)
+    return {**details, "discount": kept_discount(lines, codes, details, discount)}
 
 
 def _lock_open(draft_id: uuid.UUID) -> Cart:
@@ -233,18 +243,26 @@ def _add(draft_id: uuid.UUID, variant_id: uuid.UUID, known: Mapping[uuid.UUID, C
     insert_rows(CartLine, [new])
 
 
-def _kept(cart: Cart, details: Mapping[str, Any], discount: DraftDiscount) -> dict[str, Any]:
-    """Return a discount as carts keep it; a percentage is what it comes to for the lines of now."""
+def kept_discount(
+    lines: tuple[CartLineView, ...],
+    coupon_codes: Sequence[str],
+    details: Mapping[str, Any],
+    discount: DraftDiscount,
+) -> dict[str, Any]:
+    """Return a discount as drafts keep it; a percentage is what it comes to for these lines, in minor units.
+
+    Raises InvalidValue for one that is out of bounds.
+    """
     if not is_count(discount.amount, 0, MAX_AMOUNT) or not is_count(discount.ppm, 0, PPM):
         raise InvalidValue("discount", "A discount is not below zero, and 100 percent at most.")
     amount = discount.amount
     if discount.ppm:
         address = details.get("address") or {}
         priced = quote(
-            lines_of(cart.id),
+            lines,
             address.get("country_code") or current_shop().country,
             details.get("shipping_method", ""),
-            coupon_codes=cart.coupon_codes,
+            coupon_codes=coupon_codes,
             email=details.get("email", ""),
         )
         amount = share_of(priced.totals.goods, discount.ppm)

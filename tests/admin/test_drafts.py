@@ -140,15 +140,16 @@ def test_units_and_discount_change_the_total_that_is_shown(desk: ShopClient, in_
     tea = make_product(price=1000, stock=3)
     path = filled(desk, (tea, 2))
     [name] = [key for key in form_on(desk.get(path).text, path) if key.startswith("units-")]
-    shown = press(
-        desk, path, htmx=True, **{name: "5", "discount_percent": "10", "discount_label": "Old friend"}
-    )
+    typed = {name: "5", "discount_percent": "10", "discount_label": "Old friend"}
+    shown = press(desk, path, htmx=True, do="look", **typed)
     assert shown.status_code == 200
     assert "<html" not in shown.text
     assert "too few" in shown.text
     assert re.search(r"<dt>Old friend</dt>\s*<dd>\s*<span class=\"price\">−\$5\.00", shown.text)
     assert "$50.00" in shown.text
-    short = press(desk, path, do="place")
+    assert 'value="2"' in desk.get(path).text, "looking keeps nothing"
+    sent = changed(desk.get(path).text, path, do="place", shown_total="5000", **typed)
+    short = post(desk, path, sent)
     assert short.status_code == 422
     assert "5 wanted, 3 available" in short.text
     assert press(desk, path, **{name: "x"}).status_code == 422
