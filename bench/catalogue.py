@@ -104,9 +104,7 @@ def _rates(server: LiveServer, scratch: Path, seconds: float) -> dict[str, tuple
         for _ in range(ROUNDS):
             for name, (its_port, its_pid, its_host, path, headers, _length) in contenders.items():
                 before = cpu.seconds(its_pid)
-                result = load.run(
-                    its_port, its_host, _getter(path, headers), seconds=seconds, clients=CLIENTS
-                )
+                result = load.run(its_port, its_host, getter(path, headers), seconds=seconds, clients=CLIENTS)
                 spent = cpu.seconds(its_pid) - before
                 measured[name].append((result.rate, spent / result.done * 1000))
     return {
@@ -118,7 +116,7 @@ def _rates(server: LiveServer, scratch: Path, seconds: float) -> dict[str, tuple
     }
 
 
-def _getter(path: str, headers: str) -> load.Task:
+def getter(path: str, headers: str) -> load.Task:
     def get(connection: load.Connection, _number: int) -> bool:
         answer = connection.get(path, headers)
         if answer.status != 200:

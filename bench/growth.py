@@ -108,8 +108,8 @@ def _grow(stage: Stage, orders: int, skus: int) -> None:
             _copy(connection, table, model[0], orders, skus)
         connection.execute(
             "UPDATE stock_items s SET on_hand = on_hand - taken.units FROM"
-            " (SELECT stock_item_id, sum(quantity) AS units FROM reservations WHERE state = 'deducted' GROUP BY 1) taken"
-            " WHERE taken.stock_item_id = s.id"
+            " (SELECT stock_item_id, sum(quantity) AS units FROM reservations"
+            " WHERE state = 'deducted' GROUP BY 1) taken WHERE taken.stock_item_id = s.id"
         )
         connection.execute(
             "INSERT INTO stock_movements (tenant_id, id, stock_item_id, delta, cause, actor, reference, occurred_at)"

@@ -318,7 +318,13 @@ def shelf_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     if not ids:
         return {}
     parameters = {f"category_{number}": category_id for number, category_id in enumerate(ids)}
-    return {row[0]: row[1] for row in read(_shelf_pictures_statement(len(ids)), **parameters)}
+
+    def load() -> list[list[str]]:
+        found = read(_shelf_pictures_statement(len(ids)), **parameters)
+        return [[str(row[0]), row[1]] for row in found]
+
+    rows = cached("shelf pictures", " ".join(map(str, ids)), load)
+    return {uuid.UUID(row[0]): row[1] for row in rows}
 
 
 @lru_cache(maxsize=MAX_PICTURED_SHELVES)
