@@ -73,6 +73,7 @@ def write(name: str, facts: Mapping[str, Any], told: Told | None = None, *, loca
         head, _, body = text.partition("\n")
         subject = " ".join(head.removeprefix("Subject:").split())
         html = render_template(f"emails/{mail.template}.html", subject=subject, **context)
+    body = re.sub(r"[ \t]+\n", "\n", body)
     return Letter(subject, re.sub(r"\n{3,}", "\n\n", body).strip() + "\n", html)
 
 
