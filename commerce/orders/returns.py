@@ -176,7 +176,7 @@ def receive_return(
         if not is_count(count, 0, line.quantity):
             raise InvalidValue("lines", f"Between 0 and {line.quantity} units can have come back.")
         line.received = count
-    _answer(order, request, "received", actor, request.answer)
+    _answer(order, request, "received", actor, "")
 
 
 @atomic
@@ -332,8 +332,11 @@ def _expect(request: ReturnRequest, states: tuple[str, ...]) -> None:
 
 
 def _answer(order: Order, request: ReturnRequest, state: str, actor: Actor, answer: str) -> None:
-    """Move a request on and tell it. A change of the whole order's status tells its own story."""
-    request.state, request.answer = state, answer
+    """Move a request on and tell it; without new words the last ones stay.
+
+    A change of the whole order's status tells its own story.
+    """
+    request.state, request.answer = state, answer or request.answer
     _raise_version(order)
     told_by_status = request.whole and state in ("declined", "closed")
     if not told_by_status:

@@ -182,11 +182,13 @@ def test_a_return_goes_from_the_request_to_the_money(tea: Sold) -> None:
     approve_return(return_id, BOB, answer="Send it to the warehouse.")
     assert (asked(order).state, asked(order).answer) == ("approved", "Send it to the warehouse.")
     receive_return(return_id, {key: 1}, BOB)
+    assert last_event(order).payload["answer"] == "", "what was said before is not said again"
     assert counters(tea) == (8, 0)
     refund_return(return_id, Wish(units={key: 1}, restock={key: 1}), BOB)
     now = fresh(order.id)
     assert (now.status, now.payment_status) == ("delivered", "partially_refunded")
     assert (asked(order).state, counters(tea)) == ("closed", (9, 0))
+    assert asked(order).answer == "Send it to the warehouse."
     (credit,) = credits_of(order.id)
     assert (credit.return_id, credit.amount) == (return_id, 1000)
     told = [event.payload["state"] for event in timeline(order.id) if event.type == "ReturnAnswered"]

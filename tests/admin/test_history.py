@@ -1,0 +1,137 @@
+"""One line of time for an order: who was told, what failed and can be run again, what somebody wrote."""
+
+import html as entities
+import uuid
+
+import pytest
+from sqlalchemy import select, update
+
+from commerce.admin.timeline import ACTIONS, TITLES, history, hosts_of
+from commerce.db import atomic, db
+from commerce.event_handlers import EVENT_KINDS, make_relay
+from commerce.events.models import Delivery, Event
+from commerce.orders.events import OrderEvent, OrderStatusChanged
+from commerce.orders.models import Order
+from commerce.orders.notes import add_note
+from commerce.orders.queries import timeline
+from commerce.orders.returns import approve_return, request_return
+from commerce.orders.transitions import TRANSITIONS
+from commerce.shipping.services import ship_order
+from commerce.tenants.models import Shop
+from commerce.webhooks.services import create_endpoint
+from tests.admin.conftest import SignedIn
+from tests.factories.orders import BOB, order_in
+from tests.factories.shop import Sold, make_product
+from tests.factories.staff import post
+from tests.support.client import ShopClient
+
+
+@pytest.fixture
+def tea(in_shop: Shop) -> Sold:
+    return make_product(sku="TEA-1", stock=10)
+
+
+def history_of(client: ShopClient, order: Order) -> str:
+    page = client.get(f"/admin/orders/{order.code}").text
+    return entities.unescape(page.split('id="history-title"')[1])
+
+
+@atomic
+def park(order: Order) -> None:
+    """Let a mail have failed for good."""
+    db.session.execute(
+        update(Delivery)
+        .where(Delivery.subject_id == order.id, Delivery.handler == "mail_order_confirmation")
+        .values(state="parked", tries=9, error="The mail server said no.")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def state_of_mail(order: Order) -> str:
+    db.session.close()
+    found = db.session.scalars(
+        select(Delivery.state).where(
+            Delivery.subject_id == order.id, Delivery.handler == "mail_order_confirmation"
+        )
+    ).one()
+    db.session.close()
+    return found
+
+
+def test_what_failed_is_run_again_from_the_order(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("confirmed")
+    make_relay().run_until_idle()
+    assert "Run again" not in history_of(desk, order)
+    park(order)
+    shown = history_of(desk, order)
+    assert "The mail server said no." in shown
+    assert shown.count("Run again") == 1
+    address = shown.split('action="/admin/events/')[1].split('"')[0]
+    answer = post(desk, f"/admin/events/{address}", {"back": f"/admin/orders/{order.code}"})
+    assert (answer.status_code, answer.location) == (303, f"/admin/orders/{order.code}")
+    assert state_of_mail(order) == "waiting"
+
+
+def test_who_may_not_run_it_again_sees_no_button(signed_in: SignedIn, tea: Sold) -> None:
+    order = order_in("confirmed")
+    make_relay().run_until_idle()
+    park(order)
+    shown = history_of(signed_in("support"), order)
+    assert "The mail server said no." in shown
+    assert "Run again" not in shown
+
+
+def test_notes_parcels_requests_and_answers_have_words(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("processing")
+    key = order.lines[0].id
+    ship_order(order.id, BOB, units={key: 1})
+    add_note(order.id, BOB, text="Fragile\nvery", for_customer=False)
+    add_note(order.id, BOB, text="It comes on Monday", for_customer=True)
+    return_id = request_return(order.id, BOB, kind="return", units={key: 1}, reason="Too big")
+    approve_return(return_id, BOB, answer="Hall 3")
+    shown = history_of(desk, order)
+    for words in (
+        "Parcel 1 sent",
+        "Fragile\nvery",
+        "Note for the customer",
+        "It comes on Monday",
+        "Return requested",
+        "Too big",
+        "Return approved",
+        "Hall 3",
+        "Stock of TEA-1: −1",
+    ):
+        assert words in shown, words
+
+
+def test_every_event_of_an_order_has_a_title_for_people(tea: Sold) -> None:
+    order = order_in("confirmed")
+    known = timeline(order.id)[0]
+    db.session.close()
+    special = {"ReturnRequested", "ReturnAnswered"}
+    for kind in EVENT_KINDS:
+        if not issubclass(kind, OrderEvent) or issubclass(kind, OrderStatusChanged):
+            continue
+        assert kind.__name__ in TITLES or kind.__name__ in special, kind
+        event = Event(
+            type=kind.__name__,
+            subject_id=order.id,
+            subject_version=1,
+            payload={"kind": "return", "state": "approved", "number": 1},
+            actor_kind="staff",
+            occurred_at=known.occurred_at,
+        )
+        assert history([event], [])[0].title != kind.__name__
+    assert {row.action for row in TRANSITIONS} == set(ACTIONS)
+
+
+def test_a_webhook_is_named_by_where_it_goes(tea: Sold) -> None:
+    endpoint_id, _secret = create_endpoint(
+        url="https://erp.example:8443/hook?key=1", description="", event_types=["order.confirmed"]
+    )
+    gone = uuid.uuid4()
+    told = [Delivery(handler=f"webhook:{key}") for key in (endpoint_id, gone)]
+    assert hosts_of([*told, Delivery(handler="mail_order_confirmation")]) == {
+        f"webhook:{endpoint_id}": "webhook to erp.example",
+        f"webhook:{gone}": "a webhook that was deleted",
+    }
