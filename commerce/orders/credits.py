@@ -81,7 +81,7 @@ def plan_credit(order: Order, payments: Sequence[Payment], wish: Wish, *, status
 
     `status` is the one that the order will have by then, when that is not the present one. Raises InvalidValue for what
     cannot be given back, Conflict when nothing would be left of an order that has not left the house (it is to be
-    cancelled instead), IllegalTransition in a status without money to give back.
+    cancelled instead) or waits for a refund, IllegalTransition in a status without money to give back.
     """
     status = status or order.status
     if status not in CREDITABLE:
@@ -98,7 +98,9 @@ def plan_credit(order: Order, payments: Sequence[Payment], wish: Wish, *, status
     freed = {each.line_id: each.freed for each in stock}
     waiting = sum(line.to_ship - freed.get(line.id, 0) for line in order.lines)
     sent = any(line.shipped for line in order.lines)
-    if any(freed.values()) and not waiting and not sent and status != "refund_requested":
+    if any(freed.values()) and not waiting and status == "refund_requested":
+        raise Conflict("Nothing would be left to deliver: answer the request for all of it instead.")
+    if any(freed.values()) and not waiting and not sent:
         raise Conflict("Nothing would be left to deliver: cancel the order instead.")
     left = captured - due.amount
     shipped_now = status == "processing" and not waiting and any(freed.values())

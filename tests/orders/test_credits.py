@@ -141,6 +141,26 @@ def test_what_would_leave_nothing_to_deliver_is_to_be_cancelled_instead(
     assert traces(order.id) == seen
 
 
+@pytest.mark.parametrize("sent", [0, 1])
+def test_what_waits_for_a_refund_is_not_emptied_beside_it(
+    in_shop: Shop, goods: list[Sold], sent: int
+) -> None:
+    """Declined afterwards, it would go on with nothing to send."""
+    order = paid_for(TWO_LINES, goods, "confirm", "process")
+    if sent:
+        ship_order(order.id, BOB, units={order.lines[0].id: sent})
+    request_return(order.id, BOB, reason="All of it")
+    seen = traces(order.id)
+    unsent = {line.id: line.to_ship for line in fresh(order.id).lines}
+    with pytest.raises(Conflict, match="answer the request"):
+        credit_order(order.id, Wish(units=unsent), BOB, reason="All of it")
+    assert traces(order.id) == seen
+    credit_order(order.id, Wish(units={order.lines[0].id: 1}), BOB, reason="One of it")
+    refund_order(order.id, BOB)
+    assert money(order.id) == (TWO_LINES.total, TWO_LINES.total)
+    assert broken_invariants() == []
+
+
 def test_another_amount_and_goodwill(in_shop: Shop, goods: list[Sold]) -> None:
     order = paid_for(TWO_LINES, goods, "confirm", "process", "ship")
     key = order.lines[0].id
