@@ -123,8 +123,9 @@ class House:
             moved = db.session.scalar(
                 select(func.sum(StockMovement.delta)).where(StockMovement.stock_item_id == found.id)
             )
+            open_units = Reservation.quantity - Reservation.deducted - Reservation.released
             held = db.session.scalar(
-                select(func.coalesce(func.sum(Reservation.quantity), 0)).where(
+                select(func.coalesce(func.sum(open_units), 0)).where(
                     Reservation.stock_item_id == found.id, Reservation.state.in_(("held", "committed"))
                 )
             )

@@ -104,7 +104,7 @@ def test_what_staff_cancel_is_told_and_paid_back(
     path = ann.buy((tea, 2))
     [order] = house.orders_of(tea)
     bob.sign_in(f"/admin/orders/{order.code}")
-    bob.press_and_say("Cancel", "The roof leaked on it")
+    bob.cancel("The roof leaked on it")
     bob.sees("The roof leaked on it")
     bob.look()
     told = house.mail_to(ann.email, f"{order.code} was cancelled").get_body(("plain",))
