@@ -233,7 +233,11 @@ def _fan_out(names_for: Callable[[str], list[str]], subscribers: Subscribers | N
 
 @atomic
 def _claim(chosen: ColumnElement[bool] | None = None) -> list[Claim]:
-    """Lease due deliveries whose predecessors (same subject and handler) are done or parked."""
+    """Lease due deliveries whose predecessors (same subject and handler) are done or parked.
+
+    One that somebody began and never came back from is tried alone: if it is what kills workers, it takes no others
+    along.
+    """
     now = db.session.execute(select(database_now()), execution_options=ALL).scalar_one()
     # An earlier event may have no delivery yet: another worker has locked it and is just fanning it out.
     unheard = aliased(Event)
@@ -247,7 +251,9 @@ def _claim(chosen: ColumnElement[bool] | None = None) -> list[Claim]:
         ),
     )
     rows = db.session.execute(
-        select(Delivery.tenant_id, Delivery.id, Delivery.handler, Delivery.tries, Event)
+        select(
+            Delivery.tenant_id, Delivery.id, Delivery.handler, Delivery.tries, Delivery.leased_until, Event
+        )
         .join(Event, (Event.tenant_id == Delivery.tenant_id) & (Event.id == Delivery.event_id))
         .where(
             Delivery.state == WAITING,
@@ -262,6 +268,8 @@ def _claim(chosen: ColumnElement[bool] | None = None) -> list[Claim]:
         .with_for_update(skip_locked=True, of=Delivery),
         execution_options=ALL,
     ).all()
+    suspicious = bool(rows) and rows[0].leased_until is not None
+    rows = rows[:1] if suspicious else [row for row in rows if row.leased_until is None]
     lease = new_id()
     if rows:
         table = Delivery.__table__
@@ -286,7 +294,7 @@ def _claim(chosen: ColumnElement[bool] | None = None) -> list[Claim]:
             lease,
             tries + 1,
         )
-        for tenant_id, delivery_id, handler, tries, event in rows
+        for tenant_id, delivery_id, handler, tries, _leased_until, event in rows
     ]
 
 
