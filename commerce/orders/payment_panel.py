@@ -84,6 +84,6 @@ def _money_state(order: Order, last: Payment | None) -> str:
         return "void"
     if order.pay_later:
         return "later"
-    # What was given up before its gateway ever heard of it did not fail: staff leave it to the customer how to pay.
-    failed = last is not None and (last.state == "failed" or (last.state == "voided" and last.reference))
+    # What was given up on purpose did not fail: the amount has changed, or the customer shall choose how to pay.
+    failed = last is not None and (last.state == "failed" or (last.state == "voided" and last.failure))
     return "failed" if failed else "transfer"
