@@ -110,18 +110,14 @@ def _going_back(happening: Happening, before: Sequence[Event], after: Sequence[E
     """Return the money that was sent on its way back together with an event."""
     if happening.type == "OrderCredited":
         return int(happening.payload["amount"])
-    beside = [after, list(reversed(before))]
-    if happening.type == "LatePaymentRefunded":
-        beside.reverse()
-    elif happening.type not in ("OrderCancelled", "OrderRefunded", "OrderEdited"):
-        return 0
+    if happening.type in ("OrderCancelled", "OrderRefunded"):
+        beside = list(after)
+    elif happening.type in ("OrderEdited", "LatePaymentRefunded"):
+        beside = list(reversed(before))
     else:
-        beside = beside[:1]
-    for events in beside:
-        queued = list(takewhile(lambda event: event.type == "RefundQueued", events))
-        if queued:
-            return sum(int(event.payload["amount"]) for event in queued)
-    return 0
+        return 0
+    queued = takewhile(lambda event: event.type == "RefundQueued", beside)
+    return sum(int(event.payload["amount"]) for event in queued)
 
 
 def _credited(order_id: uuid.UUID) -> int:

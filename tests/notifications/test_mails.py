@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from commerce.checkout.editing import edit_order, preview_edit
+from commerce.checkout.edits import Edit
 from commerce.checkout.receipts import record_receipt
 from commerce.checkout.settlement import settle_payment
 from commerce.db import atomic, new_id
@@ -317,6 +319,18 @@ def test_an_edit_asks_for_the_difference_or_promises_it(in_shop: Shop, tea: Sold
     assert mail["Subject"] == "Your order ORD-000001 was changed"
     assert "$15.00 is still to be paid." in text_of(mail)
     assert f"Pay now: http://demo.localhost:5000/orders/{order.token}" in text_of(mail)
+
+
+def test_an_edit_that_makes_the_order_cheaper_names_the_money_that_goes_back(tea: Sold, post: Post) -> None:
+    order_id = paid_order(tea, post)
+    order = get_order(order_id)
+    edit = Edit(units={line.id: 1 for line in order.lines})
+    shown = preview_edit(order_id, edit).total
+    edit_order(order_id, BOB, edit, seen_version=order.version, shown_total=shown, refund=True)
+    work()
+    (mail,) = [mail for mail in post.mails if mail["To"] == "ann@example.com"]
+    assert mail["Subject"] == "Your order ORD-000001 was changed"
+    assert "$10.00 is on its way back to you." in text_of(mail)
 
 
 # --- cancelled, refunded, returned ------------------------------------------------------------------
