@@ -84,7 +84,7 @@ def _confirmed_orders() -> list[str]:
 
 
 def _shipped_lines() -> list[str]:
-    """Whatever has left the house was taken off the shelf, and no more came back than had left or was in stock."""
+    """Whatever has left the house was taken off the shelf, and no more of it came back than had left."""
     taken = (
         select(func.coalesce(func.sum(Reservation.deducted), 0))
         .where(Reservation.order_line_id == OrderLine.id)
@@ -99,7 +99,7 @@ def _shipped_lines() -> list[str]:
     )
     rows = db.session.execute(
         select(OrderLine.sku, OrderLine.shipped, OrderLine.credited, taken, back).where(
-            (taken < OrderLine.shipped) | (back > OrderLine.shipped)
+            (taken < OrderLine.shipped) | ((back > OrderLine.shipped) & (OrderLine.shipped > 0))
         ),
         execution_options=ALL,
     )
