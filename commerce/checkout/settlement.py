@@ -161,7 +161,8 @@ def on_captured(
                 order, f"{payment.captured} {payment.currency} arrived after the order was cancelled.", actor
             )
             return
-        if not reopen:
+        # Of an order whose parts were given back before, nobody can tell what this money is for.
+        if not reopen or any(line.credited for line in order.lines):
             give_back(order, payments, system(actor), "Payment arrived after the order was cancelled")
             publish(system(actor), LatePaymentRefunded(**facts(order)))
             return

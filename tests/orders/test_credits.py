@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from commerce.db import db
+from commerce.checkout.settlement import settle_payment
+from commerce.db import atomic, db
 from commerce.errors import (
     Conflict,
     IllegalTransition,
@@ -24,13 +25,15 @@ from commerce.orders.credit_math import away, uncredited
 from commerce.orders.credits import Wish, cancel_as_shown, credit_order, plan_cancel, plan_credit, plan_refund
 from commerce.orders.models import Credit, Order
 from commerce.orders.returns import refund_order, request_return
+from commerce.payments.gateways import Outcome
 from commerce.payments.models import Payment, Refund
 from commerce.payments.queries import payments_of, refunds_of
+from commerce.payments.services import start_payment
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.amounts import Bought, BoughtLine, bought, lead_to, place
-from tests.factories.orders import BOB, fresh, order_in
+from tests.factories.orders import BOB, GATEWAY, fresh, order_in
 from tests.factories.shop import Sold, counters, make_product
 from tests.support.invariants import broken_invariants
 
@@ -250,6 +253,24 @@ def test_cancelling_after_a_part_went_back_gives_back_the_rest(policy_shop: Shop
     credit_order(order.id, Wish(units={order.lines[0].id: 2}), BOB, reason="Sold out")
     lead_to(order.id, "cancel")
     assert money(order.id) == (TWO_LINES.total, TWO_LINES.total)
+    assert [counters(each) for each in goods[:2]] == [(1000, 0), (1000, 0)]
+    assert broken_invariants() == []
+
+
+def test_late_money_for_an_order_that_was_given_back_in_parts_goes_back(
+    in_shop: Shop, goods: list[Sold]
+) -> None:
+    """Taken up again, it would hold the units that were given back before."""
+    order_id = place(TWO_LINES, goods)
+    late = atomic(start_payment)(
+        order_id=order_id, method="card", gateway="test_card", amount=TWO_LINES.total, currency="EUR"
+    )
+    lead_to(order_id, "pay", "confirm")
+    credit_order(order_id, Wish(units={fresh(order_id).lines[0].id: 1}), BOB, reason="Sold out")
+    lead_to(order_id, "cancel")
+    settle_payment(late, Outcome("captured", TWO_LINES.total, "EUR", "late"), GATEWAY)
+    assert (fresh(order_id).status, fresh(order_id).payment_status) == ("cancelled", "refunded")
+    assert money(order_id) == (2 * TWO_LINES.total, 2 * TWO_LINES.total)
     assert [counters(each) for each in goods[:2]] == [(1000, 0), (1000, 0)]
     assert broken_invariants() == []
 
