@@ -94,7 +94,7 @@ def _listed(view: str, handler: str) -> Select[Delivery, Event]:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is not told yet to one handler: `due` may run now, `failed` has failed and will be tried again."""
+    """What is not told yet to one handler: `due` can run now, `failed` will be tried again."""
 
     handler: str
     waiting: int
@@ -114,7 +114,7 @@ def backlog() -> list[Backlog]:
         select(
             Delivery.handler,
             count(Delivery.state == "waiting"),
-            count(and_(Delivery.state == "waiting", Delivery.due_at <= now)),
+            count(and_(Delivery.state == "waiting", Delivery.due_at <= now, ~blocked())),
             count(and_(Delivery.state == "waiting", Delivery.error != "")),
             count(Delivery.state == "parked"),
         )

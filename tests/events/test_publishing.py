@@ -11,7 +11,7 @@ from commerce.db import atomic, db, in_transaction, new_id
 from commerce.event_handlers import EVENT_HANDLERS, EVENT_KINDS
 from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, DomainEvent, publish
-from commerce.events.queries import outbox_lag_seconds
+from commerce.events.queries import backlog, outbox_lag_seconds
 from commerce.events.worker import BATCH, Happening, handler_names
 from commerce.inventory.events import BackInStock, StockLow
 from commerce.orders import events as order_events
@@ -180,3 +180,11 @@ def test_every_event_of_the_orders_is_known_to_the_relay() -> None:
     }
     assert written | {WebhookDisabled, StockLow, BackInStock} == set(EVENT_KINDS)
     assert set(EVENT_HANDLERS) <= set(EVENT_KINDS)
+
+
+def test_what_waits_behind_a_failure_is_not_called_due(in_shop: Shop) -> None:
+    ring("a", "b")
+    relay(Ear("ear", fails=1)).run_once()
+    (waits,) = backlog()
+    assert (waits.waiting, waits.due, waits.failed, waits.parked) == (2, 0, 1, 0)
+    assert outbox_lag_seconds() == 0
