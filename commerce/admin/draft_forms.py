@@ -26,7 +26,8 @@ from commerce.orders.models import Order
 from commerce.shipping.queries import ShippingOffer, shipping_countries
 from commerce.tenants.scope import current_shop
 
-PLAIN = ("email", "name", "phone", "note", "shipping_method", "payment_method")
+TYPED = ("email", "name", "phone", "note")
+CHOSEN = ("shipping_method", "payment_method")
 LONGEST = {"note": 1000}
 _NUMBER = [Regexp(r"^[0-9]{1,18}\Z", message=_("Please reload the page."))]
 
@@ -83,7 +84,8 @@ class UnitsInput:
 
 def units_input(name: str, present: int, formdata: Any, low: int = 0) -> UnitsInput:
     """Read the units of a line from a form, or show the present ones."""
-    text = formdata.get(name, str(present)).strip()[:10] if formdata is not None else str(present)
+    sent = formdata.get(name, str(present)) if formdata is not None else str(present)
+    text = _printable(sent).strip()[:10]
     if text.isascii() and text.isdigit() and low <= int(text) <= MAX_UNITS_PER_LINE:
         return UnitsInput(name, text, int(text))
     error = gettext("Please enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_UNITS_PER_LINE)
@@ -92,7 +94,13 @@ def units_input(name: str, present: int, formdata: Any, low: int = 0) -> UnitsIn
 
 def found_variants(search: str) -> Sequence[CartLineView]:
     """Return variants by SKU or title with their price and stock; none for an empty search."""
-    return lines_for({pick.id: 1 for pick in find_variants(search)}) if search else ()
+    text = _printable(search)[:200].strip()
+    return lines_for({pick.id: 1 for pick in find_variants(text)}) if text else ()
+
+
+def _printable(text: str) -> str:
+    """Leave out what no keyboard writes; PostgreSQL does not store a NUL either."""
+    return "".join(sign for sign in text if sign.isprintable())
 
 
 def as_uuid(text: str) -> uuid.UUID | None:
@@ -179,8 +187,9 @@ def problems_of(form: Any) -> list[tuple[str, str]]:
 
 def lenient(form: DetailsForm) -> dict[str, Any]:
     """Return what a form says, checked or not, cut to what a draft can keep."""
-    plain = {name: (form[name].data or "")[: LONGEST.get(name, 255)] for name in PLAIN if name in form}
-    return {**plain, "address": typed_address(form)}
+    typed = {name: (form[name].data or "")[: LONGEST.get(name, 255)] for name in TYPED}
+    chosen = {name: form[name].data if form[name].data in dict(form[name].choices) else "" for name in CHOSEN}
+    return {**typed, **chosen, "address": typed_address(form)}
 
 
 def typed_address(form: DetailsForm) -> dict[str, str]:

@@ -10,7 +10,7 @@ from flask import flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin.desk import acting, blueprint, permit
+from commerce.admin.desk import acting, blueprint, permit, search_text
 from commerce.admin.draft_forms import DraftPage, as_uuid, found_variants
 from commerce.checkout.drafts import (
     Draft,
@@ -51,7 +51,7 @@ def draft_page(draft_id: uuid.UUID) -> BaseResponse:
     if draft.cart is None:
         return see_other(f"/admin/orders/{draft.order_code}")
     page = DraftPage(draft.cart)
-    page.extras.q.data = request.args.get("q", "")[:200]
+    page.extras.q.data = search_text()
     return _show(draft, page)
 
 

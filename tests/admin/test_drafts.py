@@ -136,6 +136,37 @@ def test_what_makes_no_sense_is_refused(
     assert f'href="#{field}"' in answer.text
 
 
+@pytest.mark.parametrize("sign", ["\x00", "\x1b\ud800\uffff'<b>٣"])
+def test_odd_signs_are_no_trouble_anywhere(desk: ShopClient, in_shop: Shop, sign: str) -> None:
+    path = filled(desk, (make_product(stock=9), 1))
+    [units] = [key for key in form_on(desk.get(path).text, path) if key.startswith("units-")]
+    fields = (
+        "name",
+        "email",
+        "note",
+        "city",
+        "country_code",
+        "shipping_method",
+        "payment_method",
+        "q",
+        "add",
+    )
+    odd = f"x{sign}".encode("utf-8", "surrogatepass")
+    for name in (
+        *fields,
+        "remove",
+        "do",
+        "discount_amount",
+        "discount_label",
+        "version",
+        "shown_total",
+        units,
+    ):
+        answer = press(desk, path, **{name: odd})
+        assert answer.status_code in (303, 422), (name, answer.status_code)
+        assert desk.get(path, query_string={"q": odd}).status_code == 200
+
+
 def test_units_and_discount_change_the_total_that_is_shown(desk: ShopClient, in_shop: Shop) -> None:
     tea = make_product(price=1000, stock=3)
     path = filled(desk, (tea, 2))

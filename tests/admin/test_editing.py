@@ -165,6 +165,29 @@ def test_units_that_are_none_are_refused(desk: ShopClient, in_shop: Shop, text: 
     assert "0 to 999" in answer.text
 
 
+@pytest.mark.parametrize("sign", ["\x00", "\x1b\ud800\uffff'<b>٣"])
+def test_odd_signs_are_no_trouble_anywhere(desk: ShopClient, in_shop: Shop, sign: str) -> None:
+    order = bought((make_product(stock=9), 2))
+    path = page_of(order)
+    odd = f"x{sign}".encode("utf-8", "surrogatepass")
+    fields = (
+        "email",
+        "phone",
+        "city",
+        "country_code",
+        "shipping_method",
+        "discount_label",
+        "version",
+        "q",
+        "add",
+    )
+    for name in (*fields, *units(order, 1)):
+        for step in ("search", "preview"):
+            answer = post(desk, path, changed(desk.get(path).text, path, **{"do": step, name: odd}))
+            assert answer.status_code in (200, 422), (name, answer.status_code)
+    assert fresh(order.id).version == order.version
+
+
 def test_nothing_is_left_and_nothing_changed_are_said(desk: ShopClient, in_shop: Shop) -> None:
     order = bought((make_product(stock=9), 2))
     assert "cancel it instead" in preview(desk, order, **units(order, 0)).text
