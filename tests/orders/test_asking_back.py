@@ -181,6 +181,12 @@ def test_what_will_not_be_sent_is_said_at_its_line(app: Flask, tea: Sold) -> Non
     assert "1 will not be sent" in page.visitor.get(page.path).text
 
 
+def statements_of(page: Page) -> int:
+    with count_statements() as sent:
+        page.visitor.get(page.path)
+    return len(sent)
+
+
 def test_the_page_costs_the_same_however_much_was_asked_back(app: Flask, tea: Sold) -> None:
     page = delivered(app, tea, 5)
     key = order_of().lines[0].id
@@ -188,9 +194,8 @@ def test_the_page_costs_the_same_however_much_was_asked_back(app: Flask, tea: So
     for _ in range(3):
         request_return(order_of().id, BOB, units={key: 1}, reason="One")
         credit_order(order_of().id, Wish(units={key: 1}, returned=True), BOB, reason="One")
-        with count_statements() as sent:
-            page.visitor.get(page.path)
-        counts.append(len(sent))
+        # Twice: what the frame of every page keeps for a while may just have run out.
+        counts.append(min(statements_of(page), statements_of(page)))
         decline_return(requests_of(order_of().id)[0].id, BOB, reason="No")
         db.session.close()
     assert counts[0] == counts[1] == counts[2]
