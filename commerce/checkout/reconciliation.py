@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, or_, select, update
 
 from commerce import clock
-from commerce.checkout.refunds import send_refund
+from commerce.checkout.refunds import send_refund, settle_foreign_refunds
 from commerce.checkout.settlement import gateway_of, settle_payment
 from commerce.db import atomic, db
 from commerce.errors import GatewayNoAnswer
+from commerce.events.outbox import SYSTEM
 from commerce.orders.models import Order
 from commerce.payments.gateways import Record, gateway
 from commerce.payments.models import GatewayEvent, Payment, PaymentMethod, Refund
@@ -143,7 +144,8 @@ class Mismatch:
 def compare_books(since: datetime) -> list[Mismatch]:
     """Compare the current shop's payments with its gateways' own lists since a moment, and return every difference.
 
-    What was taken there and is merely not settled here yet is settled first. A gateway that does not answer is a
+    What was taken there and is merely not settled here yet is settled first; what was given back there without us is
+    told, and written down. A gateway that does not answer is a
     difference too.
     """
     found = []
@@ -191,6 +193,8 @@ def _compare(record: Record) -> Iterator[Mismatch]:
         if paid_out != record.refunded:
             there_money = _money(record.refunded, record.currency)
             yield Mismatch("refunds", record.reference, _money(paid_out, payment.currency), there_money)
+            # A refund of ours may have failed because somebody had given the money back there: then it is ours to know.
+            settle_foreign_refunds(payment.id, record.refunded, SYSTEM)
 
 
 def _money(amount: int, currency: str) -> str:
