@@ -24,6 +24,7 @@ from commerce.tenants.scope import shop_scope
 from tests.support import browser as browsers
 from tests.support.client import ShopClient
 from tests.support.databases import Worker, bench_config, build_app, disconnect
+from tests.support.nursery import Nursery
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.server import LiveServer
 
@@ -177,8 +178,15 @@ def in_shop(app: Flask, shop: Shop) -> Iterator[Shop]:
 # --- the real server and the real browser ----------------------------------------------------------------
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """A process that forks servers, so that not each of them has to import everything."""
+    with Nursery() as running:
+        yield running
+
+
 @pytest.fixture
-def live_server(database_url: str, tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
+def live_server(database_url: str, tmp_path: Path, nursery: Nursery) -> Iterator[Callable[..., LiveServer]]:
     """Start servers on the test's database: `live_server(WEB_PROCESSES="2")`; all of them are stopped in the end."""
     with contextlib.ExitStack() as stack:
         started = 0
@@ -186,7 +194,7 @@ def live_server(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Liv
         def start(**environment: str) -> LiveServer:
             nonlocal started
             started += 1
-            server = LiveServer(database_url, tmp_path / f"server-{started}", **environment)
+            server = LiveServer(database_url, tmp_path / f"server-{started}", nursery, **environment)
             stack.callback(server.kill)
             return server.start()
 

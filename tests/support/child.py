@@ -30,7 +30,8 @@ def command(program: Sequence[str], uid: int | None = None, gid: int | None = No
     return [sys.executable, "-I", str(Path(__file__).resolve()), *user, "--", *program]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Ask the kernel to send SIGINT to this process when its parent dies (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
@@ -46,7 +47,7 @@ def main() -> None:
         os.setgroups([])
         os.setgid(options.gid)
         os.setuid(options.uid)
-    _die_with_parent()
+    die_with_parent()
     os.execvp(options.program[0], options.program)  # noqa: S606 - becoming the given program is the purpose
 
 

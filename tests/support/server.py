@@ -12,6 +12,7 @@ from typing import Self
 import urllib3
 
 from tests.support import child
+from tests.support.nursery import Nursery
 from tests.support.postgres import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,10 +26,16 @@ class ServerFailed(RuntimeError):
 
 
 class LiveServer:
-    """A running `flask serve`. Its group of processes is stopped by `terminate`, or as by a crash with `kill`."""
+    """A running `flask serve`. Its group of processes is stopped by `terminate`, or as by a crash with `kill`.
 
-    def __init__(self, database_url: str, var: Path, **environment: str) -> None:
+    With a `nursery` it is forked from a process that has imported everything; without, it is the bare command.
+    """
+
+    def __init__(
+        self, database_url: str, var: Path, nursery: Nursery | None = None, **environment: str
+    ) -> None:
         self._var = var
+        self._nursery = nursery
         self._environment = {
             "DATABASE_URL": database_url,
             "VAR_DIR": str(var),
@@ -37,7 +44,7 @@ class LiveServer:
             "DEMO": "0",
             **environment,
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | _Forked | None = None
         self.port = 0
 
     @property
@@ -91,16 +98,11 @@ class LiveServer:
 
     def _run(self) -> bool:
         taken = _answers(self.port)  # then its /healthz is not ours, and we wait for the refusal instead
-        with (self._var / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                child.command([sys.executable, "-m", "flask", "--app", "app", "serve"]),
-                cwd=ROOT,
-                env=os.environ | self._environment | {"PORT": str(self.port), "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a group of its own, so that all of it can be signalled
-            )
+        environment = os.environ | self._environment | {"PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        log = self._var / "server.log"
+        self._process = (
+            _Forked(self._nursery, environment, log) if self._nursery else _spawn(environment, log)
+        )
         deadline = time.monotonic() + START_SECONDS
         with urllib3.PoolManager(retries=False, timeout=2.0) as http:
             while time.monotonic() < deadline and self._process.poll() is None:
@@ -129,6 +131,45 @@ class LiveServer:
             raise ServerFailed(f"the server ignored {number.name}: {self.output[-2000:]}") from None
         _signal_group(process.pid, signal.SIGKILL)  # what the first process left behind dies with the test
         _wait_for_the_end_of(process.pid)
+        return code
+
+
+def _spawn(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            child.command([sys.executable, "-m", "flask", "--app", "app", "serve"]),
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # a group of its own, so that all of it can be signalled
+        )
+
+
+class _Forked:
+    """A child of the nursery, with what is needed of a Popen."""
+
+    def __init__(self, nursery: Nursery, environment: dict[str, str], log: Path) -> None:
+        self._nursery = nursery
+        self.pid = nursery.start(environment, log)
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+        return self._nursery.poll(self.pid)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signal it, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def wait(self, timeout: float = 3600) -> int:
+        """Wait for its end. Raises subprocess.TimeoutExpired."""
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("flask serve", timeout)
+            time.sleep(0.01)
         return code
 
 
