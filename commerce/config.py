@@ -80,13 +80,13 @@ class Config:
             trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
             web_processes=_integer(env, "WEB_PROCESSES", 2 if production else 1, 1, 64),
             web_threads=_integer(env, "WEB_THREADS", 8, 1, 128),
-            worker_thread=_flag(env, "WORKER_THREAD", not production),
+            worker_thread=_flag(env, "WORKER_THREAD", default=not production),
             mail_url=_mail_url(env),
             mail_from=env.get("MAIL_FROM") or "shop@localhost",
             operations_email=env.get("OPERATIONS_EMAIL") or "operations@localhost",
-            test_card=_flag(env, "TEST_CARD", not production),
-            webhook_allow_private=_flag(env, "WEBHOOK_ALLOW_PRIVATE", False),
-            demo=_flag(env, "DEMO", not production),
+            test_card=_flag(env, "TEST_CARD", default=not production),
+            webhook_allow_private=_flag(env, "WEBHOOK_ALLOW_PRIVATE", default=False),
+            demo=_flag(env, "DEMO", default=not production),
             commerce_mode=_choice(env, "COMMERCE_MODE", "standard", ("standard", "sport")),
             cache_url=_cache_url(env),
         )
@@ -159,7 +159,7 @@ def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: in
     return int(text)
 
 
-def _flag(env: Mapping[str, str], name: str, default: bool) -> bool:
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     return _choice(env, name, "1" if default else "0", ("1", "0", "true", "false")) in ("1", "true")
 
 

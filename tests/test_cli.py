@@ -194,7 +194,10 @@ def test_a_payment_that_stays_unknown_is_exit_code_1(
     monkeypatch.setitem(GATEWAYS, "test_card", Silent())
     result = flask(app, "payments", "reconcile")
     assert result.exit_code == 1
-    assert result.output == f"{payment_id}  unknown -> unknown\nAsked about 1, still unknown 1, 0 do not match.\n"
+    assert (
+        result.output
+        == f"{payment_id}  unknown -> unknown\nAsked about 1, still unknown 1, 0 do not match.\n"
+    )
     db.session.close()
     assert get_payment(payment_id).state == "unknown"
 

@@ -17,9 +17,7 @@ depends_on = None
 
 def upgrade() -> None:
     with op.batch_alter_table("tenants") as table:
-        table.add_column(
-            sa.Column("catalogue_version", sa.BigInteger(), nullable=False, server_default="1")
-        )
+        table.add_column(sa.Column("catalogue_version", sa.BigInteger(), nullable=False, server_default="1"))
 
 
 def downgrade() -> None:

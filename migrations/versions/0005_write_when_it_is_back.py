@@ -38,7 +38,9 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "tenant_id", "variant_id", "email", name=op.f("uq_stock_alerts_tenant_id_variant_id_email")
         ),
-        sa.UniqueConstraint("tenant_id", "email", "place", name=op.f("uq_stock_alerts_tenant_id_email_place")),
+        sa.UniqueConstraint(
+            "tenant_id", "email", "place", name=op.f("uq_stock_alerts_tenant_id_email_place")
+        ),
     )
 
 
