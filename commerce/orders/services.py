@@ -25,6 +25,8 @@ from commerce.pricing.services import give_back_coupons
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import order_code_sequence
 
+UNDER_WAY = ("unknown", "authorized")
+"""States of a payment whose money may be there any moment: its order is not given up meanwhile."""
 ACTOR_KINDS = {"guest": "shopper", "member": "shopper", "api": "staff"}
 """How actors of the outside are called in the table of transitions."""
 
@@ -281,7 +283,7 @@ def cancel_order(
 def cancel_if_expired(order_id: uuid.UUID, moment: datetime) -> bool:
     """Cancel one unpaid order whose hold has run out at `moment` (the database's time), re-checked under the lock.
 
-    Skips an order that somebody else is working on, and one with a payment under way. Tells whether it was cancelled.
+    Skips an order that somebody else is working on, and one whose payment is under way or authorized. Tells whether it was cancelled.
     """
     order = db.session.scalar(
         select(Order)
@@ -289,7 +291,7 @@ def cancel_if_expired(order_id: uuid.UUID, moment: datetime) -> bool:
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    if order is None or any(payment.state == "unknown" for payment in lock_payments(order.id)):
+    if order is None or any(payment.state in UNDER_WAY for payment in lock_payments(order.id)):
         return False
     cancel(order, SYSTEM, "Not paid in time", reservation_state="expired")
     return True
