@@ -19,6 +19,7 @@ from commerce.orders.credit_math import shipping_left
 from commerce.orders.credits import CREDITABLE, Plan, Wish, check_reason, credit_order, plan_credit
 from commerce.orders.models import Order, ReturnRequest
 from commerce.orders.queries import get_by_code, timeline
+from commerce.orders.services import guards
 from commerce.payments.queries import payments_of
 from commerce.payments.services import net_captured
 from commerce.web import render_region, see_other
@@ -141,6 +142,6 @@ def why_not_credit(order: Order) -> str:
     """Return why no money can be given back by line now, or ''."""
     if order.status not in CREDITABLE:
         return str(_("Not possible while the order is %(status)s.", status=order.status.replace("_", " ")))
-    if order.payment_status not in ("paid", "partially_refunded"):
+    if not guards(order)["paid"]:
         return str(_("Nothing has been paid yet, or all of it has gone back."))
     return "" if may("orders.refund") else only("orders.refund")

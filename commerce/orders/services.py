@@ -94,7 +94,9 @@ def guards(order: Order) -> Guards:
     """Return what `transitions.why_not` needs to know of an order."""
     return {
         "pay_later": order.pay_later,
-        "paid": order.payment_status in ("paid", "partially_refunded"),
+        # An edit may have made a paid order dearer: it is open again, and yet there is money to give back.
+        "paid": order.payment_status in ("paid", "partially_refunded")
+        or (order.payment_status == "unpaid" and order.paid_at is not None),
         "sent": order.status == "processing" and any(line.shipped for line in order.lines),
     }
 
@@ -283,7 +285,8 @@ def cancel_order(
 def cancel_if_expired(order_id: uuid.UUID, moment: datetime) -> bool:
     """Cancel one unpaid order whose hold has run out at `moment` (the database's time), re-checked under the lock.
 
-    Skips an order that somebody else is working on, and one whose payment is under way or authorized. Tells whether it was cancelled.
+    Skips an order that somebody else is working on, and one whose payment is under way or authorized. Tells whether it
+    was cancelled.
     """
     order = db.session.scalar(
         select(Order)

@@ -201,7 +201,8 @@ def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[W
     db.session.flush()
     new.insert()
     index_products([result.product_id for result in results if result.product_id is not None])
-    touch_catalogue()
+    if any(result.outcome in ("imported", "updated") for result in results):
+        touch_catalogue()
     _write_stock(results, task)
     if task.dry_run:
         raise _Undo(results)
