@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound
@@ -15,6 +16,7 @@ from commerce.inventory.receiving import check_quantity
 from commerce.inventory.services import Books
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+TAKEN = "There is a location with this code already."
 
 
 def list_locations() -> Sequence[Location]:
@@ -29,11 +31,15 @@ def create_location(code: str, name: str) -> uuid.UUID:
     if not _CODE.fullmatch(code):
         raise InvalidValue("code", "Please use letters, digits, - and _ (at most 40).")
     if db.session.scalar(select(Location.id).where(func.lower(Location.code) == code.lower())):
-        raise InvalidValue("code", "There is a location with this code already.")
+        raise InvalidValue("code", TAKEN)
     last = db.session.scalar(select(func.coalesce(func.max(Location.position), -1)))
     location_id = new_id()
     row = {"id": location_id, "code": code, "name": _name(name), "position": (last or 0) + 1}
-    insert_rows(Location, [row])
+    try:
+        insert_rows(Location, [row])
+    except IntegrityError as error:
+        # Somebody else made the same location between our look and our insert.
+        raise InvalidValue("code", TAKEN) from error
     return location_id
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from commerce.db import atomic, db
 from commerce.errors import Conflict, InvalidValue, NotFound
@@ -18,7 +19,7 @@ from commerce.money import MAX_AMOUNT, PPM
 from commerce.payments.gateways import GATEWAY_NAMES
 from commerce.payments.models import Payment, PaymentMethod
 from commerce.payments.stripe_money import stripe_exponent
-from commerce.sealing import seal
+from commerce.sealing import CannotOpen, seal
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import touch_rules
 
@@ -41,6 +42,7 @@ _SECRETS = {
 class MethodRow:
     """A way to pay as staff see it. `secret_hints` are the last four characters of the secrets that are set.
 
+    `secrets_lost` says that there are some, but sealed under a key that the installation no longer knows.
     `digest` changes with every change, so that a page can tell whether it is stale. Amounts are minor units.
     """
 
@@ -60,12 +62,21 @@ class MethodRow:
     secret_hints: dict[str, str]
     digest: str
     used: bool
+    secrets_lost: bool = False
 
 
 def open_secrets(sealed: str) -> dict[str, Any]:
     """Return a method's secrets: `secret_key`, and `webhook_secrets`, the present one first. Raises CannotOpen."""
     found: dict[str, Any] = json.loads(seal().open(sealed)) if sealed else {}
     return {"secret_key": "", "webhook_secrets": [], **found}
+
+
+def _open_or_none(sealed: str) -> dict[str, Any] | None:
+    """Return the secrets, None when nobody can open them any more: then staff must enter them again."""
+    try:
+        return open_secrets(sealed)
+    except CannotOpen:
+        return None
 
 
 def list_methods() -> tuple[MethodRow, ...]:
@@ -84,7 +95,8 @@ def get_method(code: str) -> MethodRow:
 
 
 def _row(method: PaymentMethod, used: bool) -> MethodRow:
-    secrets = open_secrets(method.sealed_secrets)
+    found = _open_or_none(method.sealed_secrets)
+    secrets = found or open_secrets("")
     named = dict(zip(("webhook_secret", "former_webhook_secret"), secrets["webhook_secrets"], strict=False))
     named = {"secret_key": secrets["secret_key"], **named}
     return MethodRow(
@@ -96,6 +108,7 @@ def _row(method: PaymentMethod, used: bool) -> MethodRow:
         secret_hints={name: f"…{text[-4:]}" for name, text in named.items() if text},
         digest=_digest(method),
         used=used,
+        secrets_lost=found is None,
     )
 
 
@@ -172,7 +185,11 @@ def configure_method(
         method.sealed_secrets = _merged_secrets(method, secrets)
     _check_gateway(method)
     db.session.add(method)
-    db.session.flush()
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        # Somebody else made one with the same code between our look and our insert.
+        raise InvalidValue("code", "Another way to pay has this code.") from error
     touch_rules()
 
 
@@ -230,7 +247,10 @@ def _merged_settings(method: PaymentMethod, changes: Mapping[str, str]) -> dict[
 
 
 def _merged_secrets(method: PaymentMethod, changes: Mapping[str, str]) -> str:
-    secrets = open_secrets(method.sealed_secrets)
+    found = _open_or_none(method.sealed_secrets)
+    if found is None and not any(text.strip() for text in changes.values()):
+        return method.sealed_secrets  # the key that opens it may come back
+    secrets = found or open_secrets("")
     for name, text in changes.items():
         value = text.strip()
         if name == "former_webhook_secret" and not value:
@@ -255,7 +275,11 @@ def _check_gateway(method: PaymentMethod) -> None:
     if method.gateway != "stripe" or not method.enabled:
         return
     stripe_exponent(current_shop().currency)
-    secrets = open_secrets(method.sealed_secrets)
+    secrets = _open_or_none(method.sealed_secrets)
+    if secrets is None:
+        raise InvalidValue(
+            "secret_key", "What is stored cannot be opened any more. Please enter the keys again."
+        )
     if not secrets["secret_key"]:
         raise InvalidValue("secret_key", "Stripe needs its secret key.")
     public = str(method.settings.get("publishable_key", ""))

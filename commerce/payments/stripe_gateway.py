@@ -37,6 +37,7 @@ from commerce.payments.stripe_messages import (
     payment_of,
 )
 from commerce.payments.stripe_money import from_stripe, to_stripe
+from commerce.sealing import CannotOpen
 from commerce.tenants.scope import current_shop
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ KEY_LIFE = timedelta(hours=23)
 """Stripe forgets idempotency keys after 24 hours; before that a repetition is safe."""
 SIGNATURE_SECONDS = 300
 PAGES = "https://checkout.stripe.com"
+NOT_NOW = "This way to pay does not work right now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class StripeGateway:
         except stripe.StripeError as error:
             if _certainly_refused(error):
                 log.error("Stripe refused %s: %s", charge.key, error)  # noqa: TRY400 - the trace says nothing more
-                return Outcome("failed", failure="This way to pay does not work right now.")
+                return Outcome("failed", failure=NOT_NOW)
             raise _no_answer(error) from error
 
     def look_up(self, charge: Charge) -> Outcome:
@@ -109,7 +111,8 @@ class StripeGateway:
         refuse_inside_transaction()
         import stripe
 
-        account = _account(charge.method)
+        # Without an account nothing is sent, so the refund waits until there is one again.
+        account = _asking(lambda: _account(charge.method))
         try:
             return _refund(account, refund_id, charge, amount)
         except InvalidValue as error:
@@ -147,7 +150,7 @@ class StripeGateway:
 
 
 def _account(method_code: str) -> Account:
-    """Return the account of a method. Raises InvalidValue when it is not set up (any more)."""
+    """Return the account of a method. Raises InvalidValue when it is not set up, or its keys cannot be opened."""
     row = db.session.execute(
         select(PaymentMethod.settings, PaymentMethod.sealed_secrets).where(
             PaymentMethod.code == method_code, PaymentMethod.gateway == "stripe"
@@ -156,7 +159,11 @@ def _account(method_code: str) -> Account:
     db.session.close()
     if row is None:
         raise InvalidValue("payment_method", "This way to pay is not set up.")
-    return _read_account(row.settings, row.sealed_secrets)
+    try:
+        return _read_account(row.settings, row.sealed_secrets)
+    except CannotOpen as error:
+        log.error("the keys of %s cannot be opened: %s", method_code, error)  # noqa: TRY400 - known and told
+        raise InvalidValue("payment_method", NOT_NOW) from error
 
 
 def _read_account(settings: Mapping[str, Any], sealed: str) -> Account:
@@ -178,7 +185,12 @@ def _signed_by(body: bytes, signature: str) -> Account:
     if not rows:
         raise NotFound("There is no such address.")
     for row in rows:
-        account = _read_account(row.settings, row.sealed_secrets)
+        try:
+            account = _read_account(row.settings, row.sealed_secrets)
+        except CannotOpen as error:
+            # Refused, so that it is sent again: Stripe does so for days, until somebody has entered the keys.
+            log.error("a message cannot be proved: %s", error)  # noqa: TRY400 - known and told
+            continue
         for secret in account.webhook_secrets:
             with suppress(stripe.SignatureVerificationError, UnicodeDecodeError):
                 stripe.WebhookSignature.verify_header(body, signature, secret, SIGNATURE_SECONDS)

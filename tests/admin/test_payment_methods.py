@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from commerce import sealing
 from commerce.db import db
 from commerce.payments.methods import configure_method, get_method, list_methods, open_secrets
 from commerce.payments.models import PaymentMethod
@@ -243,3 +244,32 @@ def test_charlie_finds_no_way_to_pay_of_alices(
     assert submit(charlie, f"{stripe}/deletion", removal).status_code == 404
     with shop_scope(in_shop):
         assert state() == before
+
+
+# --- when the installation's secret key is lost -----------------------------------------------------------
+
+
+def test_keys_that_cannot_be_opened_are_told_and_entered_anew(
+    desk: ShopClient, stripe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "_seal", [sealing.Seal(["quite-another-key-0123456789abcdef"])])
+    said = "The keys cannot be opened any more."
+    assert "Keys needed" in desk.get(LIST).text
+    html = desk.get(stripe).text
+    assert said in html
+    assert "it ends in" not in html
+    answer = submit(desk, stripe, filled(desk, stripe, name="Card or wallet"))
+    assert answer.status_code == 422
+    assert "Please enter the keys again." in answer.text
+    sealed = get_method("stripe").digest
+    off = filled(desk, stripe)
+    del off["enabled"]
+    assert submit(desk, stripe, off).status_code == 303
+    db.session.close()
+    assert (get_method("stripe").enabled, get_method("stripe").secrets_lost) == (False, True)
+    assert get_method("stripe").digest != sealed
+    data = filled(desk, stripe, enabled="y", secret_key=KEY, webhook_secret=HOOK)
+    assert submit(desk, stripe, data).status_code == 303
+    assert secrets_of("stripe") == {"secret_key": KEY, "webhook_secrets": [HOOK]}
+    assert said not in desk.get(stripe).text
+    assert "Keys needed" not in desk.get(LIST).text

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import stripe
 from flask import Flask
 from sqlalchemy import update
 
-from commerce import clock
+from commerce import clock, sealing
 from commerce.checkout import messages
 from commerce.checkout.messages import handle_message
 from commerce.checkout.reconciliation import find_unsettled, reconcile_payment
@@ -20,7 +21,7 @@ from commerce.checkout.settlement import (
     take_payment,
 )
 from commerce.db import atomic, db
-from commerce.errors import Conflict
+from commerce.errors import Conflict, GatewayNoAnswer
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.orders.queries import timeline
 from commerce.orders.services import cancel_order
@@ -28,10 +29,11 @@ from commerce.payments.gateways import gateway
 from commerce.payments.methods import configure_method
 from commerce.payments.models import Payment
 from commerce.payments.queries import get_payment
+from commerce.payments.services import charge_of
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.shop import Sold, change_stock, counters
-from tests.fakes.stripe import HOOK_SECRET, FakeStripe
+from tests.fakes.stripe import HOOK_SECRET, SECRET_KEY, FakeStripe
 from tests.payments.orders import age, buy, inbox
 from tests.support.client import ShopClient
 from tests.support.invariants import broken_invariants
@@ -497,3 +499,48 @@ def test_a_payer_at_his_page_is_not_asked_about_every_minute(tea: Sold) -> None:
     age(11)
     assert [each[1] for each in find_unsettled()] == [bought.payment_id]
     assert get_payment(bought.payment_id).state == "started"
+
+
+# --- when the installation's secret key is lost -----------------------------------------------------------
+
+
+@pytest.fixture
+def lost_key(stripe_shop: Shop, tea: Sold) -> Iterator[None]:
+    """The installation has another SECRET_KEY, and nobody kept the one under which the keys were sealed."""
+    before = sealing.seal()
+    sealing.configure(["quite-another-key-0123456789abcdef"])
+    yield
+    sealing._seal[:] = [before]
+
+
+@pytest.mark.usefixtures("lost_key")
+def test_an_order_waits_for_another_way_to_pay_when_the_keys_are_lost(
+    client: ShopClient, fake: FakeStripe, tea: Sold
+) -> None:
+    bought = buy(tea)
+    assert fake.requests == []
+    assert (bought.status, bought.payment.state) == (("pending", "unpaid"), "failed")
+    html = client.get(f"/orders/{bought.token}").text
+    assert "This way to pay does not work right now." in html
+    take_payment(start_another_payment(bought.order_id, "card"), "4242 4242 4242 4242")
+    assert bought.status == ("confirmed", "paid")
+
+
+@pytest.mark.usefixtures("stripe_shop")
+def test_what_was_begun_waits_until_the_keys_are_there_again(
+    app: Flask, fake: FakeStripe, tea: Sold, request: pytest.FixtureRequest
+) -> None:
+    fake.faults.keep_messages = True
+    bought = buy(tea)
+    fake.pay(bought.session)
+    request.getfixturevalue("lost_key")
+    charge = charge_of(bought.payment, bought.order.code, bought.token, "")
+    assert fake.send(fake.events[0]) == 400  # it is sent again later
+    with pytest.raises(GatewayNoAnswer):
+        gateway("stripe").refund(uuid.uuid4(), charge, 100)
+    answer = app.test_client().get(f"/orders/{bought.token}/payments/{bought.payment_id}/return")
+    assert answer.status_code == 303
+    assert bought.payment.state in ("started", "unknown")
+    configure_method("stripe", secrets={"secret_key": SECRET_KEY, "webhook_secret": HOOK_SECRET})
+    assert fake.send(fake.events[0]) == 200
+    assert bought.status == ("confirmed", "paid")
