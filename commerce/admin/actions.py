@@ -28,7 +28,10 @@ from commerce.shipping.services import ship_order
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a member of staff filled in beside a button. `version` is that of the order on the page."""
+    """What a member of staff filled in beside a button. `version` is that of the order on the page.
+
+    `amount` is the money that arrived (minor units), None for all that is open.
+    """
 
     version: int
     reason: str = ""
@@ -37,6 +40,8 @@ class Wish:
     tracking_code: str = ""
     units: Mapping[uuid.UUID, int] | None = None
     shown_amount: int | None = None
+    amount: int | None = None
+    reference: str = ""
 
 
 Do = Callable[[uuid.UUID, Actor, Wish], bool | None]
@@ -50,7 +55,16 @@ def _change(action: str) -> Do:
 
 
 def _pay(order_id: uuid.UUID, actor: Actor, wish: Wish) -> None:
-    record_receipt(order_id, actor, seen_version=wish.version, reason=wish.reason)
+    # Money for an order that waits for none is taken on the page of the order's money; here it is refused.
+    amount = None if _is_settled(get_order(order_id)) else wish.amount
+    record_receipt(
+        order_id,
+        actor,
+        amount=amount,
+        reference=wish.reference,
+        seen_version=wish.version,
+        reason=wish.reason,
+    )
 
 
 def _confirm(order_id: uuid.UUID, actor: Actor, wish: Wish) -> bool:
@@ -117,7 +131,7 @@ SERVICES: dict[str, Do] = {
 """Action -> the use case that does it. Each row of the table that staff may do has one."""
 
 FIELDS: dict[str, tuple[str, ...]] = {
-    "pay": ("reason",),
+    "pay": ("amount", "reference", "reason"),
     "ship": ("lines", "carrier", "tracking_code"),
     "refund": ("restock",),
 }
@@ -202,12 +216,15 @@ def buttons(order: Order, role: str) -> list[Button]:
 def _why_not(row: Transition, order: Order, role: str) -> str:
     if row.action == "pay":
         # Money may also come after the goods left (cash on delivery), so the table's status is not the whole truth.
-        closed = order.payment_status != "unpaid" or order.status in ("cancelled", "refunded")
-        why = _("There is nothing left to pay.") if closed else ""
+        why = _("There is nothing left to pay.") if _is_settled(order) else ""
     else:
         why = why_not(row, order.status, STAFF, **guards(order))
     who = "" if allows(role, f"orders.{row.action}") else only(f"orders.{row.action}")
     return " ".join(filter(None, [why, who]))
+
+
+def _is_settled(order: Order) -> bool:
+    return order.payment_status != "unpaid" or order.status in ("cancelled", "refunded")
 
 
 def only(permission: str) -> str:

@@ -21,9 +21,10 @@ from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Option
 from commerce.admin.actions import Wish
 from commerce.errors import InvalidValue
 from commerce.inventory.models import MAX_QUANTITY
-from commerce.money import MAX_AMOUNT
+from commerce.money import MAX_AMOUNT, parse_amount, to_decimal
 from commerce.orders.forms import read_units
 from commerce.orders.transitions import Transition
+from commerce.tenants.scope import current_shop
 
 CAUSES = {"received": 1, "found": 1, "damaged": -1, "lost": -1}
 """Why stock changes by hand -> whether units come or go."""
@@ -61,9 +62,15 @@ class ActionForm(Form):  # type: ignore[misc]
     tracking_code = StringField(_("Tracking code"), [Length(max=255), no_control_characters])
     lines = HiddenField()
     shown_amount = money_shown()
+    amount = StringField(_("Amount that arrived"), [Length(max=20)])
+    reference = StringField(
+        _("Reference of the transfer, or who took the cash"), [Length(max=120), no_control_characters]
+    )
 
-    def __init__(self, row: Transition, formdata: Any = None) -> None:
-        super().__init__(formdata)
+    def __init__(self, row: Transition, formdata: Any = None, *, left: int = 0) -> None:
+        """`left` is the money that is open (minor units)."""
+        shown = f"{to_decimal(left, current_shop().currency):f}" if left > 0 else ""
+        super().__init__(formdata, data={"amount": shown})
         self.typed: dict[str, str] = dict(formdata.items()) if formdata else {}
         for field in self:
             field.id = f"{row.resource}-{field.name.replace('_', '-')}"
@@ -72,12 +79,27 @@ class ActionForm(Form):  # type: ignore[misc]
         if row.reason_required:
             self.reason.flags.required = True
         if row.action == "pay":
-            self.reason.label.text = _("Note, such as the reference of the transfer")
+            self.reason.label.text = _("Note")
 
     def validate_reason(self, field: TextAreaField) -> None:
         """Ask for a reason where the table of transitions does."""
         if self._reason_required and not (field.data or "").strip():
             raise ValidationError(gettext("Please give a reason."))
+
+    def validate_amount(self, _field: StringField) -> None:
+        """Refuse what is no amount, or none above zero."""
+        try:
+            amount = self.minor
+        except InvalidValue as error:
+            raise ValidationError(error.reason) from error
+        if amount is not None and amount <= 0:
+            raise ValidationError(gettext("Please enter the amount that arrived."))
+
+    @property
+    def minor(self) -> int | None:
+        """The amount in minor units, None when none was entered. Raises InvalidValue."""
+        text = (self.amount.data or "").strip()
+        return parse_amount(text, current_shop().currency) if text else None
 
     def refuse(self, error: InvalidValue) -> None:
         """Show what a service found wrong at the field that it names."""
@@ -90,6 +112,8 @@ class ActionForm(Form):  # type: ignore[misc]
         return Wish(
             units=read_units(self.typed, "units") if named else None,
             shown_amount=self.shown_amount.data,
+            amount=self.minor,
+            reference=(self.reference.data or "").strip(),
             version=int(self.version.data or 0),
             reason=(self.reason.data or "").strip(),
             restock=bool(self.restock.data),

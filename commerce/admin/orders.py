@@ -33,6 +33,7 @@ from commerce.orders.queries import (
 from commerce.orders.return_queries import credits_of, requests_of
 from commerce.orders.transitions import STATUSES
 from commerce.payments.queries import payments_of, refunds_of
+from commerce.payments.services import net_captured
 from commerce.shipping.carriers import CARRIERS
 from commerce.shipping.queries import parcels_of
 from commerce.web import render_region, see_other, wants_region
@@ -142,20 +143,22 @@ def _show(
     entries = history(timeline(order.id), deliveries, movements_of(order.code), hosts_of(deliveries))
     seen = int(form.version.data or 0) if form else 0
     choices = buttons(order, colleague().role)
+    payments = payments_of(order.id)
+    left = order.total - net_captured(payments, order.currency)
     return render_region(
         "admin/order.html",
         "admin/orders/_order.html",
         status,
         order=order,
         buttons=choices,
-        forms={button.row.resource: _form(button, pressed, form) for button in choices},
+        forms={button.row.resource: _form(button, pressed, form, left) for button in choices},
         pressed=pressed,
         outcome=outcome,
         problem=problem,
         meanwhile=since(entries, seen) if problem else [],
         entries=entries,
         effects=stock_effects(order.id),
-        payments=payments_of(order.id),
+        payments=payments,
         refunds=refunds_of(order.id),
         parcels=parcels_of(order.id),
         carriers=CARRIERS,
@@ -168,7 +171,7 @@ def _show(
     )
 
 
-def _form(button: Any, pressed: str, form: ActionForm | None) -> ActionForm:
+def _form(button: Any, pressed: str, form: ActionForm | None, left: int) -> ActionForm:
     if form is not None and button.row.resource == pressed:
         return form
-    return ActionForm(button.row)
+    return ActionForm(button.row, left=left)

@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from werkzeug.test import TestResponse
 
 from commerce import clock
 from commerce.checkout.receipts import record_receipt
@@ -195,3 +196,55 @@ def test_a_day_is_today_at_the_latest(desk: ShopClient, tea: Sold) -> None:
     tomorrow = (clock.now() + timedelta(days=2)).date().isoformat()
     assert receive(desk, placed.id, "15", received_on=tomorrow) == 422
     assert receive(desk, placed.id, "15", received_on=clock.now().date().isoformat()) == 303
+
+
+# --- by the button on the order's page -----------------------------------------------------------------------
+
+
+def press_pay(desk: ShopClient, order_id: uuid.UUID, **fields: str) -> TestResponse:
+    """Press `Record payment` on the page as it is now."""
+    order = fresh(order_id)
+    return post(desk, f"/admin/orders/{order.code}/payment", {"version": str(order.version), **fields})
+
+
+def test_the_button_asks_for_the_amount_that_is_open(desk: ShopClient, tea: Sold) -> None:
+    placed = make_order((tea, 1))
+    field = 'id="payment-amount" inputmode="decimal" maxlength="20" name="amount" type="text" value="{}"'
+    assert field.format("15.00") in desk.get(f"/admin/orders/{placed.code}").text
+    answer = press_pay(desk, placed.id, amount="5", reference="statement 7", reason="The first half")
+    assert answer.status_code == 303
+    assert (status(placed.id), money(placed.id)) == (("pending", "unpaid"), [("captured", 500)])
+    assert field.format("10.00") in desk.get(f"/admin/orders/{placed.code}").text
+    assert press_pay(desk, placed.id, amount="10.00").status_code == 303
+    assert status(placed.id) == ("confirmed", "paid")
+    assert money(placed.id) == [("captured", 500), ("captured", 1000)]
+    assert payments_of(placed.id)[0].reference == "Bob: statement 7"
+
+
+@pytest.mark.parametrize("amount", [{}, {"amount": ""}, {"amount": " "}], ids=["absent", "empty", "blank"])
+def test_without_an_amount_the_button_records_all_that_is_open(
+    desk: ShopClient, tea: Sold, amount: dict[str, str]
+) -> None:
+    placed = make_order((tea, 1))
+    receive(desk, placed.id, "5.00")
+    assert press_pay(desk, placed.id, reason="Statement of Monday", **amount).status_code == 303
+    assert status(placed.id) == ("confirmed", "paid")
+    assert money(placed.id) == [("captured", 500), ("captured", 1000)]
+
+
+@pytest.mark.parametrize("amount", ["0", "-5", "ten", "1.234", "9" * 19, "9" * 30, "\0"])
+def test_the_button_refuses_what_is_no_amount_at_the_field(desk: ShopClient, tea: Sold, amount: str) -> None:
+    placed = make_order((tea, 1))
+    answer = press_pay(desk, placed.id, amount=amount, reference="statement 7")
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert 'id="payment-amount-error"' in answer.text
+    assert 'value="statement 7"' in answer.text
+    assert (status(placed.id), money(placed.id)) == (("pending", "unpaid"), [("started", 0)])
+
+
+def test_the_button_takes_no_money_for_an_order_that_is_paid(desk: ShopClient, tea: Sold) -> None:
+    placed = make_order((tea, 1))
+    press_pay(desk, placed.id)
+    assert press_pay(desk, placed.id, amount="1.00").status_code == 409
+    assert money(placed.id) == [("captured", 1500)]

@@ -176,10 +176,10 @@ class Staff(Person):
         self.page.get_by_role("button", name="Cancel the order").click()
 
     def press_and_say(self, words: str, reason: str) -> None:
-        """Press a button that asks for words, give some, and press on."""
+        """Press a button that asks for words, last of all for a note or reason; give one, and press on."""
         self.page.get_by_text(f"{words}…", exact=True).click()
         form = self.page.get_by_role("group").filter(
             has=self.page.get_by_role("button", name=words, exact=True)
         )
-        form.get_by_role("textbox").fill(reason)
+        form.get_by_role("textbox").last.fill(reason)
         self.press(words)
