@@ -71,6 +71,7 @@ class Nursery:
     def __init__(self, database_url: str, var: Path, mail_url: str) -> None:
         var.mkdir(parents=True, exist_ok=True)
         self._log = (var / "workers.log").open("ab")
+        self._stop = var / "stop"
         self._process = subprocess.Popen(
             child.command([sys.executable, "-m", "tests.faults.nursery"]),
             cwd=ROOT,
@@ -111,9 +112,14 @@ class Nursery:
     def begin(self, at: str = "", when: str = "", nth: int = 1, seconds: float = 5) -> None:
         """Start a worker; `end` waits for it."""
         assert self._process.stdin is not None
-        order = {"at": at, "when": when, "nth": nth, "seconds": seconds}
+        order = {"at": at, "when": when, "nth": nth, "seconds": seconds, "stop": str(self._stop)}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
+
+    def stop(self) -> bool:
+        """Stop the healthy worker that was begun, in order; tell whether it was killed instead."""
+        self._stop.touch()
+        return self.end()
 
     def end(self) -> bool:
         """Wait for the worker that was begun."""

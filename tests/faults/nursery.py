@@ -6,7 +6,7 @@ around the functions of the product here, so that the product itself has no hook
 
 One JSON object per line. In: {"at": "mail", "when": "after", "nth": 2, "seconds": 5}; "at" is one of POINTS, "" for a
 healthy worker, or "any time" for a kill from outside after `seconds`. Out, when the child has ended: {"killed": true}.
-A healthy worker is stopped by SIGTERM after `seconds`.
+A healthy worker is stopped by SIGTERM after `seconds`, or as soon as there is a file named `stop`.
 """
 
 import json
@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from app import create_app
@@ -69,9 +70,10 @@ def _wait(pid: int, order: dict[str, Any]) -> bool:
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
             return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or Path(order["stop"]).exists():
             os.kill(pid, number)
             deadline = float("inf")
+            Path(order["stop"]).unlink(missing_ok=True)
         time.sleep(0.002)
 
 

@@ -47,11 +47,11 @@ def test_two_workers_at_once_do_everything_once(in_shop: Shop, database_url: str
             for _ in range(12):
                 make_order((tea, 1), payment_method=COD)
             for each in (one, two):
-                each.begin(seconds=20)
+                each.begin(seconds=60)
             for _ in range(12):
                 make_order((tea, 1), payment_method=COD)
             wait_until(lambda: left_to_do() == 0, "the workers do not finish", 40)
-            assert [each.end() for each in (one, two)] == [False, False]
+            assert [each.stop() for each in (one, two)] == [False, False]
     confirmed = select(func.count()).select_from(Event).where(Event.type == "OrderConfirmed")
     assert count(confirmed) == 24
     assert sorted(postman.taken.values()) == [1] * 24
@@ -69,7 +69,7 @@ def test_a_slow_mail_server_slows_no_checkout_and_no_webhook(
         with Nursery(database_url, tmp_path / "one", mail_url) as only:
             make_order((tea, 1), payment_method=COD)
             postman.release.clear()
-            only.begin(seconds=15)
+            only.begin(seconds=60)
             assert postman.holding.wait(20), "no mail was sent"
             slowest = 0.0
             for _ in range(10):
@@ -81,7 +81,7 @@ def test_a_slow_mail_server_slows_no_checkout_and_no_webhook(
             assert slowest < PATIENT_SECONDS
             postman.release.set()
             wait_until(lambda: postman.taken.total() >= 1, "the mail is never sent")
-            only.end()
+            only.stop()
 
 
 def test_a_mail_that_nobody_takes_is_parked_holds_up_nobody_and_is_run_again_by_staff(
