@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, or_, select, update
 
 from commerce import clock
-from commerce.checkout.refunds import send_refund, settle_foreign_refunds
+from commerce.checkout.refunds import fail_foreign_refunds, send_refund, settle_foreign_refunds
 from commerce.checkout.settlement import gateway_of, settle_payment
 from commerce.db import atomic, db
 from commerce.errors import GatewayNoAnswer
@@ -145,8 +145,7 @@ def compare_books(since: datetime) -> list[Mismatch]:
     """Compare the current shop's payments with its gateways' own lists since a moment, and return every difference.
 
     What was taken there and is merely not settled here yet is settled first; what was given back there without us is
-    told, and written down. A gateway that does not answer is a
-    difference too.
+    told, and written down. A gateway that does not answer is a difference too.
     """
     found = []
     methods = db.session.execute(
@@ -156,18 +155,19 @@ def compare_books(since: datetime) -> list[Mismatch]:
     ).all()
     db.session.close()
     for code, name in methods:
+        asked_at = clock.now()
         try:
             records = gateway(name).records(code, since)
         except GatewayNoAnswer as error:
             found.append(Mismatch("no answer", code, "", error.detail))
             continue
         for record in records:
-            found += _compare(record)
+            found += _compare(record, asked_at)
         found += _missing_there(code, since, {record.payment_id for record in records})
     return [*found, *_unprocessed_messages()]
 
 
-def _compare(record: Record) -> Iterator[Mismatch]:
+def _compare(record: Record, asked_at: datetime) -> Iterator[Mismatch]:
     payment = db.session.scalar(
         select(Payment).where(Payment.id == record.payment_id), execution_options={"all_tenants": True}
     )
@@ -194,6 +194,8 @@ def _compare(record: Record) -> Iterator[Mismatch]:
             there_money = _money(record.refunded, record.currency)
             yield Mismatch("refunds", record.reference, _money(paid_out, payment.currency), there_money)
             # A refund of ours may have failed because somebody had given the money back there: then it is ours to know.
+            # Or what somebody gave back there came back: then it counts no more.
+            fail_foreign_refunds(payment.id, record.refunded, asked_at, SYSTEM)
             settle_foreign_refunds(payment.id, record.refunded, SYSTEM)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -125,6 +126,9 @@ def send_refund_again(refund_id: uuid.UUID, actor: Actor, *, seen_version: int |
     return again
 
 
+FOREIGN = "Given back at the payment provider"
+
+
 @atomic
 def settle_foreign_refunds(
     payment_id: uuid.UUID, total: int, actor: Actor, *, message_id: uuid.UUID | None = None
@@ -147,7 +151,7 @@ def settle_foreign_refunds(
             order_id=order.id,
             payment_id=payment.id,
             amount=unknown_here,
-            reason="Given back at the payment provider",
+            reason=FOREIGN,
             state="succeeded",
             settled_at=clock.now(),
         )
@@ -156,3 +160,34 @@ def settle_foreign_refunds(
     flag(
         order, f"{unknown_here} {payment.currency} (minor units) were given back outside of this shop.", actor
     )
+
+
+@atomic
+def fail_foreign_refunds(payment_id: uuid.UUID, total: int, asked_at: datetime, actor: Actor) -> None:
+    """Note that what somebody gave back at the gateway came back to it: a bank refused it, say.
+
+    `total` (minor units) is all that the gateway had given back of this attempt at `asked_at`; what was written down
+    later is left alone. Raises NotFound.
+    """
+    order = lock_order(get_payment(payment_id).order_id)
+    payments = lock_payments(order.id)
+    payment = next(each for each in payments if each.id == payment_id)
+    settled = db.session.scalars(
+        select(Refund)
+        .where(Refund.payment_id == payment_id, Refund.state == "succeeded")
+        .order_by(Refund.id.desc())
+        .execution_options(populate_existing=True)
+    ).all()
+    paid_out = sum(each.amount for each in settled)
+    for refund in settled:
+        known = refund.settled_at is not None and refund.settled_at < asked_at
+        foreign = refund.reason == FOREIGN and not refund.reference  # ours have what the gateway calls them
+        if not (foreign and known) or paid_out <= total:
+            continue
+        paid_out -= refund.amount
+        payment.refunded -= refund.amount
+        refund.state, refund.failure = "failed", "It came back to the payment provider."
+        order.payment_status = payment_status_of(payments, order.total, order.currency)
+        words = f"{refund.amount} {payment.currency} (minor units) given back outside of this shop did not arrive."
+        flag(order, words, actor)
+    db.session.flush()

@@ -89,6 +89,29 @@ def test_every_difference_is_told_and_exit_code_1(app: Flask, fake: FakeStripe, 
     assert "3 do not match." in result.output
 
 
+@pytest.mark.parametrize("others", [0, 300])
+def test_what_was_given_back_there_and_came_back_counts_no_more(
+    fake: FakeStripe, tea: Sold, others: int
+) -> None:
+    bought = buy(tea)
+    intent = fake.pay(bought.session)
+    fake.faults.refund_status = "pending"
+    fake.give_back(intent["id"], 200)
+    [pending] = fake.refunds
+    fake.faults.refund_status = "succeeded"
+    if others:
+        fake.give_back(intent["id"], others)
+    assert (bought.status[1], bought.payment.refunded) == ("partially_refunded", 200 + others)
+    fake.end_refund(pending, "failed")
+    since = clock.now() - timedelta(days=1)
+    assert [(each.kind, each.there) for each in compare_books(since)] == [("refunds", f"{others} USD")]
+    assert compare_books(since) == []
+    assert bought.payment.refunded == others
+    assert bought.status[1] == ("partially_refunded" if others else "paid")
+    assert sum(each.amount for each in bought.refunds if each.state == "succeeded") == others
+    assert bought.order.attention
+
+
 def test_what_is_paid_here_and_unknown_there_is_told(app: Flask, fake: FakeStripe, tea: Sold) -> None:
     bought = buy(tea)
     fake.pay(bought.session)
