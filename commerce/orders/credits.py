@@ -129,6 +129,12 @@ def _tax_left(order: Order) -> int:
     return max(0, order.tax_amount - (db.session.scalar(told) or 0))
 
 
+def _closing_tax(order: Order, due: CreditSum) -> int:
+    """Return the tax in the last of an order's money: all that is left of it, of a part-paid order its share."""
+    paid_whole = order.payment_status in ("paid", "partially_refunded")
+    return min(due.amount if paid_whole else due.tax, _tax_left(order))
+
+
 def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, wish: Wish) -> StockLine:
     line = next(each for each in order.lines if each.id == line_id)
     freed = 0 if wish.returned else min(quantity, line.to_ship)
@@ -251,7 +257,7 @@ def plan_refund(
     captured = net_captured(payments, order.currency)
     due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
     return Plan(
-        sum=replace(due, tax=min(captured, _tax_left(order))),
+        sum=replace(due, tax=_closing_tax(order, due)),
         currency=order.currency,
         captured=captured,
         left_after=0,
@@ -294,7 +300,7 @@ def plan_cancel(order: Order, payments: Sequence[Payment]) -> Plan:
     captured = net_captured(payments, order.currency)
     due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
     return Plan(
-        sum=replace(due, tax=min(captured, _tax_left(order))),
+        sum=replace(due, tax=_closing_tax(order, due)),
         currency=order.currency,
         captured=captured,
         left_after=0,
