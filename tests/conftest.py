@@ -8,6 +8,7 @@ and on PostgreSQL. A test that is about one of them says
 import contextlib
 import os
 import re
+import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,39 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput["postgres_addresses"] = postgres_addresses(node.config)
     except PostgresUnavailable as problem:
         pytest.exit(str(problem), returncode=1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Drive each browser test on one database: what a page does to the database is tested on both without a browser.
+
+    With scripts on PostgreSQL and without on SQLite, others by their name, so that both are driven, and in either way.
+    LOCKSTEP_BROWSER_ON_BOTH=1 runs all of them.
+    """
+    if os.environ.get("LOCKSTEP_BROWSER_ON_BOTH"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("browser") and not _on_its_database(item)]
+    dropped = set(left_out)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in dropped]
+
+
+def _on_its_database(item: pytest.Item) -> bool:
+    parts = item.nodeid.rpartition("[")[2].rstrip("]").split("-") if "[" in item.nodeid else []
+    if not {"sqlite", "postgresql"} & set(parts) or len(_databases_of(item)) < 2:
+        return True
+    if "crashing" in item.nodeid or ({"scripts", "True"} & set(parts) and "no" not in parts):
+        wanted = "postgresql"
+    elif {"no", "False"} & set(parts):
+        wanted = "sqlite"
+    else:
+        wanted = ("sqlite", "postgresql")[zlib.crc32(item.nodeid.partition("[")[0].encode()) % 2]
+    return wanted in parts
+
+
+def _databases_of(item: pytest.Item) -> set[str]:
+    """Return the databases of a test's fixture; one that names its own runs on that."""
+    fixed = [mark for mark in item.iter_markers("parametrize") if mark.args[0] == "database_url"]
+    return {str(each) for mark in fixed for each in mark.args[1]} if fixed else {"sqlite", "postgresql"}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
