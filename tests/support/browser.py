@@ -15,7 +15,17 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Response, WebError
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+SHELL = "chromium-headless-shell"
+"""Chromium without its windows: the same engine, and a page opens in less than half the time."""
+NAMES = (
+    SHELL,
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "microsoft-edge",
+)
 PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -31,6 +41,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 DEFAULT_TIMEOUT_MS = 10_000
+INSTALL_SECONDS = 180
 SUBRESOURCES = {"image", "stylesheet", "script", "font"}
 # A true 404, 409 or 422 on a page is part of the product; Chromium reports each as a console error of this form.
 HTTP_REFUSAL = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
@@ -68,18 +79,33 @@ def require_chromium() -> str:
 
 
 def install_chromium() -> str:
-    """Return the path of a Chromium, installing Debian's package first when there is none and we are root."""
-    if (
-        find_chromium() is None
-        and not os.environ.get("CHROMIUM")
-        and os.geteuid() == 0
-        and shutil.which("apt-get")
-    ):
-        print("No Chromium found: installing the package 'chromium'.", file=sys.stderr)
-        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for step in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", *step], env=quiet, stdout=sys.stderr, check=False)
+    """Return the path of a Chromium, installing Debian's package first when we are root and may.
+
+    The shell without windows is preferred, because the suite is much quicker in it; where it cannot be had, any
+    Chromium does.
+    """
+    if not os.environ.get("CHROMIUM") and os.geteuid() == 0 and shutil.which("apt-get"):
+        if shutil.which(SHELL) is None:
+            _install(SHELL)
+        if find_chromium() is None:
+            _install("chromium")
     return require_chromium()
+
+
+def _install(package: str) -> None:
+    """Try to install a package, first from the lists as they are, then from new ones; say so, and fail in silence."""
+    print(f"Installing the package '{package}' for the tests.", file=sys.stderr)
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    soon = ["-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10"]
+    install = ["install", "-q", "-y", "--no-install-recommends", package]
+    for step in (install, ["update", "-q"], install):
+        command = ["apt-get", *soon, *step]
+        try:
+            done = subprocess.run(command, env=quiet, stdout=sys.stderr, check=False, timeout=INSTALL_SECONDS)
+        except subprocess.TimeoutExpired:
+            return
+        if step is install and done.returncode == 0:
+            return
 
 
 def launch(playwright: Playwright) -> Browser:
