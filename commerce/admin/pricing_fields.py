@@ -6,6 +6,7 @@ Each shows and takes back plain text; `data` is what the services want, None for
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -32,7 +33,7 @@ _YEARS = range(2000, 2200)
 _SIGNS = 60
 
 
-class _Typed(StringField):  # type: ignore[misc]
+class _Typed(ABC, StringField):  # type: ignore[misc]
     """A field that reads its text into a value; what cannot be read is shown again as it was typed."""
 
     data: Any
@@ -53,13 +54,13 @@ class _Typed(StringField):  # type: ignore[misc]
             return str(self.raw_data[0])
         return "" if self.data is None else self.text(self.data)
 
+    @abstractmethod
     def read(self, text: str) -> Any:
         """Return the value of a text. Raises ValueError with the sentence to show."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, value: Any) -> str:
         """Return the text for a value."""
-        raise NotImplementedError
 
 
 class AmountField(_Typed):

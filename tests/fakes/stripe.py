@@ -23,7 +23,7 @@ import stripe
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-FIXTURES = Path(os.environ.get("STRIPE_FIXTURES", "/work/shared/data/stripe/fixtures3.json"))
+FIXTURES = Path(os.environ.get("LOCKSTEP_TEST_DATA", "../shared/data")) / "stripe" / "fixtures3.json"
 SECRET_KEY = "sk_test_fake0123456789"
 HOOK_SECRET = "whsec_fake0123456789"
 Hook = Callable[[bytes, str], int]

@@ -13,7 +13,7 @@ from commerce.payments.stripe_messages import (
 )
 from tests.fakes.stripe import FIXTURES, fixture
 
-pytestmark = pytest.mark.skipif(not FIXTURES.exists(), reason="Stripe's example objects are not at hand")
+pytestmark = pytest.mark.skipif(not FIXTURES.exists(), reason=f"no example objects of Stripe's at {FIXTURES}")
 KINDS = [
     ("checkout.session.completed", "checkout.session"),
     ("checkout.session.expired", "checkout.session"),
