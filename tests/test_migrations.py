@@ -47,7 +47,7 @@ def test_every_check_and_unique_constraint_is_in_the_database(app: Flask) -> Non
         for table in Base.metadata.sorted_tables:
             wanted = {str(each.name) for each in table.constraints if isinstance(each, CheckConstraint)}
             assert {each["name"] for each in found.get_check_constraints(table.name)} == wanted, table.name
-    assert "ck_stock_items_reserved_within_on_hand" in {
+    assert "ck_stock_items_within_bounds" in {
         str(each.name) for each in Base.metadata.tables["stock_items"].constraints
     }
 
@@ -121,3 +121,12 @@ def test_every_migration_says_why() -> None:
         text = file.read_text()
         assert text.startswith('"""'), file.name
         assert len(text.splitlines()[0]) > 20, file.name
+
+
+def test_backorders_can_be_taken_out_and_put_in_again(app: Flask) -> None:
+    bounds = []
+    for command in (("db", "downgrade", "0005"), ("db", "upgrade")):
+        assert flask(app, *command).exit_code == 0
+        with app.app_context():
+            bounds.append([each["name"] for each in inspect(db.engine).get_check_constraints("stock_items")])
+    assert bounds == [["ck_stock_items_reserved_within_on_hand"], ["ck_stock_items_within_bounds"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -84,7 +84,8 @@ class ProductCategory(TenantOwned, Base):
 class Variant(TenantRow, Base):
     """What is sold. `price` and `compare_at` are integer minor units of the shop's currency, weight is grams.
 
-    `option_values` holds one value for each of the product's `option_names`, in their order.
+    `option_values` holds one value for each of the product's `option_names`, in their order. `ships_from` is the day
+    on which units beyond the stock are expected, if the shop sells such and knows it.
     """
 
     __tablename__ = "variants"
@@ -110,6 +111,7 @@ class Variant(TenantRow, Base):
     requires_shipping: Mapped[bool] = mapped_column(default=True)
     barcode: Mapped[str] = mapped_column(default="")
     backorder: Mapped[bool] = mapped_column(default=False)
+    ships_from: Mapped[date | None]
     active: Mapped[bool] = mapped_column(default=True)
     image_id: Mapped[uuid.UUID | None]
     version: Mapped[int] = mapped_column(default=1)

@@ -33,20 +33,27 @@ class Location(TenantRow, Base):
 
 
 class StockItem(TenantRow, Base):
-    """One variant at one location; available = on_hand - reserved, and the database keeps it from going below zero."""
+    """One variant at one location: of `on_hand` units and `backorder_limit` more, `reserved` are promised to orders.
+
+    The limit is how many units may be promised beyond what is there; the database keeps the promises within it.
+    """
 
     __tablename__ = "stock_items"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "variant_id"], ["variants.tenant_id", "variants.id"]),
         ForeignKeyConstraint(["tenant_id", "location_id"], ["locations.tenant_id", "locations.id"]),
         UniqueConstraint("tenant_id", "variant_id", "location_id"),
-        CheckConstraint("reserved >= 0 AND reserved <= on_hand", name="reserved_within_on_hand"),
+        CheckConstraint(
+            "reserved >= 0 AND on_hand >= 0 AND backorder_limit >= 0 AND reserved <= on_hand + backorder_limit",
+            name="within_bounds",
+        ),
     )
 
     variant_id: Mapped[uuid.UUID]
     location_id: Mapped[uuid.UUID]
     on_hand: Mapped[int] = mapped_column(default=0)
     reserved: Mapped[int] = mapped_column(default=0)
+    backorder_limit: Mapped[int] = mapped_column(default=0)
     version: Mapped[int] = mapped_column(default=1)
     restocked_at: Mapped[datetime | None]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
@@ -97,6 +97,7 @@ class Order(TenantRow, Base):
 class OrderLine(TenantRow, Base):
     """A frozen copy of one variant as it was sold. `tax_amount` and `discount_amount` are this line's shares.
 
+    Of the units, `backordered` were promised beyond the stock when they were sold, expected on `ships_from` (if known).
     Units either leave (`shipped`) or will not (`cancelled`). `credited` units were given back for `credited_amount`,
     of which `credited_tax` is tax (minor units).
     """
@@ -107,6 +108,7 @@ class OrderLine(TenantRow, Base):
         UniqueConstraint("tenant_id", "order_id", "position"),
         CheckConstraint("quantity > 0 AND shipped BETWEEN 0 AND quantity", name="quantity"),
         CheckConstraint("cancelled >= 0 AND shipped + cancelled <= quantity", name="cancelled"),
+        CheckConstraint("backordered >= 0", name="backordered"),
         CheckConstraint("credited BETWEEN 0 AND quantity", name="credited"),
         CheckConstraint("credited_amount >= 0 AND credited_tax >= 0", name="credited_amounts"),
     )
@@ -123,6 +125,8 @@ class OrderLine(TenantRow, Base):
     quantity: Mapped[int]
     shipped: Mapped[int] = mapped_column(default=0)
     cancelled: Mapped[int] = mapped_column(default=0)
+    backordered: Mapped[int] = mapped_column(default=0)
+    ships_from: Mapped[date | None]
     credited: Mapped[int] = mapped_column(default=0)
     credited_amount: Mapped[int] = mapped_column(default=0)
     credited_tax: Mapped[int] = mapped_column(default=0)
