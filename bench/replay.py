@@ -1,0 +1,408 @@
+"""Half a year of a real retailer, replayed: every invoice of a file becomes orders, and in the end no unit is missing.
+
+`python -m bench.replay FILE [--lines N]`; the file has the format of the public data set "Online Retail", which
+`bench/support/invoices.py` explains. Without a file one is made up. On PostgreSQL with fsync, or with `--sqlite`.
+
+- A delivery of everything that the file ever sends out is received first, code by code.
+- An invoice is an order: placed, paid, confirmed; processed and shipped when the next day begins. What is more than a
+  cart line takes (999) becomes further orders.
+- A cancellation gives back units of the customer's orders, the latest first: an order that has not left and of which
+  nothing would be left is cancelled, everything else is a credit, its units freed or put back on the shelf. What
+  no order explains (the file begins in the middle of the retailer's life) is booked by staff, with its cause.
+- A negative line outside of a cancellation is a correction by staff. The file has one sign for all: what it counts
+  as less sold is back on the shelf here, whatever the clerk wrote about it.
+
+Net units are therefore the sum of all quantities of the file. Carts are filled by one INSERT each, as `prepare_carts`
+does; from then on everything goes through the product's services. Customers are shared out over the threads, so that
+the invoices of each stay in order, while all threads take from the same shelves.
+"""
+
+import secrets
+import time
+import uuid
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask
+from sqlalchemy import func, select
+
+from bench.support import report
+from bench.support.invoices import Invoice, read_invoices, read_prices, sum_units, write_made_up
+from bench.support.stage import ADDRESS, SHOP, Stage, postgres_stage, sqlite_stage
+from commerce.cart.models import Cart, CartLine
+from commerce.cart.queries import MAX_UNITS_PER_LINE, load_cart
+from commerce.cart.services import new_shopper_key, shopper_hash
+from commerce.catalog.models import Product, Variant
+from commerce.checkout.services import place_order, quote_cart
+from commerce.checkout.settlement import settle_payment
+from commerce.db import atomic, db, insert_rows, new_id
+from commerce.errors import Busy
+from commerce.events.outbox import Actor
+from commerce.inventory.models import Reservation, StockItem, StockMovement
+from commerce.inventory.receiving import book_movement, set_initial_stock
+from commerce.orders.credits import Wish, credit_order
+from commerce.orders.models import OrderLine
+from commerce.orders.services import cancel_order, change_status
+from commerce.orders.stock_check import check_stock
+from commerce.payments.gateways import Outcome
+from commerce.shipping.services import ship_order
+from commerce.tenants.queries import get_by_code
+from commerce.tenants.scope import shop_scope
+
+P = ParamSpec("P")
+R = TypeVar("R")
+GUEST = Actor("guest", request_id="replay")
+BANK = Actor("gateway", "bank_transfer", "bank_transfer")
+STAFF = Actor("staff", name="Replay")
+MADE_UP_LINES = 3000
+TRIES = 5
+BY_HAND = ("returned unmatched", "correction")
+"""Causes of what staff book: for a cancellation that no order explains, and for the file's own corrections."""
+DETAILS = {
+    "email": "ann@example.com",
+    "name": "Ann Buyer",
+    "phone": "",
+    "note": "",
+    "shipping_method": "parcel",
+    "payment_method": "bank_transfer",
+    "address": ADDRESS,
+}
+
+
+def main() -> int:
+    """Replay a file and compare every shelf with it; the exit code is 1 when one unit is not where it should be."""
+    parser = report.arguments(__doc__ or "", seconds=0)
+    parser.add_argument(
+        "file", nargs="?", type=Path, help="invoices (.csv or .csv.gz); made up when left out"
+    )
+    parser.add_argument("--lines", type=int, help="only so many lines of the file")
+    parser.add_argument("--threads", type=int, default=4, help="(default: %(default)s)")
+    parser.add_argument("--sqlite", action="store_true", help="on SQLite instead of PostgreSQL")
+    options = parser.parse_args()
+    with TemporaryDirectory() as scratch:
+        path = options.file or Path(scratch) / "invoices.csv"
+        if options.file is None:
+            write_made_up(path, options.lines or MADE_UP_LINES)
+        with sqlite_stage() if options.sqlite else postgres_stage() as stage:
+            outcome = _on_stage(stage, path, options.lines, options.threads)
+    database = "SQLite" if options.sqlite else "PostgreSQL with fsync"
+    title = f"A retailer's invoices as orders, {database}, {options.threads} threads of one process"
+    return report.publish(title, [outcome.row()], outcome.claims(), as_json=options.json)
+
+
+def _on_stage(stage: Stage, path: Path, lines: int | None, threads: int) -> "Books":
+    app = stage.app()
+    try:
+        return replay(app, path, lines, threads, say=report.note)
+    finally:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the shop has done and has after a replay, beside what the file says. `units` by what moved them."""
+
+    done: Counter[str]
+    units: Mapping[str, int]
+    net: int
+    file_net: int
+    wrong_shelves: tuple[str, ...]
+    broken: tuple[str, ...]
+    seconds: float
+
+    def row(self) -> dict[str, Any]:
+        """Return the figures for the table."""
+        return {
+            "what": "replayed",
+            **self.done,
+            "orders/s": self.done["orders"] / self.seconds,
+            "seconds": self.seconds,
+            **{f"units {name}": units for name, units in self.units.items()},
+        }
+
+    def claims(self) -> dict[str, bool]:
+        """Return what must be true."""
+        units = self.units
+        left = units["received"] - units["sold"] + units["cancelled"] + units["restocked"] + units["booked"]
+        return {
+            f"net units {self.net:,} as in the file ({self.file_net:,})": self.net == self.file_net,
+            f"every shelf has what the file leaves on it (wrong: {self.wrong_shelves[:5]})": not self.wrong_shelves,
+            "received - sold + cancelled + restocked + booked is on hand": left == units["on hand"],
+            "the ledger adds up to what is on hand": units["ledger"] == units["on hand"],
+            f"stock check finds {len(self.broken)} broken rules": not self.broken,
+        }
+
+
+def replay(
+    app: Flask, path: Path, lines: int | None, threads: int, say: Callable[[str], None] = lambda _text: None
+) -> Books:
+    """Replay the file's first `lines` (None: all) in the shop `demo`, which has no stock yet, and close the books."""
+    invoices, prices = read_invoices(path, lines), read_prices(path, lines)
+    going = _going_out(invoices)
+    say(f"{len(invoices)} invoices, {len(prices)} stock codes, {sum(going.values())} units to receive")
+    shelves = _in_shop(app, _open_shelves, prices, going)
+    shares: list[list[Invoice]] = [[] for _ in range(threads)]
+    for invoice in invoices:
+        shares[zlib.crc32((invoice.customer or invoice.number).encode()) % threads].append(invoice)
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        work = [pool.submit(_in_shop, app, Till(shelves, say).work, share) for share in shares]
+        done = sum((each.result() for each in work), Counter[str]())
+    seconds = time.perf_counter() - begun
+    return _in_shop(app, _close_books, done, shelves, going, sum_units(path, lines), seconds)
+
+
+def _in_shop(app: Flask, do: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    with app.app_context():
+        shop = get_by_code(SHOP)
+        db.session.remove()
+        with shop_scope(shop):
+            result = do(*args, **kwargs)
+        db.session.remove()
+        return result
+
+
+def _going_out(invoices: Sequence[Invoice]) -> Counter[str]:
+    """Return the units by stock code that leave; with so many nothing is ever sold out, in whatever order."""
+    going: Counter[str] = Counter()
+    for invoice in invoices:
+        going.update({code: units for code, units in invoice.units.items() if units > 0})
+    return going
+
+
+# --- before the first invoice ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One stock code in the shop."""
+
+    variant_id: uuid.UUID
+    stock_item_id: uuid.UUID
+
+
+def _open_shelves(prices: Mapping[str, int], going: Mapping[str, int]) -> dict[str, Shelf]:
+    """Put every stock code up for sale, receive its units, and return its shelf."""
+    variants = _put_up(prices)
+    items = {row.variant_id: row.id for row in db.session.execute(select(StockItem.variant_id, StockItem.id))}
+    shelves = {code: Shelf(variant_id, items[variant_id]) for code, variant_id in variants.items()}
+    for code, units in going.items():
+        book_movement(
+            shelves[code].stock_item_id, units, cause="received", actor="replay", reference="opening"
+        )
+    return shelves
+
+
+@atomic
+def _put_up(prices: Mapping[str, int]) -> dict[str, uuid.UUID]:
+    products = {code: new_id() for code in prices}
+    variants = {code: new_id() for code in prices}
+    insert_rows(
+        Product,
+        [{"id": products[code], "slug": f"item-{n}", "title": code} for n, code in enumerate(prices)],
+    )
+    insert_rows(
+        Variant,
+        [
+            {"id": variants[code], "product_id": products[code], "sku": code, "price": price}
+            for code, price in prices.items()
+        ],
+    )
+    set_initial_stock(dict.fromkeys(variants.values(), 0), cause="opening", actor="replay", reference="")
+    return variants
+
+
+# --- one thread ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Ordered:
+    """An order, the day of its invoice, and the units by stock code that were not given back yet."""
+
+    id: uuid.UUID
+    day: str
+    left: Counter[str]
+    sent: bool = False
+
+
+class Till:
+    """Does the invoices of some customers, in their order."""
+
+    def __init__(self, shelves: Mapping[str, Shelf], say: Callable[[str], None]) -> None:
+        self._shelves = shelves
+        self._say = say
+        self._done: Counter[str] = Counter()
+        self._unsent: list[Ordered] = []
+        self._bought: defaultdict[str, list[Ordered]] = defaultdict(list)
+
+    def work(self, invoices: Sequence[Invoice]) -> Counter[str]:
+        """Do the invoices, ship what is left, and return how often what was done."""
+        for number, invoice in enumerate(invoices, start=1):
+            self._ship_before(invoice.day)
+            back = {code: -units for code, units in invoice.units.items() if units < 0}
+            out = {code: units for code, units in invoice.units.items() if units > 0}
+            for units in _carts_of(out):
+                self._sell(invoice, units)
+            if back:
+                self._take_back(invoice, back)
+            if number % 500 == 0:
+                self._say(f"{number} of {len(invoices)} invoices, {invoice.day}: {dict(self._done)}")
+        self._ship_before("9999")
+        return self._done
+
+    def _sell(self, invoice: Invoice, units: dict[str, int]) -> None:
+        shopper = shopper_hash(new_shopper_key())
+        _fill_cart(shopper, {self._shelves[code].variant_id: count for code, count in units.items()})
+        cart = load_cart(shopper)
+        assert cart is not None
+        total = quote_cart(cart).totals.total
+        placed = self._patiently(
+            place_order,
+            shopper=shopper,
+            checkout_token=cart.checkout_token,
+            cart_version=cart.version,
+            shown_total=total,
+            actor=GUEST,
+        )
+        assert placed.payment_id is not None
+        money = Outcome("captured", total, "USD", invoice.number)
+        assert self._patiently(settle_payment, placed.payment_id, money, BANK) == "captured"
+        ordered = Ordered(placed.id, invoice.day, Counter(units))
+        self._unsent.append(ordered)
+        if invoice.customer:
+            self._bought[invoice.customer].append(ordered)
+        self._done.update({"orders": 1, "order lines": len(units)})
+
+    def _ship_before(self, day: str) -> None:
+        waiting = self._unsent
+        self._unsent = [each for each in waiting if each.day >= day]
+        for each in waiting:
+            if each.day < day:
+                self._patiently(change_status, each.id, "process", STAFF)
+                self._patiently(ship_order, each.id, STAFF)
+                each.sent = True
+
+    def _take_back(self, invoice: Invoice, back: Mapping[str, int]) -> None:
+        missing = Counter(back)
+        if invoice.cancels:
+            for each in reversed(self._bought[invoice.customer] if invoice.customer else ()):
+                units = +(each.left & missing)
+                if units:
+                    missing -= units
+                    self._give_back(each, units, invoice.number)
+        cause = BY_HAND[0] if invoice.cancels else BY_HAND[1]
+        for code, count in missing.items():
+            self._patiently(
+                book_movement,
+                self._shelves[code].stock_item_id,
+                count,
+                cause=cause,
+                actor="replay",
+                reference=invoice.number,
+            )
+            self._done["booked by staff"] += 1
+
+    def _give_back(self, ordered: Ordered, units: Counter[str], reason: str) -> None:
+        whole = units == +ordered.left
+        ordered.left -= units
+        if whole and not ordered.sent:
+            self._patiently(cancel_order, ordered.id, STAFF, reason=reason)
+            self._unsent.remove(ordered)
+            self._done["cancelled"] += 1
+            return
+        lines = db.session.execute(
+            select(OrderLine.sku, OrderLine.id).where(OrderLine.order_id == ordered.id)
+        ).all()
+        wanted = {key: units[sku] for sku, key in lines if units[sku]}
+        wish = Wish(wanted, returned=True, restock=wanted) if ordered.sent else Wish(wanted)
+        self._patiently(credit_order, ordered.id, wish, STAFF, reason=reason)
+        self._done["credits"] += 1
+
+    def _patiently(self, do: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Try again when the shop is busy, as its answer asks for, and count that."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                return do(*args, **kwargs)
+            except Busy:
+                self._done["busy"] += 1
+                if attempt == TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+
+def _carts_of(units: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Yield carts of at most MAX_UNITS_PER_LINE units in a line, which have all `units` together."""
+    left = dict(units)
+    while left:
+        cart = {code: min(count, MAX_UNITS_PER_LINE) for code, count in left.items()}
+        yield cart
+        left = {code: count - cart[code] for code, count in left.items() if count > cart[code]}
+
+
+@atomic
+def _fill_cart(shopper: str, units: Mapping[uuid.UUID, int]) -> None:
+    cart_id = new_id()
+    cart = {
+        "id": cart_id,
+        "shopper_hash": shopper,
+        "checkout_token": secrets.token_urlsafe(32),
+        "details": DETAILS,
+    }
+    insert_rows(Cart, [cart])
+    insert_rows(
+        CartLine,
+        [
+            {"cart_id": cart_id, "variant_id": variant_id, "quantity": count, "price_seen": 0}
+            for variant_id, count in units.items()
+        ],
+    )
+
+
+# --- after the last invoice ------------------------------------------------------------------------------
+
+
+def _close_books(
+    done: Counter[str],
+    shelves: Mapping[str, Shelf],
+    going: Mapping[str, int],
+    file_sums: Mapping[str, int],
+    seconds: float,
+) -> Books:
+    """Compare every shelf with the sum of the file, and everything together with everything."""
+    found = {
+        row.id: (row.on_hand, row.reserved)
+        for row in db.session.execute(select(StockItem.id, StockItem.on_hand, StockItem.reserved))
+    }
+    wrong = []
+    for code, shelf in shelves.items():
+        expected = (going.get(code, 0) - file_sums[code], 0)
+        if found[shelf.stock_item_id] != expected:
+            wrong.append(f"{code}: {found[shelf.stock_item_id]} on hand and reserved, expected {expected}")
+    causes = select(StockMovement.cause, func.sum(StockMovement.delta)).group_by(StockMovement.cause)
+    moved = Counter({row[0]: int(row[1]) for row in db.session.execute(causes)})
+    reservations = select(func.sum(Reservation.released), func.sum(Reservation.restocked))
+    released, restocked = db.session.execute(reservations).one()
+    units = {
+        "received": moved["received"],
+        "sold": int(db.session.scalar(select(func.sum(OrderLine.quantity))) or 0),
+        "cancelled": int(released),
+        "restocked": int(restocked),
+        "booked": sum(moved[cause] for cause in BY_HAND),
+        "on hand": sum(on_hand for on_hand, _reserved in found.values()),
+        "ledger": moved.total(),
+    }
+    broken = tuple(str(each) for each in check_stock())
+    net = units["received"] - units["on hand"]
+    return Books(done, units, net, sum(file_sums.values()), tuple(wrong), broken, seconds)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
