@@ -1,18 +1,65 @@
-"""Staff of a shop and their sessions."""
+"""People: staff of a shop, members (its customers with an account), operators of the installation, and their sessions.
+
+Of every secret that is sent out (session, invitation, mailed proof, recovery code) only a SHA-256 is stored: who reads the
+database cannot use it.
+"""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commerce import clock
-from commerce.db import Base, TenantRow
+from commerce.db import Base, TenantRow, new_id
 
 
-class StaffMember(TenantRow, Base):
+class Credentials:
+    """Mixin of whoever signs in with a password; a run of wrong ones makes the account pause."""
+
+    email: Mapped[str]
+    name: Mapped[str] = mapped_column(default="")
+    password_hash: Mapped[str]
+    active: Mapped[bool] = mapped_column(default=True)
+    failed_sign_ins: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class SecondFactor:
+    """Mixin of whoever can prove himself with one-time codes (RFC 6238).
+
+    `totp_secret` is sealed; it counts once a first code has proven it (`totp_since`). `totp_step` is the last time step
+    that was accepted: no code is good twice.
+    """
+
+    totp_secret: Mapped[str | None] = mapped_column(Text)
+    totp_since: Mapped[datetime | None]
+    totp_step: Mapped[int] = mapped_column(default=0)
+
+
+class Session:
+    """Mixin of a signed-in browser: random 256 bits in its cookie, their SHA-256 here.
+
+    `proven_at` is when the person last gave his password or a code: what is dangerous asks for it to be recent.
+    """
+
+    token_hash: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(45), default="")
+    user_agent: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    seen_at: Mapped[datetime] = mapped_column(default=clock.now)
+    proven_at: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime]
+
+
+# --- staff -----------------------------------------------------------------------------------------
+
+
+class StaffMember(Credentials, SecondFactor, TenantRow, Base):
     """A person who works for one shop. The e-mail is unique within the shop, in lower case."""
 
     __tablename__ = "staff_members"
@@ -22,18 +69,11 @@ class StaffMember(TenantRow, Base):
         CheckConstraint("role IN ('owner', 'manager', 'fulfilment', 'support', 'readonly')", name="role"),
     )
 
-    email: Mapped[str]
-    name: Mapped[str]
-    password_hash: Mapped[str]
     role: Mapped[str] = mapped_column(String(20), default="owner")
-    active: Mapped[bool] = mapped_column(default=True)
-    failed_sign_ins: Mapped[int] = mapped_column(default=0)
-    locked_until: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
-class StaffSession(TenantRow, Base):
-    """A signed-in browser. Only the SHA-256 of its 256-bit token is stored."""
+class StaffSession(Session, TenantRow, Base):
+    """A signed-in browser of a member of staff. Without `second_factor` it opens only the page that asks for one."""
 
     __tablename__ = "staff_sessions"
     __table_args__ = (
@@ -44,7 +84,175 @@ class StaffSession(TenantRow, Base):
     )
 
     staff_id: Mapped[uuid.UUID]
+    second_factor: Mapped[bool] = mapped_column(default=False)
+
+
+class RecoveryCode(TenantRow, Base):
+    """A code for the day on which the telephone is lost; each is good once."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "staff_id"], ["staff_members.tenant_id", "staff_members.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "staff_id", "code_hash"),
+    )
+
+    staff_id: Mapped[uuid.UUID]
+    code_hash: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None]
+
+
+class StaffInvitation(TenantRow, Base):
+    """A mailed invitation to work for the shop. An address has one that is open: inviting again replaces it."""
+
+    __tablename__ = "staff_invitations"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "token_hash"),
+        UniqueConstraint("tenant_id", "email"),
+        CheckConstraint("role IN ('owner', 'manager', 'fulfilment', 'support', 'readonly')", name="role"),
+    )
+
+    email: Mapped[str]
+    role: Mapped[str] = mapped_column(String(20))
+    token_hash: Mapped[str] = mapped_column(String(64))
+    invited_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime]
+
+
+class AuditEntry(TenantRow, Base):
+    """Who did what in the back office: added to and read, never changed, which the database sees to itself."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        Index("ix_audit_entries_newest", "tenant_id", "occurred_at", "id"),
+        Index("ix_audit_entries_actor", "tenant_id", "actor_id", "occurred_at"),
+    )
+
+    occurred_at: Mapped[datetime] = mapped_column(default=clock.now)
+    actor_kind: Mapped[str] = mapped_column(String(20))
+    actor_id: Mapped[str] = mapped_column(String(64), default="")
+    actor_name: Mapped[str] = mapped_column(default="")
+    action: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str] = mapped_column(default="")
+    changes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    address: Mapped[str] = mapped_column(String(45), default="")
+    request_id: Mapped[str] = mapped_column(String(64), default="")
+
+
+# --- members ---------------------------------------------------------------------------------------
+
+
+class Member(Credentials, TenantRow, Base):
+    """A customer with an account in one shop; nobody in another. Until `confirmed_at` the address is only claimed.
+
+    An erased one keeps its row, so that his orders still belong to somebody, with nothing personal left in it.
+    """
+
+    __tablename__ = "members"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "email"),
+    )
+
+    phone: Mapped[str] = mapped_column(default="")
+    confirmed_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+
+
+class MemberSession(Session, TenantRow, Base):
+    """A signed-in browser of a member."""
+
+    __tablename__ = "member_sessions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "member_id"], ["members.tenant_id", "members.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "token_hash"),
+    )
+
+    member_id: Mapped[uuid.UUID]
+
+
+class MemberAddress(TenantRow, Base):
+    """An entry of a member's address book; `address` has the fields of the checkout."""
+
+    __tablename__ = "member_addresses"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "member_id"], ["members.tenant_id", "members.id"], ondelete="CASCADE"
+        ),
+        Index("ix_member_addresses_member", "tenant_id", "member_id"),
+    )
+
+    member_id: Mapped[uuid.UUID]
+    name: Mapped[str]
+    phone: Mapped[str] = mapped_column(default="")
+    address: Mapped[dict[str, Any]]
+    preferred: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class EmailProof(TenantRow, Base):
+    """A mailed link that proves that somebody reads an address: good once, for one purpose, for a while.
+
+    `subject_id` is the member or member of staff whom it is about, when there is one.
+    """
+
+    __tablename__ = "email_proofs"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "token_hash"),
+        CheckConstraint(
+            "purpose IN ('confirm_member', 'reset_member', 'change_member', 'reset_staff')", name="purpose"
+        ),
+        Index("ix_email_proofs_subject", "tenant_id", "subject_id"),
+    )
+
+    purpose: Mapped[str] = mapped_column(String(20))
+    email: Mapped[str]
+    subject_id: Mapped[uuid.UUID]
     token_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
-    seen_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+# --- operators: they run the installation and belong to no shop ---------------------------------------------
+
+
+class Operator(Credentials, SecondFactor, Base):
+    """A person who runs the installation: makes shops and suspends them, and sees nothing of their customers."""
+
+    __tablename__ = "operators"
+    __table_args__ = (UniqueConstraint("email"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+
+
+class OperatorSession(Session, Base):
+    """A signed-in browser of an operator."""
+
+    __tablename__ = "operator_sessions"
+    __table_args__ = (UniqueConstraint("token_hash"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    operator_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("operators.id", ondelete="CASCADE"))
+    second_factor: Mapped[bool] = mapped_column(default=False)
+
+
+class OperatorEntry(Base):
+    """What operators did, added to and never changed."""
+
+    __tablename__ = "operator_entries"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    occurred_at: Mapped[datetime] = mapped_column(default=clock.now)
+    operator: Mapped[str]
+    action: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str] = mapped_column(default="")
+    changes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    address: Mapped[str] = mapped_column(String(45), default="")

@@ -18,12 +18,14 @@ class Cart(TenantRow, Base):
 
     `shopper_hash` is the SHA-256 of the browser's cart cookie; `checkout_token` is the 256-bit name under which the
     checkout form speaks of this cart, whatever the browser has opened since. `details` keeps the filled-in
-    checkout form. Every change of the lines raises `version`. A cart with a `draft_by` is an order that staff prepare.
+    checkout form. Every change of the lines raises `version`. A cart with a `draft_by` is an order that staff prepare;
+    one with a `member_id` follows a member to every browser in which he signs in.
     """
 
     __tablename__ = "carts"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        ForeignKeyConstraint(["tenant_id", "member_id"], ["members.tenant_id", "members.id"]),
         UniqueConstraint("tenant_id", "checkout_token"),
         CheckConstraint("status IN ('open', 'ordered')", name="status"),
         Index(
@@ -34,6 +36,14 @@ class Cart(TenantRow, Base):
             postgresql_where=text("status = 'open'"),
             sqlite_where=text("status = 'open'"),
         ),
+        Index(
+            "uq_carts_open_member",
+            "tenant_id",
+            "member_id",
+            unique=True,
+            postgresql_where=text("status = 'open' AND member_id IS NOT NULL"),
+            sqlite_where=text("status = 'open' AND member_id IS NOT NULL"),
+        ),
     )
 
     shopper_hash: Mapped[str] = mapped_column(String(64))
@@ -42,6 +52,7 @@ class Cart(TenantRow, Base):
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     coupon_codes: Mapped[list[str]] = mapped_column(default=list)
     draft_by: Mapped[str] = mapped_column(default="")
+    member_id: Mapped[uuid.UUID | None]
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now)

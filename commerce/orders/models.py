@@ -28,6 +28,7 @@ class Order(TenantRow, Base):
     __tablename__ = "orders"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "cart_id"], ["carts.tenant_id", "carts.id"]),
+        ForeignKeyConstraint(["tenant_id", "member_id"], ["members.tenant_id", "members.id"]),
         UniqueConstraint("tenant_id", "cart_id"),
         UniqueConstraint("tenant_id", "number"),
         UniqueConstraint("tenant_id", "code"),
@@ -39,6 +40,15 @@ class Order(TenantRow, Base):
         Index("ix_orders_status", "tenant_id", "status", "placed_at", "id"),
         Index("ix_orders_email", "tenant_id", "email"),
         Index(
+            "ix_orders_member",
+            "tenant_id",
+            "member_id",
+            "placed_at",
+            "id",
+            postgresql_where=text("member_id IS NOT NULL"),
+            sqlite_where=text("member_id IS NOT NULL"),
+        ),
+        Index(
             "ix_orders_expiring",
             "hold_expires_at",
             postgresql_where=text("status = 'pending'"),
@@ -47,6 +57,7 @@ class Order(TenantRow, Base):
     )
 
     cart_id: Mapped[uuid.UUID | None]
+    member_id: Mapped[uuid.UUID | None]
     number: Mapped[int]
     code: Mapped[str] = mapped_column(String(40))
     token: Mapped[str] = mapped_column(String(64))

@@ -15,7 +15,12 @@ from commerce.db import Base, new_id
 
 
 class Tenant(Base):
-    """One shop. Settings that decide money or stock are columns, not free text."""
+    """One shop. Settings that decide money or stock are columns, not free text.
+
+    `countries` is where it sells to (ISO 3166; none named: wherever a shipping method goes), `languages` what its mails
+    may be written in beside `locale`; the '#' of `order_code_format` are the digits of the number. `max_products` and
+    `max_staff` are the limits of its plan (None: no limit).
+    """
 
     __tablename__ = "tenants"
     __table_args__ = (
@@ -42,6 +47,13 @@ class Tenant(Base):
     operations_email: Mapped[str] = mapped_column(default="")
     theme: Mapped[dict[str, Any]] = mapped_column(default=dict)
     hero: Mapped[str] = mapped_column(default="")
+    countries: Mapped[list[str]] = mapped_column(default=list)
+    languages: Mapped[list[str]] = mapped_column(default=list)
+    order_code_format: Mapped[str] = mapped_column(String(40), default="ORD-######")
+    suspended_because: Mapped[str] = mapped_column(String(500), default="")
+    max_products: Mapped[int | None]
+    max_staff: Mapped[int | None]
+    version: Mapped[int] = mapped_column(default=1)
     rules_version: Mapped[int] = mapped_column(default=1)
     catalogue_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -79,6 +91,12 @@ class Shop:
     operations_email: str
     theme: dict[str, Any]
     hero: str
+    countries: list[str]
+    languages: list[str]
+    order_code_format: str
+    max_products: int | None
+    max_staff: int | None
+    version: int
     rules_version: int
     catalogue_version: int
     host: str
