@@ -13,7 +13,8 @@ from playwright.sync_api import expect
 
 from commerce.payments.methods import configure_method
 from tests.factories.shop import Sold
-from tests.fakes.stripe import HOOK_SECRET, SECRET_KEY, FakeStripe, running_stripe
+from tests.fakes.stripe import FakeStripe, running_stripe
+from tests.fakes.stripe_account import HOOK_SECRET, SECRET_KEY
 from tests.journeys.house import House, Stock
 from tests.journeys.people import CARD, Shopper
 from tests.support.databases import Worker

@@ -11,7 +11,8 @@ from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.shop import Sold, make_product
-from tests.fakes.stripe import HOOK_SECRET, SECRET_KEY, FakeStripe, running_stripe
+from tests.fakes.stripe import FakeStripe, running_stripe
+from tests.fakes.stripe_account import HOOK_SECRET, SECRET_KEY
 
 
 @pytest.fixture(scope="session")

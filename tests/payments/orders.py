@@ -17,6 +17,9 @@ from commerce.payments.queries import get_payment, payments_of, refunds_of
 from tests.factories.checkout import make_order
 from tests.factories.shop import Sold
 
+PAID = ["OrderPlaced", "PaymentReceived", "PaymentSucceeded", "OrderConfirmed"]
+"""The story of an order that was paid for at once."""
+
 
 @dataclass(frozen=True)
 class Bought:

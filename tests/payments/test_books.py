@@ -21,7 +21,8 @@ from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from commerce.worker import compare_payment_books, reconcile_payments, reconcile_refunds
 from tests.factories.shop import Sold
-from tests.fakes.stripe import HOOK_SECRET, SECRET_KEY, FakeStripe
+from tests.fakes.stripe import FakeStripe
+from tests.fakes.stripe_account import HOOK_SECRET, SECRET_KEY
 from tests.payments.orders import age, buy
 
 BOB = Actor("staff", name="Bob")

@@ -17,7 +17,7 @@ from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
-from tests.fakes.stripe import HOOK_SECRET, SECRET_KEY
+from tests.fakes.stripe_account import HOOK_SECRET, SECRET_KEY
 
 SECRETS = {"secret_key": SECRET_KEY, "webhook_secret": HOOK_SECRET}
 

@@ -66,7 +66,7 @@ class Permutations(RuleBasedStateMachine):
     def order(self, lost: bool) -> None:
         # Empty books, but numbers that go on: no two messages of one database have the same.
         self.fake.__init__(  # type: ignore[misc]
-            address=self.fake.address, hook=self.fake.hook, _numbers=self.fake._numbers
+            address=self.fake.address, hook=self.fake.hook, numbers=self.fake.numbers
         )
         self.fake.faults.keep_messages = True
         change_stock(self.tea, 1)

@@ -11,7 +11,7 @@ from commerce.payments.stripe_messages import (
     outcome_of_refund,
     outcome_of_session,
 )
-from tests.fakes.stripe import FIXTURES, fixture
+from tests.fakes.stripe_account import FIXTURES, fixture
 
 pytestmark = pytest.mark.skipif(not FIXTURES.exists(), reason=f"no example objects of Stripe's at {FIXTURES}")
 KINDS = [
