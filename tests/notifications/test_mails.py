@@ -1,4 +1,4 @@
-"""Every mail: its form, its links, its language, and a handler that sends it; and what is told of notes and of stock."""
+"""Every mail: its form, links and language, and that a handler sends it; and what is told of notes and stock."""
 
 from dataclasses import replace
 from pathlib import Path
