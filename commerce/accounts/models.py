@@ -1,7 +1,7 @@
-"""People: staff of a shop, members (its customers with an account), operators of the installation, and their sessions.
+"""People: staff of a shop, members (its customers with an account), operators of the installation; their sessions.
 
-Of every secret that is sent out (session, invitation, mailed proof, recovery code) only a SHA-256 is stored: who reads the
-database cannot use it.
+Of every secret that is sent out (session, invitation, mailed proof, recovery code) only a SHA-256 is stored: who
+reads the database cannot use it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commerce import clock
