@@ -16,6 +16,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from commerce.catalog.images import FetchReport, fetch_images
+from commerce.catalog.importing.formats import FORMATS
 from commerce.catalog.importing.report import ImportReport
 from commerce.catalog.importing.services import StockWriter, import_catalogue
 from commerce.errors import CommerceError
@@ -65,11 +66,17 @@ def catalog_commands(stock: StockWriter) -> AppGroup:
     @_tenant
     @click.option("--dry-run", is_flag=True, help="Do everything, keep nothing, and say what would happen.")
     @click.option(
+        "--format", "file_format", type=click.Choice(FORMATS), help="Unless the headings shall tell."
+    )
+    @click.option(
         "--set-stock", is_flag=True, help="Also set the stock of variants that the shop has already."
     )
     @_json
-    def import_(file: str, code: str, *, dry_run: bool, set_stock: bool, as_json: bool) -> None:
-        """Import products from FILE, a Shopify product CSV ('-' reads standard input).
+    def import_(
+        file: str, code: str, *, dry_run: bool, file_format: str | None, set_stock: bool, as_json: bool
+    ) -> None:
+        """Import products from FILE ('-' reads standard input): a product CSV of Shopify, of WooCommerce in English, or
+        one that `catalog export` wrote.
 
         Good products are imported, bad ones are left out as a whole, and each error names row, column, value and
         reason. The same file again changes nothing. Stock is set for new variants only, unless --set-stock is given.
@@ -85,6 +92,7 @@ def catalog_commands(stock: StockWriter) -> AppGroup:
                     file_name="standard input" if file == "-" else Path(file).name,
                     stock=stock,
                     actor=ACTOR,
+                    file_format=file_format or "",
                     dry_run=dry_run,
                     replace_stock=set_stock,
                     on_start=progress.start,

@@ -1,9 +1,10 @@
-"""Which heading means what, in every column set that Shopify has used, and what is said about foreign ones."""
+"""Where each field stands in a file; and which heading means what, in every column set that Shopify has used."""
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Mapping
 
 from commerce.catalog.importing.files import UnreadableFile
 from commerce.catalog.importing.parsed import Note
@@ -50,39 +51,69 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "seo_description": ("SEO Description", "SEO description"),
     "variant_image": ("Variant Image", "Variant image URL"),
 }
+OWN_COLUMNS: dict[str, tuple[str, ...]] = {
+    "categories": ("Categories",),
+    "tax_class": ("Variant Tax Class",),
+    "active": ("Variant Active",),
+}
+"""What our own export adds, because Shopify has no column for it."""
+OPTIONS = 3
+"""How many options a product has at Shopify. Our own export goes on with 'Option4 Name'."""
 REQUIRED = ("handle", "title", "price")
 _SIMILAR = 0.6
 _VERY_SIMILAR = 0.85
 _SHOWN = 12
 
 
-class Columns:
-    """Where each field stands in one file. `notes` holds what a person should look at.
+class Headings:
+    """Where each field of `columns` (field -> headings, the first found is read) stands in one file.
+
+    `notes` holds what a person should look at. Headings are compared as `fold` leaves them.
+    """
+
+    def __init__(
+        self, header: list[str], columns: Mapping[str, tuple[str, ...]], fold: Callable[[str], str] = str
+    ) -> None:
+        self.names = [clean_line(cell) for cell in header]
+        self.notes: list[Note] = []
+        self.index: dict[str, int] = {}
+        self._columns = columns
+        folded = [fold(name) for name in self.names]
+        for field, headings in columns.items():
+            self._find(field, [fold(heading) for heading in headings], folded)
+
+    def heading(self, field: str) -> str:
+        """Return the heading of `field` as the file writes it (as the other shop does when the file has none)."""
+        position = self.index.get(field)
+        return self._columns[field][0] if position is None else self.names[position]
+
+    def _find(self, field: str, headings: list[str], names: list[str]) -> None:
+        for heading in headings:
+            if heading in names:
+                self.index[field] = names.index(heading)
+                if names.count(heading) > 1:
+                    self.notes.append(Note(0, "repeated_column", self.heading(field)))
+                return
+
+
+class Columns(Headings):
+    """Where each field stands in a file with Shopify's headings. `axes` is how many options its products may have.
 
     Raises UnreadableFile when a required column is missing, or when a heading differs from one that is read only in
     its spelling: leaving it out in silence would lose its data.
     """
 
     def __init__(self, header: list[str]) -> None:
-        self.names = [clean_line(cell) for cell in header]
-        self.notes: list[Note] = []
-        self.index: dict[str, int] = {}
-        for field, headings in COLUMNS.items():
-            self._find(field, headings)
+        self.axes = OPTIONS
+        columns = COLUMNS | OWN_COLUMNS
+        while (name := f"Option{self.axes + 1} Name") in header:
+            self.axes += 1
+            columns |= {
+                f"option{self.axes}_name": (name,),
+                f"option{self.axes}_value": (f"Option{self.axes} Value",),
+            }
+        super().__init__(header, columns)
         self._refuse_foreign()
-
-    def heading(self, field: str) -> str:
-        """Return the heading of `field` as the file writes it (as Shopify writes it when the file has none)."""
-        position = self.index.get(field)
-        return COLUMNS[field][0] if position is None else self.names[position]
-
-    def _find(self, field: str, headings: tuple[str, ...]) -> None:
-        for heading in headings:
-            if heading in self.names:
-                self.index[field] = self.names.index(heading)
-                if self.names.count(heading) > 1:
-                    self.notes.append(Note(0, "repeated_column", heading))
-                return
 
     def _refuse_foreign(self) -> None:
         read = set(self.index.values())
@@ -135,6 +166,7 @@ def _sentence(missing: list[tuple[str, str]], names: list[str]) -> str:
     ]
     found = ", ".join(f"'{name}'" for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     return (
-        f"The headings are not those of a Shopify product export. Missing: {'; '.join(parts)}. "
+        f"The headings are neither those of a Shopify product export nor those of a WooCommerce one in English, which "
+        f"has 'Type', 'Name' and 'Regular price'. Missing for Shopify: {'; '.join(parts)}. "
         f"Rename the headings to the missing ones exactly. Found: {found}."
     )

@@ -22,6 +22,16 @@ NOTES = {
     "nothing": "The row holds neither a variant nor a picture.",
     "repeated_variant": "The row repeats a variant of an earlier row; only its picture was read.",
     "untaxed": "Sold without tax there; here it has the tax class 'exempt', taxed as standard until that has a rate.",
+    "tax_class": "It has a tax class of its own, taxed as standard until that has a rate here.",
+    "backorder": "Sold beyond its stock there: set on the stock page how many units may be promised here.",
+    "sale_dates": "The sale price has dates; a price here has none. It was taken if it holds today, and stays.",
+    "hidden": "Hidden from the lists there; the product was taken in as a draft.",
+    "download": "Downloads cannot be delivered here; the product was taken in as a draft.",
+    "external": "Sold on another site there; the product was taken in as a draft.",
+    "any_value": "The variation stood for any value of an option; here it is a variant for each, with a stock of 0.",
+    "shared_stock": "The variations shared one stock there; here each has its own, and begins with 0.",
+    "variation_text": "The variation has a description of its own, which has no place here; it was left out.",
+    "unseen_attribute": "An attribute that shoppers did not see was left out.",
     "compare_price": "The compare-at price is not above the price; it was left out.",
     "kept_variant": "The shop has variants of this product that the file does not name; they were kept.",
     "retired_variant": "The shop's variant no longer fits the product's options; it was switched off, not deleted.",
@@ -73,21 +83,26 @@ class ParsedVariant:
     backorder: bool
     weight_grams: int
     requires_shipping: bool
-    taxable: bool
+    tax_class: str
     barcode: str
     image_url: str
+    active: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedProduct:
-    """One product with all its variants, judged and cleaned; every text is ready for the database."""
+    """One product with all its variants, judged and cleaned; every text is ready for the database.
 
+    `source` names the shop system that the file came from, `categories` the shelves that the product stands on.
+    """
+
+    source: str
     handle: str
     slug: str
     title: str
     description_html: str
     vendor: str
-    category: str
+    categories: tuple[str, ...]
     tags: tuple[str, ...]
     status: ProductStatus
     seo_title: str

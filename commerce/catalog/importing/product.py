@@ -1,4 +1,4 @@
-"""From the rows of one handle to one product, or to the reasons why it is none.
+"""From the rows of one product to that product, or to the reasons why it is none.
 
 All reasons are collected before a product is rejected, so that the file can be mended in one go.
 """
@@ -18,7 +18,7 @@ from commerce.catalog.importing.parsed import (
     RejectedProduct,
     RowError,
 )
-from commerce.catalog.importing.rows import BLANKS, Row, Shop
+from commerce.catalog.importing.rows import BLANKS, Row, Shop, plain, split_names
 from commerce.catalog.importing.sanitise import clean_html
 from commerce.catalog.importing.text import clean_line, make_skus
 from commerce.catalog.importing.values import (
@@ -28,10 +28,10 @@ from commerce.catalog.importing.values import (
     parse_grams,
     parse_price,
     parse_quantity,
+    parse_tax_class,
     parse_url,
 )
 
-AXES = ("option1", "option2", "option3")
 DEFAULT_NAME, DEFAULT_VALUE = "title", "default title"
 STATUSES: dict[str, ProductStatus] = {
     "active": "active",
@@ -40,15 +40,9 @@ STATUSES: dict[str, ProductStatus] = {
     "unlisted": "draft",
 }
 _LAST = 1 << 30
-_VARIANT_FIELDS = (
-    *(f"{axis}_value" for axis in AXES),
-    "sku",
-    "price",
-    "compare_at",
-    "quantity",
-    "grams",
-    "barcode",
-)
+_VARIANT_FIELDS = ("sku", "price", "compare_at", "quantity", "grams", "barcode")
+STANDARD, EXEMPT = "standard", "exempt"
+"""Tax classes; the second is that of what the other shop sold without tax."""
 
 T = TypeVar("T")
 
@@ -66,7 +60,7 @@ class ProductBuilder:
 
     def build(self) -> ParsedProduct | RejectedProduct:
         """Return the product, or everything that is wrong with it."""
-        numbers = tuple(row.number for row in self.rows)
+        numbers = tuple(sorted({row.number for row in self.rows}))
         for row in self.rows:
             if row.problem:
                 self._reject(row, "handle", row.problem)
@@ -79,12 +73,13 @@ class ProductBuilder:
         if self.slug != self.handle:
             self.notes.append(Note(numbers[0], "made_slug", self.slug))
         product = ParsedProduct(
+            source=self.shop.source,
             handle=self.handle,
             slug=self.slug,
             title=title,
             description_html=self._body(),
             vendor=self._line("vendor", self.shop.limits.line),
-            category=self._category(),
+            categories=self._categories(),
             tags=self._tags(),
             status=status,
             seo_title=self._line("seo_title", self.shop.limits.title),
@@ -102,9 +97,10 @@ class ProductBuilder:
         return product
 
     def _reject(self, row: Row, name: str, reason: str) -> None:
-        value = row.cells.get(name, "")
+        value = plain(row.cells.get(name, ""))
         shown = value if len(value) <= 80 else value[:77] + "..."
-        self.errors.append(RowError(row.number, self.shop.heading(name), shown, reason, self.handle))
+        column = row.headings.get(name) or self.shop.heading(name)
+        self.errors.append(RowError(row.number, column, shown, reason, self.handle))
 
     def _read(self, row: Row, name: str, parse: Callable[[str], T], *, default: T) -> T:
         text = row.get(name)
@@ -147,26 +143,32 @@ class ProductBuilder:
             self._reject(row, "body", f"is longer than {self.shop.limits.body} characters")
         return cleaned
 
-    def _category(self) -> str:
+    def _categories(self) -> tuple[str, ...]:
+        row, text = self._first("categories")
+        if text:
+            return self._names(row, "categories", split_names(text))
         kind = self._line("type", self.shop.limits.line)
         if kind:
-            return kind
+            return (kind,)
         path = clean_line(self._first("category")[1])
         last = path.rsplit(">", 1)[-1].strip()[: self.shop.limits.line]
-        return "" if last.casefold() == "uncategorized" else last
+        return () if last.casefold() in ("", "uncategorized") else (last,)
 
     def _tags(self) -> tuple[str, ...]:
         row, text = self._first("tags")
-        tags: dict[str, str] = {}
-        for part in text.split(","):
-            tag = clean_line(part)
-            if len(tag) > self.shop.limits.line:
+        return self._names(row, "tags", text.split(","))
+
+    def _names(self, row: Row, field_name: str, parts: list[str]) -> tuple[str, ...]:
+        """Return the names in a list, each once."""
+        names: dict[str, str] = {}
+        for name in map(clean_line, parts):
+            if len(name) > self.shop.limits.line:
                 self._reject(
-                    row, "tags", f"the tag '{tag[:40]}...' is longer than {self.shop.limits.line} characters"
+                    row, field_name, f"'{name[:40]}...' is longer than {self.shop.limits.line} characters"
                 )
-            elif tag:
-                tags.setdefault(tag.casefold(), tag)
-        return tuple(tags.values())
+            elif name:
+                names.setdefault(name.casefold(), name)
+        return tuple(names.values())
 
     def _status(self) -> ProductStatus:
         row, word = self._first("status")
@@ -182,32 +184,33 @@ class ProductBuilder:
 
     def _option_names(self) -> list[str]:
         names = []
-        for axis in AXES:
-            name = self._line(f"{axis}_name", self.shop.limits.line)
-            origin = self._first(f"{axis}_name")[0]
+        for axis in range(self.shop.axes):
+            column = option_name(axis)
+            name = self._line(column, self.shop.limits.line)
+            origin = self._first(column)[0]
             for row in self.rows:
-                other = clean_line(row.get(f"{axis}_name"))
+                other = clean_line(row.get(column))
                 if other and other != name:
-                    self._reject(row, f"{axis}_name", f"the option is called '{name}' in row {origin.number}")
+                    self._reject(row, column, f"the option is called '{name}' in row {origin.number}")
             names.append(name)
         return names
 
     def _value(self, row: Row, axis: int, names: list[str]) -> str:
-        raw = row.cells.get(f"{AXES[axis]}_value", "")
+        raw = row.cells.get(option_value(axis), "")
         if raw in BLANKS and not (row.has_variant_facts and names[axis]):
             return ""
-        return clean_line(raw)
+        return clean_line(plain(raw))
 
     def _variant_rows(self, names: list[str]) -> list[Row]:
         found: list[Row] = []
         seen: dict[tuple[str, ...], int] = {}
         for row in self.rows:
-            has_options = any(self._value(row, axis, names) for axis in range(len(AXES)))
-            if not (row.has_variant_facts or has_options):
+            values = tuple(self._value(row, axis, names) for axis in range(self.shop.axes))
+            if not (row.has_variant_facts or any(values)):
                 if not row.get("image") and row is not self.rows[0]:
                     self.notes.append(Note(row.number, "nothing"))
                 continue
-            facts = tuple(row.cells.get(name, "") for name in _VARIANT_FIELDS)
+            facts = (*values, *(row.cells.get(name, "") for name in _VARIANT_FIELDS))
             if row.get("image") and facts in seen:
                 self.notes.append(Note(row.number, "repeated_variant", f"row {seen[facts]}"))
                 continue
@@ -222,28 +225,28 @@ class ProductBuilder:
         return found
 
     def _options(self, names: list[str], rows: list[Row]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        table = [[self._value(row, axis, names) for axis in range(len(AXES))] for row in rows]
+        table = [[self._value(row, axis, names) for axis in range(self.shop.axes)] for row in rows]
         if _is_default_variant(names, table):
             return (), [()]
-        used = [axis for axis in range(len(AXES)) if any(values[axis] for values in table)]
+        used = [axis for axis in range(self.shop.axes) if any(values[axis] for values in table)]
         for axis in used:
             for row, values in zip(rows, table, strict=True):
                 if not values[axis]:
-                    self._reject(row, f"{AXES[axis]}_value", f"the variant has no value for '{names[axis]}'")
+                    self._reject(row, option_value(axis), f"the variant has no value for '{names[axis]}'")
                 elif not names[axis]:
                     self._reject(
-                        row, f"{AXES[axis]}_name", f"the option with the value '{values[axis]}' has no name"
+                        row, option_name(axis), f"the option with the value '{values[axis]}' has no name"
                     )
                 elif len(values[axis]) > self.shop.limits.line:
                     self._reject(
-                        row, f"{AXES[axis]}_value", f"is longer than {self.shop.limits.line} characters"
+                        row, option_value(axis), f"is longer than {self.shop.limits.line} characters"
                     )
         chosen = [tuple(values[axis] for axis in used) for values in table]
         self._refuse_collisions(rows, chosen)
         folded = [names[axis].casefold() for axis in used]
         for position, axis in enumerate(used):
             if folded[position] and folded[position] in folded[:position]:
-                self._reject(rows[0], f"{AXES[axis]}_name", f"two options are called '{names[axis]}'")
+                self._reject(rows[0], option_name(axis), f"two options are called '{names[axis]}'")
         return tuple(names[axis] for axis in used), chosen
 
     def _refuse_collisions(self, rows: list[Row], chosen: list[tuple[str, ...]]) -> None:
@@ -279,9 +282,9 @@ class ProductBuilder:
         tracked = bool(row.get("tracker"))
         if not tracked:
             self.notes.append(Note(row.number, "untracked"))
-        taxable = self._read(row, "taxable", parse_flag, default=True)
-        if not taxable:
-            self.notes.append(Note(row.number, "untaxed"))
+        backorder = self._read(row, "policy", parse_backorder, default=False)
+        if backorder:
+            self.notes.append(Note(row.number, "backorder"))
         price, compare_at = self._prices(row)
         return ParsedVariant(
             row=row.number,
@@ -292,13 +295,23 @@ class ProductBuilder:
             compare_at_price=compare_at,
             quantity=self._read(row, "quantity", parse_quantity, default=0),
             tracked=tracked,
-            backorder=self._read(row, "policy", parse_backorder, default=False),
+            backorder=backorder,
             weight_grams=self._read(row, "grams", parse_grams, default=0),
             requires_shipping=self._read(row, "ships", parse_flag, default=True),
-            taxable=taxable,
+            tax_class=self._tax_class(row),
             barcode=self._barcode(row),
             image_url=self._url(row, "variant_image"),
+            active=self._read(row, "active", parse_flag, default=True),
         )
+
+    def _tax_class(self, row: Row) -> str:
+        if not self._read(row, "taxable", parse_flag, default=True):
+            self.notes.append(Note(row.number, "untaxed"))
+            return EXEMPT
+        tax_class = self._read(row, "tax_class", parse_tax_class, default=STANDARD)
+        if tax_class != STANDARD:
+            self.notes.append(Note(row.number, "tax_class", tax_class))
+        return tax_class
 
     def _prices(self, row: Row) -> tuple[int, int | None]:
         def parse(text: str) -> int:
@@ -351,6 +364,16 @@ class ProductBuilder:
             return parse_quantity(row.get("image_position") or str(_LAST // 1024))
         except ValueError:
             return _LAST
+
+
+def option_name(axis: int) -> str:
+    """Return the field with the name of a product's option, counted from 0."""
+    return f"option{axis + 1}_name"
+
+
+def option_value(axis: int) -> str:
+    """Return the field with a variant's value of an option, counted from 0."""
+    return f"option{axis + 1}_value"
 
 
 def _is_default_variant(names: list[str], table: list[list[str]]) -> bool:

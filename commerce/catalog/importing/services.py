@@ -5,17 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, BinaryIO, Protocol
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from commerce import clock
+from commerce.catalog.importing.formats import open_catalogue
+from commerce.catalog.importing.grouping import ProductFile
 from commerce.catalog.importing.parsed import ParsedProduct, RejectedProduct, RowError
 from commerce.catalog.importing.report import ImportReport
-from commerce.catalog.importing.shopify import ShopifyFile
 from commerce.catalog.importing.text import make_slug
 from commerce.catalog.importing.writing import (
     Written,
@@ -53,7 +55,8 @@ class StockWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """How one import is to be done. `replace_stock`: the file's quantities also replace those of known variants."""
+    """How one import is to be done. `replace_stock`: the file's quantities also replace those of known variants;
+    `heading` gives the file's word for a field."""
 
     stock: StockWriter
     actor: str
@@ -61,6 +64,7 @@ class Task:
     dry_run: bool
     replace_stock: bool
     started: datetime
+    heading: Callable[[str], str]
 
 
 class _Undo(Exception):
@@ -77,23 +81,25 @@ def import_catalogue(
     file_name: str,
     stock: StockWriter,
     actor: str,
+    file_format: str = "",
     dry_run: bool = False,
     replace_stock: bool = False,
     on_start: Callable[[int], None] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> ImportReport:
-    """Import a Shopify product CSV into the current shop and report what became of every row.
+    """Import a product CSV of Shopify, WooCommerce or ourselves into the current shop; report what became of each row.
 
     Good products are kept even when others are rejected; a product is written as a whole or not at all; the same file
-    again changes nothing. `on_start` gets the number of rows, `on_rows` how many more are done. Not itself a
-    transaction: it opens one for each batch. Raises UnreadableFile before anything is written.
+    again changes nothing. `file_format` is one of `formats.FORMATS`, empty when the headings shall tell. `on_start`
+    gets the number of rows, `on_rows` how many more are done. Not itself a transaction: it opens one for each batch.
+    Raises UnreadableFile before anything is written.
     """
     shop = current_shop()
-    file = ShopifyFile(stream, shop.currency)
+    file = open_catalogue(stream, shop.currency, file_format=file_format, today=local_today())
     report = ImportReport(shop.code, file_name, dry_run)
     for note in file.notes:
         report.note(note)
-    task = Task(stock, actor, file_name[-255:], dry_run, replace_stock, clock.now())
+    task = Task(stock, actor, file_name[-255:], dry_run, replace_stock, clock.now(), file.heading)
     if on_start:
         on_start(file.row_count)
     for batch in _batches(file):
@@ -109,8 +115,13 @@ def import_catalogue(
     return report
 
 
+def local_today() -> date:
+    """Return the date in the shop."""
+    return clock.now().astimezone(ZoneInfo(current_shop().timezone)).date()
+
+
 def _batches(
-    file: ShopifyFile,
+    file: ProductFile,
 ) -> Iterator[list[ParsedProduct | RejectedProduct]]:
     batch: list[ParsedProduct | RejectedProduct] = []
     variants = 0
@@ -136,7 +147,7 @@ def _write(products: list[ParsedProduct], task: Task, report: ImportReport) -> N
             for product in products:
                 _write([product], task, report)
             return
-        results = [_failed(products[0], error)]
+        results = [_failed(products[0], error, task)]
     for result in results:
         _report(result, report)
 
@@ -148,15 +159,16 @@ def _attempt(products: list[ParsedProduct], task: Task, done: int) -> list[Writt
         return undo.results
 
 
-def _failed(product: ParsedProduct, error: CommerceError | IntegrityError) -> Written:
+def _failed(product: ParsedProduct, error: CommerceError | IntegrityError, task: Task) -> Written:
     if isinstance(error, Busy):
         reason = "the shop was too busy to take the product in; import the file again"
     elif isinstance(error, CommerceError):
         reason = error.detail
     else:
         reason = "somebody changed the shop's products at the same moment; import the file again"
+    column = task.heading("handle")
     return Written(
-        product, "rejected", (RowError(product.rows[0], "Handle", product.handle, reason, product.handle),)
+        product, "rejected", (RowError(product.rows[0], column, product.handle, reason, product.handle),)
     )
 
 
@@ -188,7 +200,7 @@ def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[W
             results.append(Written(parsed, "unchanged"))
             continue
         product = known.get(parsed.slug)
-        errors = _foreign_skus(parsed, product, owners)
+        errors = _foreign_skus(parsed, product, owners, task.heading("sku"))
         if errors:
             results.append(Written(parsed, "rejected", errors))
             continue
@@ -241,8 +253,8 @@ def _write_product(
     if product.source_digest == digest_of(parsed):
         result = Written(parsed, "unchanged")
         if replace_stock:
-            by_row = match(product.variants, parsed.variants)
-            result.found = [(by_row[each.row].id, each) for each in parsed.variants if each.row in by_row]
+            known = match(product.variants, parsed.variants)
+            result.found = [(known[each.sku].id, each) for each in parsed.variants if each.sku in known]
         return result
     result = Written(parsed, "updated", product_id=product.id)
     new.tables[Variant] += change(product, parsed, result)
@@ -291,19 +303,19 @@ def _sku_owners(products: Sequence[ParsedProduct]) -> dict[str, tuple[uuid.UUID,
 
 
 def _foreign_skus(
-    parsed: ParsedProduct, product: Product | None, owners: dict[str, tuple[uuid.UUID, str]]
+    parsed: ParsedProduct, product: Product | None, owners: dict[str, tuple[uuid.UUID, str]], column: str
 ) -> tuple[RowError, ...]:
     errors = []
     for variant in parsed.variants:
         owner = owners.get(variant.sku)
         if owner is not None and (product is None or owner[0] != product.id):
             reason = f"the shop's product '{owner[1]}' has the same SKU"
-            errors.append(RowError(variant.row, "Variant SKU", variant.sku, reason, parsed.handle))
+            errors.append(RowError(variant.row, column, variant.sku, reason, parsed.handle))
     return tuple(errors)
 
 
 def _known_categories(products: Sequence[ParsedProduct]) -> dict[str, uuid.UUID]:
-    slugs = {_category_slug(product.category) for product in products if product.category}
+    slugs = {_category_slug(name) for product in products for name in product.categories}
     rows = db.session.execute(select(Category.slug, Category.id).where(Category.slug.in_(slugs)))
     return {row.slug: row.id for row in rows}
 
@@ -319,20 +331,21 @@ def _shelve(
     new: _NewRows,
     shelves: dict[str, uuid.UUID],
 ) -> None:
-    """Put the product on the shelf of its category; shelves that staff chose for it stay as they are."""
-    if not parsed.category:
-        return
-    slug = _category_slug(parsed.category)
-    if slug not in shelves:
-        shelves[slug] = new_id()
-        new.tables[Category].append({"id": shelves[slug], "slug": slug, "name": parsed.category})
-        result.categories_made.append(parsed.category)
-    if product is not None:
-        key = {"tenant_id": product.tenant_id, "category_id": shelves[slug], "product_id": product.id}
-        shelved = db.session.get(ProductCategory, key)
-        if shelved is not None:
-            return
-    new.tables[ProductCategory].append({"category_id": shelves[slug], "product_id": result.product_id})
+    """Put the product on the shelves of its categories; shelves that staff chose for it stay as they are."""
+    wanted: set[uuid.UUID] = set()
+    for name in parsed.categories:
+        slug = _category_slug(name)
+        if slug not in shelves:
+            shelves[slug] = new_id()
+            new.tables[Category].append({"id": shelves[slug], "slug": slug, "name": name})
+            result.categories_made.append(name)
+        wanted.add(shelves[slug])
+    if product is not None and wanted:
+        shelved = select(ProductCategory.category_id).where(ProductCategory.product_id == product.id)
+        wanted -= set(db.session.scalars(shelved))
+    new.tables[ProductCategory] += [
+        {"category_id": category_id, "product_id": result.product_id} for category_id in sorted(wanted)
+    ]
 
 
 def _write_stock(results: Sequence[Written], task: Task) -> None:

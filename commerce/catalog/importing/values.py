@@ -12,6 +12,7 @@ MAX_QUANTITY = 1_000_000
 MAX_PRICE_UNITS = 100_000_000
 """Above these a cell is a slip (a barcode in the wrong column), not a stock or a price."""
 MAX_GRAMS = 10_000_000
+TAX_CLASSES = r"[a-z][a-z0-9_-]{0,19}"
 
 _PLAIN = re.compile(r"\d+(\.\d+)?|\.\d+")
 _COMMA_GROUPS = re.compile(r"\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?")  # 1,234.50 and the Indian 1,23,456.50
@@ -120,6 +121,14 @@ def parse_backorder(text: str) -> bool:
         return parse_flag(text)
     except ValueError:
         raise ValueError("is neither deny nor continue") from None
+
+
+def parse_tax_class(text: str) -> str:
+    """Return the code of a tax class: what the pages of taxes take."""
+    code = text.casefold()
+    if not re.fullmatch(TAX_CLASSES, code):
+        raise ValueError("is no tax class: 1 to 20 letters, digits, '-' and '_', a letter first")
+    return code
 
 
 def parse_barcode(text: str) -> str | None:

@@ -13,10 +13,6 @@ from commerce.catalog.importing.report import Outcome
 from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.db import new_id
 
-SOURCE = "shopify"
-EXEMPT = "exempt"
-"""Tax class of what the other shop sold without tax."""
-
 
 @dataclass(slots=True)
 class Written:
@@ -39,8 +35,9 @@ class Written:
 def digest_of(product: ParsedProduct) -> str:
     """Return a fingerprint of all that an import would write, stock aside: the same again means nothing to do."""
     facts = asdict(product)
-    for name in ("rows", "notes", "handle"):
+    for name in ("source", "rows", "notes", "handle"):
         del facts[name]
+    facts["categories"] = sorted(facts["categories"])
     for variant in facts["variants"]:
         for name in ("row", "quantity", "tracked", "sku_was_made"):
             del variant[name]
@@ -59,7 +56,7 @@ def product_values(parsed: ParsedProduct) -> dict[str, Any]:
         "option_names": list(parsed.option_names),
         "seo_title": parsed.seo_title,
         "seo_description": parsed.seo_description,
-        "source": SOURCE,
+        "source": parsed.source,
         "source_digest": digest_of(parsed),
     }
 
@@ -73,7 +70,7 @@ def variant_values(parsed: ParsedVariant, position: int, image_id: uuid.UUID | N
         "price": parsed.price,
         "compare_at": parsed.compare_at_price,
         "weight_grams": parsed.weight_grams,
-        "tax_class": "standard" if parsed.taxable else EXEMPT,
+        "tax_class": parsed.tax_class,
         "requires_shipping": parsed.requires_shipping,
         "barcode": parsed.barcode,
         "backorder": parsed.backorder,
@@ -100,7 +97,7 @@ def variant_rows(
     """Return the rows of a new product's variants; `images` are its pictures' ids by address."""
     return [
         variant_values(variant, position, images.get(variant.image_url))
-        | {"id": new_id(), "product_id": product_id}
+        | {"id": new_id(), "product_id": product_id, "active": variant.active}
         for position, variant in enumerate(parsed.variants)
     ]
 
@@ -118,15 +115,17 @@ def change(product: Product, parsed: ParsedProduct, written: Written) -> list[di
     new: list[dict[str, Any]] = []
     for position, each in enumerate(parsed.variants):
         values = variant_values(each, position, images.get(each.image_url))
-        variant = matched.get(each.row)
+        variant = matched.get(each.sku)
         if variant is None:
-            values |= {"id": new_id(), "product_id": product.id}
+            values |= {"id": new_id(), "product_id": product.id, "active": each.active}
             new.append(values)
             written.made.append((values["id"], each))
             continue
         if each.sku_was_made:
             del values["sku"]  # what staff have put in place of an empty one is better
-        if not variant.active:
+        if not each.active:
+            variant.active = False
+        elif not variant.active:
             written.notes.append(Note(each.row, "inactive_variant", variant.sku))
         for name, value in values.items():
             setattr(variant, name, value)
@@ -135,17 +134,17 @@ def change(product: Product, parsed: ParsedProduct, written: Written) -> list[di
     return new
 
 
-def match(existing: list[Variant], parsed: tuple[ParsedVariant, ...]) -> dict[int, Variant]:
-    """Return the shop's variant for each parsed one that has one, by row: the same SKU, or else the same options."""
+def match(existing: list[Variant], parsed: tuple[ParsedVariant, ...]) -> dict[str, Variant]:
+    """Return the shop's variant for each parsed SKU that has one: that with the same SKU, or the same options."""
     free = {variant.id: variant for variant in existing}
     by_sku = {variant.sku: variant for variant in existing}
-    found: dict[int, Variant] = {}
+    found: dict[str, Variant] = {}
     for each in parsed:
         variant = None if each.sku_was_made else by_sku.get(each.sku)
         if variant is not None and free.pop(variant.id, None) is not None:
-            found[each.row] = variant
+            found[each.sku] = variant
     for each in parsed:
-        if each.row in found:
+        if each.sku in found:
             continue
         wanted = folded(each.option_values)
         variant = next((v for v in free.values() if folded(v.option_values) == wanted), None)
@@ -153,7 +152,7 @@ def match(existing: list[Variant], parsed: tuple[ParsedVariant, ...]) -> dict[in
             variant = by_sku[each.sku]
         if variant is not None:
             del free[variant.id]
-            found[each.row] = variant
+            found[each.sku] = variant
     return found
 
 

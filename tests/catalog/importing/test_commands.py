@@ -111,7 +111,7 @@ def test_a_file_may_come_through_a_pipe(app: Flask, shop: Shop) -> None:
         (None, "demo", "No such file or directory"),
         ("directory", "demo", "directory"),
         (b"", "demo", "The file is empty"),
-        (b"Naam,Prijs\r\nx,1\r\n", "demo", "Missing: 'Handle' (nothing like it found)"),
+        (b"Naam,Prijs\r\nx,1\r\n", "demo", "Missing for Shopify: 'Handle' (nothing like it found)"),
         (sheet(mug()), "nobody", "no shop with the code 'nobody'"),
     ],
 )

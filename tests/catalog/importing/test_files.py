@@ -69,14 +69,14 @@ def test_the_newer_column_set_is_read() -> None:
         )
     )  # fmt: skip
     (variant,) = product.variants
-    assert (product.handle, product.category, product.status, product.seo_title) == (
+    assert (product.handle, product.categories, product.status, product.seo_title) == (
         "mug",
-        "Cups",
+        ("Cups",),
         "active",
         "s",
     )
     assert (variant.sku, variant.price, variant.compare_at_price, variant.quantity) == ("M", 950, 1200, 4)
-    assert (variant.backorder, variant.taxable, variant.weight_grams) == (True, False, 250)
+    assert (variant.backorder, variant.tax_class, variant.weight_grams) == (True, "exempt", 250)
     assert [image.url for image in product.images] == ["https://a.example/1", "https://a.example/2"]
 
 

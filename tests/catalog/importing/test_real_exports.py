@@ -1,15 +1,17 @@
 """Exports of real shops, kept outside of the repository: every one is read to its last row."""
 
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from commerce.catalog.importing.files import UnreadableFile
+from commerce.catalog.importing.formats import open_catalogue
 from commerce.catalog.importing.parsed import ParsedProduct
 from commerce.catalog.importing.shopify import ShopifyFile
 
-FOLDER = Path(os.environ.get("LOCKSTEP_TEST_DATA", "../shared/data")) / "shopify"
+DATA = Path(os.environ.get("LOCKSTEP_TEST_DATA", "../shared/data"))
 PRODUCTS = {
     "official_template_2021.csv": (17, 3, 16),
     "official_template_forwardfilled.csv": (17, 3, 16),
@@ -21,10 +23,16 @@ PRODUCTS = {
 }
 
 
-def file(name: str) -> Path:
-    path = FOLDER / name
+WOOCOMMERCE = {
+    "sample_products.csv": (24, 14, 27),
+    "importer_unit_sample.csv": (7, 4, 5),
+}
+
+
+def file(name: str, folder: str = "shopify") -> Path:
+    path = DATA / folder / name
     if not path.exists():
-        pytest.skip(f"no sample data at {FOLDER}: set LOCKSTEP_TEST_DATA")
+        pytest.skip(f"no sample data at {path.parent}: set LOCKSTEP_TEST_DATA")
     return path
 
 
@@ -43,7 +51,7 @@ def test_forward_filled_and_blank_rows_of_one_catalogue_mean_the_same() -> None:
     def facts(name: str) -> list[object]:
         with file(name).open("rb") as source:
             return [
-                (p.slug, p.title, p.description_html, p.status, p.category, p.tags, p.images,
+                (p.slug, p.title, p.description_html, p.status, p.categories, p.tags, p.images,
                  [(v.sku, v.price, v.compare_at_price, v.quantity, v.weight_grams, v.image_url, v.option_values)
                   for v in p.variants])
                 for p in ShopifyFile(source, "USD") if isinstance(p, ParsedProduct)
@@ -69,3 +77,18 @@ def test_prices_with_decimals_do_not_enter_a_shop_without_them() -> None:
     rejected = [product for product in products if not isinstance(product, ParsedProduct)]
     assert {error.reason for product in rejected for error in product.errors} == {"JPY has no decimals"}
     assert len(rejected) < len(products)
+
+
+@pytest.mark.parametrize(("name", "counts"), WOOCOMMERCE.items())
+def test_every_row_of_woocommerce_s_own_samples_is_read(name: str, counts: tuple[int, int, int]) -> None:
+    with file(name, "woocommerce").open("rb") as source:
+        table = open_catalogue(source, "USD", file_format="", today=date(2026, 6, 15))
+        products = list(table)
+    fit = [product for product in products if isinstance(product, ParsedProduct)]
+    rejected = [product for product in products if not isinstance(product, ParsedProduct)]
+    assert (table.row_count, len(fit), sum(len(product.variants) for product in fit)) == counts
+    assert sum(len(product.rows) for product in products) == table.row_count
+    # The groups alone stay out: they sell nothing themselves.
+    assert [(error.column, error.value) for each in rejected for error in each.errors] == [
+        ("Type", "grouped")
+    ]

@@ -14,10 +14,10 @@ SHIRT = mug(
 def test_a_product_without_options_has_one_variant() -> None:
     product = one(sheet(mug()))
     (variant,) = product.variants
-    assert (product.title, product.vendor, product.category, product.status) == (
+    assert (product.title, product.vendor, product.categories, product.status) == (
         "Mug",
         "Kiln",
-        "Cups",
+        ("Cups",),
         "active",
     )
     assert (product.tags, product.option_names, product.rows) == (("tea", "clay"), (), (2,))
@@ -112,10 +112,12 @@ def test_status_and_published_together_say_who_sees_it(cells: dict[str, str], st
 
 
 def test_the_category_is_the_type_or_else_the_end_of_the_path() -> None:
-    assert one(sheet(mug(Type="", Product_Category="Home > Kitchen >  Tea\xa0Cups "))).category == "Tea Cups"
-    assert one(sheet(mug(Type="Cups", Product_Category="Home > Kitchen"))).category == "Cups"
-    assert one(sheet(mug(Type=""))).category == ""
-    assert one(sheet(mug(Type="", Product_Category="Uncategorized"))).category == ""
+    assert one(sheet(mug(Type="", Product_Category="Home > Kitchen >  Tea\xa0Cups "))).categories == (
+        "Tea Cups",
+    )
+    assert one(sheet(mug(Type="Cups", Product_Category="Home > Kitchen"))).categories == ("Cups",)
+    assert one(sheet(mug(Type=""))).categories == ()
+    assert one(sheet(mug(Type="", Product_Category="Uncategorized"))).categories == ()
 
 
 def test_tags_are_told_apart_without_regard_to_case() -> None:
@@ -163,7 +165,7 @@ def test_continue_means_that_the_variant_may_be_sold_beyond_its_stock() -> None:
 
 def test_what_was_sold_without_tax_is_noted() -> None:
     product = one(sheet(mug(Variant_Taxable="false")))
-    assert product.variants[0].taxable is False
+    assert product.variants[0].tax_class == "exempt"
     assert [note.code for note in product.notes] == ["untaxed"]
 
 
