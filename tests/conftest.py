@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from commerce.tenants.scope import shop_scope
 from tests.support import browser as browsers
 from tests.support.client import ShopClient
 from tests.support.databases import Worker, bench_config, build_app, disconnect
-from tests.support.nursery import Nursery
+from tests.support.nursery import SERVE, Nursery
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.server import LiveServer
 
@@ -225,10 +225,10 @@ def live_server(database_url: str, tmp_path: Path, nursery: Nursery) -> Iterator
     with contextlib.ExitStack() as stack:
         started = 0
 
-        def start(**environment: str) -> LiveServer:
+        def start(program: Sequence[str] = SERVE, **environment: str) -> LiveServer:
             nonlocal started
             started += 1
-            server = LiveServer(database_url, tmp_path / f"server-{started}", nursery, **environment)
+            server = LiveServer(database_url, tmp_path / f"server-{started}", nursery, program, **environment)
             stack.callback(server.kill)
             return server.start()
 

@@ -1,25 +1,28 @@
 """A process that has imported the product and forks servers: `python -m tests.support.nursery`.
 
 Starting Python and importing everything takes a second, and some hundred tests want a server of their own. A forked
-child becomes exactly what `flask --app app serve` is: own session, own environment, the command's own entry point.
+child becomes exactly what `python -m flask --app app serve` is: own session, own environment, the module's own entry.
 
-One JSON object per line. In: {"start": {environment}, "log": path} or {"poll": pid}. Out: {"pid": 7} or {"code": 0},
-null while it runs.
+One JSON object per line. In: {"start": {environment}, "log": path, "program": [module, argument, ...]} or
+{"poll": pid}. Out: {"pid": 7} or {"code": 0}, null while it runs.
 """
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from tests.support import child
 
 ROOT = Path(__file__).resolve().parents[2]
+SERVE = ("flask", "--app", "app", "serve")
+"""The module, with its arguments, that is the product's own server."""
 
 
 class Nursery:
@@ -36,9 +39,10 @@ class Nursery:
             start_new_session=True,
         )
 
-    def start(self, environment: Mapping[str, str], log: Path) -> int:
+    def start(self, environment: Mapping[str, str], log: Path, program: Sequence[str] = SERVE) -> int:
         """Fork a server with this whole environment, its output appended to `log`; return its process id."""
-        return int(self._ask({"start": dict(environment), "log": str(log)})["pid"])
+        order = {"start": dict(environment), "log": str(log), "program": list(program)}
+        return int(self._ask(order)["pid"])
 
     def poll(self, pid: int) -> int | None:
         """Return the exit code of a server (negative: the signal that ended it), None while it runs."""
@@ -92,7 +96,7 @@ def _fork(order: dict[str, Any]) -> int:
         _redirect(order["log"])
         os.environ.clear()
         os.environ.update(order["start"])
-        code = _serve()
+        code = _serve(order["program"])
     except BaseException:  # noqa: BLE001 - nothing may come back into the nursery's loop
         traceback.print_exc()
     finally:
@@ -115,12 +119,10 @@ def _redirect(log: str) -> None:
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
 
 
-def _serve() -> int:
-    from flask.cli import main as flask
-
-    sys.argv = ["flask", "--app", "app", "serve"]
+def _serve(program: list[str]) -> int:
+    sys.argv = program
     try:
-        flask()
+        runpy.run_module(program[0], run_name="__main__", alter_sys=True)
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)

@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import urllib3
 
 from tests.support import child
-from tests.support.nursery import Nursery
+from tests.support.nursery import SERVE, Nursery
 from tests.support.postgres import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,12 +30,19 @@ class LiveServer:
     """A running `flask serve`. Its group of processes is stopped by `terminate`, or as by a crash with `kill`.
 
     With a `nursery` it is forked from a process that has imported everything; without, it is the bare command.
+    `program` is a module that serves in another way, with its arguments.
     """
 
     def __init__(
-        self, database_url: str, var: Path, nursery: Nursery | None = None, **environment: str
+        self,
+        database_url: str,
+        var: Path,
+        nursery: Nursery | None = None,
+        program: Sequence[str] = SERVE,
+        **environment: str,
     ) -> None:
         self._var = var
+        self._program = program
         self._nursery = nursery
         self._environment = {
             "DATABASE_URL": database_url,
@@ -96,12 +104,18 @@ class LiveServer:
         """Kill every process of the server at once (SIGKILL), as a power cut would."""
         self._stop(signal.SIGKILL)
 
+    def web_processes(self) -> list[int]:
+        """Return the processes that answer requests (Linux: read from /proc)."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
     def _run(self) -> bool:
         taken = _answers(self.port)  # then its /healthz is not ours, and we wait for the refusal instead
         environment = os.environ | self._environment | {"PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
         log = self._var / "server.log"
         self._process = (
-            _Forked(self._nursery, environment, log) if self._nursery else _spawn(environment, log)
+            _Forked(self._nursery, self._program, environment, log)
+            if self._nursery
+            else _spawn(self._program, environment, log)
         )
         deadline = time.monotonic() + START_SECONDS
         with urllib3.PoolManager(retries=False, timeout=2.0) as http:
@@ -134,10 +148,10 @@ class LiveServer:
         return code
 
 
-def _spawn(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+def _spawn(program: Sequence[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
-            child.command([sys.executable, "-m", "flask", "--app", "app", "serve"]),
+            child.command([sys.executable, "-m", *program]),
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -150,9 +164,11 @@ def _spawn(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
 class _Forked:
     """A child of the nursery, with what is needed of a Popen."""
 
-    def __init__(self, nursery: Nursery, environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, nursery: Nursery, program: Sequence[str], environment: dict[str, str], log: Path
+    ) -> None:
         self._nursery = nursery
-        self.pid = nursery.start(environment, log)
+        self.pid = nursery.start(environment, log, program)
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs."""
