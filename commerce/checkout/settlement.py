@@ -18,6 +18,7 @@ from commerce.db import atomic, db
 from commerce.errors import Conflict, GatewayNoAnswer, IllegalTransition, InvalidValue, NotFound
 from commerce.events.outbox import SYSTEM, Actor, publish
 from commerce.inventory.services import StockRaced, reserve_again
+from commerce.money import format_money
 from commerce.orders.events import (
     LatePaymentRefunded,
     PaymentFailed,
@@ -41,6 +42,7 @@ from commerce.payments.services import (
     start_payment,
 )
 from commerce.pricing.services import retake_coupons
+from commerce.tenants.scope import current_shop
 
 log = logging.getLogger("commerce.checkout")
 ATTENTION = 500
@@ -146,20 +148,16 @@ def on_captured(
     )
     publish(actor, received)
     if outcome.currency != payment.currency or outcome.amount != payment.amount:
-        problem = (
-            f"Expected {payment.amount} {payment.currency}, "
-            f"got {outcome.amount} {outcome.currency} (minor units)."
-        )
-        flag(order, problem, actor)
+        expected = _written(payment.amount, payment.currency)
+        flag(order, f"Expected {expected}, got {_written(outcome.amount, outcome.currency)}.", actor)
         return
     if order.status == "refunded":
         flag(order, _surplus(payment), actor)
         return
     if order.status == "cancelled":
         if net_captured(payments, order.currency) < order.total:
-            flag(
-                order, f"{payment.captured} {payment.currency} arrived after the order was cancelled.", actor
-            )
+            arrived = _written(payment.captured, payment.currency)
+            flag(order, f"{arrived} arrived after the order was cancelled.", actor)
             return
         # Of an order whose parts were given back before, nobody can tell what this money is for.
         if not reopen or any(line.credited for line in order.lines):
@@ -185,7 +183,18 @@ def on_captured(
 
 
 def _surplus(payment: Payment) -> str:
-    return f"{payment.captured} {payment.currency} arrived when nothing was left to pay (minor units)."
+    return f"{_written(payment.captured, payment.currency)} arrived when nothing was left to pay."
+
+
+def _written(amount: int, currency: str) -> str:
+    """Return an amount (minor units) as the shop writes it.
+
+    A provider may name a currency that nobody here knows how to write; its news must be settled all the same.
+    """
+    try:
+        return format_money(amount, currency, current_shop().locale)
+    except InvalidValue:
+        return f"{amount} {currency}"
 
 
 def flag(order: Order, problem: str, actor: Actor = SYSTEM) -> None:

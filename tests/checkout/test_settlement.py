@@ -69,13 +69,18 @@ def test_late_and_repeated_news_change_nothing(tea: Sold) -> None:
     assert fresh(order_id).status == "confirmed"
 
 
-@pytest.mark.parametrize("wrong", [Outcome("captured", 2499, "USD"), Outcome("captured", 2500, "EUR")])
-def test_a_wrong_amount_or_currency_is_flagged_and_confirms_nothing(tea: Sold, wrong: Outcome) -> None:
+@pytest.mark.parametrize(
+    ("amount", "currency", "written"),
+    [(2499, "USD", "$24.99"), (2500, "EUR", "€25.00"), (2500, "JPY", "¥2,500"), (2500, "USDC", "2500 USDC")],
+)
+def test_a_wrong_amount_or_currency_is_flagged_and_confirms_nothing(
+    tea: Sold, amount: int, currency: str, written: str
+) -> None:
     order_id, payment_id = card_order(tea)
-    settle_payment(payment_id, wrong, GATEWAY)
+    settle_payment(payment_id, Outcome("captured", amount, currency), GATEWAY)
     order = fresh(order_id)
     assert (order.status, order.payment_status) == ("pending", "unpaid")
-    assert "Expected 2500 USD" in order.attention
+    assert order.attention == f"Expected $25.00, got {written}."
     assert types(order_id)[-1] == "PaymentNeedsReview"
 
 
@@ -170,7 +175,7 @@ def test_money_that_arrives_twice_is_flagged(tea: Sold) -> None:
     settle_payment(payment_id, PAID_TWO, GATEWAY)
     order = fresh(order_id)
     assert (order.status, order.payment_status) == ("confirmed", "paid")
-    assert order.attention == "2500 USD arrived when nothing was left to pay (minor units)."
+    assert order.attention == "$25.00 arrived when nothing was left to pay."
     assert types(order_id)[-1] == "PaymentNeedsReview"
 
 
@@ -183,7 +188,7 @@ def test_money_for_a_refunded_order_is_flagged_and_not_taken_for_its_price(tea: 
     settle_payment(payment_id, PAID_TWO, GATEWAY)
     order = fresh(order_id)
     assert (order.status, order.payment_status) == ("refunded", "refunded")
-    assert order.attention == "2500 USD arrived when nothing was left to pay (minor units)."
+    assert order.attention == "$25.00 arrived when nothing was left to pay."
 
 
 @pytest.mark.parametrize("state", ["unknown", "waiting"])

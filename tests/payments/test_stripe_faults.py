@@ -148,7 +148,7 @@ def test_a_wrong_amount_or_currency_waits_for_a_person(
         setattr(fake.faults, name, value)
     fake.pay(bought.session)
     assert bought.status == ("pending", "unpaid")
-    assert "Expected 1500 USD" in bought.order.attention
+    assert "Expected $15.00, got " in bought.order.attention
     assert bought.story[-1] == "PaymentNeedsReview"
     assert counters(tea) == (3, 1)
 
