@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from flask import flash, request
+from flask import flash, request, session
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -16,6 +16,9 @@ from commerce.web import render_region, see_other, status_of
 from commerce.webhooks import queries, services
 from commerce.webhooks.payloads import EVENT_TYPES
 from commerce.webhooks.telling import ping, sending_rules
+
+FRESH = "fresh_webhook"
+"""Where the browser's session names the webhook whose new secret the next page shows: its id, never the secret."""
 
 
 @blueprint.get("/webhooks")
@@ -40,23 +43,26 @@ def webhook_new() -> BaseResponse:
 @blueprint.post("/webhooks")
 @permit("webhooks.manage")
 def webhook_create() -> BaseResponse:
-    """Add a webhook and show its secret, this once."""
+    """Add a webhook; the page after it shows the secret, once."""
     form = WebhookForm(sending_rules(), request.form)
     if not form.validate():
         return _ask(form, 422)
     try:
-        endpoint_id, secret = services.create_endpoint(**form.values())
+        endpoint_id, _secret = services.create_endpoint(**form.values())
     except Conflict as error:
         form.url.errors = [error.detail]
         return _ask(form, 409)
-    return _show_secret(endpoint_id, secret, 201)
+    return _to_secret(endpoint_id)
 
 
 @blueprint.get("/webhooks/<uuid:endpoint_id>")
 @permit("webhooks.manage")
 def webhook_page(endpoint_id: uuid.UUID) -> BaseResponse:
-    """Show one webhook with the log of its calls."""
-    return _show(endpoint_id)
+    """Show one webhook with the log of its calls; the first time after a secret was made, with the secret."""
+    if session.get(FRESH) != str(endpoint_id):
+        return _show(endpoint_id)
+    del session[FRESH]
+    return _show(endpoint_id, secret=queries.get_secret(endpoint_id))
 
 
 @blueprint.post("/webhooks/<uuid:endpoint_id>")
@@ -78,8 +84,9 @@ def webhook_change(endpoint_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/webhooks/<uuid:endpoint_id>/secret")
 @permit("webhooks.manage")
 def webhook_rotate(endpoint_id: uuid.UUID) -> BaseResponse:
-    """Make a new secret and show it, this once; the former one signs as well for a day."""
-    return _show_secret(endpoint_id, services.rotate_secret(endpoint_id), 200)
+    """Make a new secret; the page after it shows it, once. The former one signs as well for a day."""
+    services.rotate_secret(endpoint_id)
+    return _to_secret(endpoint_id)
 
 
 @blueprint.post("/webhooks/<uuid:endpoint_id>/enablement")
@@ -158,9 +165,10 @@ def _ask(form: WebhookForm, status: int = 200) -> BaseResponse:
     )
 
 
-def _show_secret(endpoint_id: uuid.UUID, secret: str, status: int) -> BaseResponse:
-    """Answer the form itself, not a redirect: a secret must not be kept anywhere until the next request."""
-    return _show(endpoint_id, status=status, secret=secret)
+def _to_secret(endpoint_id: uuid.UUID) -> BaseResponse:
+    """Lead to the page that shows a new secret: a form that is sent again by a reload would make another one."""
+    session[FRESH] = str(endpoint_id)
+    return _back(endpoint_id)
 
 
 def _show(

@@ -64,6 +64,11 @@ def find_destination(endpoint_id: uuid.UUID) -> Destination | None:
     return Destination(endpoint_id, url, state, tuple(seal().open(each) for each in sealed))
 
 
+def get_secret(endpoint_id: uuid.UUID) -> str:
+    """Return the secret that signs an endpoint's messages now. Raises NotFound, CannotOpen for a lost one."""
+    return seal().open(get_endpoint(endpoint_id).sealed_secret)
+
+
 def listeners(tenant_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, list[tuple[str, list[str]]]]:
     """Return (handler name, public event types) of the enabled endpoints of several shops, in one look."""
     found: dict[uuid.UUID, list[tuple[str, list[str]]]] = {}

@@ -79,10 +79,13 @@ def test_a_new_webhook_shows_its_secret_once_and_a_test_is_signed_with_it(
         description="Our books",
         event_types=["order.shipped", "order.confirmed"],
     )
-    assert answer.status_code == 201
-    check(answer.text)
-    secret = secret_in(answer.text)
     (made,) = list_endpoints()
+    assert (answer.status_code, answer.location) == (303, f"/admin/webhooks/{made.id}")
+    other = services.create_endpoint(url=receiver.url, description="Another", event_types=[])[0]
+    assert "whsec_" not in desk.get(f"/admin/webhooks/{other}").text
+    first = desk.get(answer.location).text
+    check(first)
+    secret = secret_in(first)
     assert (made.url, made.description) == (receiver.url, "Our books")
     assert made.event_types == ["order.confirmed", "order.shipped"]
     page = desk.get(f"/admin/webhooks/{made.id}").text
@@ -178,10 +181,11 @@ def test_a_new_secret_is_shown_once_and_the_former_one_still_signs(
     desk: ShopClient, hook: uuid.UUID, receiver: Receiver
 ) -> None:
     answer = send(desk, f"/admin/webhooks/{hook}/secret")
-    assert answer.status_code == 200
-    check(answer.text)
-    secret = secret_in(answer.text)
-    assert "messages are signed with the former secret too" in answer.text
+    assert (answer.status_code, answer.location) == (303, f"/admin/webhooks/{hook}")
+    page = desk.get(answer.location).text
+    check(page)
+    secret = secret_in(page)
+    assert "messages are signed with the former secret too" in page
     send(desk, f"/admin/webhooks/{hook}/ping")
     (message,) = receiver.messages
     assert len(message.headers["webhook-signature"].split()) == 2
