@@ -1,27 +1,22 @@
-"""Find staff and their sessions."""
+"""Find staff."""
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import select
-
-from commerce import clock
+from commerce.accounts import sessions
 from commerce.accounts.models import StaffMember, StaffSession
-from commerce.db import db
-
-IDLE = timedelta(hours=12)
-"""A session that was not used for this long is over."""
-LIFETIME = timedelta(days=7)
-"""A session is over after this time, used or not."""
+from commerce.accounts.sessions import STAFF
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A member of staff behind a request, as a plain value."""
+    """A member of staff behind a request, as a plain value.
+
+    `waits_for_code` says that the password was given and the second factor is still missing: then nothing is open.
+    """
 
     id: uuid.UUID
     name: str
@@ -29,34 +24,32 @@ class SignedIn:
     role: str
     session_id: uuid.UUID
     seen_at: datetime
+    proven_at: datetime
+    has_second_factor: bool
+    waits_for_code: bool
 
-
-def token_hash(token: str) -> str:
-    """Return what is stored of a session's token: who reads the database cannot sign in with it."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+    @property
+    def recently_proven(self) -> bool:
+        """Tell whether password or code were given lately enough for what is dangerous."""
+        return sessions.is_recent(self.proven_at)
 
 
 def find_signed_in(token: str) -> SignedIn | None:
     """Return who the session of `token` belongs to in this shop; None when it is unknown or over or the person left."""
-    now = clock.now()
-    row = db.session.execute(
-        select(
-            StaffMember.id,
-            StaffMember.name,
-            StaffMember.email,
-            StaffMember.role,
-            StaffSession.id,
-            StaffSession.seen_at,
-        )
-        .join(
-            StaffSession,
-            (StaffSession.tenant_id == StaffMember.tenant_id) & (StaffSession.staff_id == StaffMember.id),
-        )
-        .where(
-            StaffSession.token_hash == token_hash(token),
-            StaffSession.expires_at > now,
-            StaffSession.seen_at > now - IDLE,
-            StaffMember.active,
-        )
-    ).one_or_none()
-    return SignedIn(*row) if row else None
+    found = sessions.find(STAFF, token)
+    return _signed_in(*found) if found else None
+
+
+def _signed_in(person: StaffMember, session: StaffSession) -> SignedIn:
+    has_second_factor = person.totp_since is not None
+    return SignedIn(
+        id=person.id,
+        name=person.name,
+        email=person.email,
+        role=person.role,
+        session_id=session.id,
+        seen_at=session.seen_at,
+        proven_at=session.proven_at,
+        has_second_factor=has_second_factor,
+        waits_for_code=has_second_factor and not session.second_factor,
+    )

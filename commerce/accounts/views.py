@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, g, make_response, render_template, request, session
+from flask import Blueprint, g, make_response, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts import services
+from commerce.accounts import sign_in as signing
+from commerce.accounts.cookies import device, drop_token, keep_token, token_of
 from commerce.accounts.forms import SignInForm
-from commerce.accounts.queries import LIFETIME, SignedIn, find_signed_in
+from commerce.accounts.queries import SignedIn, find_signed_in
+from commerce.accounts.sessions import STAFF
 from commerce.web import local_path, private, see_other
 
 blueprint = Blueprint("accounts", __name__)
 
-COOKIE = "staff"
+COOKIE = STAFF.name
 HOME = "/admin/"
 
 
 def signed_in_staff() -> SignedIn | None:
     """Return the member of this shop's staff behind the request, or None. Asked once per request."""
     if "staff" not in g:
-        token = request.cookies.get(COOKIE, "")
+        token = token_of(STAFF)
         g.staff = find_signed_in(token) if token else None
         if g.staff is not None:
-            services.keep_alive(g.staff)
+            signing.keep_alive(STAFF, g.staff.session_id, g.staff.seen_at)
     found: SignedIn | None = g.staff
     return found
 
@@ -37,40 +39,25 @@ def sign_in() -> BaseResponse:
     form = SignInForm(next=target)
     if form.validate_on_submit():
         try:
-            token = services.sign_in(
-                str(form.email.data), str(form.password.data), replaces=request.cookies.get(COOKIE, "")
+            opened = signing.sign_in(
+                STAFF,
+                str(form.email.data),
+                str(form.password.data),
+                device(),
+                replaces=token_of(STAFF),
             )
-        except services.SignInRefused as refusal:
+        except signing.SignInRefused as refusal:
             form.form_errors.append(_(refusal.detail))
         else:
-            return _signed_in(token, target)
+            return keep_token(see_other(target), STAFF, opened.token)
     page = render_template("accounts/sign_in.html", form=form)
     return private(make_response(page, 422 if request.method == "POST" else 200))
-
-
-def _signed_in(token: str, target: str) -> BaseResponse:
-    # A form token that somebody may have planted before is worth nothing from here on.
-    session.pop("csrf_token", None)
-    response = see_other(target)
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(LIFETIME.total_seconds()),
-        path="/",
-        httponly=True,
-        samesite="Lax",
-        secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
-    )
-    return response
 
 
 @blueprint.post("/admin/sign-out")
 def sign_out() -> BaseResponse:
     """End the session on the server; the cookie goes with it."""
-    token = request.cookies.get(COOKIE, "")
+    token = token_of(STAFF)
     if token:
-        services.sign_out(token)
-    session.pop("csrf_token", None)
-    response = see_other("/admin/sign-in")
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
-    return response
+        signing.sign_out(STAFF, token)
+    return drop_token(see_other("/admin/sign-in"), STAFF)

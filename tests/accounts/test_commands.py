@@ -4,7 +4,8 @@ import json
 
 from flask import Flask
 
-from commerce.accounts.services import sign_in
+from commerce.accounts.sessions import STAFF
+from commerce.accounts.sign_in import sign_in
 from commerce.tenants.models import Shop
 from tests.factories.staff import PASSWORD
 
@@ -17,7 +18,7 @@ def test_a_password_is_made_and_printed_once(app: Flask, in_shop: Shop) -> None:
     answer = json.loads(result.output)
     assert (answer["email"], answer["role"], answer["tenant"]) == ("ann@shop.test", "support", "demo")
     assert len(answer["password"]) == 20
-    assert sign_in("ann@shop.test", answer["password"])
+    assert sign_in(STAFF, "ann@shop.test", answer["password"])
 
 
 def test_a_password_can_come_from_standard_input(app: Flask, in_shop: Shop) -> None:
@@ -25,7 +26,7 @@ def test_a_password_can_come_from_standard_input(app: Flask, in_shop: Shop) -> N
     assert result.exit_code == 0, result.output
     assert "ann@shop.test" in result.output
     assert PASSWORD not in result.output
-    assert sign_in("ann@shop.test", PASSWORD)
+    assert sign_in(STAFF, "ann@shop.test", PASSWORD)
 
 
 def test_a_refusal_is_one_sentence_and_exit_code_1(app: Flask, in_shop: Shop) -> None:

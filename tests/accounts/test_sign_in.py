@@ -10,8 +10,10 @@ from sqlalchemy import select
 
 from commerce import clock
 from commerce.accounts import services
+from commerce.accounts import sign_in as signing
 from commerce.accounts.models import StaffMember, StaffSession
-from commerce.accounts.queries import find_signed_in, token_hash
+from commerce.accounts.queries import find_signed_in
+from commerce.accounts.sessions import STAFF, token_hash
 from commerce.accounts.views import COOKIE
 from commerce.db import db
 from commerce.errors import InvalidValue, Rejected
@@ -51,7 +53,7 @@ def test_the_cookie_is_not_what_is_stored(client: ShopClient, in_shop: Shop) -> 
     header = next(value for value in answer.headers.getlist("Set-Cookie") if value.startswith("staff="))
     assert "HttpOnly" in header
     assert "SameSite=Lax" in header
-    assert "Path=/" in header
+    assert "Path=/admin" in header
     assert "Secure" not in header
     token = header.removeprefix("staff=").split(";")[0]
     assert len(token) == 43
@@ -92,9 +94,9 @@ def test_an_unknown_address_gets_the_same_words_and_costs_the_same_work(
 ) -> None:
     make_staff()
     checked: list[str] = []
-    real = services.verify_password
+    real = signing.verify_password
     monkeypatch.setattr(
-        services, "verify_password", lambda stored, given: checked.append(stored) or real(stored, given)
+        signing, "verify_password", lambda stored, given: checked.append(stored) or real(stored, given)
     )
     known = sign_in(client, "owner@shop.test", "wrong password")
     unknown = sign_in(client, "nobody@shop.test", "wrong password")
@@ -121,12 +123,12 @@ def test_a_planted_form_token_is_worth_nothing_after_sign_in(client: ShopClient,
 def test_signing_in_again_ends_the_session_before(client: ShopClient, in_shop: Shop) -> None:
     make_staff()
     sign_in(client)
-    first = client.get_cookie(COOKIE, domain=in_shop.host)
+    first = client.get_cookie(COOKIE, domain=in_shop.host, path="/admin")
     assert first is not None
     client_again = client.application.test_client(host=in_shop.host)
     client_again.set_cookie("unrelated", "1", domain=in_shop.host)
     page = client_again.get("/admin/sign-in")
-    client_again.set_cookie(COOKIE, first.value, domain=in_shop.host)
+    client_again.set_cookie(COOKIE, first.value, domain=in_shop.host, path="/admin")
     client_again.post(
         "/admin/sign-in",
         data={"csrf_token": csrf_token(page.text), "email": "owner@shop.test", "password": PASSWORD},
@@ -138,12 +140,12 @@ def test_signing_in_again_ends_the_session_before(client: ShopClient, in_shop: S
 def test_sign_out_ends_the_session_on_the_server(client: ShopClient, in_shop: Shop) -> None:
     make_staff()
     sign_in(client)
-    kept = client.get_cookie(COOKIE, domain=in_shop.host)
+    kept = client.get_cookie(COOKIE, domain=in_shop.host, path="/admin")
     assert kept is not None
     answer = post(client, "/admin/sign-out")
     assert (answer.status_code, answer.location) == (303, "/admin/sign-in")
     assert stored_sessions() == []
-    client.set_cookie(COOKIE, kept.value, domain=in_shop.host)
+    client.set_cookie(COOKIE, kept.value, domain=in_shop.host, path="/admin")
     assert client.get("/admin/orders").status_code == 303
 
 
@@ -186,22 +188,22 @@ def test_who_leaves_the_shop_is_signed_out_at_once(client: ShopClient, in_shop: 
 
 
 def test_wrong_passwords_make_an_account_pause_longer_and_longer() -> None:
-    seconds = [services.delay_after(failures).total_seconds() for failures in range(1, 16)]
+    seconds = [signing.delay_after(failures).total_seconds() for failures in range(1, 16)]
     assert seconds[:8] == [0, 0, 0, 0, 2, 4, 8, 16]
-    assert max(seconds) == services.delay_after(10_000).total_seconds() == 300
+    assert max(seconds) == signing.delay_after(10_000).total_seconds() == 300
 
 
 def test_a_pausing_account_refuses_even_the_right_password_and_then_takes_it(in_shop: Shop) -> None:
     make_staff()
     with time_machine.travel(clock.now(), tick=False) as now:
         for _ in range(5):
-            with pytest.raises(services.SignInRefused):
-                services.sign_in("owner@shop.test", "wrong password")
-        with pytest.raises(services.SignInRefused):
-            services.sign_in("owner@shop.test", PASSWORD)
+            with pytest.raises(signing.SignInRefused):
+                signing.sign_in(STAFF, "owner@shop.test", "wrong password")
+        with pytest.raises(signing.SignInRefused):
+            signing.sign_in(STAFF, "owner@shop.test", PASSWORD)
         assert member().failed_sign_ins == 5, "an attempt during the pause must not make it longer"
         now.shift(timedelta(seconds=3))
-        assert services.sign_in("owner@shop.test", PASSWORD)
+        assert signing.sign_in(STAFF, "owner@shop.test", PASSWORD)
     assert (member().failed_sign_ins, member().locked_until) == (0, None)
 
 
@@ -214,8 +216,8 @@ def test_many_guesses_at_once_are_no_cheaper_than_one_after_the_other(app: Flask
         with app.app_context(), shop_scope(in_shop):
             start.wait()
             try:
-                services.sign_in("owner@shop.test", "wrong password")
-            except services.SignInRefused:
+                signing.sign_in(STAFF, "owner@shop.test", "wrong password")
+            except signing.SignInRefused:
                 outcomes.append("refused")
 
     threads = [Thread(target=guess) for _ in range(8)]
@@ -290,8 +292,8 @@ def test_staff_of_another_shop_are_nobody_here(
     assert sign_in(client, "charlie@kites.test").status_code == 422
     his = app.test_client(host=other_shop.host)
     assert sign_in(his, "charlie@kites.test").status_code == 303
-    cookie = his.get_cookie(COOKIE, domain=other_shop.host)
-    client.set_cookie(COOKIE, cookie.value, domain=in_shop.host)
+    cookie = his.get_cookie(COOKIE, domain=other_shop.host, path="/admin")
+    client.set_cookie(COOKIE, cookie.value, domain=in_shop.host, path="/admin")
     assert client.get("/admin/orders").status_code == 303
 
 
@@ -328,6 +330,6 @@ def test_a_hash_with_old_settings_is_renewed_at_sign_in(in_shop: Shop) -> None:
     make_staff()
     member().password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     db.session.commit()
-    services.sign_in("owner@shop.test", PASSWORD)
+    signing.sign_in(STAFF, "owner@shop.test", PASSWORD)
     assert member().password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert services.sign_in("owner@shop.test", PASSWORD)
+    assert signing.sign_in(STAFF, "owner@shop.test", PASSWORD)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from commerce.accounts import services
+from commerce.accounts import sessions
+from commerce.accounts.sessions import STAFF, Device
 from commerce.accounts.views import COOKIE
+from commerce.db import atomic
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.staff import make_staff
@@ -25,7 +27,7 @@ def signed_in(app: Flask, in_shop: Shop) -> SignedIn:
         assert isinstance(client, ShopClient)
         with shop_scope(shop):
             staff_id: uuid.UUID = make_staff(role, name=name, email=f"{uuid.uuid4().hex}@shop.test")
-            token = services._open_session(staff_id, "", "")
+            token = atomic(sessions.begin)(STAFF, staff_id, Device())
         client.set_cookie(COOKIE, token, domain=shop.host)
         return client
 

@@ -1,0 +1,44 @@
+"""The cookie of whoever is signed in, and where a request comes from: the part of signing in that knows HTTP."""
+
+from __future__ import annotations
+
+from flask import current_app, request, session
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.accounts.sessions import MEMBER, OPERATOR, STAFF, Device, Kind, P, S
+
+PATHS = {STAFF.name: "/admin", MEMBER.name: "/", OPERATOR.name: "/"}
+"""Kind -> where its cookie is sent to. The shop greets its members everywhere; staff are known in the back office."""
+
+
+def device() -> Device:
+    """Return where the request comes from."""
+    return Device(request.remote_addr or "", request.user_agent.string)
+
+
+def token_of(kind: Kind[P, S]) -> str:
+    """Return the token of the request's session, '' when there is none."""
+    return request.cookies.get(kind.name, "")
+
+
+def keep_token(response: BaseResponse, kind: Kind[P, S], token: str) -> BaseResponse:
+    """Put the token of a session that was just opened or rotated into its cookie."""
+    # A form token that somebody may have planted before is worth nothing from here on.
+    session.pop("csrf_token", None)
+    response.set_cookie(
+        kind.name,
+        token,
+        max_age=int(kind.lifetime.total_seconds()),
+        path=PATHS[kind.name],
+        httponly=True,
+        samesite="Lax",
+        secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
+    )
+    return response
+
+
+def drop_token(response: BaseResponse, kind: Kind[P, S]) -> BaseResponse:
+    """Take the cookie away when its session has ended."""
+    session.pop("csrf_token", None)
+    response.delete_cookie(kind.name, path=PATHS[kind.name], httponly=True, samesite="Lax")
+    return response
