@@ -19,6 +19,19 @@ import click
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_BYTES = 32
+MIN_VARIETY = 0.75
+"""Share of a key's groups of three characters that must differ: of a random one nearly all do, also in hex digits."""
+KNOWN_WORDS = (
+    "secret",
+    "change",
+    "password",
+    "example",
+    "insecure",
+    "only-for-tests",
+    "lockstep",
+    "development",
+)
+"""Parts of keys that stand in documentation, templates and this repository."""
 
 
 class ConfigError(click.ClickException):
@@ -50,6 +63,9 @@ class Config:
     demo: bool = True
     commerce_mode: str = "standard"
     cache_url: str = field(default="", repr=False)
+    limits: str = "off"
+    limit_url: str = field(default="", repr=False)
+    hsts: str = "off"
     testing: bool = False
 
     @property
@@ -66,6 +82,8 @@ class Config:
         )
         var = Path(env.get("VAR_DIR") or ROOT / "var").resolve()
         port = _integer(env, "PORT", 5000, 1, 65535)
+        if production:
+            _refuse_trial_settings(env)
         public_port = _integer(env, "PUBLIC_PORT", 0 if production else port, 0, 65535) or None
         return cls(
             secret_key=_secret_key(env, var, production),
@@ -88,7 +106,12 @@ class Config:
             webhook_allow_private=_flag(env, "WEBHOOK_ALLOW_PRIVATE", default=False),
             demo=_flag(env, "DEMO", default=not production),
             commerce_mode=_choice(env, "COMMERCE_MODE", "standard", ("standard", "sport")),
-            cache_url=_cache_url(env),
+            cache_url=_server_url(env, "CACHE_URL"),
+            limits=_choice(env, "LIMITS", "all" if production else "guesses", ("all", "guesses", "off")),
+            limit_url=_server_url(env, "LIMIT_URL") or _server_url(env, "CACHE_URL"),
+            hsts=_choice(
+                env, "HSTS", "host" if production else "off", ("off", "host", "subdomains", "preload")
+            ),
         )
 
 
@@ -96,8 +119,8 @@ def _secret_key(env: Mapping[str, str], var: Path, production: bool) -> str:
     """Return the signing key: given, or (development only) made once and kept in a private file."""
     given = env.get("SECRET_KEY", "")
     if given:
-        if production and len(given.encode()) < MIN_SECRET_BYTES:
-            raise ConfigError(f"SECRET_KEY must have at least {MIN_SECRET_BYTES} bytes in production.")
+        if production:
+            _refuse_weak_key("SECRET_KEY", given)
         return given
     if production:
         raise ConfigError("SECRET_KEY must be set in production.")
@@ -117,11 +140,30 @@ def _secret_key(env: Mapping[str, str], var: Path, production: bool) -> str:
 def _former_keys(env: Mapping[str, str], production: bool) -> tuple[str, ...]:
     """Return keys that still open old sessions; a weak one would let anybody make such a session."""
     keys = tuple(key for key in env.get("SECRET_KEY_FALLBACKS", "").split(",") if key)
-    if production and any(len(key.encode()) < MIN_SECRET_BYTES for key in keys):
-        raise ConfigError(
-            f"SECRET_KEY_FALLBACKS must have at least {MIN_SECRET_BYTES} bytes in each key in production."
-        )
+    for key in keys if production else ():
+        _refuse_weak_key("SECRET_KEY_FALLBACKS", key)
     return keys
+
+
+def _refuse_weak_key(name: str, key: str) -> None:
+    """Raise ConfigError for a key that somebody could guess: who knows it signs in as anybody."""
+    advice = "Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    if len(key.encode()) < MIN_SECRET_BYTES:
+        raise ConfigError(f"{name} must have at least {MIN_SECRET_BYTES} bytes in production. {advice}")
+    groups = [key[start : start + 3] for start in range(len(key) - 2)]
+    repetitive = len(set(groups)) < MIN_VARIETY * len(groups)
+    if repetitive or any(word in key.casefold() for word in KNOWN_WORDS):
+        raise ConfigError(f"{name} must be random in production; this one could be guessed. {advice}")
+
+
+def _refuse_trial_settings(env: Mapping[str, str]) -> None:
+    """Raise ConfigError for what is handy on a developer's machine and a hole in a shop with real customers."""
+    if env.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no"):
+        raise ConfigError("FLASK_DEBUG must be off in production: its console runs any code. Unset it.")
+    if env.get("PUBLIC_SCHEME") == "http":
+        raise ConfigError("PUBLIC_SCHEME must be https in production: cookies are sent over HTTPS only.")
+    if _flag(env, "TEST_CARD", default=False):
+        raise ConfigError("TEST_CARD must be off in production: anybody could pay with nothing. Unset it.")
 
 
 def _mail_url(env: Mapping[str, str]) -> str:
@@ -136,10 +178,10 @@ def _mail_url(env: Mapping[str, str]) -> str:
     return url
 
 
-def _cache_url(env: Mapping[str, str]) -> str:
-    url = env.get("CACHE_URL", "")
+def _server_url(env: Mapping[str, str], name: str) -> str:
+    url = env.get(name, "")
     if url and not url.startswith(("valkey://", "valkeys://", "redis://", "rediss://")):
-        raise ConfigError("CACHE_URL must look like valkey://host:6379/0 or redis://host:6379/0.")
+        raise ConfigError(f"{name} must look like valkey://host:6379/0 or redis://host:6379/0.")
     return url
 
 

@@ -1,5 +1,6 @@
 """Settings come from the environment alone; a bad one is refused in a sentence that names the variable."""
 
+import secrets
 import stat
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from app import create_app
 from commerce.config import Config, ConfigError
 
-KEY = "k" * 32
+KEY = "Zx3vT9qLr7Ky2WmBn8Hd5Jc1Fg6Pa4Se"
 
 
 def config(tmp_path: Path, **env: str) -> Config:
@@ -56,6 +57,10 @@ def test_production_trusts_nobody_and_shows_nothing_for_trial(tmp_path: Path) ->
         ("MAIL_URL", "http://mail.example.com"),
         ("MAIL_URL", "smtp://"),
         ("MAIL_URL", "smtp://mail.example.com:port"),
+        ("LIMITS", "some"),
+        ("LIMIT_URL", "http://cache"),
+        ("CACHE_URL", "memcached://cache"),
+        ("HSTS", "on"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(tmp_path: Path, name: str, value: str) -> None:
@@ -110,7 +115,48 @@ def test_production_refuses_a_key_that_could_be_guessed(tmp_path: Path, name: st
     strong = {"COMMERCE_ENV": "production", "SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": KEY}
     assert config(tmp_path, **strong).secret_key == KEY
     with pytest.raises(ConfigError, match=rf"^{name} .*32 bytes"):
-        config(tmp_path, **{**strong, name: "k" * 31})
+        config(tmp_path, **{**strong, name: KEY[:31]})
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "k" * 64,
+        "changeme" * 8,
+        "01234567890123456789012345678901",
+        "only-for-tests-0123456789abcdef0123456789abcdef",
+        "My-Secret-Zx3vT9qLr7Ky2WmBn8Hd5Jc1Fg6Pa4Se",
+        "correct horse correct horse correct",
+    ],
+)
+def test_production_refuses_a_long_key_that_stands_in_a_book(tmp_path: Path, name: str, weak: str) -> None:
+    strong = {"COMMERCE_ENV": "production", "SECRET_KEY": KEY}
+    with pytest.raises(ConfigError, match=rf"^{name} must be random .*token_urlsafe"):
+        config(tmp_path, **{**strong, name: weak})
+    assert config(tmp_path, **{name: weak}), "a developer may take any key"
+
+
+def test_keys_made_as_the_message_says_are_never_refused(tmp_path: Path) -> None:
+    for make in (secrets.token_urlsafe, secrets.token_hex):
+        for _ in range(200):
+            config(tmp_path, COMMERCE_ENV="production", SECRET_KEY=make(48))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("FLASK_DEBUG", "1"), ("PUBLIC_SCHEME", "http"), ("TEST_CARD", "1")]
+)
+def test_production_refuses_what_is_only_for_trials(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} must be .* in production"):
+        config(tmp_path, COMMERCE_ENV="production", SECRET_KEY=KEY, **{name: value})
+    assert not config(tmp_path, **{name: value}).production
+
+
+def test_limits_hold_for_guesses_everywhere_and_for_everything_in_production(tmp_path: Path) -> None:
+    assert config(tmp_path).limits == "guesses"
+    assert config(tmp_path, COMMERCE_ENV="production", SECRET_KEY=KEY).limits == "all"
+    assert config(tmp_path, CACHE_URL="valkey://cache:6379").limit_url == "valkey://cache:6379"
+    assert config(tmp_path, CACHE_URL="valkey://a", LIMIT_URL="redis://b").limit_url == "redis://b"
 
 
 def test_former_keys_are_kept_for_old_sessions(tmp_path: Path) -> None:
