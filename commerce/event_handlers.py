@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from commerce.accounts.events import MemberEmailChanged, ProofWanted
 from commerce.checkout.editing import finish_edit
 from commerce.checkout.refunds import send_refund
 from commerce.checkout.settlement import end_open_payments
@@ -23,15 +24,18 @@ from commerce.notifications.handlers import (
     mail_cancellation_notice,
     mail_credit_notice,
     mail_delivery_confirmation,
+    mail_email_changed,
     mail_late_payment,
     mail_order_completed,
     mail_order_confirmation,
     mail_order_edited,
+    mail_order_link,
     mail_order_note,
     mail_order_received,
     mail_parcel_sent,
     mail_payment_failed,
     mail_payment_received,
+    mail_proof,
     mail_refund_declined,
     mail_refund_notice,
     mail_refund_requested,
@@ -96,6 +100,9 @@ EVENT_HANDLERS: Handlers = {
     events.PaymentNeedsReview: [alert_of_odd_payment],
     events.InventoryReservationFailed: [alert_of_missing_stock],
     events.LatePaymentRefunded: [mail_late_payment, alert_of_late_payment],
+    events.OrderLinkWanted: [mail_order_link],
+    ProofWanted: [mail_proof],
+    MemberEmailChanged: [mail_email_changed],
     StockLow: [alert_of_low_stock],
     BackInStock: [mail_back_in_stock],
     WebhookDisabled: [alert_of_disabled_webhook],
@@ -118,6 +125,9 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     events.OrderNoteAdded,
     events.RefundQueued,
     events.RefundSettled,
+    events.OrderLinkWanted,
+    ProofWanted,
+    MemberEmailChanged,
     StockLow,
     BackInStock,
     WebhookDisabled,

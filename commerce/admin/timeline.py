@@ -31,6 +31,7 @@ TITLES = {
     "OrderNoteAdded": _("Note"),
     "RefundQueued": _("Refund on its way"),
     "RefundSettled": _("Refund settled"),
+    "OrderLinkWanted": _("Link to the order asked for"),
 }
 ACTIONS = {
     "pay": _("Paid"),

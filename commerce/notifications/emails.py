@@ -19,7 +19,7 @@ from commerce.events.worker import Happening
 from commerce.notifications.facts import Told
 from commerce.notifications.look import look_of
 from commerce.notifications.mailer import make_mailer, send
-from commerce.notifications.mails import ALERTS, CUSTOMER, MAILS
+from commerce.notifications.mails import ALERTS, CUSTOMER, MAILS, NOTES
 from commerce.notifications.words import OUR_REASONS, language_of, speaking
 from commerce.orders.addresses import address_lines
 from commerce.tenants.models import Shop
@@ -56,6 +56,7 @@ def write(name: str, facts: Mapping[str, Any], told: Told | None = None, *, loca
     context: dict[str, Any] = {
         "mail": mail,
         "alert": ALERTS.get(name),
+        "note": NOTES.get(name),
         "facts": facts,
         "reasons": OUR_REASONS,
         "shop": shop,

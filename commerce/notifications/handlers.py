@@ -20,8 +20,14 @@ could not is news for operations. A mail that asks for money is left out when no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import dropwhile
 
+from sqlalchemy import select
+
+from commerce.accounts.models import Member
+from commerce.accounts.proofs import Proof, arm_proof, get_proof
+from commerce.db import db
 from commerce.events.models import Event
 from commerce.events.worker import Happening
 from commerce.inventory.alerts import address_of, forget_alert
@@ -29,6 +35,7 @@ from commerce.notifications.emails import send_mail
 from commerce.notifications.facts import Told, told_by
 from commerce.orders.returns import PARTLY
 from commerce.payments.queries import payment_method
+from commerce.sealing import seal
 
 BESIDE_A_PAYMENT = ("PaymentNeedsReview", "OrderStatusChanged", "RefundQueued")
 """What may stand between a payment and what it led to: doubts, a reopened order, money on its way back."""
@@ -170,6 +177,44 @@ def mail_back_in_stock(happening: Happening) -> None:
     if reader:
         send_mail(happening, "back_in_stock", to=reader)
         forget_alert(happening.subject_id)
+
+
+# --- to whoever has an account, or may get one --------------------------------------------------------
+
+
+def mail_proof(happening: Happening) -> None:
+    """Mail a link that proves that somebody reads an address; its token is made here and stored nowhere.
+
+    An address that belongs to nobody gets none.
+    """
+    proof = get_proof(happening.subject_id)
+    name = _note_of(proof) if proof else ""
+    if proof and name:
+        facts = {**happening.payload, "key": arm_proof(proof.id)}
+        send_mail(replace(happening, payload=facts), name, to=proof.email)
+
+
+def _note_of(proof: Proof) -> str:
+    """Return which mail takes a proof's link, '' for an address without an account."""
+    own = db.session.scalar(select(Member.email).where(Member.id == proof.subject_id))
+    if own is None:
+        return ""
+    if proof.purpose == "change_member":
+        return "member_orders" if own == proof.email else "member_email"
+    return {"confirm_member": "member_confirm", "reset_member": "member_reset"}.get(proof.purpose, "")
+
+
+def mail_email_changed(happening: Happening) -> None:
+    """Tell the address that a member had that it is not his any more."""
+    sealed = happening.payload["sealed_former"]
+    if sealed:
+        send_mail(happening, "member_email_changed", to=seal().open(sealed))
+
+
+def mail_order_link(happening: Happening) -> None:
+    """Mail the link of an order to the address on it."""
+    if happening.payload["code"]:
+        send_mail(happening, "order_link", told_by(happening))
 
 
 # --- to operations ----------------------------------------------------------------------------------

@@ -14,7 +14,14 @@ CUSTOMER = "customer"
 OPERATIONS = "operations"
 WAITING = "waiting"
 """Somebody who waits for a product. He need not be a customer, and only his wish knows his address."""
+READER = "reader"
+"""Somebody who has, or may get, an account: the link proves that he reads the address."""
 PATHS = {
+    "member_confirm": "/account/confirm/{key}",
+    "member_reset": "/account/password-reset/{key}",
+    "member_email": "/account/email/{key}",
+    "member_orders": "/account/email/{key}",
+    "member_email_changed": "/account/",
     "back_in_stock": "/products/{slug}?variant={sku}",
     "alert_low_stock": "/admin/stock/{sku}",
     "alert_webhook_disabled": "/admin/webhooks/{subject}",
@@ -43,8 +50,8 @@ class Mail:
 
     @property
     def template(self) -> str:
-        """The files of a mail in `templates/emails/`, without their ending; all alerts share one pair."""
-        return "operations_alert" if self.to == OPERATIONS else self.name
+        """The files of a mail in `templates/emails/`, without their ending; all alerts share one, all notes another."""
+        return {OPERATIONS: "operations_alert", READER: "reader_note"}.get(self.to, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,16 @@ class Alert:
 
     subject: str
     task: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The words of a mail about an account. Translated when it is written."""
+
+    subject: str
+    text: str
+    button: str
+    end: str
 
 
 MAILS: dict[str, Mail] = {
@@ -176,6 +193,51 @@ MAILS: dict[str, Mail] = {
             {"sku": "SKU-1", "title": "Green tea", "options": "100 g", "slug": "green-tea"},
         ),
         Mail(
+            "order_link",
+            _l("Link to an order"),
+            ("OrderLinkWanted",),
+            _l("Somebody who knows its code and its address lost the link of an order."),
+        ),
+        Mail(
+            "member_confirm",
+            _l("Account: confirm the address"),
+            ("ProofWanted",),
+            _l("Somebody asked for an account: the link by which a password is chosen."),
+            READER,
+            {"key": "sample"},
+        ),
+        Mail(
+            "member_reset",
+            _l("Account: choose a password"),
+            ("ProofWanted",),
+            _l("A member forgot the password, or asked for a second account with the same address."),
+            READER,
+            {"key": "sample"},
+        ),
+        Mail(
+            "member_email",
+            _l("Account: confirm another address"),
+            ("ProofWanted",),
+            _l("A member wants to be reached at another address; this goes there."),
+            READER,
+            {"key": "sample"},
+        ),
+        Mail(
+            "member_orders",
+            _l("Account: find earlier orders"),
+            ("ProofWanted",),
+            _l("A member wants to see the orders that he placed as a guest."),
+            READER,
+            {"key": "sample"},
+        ),
+        Mail(
+            "member_email_changed",
+            _l("Account: address changed"),
+            ("MemberEmailChanged",),
+            _l("A member has another address now; this goes to the former one."),
+            READER,
+        ),
+        Mail(
             "alert_refund_requested",
             _l("Alert: refund requested"),
             ("RefundRequested", "ReturnRequested"),
@@ -258,5 +320,42 @@ ALERTS: dict[str, Alert] = {
     ),
     "alert_webhook_disabled": Alert(
         N_("A webhook was disabled"), N_("What it was not told is kept under Events and can be run again.")
+    ),
+}
+
+NOTES: dict[str, Note] = {
+    "member_confirm": Note(
+        N_("Please confirm your e-mail address"),
+        N_("You asked for an account with us. Behind this link you choose your password; then it is ready."),
+        N_("Choose a password"),
+        N_("If it was not you, there is nothing to do: without this link there is no account."),
+    ),
+    "member_reset": Note(
+        N_("Your account: choose a new password"),
+        N_(
+            "There is an account with this address already. Behind this link you can choose a new password for it."
+        ),
+        N_("Choose a new password"),
+        N_("The link works once, for an hour. If you did not ask for it, your password stays as it is."),
+    ),
+    "member_email": Note(
+        N_("Please confirm your new e-mail address"),
+        N_("You want to use this address for your account with us. Please confirm that you read it."),
+        N_("Confirm this address"),
+        N_("If it was not you, there is nothing to do: nothing changes without this link."),
+    ),
+    "member_orders": Note(
+        N_("Your earlier orders"),
+        N_("Behind this link we put the orders that were placed with this address into your account."),
+        N_("See my orders"),
+        N_("If it was not you, there is nothing to do: nothing changes without this link."),
+    ),
+    "member_email_changed": Note(
+        N_("The e-mail address of your account was changed"),
+        N_(
+            "Your account has another e-mail address from now on. We will not write to this one about it any more."
+        ),
+        N_("Open your account"),
+        N_("If it was not you, please tell us at once."),
     ),
 }

@@ -165,6 +165,11 @@ class OrderNoteAdded(OrderEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrderLinkWanted(OrderEvent):
+    """Somebody who knows its code and its address lost the link of an order; without a `code` there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefundQueued(OrderEvent):
     """Money (minor units) is to go back by the gateway."""
 

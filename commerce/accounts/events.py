@@ -1,0 +1,19 @@
+"""What happens to accounts. The events name rows and hold no address: only the mails' handlers look it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from commerce.events.outbox import DomainEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProofWanted(DomainEvent):
+    """A link is to be mailed to an address, to prove that somebody reads it. `subject_id` is the proof's id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberEmailChanged(DomainEvent):
+    """A member has another address now. `subject_id` is his id, `sealed_former` the address that he had, sealed."""
+
+    sealed_former: str

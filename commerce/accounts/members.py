@@ -1,0 +1,200 @@
+"""Members: customers with an account in one shop.
+
+An account begins as a claim: an address, and a link to it. Only behind that link a password is chosen, so an address
+can be taken by nobody who does not read it, and an account that waits for its owner cannot be entered at all.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from commerce import clock
+from commerce.accounts import sessions
+from commerce.accounts.events import MemberEmailChanged
+from commerce.accounts.models import EmailProof, Member, MemberSession
+from commerce.accounts.proofs import Proof, end_proofs, use_proof, want_proof
+from commerce.accounts.sessions import MEMBER, Device
+from commerce.db import atomic, current_tenant_id, db, new_id
+from commerce.errors import Conflict, NotFound
+from commerce.events.outbox import Actor, publish
+from commerce.sealing import seal
+
+NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
+GUEST = Actor("guest")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInMember:
+    """The member behind a request, as a plain value."""
+
+    id: uuid.UUID
+    name: str
+    email: str
+    phone: str
+    session_id: uuid.UUID
+    seen_at: datetime
+    proven_at: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """The member as histories name him: by his id, since names and addresses are erased when he wishes."""
+        return Actor("member", id=str(self.id))
+
+
+def find_signed_in_member(token: str) -> SignedInMember | None:
+    """Return whom the session of `token` belongs to in this shop; None when it is unknown or over."""
+    found = sessions.find(MEMBER, token)
+    if found is None:
+        return None
+    person, session = found
+    return SignedInMember(
+        person.id,
+        person.name,
+        person.email,
+        person.phone,
+        session.id,
+        session.seen_at,
+        session.proven_at,
+    )
+
+
+def get_member(member_id: uuid.UUID) -> Member:
+    """Return a member, also one who waits for his link or was erased. Raises NotFound."""
+    found = db.session.scalar(select(Member).where(Member.id == member_id))
+    if found is None:
+        raise NotFound("There is no such member.")
+    return found
+
+
+# --- asking for links: the same answer and the same work, whether an address is known or not ---------------
+
+
+@atomic
+def register(email: str, name: str) -> None:
+    """Have a link mailed to an address by which its reader gets an account.
+
+    An address with an account gets a mail that says so. `email` is in lower case.
+    """
+    insert: Any = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    db.session.execute(
+        insert(Member)
+        .values(
+            tenant_id=current_tenant_id(),
+            id=new_id(),
+            email=email,
+            name=name,
+            password_hash=NO_PASSWORD,
+            active=False,
+            failed_sign_ins=0,
+            phone="",
+            created_at=clock.now(),
+        )
+        .on_conflict_do_nothing(index_elements=["tenant_id", "email"])
+    )
+    _want_password(email)
+
+
+@atomic
+def forgot_password(email: str) -> None:
+    """Have a link mailed by which a member chooses another password; an address without an account gets no mail."""
+    _want_password(email)
+
+
+def _want_password(email: str) -> None:
+    """Who has no password yet confirms his address by choosing one; everybody else may choose another one."""
+    known = db.session.execute(
+        select(Member.id, Member.confirmed_at).where(Member.email == email)
+    ).one_or_none()
+    purpose = "confirm_member" if known and known.confirmed_at is None else "reset_member"
+    want_proof(GUEST, purpose, email, known.id if known else new_id())
+
+
+@atomic
+def want_email(member: SignedInMember, email: str) -> None:
+    """Have a link mailed by which a member proves that he reads `email`; his own shows him his orders as a guest."""
+    want_proof(member.actor, "change_member", email, member.id)
+
+
+# --- what is behind the links ----------------------------------------------------------------------------
+
+
+def choose_password(purpose: str, token: str, password_hash: str, device: Device) -> tuple[Proof, str]:
+    """Set the password of a member who came by a link, sign him in here and nowhere else. A step. Raises LinkOver.
+
+    Returns what he has proven, and the token of his session. His address counts as confirmed from now on.
+    """
+    proof = use_proof(purpose, token)
+    now = clock.now()
+    member = db.session.scalars(select(Member).where(Member.id == proof.subject_id).with_for_update()).one()
+    member.password_hash, member.active = password_hash, True
+    member.confirmed_at = member.confirmed_at or now
+    member.failed_sign_ins, member.locked_until = 0, None
+    db.session.flush()
+    sessions.end_all(MEMBER, member.id)
+    return proof, sessions.begin(MEMBER, member.id, device)
+
+
+def change_email(token: str) -> Proof:
+    """Make the address that a link was mailed to the member's own, and tell the former one. A step.
+
+    Raises LinkOver, Conflict when the address has an account of its own by now.
+    """
+    proof = use_proof("change_member", token)
+    member = db.session.scalars(select(Member).where(Member.id == proof.subject_id).with_for_update()).one()
+    if member.email == proof.email:
+        return proof
+    taken = db.session.scalar(select(Member).where(Member.email == proof.email).with_for_update())
+    if taken is not None and taken.confirmed_at is not None:
+        raise Conflict("There is an account with this address already.")
+    if taken is not None:
+        # Somebody asked for an account there and never chose a password; its reader has just decided otherwise.
+        end_proofs(taken.id)
+        db.session.delete(taken)
+        db.session.flush()
+    former, member.email = member.email, proof.email
+    db.session.flush()
+    publish(
+        Actor("member", id=str(member.id)),
+        MemberEmailChanged(subject_id=member.id, subject_version=1, sealed_former=seal().close(former)),
+    )
+    return proof
+
+
+# --- the account itself -----------------------------------------------------------------------------------
+
+
+@atomic
+def rename(member_id: uuid.UUID, name: str, phone: str) -> None:
+    """Save how a member is called and where he can be reached."""
+    db.session.execute(
+        update(Member)
+        .where(Member.id == member_id)
+        .values(name=name, phone=phone)
+        .execution_options(synchronize_session=False)
+    )
+
+
+@atomic
+def sweep_members(before: datetime) -> int:
+    """Forget claims that nobody followed up since a moment, and sessions that are over; return how many claims."""
+    now = clock.now()
+    db.session.execute(
+        delete(MemberSession)
+        .where((MemberSession.expires_at < now) | (MemberSession.seen_at < now - MEMBER.idle))
+        .execution_options(synchronize_session=False)
+    )
+    waiting = exists().where(EmailProof.tenant_id == Member.tenant_id, EmailProof.subject_id == Member.id)
+    result = db.session.execute(
+        delete(Member)
+        .where(
+            Member.confirmed_at.is_(None), Member.erased_at.is_(None), Member.created_at < before, ~waiting
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", result).rowcount

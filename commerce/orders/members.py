@@ -1,0 +1,119 @@
+"""Whose orders these are: a member's own, and those that he placed as a guest and has proven to be his.
+
+An order belongs to whoever is signed in when it is placed. One that a guest placed is given to a member only after he
+has proven that he reads the address on it: neither code nor address alone opens anything.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Uuid, func, literal, select, tuple_, update
+
+from commerce import clock
+from commerce.db import UtcDateTime, atomic, db, new_id
+from commerce.errors import NotFound
+from commerce.events.models import Event
+from commerce.events.outbox import Actor, publish
+from commerce.orders.events import OrderLinkWanted
+from commerce.orders.models import Order, OrderLine
+
+PAGE = 20
+MOST_LINKS_AN_HOUR = 3
+"""Mails with the link of one order within an hour: nobody shall be flooded by a stranger's clicks."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrder:
+    """An order in its member's list. `total` is minor units, `units` are pieces; `token` is the secret of its link."""
+
+    id: uuid.UUID
+    code: str
+    token: str
+    status: str
+    total: int
+    currency: str
+    placed_at: datetime
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrders:
+    """A page of a member's orders, newest first; `older` is the position to go on from, None at the end."""
+
+    rows: list[OwnOrder]
+    older: tuple[datetime, uuid.UUID] | None
+
+
+def orders_of_member(
+    member_id: uuid.UUID, *, before: tuple[datetime, uuid.UUID] | None = None, limit: int = PAGE
+) -> OwnOrders:
+    """Return a page of a member's orders, newest first, by keyset: no page costs more than the first."""
+    units = (
+        select(func.sum(OrderLine.quantity))
+        .where(OrderLine.tenant_id == Order.tenant_id, OrderLine.order_id == Order.id)
+        .correlate(Order)
+        .scalar_subquery()
+    )
+    statement = select(
+        Order.id, Order.code, Order.token, Order.status, Order.total, Order.currency, Order.placed_at, units
+    ).where(Order.member_id == member_id)
+    if before is not None:
+        statement = statement.where(
+            tuple_(Order.placed_at, Order.id)
+            < tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
+        )
+    found = db.session.execute(
+        statement.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit + 1)
+    ).all()
+    rows = [OwnOrder(*facts, int(units or 0)) for *facts, units in found[:limit]]
+    more = len(found) > limit
+    return OwnOrders(rows, (rows[-1].placed_at, rows[-1].id) if more else None)
+
+
+def get_own_order(member_id: uuid.UUID, code: str) -> Order:
+    """Return an order of this member with its lines. Raises NotFound, also for somebody else's."""
+    order = db.session.scalar(select(Order).where(Order.code == code, Order.member_id == member_id))
+    if order is None:
+        raise NotFound("There is no such order.")
+    return order
+
+
+def attach_orders(member_id: uuid.UUID, email: str) -> int:
+    """Give a member the guest orders with an address that he has proven to read, and return how many. A step."""
+    result = db.session.execute(
+        update(Order)
+        .where(Order.member_id.is_(None), func.lower(Order.email) == email.lower())
+        .values(member_id=member_id)
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", result).rowcount
+
+
+@atomic
+def want_order_link(code: str, email: str, request_id: str) -> None:
+    """Have the link of an order mailed to its own address, if code and address belong together.
+
+    If they do not, an event of nothing is written: who asks cannot tell the one from the other.
+    """
+    order = db.session.execute(
+        select(Order.id, Order.version, Order.code).where(
+            Order.code == code, func.lower(Order.email) == email.lower()
+        )
+    ).one_or_none()
+    key, version, known = order or (new_id(), 1, "")
+    asked = db.session.scalar(
+        select(func.count())
+        .select_from(Event)
+        .where(
+            Event.subject_id == key,
+            Event.type == OrderLinkWanted.type(),
+            Event.occurred_at > clock.now() - timedelta(hours=1),
+        )
+    )
+    if (asked or 0) < MOST_LINKS_AN_HOUR:
+        wanted = OrderLinkWanted(subject_id=key, subject_version=version, code=known)
+        publish(Actor("guest", request_id=request_id), wanted)
