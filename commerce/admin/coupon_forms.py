@@ -1,4 +1,4 @@
-"""The two forms by which a promotion gets codes: one with a word of the shop's own, and many that nobody guesses."""
+"""The forms of codes: one with a word of the shop's own, many that nobody guesses, and how often one may be used."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
 from commerce.admin.forms import no_control_characters
-from commerce.admin.pricing_fields import number_field, strip
+from commerce.admin.pricing_fields import number_field, strip, version_field
 from commerce.admin.pricing_forms import RuleForm
+from commerce.admin.pricing_queries import CouponRow
 from commerce.errors import InvalidValue
 from commerce.pricing.checking import MAX_USES
+from commerce.pricing.limits import limits_version
 from commerce.pricing.services import MAX_CODES_AT_ONCE
 
 MAX_CODE = 40
@@ -56,3 +58,15 @@ class CouponsForm(RuleForm):
     def refuse(self, error: InvalidValue) -> None:
         """Show what a service found wrong; of a random code only its beginning can be."""
         super().refuse(InvalidValue("prefix", error.reason) if error.field == "code" else error)
+
+
+class LimitsForm(RuleForm):
+    """How often a code may be used. A limit that is left empty is none."""
+
+    version = version_field()
+    usage_limit = number_field(_("Uses in all"), 1, MAX_USES, required=False, default=None)
+    per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
+
+    def __init__(self, known: CouponRow, formdata: Any = None) -> None:
+        shown = {"usage_limit": known.usage_limit, "per_customer_limit": known.per_customer_limit}
+        super().__init__(formdata, data={"version": limits_version(**shown), **shown})

@@ -1,10 +1,11 @@
-"""Coupon codes in the back office: make one or many, see how often they were used, switch them on and off."""
+"""Coupon codes in the back office: make one or many, see how often they were used, change their limits, switch them."""
 
 from __future__ import annotations
 
 import csv
 import io
 import uuid
+from collections.abc import Sequence
 
 from flask import Response, flash, request
 from flask_babel import gettext as _
@@ -12,11 +13,13 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import pricing_queries
-from commerce.admin.coupon_forms import CouponForm, CouponsForm
+from commerce.admin.coupon_forms import CouponForm, CouponsForm, LimitsForm
 from commerce.admin.desk import blueprint, page_number, permit, search_text
+from commerce.admin.product_form import Difference
 from commerce.admin.promotion_form import PromotionForm
 from commerce.admin.promotions import show_promotion
-from commerce.errors import InvalidValue
+from commerce.errors import InvalidValue, StaleVersion
+from commerce.pricing.limits import change_limits
 from commerce.pricing.models import Promotion
 from commerce.pricing.queries import get_promotion
 from commerce.pricing.services import create_coupon, create_coupons, set_coupon_enabled
@@ -108,6 +111,59 @@ def coupon_generate(promotion_id: uuid.UUID) -> BaseResponse:
         return show_promotion(PromotionForm(get_promotion(promotion_id)), 422, coupons=form)
     flash(ngettext("%(num)d code is there.", "%(num)d codes are there.", len(codes)), "good")
     return see_other(f"{LIST}?promotion={promotion_id}")
+
+
+@blueprint.get("/pricing/coupons/<uuid:coupon_id>")
+@permit("pricing.view")
+def coupon_page(coupon_id: uuid.UUID) -> BaseResponse:
+    """Show one code, how often it was used, and how often it may be."""
+    known = pricing_queries.get_coupon_row(coupon_id)
+    return _show(known, LimitsForm(known))
+
+
+@blueprint.post("/pricing/coupons/<uuid:coupon_id>")
+@permit("pricing.manage")
+def coupon_change(coupon_id: uuid.UUID) -> BaseResponse:
+    """Save the limits of a code, unless somebody else has changed them meanwhile."""
+    known = pricing_queries.get_coupon_row(coupon_id)
+    form = LimitsForm(known, request.form)
+    if not form.validate():
+        return _show(known, form, 422)
+    try:
+        change_limits(
+            coupon_id,
+            usage_limit=form.usage_limit.data,
+            per_customer_limit=form.per_customer_limit.data,
+            seen_version=form.version.data,
+        )
+    except InvalidValue as error:
+        form.refuse(error)
+        return _show(known, form, 422)
+    except StaleVersion as error:
+        now = pricing_queries.get_coupon_row(coupon_id)
+        form.catch_up(error.current)
+        return _show(now, form, 409, error, form.differences(LimitsForm(now)))
+    flash(_("Saved."), "good")
+    return see_other(f"{LIST}/{coupon_id}")
+
+
+def _show(
+    known: pricing_queries.CouponRow,
+    form: LimitsForm,
+    status: int = 200,
+    problem: StaleVersion | None = None,
+    compared: Sequence[Difference] = (),
+) -> BaseResponse:
+    """Answer with the form and what was typed into it."""
+    return render_region(
+        "admin/pricing/coupon.html",
+        "admin/pricing/_coupon_form.html",
+        status,
+        known=known,
+        form=form,
+        problem=problem,
+        compared=compared,
+    )
 
 
 @blueprint.post("/pricing/coupons/<uuid:coupon_id>/status")

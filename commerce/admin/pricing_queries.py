@@ -13,7 +13,7 @@ from sqlalchemy import and_, func, select
 from commerce.admin.queries import PAGE, Page
 from commerce.catalog.models import Variant
 from commerce.db import db
-from commerce.errors import Conflict
+from commerce.errors import Conflict, NotFound
 from commerce.orders.models import OrderAdjustment
 from commerce.pricing.models import Coupon, CouponUse, Promotion, TaxRate
 from commerce.pricing.queries import fold_code
@@ -47,6 +47,14 @@ def list_coupons(*, search: str = "", promotion_id: uuid.UUID | None = None, pag
         _coupon_rows(conditions).order_by(Coupon.id.desc()).limit(PAGE).offset((current - 1) * PAGE)
     )
     return Page([CouponRow(*row) for row in rows], total, current, last)
+
+
+def get_coupon_row(coupon_id: uuid.UUID) -> CouponRow:
+    """Return one code with its promotion and uses. Raises NotFound."""
+    row = db.session.execute(_coupon_rows([Coupon.id == coupon_id])).one_or_none()
+    if row is None:
+        raise NotFound("There is no such coupon.")
+    return CouponRow(*row)
 
 
 def coupons_for_file(promotion_id: uuid.UUID) -> list[CouponRow]:

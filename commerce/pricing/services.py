@@ -11,9 +11,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Integer, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 
 from commerce import clock
 from commerce.catalog.reading import TENANT, dialect_name, read
@@ -47,11 +48,22 @@ _CUSTOMER = (
     & (_customers.c.coupon_id == bindparam("b_coupon"))
     & (_customers.c.customer == bindparam("b_customer"))
 )
+_AS_SEEN = (
+    _COUPON
+    & _coupons.c.enabled
+    & _coupons.c.per_customer_limit.is_not_distinct_from(bindparam("b_each", type_=Integer()))
+)
 _USE_UP = (
     update(_coupons)
-    .where(_COUPON, _coupons.c.enabled, _coupons.c.used < _coupons.c.usage_limit)
+    .where(_AS_SEEN, _coupons.c.used < _coupons.c.usage_limit)
     .values(used=_coupons.c.used + 1)
 )
+_STILL = (
+    select(_coupons.c.id)
+    .where(_AS_SEEN, _coupons.c.usage_limit.is_not_distinct_from(bindparam("b_limit", type_=Integer())))
+    .with_for_update(read=True)
+)
+"""Holds the limits of a coupon until the order that uses it is placed; its users do not wait for one another."""
 _COUNT = (
     update(_coupons)
     .where(
@@ -65,6 +77,12 @@ _COUNT_CUSTOMER = (
     update(_customers)
     .where(_CUSTOMER, _customers.c.used + bindparam("b_by") >= 0)
     .values(used=_customers.c.used + bindparam("b_by"))
+)
+_LOCK = (
+    select(_coupons.c.id)
+    .where(_coupons.c.tenant_id == TENANT, _coupons.c.id.in_(bindparam("coupons", expanding=True)))
+    .order_by(_coupons.c.id)
+    .with_for_update(key_share=True)
 )
 _mine = (_uses.c.tenant_id == TENANT) & (_uses.c.order_id == bindparam("order"))
 _GIVE_BACK = (
@@ -100,14 +118,13 @@ def use_coupons(order_id: uuid.UUID, coupons: Sequence[CouponFacts], email: str)
     """Use coupons for an order. A step, after the order's rows and before its stock.
 
     Only coupons with a limit are written to, so that buyers with the same unlimited code do not wait for each other.
-    Raises CouponRaced when a limit is reached; the caller's rollback undoes the rest.
+    Raises CouponRaced when a limit is reached; the caller's rollback undoes the rest. Staff who have just changed a
+    coupon are a lost race of versions: the use case begins anew and sees what they did.
     """
-    customer, tenant_id = fold_customer(email), current_tenant_id()
+    customer = fold_customer(email)
     wanted = sorted(coupons, key=lambda coupon: coupon.id)
     for coupon in wanted:
-        row = {"b_tenant": tenant_id, "b_coupon": coupon.id}
-        if coupon.usage_limit is not None and execute_many(_USE_UP, [row]) != 1:
-            raise CouponRaced([coupon.code], by_customer=False)
+        _use_up(coupon)
     for coupon in wanted:
         if coupon.per_customer_limit is not None and not _count_for(customer, coupon):
             raise CouponRaced([coupon.code], by_customer=True)
@@ -115,6 +132,18 @@ def use_coupons(order_id: uuid.UUID, coupons: Sequence[CouponFacts], email: str)
         CouponUse,
         [{"coupon_id": coupon.id, "order_id": order_id, "customer": customer} for coupon in wanted],
     )
+
+
+def _use_up(coupon: CouponFacts) -> None:
+    """Count one more use in all where there is a limit, and hold the coupon's limits as they were seen."""
+    row = {"b_tenant": current_tenant_id(), "b_coupon": coupon.id, "b_each": coupon.per_customer_limit}
+    limited = coupon.usage_limit is not None
+    if limited and execute_many(_USE_UP, [row]) == 1:
+        return
+    if db.session.connection().execute(_STILL, {**row, "b_limit": coupon.usage_limit}).first() is None:
+        raise StaleDataError(f"The coupon {coupon.code} has just been changed.")
+    if limited:
+        raise CouponRaced([coupon.code], by_customer=False)
 
 
 def _count_for(customer: str, coupon: CouponFacts) -> bool:
@@ -157,6 +186,8 @@ def _count_uses(uses: Sequence[Any], *, by: int) -> None:
         for coupon_id, customer in sorted(tuple(use) for use in uses)
     ]
     if rows:
+        # Whether a coupon has a limit is asked under its lock: staff may be giving it one, and counting its uses.
+        read(_LOCK, coupons=[row["b_coupon"] for row in rows])
         execute_many(_COUNT, rows)
         execute_many(_COUNT_CUSTOMER, rows)
 
@@ -234,7 +265,7 @@ def create_coupon(
 ) -> uuid.UUID:
     """Add a code that opens a promotion and return the coupon's id. A limit of None is no limit.
 
-    Limits stay as they are, because uses are counted only where there is one. Raises NotFound, InvalidValue.
+    Raises NotFound, InvalidValue.
     """
     code = check_code(code)
     _check_coupon(promotion_id, usage_limit, per_customer_limit)

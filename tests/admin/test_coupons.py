@@ -18,7 +18,7 @@ from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
-from tests.admin.pricing_pages import filled, submit
+from tests.admin.pricing_pages import changed, filled, submit
 from tests.factories.checkout import GUEST, order_as_shown, ready_cart
 from tests.factories.shop import make_product
 from tests.support.client import ShopClient
@@ -43,7 +43,7 @@ def state() -> list[Any]:
 
 
 def codes_on(html: str) -> list[str]:
-    return re.findall(r'<th scope="row" class="card-title"><span class="code">([^<]+)</span>', html)
+    return re.findall(r'<th scope="row" class="card-title"><a class="code" href="[^"]+">([^<]+)</a>', html)
 
 
 @pytest.fixture
@@ -139,6 +139,27 @@ def test_a_code_is_switched_off_and_on_again(desk: ShopClient, page: str, promot
     assert away.location == LIST
 
 
+def test_the_limits_of_a_code_are_changed_on_its_page(desk: ShopClient, promotion: uuid.UUID) -> None:
+    coupon = f"{LIST}/{create_coupon(promotion, 'ONCE', usage_limit=1)}"
+    assert f'href="{coupon}"' in desk.get(LIST).text
+    data = filled(desk, coupon)
+    assert (data["usage_limit"], data["per_customer_limit"]) == (["1"], [""])
+    answer = submit(desk, coupon, {**data, "usage_limit": "50", "per_customer_limit": "2"})
+    assert (answer.status_code, answer.location) == (303, coupon)
+    assert state()[0][3:5] == (50, 2)
+    stale = submit(desk, coupon, {**data, "usage_limit": "60"})
+    assert stale.status_code == 409
+    assert re.search(r'scope="row">Uses in all</th><td>50</td><td>60</td>', stale.text)
+    assert submit(desk, coupon, changed(stale.text, coupon, per_customer_limit="")).status_code == 303
+    assert state()[0][3:5] == (60, None)
+    for wrong, said in (("0", "whole number from 1"), ("many", "valid integer")):
+        refused = submit(desk, coupon, filled(desk, coupon, usage_limit=wrong))
+        assert refused.status_code == 422
+        assert said in refused.text
+    assert submit(desk, coupon, {"usage_limit": "9"}).status_code == 422
+    assert state()[0][3:5] == (60, None)
+
+
 @pytest.mark.parametrize(
     ("path", "changes", "said"),
     [
@@ -188,6 +209,8 @@ def test_who_may_only_look_makes_no_code(
         assert submit(client, f"{page}/coupons", {"one-code": "MINE"}).status_code == 403
         assert submit(client, f"{page}/coupon-batches", {"many-count": "5"}).status_code == 403
         assert submit(client, f"{LIST}/{coupon}/status", {"enabled": "0"}).status_code == 403
+        assert "Save" not in client.get(f"{LIST}/{coupon}").text
+        assert submit(client, f"{LIST}/{coupon}", {"usage_limit": "9"}).status_code == 403
     assert state() == before
 
 
@@ -203,5 +226,7 @@ def test_charlie_finds_no_code_of_alices(
     assert submit(charlie, f"{page}/coupons", {"one-code": "MINE"}).status_code == 404
     assert submit(charlie, f"{page}/coupon-batches", {"many-count": "5"}).status_code == 404
     assert submit(charlie, f"{LIST}/{coupon}/status", {"enabled": "0"}).status_code == 404
+    assert charlie.get(f"{LIST}/{coupon}").status_code == 404
+    assert submit(charlie, f"{LIST}/{coupon}", {"usage_limit": "9"}).status_code == 404
     with shop_scope(in_shop):
         assert state() == before

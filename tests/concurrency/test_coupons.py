@@ -1,6 +1,8 @@
 """A coupon's limit holds, however many use it in one instant; and nobody waits crosswise."""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -14,8 +16,10 @@ from commerce.db import atomic, db
 from commerce.orders.models import Order
 from commerce.orders.services import cancel_order
 from commerce.pricing import services as pricing
+from commerce.pricing.limits import change_limits, limits_version
 from commerce.pricing.models import Coupon
 from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
 from tests.concurrency.race import kinds, race
 from tests.factories.checkout import GUEST, order_as_shown, ready_cart
 from tests.factories.pricing import make_coupon, rules_of_now, used, used_by, uses
@@ -67,7 +71,7 @@ def test_control_without_the_guard_the_coupon_is_used_many_times(
     """This test exists to show that the racers overlap: if it fails, the first test proves nothing."""
     table = Coupon.__table__
     monkeypatch.setattr(
-        pricing, "_USE_UP", update(table).where(pricing._COUPON).values(used=table.c.used + 1)
+        pricing, "_USE_UP", update(table).where(pricing._AS_SEEN).values(used=table.c.used + 1)
     )
     sold, coupon = make_product(stock=100), make_coupon("ONCE", limit=1)
     with rules_of_now() as now:
@@ -118,3 +122,54 @@ def test_what_is_cancelled_twice_at_once_is_given_back_once(arena: Flask, shop: 
     assert [given_back for _customer, given_back in uses(coupon)] == [True, False]
     assert second.id != first.id
     assert broken_invariants() == []
+
+
+def test_a_limit_that_staff_set_meanwhile_has_counted_every_buyer(arena: Flask, shop: Shop) -> None:
+    sold, coupon = make_product(stock=100), make_coupon("LATER")
+    staff = partial(
+        change_limits,
+        coupon,
+        usage_limit=20,
+        per_customer_limit=20,
+        seen_version=limits_version(None, None),
+    )
+    with rules_of_now() as now:
+        results = race(arena, now, [*_buyers(sold, ["LATER"], 10), staff, *_buyers(sold, ["LATER"], 10)])
+    assert kinds(results) == {"PlacedOrder": 20, "NoneType": 1}
+    assert (used(coupon), used_by(coupon, "ann@example.com"), len(uses(coupon))) == (20, 20, 20)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("before", [{}, {"limit": 9}])
+def test_an_order_that_has_read_the_limits_before_staff_changed_them_reads_them_again(
+    arena: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch, before: dict[str, int]
+) -> None:
+    """On SQLite nobody can come between: an order is the only writer from its first look on."""
+    sold, coupon = make_product(stock=100), make_coupon("LATER", **before)
+    [place] = _buyers(sold, ["LATER"], 1)
+    original, tries = pricing.use_coupons, []
+
+    def come_between(*args: Any) -> None:
+        if not tries:
+            staff = partial(
+                change_limits,
+                coupon,
+                usage_limit=9,
+                per_customer_limit=1,
+                seen_version=limits_version(before.get("limit"), None),
+            )
+            with rules_of_now() as now, ThreadPoolExecutor(1) as pool:
+                pool.submit(_in_shop, arena, now, staff).result(timeout=30)
+        tries.append(args)
+        original(*args)
+
+    monkeypatch.setattr("commerce.checkout.services.use_coupons", come_between)
+    with rules_of_now():
+        place()
+    assert len(tries) == 2
+    assert (used(coupon), used_by(coupon, "ann@example.com")) == (1, 1)
+
+
+def _in_shop(app: Flask, shop: Shop, call: Callable[[], None]) -> None:
+    with app.app_context(), shop_scope(shop):
+        call()
