@@ -25,9 +25,11 @@ from commerce.demo.seed import SignIn, seed_demo
 from commerce.errors import CommerceError, InvalidValue
 from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.inventory.commands import import_stock
+from commerce.inventory.counting import on_hand_at_first
 from commerce.inventory.receiving import CatalogueStock
 from commerce.migration import is_current
 from commerce.money import PPM, parse_amount
+from commerce.notifications.emails import base_url
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
 from commerce.selftest import run_races
 from commerce.tenants.queries import get_by_code, list_shops
@@ -43,7 +45,7 @@ selftest = AppGroup("selftest", help="Try the shop's promises on this database."
 
 def register(app: Flask) -> None:
     """Attach all commands."""
-    catalog = catalog_commands(CatalogueStock())
+    catalog = catalog_commands(CatalogueStock(), on_hand_at_first, base_url)
     stock.add_command(import_stock)
     for command in (tenants, staff, catalog, stock, selftest, payment_commands, serve, setup, run_worker):
         app.cli.add_command(command)

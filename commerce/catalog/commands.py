@@ -1,4 +1,4 @@
-"""`flask catalog ...`: take in another shop system's catalogue and its pictures."""
+"""`flask catalog ...`: take in another shop system's catalogue and its pictures, and hand out ours."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, Self
+from typing import Any, BinaryIO, NoReturn, Self, TextIO
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from commerce.catalog.exporting import OnHand, export_catalogue
 from commerce.catalog.images import FetchReport, fetch_images
 from commerce.catalog.importing.formats import FORMATS
 from commerce.catalog.importing.report import ImportReport
 from commerce.catalog.importing.services import StockWriter, import_catalogue
+from commerce.config import Config
 from commerce.errors import CommerceError
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_by_code
@@ -57,9 +59,14 @@ class Progress:
             self._bar.update(steps)
 
 
-def catalog_commands(stock: StockWriter) -> AppGroup:
-    """Return the group `catalog`; `stock` is the stock room, which the catalogue may not import itself."""
-    group = AppGroup("catalog", help="Import a catalogue and fetch its pictures.")
+def catalog_commands(
+    stock: StockWriter, on_hand: OnHand, address_of: Callable[[Config, Shop], str]
+) -> AppGroup:
+    """Return the group `catalog`.
+
+    `stock` and `on_hand` are the stock room and `address_of` tells where a shop is: the catalogue may not import them.
+    """
+    group = AppGroup("catalog", help="Import and export a catalogue, and fetch its pictures.")
 
     @group.command("import")
     @click.argument("file", metavar="FILE")
@@ -92,6 +99,7 @@ def catalog_commands(stock: StockWriter) -> AppGroup:
                     file_name="standard input" if file == "-" else Path(file).name,
                     stock=stock,
                     actor=ACTOR,
+                    base=address_of(current_app.config["LOCKSTEP"], shop),
                     file_format=file_format or "",
                     dry_run=dry_run,
                     replace_stock=set_stock,
@@ -99,6 +107,22 @@ def catalog_commands(stock: StockWriter) -> AppGroup:
                     on_rows=progress.advance,
                 )
         _say_import(report, as_json=as_json)
+
+    @group.command("export")
+    @click.argument("file", metavar="FILE", type=click.File("w", encoding="utf-8", atomic=True))
+    @_tenant
+    def export_(file: TextIO, code: str) -> None:
+        """Write all products into FILE ('-' writes standard output): a CSV with Shopify's columns and a few more.
+
+        `catalog import` reads it: in the same shop it changes nothing, in another one it makes the same products.
+        Stock is that of the first location. Pictures are given by their addresses.
+        """
+        with _refusals(as_json=False):
+            shop: Shop = get_by_code(code)
+            with shop_scope(shop):
+                base = address_of(current_app.config["LOCKSTEP"], shop)
+                count = export_catalogue(file, base=base, on_hand=on_hand)
+        click.echo(f"{count} products exported.", err=True)
 
     @group.command("fetch-images")
     @_tenant

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from commerce import clock
+from commerce.catalog.exporting import Surroundings, shelves_of
 from commerce.catalog.importing.formats import open_catalogue
 from commerce.catalog.importing.grouping import ProductFile
 from commerce.catalog.importing.parsed import ParsedProduct, RejectedProduct, RowError
@@ -26,6 +27,7 @@ from commerce.catalog.importing.writing import (
     image_rows,
     match,
     product_values,
+    says_the_same,
     variant_rows,
 )
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
@@ -56,7 +58,7 @@ class StockWriter(Protocol):
 @dataclass(frozen=True, slots=True)
 class Task:
     """How one import is to be done. `replace_stock`: the file's quantities also replace those of known variants;
-    `heading` gives the file's word for a field."""
+    `heading` gives the file's word for a field, `base` is the address of the shop."""
 
     stock: StockWriter
     actor: str
@@ -65,6 +67,7 @@ class Task:
     replace_stock: bool
     started: datetime
     heading: Callable[[str], str]
+    base: str
 
 
 class _Undo(Exception):
@@ -81,6 +84,7 @@ def import_catalogue(
     file_name: str,
     stock: StockWriter,
     actor: str,
+    base: str = "",
     file_format: str = "",
     dry_run: bool = False,
     replace_stock: bool = False,
@@ -90,16 +94,17 @@ def import_catalogue(
     """Import a product CSV of Shopify, WooCommerce or ourselves into the current shop; report what became of each row.
 
     Good products are kept even when others are rejected; a product is written as a whole or not at all; the same file
-    again changes nothing. `file_format` is one of `formats.FORMATS`, empty when the headings shall tell. `on_start`
-    gets the number of rows, `on_rows` how many more are done. Not itself a transaction: it opens one for each batch.
-    Raises UnreadableFile before anything is written.
+    again changes nothing. `base` is the address of the shop, by which our own export names its pictures; `file_format`
+    is one of `formats.FORMATS`, empty when the headings shall tell. `on_start` gets the number of rows, `on_rows` how
+    many more are done. Not itself a transaction: it opens one for each batch. Raises UnreadableFile before anything is
+    written.
     """
     shop = current_shop()
     file = open_catalogue(stream, shop.currency, file_format=file_format, today=local_today())
     report = ImportReport(shop.code, file_name, dry_run)
     for note in file.notes:
         report.note(note)
-    task = Task(stock, actor, file_name[-255:], dry_run, replace_stock, clock.now(), file.heading)
+    task = Task(stock, actor, file_name[-255:], dry_run, replace_stock, clock.now(), file.heading, base)
     if on_start:
         on_start(file.row_count)
     for batch in _batches(file):
@@ -191,6 +196,7 @@ def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[W
     _plan_for_the_present()
     unchanged = set() if task.replace_stock else _unchanged(products)
     known = _known_products([product for product in products if product.slug not in unchanged])
+    around = _around(known, task)
     owners = _sku_owners(products)
     shelves = _known_categories(products)
     results = []
@@ -206,7 +212,7 @@ def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[W
             continue
         # The first row of the file stands first in a list that shows the newest first.
         moment = task.started - timedelta(microseconds=done + index)
-        result = _write_product(parsed, product, new, moment, replace_stock=task.replace_stock)
+        result = _write_product(parsed, product, new, moment, around, replace_stock=task.replace_stock)
         if result.outcome != "unchanged":
             _shelve(parsed, product, result, new, shelves)
         results.append(result)
@@ -246,18 +252,24 @@ class _NewRows:
 
 
 def _write_product(
-    parsed: ParsedProduct, product: Product | None, new: _NewRows, moment: datetime, *, replace_stock: bool
+    parsed: ParsedProduct,
+    product: Product | None,
+    new: _NewRows,
+    moment: datetime,
+    around: Surroundings,
+    *,
+    replace_stock: bool,
 ) -> Written:
     if product is None:
         return _make_product(parsed, new, moment)
-    if product.source_digest == digest_of(parsed):
+    if product.source_digest == digest_of(parsed) or says_the_same(product, parsed, around):
         result = Written(parsed, "unchanged")
         if replace_stock:
             known = match(product.variants, parsed.variants)
             result.found = [(known[each.sku].id, each) for each in parsed.variants if each.sku in known]
         return result
     result = Written(parsed, "updated", product_id=product.id)
-    new.tables[Variant] += change(product, parsed, result)
+    new.tables[Variant] += change(product, parsed, result, around.base)
     return result
 
 
@@ -289,6 +301,11 @@ def _known_products(products: Sequence[ParsedProduct]) -> dict[str, Product]:
         .options(selectinload(Product.variants), selectinload(Product.images))
     )
     return {product.slug: product for product in found}
+
+
+def _around(known: Mapping[str, Product], task: Task) -> Surroundings:
+    shelves = shelves_of([product.id for product in known.values()]) if known else {}
+    return Surroundings(current_shop().currency, task.base, shelves, {})
 
 
 def _sku_owners(products: Sequence[ParsedProduct]) -> dict[str, tuple[uuid.UUID, str]]:

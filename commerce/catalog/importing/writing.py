@@ -8,8 +8,11 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from commerce.catalog.exporting import Surroundings, image_address, product_cells
 from commerce.catalog.importing.parsed import Note, ParsedImage, ParsedProduct, ParsedVariant, RowError
+from commerce.catalog.importing.product import ProductBuilder
 from commerce.catalog.importing.report import Outcome
+from commerce.catalog.importing.rows import Row, Shop
 from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.db import new_id
 
@@ -42,6 +45,15 @@ def digest_of(product: ParsedProduct) -> str:
         for name in ("row", "quantity", "tracked", "sku_was_made"):
             del variant[name]
     return hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def says_the_same(product: Product, parsed: ParsedProduct, around: Surroundings) -> bool:
+    """Tell whether the product is now what the file says: whether it would be read the same from our own export."""
+    rows = [Row(1, cells) for cells in product_cells(product, around)]
+    axes = max(1, len(product.option_names))
+    shop = Shop(around.currency, comma_is_mark=False, heading=str, source=parsed.source, axes=axes)
+    ours = ProductBuilder(product.slug, product.slug, rows, shop).build()
+    return isinstance(ours, ParsedProduct) and digest_of(ours) == digest_of(parsed)
 
 
 def product_values(parsed: ParsedProduct) -> dict[str, Any]:
@@ -102,15 +114,16 @@ def variant_rows(
     ]
 
 
-def change(product: Product, parsed: ParsedProduct, written: Written) -> list[dict[str, Any]]:
+def change(product: Product, parsed: ParsedProduct, written: Written, base: str) -> list[dict[str, Any]]:
     """Bring a product of the shop to what the file says; return the rows of the variants that it lacks.
 
     Variants keep their identity, by SKU or else by their options, so that carts, stock and orders stay with them.
-    What the file does not name stays, unless it cannot be shown any more: then it is switched off.
+    What the file does not name stays, unless it cannot be shown any more: then it is switched off. `base` is the
+    address of the shop, by which our own export names its pictures.
     """
     for name, value in product_values(parsed).items():
         setattr(product, name, value)
-    images = _change_images(product, parsed)
+    images = _change_images(product, parsed, base)
     matched = match(product.variants, parsed.variants)
     new: list[dict[str, Any]] = []
     for position, each in enumerate(parsed.variants):
@@ -161,20 +174,24 @@ def folded(values: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.casefold() for value in values)
 
 
-def _change_images(product: Product, parsed: ParsedProduct) -> dict[str, uuid.UUID]:
+def _change_images(product: Product, parsed: ParsedProduct, base: str) -> dict[str, uuid.UUID]:
     """Make the product's fetched pictures those of the file; pictures that staff added stay, after them."""
-    known = {image.source_url: image for image in product.images if image.source_url}
-    own = [image for image in product.images if not image.source_url]
+    known = {image_address(image, base): image for image in product.images}
     images: list[ProductImage] = []
     for position, each in enumerate(parsed.images):
         image = known.get(each.url) or ProductImage(id=new_id(), product_id=product.id)
-        for name, value in image_values(each, position).items():
+        values = image_values(each, position)
+        if image.file and not image.source_url:
+            del values["source_url"]  # it is one of our own, which the file names by where we show it
+        for name, value in values.items():
             setattr(image, name, value)
         images.append(image)
+    used = {image.id for image in images}
+    own = [image for image in product.images if not image.source_url and image.id not in used]
     for position, image in enumerate(own, start=len(images)):
         image.position = position
     product.images = [*images, *own]
-    return {image.source_url: image.id for image in images}
+    return {each.url: image.id for each, image in zip(parsed.images, images, strict=True)}
 
 
 def _leave(product: Product, parsed: ParsedProduct, matched: set[uuid.UUID], written: Written) -> None:

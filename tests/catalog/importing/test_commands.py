@@ -192,3 +192,35 @@ def test_a_shop_without_wanted_pictures_is_done(app: Flask, shop: Shop) -> None:
     result = call(app, "fetch-images", "--tenant", "demo")
     assert (result.exit_code, result.stdout) == (0, "0 pictures fetched, 0 failed, 0 without a file.\n")
     assert call(app, "fetch-images", "--tenant", "nobody").exit_code == 2
+
+
+def test_an_export_is_a_file_that_the_import_finds_unchanged(
+    app: Flask, shop: Shop, export: Path, tmp_path: Path
+) -> None:
+    call(app, "import", export, "--tenant", "demo")
+    copy = tmp_path / "copy.csv"
+
+    result = call(app, "export", copy, "--tenant", "demo")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "2 products exported.\n")
+    assert (
+        "2 products: 0 imported, 0 updated, 2 unchanged"
+        in call(app, "import", copy, "--tenant", "demo").stdout
+    )
+    printed = call(app, "export", "-", "--tenant", "demo")
+    assert printed.stdout_bytes == copy.read_bytes()
+
+
+def test_an_export_of_no_shop_leaves_no_file(app: Flask, shop: Shop, tmp_path: Path) -> None:
+    result = call(app, "export", tmp_path / "copy.csv", "--tenant", "nobody")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no shop with the code 'nobody'" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_format_may_be_said_and_must_then_be_true(app: Flask, shop: Shop, export: Path) -> None:
+    assert call(app, "import", export, "--tenant", "demo", "--format", "shopify", "--dry-run").exit_code == 0
+    result = call(app, "import", export, "--tenant", "demo", "--format", "woocommerce")
+    assert (result.exit_code, products(app, shop)) == (2, 0)
+    assert "not those of a WooCommerce product export" in result.stderr
