@@ -5,7 +5,17 @@ A permission is `<what>.<verb>`; those of orders carry the action of the transit
 
 from __future__ import annotations
 
-VIEW = frozenset({"orders.view", "events.view", "stock.view", "products.view", "pricing.view", "mails.view"})
+VIEW = frozenset(
+    {
+        "account.own",
+        "events.view",
+        "mails.view",
+        "orders.view",
+        "pricing.view",
+        "products.view",
+        "stock.view",
+    }
+)
 FULFILMENT = VIEW | {
     "orders.process",
     "orders.ship",
@@ -15,6 +25,7 @@ FULFILMENT = VIEW | {
     "stock.change",
 }
 SUPPORT = VIEW | {
+    "customers.view",
     "orders.cancel",
     "orders.create",
     "orders.edit",
@@ -22,7 +33,7 @@ SUPPORT = VIEW | {
     "orders.note",
     "returns.answer",
 }
-EVERYTHING = (
+MANAGEMENT = (
     FULFILMENT
     | SUPPORT
     | {
@@ -31,17 +42,23 @@ EVERYTHING = (
         "orders.complete",
         "orders.decline_refund",
         "orders.refund",
+        "audit.view",
+        "customers.erase",
         "events.replay",
-        "products.change",
-        "stock.locations",
+        "payments.methods",
         "pricing.manage",
+        "products.change",
+        "settings.change",
+        "stock.locations",
         "webhooks.manage",
     }
 )
+EVERYTHING = MANAGEMENT | {"staff.manage", "data.export"}
+"""What owners may do. Who works here and who takes all data away is decided by those whose shop it is."""
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": EVERYTHING,
-    "manager": EVERYTHING,
+    "manager": MANAGEMENT,
     "fulfilment": FULFILMENT,
     "support": SUPPORT,
     "readonly": VIEW,

@@ -7,12 +7,11 @@ import uuid
 from sqlalchemy import select
 
 from commerce.accounts.models import StaffMember
-from commerce.accounts.passwords import MAX_LENGTH, hash_password
+from commerce.accounts.passwords import MIN_OF_STAFF, hash_password, judge_password
 from commerce.accounts.permissions import ROLES
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, Rejected
-
-MIN_PASSWORD = 12
+from commerce.tenants.scope import current_shop
 
 
 def create_staff(*, email: str, name: str, password: str, role: str = "owner") -> uuid.UUID:
@@ -23,8 +22,7 @@ def create_staff(*, email: str, name: str, password: str, role: str = "owner") -
     address = checked_email(email)
     if role not in ROLES:
         raise InvalidValue("role", f"{role!r} is no role; there are {', '.join(ROLES)}.")
-    if not MIN_PASSWORD <= len(password) <= MAX_LENGTH:
-        raise InvalidValue("password", f"A password has {MIN_PASSWORD} to {MAX_LENGTH} characters.")
+    judge_password(password, minimum=MIN_OF_STAFF, about=(address, name, current_shop().name))
     return _insert_staff(address, name.strip()[:255] or address, hash_password(password), role)
 
 

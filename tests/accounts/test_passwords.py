@@ -3,7 +3,10 @@
 import threading
 import time
 
+import pytest
+
 from commerce.accounts import passwords
+from commerce.errors import InvalidValue
 
 
 def test_a_hash_knows_its_password_and_no_other() -> None:
@@ -44,3 +47,39 @@ def test_at_most_two_hashes_are_computed_at_once(monkeypatch) -> None:
     for thread in threads:
         thread.join()
     assert most == 2
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1234",
+        "PASSWORD1234",
+        "passwordpassword",
+        "123456789012",
+        "qwertyuiop12",
+        "aaaaaaaaaaaaaaaa",
+        "administrator1",
+        "olivia@shop.test",
+        "Alice's Tea1",
+        "short",
+        "x" * 1025,
+    ],
+)
+def test_a_password_that_is_guessed_first_is_refused(password: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        passwords.judge_password(password, minimum=12, about=("olivia@shop.test", "Olivia", "Alice's Tea"))
+    assert refused.value.field == "password"
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["correct horse battery", "x7#kQ9!mTz2p", "ein langes Wort im Wald", "茶を飲みながら本を読む午後"],
+)
+def test_a_password_that_nobody_guesses_is_taken_without_rules_about_its_letters(password: str) -> None:
+    passwords.judge_password(password, minimum=12, about=("Alice's Tea",))
+
+
+def test_the_longest_password_is_judged_in_a_moment() -> None:
+    began = time.monotonic()
+    passwords.judge_password("".join(chr(33 + i * i % 89) for i in range(1024)), minimum=12)
+    assert time.monotonic() - began < 5

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from commerce.accounts.models import StaffMember
-from commerce.accounts.permissions import EVERYTHING, PERMISSIONS, ROLES, VIEW, allows, who_may
+from commerce.accounts.permissions import EVERYTHING, MANAGEMENT, PERMISSIONS, ROLES, VIEW, allows, who_may
 from commerce.orders.transitions import STAFF, TRANSITIONS
 
 OF_FULFILMENT = {
@@ -16,6 +16,7 @@ OF_FULFILMENT = {
     "stock.change",
 }
 OF_SUPPORT = {
+    "customers.view",
     "orders.cancel",
     "orders.create",
     "orders.edit",
@@ -49,12 +50,18 @@ def test_the_table_knows_the_roles_that_the_database_accepts() -> None:
 def test_a_role_may_do_its_work_and_no_more(role: str) -> None:
     expected = {
         "owner": EVERYTHING,
-        "manager": EVERYTHING,
+        "manager": MANAGEMENT,
         "fulfilment": VIEW | OF_FULFILMENT,
         "support": VIEW | OF_SUPPORT,
         "readonly": VIEW,
     }
     assert expected[role] == PERMISSIONS[role]
+
+
+def test_owners_alone_decide_who_works_here_and_who_takes_the_data_away() -> None:
+    assert {"staff.manage", "data.export"} == EVERYTHING - MANAGEMENT
+    assert who_may("audit.view") == ["owner", "manager"]
+    assert who_may("customers.view") == ["owner", "manager", "support"]
 
 
 def test_it_can_be_told_who_may() -> None:
