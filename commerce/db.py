@@ -219,6 +219,20 @@ def _only_this_tenant(state: ORMExecuteState) -> None:
 # --- transactions ----------------------------------------------------------------------------------
 
 _sqlite_turn = threading.Lock()
+_witness: ContextVar[Callable[[], None] | None] = ContextVar("witness", default=None)
+
+
+@contextmanager
+def witnessed(by: Callable[[], None] | None) -> Generator[None]:
+    """Let `by` write down each use case that is done meanwhile: called right before its commit, so both stand or fall.
+
+    None: what is done meanwhile is nobody's deed, such as the counting of a try.
+    """
+    token = _witness.set(by)
+    try:
+        yield
+    finally:
+        _witness.reset(token)
 
 
 def atomic(function: Callable[P, R]) -> Callable[P, R]:
@@ -260,6 +274,9 @@ def _transaction() -> Generator[None]:
         raise Busy("The shop is very busy. Please try again in a moment.")
     try:
         yield
+        look = _witness.get()
+        if look is not None:
+            look()
         db.session.commit()
     except BaseException:
         db.session.rollback()

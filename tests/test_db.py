@@ -20,6 +20,7 @@ from commerce.db import (
     db,
     in_transaction,
     insert_rows,
+    witnessed,
 )
 from commerce.errors import Busy, Rejected
 from commerce.tenants.models import Shop
@@ -53,6 +54,38 @@ def two_shelves(in_shop: Shop) -> None:
 
 
 # --- atomic -------------------------------------------------------------------------------------------
+
+
+def test_a_witness_writes_in_the_transaction_of_the_deed(in_shop: Shop) -> None:
+    @atomic
+    def use_case(*, fail: bool = False) -> None:
+        put_shelf("deed")
+        if fail:
+            raise Rejected("no")
+
+    with witnessed(lambda: put_shelf("seen")):
+        with pytest.raises(Rejected):
+            use_case(fail=True)
+        assert shelves() == []
+        with witnessed(None):
+            use_case()
+        assert shelves() == ["deed"]
+
+
+def test_a_deed_whose_witness_fails_is_not_done(in_shop: Shop) -> None:
+    @atomic
+    def use_case() -> None:
+        put_shelf("deed")
+
+    def blind() -> None:
+        raise Rejected("no")
+
+    with witnessed(blind), pytest.raises(Rejected):
+        use_case()
+    assert shelves() == []
+    with witnessed(lambda: put_shelf("seen")):
+        use_case()
+    assert shelves() == ["deed", "seen"]
 
 
 def test_a_use_case_commits_at_its_end_and_hands_back_its_result(in_shop: Shop) -> None:
