@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 from urllib.parse import quote
 
-from flask import flash, request
+from flask import Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -14,10 +16,15 @@ from commerce.admin import queries
 from commerce.admin.desk import blueprint, page_number, permit, search_text
 from commerce.admin.product_form import ProductForm, differences
 from commerce.admin.services import STATUSES, change_product
+from commerce.catalog.exporting import export_catalogue
 from commerce.catalog.models import Product, Variant
 from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
+from commerce.inventory.counting import on_hand_at_first
 from commerce.tenants.scope import current_shop
 from commerce.web import render_region, see_other
+
+MEMORY = 1 << 20
+"""Bytes of an export that stay in memory; a longer one goes through a file."""
 
 
 @blueprint.get("/products")
@@ -39,6 +46,20 @@ def product_list() -> BaseResponse:
         total=sum(counts.values()),
         currency=current_shop().currency,
     )
+
+
+@blueprint.get("/products.csv")
+@permit("products.view")
+def product_file() -> Response:
+    """Hand out all products as a file with Shopify's columns, which `catalog import` reads back."""
+    out = SpooledTemporaryFile(max_size=MEMORY)  # noqa: SIM115 - closed when it has been sent
+    text = TextIOWrapper(out, encoding="utf-8", newline="")
+    export_catalogue(text, base=request.host_url.rstrip("/"), on_hand=on_hand_at_first)
+    text.detach().seek(0)
+    answer = Response(_chunks(out), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = 'attachment; filename="products.csv"'
+    answer.call_on_close(out.close)  # for who goes away before the end
+    return answer
 
 
 @blueprint.get("/products/<slug>")
@@ -75,6 +96,12 @@ def product_change(slug: str) -> BaseResponse:
         return _show(product, variants, form, 409, error, compared)
     flash(_("Saved.") if changed else _("Nothing was different, so nothing was changed."), "good")
     return see_other(f"/admin/products/{quote(slug)}")
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(MEMORY):
+            yield chunk
 
 
 def _find(slug: str) -> tuple[Product, Sequence[Variant]]:

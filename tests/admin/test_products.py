@@ -213,3 +213,25 @@ def test_prices_without_decimals_stay_whole(signed_in: SignedIn, in_shop: Shop, 
     )
     with shop_scope(other_shop):
         assert state(kite)[3] == 1300
+
+
+def test_all_products_can_be_taken_away_as_a_file(tea: Sold, signed_in: SignedIn, other_shop: Shop) -> None:
+    rita = signed_in("readonly", name="Rita")
+    assert 'href="/admin/products.csv"' in rita.get("/admin/products").text
+
+    answer = rita.get("/admin/products.csv")
+
+    assert (answer.status_code, answer.mimetype) == (200, "text/csv")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="products.csv"'
+    heading, line = answer.text.splitlines()
+    assert heading.startswith("Handle,Title,")
+    assert line.startswith("green-tea,Green tea,")
+    assert "TEA-1" in line
+
+    charlie = signed_in("owner", shop=other_shop)
+    assert charlie.get("/admin/products.csv").text.splitlines() == [heading]
+    assert "products.csv" not in charlie.get("/admin/products").text
+
+
+def test_nobody_takes_the_products_without_signing_in(tea: Sold, client: ShopClient) -> None:
+    assert client.get("/admin/products.csv").status_code == 303
