@@ -106,23 +106,33 @@ def shopper_hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def add_line(shopper: str, variant_id: uuid.UUID, quantity: int) -> CartChange:
-    """Put `quantity` more units of a variant into a browser's cart, as many as there are.
+def member_shopper(member_id: uuid.UUID) -> str:
+    """Return the name under which a member's cart is kept, the same in every browser in which he is signed in.
 
-    Raises NotFound for a variant that is not sold, InvalidValue for a bad quantity, OutOfStock when none is
-    left or all of them are in the cart already.
+    No cookie can claim it: a browser's key has no colon.
+    """
+    return shopper_hash(f"member:{member_id}")
+
+
+def add_line(
+    shopper: str, variant_id: uuid.UUID, quantity: int, *, member_id: uuid.UUID | None = None
+) -> CartChange:
+    """Put `quantity` more units of a variant into a shopper's cart, as many as there are.
+
+    A cart that is opened for it is that of `member_id`, if the shopper is one. Raises NotFound for a variant that is
+    not sold, InvalidValue for a bad quantity, OutOfStock when none is left or all of them are in the cart already.
     """
     try:
-        return _add_line(shopper, variant_id, quantity)
+        return _add_line(shopper, variant_id, quantity, member_id)
     except IntegrityError:
         # Two tabs made the first cart (or line) of this browser at once; now there is one.
-        return _add_line(shopper, variant_id, quantity)
+        return _add_line(shopper, variant_id, quantity, member_id)
 
 
 @atomic
-def _add_line(shopper: str, variant_id: uuid.UUID, quantity: int) -> CartChange:
+def _add_line(shopper: str, variant_id: uuid.UUID, quantity: int, member_id: uuid.UUID | None) -> CartChange:
     _check(quantity, low=1)
-    cart_id = _lock_open_cart(shopper) or _new_cart(shopper)
+    cart_id = lock_open_cart(shopper) or _new_cart(shopper, member_id)
     found = read(_WISH, cart=cart_id, variant=variant_id)
     if not found:
         raise NotFound("This is not sold here.")
@@ -147,7 +157,7 @@ def change_quantity(shopper: str, line_id: uuid.UUID, quantity: int) -> CartChan
     Raises NotFound for a line of another cart, InvalidValue for a bad quantity.
     """
     _check(quantity, low=0)
-    cart_id = _lock_open_cart(shopper)
+    cart_id = lock_open_cart(shopper)
     if cart_id is None:
         raise NotFound("This is not in your cart any more.")
     line = db.session.scalar(select(CartLine).where(CartLine.cart_id == cart_id, CartLine.id == line_id))
@@ -252,15 +262,16 @@ def _check(quantity: int, low: int) -> None:
         )
 
 
-def _lock_open_cart(shopper: str) -> uuid.UUID | None:
-    """Lock the browser's open cart, raise its version and return its id, or None. The first lock of all."""
+def lock_open_cart(shopper: str) -> uuid.UUID | None:
+    """Lock a shopper's open cart, raise its version and return its id, or None. A step, the first lock of all."""
     rows = read(_LOCK, shopper=shopper, now=clock.now())
     found: uuid.UUID | None = rows[0][0] if rows else None
     return found
 
 
-def _new_cart(shopper: str) -> uuid.UUID:
+def _new_cart(shopper: str, member_id: uuid.UUID | None) -> uuid.UUID:
     """Open a cart. Raises IntegrityError when another tab opened one meanwhile."""
     cart_id = new_id()
-    insert_rows(Cart, [{"id": cart_id, "shopper_hash": shopper, "checkout_token": secrets.token_urlsafe(32)}])
+    named = {"shopper_hash": shopper, "member_id": member_id}
+    insert_rows(Cart, [{"id": cart_id, "checkout_token": secrets.token_urlsafe(32), **named}])
     return cart_id

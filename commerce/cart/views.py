@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.accounts.membership import signed_in_member
 from commerce.cart.coupons import code_words, enter
 from commerce.cart.forms import MAX_CODE, AddLineForm, CouponForm, LineForm, printable_line
 from commerce.cart.queries import CartView, count_units, discounts_of, find_offer, load_cart
@@ -17,6 +18,7 @@ from commerce.cart.services import (
     CartChange,
     add_line,
     change_quantity,
+    member_shopper,
     new_shopper_key,
     remove_codes,
     shopper_hash,
@@ -36,7 +38,15 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def shopper() -> str:
-    """Return the stored form of this browser's name, or '' when it has none yet."""
+    """Return the stored form of the member's name, or else of this browser's, or '' when it has none yet."""
+    member = signed_in_member()
+    if member is not None:
+        return member_shopper(member.id)
+    return guest_shopper()
+
+
+def guest_shopper() -> str:
+    """Return the stored form of this browser's name, whoever is signed in, or '' when it has none."""
     key = g.get("cart_key") or request.cookies.get(COOKIE, "")
     return shopper_hash(key) if _KEY.fullmatch(key) else ""
 
@@ -89,7 +99,10 @@ def add() -> BaseResponse:
     try:
         # Without JavaScript the form's hidden variant may be older than the options beside it.
         form.variant_id.data = chosen_variant(form.variant_id.data, request.form)
-        change = add_line(_name_shopper(), form.variant_id.data, wished)
+        member = signed_in_member()
+        change = add_line(
+            _name_shopper(), form.variant_id.data, wished, member_id=member.id if member else None
+        )
     except OutOfStock as error:
         g.pop("cart_key", None)
         short = error.shortages[0]

@@ -69,7 +69,7 @@ def orders_of_member(
     found = db.session.execute(
         statement.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit + 1)
     ).all()
-    rows = [OwnOrder(*facts, int(units or 0)) for *facts, units in found[:limit]]
+    rows = [OwnOrder(*row) for row in found[:limit]]
     more = len(found) > limit
     return OwnOrders(rows, (rows[-1].placed_at, rows[-1].id) if more else None)
 
