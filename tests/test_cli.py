@@ -74,7 +74,7 @@ def test_a_created_shop_is_told_to_programs_as_json(app: Flask) -> None:
     [
         (["--currency", "EURO"], "'EURO' is not an ISO 4217 currency."),
         (["--country", "de"], "'de' is not a two-letter country code."),
-        (["--host", "Kiosk.example"], "'Kiosk.example' is not a host name."),
+        (["--host", "kiosk.example/"], "'kiosk.example/' is not a host name."),
         (["--host", "kiosk.example:5000"], "'kiosk.example:5000' is not a host name."),
         (["--name", " "], "A shop has a name of one line"),
         (["--name", "Kiosk\nBcc: eve@evil.test"], "A shop has a name of one line"),

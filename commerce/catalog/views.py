@@ -98,7 +98,13 @@ def site_links() -> Markup:
 def site_name() -> Markup:
     """Return the shop's name and the search form, the first part of every page's head."""
     shop = current_shop()
-    return _kept("shared/_name.html", shop.locale, name=shop.name)
+    return _kept("shared/_name.html", shop.locale, name=shop.name, **_logo(shop.theme.get("logo")))
+
+
+def _logo(logo: Any) -> dict[str, Any]:
+    """Return the facts about a logo that a part of a page can be kept by."""
+    known = logo if isinstance(logo, dict) else {}
+    return {"logo": known.get("file", ""), "width": known.get("width", 0), "height": known.get("height", 0)}
 
 
 @blueprint.app_template_global()

@@ -22,6 +22,7 @@ from commerce.orders.transitions import BY_ACTION, REMEMBERED, why_not
 from commerce.payments.models import Payment, Refund
 from commerce.payments.services import lock_payments, net_captured, queue_refunds
 from commerce.pricing.services import give_back_coupons
+from commerce.tenants.order_codes import order_code
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import order_code_sequence
 
@@ -50,7 +51,7 @@ def create_order(
 ) -> tuple[uuid.UUID, str, str, list[uuid.UUID]]:
     """Insert an order with its lines and adjustments and return its id, code, link token and line ids. A step."""
     order_id, number, token = new_id(), next_number(), secrets.token_urlsafe(32)
-    code = f"ORD-{number:06d}"
+    code = order_code(current_shop().order_code_format, number)
     insert_rows(Order, [{"id": order_id, "number": number, "code": code, "token": token, **values}])
     line_ids = [new_id() for _ in lines]
     insert_rows(

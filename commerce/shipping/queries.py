@@ -12,7 +12,7 @@ from sqlalchemy import select
 from commerce.db import db
 from commerce.shipping.carriers import tracking_url
 from commerce.shipping.models import Shipment, ShipmentLine, ShippingMethod, ShippingRate
-from commerce.tenants.scope import rules_cache
+from commerce.tenants.scope import current_shop, rules_cache
 
 REST_OF_WORLD = "*"
 
@@ -70,9 +70,13 @@ def _rate_card() -> tuple[_Rate, ...]:
 def shipping_offers(*, country: str, subtotal: int, weight_grams: int) -> list[ShippingOffer]:
     """Return the methods that take this cart to `country`, each at its cheapest fitting rate.
 
-    A rate that names the country wins over one for the rest of the world. `subtotal` is minor units.
+    A rate that names the country wins over one for the rest of the world. `subtotal` is minor units. To a country
+    that the shop does not sell to there are none.
     """
     offers: dict[str, ShippingOffer] = {}
+    sold_to = current_shop().countries
+    if sold_to and country not in sold_to:
+        return []
     card = _rate_card()
     named = {rate.method_id for rate in card if country in rate.countries}
     for rate in card:
@@ -91,8 +95,12 @@ def shipping_offers(*, country: str, subtotal: int, weight_grams: int) -> list[S
 
 
 def shipping_countries() -> frozenset[str]:
-    """Return the countries that some method names; holds '*' when the shop ships everywhere."""
-    return frozenset().union(*(rate.countries for rate in _rate_card()))
+    """Return the countries that some method goes to and the shop sells to; holds '*' when both are everywhere."""
+    reached = frozenset[str]().union(*(rate.countries for rate in _rate_card()))
+    sold_to = frozenset(current_shop().countries)
+    if not sold_to:
+        return reached
+    return sold_to if REST_OF_WORLD in reached else reached & sold_to
 
 
 def shipments_of(order_id: uuid.UUID) -> Sequence[Shipment]:

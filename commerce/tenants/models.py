@@ -94,6 +94,7 @@ class Shop:
     countries: list[str]
     languages: list[str]
     order_code_format: str
+    suspended_because: str
     max_products: int | None
     max_staff: int | None
     version: int

@@ -12,12 +12,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 from commerce.db import atomic, current_tenant_id, db
 from commerce.errors import InvalidValue, Rejected
 from commerce.money import exponent
+from commerce.tenants.hosts import checked_host
 from commerce.tenants.models import Shop, Tenant, TenantHost
 from commerce.tenants.queries import get_shop, list_shops
 
 _CODE = re.compile(r"[a-z][a-z0-9-]{0,38}")
 MAX_NAME = 255
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 def order_code_sequence(tenant_id: uuid.UUID) -> str:
@@ -41,10 +41,7 @@ def create_tenant(
     if not re.fullmatch("[A-Z]{2}", country):
         raise InvalidValue("country", f"{country!r} is not a two-letter country code.")
     exponent(currency)
-    hosts = tuple(dict.fromkeys(hosts)) or (f"{code}.localhost",)
-    for host in hosts:
-        if not _HOST.fullmatch(host):
-            raise InvalidValue("host", f"{host!r} is not a host name.")
+    hosts = tuple(dict.fromkeys(map(checked_host, hosts))) or (f"{code}.localhost",)
     _refuse_taken(code, hosts)
     tenant = Tenant(code=code, name=name, currency=currency, country=country, **settings)
     db.session.add(tenant)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request
 
 from commerce.config import ROOT
+from commerce.tenants.look import COLOURS, DEFAULTS, TYPEFACES, is_colour
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop
 
@@ -17,21 +17,6 @@ blueprint = Blueprint("tenants", __name__)
 
 STATIC = ROOT / "static"
 YEAR = 31_536_000
-COLOURS = ("accent", "accent_ink", "paper", "ink", "muted", "line", "surface")
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-
-# Typefaces that come with an operating system: nothing is fetched, nothing shifts when it arrives.
-_SANS = '"Avenir Next", Avenir, "Segoe UI", "Helvetica Neue", Helvetica, "Liberation Sans", Arial, sans-serif'
-_SERIF = '"Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L", P052, Georgia, "Liberation Serif", serif'
-_ROUNDED = (
-    'ui-rounded, "Hiragino Maru Gothic ProN", Quicksand, Nunito, "Varela Round", "Arial Rounded MT Bold", '
-    + _SANS
-)
-TYPEFACES = {
-    "serif": {"display-font": _SERIF, "body-font": _SANS, "display-weight": "400"},
-    "sans": {"display-font": _SANS, "body-font": _SANS, "display-weight": "500"},
-    "rounded": {"display-font": _ROUNDED, "body-font": _ROUNDED, "display-weight": "600"},
-}
 
 
 def theme_css(theme: dict[str, Any]) -> str:
@@ -39,11 +24,7 @@ def theme_css(theme: dict[str, Any]) -> str:
 
     A value that is no `#rrggbb` colour or known typeface is left out, so no theme can carry CSS of its own.
     """
-    properties = {
-        name.replace("_", "-"): theme[name]
-        for name in COLOURS
-        if isinstance(theme.get(name), str) and _COLOUR.fullmatch(theme[name])
-    }
+    properties = {name.replace("_", "-"): theme[name] for name in COLOURS if is_colour(theme.get(name))}
     typeface = theme.get("typeface")
     if isinstance(typeface, str):
         properties |= TYPEFACES.get(typeface, {})
@@ -53,8 +34,7 @@ def theme_css(theme: dict[str, Any]) -> str:
 
 def accent(shop: Shop) -> str:
     """Return the shop's accent colour as `#rrggbb`, or a neutral one when its theme names none."""
-    colour = shop.theme.get("accent")
-    return colour if isinstance(colour, str) and _COLOUR.fullmatch(colour) else "#2f4a3c"
+    return str(shop.theme["accent"] if is_colour(shop.theme.get("accent")) else DEFAULTS["accent"])
 
 
 @blueprint.get("/theme.css")

@@ -1,0 +1,122 @@
+"""The host names of a shop: which are possible, adding and taking away, and which one is in its links."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+
+from sqlalchemy import delete, select, update
+
+from commerce.db import atomic, db
+from commerce.errors import InvalidValue, NotFound, Rejected
+from commerce.tenants.models import TenantHost
+from commerce.tenants.settings import claim_settings
+
+MAX_HOSTS = 20
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+ALL = {"all_tenants": True}
+_reserved: set[str] = set()
+
+
+def reserve(host: str) -> None:
+    """Keep a host name for the installation itself: no shop may have it. Called once by `create_app`."""
+    _reserved.clear()
+    if host:
+        _reserved.add(host)
+
+
+def checked_host(text: str) -> str:
+    """Return a host name in lower case, in the spelling of DNS. Raises InvalidValue.
+
+    A name that is written in other letters than those of DNS becomes its `xn--` form. Ports, addresses and paths are
+    no part of it.
+    """
+    host = text.strip().lower()
+    try:
+        host = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError as error:
+        raise InvalidValue("host", f"{text.strip()[:80]!r} is not a host name.") from error
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")) or _is_address(host):
+        raise InvalidValue("host", f"{text.strip()[:80]!r} is not a host name.")
+    if host in _reserved:
+        raise InvalidValue("host", f"{host} belongs to the installation itself.")
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        # An address without its dots is one for a browser as well.
+        return host.replace(".", "").isdigit()
+    return True
+
+
+def hosts_of(tenant_id: uuid.UUID) -> list[TenantHost]:
+    """Return the host names of a shop, the primary one first."""
+    return list(
+        db.session.scalars(
+            select(TenantHost)
+            .where(TenantHost.tenant_id == tenant_id)
+            .order_by(TenantHost.is_primary.desc(), TenantHost.host),
+            execution_options=ALL,
+        )
+    )
+
+
+@atomic
+def add_host(tenant_id: uuid.UUID, text: str, *, seen_version: int) -> str:
+    """Let a host name lead to a shop and return it.
+
+    Raises InvalidValue for what is no host name or leads to a shop already, StaleVersion.
+    """
+    host = checked_host(text)
+    claim_settings(tenant_id, seen_version)
+    if len(hosts_of(tenant_id)) >= MAX_HOSTS:
+        raise InvalidValue("host", f"A shop has at most {MAX_HOSTS} host names.")
+    # Whose it is is not said: an owner need not know the other shops of the installation.
+    refuse_taken_host(host)
+    db.session.add(TenantHost(host=host, tenant_id=tenant_id, is_primary=False))
+    db.session.flush()
+    return host
+
+
+def refuse_taken_host(host: str) -> None:
+    """Raise InvalidValue when a host name leads to a shop already. A step."""
+    if db.session.get(TenantHost, host, execution_options=ALL):
+        raise InvalidValue("host", f"{host} leads to a shop already.")
+
+
+@atomic
+def remove_host(tenant_id: uuid.UUID, host: str, *, seen_version: int) -> None:
+    """Take a host name away. Raises NotFound, Rejected for the primary one, which is always there; StaleVersion."""
+    claim_settings(tenant_id, seen_version)
+    if _of_shop(tenant_id, host).is_primary:
+        raise Rejected(
+            "The name in the shop's links cannot go. Make another one the first, then remove this."
+        )
+    db.session.execute(delete(TenantHost).where(TenantHost.host == host), execution_options=_BULK)
+
+
+@atomic
+def make_primary(tenant_id: uuid.UUID, host: str, *, seen_version: int) -> None:
+    """Use a host name in the shop's links from now on. Raises NotFound, StaleVersion."""
+    claim_settings(tenant_id, seen_version)
+    if _of_shop(tenant_id, host).is_primary:
+        return
+    for chosen in (False, True):
+        matching = TenantHost.tenant_id == tenant_id if not chosen else TenantHost.host == host
+        db.session.execute(
+            update(TenantHost).where(matching).values(is_primary=chosen), execution_options=_BULK
+        )
+
+
+_BULK = {"all_tenants": True, "synchronize_session": False}
+
+
+def _of_shop(tenant_id: uuid.UUID, host: str) -> TenantHost:
+    row = db.session.get(TenantHost, host, execution_options=ALL)
+    if row is None or row.tenant_id != tenant_id:
+        raise NotFound("This shop has no such host name.")
+    return row

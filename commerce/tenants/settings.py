@@ -1,0 +1,273 @@
+"""What the owner of a shop may decide about it. Every value is checked here, whoever sends it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from babel import Locale, UnknownLocaleError, localedata
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import select
+
+from commerce.db import atomic, db
+from commerce.errors import InvalidValue, NotFound, StaleVersion
+from commerce.money import exponent
+from commerce.tenants.look import COLOURS, TYPEFACES, is_colour, unreadable
+from commerce.tenants.models import Tenant
+from commerce.tenants.order_codes import check_format
+
+MAX_NAME = 255
+MAX_RETURN_DAYS = 365
+MAX_LOW_STOCK = 100_000
+MAX_LIMIT = 10_000_000
+MAX_LANGUAGES = 20
+_RULES = {"currency", "country", "countries", "prices_include_tax", "tax_rounding"}
+"""Settings that decide prices: who is about to order sees the new total first."""
+_PICTURE = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{32}\.webp")
+"""A picture that the shop has written itself, by its name under the media folder."""
+
+
+def lock_settings(tenant_id: uuid.UUID, seen_version: int) -> Tenant:
+    """Return a shop's row, locked, when it still is what a page showed. A step. Raises NotFound, StaleVersion.
+
+    The lock lets orders go on: they refer to the row and change nothing in it.
+    """
+    tenant = db.session.scalar(
+        select(Tenant).where(Tenant.id == tenant_id).with_for_update(key_share=True),
+        execution_options={"all_tenants": True, "populate_existing": True},
+    )
+    if tenant is None:
+        raise NotFound("There is no such shop.")
+    if tenant.version != seen_version:
+        raise StaleVersion("shop", seen_version, tenant.version)
+    return tenant
+
+
+def claim_settings(tenant_id: uuid.UUID, seen_version: int) -> None:
+    """Count a change of a shop that is made in another table. A step. Raises NotFound, StaleVersion."""
+    lock_settings(tenant_id, seen_version).version += 1
+    db.session.flush()
+
+
+@atomic
+def change_settings(
+    tenant_id: uuid.UUID,
+    values: Mapping[str, Any],
+    *,
+    seen_version: int,
+    in_use: Callable[[], Sequence[str]] = list,
+) -> bool:
+    """Set columns of a shop, those of `CHECKS` only, and tell whether any became another.
+
+    `in_use` names what is sold or priced in the shop's currency, since this feature cannot know; while there is any,
+    the currency stays. Raises InvalidValue with the column's name, StaleVersion, NotFound.
+    """
+    checked = check_settings(values)
+    _refuse_foreign_pictures(tenant_id, checked)
+    tenant = lock_settings(tenant_id, seen_version)
+    changed = {name for name, value in checked.items() if getattr(tenant, name) != value}
+    if "currency" in changed:
+        _refuse_while_used(tenant.currency, in_use())
+    if not changed:
+        return False
+    for name in changed:
+        setattr(tenant, name, checked[name])
+    tenant.version += 1
+    tenant.catalogue_version += 1
+    if changed & _RULES:
+        tenant.rules_version += 1
+    db.session.flush()
+    return True
+
+
+def check_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as they are stored. Raises InvalidValue for one that is out of bounds."""
+    return {name: CHECKS[name](name, value) for name, value in values.items()}
+
+
+def _refuse_foreign_pictures(tenant_id: uuid.UUID, checked: Mapping[str, Any]) -> None:
+    shown = {"hero": checked.get("hero"), "logo": checked.get("theme", {}).get("logo", {}).get("file")}
+    for name, file in shown.items():
+        if file and not file.startswith(f"{tenant_id}/"):
+            raise InvalidValue(name, "Please upload a picture.")
+
+
+def _refuse_while_used(currency: str, uses: Sequence[str]) -> None:
+    if uses:
+        raise InvalidValue(
+            "currency",
+            f"The currency stays {currency} while there are amounts in it: {', '.join(uses)}. "
+            "Open another shop for another currency.",
+        )
+
+
+# --- checks -----------------------------------------------------------------------------------------
+
+
+def _line(longest: int, *, required: bool = False) -> Callable[[str, Any], str]:
+    def check(name: str, value: Any) -> str:
+        text = str(value).strip()
+        if len(text) > longest or not text.isprintable() or (required and not text):
+            least = "one line" if required else "at most one line"
+            raise InvalidValue(name, f"Please enter {least} of text, {longest} characters at most.")
+        return text
+
+    return check
+
+
+def _number(low: int, high: int, *, optional: bool = False) -> Callable[[str, Any], int | None]:
+    def check(name: str, value: Any) -> int | None:
+        if value is None and optional:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise InvalidValue(name, f"Please enter a whole number from {low} to {high}.")
+        return value
+
+    return check
+
+
+def _one_of(*allowed: Any) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        if value not in allowed:
+            raise InvalidValue(name, "Please choose one of the offered values.")
+        return value
+
+    return check
+
+
+def _yes_or_no(_name: str, value: Any) -> bool:
+    return bool(value)
+
+
+def _currency(_name: str, value: Any) -> str:
+    exponent(str(value))
+    return str(value)
+
+
+def _country(name: str, value: Any) -> str:
+    if str(value) not in countries():
+        raise InvalidValue(name, f"{str(value)[:20]!r} is not a two-letter country code.")
+    return str(value)
+
+
+def _countries(name: str, value: Any) -> list[str]:
+    return [_country(name, each) for each in dict.fromkeys(value)]
+
+
+@lru_cache(maxsize=1)
+def countries() -> frozenset[str]:
+    """Return the codes of all countries (ISO 3166)."""
+    codes = frozenset(code for code in map(str, Locale("en").territories) if re.fullmatch("[A-Z]{2}", code))
+    return codes - {"ZZ", "EU", "EZ", "UN", "XA", "XB", "QO"}
+
+
+def _locale(name: str, value: Any) -> str:
+    text = str(value).strip()
+    try:
+        known = len(text) <= 20 and localedata.exists(str(Locale.parse(text.replace("-", "_"))))
+    except (UnknownLocaleError, ValueError):
+        known = False
+    if not known:
+        raise InvalidValue(
+            name, f"{text[:20]!r} is no language that we know; one looks like en, de_AT or zh_Hant."
+        )
+    return text.replace("-", "_")
+
+
+def _locales(name: str, value: Any) -> list[str]:
+    found = list(dict.fromkeys(_locale(name, each) for each in value))
+    if len(found) > MAX_LANGUAGES:
+        raise InvalidValue(name, f"A shop writes in at most {MAX_LANGUAGES} languages.")
+    return found
+
+
+def _timezone(name: str, value: Any) -> str:
+    if value not in zoneinfo.available_timezones():
+        raise InvalidValue(name, f"{str(value)[:60]!r} is no time zone; one looks like Europe/Berlin.")
+    return str(value)
+
+
+def _email(name: str, value: Any) -> str:
+    address = str(value).strip()
+    if not address:
+        return ""
+    try:
+        # The owner knows whether his own host takes mail; here only the shape is judged.
+        domain = address.rpartition("@")[2]
+        validate_email(address, check_deliverability=False, test_environment=domain.endswith("test"))
+    except EmailNotValidError as error:
+        raise InvalidValue(name, f"{address[:80]!r} is not an e-mail address.") from error
+    return address
+
+
+def _picture(name: str, value: Any) -> str:
+    if value and not _PICTURE.fullmatch(str(value)):
+        raise InvalidValue(name, "Please upload a picture.")
+    return str(value)
+
+
+def _code_format(_name: str, value: Any) -> str:
+    return check_format(str(value).strip())
+
+
+def _theme(name: str, value: Any) -> dict[str, Any]:
+    """Return a theme of colours, typeface and logo that people can read."""
+    theme: dict[str, Any] = {key: each for key, each in dict(value).items() if each not in ("", None)}
+    for key in set(theme) & set(COLOURS):
+        if not is_colour(theme[key]):
+            raise InvalidValue(key, "A colour looks like #2f4a3c.")
+        theme[key] = theme[key].lower()
+    if theme.get("typeface", "serif") not in TYPEFACES:
+        raise InvalidValue("typeface", "Please choose one of the offered typefaces.")
+    logo = theme.get("logo")
+    if logo is not None and not (isinstance(logo, dict) and _PICTURE.fullmatch(str(logo.get("file")))):
+        raise InvalidValue("logo", "A logo is a picture that was uploaded here.")
+    if set(theme) - {*COLOURS, "typeface", "logo"}:
+        raise InvalidValue(name, "A theme has colours, a typeface and a logo.")
+    for text, ground, ratio in unreadable(theme):
+        raise InvalidValue(
+            text if text in COLOURS else ground,
+            f"Nobody can read {_SPOKEN[text]} on {_SPOKEN[ground]}: the contrast is {ratio:.1f} and has to be 4.5.",
+        )
+    return theme
+
+
+_SPOKEN = {
+    "ink": "the text",
+    "muted": "the quiet text",
+    "accent": "the accent colour",
+    "accent_ink": "the text of buttons",
+    "paper": "the page",
+    "surface": "panels and fields",
+    "good": "the green of good news",
+    "warn": "the amber of warnings",
+    "bad": "the red of errors",
+}
+
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "name": _line(MAX_NAME, required=True),
+    "tagline": _line(255),
+    "hero": _picture,
+    "currency": _currency,
+    "country": _country,
+    "countries": _countries,
+    "locale": _locale,
+    "languages": _locales,
+    "timezone": _timezone,
+    "prices_include_tax": _yes_or_no,
+    "tax_rounding": _one_of("line", "rate"),
+    "deduct_on": _one_of("shipment", "confirmation"),
+    "return_days": _number(0, MAX_RETURN_DAYS),
+    "low_stock_at": _number(0, MAX_LOW_STOCK),
+    "order_code_format": _code_format,
+    "mail_from": _email,
+    "operations_email": _email,
+    "theme": _theme,
+    "max_products": _number(0, MAX_LIMIT, optional=True),
+    "max_staff": _number(1, MAX_LIMIT, optional=True),
+}
+"""Column -> what makes a value right. What is not named cannot be changed here."""

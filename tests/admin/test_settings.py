@@ -1,0 +1,303 @@
+"""The owner's settings: what is saved is what the shop does, and what makes no sense is refused at its field."""
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from PIL import Image
+from sqlalchemy import select
+
+from commerce.db import db
+from commerce.orders.models import Order
+from commerce.shipping.queries import shipping_countries, shipping_offers
+from commerce.tenants.models import Shop, Tenant
+from commerce.tenants.queries import find_by_host, get_shop
+from commerce.tenants.scope import shop_scope
+from tests.admin.conftest import SignedIn
+from tests.admin.pricing_pages import changed, filled, submit
+from tests.factories.checkout import make_order
+from tests.factories.shop import make_product
+from tests.factories.staff import csrf_token
+from tests.support.client import ShopClient
+from tests.support.html import find_all, parse
+
+HOME = "/admin/settings"
+SHOP, SELLING, LOOK, HOSTS = (f"{HOME}/{name}" for name in ("shop", "selling", "look", "hosts"))
+
+
+@pytest.fixture
+def now(in_shop: Shop) -> Callable[[], Shop]:
+    """Read the shop again."""
+
+    def read() -> Shop:
+        db.session.close()
+        return get_shop(in_shop.id)
+
+    return read
+
+
+def save(client: ShopClient, page: str, **values: Any) -> Any:
+    return submit(client, page, filled(client, page, **values))
+
+
+def test_every_page_is_a_sound_form(desk: ShopClient, in_shop: Shop) -> None:
+    for page in (HOME, SHOP, SELLING, LOOK, HOSTS):
+        root = parse(desk.get(page))
+        current = [link.text for link in find_all(root, "a", aria_current="page")]
+        assert "Settings" in current
+    assert desk.get(f"{HOME}/nothing").status_code == 404
+
+
+def test_saving_what_is_there_changes_nothing(desk: ShopClient, now: Callable[[], Shop]) -> None:
+    before = now()
+    for page in (SHOP, SELLING, LOOK):
+        assert save(desk, page).status_code == 303
+    assert now() == before
+
+
+def test_the_shop_is_called_as_its_owner_wants(desk: ShopClient, now: Callable[[], Shop]) -> None:
+    answer = save(
+        desk,
+        SHOP,
+        name="Alice <& Daughters>",
+        tagline="Leaves, not bags",
+        locale="de_AT",
+        languages="fr, ja,fr",
+        timezone="Europe/Vienna",
+        mail_from="tea@alice.example",
+        operations_email="",
+    )
+    assert answer.status_code == 303
+    shop = now()
+    assert (shop.name, shop.tagline, shop.locale) == ("Alice <& Daughters>", "Leaves, not bags", "de_AT")
+    assert (shop.languages, shop.timezone, shop.mail_from) == (
+        ["fr", "ja"],
+        "Europe/Vienna",
+        "tea@alice.example",
+    )
+    home = desk.get("/")
+    assert "Alice &lt;&amp; Daughters&gt;" in home.text
+    assert '<html lang="de-AT">' in home.text
+
+
+NONSENSE = [
+    (SHOP, "name", " ", "Please fill this in."),
+    (SHOP, "name", "x" * 256, "At most 255"),
+    (SHOP, "tagline", "bell\x07", "signs only"),
+    (SHOP, "locale", "elvish", "no language that we know"),
+    (SHOP, "languages", "de, klingon", "no language that we know"),
+    (SHOP, "timezone", "Mars/Olympus", "no time zone"),
+    (SHOP, "mail_from", "nobody", "not an e-mail address"),
+    (SHOP, "operations_email", "a@b@c.example", "not an e-mail address"),
+    (SHOP, "version", "", "reload the page"),
+    (SELLING, "currency", "XXZ", "not an ISO 4217 currency"),
+    (SELLING, "country", "Atlantis", "no country that we know"),
+    (SELLING, "country", "DE, FR", "at home in one country"),
+    (SELLING, "countries", "*", "Leave this empty"),
+    (SELLING, "tax_rounding", "up", "Not a valid choice"),
+    (SELLING, "deduct_on", "never", "Not a valid choice"),
+    (SELLING, "return_days", "366", "from 0 to 365"),
+    (SELLING, "low_stock_at", "-1", "from 0 to 100000"),
+    (SELLING, "order_code_format", "ORD-###", "4 to 12"),
+    (SELLING, "order_code_format", "ORD-2025####", "may not touch"),
+    (SELLING, "order_code_format", "ORD-####-1", "4 to 12"),
+    (SELLING, "order_code_format", "A/####", "capital letters"),
+    (LOOK, "accent", "red", "looks like #2f4a3c"),
+    (LOOK, "ink", "#cccccc", "Nobody can read the text on the page"),
+    (LOOK, "typeface", "comic", "Not a valid choice"),
+]
+
+
+def test_what_makes_no_sense_is_said_and_not_saved(desk: ShopClient, now: Callable[[], Shop]) -> None:
+    before = now()
+    for page, field, value, said in NONSENSE:
+        answer = save(desk, page, **{field: value})
+        assert answer.status_code == 422, (field, value)
+        assert said in answer.text, (field, value)
+        assert 'id="error-summary"' in answer.text
+    assert now() == before
+
+
+def test_two_at_once_the_second_sees_what_the_first_did(
+    desk: ShopClient, signed_in: SignedIn, now: Callable[[], Shop]
+) -> None:
+    mine = filled(desk, SHOP, tagline="Mine")
+    assert save(signed_in(name="Alice"), SHOP, tagline="Hers").status_code == 303
+    answer = submit(desk, SHOP, mine)
+    assert answer.status_code == 409
+    assert now().tagline == "Hers"
+    rows = re.findall(r'<th scope="row">([^<]+)</th><td>([^<]*)</td><td>([^<]*)</td>', answer.text)
+    assert rows == [("One line about it", "Hers", "Mine")]
+    assert submit(desk, SHOP, changed(answer.text, SHOP)).status_code == 303
+    assert now().tagline == "Mine"
+
+
+def test_the_currency_is_free_until_something_is_priced_in_it(
+    desk: ShopClient, in_shop: Shop, now: Callable[[], Shop]
+) -> None:
+    assert save(desk, SELLING, currency="EUR").status_code == 422
+    shipping = "/admin/pricing/shipping"
+    method = re.search(rf"{shipping}/[0-9a-f-]+", desk.get(shipping).text)
+    assert method
+    assert submit(desk, method[0], filled(desk, method[0], rate0__price="0")).status_code == 303
+    assert save(desk, SELLING, currency="eur").status_code == 303
+    assert now().currency == "EUR"
+    make_product("Tea")
+    page = desk.get(SELLING).text
+    assert "prices of products" in page
+    assert save(desk, SELLING, currency="USD").status_code == 422
+    assert now().currency == "EUR"
+
+
+def test_the_checkout_offers_only_where_the_shop_sells(
+    desk: ShopClient, in_shop: Shop, now: Callable[[], Shop]
+) -> None:
+    rules = now().rules_version
+    assert save(desk, SELLING, countries="Germany, at").status_code == 303
+    shop = now()
+    assert shop.countries == ["DE", "AT"]
+    assert shop.rules_version == rules + 1
+    with shop_scope(shop):
+        assert shipping_countries() == {"DE", "AT"}
+        assert shipping_offers(country="US", subtotal=100, weight_grams=1) == []
+        assert len(shipping_offers(country="AT", subtotal=100, weight_grams=1)) == 1
+
+
+def test_new_orders_are_numbered_in_the_new_way_and_old_ones_keep_theirs(
+    desk: ShopClient, in_shop: Shop, now: Callable[[], Shop]
+) -> None:
+    tea = make_product("Tea", stock=9)
+    make_order((tea, 1))
+    assert save(desk, SELLING, order_code_format="tea-2025-####-X").status_code == 303
+    with shop_scope(now()):
+        make_order((tea, 1))
+        codes = db.session.scalars(select(Order.code).order_by(Order.number)).all()
+    assert codes == ["ORD-000001", "TEA-2025-0002-X"]
+    assert desk.get("/admin/orders/TEA-2025-0002-X").status_code == 200
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (40, 20)) -> io.BytesIO:
+    out = io.BytesIO()
+    Image.new("RGB", size, "#8f3524").save(out, kind)
+    out.seek(0)
+    return out
+
+
+def upload(client: ShopClient, name: str, file: Any, version: int) -> Any:
+    token = csrf_token(client.get(LOOK).text)
+    data = {"csrf_token": token, "version": str(version), "file": (file, "x.png")}
+    return client.post(f"{LOOK}/{name}", data=data, content_type="multipart/form-data")
+
+
+@pytest.mark.parametrize("name", ["logo", "hero"])
+def test_a_picture_is_taken_in_shown_and_taken_away(
+    desk: ShopClient, now: Callable[[], Shop], name: str
+) -> None:
+    def shown() -> str:
+        shop = now()
+        return str(shop.hero if name == "hero" else shop.theme.get("logo", {}).get("file", ""))
+
+    assert upload(desk, name, io.BytesIO(b"<svg/>"), now().version).status_code == 422
+    assert upload(desk, name, picture(), now().version + 1).status_code == 409
+    assert shown() == ""
+    assert upload(desk, name, picture(), now().version).status_code == 303
+    assert f"/media/{shown()}" in desk.get("/").text
+    with desk.get(f"/media/{shown()}") as answer:
+        assert answer.mimetype == "image/webp"
+    assert save(desk, LOOK, accent="#8f3524").status_code == 303
+    assert shown()
+    removal = f"{LOOK}/{name}/removal"
+    assert submit(desk, removal, filled(desk, LOOK, removal)).status_code == 303
+    assert shown() == ""
+    assert "<img" not in desk.get("/").text
+
+
+def test_the_theme_reaches_the_shop(desk: ShopClient, now: Callable[[], Shop]) -> None:
+    assert save(desk, LOOK, accent="#8F3524", typeface="rounded").status_code == 303
+    assert now().theme == {"accent": "#8f3524", "typeface": "rounded"}
+    assert "--accent: #8f3524" in desk.get("/theme.css").text
+
+
+def test_host_names_come_and_go_and_one_stays(
+    app: Flask, desk: ShopClient, in_shop: Shop, now: Callable[[], Shop]
+) -> None:
+    assert submit(desk, HOSTS, filled(desk, HOSTS, host=" Tea.Example.COM ")).status_code == 303
+    found = find_by_host("tea.example.com")
+    assert found is not None
+    assert found.id == in_shop.id
+    assert now().host == "demo.localhost"
+    removal = f"{HOSTS}/demo.localhost/removal"
+    answer = submit(desk, removal, {"version": str(now().version)})
+    assert answer.status_code == 422
+    assert "cannot go" in answer.text
+    primary = f"{HOSTS}/tea.example.com/primary"
+    assert submit(desk, primary, filled(desk, HOSTS, primary)).status_code == 303
+    assert now().host == "tea.example.com"
+    assert submit(desk, removal, filled(desk, HOSTS, removal)).status_code == 303
+    db.session.close()
+    assert find_by_host("demo.localhost") is None
+
+
+IMPOSSIBLE = [
+    "",
+    "shop.example.com:8080",
+    "https://shop.example.com",
+    "-a.example",
+    "a..example",
+    "127.0.0.1",
+    "[::1]",
+    "2130706433",
+    "tea.localhost/x",
+    "a b.example",
+    "a.example.",
+    "x" * 64 + ".example",
+    "other.localhost",
+]
+
+
+def test_a_name_that_cannot_be_or_is_taken_is_refused(
+    desk: ShopClient, now: Callable[[], Shop], other_shop: Shop
+) -> None:
+    before = now()
+    for host in IMPOSSIBLE:
+        answer = submit(desk, HOSTS, filled(desk, HOSTS, host=host))
+        assert answer.status_code == 422, host
+        assert "Charlie" not in answer.text
+    assert now() == before
+
+
+def test_a_name_in_other_letters_is_kept_as_dns_spells_it(desk: ShopClient, in_shop: Shop) -> None:
+    assert submit(desk, HOSTS, filled(desk, HOSTS, host="bücher.example")).status_code == 303
+    assert find_by_host("xn--bcher-kva.example") is not None
+
+
+def test_who_may_not_sees_nothing_and_changes_nothing(
+    signed_in: SignedIn, desk: ShopClient, now: Callable[[], Shop]
+) -> None:
+    before, data = now(), filled(desk, SHOP, name="Mine now")
+    for role in ("readonly", "support", "fulfilment"):
+        client = signed_in(role)
+        for page in (HOME, SHOP, SELLING, LOOK, HOSTS):
+            assert client.get(page).status_code == 403
+        assert submit(client, SHOP, data).status_code == 403
+        assert submit(client, HOSTS, {"version": "1", "host": "mine.example"}).status_code == 403
+        assert HOME not in client.get("/admin/orders").text
+    assert now() == before
+
+
+def test_charlie_changes_his_own_shop_alone(
+    signed_in: SignedIn, desk: ShopClient, in_shop: Shop, other_shop: Shop
+) -> None:
+    charlie = signed_in("owner", shop=other_shop)
+    assert submit(charlie, SHOP, filled(charlie, SHOP, name="Kites & more")).status_code == 303
+    for deed in ("primary", "removal"):
+        path = f"{HOSTS}/demo.localhost/{deed}"
+        assert submit(charlie, path, {"version": str(get_shop(other_shop.id).version)}).status_code == 404
+    db.session.close()
+    names = db.session.scalars(
+        select(Tenant.name).order_by(Tenant.name), execution_options={"all_tenants": True}
+    )
+    assert names.all() == ["Alice's Tea", "Kites & more"]
