@@ -19,6 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from commerce import cli, sealing
 from commerce.accounts import views as account_views
+from commerce.accounts.membership import signed_in_member
 from commerce.admin import views as admin_views
 from commerce.cart import views as cart_views
 from commerce.catalog import facts
@@ -30,6 +31,7 @@ from commerce.db import db
 from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
 from commerce.inventory import views as inventory_views
+from commerce.members import views as member_views
 from commerce.migration import is_current
 from commerce.orders import views as order_views
 from commerce.orders.holds import held_back
@@ -83,6 +85,7 @@ def create_app(config: Config | None = None) -> Flask:
         payment_webhooks,
         order_views,
         account_views,
+        member_views,
         admin_views,
         tenant_views,
     ):
@@ -128,6 +131,7 @@ def _template_globals() -> dict[str, Any]:
         "shop": g.get("shop"),
         "nav_categories": catalog_views.nav_categories,
         "cart_count": cart_views.cart_count,
+        "signed_in_member": signed_in_member,
         "static_url": tenant_views.static_url,
         "held_back": lambda variant_id: held_back(variant_id, cart_views.shopper()),
         "parcels_of": parcels_of,

@@ -48,10 +48,10 @@ class Proof:
     subject_id: uuid.UUID
 
 
-def find_proof(purpose: str, token: str) -> Proof:
-    """Return the proof whose link holds `token`, without using it. Raises LinkOver."""
+def find_proof(purpose: str, token: str, *, of: uuid.UUID | None = None) -> Proof:
+    """Return the proof whose link holds `token`, without using it. Raises LinkOver, also when it is not `of` him."""
     row = db.session.scalar(select(EmailProof).where(*_good(purpose, token)))
-    if row is None:
+    if row is None or (of is not None and row.subject_id != of):
         raise LinkOver
     return _plain(row)
 

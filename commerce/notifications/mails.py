@@ -17,10 +17,10 @@ WAITING = "waiting"
 READER = "reader"
 """Somebody who has, or may get, an account: the link proves that he reads the address."""
 PATHS = {
-    "member_confirm": "/account/confirm/{key}",
+    "member_confirm": "/account/confirmation/{key}",
     "member_reset": "/account/password-reset/{key}",
-    "member_email": "/account/email/{key}",
-    "member_orders": "/account/email/{key}",
+    "member_email": "/account/proofs/{key}",
+    "member_orders": "/account/proofs/{key}",
     "member_email_changed": "/account/",
     "back_in_stock": "/products/{slug}?variant={sku}",
     "alert_low_stock": "/admin/stock/{sku}",

@@ -1,0 +1,153 @@
+"""What a member can say: who he is, his passwords, his addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, EmailField, Field, PasswordField, StringField, TelField
+from wtforms.validators import InputRequired, Length
+
+from commerce.accounts.address_book import Entry
+from commerce.accounts.passwords import MAX_LENGTH
+from commerce.cart.forms import no_unprintable, printable_line
+from commerce.checkout.addresses import check_address, country_choices, rules_for
+from commerce.checkout.forms import DetailsForm
+from commerce.shipping.queries import shipping_countries
+from commerce.tenants.scope import current_shop
+from commerce.web import TextForm
+
+_CLEAN: dict[str, Any] = {"filters": [printable_line]}
+
+
+def _rules(missing: Any, most: int = 255) -> list[Any]:
+    return [
+        InputRequired(missing),
+        no_unprintable,
+        Length(max=most, message=_l("Please use at most %(max)d characters.", max=most)),
+    ]
+
+
+def _password(label: Any, missing: Any) -> PasswordField:
+    return PasswordField(label, [InputRequired(missing), Length(max=MAX_LENGTH)])
+
+
+class EmailForm(TextForm):
+    """An e-mail address."""
+
+    email = EmailField(_l("E-mail"), _rules(_l("Please enter your e-mail address.")), **_CLEAN)
+
+    validate_email = DetailsForm.validate_email
+
+    @property
+    def address(self) -> str:
+        """The address as accounts are known by it."""
+        return str(self.email.data).lower()
+
+
+class RegisterForm(EmailForm):
+    """Who wants an account; the password is chosen behind the mailed link."""
+
+    name = StringField(_l("Full name"), _rules(_l("Please enter your name.")), **_CLEAN)
+
+
+class FindOrderForm(EmailForm):
+    """Which order somebody lost the link of."""
+
+    code = StringField(_l("Order number"), _rules(_l("Please enter the number of your order."), 40), **_CLEAN)
+
+
+class NewPasswordForm(TextForm):
+    """A password that was not known before."""
+
+    password = _password(_l("New password"), _l("Please choose a password."))
+
+
+class NameForm(TextForm):
+    """How a member is called, and where he can be reached."""
+
+    name = StringField(_l("Full name"), _rules(_l("Please enter your name.")), **_CLEAN)
+    phone = TelField(_l("Phone"), [no_unprintable, Length(max=40)], **_CLEAN)
+
+    validate_phone = DetailsForm.validate_phone
+
+
+class ChangeEmailForm(EmailForm):
+    """Another address; the password shows that it is he who wants it."""
+
+    email = EmailField(_l("New e-mail"), _rules(_l("Please enter your new e-mail address.")), **_CLEAN)
+    password = _password(_l("Your password"), _l("Please enter your password."))
+
+
+class ChangePasswordForm(TextForm):
+    """Another password."""
+
+    present = _password(_l("Present password"), _l("Please enter your present password."))
+    password = _password(_l("New password"), _l("Please choose a password."))
+
+
+class ProofForm(TextForm):
+    """The password once more, before something that concerns all that we know of somebody."""
+
+    password = _password(_l("Your password"), _l("Please enter your password."))
+
+
+class ErasureForm(ProofForm):
+    """The last question before an account goes for good."""
+
+    sure = BooleanField(
+        _l("Yes, delete my account and what you know of me"), [InputRequired(_l("Please tick this first."))]
+    )
+
+
+class AddressForm(DetailsForm):
+    """An entry of the address book: the address part of the checkout, by the same rules. Make it by `address_form`."""
+
+    email = None
+    note = None
+    shipping_method = None
+    payment_method = None
+    preferred = BooleanField(_l("Begin with this one at the checkout"))
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Check every field, and the address by its country's rules."""
+        valid = bool(super(DetailsForm, self).validate(extra_validators))
+        self._address, problems = check_address(self._typed_address(), current_shop().locale)
+        for name, text in problems.items():
+            if not self[name].errors:
+                self[name].errors = [text]
+        return valid and not problems
+
+    def validate_country_code(self, field: Field) -> None:
+        """Raise ValueError for a country that is not in the list."""
+        if field.data not in dict(field.choices):
+            raise ValueError(_("Please choose one from the list."))
+
+    def values(self) -> dict[str, Any]:
+        """Return what a valid form says, as the address book takes it."""
+        return {
+            "name": self.name.data,
+            "phone": self.phone.data or "",
+            "address": self._address,
+            "preferred": bool(self.preferred.data),
+        }
+
+
+def address_form(formdata: Any = None, entry: Entry | None = None) -> AddressForm:
+    """Return the form for an address, from what was sent, or else from an entry; its fields fit the chosen country."""
+    known = (
+        {**entry.address, "name": entry.name, "phone": entry.phone, "preferred": entry.preferred}
+        if entry
+        else {}
+    )
+    form = AddressForm(formdata=formdata, data=known)
+    shop = current_shop()
+    countries = country_choices(shipping_countries(), shop.locale)
+    codes = [code for code, _name in countries]
+    form.country_code.choices = list(countries)
+    if form.country_code.data not in codes:
+        form.country_code.data = shop.country if shop.country in codes or not codes else codes[0]
+    area, city = printable_line(form.country_area.data), printable_line(form.city.data)
+    form.fit(rules_for(form.country_code.data, area, city, shop.locale))
+    return form

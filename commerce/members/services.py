@@ -1,0 +1,84 @@
+"""What members do with their account: enter it by a link, prove an address, buy again."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+from commerce.accounts.members import change_email, choose_password
+from commerce.accounts.passwords import MIN_OF_MEMBERS, hash_password, judge_password
+from commerce.accounts.proofs import Proof
+from commerce.accounts.sessions import Device
+from commerce.cart.services import add_line, member_shopper
+from commerce.db import atomic
+from commerce.errors import NotFound, OutOfStock
+from commerce.orders.members import attach_orders, get_own_order
+from commerce.tenants.scope import current_shop
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Who came in by a link: the token of his session, and how many orders of his time as a guest he found."""
+
+    member_id: uuid.UUID
+    token: str
+    orders: int
+
+
+def judge(password: str, *about: str) -> None:
+    """Raise InvalidValue for a password that a member may not have; `about` are his name and address."""
+    judge_password(password, minimum=MIN_OF_MEMBERS, about=(current_shop().name, *about))
+
+
+def enter_by_link(proof: Proof, token: str, password: str, device: Device) -> Entered:
+    """Set the password that somebody chose behind a link and sign him in; all his other sessions end.
+
+    Who confirms his address that way gets the orders that were placed with it before. Raises InvalidValue for a bad
+    password, LinkOver.
+    """
+    judge(password, proof.email)
+    return _enter(proof.purpose, token, hash_password(password), device)
+
+
+@atomic
+def _enter(purpose: str, token: str, password_hash: str, device: Device) -> Entered:
+    proof, session_token = choose_password(purpose, token, password_hash, device)
+    confirming = proof.purpose == "confirm_member"
+    orders = attach_orders(proof.subject_id, proof.email) if confirming else 0
+    return Entered(proof.subject_id, session_token, orders)
+
+
+@atomic
+def prove_email(token: str) -> int:
+    """Make a proven address the member's own, and the guest orders with it, too; return how many those are.
+
+    Raises LinkOver, Conflict when the address has an account of its own.
+    """
+    proof = change_email(token)
+    return attach_orders(proof.subject_id, proof.email)
+
+
+@dataclass
+class Reordered:
+    """What became of an order that is bought again, by title: in the cart, there with fewer units, or not to be had."""
+
+    added: list[str] = field(default_factory=list)
+    fewer: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+
+def reorder(member_id: uuid.UUID, code: str) -> Reordered:
+    """Put what an order had into the member's cart, at the prices of today, as far as it can still be had.
+
+    Raises NotFound for an order that is not his.
+    """
+    result = Reordered()
+    wanted = [(line.variant_id, line.title, line.quantity) for line in get_own_order(member_id, code).lines]
+    for variant_id, title, quantity in wanted:
+        try:
+            change = add_line(member_shopper(member_id), variant_id, quantity, member_id=member_id)
+        except (NotFound, OutOfStock):
+            result.gone.append(title)
+        else:
+            (result.fewer if change.capped else result.added).append(title)
+    return result
