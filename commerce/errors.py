@@ -146,7 +146,7 @@ class PriceChanged(Conflict):
 
 
 class CartChanged(Conflict):
-    """The cart was changed in another tab while this order was being sent."""
+    """The cart, or what the shop says of it, was changed while this order was being sent; nothing was ordered."""
 
     code = "cart_changed"
     title = "Your cart has changed"

@@ -5,13 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, func, literal_column, select
 
 from commerce.cart.models import Cart, CartLine
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.reading import IMAGES, PRODUCTS, TENANT, VARIANTS, read
+from commerce.catalog.reading import (
+    IMAGES,
+    PRODUCTS,
+    TENANT,
+    VARIANTS,
+    expected_on,
+    read,
+    units_sellable,
+    units_there,
+)
 from commerce.db import db
 from commerce.inventory.models import StockItem
 from commerce.pricing.calculate import LineToPrice
@@ -22,7 +32,11 @@ MAX_UNITS_PER_LINE = 999
 
 @dataclass(frozen=True, slots=True)
 class CartLineView:
-    """One line as the shopper sees it. Prices are minor units, weight is grams of one unit."""
+    """One line as the shopper sees it. Prices are minor units, weight is grams of one unit.
+
+    `in_stock` units are there, `available` counts those that may be promised beyond them too, which are expected on
+    `ships_from` (None: nobody knows).
+    """
 
     id: uuid.UUID
     variant_id: uuid.UUID
@@ -40,6 +54,8 @@ class CartLineView:
     weight_grams: int
     sold: bool
     available: int
+    in_stock: int
+    ships_from: date | None
 
     @property
     def amount(self) -> int:
@@ -60,6 +76,11 @@ class CartLineView:
     def short(self) -> bool:
         """Whether there are fewer units than the line asks for."""
         return not self.sold or self.available < self.quantity
+
+    @property
+    def backordered(self) -> int:
+        """How many of the units are not there: they are a promise."""
+        return max(0, self.quantity - self.in_stock)
 
     @property
     def most(self) -> int:
@@ -96,6 +117,11 @@ class CartView:
         return sum(line.quantity for line in self.lines)
 
     @property
+    def backordered(self) -> int:
+        """How many pieces are not there: they are a promise."""
+        return sum(line.backordered for line in self.lines)
+
+    @property
     def short(self) -> bool:
         """Whether any line asks for more than there is."""
         return any(line.short for line in self.lines)
@@ -108,12 +134,18 @@ _stock = cast("Table", StockItem.__table__)
 # Written into the statement: a value that is bound later would keep PostgreSQL from using the index of open carts.
 _open = _carts.c.status == literal_column("'open'")
 _own = (_carts.c.tenant_id == TENANT) & (_carts.c.shopper_hash == bindparam("shopper"))
-AVAILABLE = (
-    select(func.coalesce(func.sum(_stock.c.on_hand - _stock.c.reserved), 0))
-    .where(_stock.c.tenant_id == VARIANTS.c.tenant_id, _stock.c.variant_id == VARIANTS.c.id)
-    .correlate(VARIANTS)
-    .scalar_subquery()
-)
+
+
+def _over_shelves(units: Any) -> Any:
+    return (
+        select(func.coalesce(func.sum(units), 0))
+        .where(_stock.c.tenant_id == VARIANTS.c.tenant_id, _stock.c.variant_id == VARIANTS.c.id)
+        .correlate(VARIANTS)
+        .scalar_subquery()
+    )
+
+
+AVAILABLE = _over_shelves(units_sellable(_stock.c))
 _picture = (
     select(IMAGES.c.id)
     .where(IMAGES.c.tenant_id == PRODUCTS.c.tenant_id, IMAGES.c.product_id == PRODUCTS.c.id)
@@ -139,6 +171,8 @@ _line_columns = (
     VARIANTS.c.weight_grams,
     VARIANTS.c.active & (PRODUCTS.c.status == "active"),
     AVAILABLE,
+    _over_shelves(units_there(_stock.c)),
+    VARIANTS.c.ships_from,
 )
 
 
@@ -219,7 +253,7 @@ def lines_for(wanted: Mapping[uuid.UUID, int]) -> tuple[CartLineView, ...]:
 
 def _line_view(row: Any) -> CartLineView:
     """Make a line of a row; options become words, and what an outer join left empty becomes empty."""
-    *facts, options, slug, image, image_alt, tax_class, weight, sold, available = row
+    *facts, options, slug, image, image_alt, tax_class, weight, sold, available, in_stock, ships_from = row
     rest = [
         " / ".join(options),
         slug,
@@ -229,6 +263,8 @@ def _line_view(row: Any) -> CartLineView:
         weight,
         bool(sold),
         int(available),
+        int(in_stock),
+        expected_on(ships_from),
     ]
     return CartLineView(*facts, *rest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from commerce.catalog.importing.text import slugify
@@ -18,7 +19,11 @@ State = Literal["available", "sold_out", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class SoldVariant:
-    """A variant as the product page shows it. Prices are minor units; `was` is the former price, if it was higher."""
+    """A variant as the product page shows it. Prices are minor units; `was` is the former price, if it was higher.
+
+    `in_stock` units are there, `available` counts those that may be promised beyond them too, which are expected on
+    `ships_from` (None: nobody knows).
+    """
 
     id: uuid.UUID
     sku: str
@@ -27,11 +32,18 @@ class SoldVariant:
     was: int | None
     available: int
     image_id: uuid.UUID | None
+    in_stock: int
+    ships_from: date | None
 
     @property
     def sold_out(self) -> bool:
         """Whether none can be had."""
         return self.available <= 0
+
+    @property
+    def on_backorder(self) -> bool:
+        """Whether it can be had only as a promise: none is there."""
+        return self.in_stock <= 0 < self.available
 
     @property
     def label(self) -> str:
@@ -79,7 +91,7 @@ def choose(names: Sequence[str], variants: Sequence[SoldVariant], wish: Mapping[
     """Return what `wish` (an address' query or a form) picks among a product's variants, which must not be empty.
 
     `variant=<sku>` picks a variant by its code, `<option>=<value>` by its options. What the wish leaves open comes from
-    the variant that fits best: in stock before sold out, then in the shop's order.
+    the variant that fits best: in stock before promised before sold out, then in the shop's order.
     """
     keys = axis_keys(names)
     asked = {
@@ -97,7 +109,10 @@ def choose(names: Sequence[str], variants: Sequence[SoldVariant], wish: Mapping[
 
 def _best(variants: Sequence[SoldVariant], asked: Mapping[int, str]) -> SoldVariant:
     """Return the variant with most of the wishes met; of equals one that can be had, of those the first."""
-    return min(variants, key=lambda v: (sum(v.values[i] != value for i, value in asked.items()), v.sold_out))
+    return min(
+        variants,
+        key=lambda v: (sum(v.values[i] != value for i, value in asked.items()), v.sold_out, v.on_backorder),
+    )
 
 
 def _distance(variant: SoldVariant, values: Sequence[str]) -> tuple[int, bool]:

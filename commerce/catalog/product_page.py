@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import BigInteger, Uuid, and_, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Uuid, and_, bindparam, func, select
 
+from commerce.catalog.cards import Shelf
 from commerce.catalog.choice import RESERVED_KEYS, SoldVariant, axis_keys
 from commerce.catalog.facts import cached, sporting
-from commerce.catalog.queries import Shelf
 from commerce.catalog.reading import (
     CATEGORIES,
     IMAGES,
@@ -21,8 +22,11 @@ from commerce.catalog.reading import (
     STOCK,
     TENANT,
     VARIANTS,
+    expected_on,
     read,
     sold,
+    units_sellable,
+    units_there,
 )
 from commerce.errors import NotFound, Rejected
 
@@ -67,10 +71,14 @@ def product_page(slug: str) -> ProductPage:
     """
     facts = cached("product", slug, lambda: _read_facts(slug))
     product_id, slug, title, description_html, vendor, option_names, seo_title, seo_description = facts[0]
-    variants = [[uuid.UUID(row[0]), *row[1:6], _id_or_none(row[6])] for row in facts[1]]
+    variants = [
+        [uuid.UUID(row[0]), *row[1:6], _id_or_none(row[6]), row[7], expected_on(_day_or_none(row[8]))]
+        for row in facts[1]
+    ]
     if sporting():
-        available = {row[0]: row[1] for row in read(_AVAILABLE, product=uuid.UUID(product_id))}
-        variants = [[*row[:5], available.get(row[0], 0), row[6]] for row in variants]
+        units = {row[0]: row[1:] for row in read(_AVAILABLE, product=uuid.UUID(product_id))}
+        for row in variants:
+            row[5], row[7] = units.get(row[0], (0, 0))
     names, fitted = _fitted(option_names, variants)
     return ProductPage(
         uuid.UUID(product_id),
@@ -98,11 +106,15 @@ def _read_facts(slug: str) -> list[Any]:
 
 
 def _plain(row: Any) -> list[Any]:
-    return [str(value) if isinstance(value, uuid.UUID) else value for value in row]
+    return [str(value) if isinstance(value, uuid.UUID | date) else value for value in row]
 
 
 def _id_or_none(text: str | None) -> uuid.UUID | None:
     return uuid.UUID(text) if text else None
+
+
+def _day_or_none(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def chosen_variant(variant_id: uuid.UUID, form: Mapping[str, str]) -> uuid.UUID:
@@ -147,6 +159,15 @@ def _former(price: int, compare_at: int | None) -> int | None:
     return compare_at if compare_at is not None and compare_at > price else None
 
 
+def _sum(units: ColumnElement[int]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(units), 0).cast(BigInteger())
+
+
+def _over_shelves(units: ColumnElement[int]) -> ColumnElement[int]:
+    shelves = select(_sum(units)).where(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id)
+    return shelves.correlate(VARIANTS).scalar_subquery()
+
+
 _product = bindparam("product", type_=Uuid())
 _PRODUCT = select(
     PRODUCTS.c.id,
@@ -174,17 +195,16 @@ _SOLD_VARIANTS = (
         VARIANTS.c.option_values,
         VARIANTS.c.price,
         VARIANTS.c.compare_at,
-        select(func.coalesce(func.sum(STOCK.c.on_hand - STOCK.c.reserved), 0).cast(BigInteger()))
-        .where(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id)
-        .correlate(VARIANTS)
-        .scalar_subquery(),
+        _over_shelves(units_sellable(STOCK.c)),
         VARIANTS.c.image_id,
+        _over_shelves(units_there(STOCK.c)),
+        VARIANTS.c.ships_from,
     )
     .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == _product, VARIANTS.c.active)
     .order_by(VARIANTS.c.position, VARIANTS.c.id)
 )
 _AVAILABLE = (
-    select(VARIANTS.c.id, func.coalesce(func.sum(STOCK.c.on_hand - STOCK.c.reserved), 0).cast(BigInteger()))
+    select(VARIANTS.c.id, _sum(units_sellable(STOCK.c)), _sum(units_there(STOCK.c)))
     .outerjoin(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
     .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == _product)
     .group_by(VARIANTS.c.id)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import current_app
 from markupsafe import Markup
 
-from commerce.catalog.choice import Choice
+from commerce.catalog.choice import Choice, SoldVariant
 from commerce.catalog.product_page import Picture, ProductPage
 from commerce.money import to_decimal
 
@@ -66,6 +66,18 @@ def _summary(product: ProductPage) -> str:
     return text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + "…"
 
 
+def _availability(variant: SoldVariant) -> dict[str, str]:
+    """Return whether and from when a variant can be had, in the words of schema.org."""
+    if not variant.on_backorder:
+        return {"availability": f"https://schema.org/{'OutOfStock' if variant.sold_out else 'InStock'}"}
+    if variant.ships_from is None:
+        return {"availability": "https://schema.org/BackOrder"}
+    return {
+        "availability": "https://schema.org/PreOrder",
+        "availabilityStarts": variant.ships_from.isoformat(),
+    }
+
+
 def _json_ld(product: ProductPage, host_url: str, currency: str) -> dict[str, object]:
     """Return the product for search engines, in the words of schema.org."""
     address = host_url.rstrip("/")
@@ -75,7 +87,7 @@ def _json_ld(product: ProductPage, host_url: str, currency: str) -> dict[str, ob
             "sku": variant.sku,
             "price": str(to_decimal(variant.price, currency)),
             "priceCurrency": currency,
-            "availability": "https://schema.org/" + ("OutOfStock" if variant.sold_out else "InStock"),
+            **_availability(variant),
             "url": f"{address}{product.path}?{urlencode({'variant': variant.sku})}",
         }
         for variant in product.variants

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     CompoundSelect,
     Integer,
     Select,
+    String,
     Uuid,
     and_,
     bindparam,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from commerce.catalog.cards import PAGE_SIZE, Card, CardPage, Shelf
 from commerce.catalog.facts import cached, sporting
 from commerce.catalog.reading import (
     CATEGORIES,
@@ -39,12 +41,13 @@ from commerce.catalog.reading import (
     dialect_name,
     read,
     sold,
+    units_sellable,
+    units_there,
 )
 from commerce.catalog.search import found_ids, search_parameters, title_rank
 from commerce.db import current_tenant_id
 from commerce.errors import NotFound
 
-PAGE_SIZE = 24
 SORTS = ("newest", "price", "-price")
 MAX_PAGE = 100_000
 MAX_SITEMAP = 20_000
@@ -54,59 +57,6 @@ TOTAL_SECONDS = 30
 MAX_TOTALS = 1000
 MAX_PICTURED_SHELVES = 24
 """More categories than these are listed by name alone."""
-
-
-class Card(NamedTuple):
-    """A product as lists show it. Prices are minor units; `available` counts all variants and locations.
-
-    Lists make dozens of these for each request; a named tuple is made and compared several times faster than a frozen
-    dataclass.
-    """
-
-    slug: str
-    title: str
-    price_from: int
-    price_to: int
-    was: int | None
-    available: int
-    file: str | None
-    alt: str | None
-
-    @property
-    def path(self) -> str:
-        """The address of the product's page."""
-        return f"/products/{quote(self.slug)}"
-
-    @property
-    def sold_out(self) -> bool:
-        """Whether none of the variants can be had."""
-        return self.available <= 0
-
-
-class CardPage(NamedTuple):
-    """One page of a list, and how many products the whole list has."""
-
-    cards: tuple[Card, ...]
-    total: int
-    number: int
-
-    @property
-    def last(self) -> int:
-        """The number of the last page; an empty list has one."""
-        return max(1, -(-self.total // PAGE_SIZE))
-
-
-class Shelf(NamedTuple):
-    """A category that has something to show."""
-
-    id: uuid.UUID
-    slug: str
-    name: str
-
-    @property
-    def path(self) -> str:
-        """The address of the category's page."""
-        return f"/categories/{quote(self.slug)}"
 
 
 # --- lists ------------------------------------------------------------------------------------------
@@ -158,8 +108,12 @@ def _cards(rows: Sequence[Sequence[Any]]) -> tuple[Card, ...]:
     cards = tuple(Card._make(row[:-1]) for row in rows)
     if not sporting() or not cards:
         return cards
-    available = {row[0]: row[1] for row in read(_AVAILABLE, slugs=[card.slug for card in cards])}
-    return tuple(card._replace(available=available.get(card.slug, 0)) for card in cards)
+    units = {row[0]: row[1:] for row in read(_AVAILABLE, slugs=[card.slug for card in cards])}
+    return tuple(
+        card._replace(available=available, in_stock=in_stock)
+        for card in cards
+        for available, in_stock in (units.get(card.slug, (0, 0)),)
+    )
 
 
 def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
@@ -241,9 +195,11 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
             func.max(VARIANTS.c.price),
             func.max(former),
             # One variant's units never make up for another's shortage, because none is ever below zero.
-            func.coalesce(func.sum(STOCK.c.on_hand - STOCK.c.reserved), 0).cast(BigInteger()),
+            func.coalesce(func.sum(units_sellable(STOCK.c)), 0).cast(BigInteger()),
             _first_picture(page.c.id, IMAGES.c.file),
             _first_picture(page.c.id, IMAGES.c.alt),
+            func.coalesce(func.sum(units_there(STOCK.c)), 0).cast(BigInteger()),
+            func.min(VARIANTS.c.ships_from).cast(String()),
             total,
         )
         .join_from(page, VARIANTS, and_(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == page.c.id))
@@ -368,7 +324,11 @@ def _sold_on_shelf() -> Select[Any]:
 
 
 _AVAILABLE = (
-    select(PRODUCTS.c.slug, func.sum(STOCK.c.on_hand - STOCK.c.reserved).cast(BigInteger()))
+    select(
+        PRODUCTS.c.slug,
+        func.sum(units_sellable(STOCK.c)).cast(BigInteger()),
+        func.sum(units_there(STOCK.c)).cast(BigInteger()),
+    )
     .join(VARIANTS, and_(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == PRODUCTS.c.id))
     .join(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
     .where(PRODUCTS.c.tenant_id == TENANT, VARIANTS.c.active)

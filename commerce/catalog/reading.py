@@ -8,6 +8,7 @@ so every statement names the shop by the parameter `tenant`, which `read` alone 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -18,11 +19,14 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    case,
     column,
     exists,
+    literal_column,
     table,
 )
 
+from commerce import clock
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
 from commerce.db import current_tenant_id, db
 
@@ -36,8 +40,28 @@ STOCK = table(
     column("variant_id", Uuid()),
     column("on_hand", BigInteger()),
     column("reserved", BigInteger()),
+    column("backorder_limit", BigInteger()),
 )
 TENANT = bindparam("tenant", type_=Uuid())
+
+
+def units_there(stock: Any) -> ColumnElement[int]:
+    """Return the free units on a shelf, by the columns `stock`: never below 0, for what one shelf has promised beyond
+    its stock takes nothing from another.
+    """
+    free = stock.on_hand - stock.reserved
+    return case((free > 0, free), else_=literal_column("0"))
+
+
+def units_sellable(stock: Any) -> ColumnElement[int]:
+    """Return the units of a shelf that can be promised now: what is free, and what may be promised beyond it."""
+    room: ColumnElement[int] = stock.on_hand + stock.backorder_limit - stock.reserved
+    return room
+
+
+def expected_on(day: date | None) -> date | None:
+    """Return the day on which more units are expected, None when nobody knows: it was not said, or it is over."""
+    return day if day is not None and day > clock.now().date() else None
 
 
 def read(statement: Executable, **parameters: Any) -> Sequence[Any]:

@@ -15,11 +15,12 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.catalog import queries
+from commerce.catalog.cards import Card, Shelf
 from commerce.catalog.choice import Choice, axis_keys, choose
 from commerce.catalog.keeping import kept_for_strangers
 from commerce.catalog.product_page import ProductPage, product_page
 from commerce.catalog.product_parts import product_parts, shown_picture
-from commerce.catalog.queries import SORTS, Card, Shelf
+from commerce.catalog.queries import SORTS
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.errors import NotFound
 from commerce.tenants.scope import current_shop
@@ -237,7 +238,8 @@ def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
             shop.locale,
             card=card,
             currency=shop.currency,
-            low=not card.sold_out and card.available <= shop.low_stock_at,
+            low=0 < card.in_stock <= shop.low_stock_at,
+            ships_from=card.expected if card.on_backorder else None,
             eager=index < eager,
         )
         for index, card in enumerate(cards)

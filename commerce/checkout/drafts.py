@@ -281,7 +281,9 @@ def delete_draft(draft_id: uuid.UUID) -> None:
 # --- placing -----------------------------------------------------------------------------------------
 
 
-def place_draft(draft_id: uuid.UUID, actor: Actor, *, seen_version: int, shown_total: int) -> PlacedOrder:
+def place_draft(
+    draft_id: uuid.UUID, actor: Actor, *, seen_version: int, shown_total: int, shown_backordered: int = 0
+) -> PlacedOrder:
     """Place a draft exactly once, as `place_order` does; a draft that was placed before answers with that order.
 
     Nobody types the customer's card number: he pays by the link in his mail, for which the goods are held a day at
@@ -299,6 +301,7 @@ def place_draft(draft_id: uuid.UUID, actor: Actor, *, seen_version: int, shown_t
         checkout_token=found.checkout_token,
         cart_version=seen_version,
         shown_total=shown_total,
+        shown_backordered=shown_backordered,
         actor=actor,
     )
     if placed.payment_id is not None and not placed.replayed:

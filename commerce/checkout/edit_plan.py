@@ -159,6 +159,7 @@ def _changed_lines(order: Order, edit: Edit) -> list[LineChange]:
             after=_units(line, edit.units.get(line.id, line.quantity), line.id in asked_about),
             share=_shares(order, place),
             view=views.get(line.variant_id),
+            promised=line.backordered,
         )
         for place, line in enumerate(order.lines)
     ]

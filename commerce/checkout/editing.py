@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import delete, update
@@ -20,8 +20,8 @@ from commerce.checkout.settlement import facts, leave_payments
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotAllowed, OutOfStock, PriceChanged
 from commerce.events.outbox import SYSTEM, Actor, publish
+from commerce.inventory.allocation import StockRaced, Want
 from commerce.inventory.exchanging import exchange
-from commerce.inventory.services import StockRaced, Want
 from commerce.money import format_money
 from commerce.orders.events import OrderEdited, RefundQueued
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
@@ -121,6 +121,8 @@ def _write_amounts(order: Order, plan: EditPlan) -> dict[int, uuid.UUID]:
     for place, (change, priced) in enumerate(zip(plan.kept, plan.priced, strict=True)):
         amounts = {
             "quantity": priced.quantity,
+            "backordered": change.backordered,
+            "ships_from": _ships_from(change, rows),
             "amount": priced.amount,
             "discount_amount": priced.discount_amount,
             "tax_rate_ppm": priced.tax_rate_ppm,
@@ -136,6 +138,13 @@ def _write_amounts(order: Order, plan: EditPlan) -> dict[int, uuid.UUID]:
             insert_rows(OrderLine, [{**new, **_copied(change), **amounts}])
     _write_adjustments(order, plan)
     return fresh
+
+
+def _ships_from(change: LineChange, rows: Mapping[uuid.UUID, OrderLine]) -> date | None:
+    """Return what the customer is told of units that are not there: as he was promised, or of now for further ones."""
+    if change.beyond and change.view is not None:
+        return change.view.ships_from
+    return rows[change.line_id].ships_from if change.line_id is not None and change.backordered else None
 
 
 def _copied(change: LineChange) -> dict[str, Any]:
@@ -259,7 +268,7 @@ def _move_stock(order: Order, plan: EditPlan, fresh: Mapping[int, uuid.UUID], ac
     """Reserve and free what the lines have more and less: reservations, then lines that go, then the counters, last."""
     ids = [change.line_id or fresh[place] for place, change in enumerate(plan.kept)]
     more = [
-        Want(key, change.variant_id, change.difference)
+        Want(key, change.variant_id, change.difference, beyond=change.beyond)
         for key, change in zip(ids, plan.kept, strict=True)
         if change.difference > 0
     ]

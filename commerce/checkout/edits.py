@@ -34,7 +34,10 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class LineChange:
-    """One line before and after. `line_id` is None for a new one; `view` are the facts of its variant as it is now."""
+    """One line before and after. `line_id` is None for a new one; `view` are the facts of its variant as it is now.
+
+    Of the units before, `promised` were sold beyond the stock.
+    """
 
     line_id: uuid.UUID | None
     variant_id: uuid.UUID
@@ -46,6 +49,7 @@ class LineChange:
     after: int
     share: Mapping[int, int]
     view: CartLineView | None
+    promised: int = 0
 
     @property
     def amount_before(self) -> int:
@@ -66,6 +70,17 @@ class LineChange:
     def available(self) -> int:
         """Units that could be reserved now, beside those of this order."""
         return self.view.available if self.view else 0
+
+    @property
+    def beyond(self) -> int:
+        """How many of the units that come are not there: they are a promise."""
+        in_stock = self.view.in_stock if self.view else 0
+        return max(0, self.difference - in_stock)
+
+    @property
+    def backordered(self) -> int:
+        """How many of the units after are a promise beyond the stock: what is given up is taken from these first."""
+        return max(0, self.promised + min(0, self.difference)) + self.beyond
 
     @property
     def to_price(self) -> LineToPrice:

@@ -242,6 +242,7 @@ class PlaceForm(CheckoutForm):
     checkout_token = HiddenField(validators=[Regexp(r"^[A-Za-z0-9_-]{20,64}\Z")])
     cart_version = HiddenField(validators=[Regexp(r"^[0-9]{1,18}\Z")])
     shown_total = HiddenField(validators=[Regexp(r"^[0-9]{1,18}\Z")])
+    shown_backordered = HiddenField(validators=[Regexp(r"^[0-9]{0,9}\Z")])
     card_number = StringField(_l("Card number"), [Length(max=40)], filters=[printable_line])
 
 

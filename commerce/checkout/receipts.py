@@ -12,7 +12,7 @@ from commerce.checkout.settlement import facts, on_captured
 from commerce.db import atomic, db
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import SYSTEM, Actor, publish
-from commerce.inventory.services import StockRaced
+from commerce.inventory.allocation import StockRaced
 from commerce.money import MAX_AMOUNT
 from commerce.orders.events import RefundQueued
 from commerce.orders.models import Credit, Order

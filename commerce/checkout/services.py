@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,8 +23,9 @@ from commerce.errors import (
     Shortage,
 )
 from commerce.events.outbox import Actor, publish
+from commerce.inventory.allocation import StockRaced, Want
 from commerce.inventory.queries import available_by_variant
-from commerce.inventory.services import StockRaced, Want, reserve
+from commerce.inventory.services import reserve
 from commerce.orders.events import OrderPlaced
 from commerce.orders.queries import find_by_cart
 from commerce.orders.services import create_order
@@ -178,19 +179,23 @@ def place_order(
     cart_version: int,
     shown_total: int,
     actor: Actor,
+    shown_backordered: int = 0,
     card_number: str | None = None,
 ) -> PlacedOrder:
     """Turn a cart into an order exactly once, holding its stock, or leave everything as it was.
 
-    `shown_total` is what the shopper saw, in minor units; `card_number` is only looked at, so that a slip of the
-    finger is found before anything is ordered (None: the caller takes no card). A cart that was ordered before
-    answers with that order. Raises NotFound (no such cart in this browser), CartChanged, CartEmpty, PriceChanged,
-    CouponExhausted (after the codes were taken out of the cart), OutOfStock (all short lines), InvalidValue (details
-    incomplete, card number mistyped), Busy.
+    `shown_total` is what the shopper saw, in minor units, `shown_backordered` of how many units he read that they are
+    not there; `card_number` is only looked at, so that a slip of the finger is found before anything is ordered (None:
+    the caller takes no card). A cart that was ordered before answers with that order. Raises NotFound (no such cart in
+    this browser), CartChanged (more units would be on backorder, too), CartEmpty, PriceChanged, CouponExhausted (after
+    the codes were taken out of the cart), OutOfStock (all short lines), InvalidValue (details incomplete, card number
+    mistyped), Busy.
     """
     for _ in range(PLACEMENT_TRIES):
         try:
-            return _place_order(shopper, checkout_token, cart_version, shown_total, actor, card_number)
+            return _place_order(
+                shopper, checkout_token, cart_version, shown_total, shown_backordered, actor, card_number
+            )
         except _Raced as raced:
             # Rolled back. Look again without our own grip on the rows: what is really short is said, all of it.
             shortages = _shortages(raced.lines)
@@ -222,6 +227,7 @@ def _place_order(
     checkout_token: str,
     cart_version: int,
     shown_total: int,
+    shown_backordered: int,
     actor: Actor,
     card_number: str | None,
 ) -> PlacedOrder:
@@ -239,22 +245,17 @@ def _place_order(
     if priced.totals.total != shown_total:
         gone = {state.code: state.reason for state in priced.coupons if state.gone}
         raise _CodesGone(gone) if gone else PriceChanged(shown_total, priced.totals.total)
+    if sum(line.backordered for line in lines) > shown_backordered:
+        raise CartChanged(
+            "Some of this was in stock a moment ago and would now be on backorder. "
+            "Please look when it ships and order again."
+        )
     if card_number is not None and shown_total:
         gateway(method.gateway).check(card_number)
     order_id, code, token, line_ids = create_order(
         _order_values(cart_id, details, method, priced),
         [_order_line(*pair) for pair in zip(lines, priced.totals.lines, strict=True)],
-        [
-            {
-                "source_type": each.source_type,
-                "source_id": each.source_id,
-                "label": each.label,
-                "amount": each.amount,
-                "included": each.included,
-                "shares": list(each.shares),
-            }
-            for each in priced.totals.adjustments
-        ],
+        [{**asdict(each), "shares": list(each.shares)} for each in priced.totals.adjustments],
     )
     currency = current_shop().currency
     payment_id = start_payment(
@@ -273,7 +274,10 @@ def _place_order(
     try:
         reserve(
             order_id,
-            [Want(key, line.variant_id, line.quantity) for key, line in zip(line_ids, lines, strict=True)],
+            [
+                Want(key, line.variant_id, line.quantity, beyond=line.backordered)
+                for key, line in zip(line_ids, lines, strict=True)
+            ],
         )
     except StockRaced:
         raise _Raced(lines) from None
@@ -385,6 +389,8 @@ def _order_line(line: CartLineView, priced: Any) -> dict[str, Any]:
         "slug": line.slug,
         "image": line.image,
         "quantity": line.quantity,
+        "backordered": line.backordered,
+        "ships_from": line.ships_from if line.backordered else None,
         "unit_price": line.price,
         "amount": priced.amount,
         "discount_amount": priced.discount_amount,

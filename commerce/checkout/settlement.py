@@ -17,7 +17,8 @@ from commerce import clock
 from commerce.db import atomic, db
 from commerce.errors import Conflict, GatewayNoAnswer, IllegalTransition, InvalidValue, NotFound
 from commerce.events.outbox import SYSTEM, Actor, publish
-from commerce.inventory.services import StockRaced, reserve_again
+from commerce.inventory.allocation import StockRaced
+from commerce.inventory.services import reserve_again
 from commerce.money import format_money
 from commerce.orders.events import (
     LatePaymentRefunded,
@@ -165,7 +166,7 @@ def on_captured(
             publish(system(actor), LatePaymentRefunded(**facts(order)))
             return
         retake_coupons(order.id)
-        reserve_again(order.id)
+        reserve_again(order.id, beyond={line.id: line.backordered for line in order.lines})
         move(order, "reopen", system(actor), "Payment arrived")
     left = order.total - net_captured(payments, order.currency)
     if left > 0:

@@ -120,6 +120,7 @@ def place() -> BaseResponse:
             checkout_token=form.checkout_token.data,
             cart_version=int(form.cart_version.data),
             shown_total=int(form.shown_total.data),
+            shown_backordered=int(form.shown_backordered.data or 0),
             actor=Actor("guest", request_id=request_id()),
             card_number=card_number,
         )

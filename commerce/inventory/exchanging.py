@@ -12,14 +12,13 @@ from typing import Any
 
 from sqlalchemy import delete
 
-from commerce.db import db, insert_rows
+from commerce.db import db, insert_rows, new_id
 from commerce.errors import Conflict
+from commerce.inventory.allocation import Take, Want, allocate, floors
 from commerce.inventory.models import Reservation
 from commerce.inventory.services import (
     Books,
     Units,
-    Want,
-    _allocate,
     _change,
     _open_units,
     _reservations,
@@ -40,14 +39,14 @@ def exchange(
     """Change the reservations of an order: units `more`, and units `less` as if they had never been asked for. A step.
 
     The counters follow when the caller posts the returned books, last of all in his transaction; if they cannot be
-    posted, others took units meanwhile. New units are in `state` held or committed; `off_shelf` takes them off the
-    shelf at once, for a shop that deducts at confirmation. Units to free have not left the house. Raises StockRaced
-    when any want is short, Conflict when the reservations do not hold what shall be freed.
+    posted, others took units meanwhile. New units are in `state` held or committed; `off_shelf` takes those that are
+    there off the shelf at once, for a shop that deducts at confirmation. Units to free have not left the house. Raises
+    StockRaced when any want is short, Conflict when the reservations do not hold what shall be freed.
     """
     books = Books("edited", actor, reference)
     rows = _reservations(order_id)
     freed = _take_out(rows, less, books)
-    _put_in(order_id, rows, _allocate(more, freed) if more else [], books, state=state, off_shelf=off_shelf)
+    _put_in(order_id, rows, allocate(more, freed) if more else [], books, state=state, off_shelf=off_shelf)
     return books
 
 
@@ -80,25 +79,31 @@ def _lessen(row: Any, from_open: int, from_shelf: int) -> None:
 def _put_in(
     order_id: uuid.UUID,
     rows: Sequence[Any],
-    plan: Sequence[tuple[uuid.UUID, uuid.UUID, int]],
+    plan: Sequence[Take],
     books: Books,
     *,
     state: str,
     off_shelf: bool,
 ) -> None:
-    """Add units to the reservations of their lines, or make new ones."""
+    """Add units to the reservations of their lines, or make new ones.
+
+    A reservation that grows beyond the stock goes to the end of the queue, so that nobody waits longer because of it.
+    """
     known = {(row.order_line_id, row.stock_item_id): row for row in rows}
     fresh = []
-    for line_id, stock_id, units in plan:
-        taken = units if off_shelf else 0
+    for take in plan:
+        line_id, stock_id, units = take.order_line_id, take.stock_item_id, take.units
+        taken = units - take.beyond if off_shelf else 0
         row = known.get((line_id, stock_id))
         if row is None:
             place = {"order_id": order_id, "order_line_id": line_id, "stock_item_id": stock_id}
-            kind = "deducted" if off_shelf else state
+            kind = "deducted" if taken == units else state
             fresh.append({**place, "quantity": units, "deducted": taken, "state": kind})
         else:
             left = _open_units(row) + units - taken
             kind = (row.state if _open_units(row) else state) if left else "deducted"
-            _change(row, quantity=row.quantity + units, deducted=row.deducted + taken, state=kind)
+            key = new_id() if take.beyond else row.id
+            _change(row, id=key, quantity=row.quantity + units, deducted=row.deducted + taken, state=kind)
         books.shift(stock_id, on_hand=-taken, reserved=units - taken)
     insert_rows(Reservation, fresh)
+    books.keep(floors(plan))

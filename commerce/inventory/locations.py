@@ -81,6 +81,7 @@ def transfer(
     books = Books("transfer", actor, reference)
     books.shift(stock_item_id, on_hand=-units)
     books.shift(shelf_at(source.variant_id, location_id), on_hand=units)
+    books.keep({stock_item_id: 0})
     if not books.post():
         raise Conflict("Fewer units are free than that: the others are reserved for orders.")
 

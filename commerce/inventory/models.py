@@ -14,6 +14,9 @@ from commerce.db import Base, TenantRow
 MAX_QUANTITY = 1_000_000
 """The most units that one row may speak of: a bound against typing errors and overflow."""
 
+OPEN = ("held", "committed")
+"""States of a reservation whose units are reserved, as far as they have not left or been given up."""
+
 MOST_ALERTS = 20
 """Variants that one address can wait for at once: nobody shall be written to without end."""
 

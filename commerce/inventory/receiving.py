@@ -74,7 +74,7 @@ def replace_on_hand(
     """Set the units on hand of variants at the default location, making stock items where there are none. A step.
 
     Returns the variants that this changed. Raises InvalidValue for a bad quantity, Conflict when fewer would be left
-    than are reserved.
+    than are reserved, less what may be promised beyond the stock.
     """
     for units in quantities.values():
         check_quantity(units, low=0)
@@ -114,6 +114,7 @@ def change_on_hand(
 ) -> None:
     """Add (or, negative, take) free units: received, damaged, lost. Relative, so it needs no version. A step.
 
+    What is lost is lost: units that orders count on go too, as far as so many may be promised beyond the stock.
     Raises InvalidValue for 0 or an absurd number, Conflict when fewer units are free than are to go.
     """
     check_quantity(abs(delta), low=1)
@@ -157,7 +158,7 @@ def book_count(stock_item_id: uuid.UUID, counted: int, *, seen_version: int, act
     """Set the units on hand to what somebody counted and return the difference that was booked.
 
     Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue, Conflict when fewer
-    were counted than are reserved.
+    were counted than are reserved, less what may be promised beyond the stock.
     """
     check_quantity(counted, low=0)
     item = db.session.scalar(
@@ -170,9 +171,36 @@ def book_count(stock_item_id: uuid.UUID, counted: int, *, seen_version: int, act
         raise NotFound("There is no such stock.")
     if item.version != seen_version:
         raise StaleVersion("stock", seen_version, item.version)
-    if counted < item.reserved:
+    if counted + item.backorder_limit < item.reserved:
         raise Conflict(f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand.")
     difference = counted - item.on_hand
     if difference:
         change_on_hand(stock_item_id, difference, cause="count", actor=actor)
     return difference
+
+
+@atomic
+def set_backorder_limit(stock_item_id: uuid.UUID, limit: int, *, seen_version: int) -> None:
+    """Say how many units of a stock item may be promised beyond what is there; 0 sells only what is there.
+
+    Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue for a bad number, Conflict
+    when more are promised already.
+    """
+    check_quantity(limit, low=0)
+    item = db.session.scalar(
+        select(StockItem)
+        .where(StockItem.id == stock_item_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if item is None:
+        raise NotFound("There is no such stock.")
+    if item.version != seen_version:
+        raise StaleVersion("stock", seen_version, item.version)
+    promised = item.reserved - item.on_hand
+    if limit < promised:
+        raise Conflict(
+            f"{promised} units are promised beyond the stock already, so the limit cannot be {limit}."
+        )
+    item.backorder_limit = limit
+    item.version += 1

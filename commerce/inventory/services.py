@@ -10,17 +10,16 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from commerce.catalog.reading import TENANT, read
-from commerce.db import current_tenant_id, db, execute_many, insert_rows
+from commerce.db import current_tenant_id, db, execute_many, insert_rows, new_id
 from commerce.errors import Conflict
-from commerce.inventory.models import Location, Reservation, StockItem, StockMovement
+from commerce.inventory.allocation import NO_FLOOR, StockRaced, Take, Want, allocate, floors
+from commerce.inventory.models import OPEN, Reservation, StockItem, StockMovement
+from commerce.inventory.promises import lock_waiting
 
-OPEN = ("held", "committed")
 OWNED = ("committed", "deducted", "restocked")
 Units = Mapping[uuid.UUID, int]
 """Units by order line id."""
@@ -28,15 +27,24 @@ _stock = StockItem.__table__
 _ROW = (_stock.c.tenant_id == bindparam("b_tenant")) & (_stock.c.id == bindparam("b_id"))
 _TAKE = (
     update(StockItem.__table__)  # type: ignore[arg-type]
-    .where(_ROW, _stock.c.on_hand - _stock.c.reserved >= bindparam("b_units"))
+    .where(
+        _ROW,
+        _stock.c.on_hand - _stock.c.reserved - bindparam("b_units") >= bindparam("b_floor"),
+        _stock.c.on_hand + _stock.c.backorder_limit - _stock.c.reserved >= bindparam("b_units"),
+    )
     .values(reserved=_stock.c.reserved + bindparam("b_units"), version=_stock.c.version + 1)
 )
+"""The floor is 0 for units that shall be there, so none of them silently becomes a promise."""
 _SHIFT = (
     update(StockItem.__table__)  # type: ignore[arg-type]
     .where(
         _ROW,
         _stock.c.reserved + bindparam("b_reserved") >= 0,
-        _stock.c.on_hand + bindparam("b_on_hand") >= _stock.c.reserved + bindparam("b_reserved"),
+        _stock.c.on_hand + bindparam("b_on_hand") >= 0,
+        _stock.c.on_hand + _stock.c.backorder_limit + bindparam("b_on_hand")
+        >= _stock.c.reserved + bindparam("b_reserved"),
+        _stock.c.on_hand + bindparam("b_on_hand") - _stock.c.reserved - bindparam("b_reserved")
+        >= bindparam("b_floor"),
     )
     .values(
         on_hand=_stock.c.on_hand + bindparam("b_on_hand"),
@@ -44,29 +52,7 @@ _SHIFT = (
         version=_stock.c.version + 1,
     )
 )
-"""Every other change of the counters: it never leaves more reserved than there is."""
-_locations = Location.__table__
-_ON_SHELVES = (
-    select(_stock.c.variant_id, _stock.c.id, _stock.c.on_hand - _stock.c.reserved)
-    .join(_locations, (_locations.c.tenant_id == TENANT) & (_locations.c.id == _stock.c.location_id))
-    .where(_stock.c.tenant_id == TENANT, _stock.c.variant_id.in_(bindparam("variants", expanding=True)))
-    .order_by(_locations.c.position, _stock.c.id)
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """Units of one variant for one order line."""
-
-    order_line_id: uuid.UUID
-    variant_id: uuid.UUID
-    quantity: int
-
-
-class StockRaced(Exception):
-    """Somebody took units between our look and our grip. The caller rolls back, looks again and decides."""
-
-
+"""Every other change of the counters: it never leaves more reserved than is there and may be promised beyond it."""
 # --- steps of placing, settling, cancelling and shipping an order ----------------------------------
 
 
@@ -75,54 +61,34 @@ def reserve(order_id: uuid.UUID, wants: Sequence[Want]) -> None:
 
     Raises StockRaced when any of them is short; the rows touched so far are undone by the caller's rollback.
     """
-    plan = _allocate(wants)
+    plan = allocate(wants)
     insert_rows(
         Reservation,
         [
-            {"order_id": order_id, "order_line_id": line_id, "stock_item_id": stock_id, "quantity": units}
-            for line_id, stock_id, units in plan
+            {
+                "order_id": order_id,
+                "order_line_id": take.order_line_id,
+                "stock_item_id": take.stock_item_id,
+                "quantity": take.units,
+            }
+            for take in plan
         ],
     )
-    taken: dict[uuid.UUID, int] = defaultdict(int)
-    for _line_id, stock_id, units in plan:
-        taken[stock_id] += units
-    _take(taken)
+    _take(plan)
 
 
-def _take(units: Mapping[uuid.UUID, int]) -> None:
+def _take(plan: Sequence[Take]) -> None:
     """Reserve units of stock items or raise StockRaced."""
-    tenant_id = current_tenant_id()
-    rows = [{"b_tenant": tenant_id, "b_id": key, "b_units": units[key]} for key in sorted(units)]
+    units: dict[uuid.UUID, int] = defaultdict(int)
+    for take in plan:
+        units[take.stock_item_id] += take.units
+    tenant_id, floor = current_tenant_id(), floors(plan)
+    rows = [
+        {"b_tenant": tenant_id, "b_id": key, "b_units": units[key], "b_floor": floor[key]}
+        for key in sorted(units)
+    ]
     if rows and execute_many(_TAKE, rows) != len(rows):
         raise StockRaced
-
-
-def _allocate(
-    wants: Sequence[Want], freed: Mapping[uuid.UUID, int] | None = None
-) -> list[tuple[uuid.UUID, uuid.UUID, int]]:
-    """Choose stock items for every want and return (order line id, stock item id, units). A step; changes nothing.
-
-    One location that has all, else several in their order. Units of stock items that the same transaction has
-    `freed` count as there. Raises StockRaced when any want is short.
-    """
-    rows = read(_ON_SHELVES, variants=[want.variant_id for want in wants])
-    left: dict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)
-    for variant_id, stock_id, available in rows:
-        left[variant_id][stock_id] = available + (freed or {}).get(stock_id, 0)
-    plan = []
-    for want in wants:
-        shelves = left[want.variant_id]
-        whole = next((stock_id for stock_id, units in shelves.items() if units >= want.quantity), None)
-        missing = want.quantity
-        for stock_id in [whole] if whole else list(shelves):
-            units = min(missing, max(0, shelves[stock_id]))
-            if units:
-                shelves[stock_id] -= units
-                missing -= units
-                plan.append((want.order_line_id, stock_id, units))
-        if missing:
-            raise StockRaced
-    return plan
 
 
 def commit_reservations(order_id: uuid.UUID) -> int:
@@ -136,29 +102,35 @@ def commit_reservations(order_id: uuid.UUID) -> int:
     return sum(row.quantity - row.released for row in _reservations(order_id, OWNED))
 
 
-def reserve_again(order_id: uuid.UUID, wanted: Units | None = None) -> None:
-    """Hold once more what a cancelled order held, or of it what is `wanted`. A step.
+def reserve_again(order_id: uuid.UUID, wanted: Units | None = None, *, beyond: Units | None = None) -> None:
+    """Hold once more what a cancelled order held, or of it what is `wanted`; `beyond` units need not be there. A step.
 
-    Raises StockRaced when any of it is short.
+    What it held it lost: it stands last in the queue of each stock item. Raises StockRaced when any of it is short.
     """
-    left = dict(wanted or {})
-    taken: dict[uuid.UUID, int] = defaultdict(int)
+    left, spare = dict(wanted or {}), dict(beyond or {})
+    plan = []
     for row in _reservations(order_id, ("released", "expired")):
         units = row.quantity if wanted is None else min(row.quantity, left.get(row.order_line_id, 0))
-        if units and _change(row, state="held", released=row.quantity - units):
+        if units and _change(row, id=new_id(), state="held", released=row.quantity - units):
             left[row.order_line_id] = left.get(row.order_line_id, 0) - units
-            taken[row.stock_item_id] += units
-    if not taken:
+            not_there = _take_from(spare, row.order_line_id, units)
+            plan.append(Take(row.order_line_id, row.stock_item_id, units, not_there))
+    if not plan:
         raise StockRaced
-    _take(taken)
+    _take(plan)
 
 
 def deduct(
     order_id: uuid.UUID, *, cause: str, actor: str, reference: str, units: Units | None = None
 ) -> None:
-    """Take committed units off the shelf: those of `units`, or all. Repeating it changes nothing. A step."""
+    """Take committed units off the shelf, as far as they are there: those of `units`, or all. A step.
+
+    What others wait for before us stays theirs. Repeating it changes nothing.
+    """
     books = Books(cause, actor, reference)
-    for row, count in _pick(_reservations(order_id, ("committed",)), units, _open_units):
+    rows = _reservations(order_id, ("committed",))
+    waiting = lock_waiting([row.stock_item_id for row in rows]) if rows else {}
+    for row, count in _pick(rows, units, lambda each: _open_units(each) - waiting.get(each.id, 0)):
         state = "deducted" if count == _open_units(row) else "committed"
         if _change(row, state=state, deducted=row.deducted + count):
             books.shift(row.stock_item_id, on_hand=-count, reserved=-count)
@@ -216,10 +188,12 @@ def take_back(
 def _unsent(rows: Sequence[Any], units: Units) -> list[tuple[Any, int, int]]:
     """Return (reservation, reserved units, units off the shelf) for as many of `units` as the rows have.
 
-    Reserved units go first, over all locations: what is off the shelf may be in a parcel already.
+    Reserved units go first, over all locations: what is off the shelf may be in a parcel already. Of these, those go
+    first that are at a location which has promised more than it has, so that a customer does not wait for them.
     """
     left = dict(units)
-    reserved = {row.id: _take_from(left, row.order_line_id, _open_units(row)) for row in rows}
+    in_turn = sorted(rows, key=lambda row: not row.short)
+    reserved = {row.id: _take_from(left, row.order_line_id, _open_units(row)) for row in in_turn}
     deducted = {row.id: _take_from(left, row.order_line_id, row.deducted - row.restocked) for row in rows}
     return [(row, reserved[row.id], deducted[row.id]) for row in rows if reserved[row.id] or deducted[row.id]]
 
@@ -272,12 +246,21 @@ _COLUMNS = (
     Reservation.released,
     Reservation.restocked,
     Reservation.state,
+    (StockItem.reserved > StockItem.on_hand).label("short"),
 )
 
 
 def _reservations(order_id: uuid.UUID, states: tuple[str, ...] = ()) -> Sequence[Any]:
     """Return the order's reservations (in `states`). The order's row is locked by the caller, so they stand still."""
-    statement = select(*_COLUMNS).where(Reservation.order_id == order_id).order_by(Reservation.stock_item_id)
+    statement = (
+        select(*_COLUMNS)
+        .join(
+            StockItem,
+            (StockItem.tenant_id == Reservation.tenant_id) & (StockItem.id == Reservation.stock_item_id),
+        )
+        .where(Reservation.order_id == order_id)
+        .order_by(Reservation.stock_item_id)
+    )
     return db.session.execute(statement.where(Reservation.state.in_(states)) if states else statement).all()
 
 
@@ -306,11 +289,16 @@ class Books:
         self._note = {"cause": cause, "actor": actor, "reference": reference}
         self._on_hand: dict[uuid.UUID, int] = defaultdict(int)
         self._reserved: dict[uuid.UUID, int] = defaultdict(int)
+        self._floor: dict[uuid.UUID, int] = {}
 
     def shift(self, stock_item_id: uuid.UUID, *, on_hand: int = 0, reserved: int = 0) -> None:
         """Remember a change of one stock item, in units."""
         self._on_hand[stock_item_id] += on_hand
         self._reserved[stock_item_id] += reserved
+
+    def keep(self, floors: Mapping[uuid.UUID, int]) -> None:
+        """Demand that the changes leave `on_hand - reserved` no lower than the floor of each stock item."""
+        self._floor.update(floors)
 
     def close(self) -> None:
         """Change the counters and write the movements. Raises Conflict when the books do not allow it: stop."""
@@ -327,6 +315,7 @@ class Books:
                 "b_id": key,
                 "b_on_hand": self._on_hand[key],
                 "b_reserved": self._reserved[key],
+                "b_floor": self._floor.get(key, NO_FLOOR),
             }
             for key in keys
         ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Row, func, select
 
 from commerce.catalog.models import Product, Variant
+from commerce.catalog.reading import units_there
 from commerce.db import atomic, db
 from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, publish
@@ -31,7 +32,7 @@ def low_variants(order_id: uuid.UUID) -> list[uuid.UUID]:
             select(StockItem.variant_id)
             .where(StockItem.variant_id.in_(taken))
             .group_by(StockItem.variant_id)
-            .having(func.sum(StockItem.on_hand - StockItem.reserved) <= current_shop().low_stock_at)
+            .having(func.sum(units_there(StockItem)) <= current_shop().low_stock_at)
             .order_by(StockItem.variant_id)
         )
     )
@@ -52,7 +53,7 @@ def notice_low_stock(order_id: uuid.UUID, code: str) -> int:
             .with_for_update()
             .execution_options(populate_existing=True)
         ).all()
-        available = sum(shelf.on_hand - shelf.reserved for shelf in shelves)
+        available = sum(max(0, shelf.on_hand - shelf.reserved) for shelf in shelves)
         if available <= current_shop().low_stock_at and not _told_already(variant_id, shelves):
             publish(SYSTEM, _event(variant_id, shelves, available, code))
             told += 1

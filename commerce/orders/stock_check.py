@@ -1,7 +1,7 @@
 """Prove that stock, ledger, reservations and orders agree, in bounded memory, and mend what can be mended openly.
 
-The rules: on_hand is the sum of the movements, reserved the sum of the open reservations, a finished order holds
-nothing, a confirmed order owns all its units.
+The rules: on_hand is the sum of the movements, reserved the sum of the open reservations and within what is there and
+may be promised beyond it, a finished order holds nothing, a confirmed order owns all its units.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from sqlalchemy import Row, func, select, update
 
 from commerce.catalog.models import Variant
 from commerce.db import atomic, db, insert_rows
-from commerce.inventory.models import Reservation, StockItem, StockMovement
-from commerce.inventory.services import OPEN, OWNED, release
+from commerce.inventory.models import OPEN, Reservation, StockItem, StockMovement
+from commerce.inventory.services import OWNED, release
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.services import lock_order
 from commerce.orders.transitions import FINAL
@@ -54,9 +54,9 @@ def check_stock(progress: Progress = lambda _rows: None) -> Iterator[Break]:
     Each batch is read at one moment, so a shop may go on selling meanwhile.
     """
     for items in _batches(
-        select(StockItem.id, Variant.sku, StockItem.on_hand, StockItem.reserved).join(
-            Variant, (Variant.tenant_id == StockItem.tenant_id) & (Variant.id == StockItem.variant_id)
-        ),
+        select(
+            StockItem.id, Variant.sku, StockItem.on_hand, StockItem.reserved, StockItem.backorder_limit
+        ).join(Variant, (Variant.tenant_id == StockItem.tenant_id) & (Variant.id == StockItem.variant_id)),
         StockItem.id,
     ):
         yield from _check_items(items)
@@ -95,6 +95,15 @@ def _check_items(items: Sequence[Row[Any]]) -> Iterator[Break]:
         if item.reserved != held.get(item.id, 0):
             yield Break(
                 "reserved is the sum of the holds", item.sku, item.id, held.get(item.id, 0), item.reserved
+            )
+        most = item.on_hand + item.backorder_limit
+        if item.reserved > most:
+            yield Break(
+                "no more is promised than is there and may be beyond it",
+                item.sku,
+                item.id,
+                most,
+                item.reserved,
             )
 
 
@@ -141,6 +150,8 @@ def mend(found: Break) -> str:
         return _correct_ledger(found.subject_id)
     if found.rule.startswith("reserved"):
         return _correct_reserved(found.subject_id)
+    if found.rule.startswith("no more"):
+        return "cannot be mended here: count the shelf, or allow more to be promised beyond it"
     if found.rule.startswith("a finished"):
         return _release_leftovers(found.subject_id)
     return _flag_order(found.subject_id, str(found))
@@ -172,7 +183,7 @@ def _correct_reserved(stock_item_id: uuid.UUID) -> str:
         (Reservation.stock_item_id == item.id) & Reservation.state.in_(OPEN),
     )
     units = held.get(item.id, 0)
-    if units > item.on_hand:
+    if units > item.on_hand + item.backorder_limit:
         return f"cannot be mended: {units} units are held and {item.on_hand} are there; count the shelf"
     db.session.execute(
         update(StockItem)

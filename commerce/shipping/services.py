@@ -11,15 +11,18 @@ from commerce import clock
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import Actor, publish
+from commerce.inventory.promises import Cover, lock_cover
 from commerce.inventory.services import deduct
 from commerce.orders.credit_math import is_count
 from commerce.orders.events import ParcelSent
-from commerce.orders.models import Order
+from commerce.orders.models import Order, OrderLine
 from commerce.orders.services import ACTOR_KINDS, guards, lock_order, move
 from commerce.orders.transitions import BY_ACTION, why_not
 from commerce.shipping.models import Shipment, ShipmentLine
 
 MAX_WORD = 255
+MOST_NAMED = 3
+"""Orders that are named when others come first."""
 
 
 @atomic
@@ -35,13 +38,15 @@ def ship_order(
 ) -> uuid.UUID:
     """Send a parcel with `units` (by order line id; None is everything that is left) and return its id.
 
-    Stock is deducted; at a shop that deducts at confirmation nothing is left to deduct. The order is `shipped` once
-    everything has left, and stays `processing` until then.
-    Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue for units that are not there.
+    Stock is deducted; what a shop deducted at confirmation is sent first, and needs no more. The order is `shipped`
+    once everything has left, and stays `processing` until then.
+    Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue for units that are not the order's or
+    not on the shelf: what is there goes to the orders that came first.
     """
     order = lock_order(order_id, seen_version)
     _check_may_ship(order, actor)
     chosen = _chosen(order, units)
+    from_shelf = _from_shelf(order, chosen)
     shipment_id, number = new_id(), _next_number(order.id)
     parcel = {
         "id": shipment_id,
@@ -65,7 +70,7 @@ def ship_order(
     else:
         move(order, "ship", actor, reason)
     who = actor.name or actor.kind
-    deduct(order.id, cause="shipped", actor=who, reference=order.code, units=chosen)
+    deduct(order.id, cause="shipped", actor=who, reference=order.code, units=from_shelf)
     return shipment_id
 
 
@@ -95,6 +100,33 @@ def _chosen(order: Order, units: Mapping[uuid.UUID, int] | None) -> dict[uuid.UU
     if not chosen:
         raise InvalidValue("lines", "Please choose what is in the parcel.")
     return chosen
+
+
+def _from_shelf(order: Order, chosen: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, int]:
+    """Return which of the chosen units have still to be taken off the shelf. Raises InvalidValue unless they are there.
+
+    The shelves stay locked, so that they are there still when they are taken.
+    """
+    cover = lock_cover(order.id)
+    wanted = {}
+    for line in order.lines:
+        line_cover = cover.get(line.id, Cover())
+        ready = line_cover.off_shelf - line.shipped
+        wanted[line.id] = max(0, chosen.get(line.id, 0) - ready)
+        if line_cover.waiting and wanted[line.id] > line_cover.covered:
+            there = ready + line_cover.covered
+            raise InvalidValue("lines", _not_there(line, there, line_cover.before))
+    return wanted
+
+
+def _not_there(line: OrderLine, there: int, before: set[uuid.UUID]) -> str:
+    """Say how many units of a line can be sent, and who gets first what is on the shelf."""
+    codes = db.session.scalars(select(Order.code).where(Order.id.in_(before)).order_by(Order.number)).all()
+    more = f" and {len(codes) - MOST_NAMED} more" if len(codes) > MOST_NAMED else ""
+    first = (
+        f" Orders before it get what is on the shelf: {', '.join(codes[:MOST_NAMED])}{more}." if codes else ""
+    )
+    return f"{line.title} ({line.sku}): {there} of {line.to_ship} can be sent now, the others are not there yet.{first}"
 
 
 def _next_number(order_id: uuid.UUID) -> int:

@@ -10,7 +10,7 @@ NAMES = ("Colour", "Size")
 
 
 def variant(sku: str, *values: str, available: int = 5) -> SoldVariant:
-    return SoldVariant(uuid.uuid4(), sku, values, 1000, None, available, None)
+    return SoldVariant(uuid.uuid4(), sku, values, 1000, None, available, None, available, None)
 
 
 SHIRTS = (

@@ -50,6 +50,7 @@ def order_as_shown(shopper: str, **changes: Any) -> dict[str, Any]:
         "checkout_token": cart.checkout_token,
         "cart_version": cart.version,
         "shown_total": quote_cart(cart).totals.total,
+        "shown_backordered": cart.backordered,
         "actor": GUEST,
     }
     return {**shown, **changes}

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import select, update
 
@@ -68,6 +69,15 @@ def change_stock(sold: Sold, delta: int) -> None:
     """Receive or lose units."""
     stock_id = db.session.scalars(select(StockItem.id).where(StockItem.variant_id == sold.variant_id)).one()
     change_on_hand(stock_id, delta, cause="counted", actor="test")
+
+
+@atomic
+def allow_backorder(sold: Sold, limit: int, ships_from: date | None = None) -> None:
+    """Let so many units be promised beyond the stock at each location, expected on a day."""
+    db.session.execute(
+        update(StockItem).where(StockItem.variant_id == sold.variant_id).values(backorder_limit=limit)
+    )
+    db.session.execute(update(Variant).where(Variant.id == sold.variant_id).values(ships_from=ships_from))
 
 
 def counters(sold: Sold) -> tuple[int, int]:

@@ -32,14 +32,15 @@ def _counters() -> list[str]:
     )
     found = []
     for row in db.session.execute(
-        select(StockItem.id, StockItem.on_hand, StockItem.reserved), execution_options=ALL
+        select(StockItem.id, StockItem.on_hand, StockItem.reserved, StockItem.backorder_limit),
+        execution_options=ALL,
     ):
         if row.on_hand != moved.get(row.id, 0):
             found.append(f"{row.id}: on hand {row.on_hand}, movements {moved.get(row.id, 0)}")
         if row.reserved != held.get(row.id, 0):
             found.append(f"{row.id}: reserved {row.reserved}, open reservations {held.get(row.id, 0)}")
-        if not 0 <= row.reserved <= row.on_hand:
-            found.append(f"{row.id}: reserved {row.reserved} of {row.on_hand}")
+        if not 0 <= row.reserved <= row.on_hand + row.backorder_limit:
+            found.append(f"{row.id}: reserved {row.reserved} of {row.on_hand} and {row.backorder_limit}")
     return found
 
 
