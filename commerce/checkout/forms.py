@@ -27,6 +27,7 @@ from wtforms.widgets import Select, TextInput, html_params
 from commerce.cart.forms import no_unprintable, printable, printable_line
 from commerce.cart.queries import CartView
 from commerce.checkout.addresses import FIELDS, AddressRules, check_address, country_choices, rules_for
+from commerce.checkout.own_addresses import known_details
 from commerce.checkout.services import Quote, quote
 from commerce.payments.queries import payment_methods
 from commerce.shipping.queries import shipping_countries
@@ -229,7 +230,7 @@ def _quote(form: DetailsForm, cart: CartView, shipping_method: str) -> Quote:
 
 
 def _remembered(cart: CartView) -> Mapping[str, Any]:
-    details = cart.details
+    details = cart.details or known_details()
     return {
         **{key: value for key, value in details.items() if key != "address"},
         **details.get("address", {}),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import replace
 
 from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.accounts.membership import signed_in_member
 from commerce.cart.coupons import code_words, enter
 from commerce.cart.forms import MAX_CODE, CouponForm, printable_line
 from commerce.cart.queries import CartView
 from commerce.cart.services import remove_codes, save_details
 from commerce.cart.views import current_cart, shopper
 from commerce.checkout.forms import AUTOCOMPLETE, DetailsForm, PayForm, PlaceForm, details_form
+from commerce.checkout.own_addresses import own_addresses, save_address, with_chosen_address
 from commerce.checkout.services import PlacedOrder, check_details, place_order, quote_cart
 from commerce.checkout.settlement import leave_payments, start_another_payment, take_payment
 from commerce.errors import (
@@ -74,13 +77,15 @@ def details() -> BaseResponse:
     cart = _cart_to_order()
     if cart is None:
         return see_other("/cart")
-    form = details_form(cart, request.form)
+    form = details_form(cart, with_chosen_address(request.form))
     if "update" in request.form:
         return _details_page(form, cart)
     if not form.validate():
         return _details_page(form, cart, 422)
     if form.details() != cart.details:
         save_details(shopper(), form.details())
+    if "save_address" in request.form:
+        save_address(form.details())
     return see_other("/checkout/review")
 
 
@@ -93,6 +98,7 @@ def _details_page(form: DetailsForm, cart: CartView, status: int = 200) -> Respo
         cart=cart,
         quote=form.quote,
         autocomplete=AUTOCOMPLETE,
+        own_addresses=own_addresses(),
         notes={method.code: method.instructions for method in payment_methods()},
     )
     return private(page)
@@ -121,7 +127,7 @@ def place() -> BaseResponse:
             cart_version=int(form.cart_version.data),
             shown_total=int(form.shown_total.data),
             shown_backordered=int(form.shown_backordered.data or 0),
-            actor=Actor("guest", request_id=request_id()),
+            actor=_buyer(),
             card_number=card_number,
         )
     except (PriceChanged, CartChanged, CouponExhausted) as error:
@@ -134,6 +140,12 @@ def place() -> BaseResponse:
     except InvalidValue as error:
         return _mend(form, error)
     return see_other(_pay(placed, card_number) or f"/orders/{placed.token}")
+
+
+def _buyer() -> Actor:
+    """Return who places the order. The session tells whether he is a member, and nothing that he sends."""
+    member = signed_in_member()
+    return replace(member.actor if member else Actor("guest"), request_id=request_id())
 
 
 def _mend(form: PlaceForm, error: InvalidValue) -> BaseResponse:

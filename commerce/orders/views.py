@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.accounts.membership import signed_in_member
 from commerce.errors import Conflict, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import Actor
 from commerce.orders.addresses import address_lines
@@ -81,7 +83,10 @@ def withdraw(token: str, return_id: uuid.UUID) -> BaseResponse:
 
 
 def _shopper(order: Order) -> Actor:
-    return Actor("guest", name=order.email, request_id=request_id())
+    member = signed_in_member()
+    own = member is not None and order.member_id == member.id
+    who = member.actor if member and own else Actor("guest")
+    return replace(who, name=order.email, request_id=request_id())
 
 
 def _after(token: str) -> BaseResponse:
