@@ -45,6 +45,7 @@ class Config:
     secret_key: str = field(repr=False)
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
     database_url: str = field(default="", repr=False)
+    migration_database_url: str = field(default="", repr=False)
     production: bool = False
     var: Path = ROOT / "var"
     host: str = "localhost"
@@ -89,6 +90,7 @@ class Config:
             secret_key=_secret_key(env, var, production),
             secret_key_fallbacks=_former_keys(env, production),
             database_url=_database_url(env, var),
+            migration_database_url=_migration_database_url(env),
             production=production,
             var=var,
             host=env.get("HOST") or "localhost",
@@ -186,12 +188,22 @@ def _server_url(env: Mapping[str, str], name: str) -> str:
 
 
 def _database_url(env: Mapping[str, str], var: Path) -> str:
-    url = env.get("DATABASE_URL") or f"sqlite:///{var / 'lockstep.db'}"
-    if url.startswith("postgres://"):
-        url = "postgresql://" + url.removeprefix("postgres://")
+    url = _of_psycopg(env.get("DATABASE_URL") or f"sqlite:///{var / 'lockstep.db'}")
     if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
         raise ConfigError("DATABASE_URL must begin with sqlite:/// or postgresql://.")
     return url
+
+
+def _migration_database_url(env: Mapping[str, str]) -> str:
+    """Return the address for the role that owns the tables, '' when that of DATABASE_URL does."""
+    url = _of_psycopg(env.get("MIGRATION_DATABASE_URL", ""))
+    if url and not url.startswith("postgresql"):
+        raise ConfigError("MIGRATION_DATABASE_URL must begin with postgresql://; SQLite has no roles.")
+    return url
+
+
+def _of_psycopg(url: str) -> str:
+    return "postgresql://" + url.removeprefix("postgres://") if url.startswith("postgres://") else url
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -14,21 +14,17 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar, cast
 
 from flask_sqlalchemy import SQLAlchemy
-from flask_sqlalchemy.session import Session as AppSession
 from sqlalchemy import (
     JSON,
     BigInteger,
     ColumnElement,
-    Connection,
     CursorResult,
     DateTime,
     Dialect,
-    Engine,
     MetaData,
     String,
     Table,
@@ -53,7 +49,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeDecorator
 
-from commerce import clock
+from commerce import clock, engine
 from commerce.engine import SQLITE_WAIT, writing
 from commerce.errors import Busy
 
@@ -127,37 +123,15 @@ class Base(DeclarativeBase):
     }
 
 
-class UseCaseSession(AppSession):
-    """A session that opens a transaction on PostgreSQL only inside a use case.
-
-    Under READ COMMITTED each statement sees the rows of its own moment, in a transaction or not: around reads alone
-    BEGIN and ROLLBACK protect nothing, take two more round trips, and hold a transaction open while a page is rendered.
-    """
-
-    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
-        """Return the engine of the statement, without transactions outside of use cases."""
-        bind = super().get_bind(*args, **kwargs)
-        if writing.get() or not isinstance(bind, Engine) or bind.dialect.name == "sqlite":
-            return bind
-        return _for_reading(bind)
-
-
-@functools.lru_cache(maxsize=4)
-def _for_reading(engine: Engine) -> Engine:
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
 db = SQLAlchemy(
     metadata=Base.metadata,
     disable_autonaming=True,
-    session_options={"class_": UseCaseSession, "expire_on_commit": False, "autoflush": False},
+    session_options={"expire_on_commit": False, "autoflush": False},
 )
 
 LongText = Text
 
 # --- tenant net ------------------------------------------------------------------------------------
-
-_tenant: ContextVar[uuid.UUID | None] = ContextVar("tenant", default=None)
 
 
 class NoTenant(RuntimeError):
@@ -166,7 +140,7 @@ class NoTenant(RuntimeError):
 
 def current_tenant_id() -> uuid.UUID:
     """Return the shop whose rows may be seen now. Raises NoTenant outside of any shop."""
-    tenant_id = _tenant.get()
+    tenant_id = engine.tenant.get()
     if tenant_id is None:
         raise NoTenant("no shop entered")
     return tenant_id
@@ -174,14 +148,35 @@ def current_tenant_id() -> uuid.UUID:
 
 @contextmanager
 def tenant_scope(tenant_id: uuid.UUID) -> Generator[None]:
-    """Enter one shop. Loaded rows are forgotten on both sides, so that none of another shop stays in reach."""
-    db.session.expunge_all()
-    token = _tenant.set(tenant_id)
+    """Enter one shop: its rows and nobody else's."""
+    with _seeing(tenant_id, every=False):
+        yield
+
+
+@contextmanager
+def every_shop() -> Generator[None]:
+    """See what the worker must find in all shops: events, deliveries, what is due. No shop is entered.
+
+    Such a statement also says `execution_options(all_tenants=True)`. On PostgreSQL the migrations tell which tables can
+    be seen so at all, and that hardly anything can be changed.
+    """
+    with _seeing(None, every=True):
+        yield
+
+
+@contextmanager
+def _seeing(tenant_id: uuid.UUID | None, *, every: bool) -> Generator[None]:
+    """Loaded rows are forgotten on both sides, and reading begins anew: a transaction sees the rows of one scope."""
+    if writing.get():
+        raise RuntimeError("a use case belongs to the shop in which it began")
+    db.session.close()
+    tokens = engine.tenant.set(tenant_id), engine.every_shop.set(every)
     try:
         yield
     finally:
-        db.session.expunge_all()
-        _tenant.reset(token)
+        db.session.close()
+        engine.tenant.reset(tokens[0])
+        engine.every_shop.reset(tokens[1])
 
 
 class TenantOwned:

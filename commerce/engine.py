@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import uuid
 from collections.abc import Hashable
 from contextvars import ContextVar
 from typing import Any
@@ -20,6 +21,10 @@ RESTED = 0.2
 
 writing: ContextVar[bool] = ContextVar("writing", default=False)
 """Whether a use case is open; `db.atomic` sets it."""
+tenant: ContextVar[uuid.UUID | None] = ContextVar("tenant", default=None)
+"""The shop whose rows may be seen; `db.tenant_scope` sets it."""
+every_shop: ContextVar[bool] = ContextVar("every_shop", default=False)
+"""Whether the worker is looking for work in all shops; `db.every_shop` sets it."""
 
 _numbers = itertools.count()
 
@@ -37,6 +42,8 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
         "max_overflow": 0,
         "pool_timeout": 3,
         "pool_recycle": 1800,
+        # The driver begins no transactions: `_on_begin` does, and says in the same message for which shop.
+        "isolation_level": "AUTOCOMMIT",
         "connect_args": {
             "connect_timeout": 5,
             "options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"
@@ -97,9 +104,27 @@ def _on_checkout(dbapi_connection: Any, record: ConnectionPoolEntry, _fairy: Any
 
 @event.listens_for(Engine, "begin")
 def _on_begin(connection: Connection) -> None:
-    """Take SQLite's write lock at once in a use case: upgrading a read lock later fails without waiting."""
+    """Begin as a writer or a reader, on PostgreSQL for one shop: its row security shows no other's rows.
+
+    SQLite: a use case takes the write lock at once, because upgrading a read lock later fails without waiting.
+    PostgreSQL: the shop is told for the transaction alone and in the message that begins it, so that it costs no round
+    trip and is safe behind a pooler that lends a connection for one transaction.
+    """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing.get() else "BEGIN")
+        return
+    shop = tenant.get()
+    if shop is not None:
+        begin = f"BEGIN; SET LOCAL lockstep.shop = '{shop}'"
+    elif every_shop.get():
+        begin = "BEGIN; SET LOCAL lockstep.every_shop = 'on'"
+    elif writing.get():
+        begin = "BEGIN"
+    else:
+        # No shop's rows can be seen, and single reads need no transaction.
+        return
+    raw: Any = connection.connection.driver_connection
+    raw.execute(begin, prepare=False)
 
 
 def database_state(connection: Connection) -> tuple[int, Hashable]:

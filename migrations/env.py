@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from alembic import context
-from sqlalchemy import Connection, text
+from flask import current_app
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 import commerce.models  # noqa: F401 - every table must be known
 from commerce.db import Base, UtcDateTime, db
+from commerce.migration import let_in
 
 SEARCH_TABLES = ("product_search",)
 """Written by hand per database; on SQLite with the shadow tables of its full-text index."""
@@ -44,8 +46,9 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
-with db.engine.connect() as connection:
-    if connection.dialect.name == "sqlite":
+def run_on_sqlite() -> None:
+    """Migrate the one file that there is."""
+    with db.engine.connect() as connection:
         raw = connection.connection.driver_connection
         raw.execute("PRAGMA foreign_keys=OFF")
         run(connection)
@@ -55,9 +58,22 @@ with db.engine.connect() as connection:
         raw.execute("PRAGMA foreign_keys=ON")
         if broken:
             raise RuntimeError(f"the migration left {len(broken)} rows without their parents")
-    else:
+
+
+def run_on_postgresql(owner: str) -> None:
+    """Migrate as the role that owns the tables, and let the role of the application at them."""
+    # An engine of its own: the application's begins transactions only for a shop.
+    engine = create_engine(owner or db.engine.url, poolclass=NullPool)
+    with engine.connect() as connection:
         # A migration may wait for a lock longer than a shopper, but not so long that it stops the shop.
         connection.execute(text("SET lock_timeout = '5s'; SET statement_timeout = '600s'"))
         connection.commit()
         run(connection)
+        let_in(connection, str(db.engine.url.username or ""))
         connection.commit()
+
+
+if db.engine.dialect.name == "sqlite":
+    run_on_sqlite()
+else:
+    run_on_postgresql(current_app.config["LOCKSTEP"].migration_database_url)

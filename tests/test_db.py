@@ -229,6 +229,7 @@ def test_a_lock_that_is_not_given_in_time_is_one_try_and_called_busy(
         db.session.execute(update(Category).values(name="mine").execution_options(synchronize_session=False))
 
     with psycopg.connect(database_url.replace("+psycopg", "")) as other:
+        other.execute(f"SET LOCAL lockstep.shop = '{in_shop.id}'")
         other.execute("SELECT * FROM categories FOR UPDATE")
         with pytest.raises(Busy):
             use_case()
@@ -333,10 +334,10 @@ class count_begins:  # noqa: N801 - reads as a sentence after `with`
 
 
 @postgresql
-def test_reading_outside_of_a_use_case_holds_no_transaction_open(
+def test_a_shops_rows_are_read_in_a_transaction_that_ends_with_the_session(
     app: Flask, in_shop: Shop, two_shelves: None, database_url: str
 ) -> None:
-    """A page that is being rendered must not keep a transaction, and a use case must have one."""
+    """It tells the database for which shop it is; what belongs to no shop needs none."""
     states: list[str] = []
 
     def look() -> None:
@@ -347,8 +348,13 @@ def test_reading_outside_of_a_use_case_holds_no_transaction_open(
 
     look()
     atomic(look)()
-    look()
-    assert states == ["idle", "idle in transaction", "idle"]
+    with database._seeing(None, every=False):
+        look()
+    assert states == ["idle in transaction", "idle in transaction", "idle"]
+    db.session.close()
+    with psycopg.connect(database_url.replace("+psycopg", "")) as other:
+        left = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND pid <> pg_backend_pid()"
+        assert other.execute(left).fetchone() == (0,)
 
 
 # --- connections --------------------------------------------------------------------------------------

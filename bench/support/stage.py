@@ -76,6 +76,7 @@ class Stage:
     var: Path
     postgres: PostgresServer | None
     database: str
+    owner_url: str = ""
 
     def app(self) -> Flask:
         """Return an application on this database, in this process."""
@@ -84,6 +85,7 @@ class Stage:
         config = Config(
             secret_key=secrets.token_hex(32),
             database_url=self.url,
+            migration_database_url=self.owner_url,
             var=self.var,
             worker_thread=False,
             demo=False,
@@ -158,8 +160,8 @@ def postgres_stage() -> Iterator[Stage]:
     try:
         with PostgresServer(durable=True) as server:
             name = "bench"
-            url = Databases(server.url("postgres"), server.admin_url()).create(name)
-            stage = Stage(url, folder / "var", server, name)
+            databases = Databases(server.url("postgres"), server.admin_url())
+            stage = Stage(databases.create(name), folder / "var", server, name, databases.owner_url(name))
             _found(stage)
             yield stage
     finally:

@@ -12,7 +12,7 @@ from sqlalchemy import and_, func, or_, select, update
 from commerce import clock
 from commerce.checkout.refunds import fail_foreign_refunds, send_refund, settle_foreign_refunds
 from commerce.checkout.settlement import gateway_of, settle_payment
-from commerce.db import atomic, db
+from commerce.db import atomic, db, every_shop
 from commerce.errors import GatewayNoAnswer
 from commerce.events.outbox import SYSTEM
 from commerce.orders.models import Order
@@ -38,6 +38,7 @@ class Reconciled:
     waiting: bool = False
 
 
+@every_shop()
 def find_unsettled(
     limit: int = 50, *, asked_before: datetime | None = None
 ) -> list[tuple[uuid.UUID, uuid.UUID]]:
@@ -102,6 +103,7 @@ def ask_about(payment_id: uuid.UUID, request_id: str = "") -> None:
 # --- refunds ------------------------------------------------------------------------------------------------
 
 
+@every_shop()
 def find_queued_refunds(
     limit: int = 100, *, after: uuid.UUID | None = None
 ) -> list[tuple[uuid.UUID, uuid.UUID]]:
@@ -168,10 +170,10 @@ def compare_books(since: datetime) -> list[Mismatch]:
 
 
 def _compare(record: Record, asked_at: datetime) -> Iterator[Mismatch]:
-    payment = db.session.scalar(
-        select(Payment).where(Payment.id == record.payment_id), execution_options={"all_tenants": True}
-    )
-    db.session.close()
+    with every_shop():
+        payment = db.session.scalar(
+            select(Payment).where(Payment.id == record.payment_id), execution_options={"all_tenants": True}
+        )
     if payment is None:
         if record.state == "captured":
             money = f"captured {record.amount} {record.currency}"

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
-from commerce.db import database_now, db
+from commerce.db import database_now, db, every_shop
 from commerce.events.models import Delivery, Event
 
 ALL = {"all_tenants": True}
@@ -41,6 +41,7 @@ def _at_rest(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     return or_(Delivery.leased_until.is_(None), Delivery.leased_until < now)
 
 
+@every_shop()
 def outbox_lag_seconds() -> float:
     """Return for how long the workers are behind, over all shops: 0 when everything is told that can be told now.
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, CursorResult, and_, exists, insert, or_, select, true, tuple_, update
 from sqlalchemy.orm import aliased
 
-from commerce.db import atomic, database_now, db, new_id
+from commerce.db import atomic, database_now, db, every_shop, new_id
 from commerce.events.models import Delivery, Event
 from commerce.events.outbox import DomainEvent
 from commerce.events.queries import ALL, WAITING, blocked
@@ -177,6 +177,7 @@ class Relay:
             self._by_name[name](happening)
 
 
+@every_shop()
 def _anything_due(chosen: ColumnElement[bool]) -> bool:
     """Look before taking a write lock: an idle worker must not disturb a shop."""
     fresh = select(Event.id).where(~Event.fanned_out).limit(1)
@@ -190,6 +191,7 @@ def _anything_due(chosen: ColumnElement[bool]) -> bool:
     return found
 
 
+@every_shop()
 @atomic
 def _fan_out(names_for: Callable[[str], list[str]], subscribers: Subscribers | None = None) -> int:
     """Make one delivery per event and listener. Unique rows make a repetition harmless."""
@@ -231,6 +233,7 @@ def _fan_out(names_for: Callable[[str], list[str]], subscribers: Subscribers | N
     return len(events)
 
 
+@every_shop()
 @atomic
 def _claim(chosen: ColumnElement[bool] | None = None) -> list[Claim]:
     """Lease due deliveries whose predecessors (same subject and handler) are done or parked.

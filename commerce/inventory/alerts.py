@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from commerce import clock
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.reading import dialect_name
-from commerce.db import atomic, current_tenant_id, database_now, db, new_id
+from commerce.db import atomic, current_tenant_id, database_now, db, every_shop, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.outbox import SYSTEM, publish
 from commerce.inventory.events import BackInStock
@@ -85,6 +85,7 @@ def _take_place(variant_id: uuid.UUID, email: str, place: int) -> None:
 # --- telling ----------------------------------------------------------------------------------------
 
 
+@every_shop()
 def find_back_in_stock(limit: int = 50) -> Sequence[tuple[uuid.UUID, uuid.UUID]]:
     """Return (shop, variant) over all shops where somebody waits and units are there. One statement."""
     rows = db.session.execute(

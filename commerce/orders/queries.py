@@ -13,7 +13,7 @@ from sqlalchemy.orm import selectinload
 
 from commerce.cart.models import Cart
 from commerce.catalog.models import Variant
-from commerce.db import UtcDateTime, database_now, db
+from commerce.db import UtcDateTime, database_now, db, every_shop
 from commerce.errors import NotFound
 from commerce.events.models import Event
 from commerce.inventory.models import Reservation, StockItem, StockMovement
@@ -198,6 +198,7 @@ def movements_of(code: str) -> list[Movement]:
     return [Movement(*row) for row in rows]
 
 
+@every_shop()
 def find_expired(limit: int) -> tuple[datetime, list[tuple[uuid.UUID, uuid.UUID]]]:
     """Return the database's time and the (shop, order) of unpaid orders whose hold has run out, over all shops."""
     moment = db.session.execute(select(database_now()), execution_options={"all_tenants": True}).scalar_one()

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, select, update
 
-from commerce.db import atomic, database_now, db, insert_rows, new_id
+from commerce.db import atomic, database_now, db, every_shop, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.events.outbox import SYSTEM, publish
 from commerce.events.services import forget_handler
@@ -147,6 +147,7 @@ def record_call(call: Call) -> None:
             _remember_failing(endpoint, since)
 
 
+@every_shop()
 @atomic
 def sweep_log() -> int:
     """Delete calls that are older than a month, of all shops; return how many."""

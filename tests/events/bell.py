@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select, update
 
-from commerce.db import atomic, db, new_id
+from commerce.db import atomic, db, every_shop, new_id
 from commerce.events.models import Delivery, Event
 from commerce.events.outbox import Actor, DomainEvent, publish
 from commerce.events.worker import Handler, Happening, Relay
@@ -72,12 +72,14 @@ def ring(*tones: str, subject: uuid.UUID | None = None, version: int = 1) -> uui
     return subject
 
 
+@every_shop()
 @atomic
 def pauses_end() -> None:
     """Let every pause between two tries be over."""
     _set(due_at=LONG_AGO)
 
 
+@every_shop()
 @atomic
 def leases_end() -> None:
     """Let a minute pass for whoever holds a delivery."""
@@ -93,21 +95,17 @@ def _set(**values: datetime) -> None:
     )
 
 
+@every_shop()
 def deliveries() -> list[Delivery]:
     """Return all deliveries of all shops, oldest event first, as the database has them now."""
-    db.session.close()
-    found = list(
+    return list(
         db.session.scalars(
             select(Delivery).order_by(Delivery.event_id, Delivery.handler), execution_options=ALL
         )
     )
-    db.session.close()
-    return found
 
 
+@every_shop()
 def events() -> list[Event]:
     """Return all events of all shops, oldest first, as the database has them now."""
-    db.session.close()
-    found = list(db.session.scalars(select(Event).order_by(Event.id), execution_options=ALL))
-    db.session.close()
-    return found
+    return list(db.session.scalars(select(Event).order_by(Event.id), execution_options=ALL))

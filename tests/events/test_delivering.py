@@ -185,6 +185,7 @@ def test_an_event_that_another_worker_is_just_taking_up_holds_back_the_later_one
     ring("elsewhere")
     ear = Ear("ear")
     with psycopg.connect(database_url.replace("+psycopg", "")) as other:
+        other.execute("SET LOCAL lockstep.every_shop = 'on'")
         other.execute("SELECT * FROM events WHERE id = %s FOR UPDATE", (events()[0].id,))
         assert relay(ear).run_once() == 1
         assert ear.heard == ["elsewhere"]

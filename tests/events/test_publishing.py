@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from commerce.db import atomic, db, in_transaction, new_id
+from commerce.db import atomic, db, every_shop, in_transaction, new_id
 from commerce.event_handlers import EVENT_HANDLERS, EVENT_KINDS
 from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, DomainEvent, publish
@@ -150,6 +150,7 @@ def test_the_lag_is_the_age_of_the_oldest_event_that_waits_in_any_shop(
         ring("a")
     ring("b")
 
+    @every_shop()
     @atomic
     def age() -> None:
         db.session.execute(

@@ -19,9 +19,10 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import func, select, update
 
 from commerce.config import ROOT
-from commerce.db import atomic, db
+from commerce.db import atomic, db, every_shop
 from commerce.events.models import Delivery, Event
 from tests.support import child
+from tests.support.everywhere import everywhere
 from tests.support.postgres import free_port
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -137,10 +138,7 @@ class Nursery:
 
 def count(statement: Any) -> int:
     """Return a count over all shops, as the database has it now."""
-    db.session.close()
-    found = int(db.session.execute(statement, execution_options=ALL).scalar_one())
-    db.session.close()
-    return found
+    return sum(int(row[0]) for row in everywhere(statement))
 
 
 def left_to_do() -> int:
@@ -150,6 +148,7 @@ def left_to_do() -> int:
     )
 
 
+@every_shop()
 @atomic
 def time_passes() -> None:
     """Let every lease and every pause be over."""

@@ -19,16 +19,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from flask_sqlalchemy.session import Session
+
 from app import create_app
 from commerce import event_handlers
-from commerce.db import UseCaseSession
 from commerce.events import worker as relay
 from commerce.notifications.mailer import SmtpMailer
 from commerce.webhooks import telling
 
 OWN = ("confirm_order_paid_later", "send_queued_refund")
 PLACES: dict[str, tuple[Any, str]] = {
-    "commit": (UseCaseSession, "commit"),
+    "commit": (Session, "commit"),
     "claim": (relay, "_claim"),
     "mail": (SmtpMailer, "send"),
     "webhook": (telling, "post"),

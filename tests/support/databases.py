@@ -47,6 +47,7 @@ class SqliteBench:
         self._template = folder / "template.db"
         self._file = folder / "test.db"
         self.url = f"sqlite:///{self._file}"
+        self.owner_url = ""
 
     def prepare(self, app: Flask) -> None:
         """Migrate once; `app` must be configured with `url`."""
@@ -76,6 +77,7 @@ class PostgresBench:
         self._databases = databases
         self._name = name
         self.url = databases.create(name)
+        self.owner_url = databases.owner_url(name)
         self._connection = psycopg.connect(
             databases.admin_url(name), autocommit=True, options=f"-c lock_timeout={LOCK_SECONDS}s"
         )
@@ -164,7 +166,7 @@ class Worker:
             with contextlib.ExitStack() as undo:
                 bench = self._bench(kind)
                 undo.callback(bench.close)
-                app = build_app(bench_config(bench.url, self._folder / kind))
+                app = build_app(bench_config(bench.url, self._folder / kind, bench.owner_url))
                 undo.callback(disconnect, app)
                 bench.prepare(app)
                 undo.pop_all()
@@ -196,12 +198,13 @@ def build_app(config: Config) -> Flask:
     return app
 
 
-def bench_config(database_url: str, var: Path) -> Config:
+def bench_config(database_url: str, var: Path, owner_url: str = "") -> Config:
     """Return the configuration that tests start from; `dataclasses.replace` makes others of it."""
     var.mkdir(parents=True, exist_ok=True)
     return Config(
         secret_key="only-for-tests-0123456789abcdef0123456789abcdef",
         database_url=database_url,
+        migration_database_url=owner_url,
         var=var,
         worker_thread=False,
         demo=False,

@@ -4,13 +4,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from commerce.db import db
 from commerce.inventory.models import Reservation, StockItem, StockMovement
 from commerce.orders.models import Credit, CreditLine, Order, OrderLine
 from commerce.orders.transitions import FINAL
 from commerce.payments.models import Payment, Refund
-
-ALL = {"all_tenants": True}
+from tests.support.everywhere import everywhere
 
 
 def broken_invariants() -> list[str]:
@@ -31,9 +29,8 @@ def _counters() -> list[str]:
         "stock_item_id",
     )
     found = []
-    for row in db.session.execute(
-        select(StockItem.id, StockItem.on_hand, StockItem.reserved, StockItem.backorder_limit),
-        execution_options=ALL,
+    for row in everywhere(
+        select(StockItem.id, StockItem.on_hand, StockItem.reserved, StockItem.backorder_limit)
     ):
         if row.on_hand != moved.get(row.id, 0):
             found.append(f"{row.id}: on hand {row.on_hand}, movements {moved.get(row.id, 0)}")
@@ -45,16 +42,15 @@ def _counters() -> list[str]:
 
 
 def _sums(statement: Any, column: str) -> dict[Any, int]:
-    rows = db.session.execute(statement.group_by(column), execution_options=ALL)
+    rows = everywhere(statement.group_by(column))
     return {row[0]: int(row[1]) for row in rows}
 
 
 def _finished_orders() -> list[str]:
-    rows = db.session.execute(
+    rows = everywhere(
         select(Order.code, Reservation.state)
         .join(Reservation, Reservation.order_id == Order.id)
-        .where(Order.status.in_(FINAL), Reservation.state.in_(("held", "committed"))),
-        execution_options=ALL,
+        .where(Order.status.in_(FINAL), Reservation.state.in_(("held", "committed")))
     )
     return [f"{code} is finished and has a reservation that is {state}" for code, state in rows]
 
@@ -75,11 +71,10 @@ def _confirmed_orders() -> list[str]:
         .correlate(Order)
         .scalar_subquery()
     )
-    rows = db.session.execute(
+    rows = everywhere(
         select(Order.code, owned, wanted).where(
             Order.status.in_(("confirmed", "processing", "shipped", "delivered")), owned != wanted
-        ),
-        execution_options=ALL,
+        )
     )
     return [f"{code} is confirmed, owns {has} of {needs} units" for code, has, needs in rows]
 
@@ -98,11 +93,10 @@ def _shipped_lines() -> list[str]:
         .correlate(OrderLine)
         .scalar_subquery()
     )
-    rows = db.session.execute(
+    rows = everywhere(
         select(OrderLine.sku, OrderLine.shipped, OrderLine.credited, taken, back).where(
             (taken < OrderLine.shipped) | ((back > OrderLine.shipped) & (OrderLine.shipped > 0))
-        ),
-        execution_options=ALL,
+        )
     )
     return [
         f"{sku}: {shipped} shipped, {credited} given back, {off} off the shelf, {on} back on it"
@@ -125,10 +119,7 @@ def _credited_orders() -> list[str]:
             found.append(f"{order_id}: {amount} given back of {captured.get(order_id, 0)}")
     by_line = _sums(select(CreditLine.order_line_id, func.sum(CreditLine.amount)), "order_line_id")
     units = _sums(select(CreditLine.order_line_id, func.sum(CreditLine.quantity)), "order_line_id")
-    lines = db.session.execute(
-        select(OrderLine.id, OrderLine.sku, OrderLine.credited_amount, OrderLine.credited),
-        execution_options=ALL,
-    )
+    lines = everywhere(select(OrderLine.id, OrderLine.sku, OrderLine.credited_amount, OrderLine.credited))
     for line_id, sku, amount, count in lines:
         if amount != by_line.get(line_id, 0) or count != units.get(line_id, 0):
             found.append(f"{sku}: the line names {count} for {amount}, its credits do not")

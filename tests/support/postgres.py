@@ -7,8 +7,9 @@ platforms the wheel is not built for.
 PostgreSQL refuses to run as root. Started by root, the server runs as `nobody`; when `nobody` cannot read the virtual
 environment (a clone under /root, say) the needed part of the wheel, about 30 MB, is copied beside the data first.
 
-`python -m tests.support.postgres [--durable] -- COMMAND...` runs COMMAND with DATABASE_URL set to an empty database,
-on the server that TEST_POSTGRES_URL names or else on a fresh one; `make check` and the benchmarks use it.
+`python -m tests.support.postgres [--durable] -- COMMAND...` runs COMMAND with DATABASE_URL set to an empty database
+(and MIGRATION_DATABASE_URL to the same for its owner), on the server that TEST_POSTGRES_URL names or else on a fresh
+one; `make check` and the benchmarks use it.
 """
 
 import argparse
@@ -35,6 +36,9 @@ from sqlalchemy import make_url
 from tests.support import child
 
 ROLE = "lockstep"
+"""Owns the databases and migrates them."""
+APPLICATION = "lockstep_app"
+"""What the product runs as: it owns nothing, so row security holds for it."""
 START_ATTEMPTS = 3
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -135,7 +139,7 @@ class PostgresServer:
         return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def url(self, database: str) -> str:
-        """Return the address for the ordinary role, in the form that DATABASE_URL takes."""
+        """Return the address for the role that owns the databases, in the form that DATABASE_URL takes."""
         return f"postgresql+psycopg://{ROLE}:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
@@ -151,11 +155,12 @@ class PostgresServer:
                 if attempt == START_ATTEMPTS:
                     raise PostgresUnavailable(f"PostgreSQL did not start: {self._last_words()}")
             with psycopg.connect(self.admin_url(), autocommit=True) as connection:
-                connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(
-                        sql.Identifier(ROLE), self._password
+                for role, rights in ((ROLE, "CREATEDB"), (APPLICATION, "")):
+                    connection.execute(
+                        sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}").format(
+                            sql.Identifier(role), sql.SQL(rights), self._password
+                        )
                     )
-                )
         except BaseException:
             self.stop()
             raise
@@ -327,13 +332,22 @@ class Databases:
     def __init__(self, address: str, admin: str | None = None) -> None:
         """Take a URL of any database on the server: that of the role that owns what is made here.
 
-        `admin` is the same for a superuser; without it the role itself must be allowed to create databases.
+        `admin` is the same for a superuser, which only our own server offers, and then there is a role of the
+        application's too; without it the role itself must be allowed to create databases, and does everything.
         """
+        self._application = APPLICATION if admin else None
         self._address = make_url(address)
         self._admin = make_url(admin or address).set(drivername="postgresql")
 
     def url(self, name: str) -> str:
         """Return the address of the database `name`, in the form that DATABASE_URL takes."""
+        address = make_url(self.owner_url(name))
+        return address.set(username=self._application or address.username).render_as_string(
+            hide_password=False
+        )
+
+    def owner_url(self, name: str) -> str:
+        """Return the address of the database `name`, in the form that MIGRATION_DATABASE_URL takes."""
         address = self._address.set(drivername="postgresql+psycopg", database=name)
         return address.render_as_string(hide_password=False)
 
@@ -375,16 +389,18 @@ def main() -> int:
     name = f"lockstep_{secrets.token_hex(4)}"
     with contextlib.ExitStack() as stack:
         try:
-            address = os.environ.get("TEST_POSTGRES_URL")
+            address, admin = os.environ.get("TEST_POSTGRES_URL"), None
             if not address:
-                address = stack.enter_context(PostgresServer(durable=options.durable)).url("postgres")
-            databases = Databases(address)
+                server = stack.enter_context(PostgresServer(durable=options.durable))
+                address, admin = server.url("postgres"), server.admin_url()
+            databases = Databases(address, admin)
             url = databases.create(name)
         except (PostgresUnavailable, psycopg.OperationalError) as problem:
             print(problem, file=sys.stderr)
             return 1
         stack.callback(databases.drop, name)
-        return subprocess.run(options.command, env=os.environ | {"DATABASE_URL": url}, check=False).returncode
+        addresses = {"DATABASE_URL": url, "MIGRATION_DATABASE_URL": databases.owner_url(name)}
+        return subprocess.run(options.command, env=os.environ | addresses, check=False).returncode
 
 
 if __name__ == "__main__":
