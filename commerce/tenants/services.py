@@ -51,7 +51,7 @@ def create_tenant(
     if db.engine.dialect.name == "postgresql":
         # A sequence never makes two checkouts of one shop wait for each other; a counter row would.
         # The role of the application may make no tables or sequences; a function of the owner's makes this one.
-        db.session.connection().execute(select(func.create_order_code_sequence(tenant.id)))
+        db.session.connection().execute(select(func.create_order_code_sequence(tenant.id, 1)))
     db.session.flush()
     return get_shop(tenant.id)
 

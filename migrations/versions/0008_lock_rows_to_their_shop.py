@@ -45,11 +45,11 @@ END $$
 # The role of the application owns nothing and may make nothing; these two functions of the owner's are all it needs.
 # The names are made of a UUID and nothing else.
 SEQUENCES = """
-CREATE FUNCTION create_order_code_sequence(shop uuid) RETURNS void
+CREATE FUNCTION create_order_code_sequence(shop uuid, first bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE name text := 'order_code_' || replace(shop::text, '-', '');
 BEGIN
-  EXECUTE format('CREATE SEQUENCE public.%I', name);
+  EXECUTE format('CREATE SEQUENCE public.%I START %s', name, first);
   EXECUTE format('GRANT SELECT, USAGE, UPDATE ON SEQUENCE public.%I TO %I', name, session_user);
 END $$;
 CREATE FUNCTION drop_order_code_sequence(shop uuid) RETURNS void
