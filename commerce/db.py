@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar, cast
 
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as AppSession
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -37,7 +38,7 @@ from sqlalchemy import (
     literal,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -124,10 +125,21 @@ class Base(DeclarativeBase):
     }
 
 
+class ShopSession(AppSession):
+    """The session of a request or command; it survives the death of its connection."""
+
+    def close(self) -> None:
+        """Give the connection back. One that died has nothing to roll back, and who was answered stays answered."""
+        try:
+            super().close()
+        except OperationalError:
+            self.invalidate()
+
+
 db = SQLAlchemy(
     metadata=Base.metadata,
     disable_autonaming=True,
-    session_options={"expire_on_commit": False, "autoflush": False},
+    session_options={"class_": ShopSession, "expire_on_commit": False, "autoflush": False},
 )
 
 LongText = Text

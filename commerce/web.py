@@ -147,9 +147,11 @@ def _answer_problem(status: int, code: str, title: str, detail: str) -> Response
     if wants_json():
         return problem(status, code, title, detail)
     page = "errors/404.html" if status == 404 else "errors/problem.html"
-    response = render_region(
-        page, "errors/_problem.html", status, title=title, detail=detail, http_status=status, code=code
-    )
+    facts: dict[str, Any] = {"title": title, "detail": detail, "http_status": status, "code": code}
+    if status >= 500:
+        # The head and foot of the shop's pages read the database, which may be what does not answer.
+        facts["shop"] = None
+    response = render_region(page, "errors/_problem.html", status, **facts)
     if wants_region():
         # The region that was asked for stays as it is; what went wrong is said in a place of its own.
         response.headers["HX-Retarget"] = "#problems"
