@@ -165,15 +165,24 @@ class PostgresServer:
             self.stop()
             raise
 
-    def kill(self) -> None:
-        """Stop at once as a crash would (SIGQUIT: no checkpoint); `restart` then recovers from the log."""
-        self._signal_and_wait(signal.SIGQUIT)
+    def kill(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop at once as a crash would (SIGQUIT: no checkpoint); `restart` then recovers from the log.
+
+        SIGKILL ends the first process alone, without a word to the others, which find out a moment later.
+        """
+        self._signal_and_wait(number)
 
     def restart(self) -> None:
-        """Start again on the same data and the same port after `kill`."""
+        """Start again on the same data and the same port after `kill`.
+
+        It refuses while processes of the killed server hold its memory, so it is tried until they are gone.
+        """
         user = _unprivileged_user()
-        if not self._run(self._readable_binaries(user), self.home / "data", user, port=self.port):
-            raise PostgresUnavailable(f"PostgreSQL did not start again: {self._last_words()}")
+        binaries, deadline = self._readable_binaries(user), time.monotonic() + STOP_SECONDS
+        while not self._run(binaries, self.home / "data", user, port=self.port):
+            if time.monotonic() > deadline:
+                raise PostgresUnavailable(f"PostgreSQL did not start again: {self._last_words()}")
+            time.sleep(0.1)
 
     def stop(self) -> None:
         """Stop the server and remove its data; harmless when it is not running."""
