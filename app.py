@@ -14,7 +14,7 @@ from flask_babel import Babel
 from jinja2 import StrictUndefined
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from commerce import cli, sealing
@@ -31,6 +31,8 @@ from commerce.db import db
 from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
 from commerce.inventory import views as inventory_views
+from commerce.limits import limit_app
+from commerce.logs import log_in_lines
 from commerce.members import views as member_views
 from commerce.migration import is_current
 from commerce.orders import views as order_views
@@ -47,6 +49,8 @@ log = logging.getLogger("commerce")
 SHOPLESS = {"static", "healthz", "readyz"}
 """Endpoints that belong to the installation and not to a shop."""
 YEAR = 31_536_000
+MAX_HOST = 260
+"""Characters of a host name of DNS with a port."""
 MAX_HOSTS = 1024
 """Anybody may name any host, so what is kept of them is bounded."""
 
@@ -56,6 +60,7 @@ _shops_kept: dict[tuple[Engine, int, str], tuple[Hashable, Shop | None]] = {}
 def create_app(config: Config | None = None) -> Flask:
     """Build the application from `config` (default: the environment). Raises ConfigError for unsafe settings."""
     config = config or Config.from_env()
+    log_in_lines()
     sealing.configure([config.secret_key, *config.secret_key_fallbacks])
     facts.configure(config.commerce_mode, config.cache_url)
     installation.configure(
@@ -74,6 +79,8 @@ def create_app(config: Config | None = None) -> Flask:
     Babel(app, locale_selector=_locale, timezone_selector=_timezone)
     # The shop comes first: even the page that refuses a form belongs to one.
     app.before_request(_enter_shop)
+    # Tries are counted before a form is read: reading it is part of what somebody could make the shop do too often.
+    limit_app(app, config)
     init_web(app)
     app.teardown_request(_leave_shop)
     app.context_processor(_template_globals)
@@ -142,6 +149,9 @@ def _enter_shop() -> None:
     """Let the host name decide which shop this request is for; no header or parameter can."""
     if request.endpoint in SHOPLESS:
         return
+    # Werkzeug leaves nothing of a Host header that cannot be one: with a user name, spaces, a port above 65535.
+    if not request.host or len(request.host) > MAX_HOST:
+        raise BadRequest("The address of the shop cannot be read.")
     shop = _shop_at(request.host)
     if shop is None or shop.status != "active":
         raise NotFound("There is no shop at this address.")
@@ -170,6 +180,9 @@ def _find_shop(host: str) -> Shop | None:
     shop = find_by_host(name)
     if shop is not None:
         return shop
+    # "shop.example." is the same name for DNS and another site for a browser, with cookies of its own.
+    if name.endswith("."):
+        return None
     shops = list_shops()
     # One shop answers everywhere; in development the first shop answers at bare addresses such as 127.0.0.1.
     if len(shops) == 1 or (shops and not _config().production and _is_address(name)):

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
 from flask_babel import format_date, format_datetime, get_locale
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -19,11 +19,28 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.config import Config
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
 from commerce.money import format_money
 
 log = logging.getLogger("commerce.web")
-csrf = CSRFProtect()
+
+
+class FormsOfThisSite(CSRFProtect):  # type: ignore[misc]
+    """Flask-WTF's token for every form, and the browser's own word on where a form came from.
+
+    `Sec-Fetch-Site` cannot be set by a page. A sibling host, such as another shop's, is elsewhere too. Clients that do
+    not send it (programs, browsers before 2023) are held by the token alone.
+    """
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Raise CSRFError for a form that another site made a browser send, or whose token is wrong."""
+        super().protect(apply_exemptions=apply_exemptions)
+        if g.get("csrf_valid") and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+            raise CSRFError("the form came from another site")
+
+
+csrf = FormsOfThisSite()
 
 STATUS_OF: dict[type[CommerceError], int] = {
     NotFound: 404,
@@ -44,11 +61,20 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     # Not no-referrer: Flask-WTF checks the referrer of forms sent over HTTPS.
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Permissions-Policy": "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), "
+    "microphone=(), midi=(), payment=(), publickey-credentials-get=(), serial=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "X-Frame-Options": "DENY",
 }
+TWO_YEARS = 63_072_000
+STRICT_TRANSPORT = {
+    "host": f"max-age={TWO_YEARS}",
+    "subdomains": f"max-age={TWO_YEARS}; includeSubDomains",
+    "preload": f"max-age={TWO_YEARS}; includeSubDomains; preload",
+}
+"""HSTS setting -> header. Subdomains are the owner's to promise: other servers of his may not speak HTTPS."""
 
 
 class TextForm(FlaskForm):  # type: ignore[misc]
@@ -221,6 +247,9 @@ def request_id() -> str:
 def _add_headers(response: Response) -> Response:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    config: Config = current_app.config["LOCKSTEP"]
+    if config.public_scheme == "https" and config.hsts in STRICT_TRANSPORT:
+        response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT[config.hsts]
     response.headers["X-Request-ID"] = request_id()
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "private, no-cache"

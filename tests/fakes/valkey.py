@@ -13,6 +13,7 @@ class _Server(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
         self.kept: dict[bytes, bytes] = {}
         self.commands: list[bytes] = []
+        self.closed = False
 
 
 class _Connection(socketserver.StreamRequestHandler):
@@ -21,6 +22,8 @@ class _Connection(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         while line := self.rfile.readline():
             parts = [self._part() for _ in range(int(line[1:]))]
+            if self.server.closed:
+                return
             name = parts[0].upper()
             self.server.commands.append(name)
             self.wfile.write(self._answer(name, parts[1:]))
@@ -35,6 +38,12 @@ class _Connection(socketserver.StreamRequestHandler):
         kept = self.server.kept
         if name == b"GET":
             return _bulk(kept.get(arguments[0]))
+        if name == b"TTL":
+            return b":%d\r\n" % (60 if arguments[0] in kept else -2)
+        if name == b"EVALSHA":  # the one script that is called: count and set when that ends
+            _script, _keys, key, _seconds, amount = arguments
+            kept[key] = b"%d" % (int(kept.get(key, b"0")) + int(amount))
+            return b":%s\r\n" % kept[key]
         if name == b"SET":
             kept[arguments[0]] = arguments[1]
         elif name == b"SETEX":
@@ -69,6 +78,7 @@ class FakeValkey:
         return self._server.commands
 
     def close(self, *_error: Any) -> None:
-        """Stop answering."""
+        """Stop answering, also on connections that are open."""
+        self._server.closed = True
         self._server.shutdown()
         self._server.server_close()

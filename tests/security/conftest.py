@@ -1,0 +1,56 @@
+"""A shop with something on every page, and the people who look at it."""
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from commerce.accounts import sessions
+from commerce.accounts.sessions import STAFF, Device
+from commerce.accounts.views import COOKIE
+from commerce.db import atomic
+from commerce.tenants.models import Shop
+from tests.checkout.pages import buy, to_review
+from tests.factories.shop import make_product
+from tests.factories.staff import make_staff
+from tests.security.walk import Walk
+from tests.support.visitor import Visitor
+
+Walks = Callable[[], dict[str, Walk]]
+
+
+@pytest.fixture
+def owner(app: Flask, in_shop: Shop) -> Visitor:
+    """Alice, signed in."""
+    visitor = Visitor(app)
+    staff_id: uuid.UUID = make_staff("owner", name="Alice")
+    token = atomic(sessions.begin)(STAFF, staff_id, Device())
+    visitor.client.set_cookie(COOKIE, token, domain=in_shop.host, path="/admin")
+    return visitor
+
+
+@pytest.fixture
+def shopper(app: Flask, in_shop: Shop) -> Visitor:
+    """Ann, who has bought and fills a cart again."""
+    ann = Visitor(app)
+    tea, pot = make_product(stock=50), make_product("Tea pot", options={"Colour": "red"})
+    order = buy(ann, (tea, 2), pay_by="Bank transfer")
+    ann.order = order.path  # type: ignore[attr-defined]
+    to_review(ann, (pot, 1))
+    return ann
+
+
+@pytest.fixture
+def walks(app: Flask, owner: Visitor, shopper: Visitor) -> Walks:
+    """Walk the shop as a shopper and as its owner."""
+
+    def walk() -> dict[str, Walk]:
+        order = shopper.order  # type: ignore[attr-defined]
+        return {
+            "stranger": Walk(app, app.test_client()).start("/", "/cart", "/search?q=tea", "/admin/sign-in"),
+            "shopper": Walk(app, shopper.client).start("/", "/cart", "/checkout", "/checkout/review", order),
+            "owner": Walk(app, owner.client).start("/admin/"),
+        }
+
+    return walk

@@ -1,0 +1,60 @@
+"""Nobody outside writes a line of the log, or moves the cursor of who reads it."""
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from commerce.tenants.models import Shop
+
+FORGED = "x\r\nERROR commerce.web: the owner signed in\x1b[2J\x1b]0;title\x07\u2028\u202e"
+
+
+@pytest.fixture
+def log(app: Flask) -> Iterator[io.StringIO]:
+    """What a handler with a plain formatter writes."""
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    yield out
+    logging.getLogger().removeHandler(handler)
+
+
+def lines(log: io.StringIO) -> list[str]:
+    return log.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_message_is_one_line_of_visible_signs(log: io.StringIO) -> None:
+    logging.getLogger("commerce.test").warning("message of %s refused", FORGED)
+    (line,) = lines(log)
+    assert line == (
+        r"WARNING commerce.test: message of x\r\nERROR commerce.web: the owner signed in"
+        r"\x1b[2J\x1b]0;title\x07\u2028\u202e refused"
+    )
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_letters_of_all_languages_stay_readable(log: io.StringIO) -> None:
+    logging.getLogger("commerce.test").warning("Größe 綠茶")
+    assert "Größe 綠茶" in log.getvalue()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_path_and_an_error_that_hold_line_breaks_begin_no_line(
+    make_app: Callable[..., Flask], shop: Shop, log: io.StringIO
+) -> None:
+    app = make_app(testing=False)
+
+    def fail(name: str) -> str:
+        raise RuntimeError(name)
+
+    app.add_url_rule("/fail/<name>", view_func=fail)
+    answer = app.test_client().get("/fail/x%0D%0AERROR commerce.web: the owner signed in%1B[2J")
+    assert answer.status_code == 500
+    assert "the owner signed in" in log.getvalue(), "the error is logged"
+    assert not [line for line in lines(log) if line.startswith("ERROR commerce.web")]
+    assert "\x1b" not in log.getvalue()
