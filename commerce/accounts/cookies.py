@@ -22,9 +22,14 @@ def token_of(kind: Kind[P, S]) -> str:
 
 
 def keep_token(response: BaseResponse, kind: Kind[P, S], token: str) -> BaseResponse:
-    """Put the token of a session that was just opened or rotated into its cookie."""
+    """Put the token of a session that was just opened into its cookie."""
     # A form token that somebody may have planted before is worth nothing from here on.
     session.pop("csrf_token", None)
+    return exchange_token(response, kind, token)
+
+
+def exchange_token(response: BaseResponse, kind: Kind[P, S], token: str) -> BaseResponse:
+    """Put the new token of a session that goes on into its cookie; the forms of its pages stay good."""
     response.set_cookie(
         kind.name,
         token,

@@ -17,3 +17,8 @@ class MemberEmailChanged(DomainEvent):
     """A member has another address now. `subject_id` is his id, `sealed_former` the address that he had, sealed."""
 
     sealed_former: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaffInvited(DomainEvent):
+    """Somebody is to be mailed an invitation to work for the shop. `subject_id` is the invitation's id."""

@@ -6,9 +6,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
+
 from commerce.accounts import sessions
 from commerce.accounts.models import StaffMember, StaffSession
 from commerce.accounts.sessions import STAFF
+from commerce.db import db
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,11 @@ def _signed_in(person: StaffMember, session: StaffSession) -> SignedIn:
         has_second_factor=has_second_factor,
         waits_for_code=has_second_factor and not session.second_factor,
     )
+
+
+def staff_with_email(email: str) -> StaffMember | None:
+    """Return the member of staff with an address, active or not."""
+    address = email.strip().lower()[:255]
+    if not address.isprintable():
+        return None
+    return db.session.scalar(select(StaffMember).where(StaffMember.email == address))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from commerce.accounts.models import StaffMember
 from commerce.accounts.passwords import MIN_OF_STAFF, hash_password, judge_password
-from commerce.accounts.permissions import ROLES
+from commerce.accounts.staff import checked_role, hold_places, leave_a_place
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, Rejected
 from commerce.tenants.scope import current_shop
@@ -17,11 +17,11 @@ from commerce.tenants.scope import current_shop
 def create_staff(*, email: str, name: str, password: str, role: str = "owner") -> uuid.UUID:
     """Make a member of staff of the current shop and return the id.
 
-    Raises InvalidValue for a bad e-mail, role or password (12 to 1024 characters), Rejected when the e-mail is taken.
+    Raises InvalidValue for a bad e-mail, role or password (12 to 1024 characters), Rejected when the e-mail is taken,
+    PlanFull.
     """
     address = checked_email(email)
-    if role not in ROLES:
-        raise InvalidValue("role", f"{role!r} is no role; there are {', '.join(ROLES)}.")
+    checked_role(role)
     judge_password(password, minimum=MIN_OF_STAFF, about=(address, name, current_shop().name))
     return _insert_staff(address, name.strip()[:255] or address, hash_password(password), role)
 
@@ -37,8 +37,10 @@ def checked_email(email: str) -> str:
 
 @atomic
 def _insert_staff(email: str, name: str, password_hash: str, role: str) -> uuid.UUID:
+    limit = hold_places()
     if db.session.scalar(select(StaffMember.id).where(StaffMember.email == email)):
         raise Rejected(f"There is a member of staff with the address {email} already.")
+    leave_a_place(limit, invited=email)
     member = StaffMember(email=email, name=name, password_hash=password_hash, role=role)
     db.session.add(member)
     db.session.flush()

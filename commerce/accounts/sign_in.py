@@ -18,7 +18,7 @@ from commerce import clock
 from commerce.accounts import sessions
 from commerce.accounts.passwords import NOBODY, hash_password, is_outdated, verify_password
 from commerce.accounts.sessions import Device, Kind, P, S
-from commerce.db import atomic, db
+from commerce.db import atomic, db, witnessed
 from commerce.errors import NotFound, Rejected
 
 FREE_TRIES = 4
@@ -46,6 +46,7 @@ class Attempt:
 
     person_id: uuid.UUID
     email: str
+    name: str
     password_hash: str
     needs_code: bool
 
@@ -67,22 +68,35 @@ def sign_in(
     Raises SignInRefused, after the same work whether the address is known or not; Busy.
     """
     attempt = check_password(kind, email, password)
+    return open_session(kind, attempt, password, device or Device(), replaces=replaces)
+
+
+def open_session(
+    kind: Kind[P, S], attempt: Attempt, password: str, device: Device, *, replaces: str = ""
+) -> Opened:
+    """Open a session for an attempt whose `password` was right; a hash with former settings is renewed with it."""
     renewed = hash_password(password) if is_outdated(attempt.password_hash) else ""
-    token = _open(kind, attempt, renewed, device or Device(), replaces)
+    token = _open(kind, attempt, renewed, device, replaces)
     return Opened(token, attempt.person_id, attempt.needs_code)
 
 
 def check_password(kind: Kind[P, S], email: str, password: str) -> Attempt:
     """Return whose e-mail and password these are, to be forgiven by the caller. Raises SignInRefused."""
-    found = begin_attempt(kind, kind.person.email == email.strip().lower()[:255])
+    address = email.strip().lower()[:255]
+    found = begin_attempt(kind, kind.person.email == (address if address.isprintable() else ""))
     if not verify_password(found.password_hash if found else NOBODY, password) or found is None:
         raise SignInRefused
     return found
 
 
-@atomic
 def begin_attempt(kind: Kind[P, S], whose: ColumnElement[bool]) -> Attempt | None:
     """Count an attempt as if it failed. None when nobody is meant or the account pauses."""
+    with witnessed(None):
+        return _count(kind, whose)
+
+
+@atomic
+def _count(kind: Kind[P, S], whose: ColumnElement[bool]) -> Attempt | None:
     person = db.session.scalar(
         select(kind.person).where(whose, kind.person.active).with_for_update(), execution_options=kind.options
     )
@@ -95,9 +109,8 @@ def begin_attempt(kind: Kind[P, S], whose: ColumnElement[bool]) -> Attempt | Non
     person.locked_until = now + delay if delay else None
     db.session.flush()
     row = cast("Any", person)
-    return Attempt(
-        row.id, row.email, row.password_hash, kind.has_second_factor and row.totp_since is not None
-    )
+    needs_code = kind.has_second_factor and row.totp_since is not None
+    return Attempt(row.id, row.email, row.name, row.password_hash, needs_code)
 
 
 def delay_after(failures: int) -> timedelta:
@@ -138,7 +151,8 @@ def sign_out(kind: Kind[P, S], token: str) -> None:
 def keep_alive(kind: Kind[P, S], session_id: uuid.UUID, seen_at: datetime) -> None:
     """Note that a session, which was last seen at `seen_at`, is in use; at most every five minutes."""
     if clock.now() - seen_at > sessions.TOUCH_AFTER:
-        _touch(kind, session_id)
+        with witnessed(None):
+            _touch(kind, session_id)
 
 
 @atomic
@@ -154,7 +168,9 @@ def prove_by_password(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.U
 
     Raises SignInRefused.
     """
-    _note_proof(kind, check_again(kind, person_id, password), session_id)
+    attempt = check_again(kind, person_id, password)
+    with witnessed(None):
+        _note_proof(kind, attempt, session_id)
 
 
 def check_again(kind: Kind[P, S], person_id: uuid.UUID, password: str) -> Attempt:

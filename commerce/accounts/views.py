@@ -1,33 +1,34 @@
-"""Sign-in and sign-out of staff, and who is behind a request."""
+"""Sign-in and sign-out of staff, with the code of a second factor; every try is written into the log."""
 
 from __future__ import annotations
 
-from flask import Blueprint, g, make_response, render_template, request
+from flask import make_response, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.accounts import audit, links
 from commerce.accounts import sign_in as signing
 from commerce.accounts.cookies import device, drop_token, keep_token, token_of
-from commerce.accounts.forms import SignInForm
-from commerce.accounts.queries import SignedIn, find_signed_in
+from commerce.accounts.door import (
+    COOKIE,
+    HOME,
+    actor_of,
+    address,
+    blueprint,
+    signed_in_staff,
+    waiting_for_code,
+)
+from commerce.accounts.forms import CodeForm, SignInForm
+from commerce.accounts.queries import staff_with_email
+from commerce.accounts.second_factor import complete_by_code
 from commerce.accounts.sessions import STAFF
-from commerce.web import local_path, private, see_other
+from commerce.db import witnessed
+from commerce.events.outbox import Actor
+from commerce.web import local_path, private, request_id, see_other
 
-blueprint = Blueprint("accounts", __name__)
+__all__ = ["COOKIE", "HOME", "blueprint", "links", "signed_in_staff"]
 
-COOKIE = STAFF.name
-HOME = "/admin/"
-
-
-def signed_in_staff() -> SignedIn | None:
-    """Return the member of this shop's staff behind the request, or None. Asked once per request."""
-    if "staff" not in g:
-        token = token_of(STAFF)
-        g.staff = find_signed_in(token) if token else None
-        if g.staff is not None:
-            signing.keep_alive(STAFF, g.staff.session_id, g.staff.seen_at)
-    found: SignedIn | None = g.staff
-    return found
+CODE_PAGE = "/admin/sign-in/code"
 
 
 @blueprint.route("/admin/sign-in", methods=["GET", "POST"])
@@ -39,25 +40,60 @@ def sign_in() -> BaseResponse:
     form = SignInForm(next=target)
     if form.validate_on_submit():
         try:
-            opened = signing.sign_in(
-                STAFF,
-                str(form.email.data),
-                str(form.password.data),
-                device(),
-                replaces=token_of(STAFF),
-            )
+            opened = _open(str(form.email.data), str(form.password.data))
         except signing.SignInRefused as refusal:
             form.form_errors.append(_(refusal.detail))
         else:
-            return keep_token(see_other(target), STAFF, opened.token)
+            onward = see_other(links.path(CODE_PAGE, next=target) if opened.needs_code else target)
+            return keep_token(onward, STAFF, opened.token)
     page = render_template("accounts/sign_in.html", form=form)
+    return private(make_response(page, 422 if request.method == "POST" else 200))
+
+
+def _open(email: str, password: str) -> signing.Opened:
+    """Check the password and open the session, with an entry in the log either way. Raises SignInRefused."""
+    try:
+        attempt = signing.check_password(STAFF, email, password)
+    except signing.SignInRefused:
+        # Only an address of the staff is written down: anything may have been typed there, even a password.
+        known = staff_with_email(email)
+        actor = Actor("nobody", request_id=request_id())
+        audit.record_alone(actor, "sign_in_refused", known.email if known else "", address=address())
+        raise
+    actor = Actor("staff", str(attempt.person_id), attempt.name, request_id())
+    action = "password_given" if attempt.needs_code else "sign_in"
+    where = address()
+    with witnessed(lambda: audit.record(actor, action, attempt.email, address=where)):
+        return signing.open_session(STAFF, attempt, password, device(), replaces=token_of(STAFF))
+
+
+@blueprint.route(CODE_PAGE, methods=["GET", "POST"])
+def sign_in_code() -> BaseResponse:
+    """Ask for the code of the second factor, after the password."""
+    target, person = local_path(request.values.get("next"), HOME), waiting_for_code()
+    if person is None:
+        return see_other(target if signed_in_staff() else links.path("/admin/sign-in", next=target))
+    form = CodeForm(next=target)
+    if form.validate_on_submit():
+        actor, where = actor_of(person), address()
+        try:
+            with witnessed(lambda: audit.record(actor, "sign_in", person.email, address=where)):
+                token = complete_by_code(STAFF, person.id, person.session_id, str(form.otp.data))
+        except signing.SignInRefused as refusal:
+            audit.record_alone(actor, "code_refused", person.email, address=where)
+            form.form_errors.append(_(refusal.detail))
+        else:
+            return keep_token(see_other(target), STAFF, token)
+    page = render_template("accounts/code.html", form=form, person=person)
     return private(make_response(page, 422 if request.method == "POST" else 200))
 
 
 @blueprint.post("/admin/sign-out")
 def sign_out() -> BaseResponse:
     """End the session on the server; the cookie goes with it."""
-    token = token_of(STAFF)
-    if token:
-        signing.sign_out(STAFF, token)
+    token, person = token_of(STAFF), signed_in_staff() or waiting_for_code()
+    if person is not None:
+        actor, where = actor_of(person), address()
+        with witnessed(lambda: audit.record(actor, "sign_out", person.email, address=where)):
+            signing.sign_out(STAFF, token)
     return drop_token(see_other("/admin/sign-in"), STAFF)

@@ -9,11 +9,11 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from babel.lists import format_list
-from flask_babel import get_locale, lazy_gettext
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 
-from commerce.accounts.permissions import allows, who_may
+from commerce.accounts.permissions import allows
+from commerce.admin.desk import only
 from commerce.checkout.receipts import record_receipt
 from commerce.errors import NotFound
 from commerce.events.outbox import Actor
@@ -225,12 +225,6 @@ def _why_not(row: Transition, order: Order, role: str) -> str:
 
 def _is_settled(order: Order) -> bool:
     return order.payment_status != "unpaid" or order.status in ("cancelled", "refunded")
-
-
-def only(permission: str) -> str:
-    """Return in words which roles may do what `permission` names."""
-    roles = format_list(who_may(permission), locale=str(get_locale() or "en"))
-    return str(_("Only %(roles)s may do this.", roles=roles))
 
 
 def _fields(row: Transition) -> Iterator[str]:

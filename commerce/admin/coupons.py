@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import pricing_queries
 from commerce.admin.coupon_forms import CouponForm, CouponsForm, LimitsForm
-from commerce.admin.desk import blueprint, page_number, permit, search_text
+from commerce.admin.desk import blueprint, logged, page_number, permit, search_text
 from commerce.admin.product_form import Difference
 from commerce.admin.promotion_form import PromotionForm
 from commerce.admin.promotions import show_promotion
@@ -57,6 +57,7 @@ def _chosen_promotion() -> Promotion | None:
 
 @blueprint.get("/pricing/promotions/<uuid:promotion_id>/coupons.csv")
 @permit("pricing.view")
+@logged
 def coupon_file(promotion_id: uuid.UUID) -> BaseResponse:
     """Hand out all codes of a promotion as a file, to print or to mail them."""
     get_promotion(promotion_id)

@@ -9,10 +9,10 @@ from flask import flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin.actions import only
 from commerce.admin.credit_form import CreditForm
-from commerce.admin.desk import acting, blueprint, may, permit
+from commerce.admin.desk import acting, blueprint, may, only, permit
 from commerce.admin.previews import MAILS, Preview, check_version, shown, titles_of
+from commerce.admin.proof import recently_proven
 from commerce.admin.timeline import history, since
 from commerce.errors import Conflict, InvalidValue
 from commerce.orders.credit_math import shipping_left
@@ -39,6 +39,7 @@ def credit_page(code: str) -> BaseResponse:
 
 @blueprint.post("/orders/<code>/credits")
 @permit("orders.refund")
+@recently_proven
 def credit_give(code: str) -> BaseResponse:
     """Show what it would do; once that is confirmed, do it."""
 

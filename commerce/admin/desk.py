@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
+from babel.lists import format_list
 from flask import Blueprint, Response, current_app, g, request
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.permissions import allows
+from commerce.accounts import audit
+from commerce.accounts.door import HOME, actor_of, address, signed_in_staff
+from commerce.accounts.permissions import allows, who_may
 from commerce.accounts.queries import SignedIn
-from commerce.accounts.views import HOME, signed_in_staff
+from commerce.admin.proof import is_dangerous, stop_unproven
+from commerce.db import witnessed
 from commerce.errors import NotAllowed
 from commerce.events.outbox import Actor
-from commerce.web import local_path, private, request_id, see_other, wants_region
+from commerce.web import local_path, private, see_other, wants_region
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 MAX_SEARCH = 200
+ENROLMENT = "/admin/account/second-factor"
+ABOUT_CUSTOMERS = ("orders", "returns", "customers")
+"""What a permission begins with when the forms behind it may hold what a customer is called."""
 
 
 def permit(permission: str) -> Callable[[View], View]:
@@ -34,6 +43,12 @@ def permit(permission: str) -> Callable[[View], View]:
     return mark
 
 
+def logged(view: View) -> View:
+    """Mark a view that only shows and is written into the log all the same, such as a file to take away."""
+    view.logged = True  # type: ignore[attr-defined]
+    return view
+
+
 def may(permission: str) -> bool:
     """Tell whether the person behind the request may do `permission`."""
     staff = signed_in_staff()
@@ -43,7 +58,13 @@ def may(permission: str) -> bool:
 def require(permission: str) -> None:
     """Go on only with `permission`. Raises NotAllowed."""
     if not may(permission):
-        raise NotAllowed(_("Your role does not allow this. Please ask somebody who runs the shop."))
+        raise NotAllowed(_("Your role does not allow this.") + " " + only(permission))
+
+
+def only(permission: str) -> str:
+    """Return in words which roles may do what `permission` names."""
+    roles = format_list(who_may(permission), locale=str(get_locale() or "en"))
+    return str(_("Only %(roles)s may do this.", roles=roles))
 
 
 def colleague() -> SignedIn:
@@ -56,25 +77,73 @@ def colleague() -> SignedIn:
 
 def acting() -> Actor:
     """Return the person behind the request as the history of orders names people."""
-    staff = colleague()
-    return Actor("staff", id=str(staff.id), name=staff.name, request_id=request_id())
+    return actor_of(colleague())
 
 
 @blueprint.before_request
 def _guard() -> BaseResponse | None:
-    if signed_in_staff() is None:
+    staff = signed_in_staff()
+    if staff is None:
         return _to_sign_in()
     view = current_app.view_functions[request.endpoint or ""]
+    if _must_enrol(staff) and not request.path.startswith(ENROLMENT):
+        return _go(ENROLMENT)
     require(getattr(view, "permission", ""))
+    if is_dangerous(view):
+        stopped = stop_unproven(staff)
+        if stopped is not None:
+            return stopped
+    _watch(view)
     return None
 
 
+def _must_enrol(staff: SignedIn) -> bool:
+    """Owners of a real shop need a second factor; until they have one, nothing else is open to them."""
+    return staff.role == "owner" and not staff.has_second_factor and current_app.config["LOCKSTEP"].production
+
+
+# --- the log -----------------------------------------------------------------------------------------
+
+
+def _watch(view: Callable[..., Any]) -> None:
+    """Write down each use case of a request that changes something, in its own transaction."""
+    actor, action = acting(), (request.endpoint or "").removeprefix("admin.")
+    permission, where = str(getattr(view, "permission", "")), address()
+    about_customers = permission.partition(".")[0] in ABOUT_CUSTOMERS
+    subject = " ".join(
+        str(value)
+        for value in (request.view_args or {}).values()
+        if not (about_customers and "@" in str(value))
+    )
+    if request.method == "POST":
+        changes = audit.told_of(request.form.items(multi=True), about_customers=about_customers)
+        g.watched = ExitStack()
+        g.watched.enter_context(
+            witnessed(lambda: audit.record(actor, action, subject, changes, address=where))
+        )
+    elif getattr(view, "logged", False):
+        audit.record_alone(actor, action, subject, address=where)
+
+
+@blueprint.teardown_request
+def _stop_watching(_error: BaseException | None) -> None:
+    stack = g.pop("watched", None)
+    if stack is not None:
+        stack.close()
+
+
+# --- to the door and back ----------------------------------------------------------------------------
+
+
 def _to_sign_in() -> BaseResponse:
-    address = f"/admin/sign-in?next={quote(_way_back(), safe='/')}"
+    return _go(f"/admin/sign-in?next={quote(_way_back(), safe='/')}")
+
+
+def _go(target: str) -> BaseResponse:
     if not wants_region():
-        return see_other(address)
+        return see_other(target)
     response = Response(status=401)
-    response.headers["HX-Redirect"] = address
+    response.headers["HX-Redirect"] = target
     return response
 
 

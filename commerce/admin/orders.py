@@ -16,6 +16,7 @@ from commerce.admin.credits import show_preview, why_not_credit
 from commerce.admin.desk import acting, blueprint, colleague, permit, require, search_text
 from commerce.admin.forms import ActionForm
 from commerce.admin.previews import preview_action, titles_of
+from commerce.admin.proof import recently_proven_when
 from commerce.admin.timeline import history, hosts_of, since
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.queries import deliveries_of
@@ -31,13 +32,15 @@ from commerce.orders.queries import (
     timeline,
 )
 from commerce.orders.return_queries import credits_of, requests_of
-from commerce.orders.transitions import STATUSES
+from commerce.orders.transitions import STATUSES, TRANSITIONS
 from commerce.payments.queries import payments_of, refunds_of
 from commerce.payments.services import net_captured
 from commerce.shipping.carriers import CARRIERS
 from commerce.shipping.queries import parcels_of
 from commerce.web import render_region, see_other, wants_region
 
+MONEY = {row.resource for row in TRANSITIONS if row.action in ("pay", "refund")}
+"""Actions that say that money came or send it back."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
 _CODE = re.compile(r"[A-Za-z0-9-]{1,40}")
@@ -94,6 +97,7 @@ def order_page(code: str) -> BaseResponse:
 
 @blueprint.post("/orders/<code>/<resource>")
 @permit("orders.view")
+@recently_proven_when(lambda: (request.view_args or {}).get("resource") in MONEY)
 def order_action(code: str, resource: str) -> BaseResponse:
     """Do one action of the transition table, if the order still is as the page showed it."""
     row = staff_action(resource)

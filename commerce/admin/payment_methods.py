@@ -14,6 +14,7 @@ from commerce.admin.payment_form import GATEWAYS, PaymentForm
 from commerce.admin.pricing_fields import percent_text
 from commerce.admin.pricing_queries import tax_classes
 from commerce.admin.product_form import Difference
+from commerce.admin.proof import recently_proven
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound
 from commerce.payments.methods import MethodRow, configure_method, get_method, list_methods, remove_method
 from commerce.tenants.scope import current_shop
@@ -39,14 +40,15 @@ def payment_list() -> BaseResponse:
 
 
 @blueprint.get("/pricing/payment-methods/new/<gateway>")
-@permit("pricing.manage")
+@permit("payments.methods")
 def payment_new(gateway: str) -> BaseResponse:
     """Show an empty form for a gateway."""
     return _show(_known_gateway(gateway), None, PaymentForm(gateway, None))
 
 
 @blueprint.post("/pricing/payment-methods/new/<gateway>")
-@permit("pricing.manage")
+@permit("payments.methods")
+@recently_proven
 def payment_create(gateway: str) -> BaseResponse:
     """Add a way to pay."""
     form = PaymentForm(_known_gateway(gateway), None, request.form)
@@ -72,7 +74,8 @@ def payment_page(code: str) -> BaseResponse:
 
 
 @blueprint.post("/pricing/payment-methods/<code>")
-@permit("pricing.manage")
+@permit("payments.methods")
+@recently_proven
 def payment_change(code: str) -> BaseResponse:
     """Save a way to pay, unless somebody else has changed it meanwhile."""
     known = _find(code)
@@ -93,7 +96,8 @@ def payment_change(code: str) -> BaseResponse:
 
 
 @blueprint.post("/pricing/payment-methods/<code>/deletion")
-@permit("pricing.manage")
+@permit("payments.methods")
+@recently_proven
 def payment_delete(code: str) -> BaseResponse:
     """Delete a way to pay that nobody has used."""
     known = _find(code)

@@ -18,6 +18,7 @@ from wtforms.validators import InputRequired, Length, Optional, ValidationError
 from commerce.admin.desk import acting, blueprint, permit, require
 from commerce.admin.forms import no_control_characters
 from commerce.admin.pricing_fields import version_field
+from commerce.admin.proof import recently_proven
 from commerce.checkout.receipts import record_receipt, refund_surplus, surplus_of
 from commerce.checkout.refunds import get_refund, id_of_next, send_refund_again
 from commerce.clock import now
@@ -85,6 +86,7 @@ def money_page(code: str) -> BaseResponse:
 
 @blueprint.post("/orders/<code>/receipts")
 @permit("orders.pay")
+@recently_proven
 def add_receipt(code: str) -> BaseResponse:
     """Record that money arrived: all, a part, or too much."""
     order = _find(code)
@@ -109,6 +111,7 @@ def add_receipt(code: str) -> BaseResponse:
 
 @blueprint.post("/orders/<code>/surplus-refund")
 @permit("orders.pay")
+@recently_proven
 def give_surplus_back(code: str) -> BaseResponse:
     """Give back what was paid too much."""
     require("orders.refund")
@@ -123,6 +126,7 @@ def give_surplus_back(code: str) -> BaseResponse:
 
 @blueprint.post("/orders/<code>/refunds/<uuid:refund_id>/repetition")
 @permit("orders.pay")
+@recently_proven
 def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
     """Send a refund that failed once more."""
     require("orders.refund")

@@ -15,11 +15,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import Form, HiddenField, TextAreaField
 from wtforms.validators import Length
 
-from commerce.admin.actions import only
 from commerce.admin.credit_form import CreditForm
 from commerce.admin.credits import look_then_give
-from commerce.admin.desk import acting, blueprint, may, permit
+from commerce.admin.desk import acting, blueprint, may, only, permit
 from commerce.admin.forms import no_control_characters, version_shown
+from commerce.admin.proof import recently_proven
 from commerce.admin.timeline import history, since
 from commerce.errors import Conflict, InvalidValue
 from commerce.orders.credit_math import shipping_left
@@ -161,6 +161,7 @@ def return_receive(code: str, return_id: uuid.UUID) -> BaseResponse:
 
 @blueprint.post("/orders/<code>/returns/<uuid:return_id>/refund")
 @permit("orders.refund")
+@recently_proven
 def return_refund(code: str, return_id: uuid.UUID) -> BaseResponse:
     """Show what giving the money back would do; once that is confirmed, do it."""
     order = get_by_code(code)

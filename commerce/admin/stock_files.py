@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import queries
-from commerce.admin.desk import blueprint, colleague, permit
+from commerce.admin.desk import blueprint, colleague, logged, permit
 from commerce.catalog.importing.files import UnreadableFile
 from commerce.errors import Rejected
 from commerce.inventory.stock_file import StockLine, StockPlan, apply_stock, plan_stock
@@ -103,6 +103,7 @@ def _page(
 
 @blueprint.get("/ledgers/<uuid:stock_item_id>.csv")
 @permit("stock.view")
+@logged
 def stock_ledger(stock_item_id: uuid.UUID) -> Response:
     """Return every movement of a stock item as CSV, oldest first, with the running account."""
     row = queries.get_stock(stock_item_id)
@@ -117,13 +118,13 @@ def stock_ledger(stock_item_id: uuid.UUID) -> Response:
         )
         for line in reversed(queries.ledger(row, limit=None))
     )
-    body = _csv(("at", "change", "on_hand", "cause", "actor", "reference"), rows)
+    body = to_csv(("at", "change", "on_hand", "cause", "actor", "reference"), rows)
     response = Response(body, mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="ledger-{row.id}.csv"'
     return response
 
 
-def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+def to_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """Return CSV; text that a spreadsheet would take for a formula is marked as text (CWE-1236)."""
     out = io.StringIO()
     writer = csv.writer(out)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import (
+    account,
+    audit,
     coupons,
     drafts,
     editing,
@@ -23,6 +25,7 @@ from commerce.admin import (
     settings,
     shipments,
     shipping,
+    staff,
     stock,
     stock_files,
     taxes,
@@ -32,6 +35,8 @@ from commerce.admin.desk import blueprint, permit
 from commerce.web import see_other
 
 __all__ = [
+    "account",
+    "audit",
     "blueprint",
     "coupons",
     "drafts",
@@ -51,6 +56,7 @@ __all__ = [
     "settings",
     "shipments",
     "shipping",
+    "staff",
     "stock",
     "stock_files",
     "taxes",

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.desk import blueprint, page_number, permit
+from commerce.admin.proof import recently_proven
 from commerce.admin.webhook_form import WebhookForm
 from commerce.errors import CommerceError, Conflict, NotFound, StaleVersion
 from commerce.events.services import replay
@@ -42,6 +43,7 @@ def webhook_new() -> BaseResponse:
 
 @blueprint.post("/webhooks")
 @permit("webhooks.manage")
+@recently_proven
 def webhook_create() -> BaseResponse:
     """Add a webhook; the page after it shows the secret, once."""
     form = WebhookForm(sending_rules(), request.form)
@@ -67,6 +69,7 @@ def webhook_page(endpoint_id: uuid.UUID) -> BaseResponse:
 
 @blueprint.post("/webhooks/<uuid:endpoint_id>")
 @permit("webhooks.manage")
+@recently_proven
 def webhook_change(endpoint_id: uuid.UUID) -> BaseResponse:
     """Save address, words and events, unless somebody else has changed them meanwhile."""
     queries.get_endpoint(endpoint_id)
@@ -83,6 +86,7 @@ def webhook_change(endpoint_id: uuid.UUID) -> BaseResponse:
 
 @blueprint.post("/webhooks/<uuid:endpoint_id>/secret")
 @permit("webhooks.manage")
+@recently_proven
 def webhook_rotate(endpoint_id: uuid.UUID) -> BaseResponse:
     """Make a new secret; the page after it shows it, once. The former one signs as well for a day."""
     services.rotate_secret(endpoint_id)

@@ -1,0 +1,144 @@
+"""The log of the back office: who did what, from where. Rows are added and read; the database refuses the rest.
+
+An entry is written in the transaction of the deed (`db.witnessed`), so that it is there exactly when the deed was
+done. It can never be taken back, so nothing of a customer may get into it but the code of an order, and no secret.
+"""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+
+from commerce.accounts.models import AuditEntry
+from commerce.db import atomic, db, insert_rows, witnessed
+from commerce.events.outbox import Actor
+
+PAGE = 50
+MOST_IN_A_FILE = 100_000
+"""Entries that one download holds; who needs more names dates."""
+LONGEST = 120
+"""Characters of a value that are kept; longer ones are texts, and of these only the names are."""
+MOST_FIELDS = 60
+_SECRET = re.compile(r"pass|secret|token|key|otp|proof|kept|iban|instructions", re.IGNORECASE)
+_SAYS_NOTHING = {"csrf_token", "next"}
+_OF_ORDERS = re.compile(
+    r"^(version|seen|shown|amount|restock|quantity|units|lines?|sku|variant|status|state|kind|carrier|method|shipping"
+    r"|for_customer|fee|price|deliver|action|go|back)([_.\[-]|$|s$)"
+)
+"""Fields of forms about orders whose values are numbers and choices; all others may hold what a customer is called."""
+
+
+def told_of(fields: Iterable[tuple[str, str]], *, about_customers: bool) -> dict[str, Any]:
+    """Return of a form's fields what the log may keep: no secrets, no long texts, nothing personal of customers.
+
+    A field whose value is left out is still named, with '…'.
+    """
+    kept: dict[str, Any] = {}
+    for name, value in fields:
+        if name in _SAYS_NOTHING or not value:
+            continue
+        hidden = (
+            _SECRET.search(name) or len(value) > LONGEST or (about_customers and not _OF_ORDERS.match(name))
+        )
+        shown = "…" if hidden else value
+        kept[name[:LONGEST]] = f"{kept[name]}, {shown}"[: 2 * LONGEST] if name in kept else shown
+        if len(kept) == MOST_FIELDS:
+            break
+    return kept
+
+
+def record(
+    actor: Actor,
+    action: str,
+    subject: str = "",
+    changes: Mapping[str, Any] | None = None,
+    *,
+    address: str = "",
+) -> None:
+    """Write an entry into the current shop's log. A step."""
+    insert_rows(
+        AuditEntry,
+        [
+            {
+                "actor_kind": actor.kind,
+                "actor_id": actor.id,
+                "actor_name": actor.name[:255],
+                "action": action[:60],
+                "subject": subject[:255],
+                "changes": dict(changes or {}),
+                "address": address[:45],
+                "request_id": actor.request_id,
+            }
+        ],
+    )
+
+
+@atomic
+def record_alone(actor: Actor, action: str, subject: str = "", *, address: str = "") -> None:
+    """Write an entry about what changes nothing else: a download, a sign-in that was refused."""
+    record(actor, action, subject, address=address)
+
+
+def at_the_terminal() -> Actor:
+    """Return who runs a command: the account of the system under which it runs."""
+    try:
+        return Actor("cli", name=getpass.getuser())
+    except (OSError, KeyError):  # a container's user without a name
+        return Actor("cli", name="?")
+
+
+@contextmanager
+def by_command(action: str, subject: str = "") -> Generator[None]:
+    """Write down what a command of the terminal does in the shop that it has entered."""
+    actor = at_the_terminal()
+    with witnessed(lambda: record(actor, action, subject)):
+        yield
+
+
+# --- reading -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries are wanted: of one person (`actor_id`), one action, from `since` until before `until`."""
+
+    actor_id: str = ""
+    action: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def entries(wanted: Filter, page: int) -> tuple[list[AuditEntry], bool]:
+    """Return a page of the log, newest first, and whether older ones follow."""
+    found = db.session.scalars(_select(wanted).offset((page - 1) * PAGE).limit(PAGE + 1)).all()
+    return list(found[:PAGE]), len(found) > PAGE
+
+
+def all_entries(wanted: Filter) -> list[AuditEntry]:
+    """Return the newest entries for a file."""
+    return list(db.session.scalars(_select(wanted).limit(MOST_IN_A_FILE)).all())
+
+
+def actions() -> list[str]:
+    """Return every action that the log of the shop knows, sorted."""
+    return list(db.session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)))
+
+
+def _select(wanted: Filter) -> Select[AuditEntry]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.actor_id:
+        conditions.append(AuditEntry.actor_id == wanted.actor_id)
+    if wanted.action:
+        conditions.append(AuditEntry.action == wanted.action)
+    if wanted.since is not None:
+        conditions.append(AuditEntry.occurred_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(AuditEntry.occurred_at < wanted.until)
+    return select(AuditEntry).where(*conditions).order_by(AuditEntry.occurred_at.desc(), AuditEntry.id.desc())

@@ -1,0 +1,246 @@
+"""One-time codes of an app on the telephone (TOTP, RFC 6238), and codes on paper for the day it is lost.
+
+A code is good once: the time step of the last one is remembered by a conditional UPDATE, so of many tries with the
+same code at once one succeeds. Wrong codes count like wrong passwords. Operators have no codes on paper: whoever runs
+the installation can take an operator's second factor away at the terminal.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import pyotp
+from sqlalchemy import delete, func, select, update
+
+from commerce import clock
+from commerce.accounts import sessions
+from commerce.accounts.models import RecoveryCode, SecondFactor
+from commerce.accounts.sessions import STAFF, Kind, P, S, token_hash
+from commerce.accounts.sign_in import Attempt, SignInRefused, begin_attempt, forgive
+from commerce.db import atomic, db, insert_rows, witnessed
+from commerce.errors import Conflict, InvalidValue, Rejected
+from commerce.sealing import CannotOpen, seal
+
+T = TypeVar("T")
+
+STEP = 30
+"""Seconds that a code is shown."""
+WINDOW = 1
+"""Steps before and after now whose codes are taken: telephones go wrong, and people type slowly."""
+RECOVERY_CODES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What somebody gets who has a second factor now: the session's new token, and his codes on paper, this once."""
+
+    token: str
+    recovery_codes: list[str]
+
+
+def new_secret(person_id: uuid.UUID) -> tuple[str, str]:
+    """Return a secret for the app, in base32, and the same sealed for this person, to be carried by the form.
+
+    Nothing is stored before a first code has proven that the app has it.
+    """
+    secret = pyotp.random_base32()
+    return secret, seal().close(f"{person_id}:{secret}")
+
+
+def secret_of(person_id: uuid.UUID, carried: str) -> str:
+    """Return the secret that a form carried. Raises Rejected when it is not one that was made for this person."""
+    try:
+        whose, _, secret = seal().open(carried).partition(":")
+    except CannotOpen:
+        whose = secret = ""
+    if whose != str(person_id):
+        raise Rejected("This page was open too long. Please begin again.")
+    return secret
+
+
+def address_for_app(secret: str, *, email: str, shop: str) -> str:
+    """Return the otpauth address that the app reads from the picture."""
+    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=shop)
+
+
+@atomic
+def enrol(
+    kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID, *, carried: str, code: str
+) -> Enrolled:
+    """Take the first code as proof that the app has the secret; from now on sign-in asks for codes.
+
+    `carried` is the sealed secret. Raises InvalidValue for a wrong code, Conflict when there is a second factor
+    already, Rejected for a secret that was not made for this person.
+    """
+    secret = secret_of(person_id, carried)
+    step = step_of(secret, code, after=0)
+    if step is None:
+        raise InvalidValue("otp", "This is not the code of now. Please wait for the next one and type that.")
+    person = _locked(kind, person_id)
+    if person.totp_since is not None:
+        raise Conflict("There is a second factor already.")
+    person.totp_secret, person.totp_since, person.totp_step = seal().close(secret), clock.now(), step
+    db.session.flush()
+    token = sessions.rotate(kind, session_id, second_factor=True)
+    return Enrolled(token, _write_codes(person_id) if kind is STAFF else [])
+
+
+def complete_by_code(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID, code: str) -> str:
+    """Check a code of the app or from paper after the password; return the new token of the session, whole from now on.
+
+    Raises SignInRefused.
+    """
+    attempt = _begin(kind, person_id)
+    return use_code(kind, attempt, code, lambda: sessions.rotate(kind, session_id, second_factor=True))
+
+
+def prove_by_code(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID, code: str) -> None:
+    """Check a code of somebody who is signed in: what is dangerous is open to the session for half an hour.
+
+    Raises SignInRefused.
+    """
+    attempt = _begin(kind, person_id)
+    with witnessed(None):
+        use_code(kind, attempt, code, lambda: sessions.note_proof(kind, session_id))
+
+
+def _begin(kind: Kind[P, S], person_id: uuid.UUID) -> Attempt:
+    attempt = begin_attempt(kind, kind.person_id() == person_id)
+    if attempt is None:
+        raise SignInRefused("The code")
+    return attempt
+
+
+@atomic
+def use_code(kind: Kind[P, S], attempt: Attempt, code: str, then: Callable[[], T]) -> T:
+    """Use a code up for an attempt that was counted, and do the step `then`.
+
+    Raises SignInRefused for a code that is wrong or was used.
+    """
+    plain = "".join(c for c in code if c.isalnum()).lower()
+    good = (
+        _use_app_code(kind, attempt.person_id, plain)
+        if plain.isdigit()
+        else _use_recovery_code(kind, attempt.person_id, plain)
+    )
+    if not good:
+        raise SignInRefused("The code")
+    forgive(kind, attempt, all_of_them=True)
+    return then()
+
+
+def step_of(secret: str, code: str, *, after: int) -> int | None:
+    """Return the time step whose code this is, None when it is none of now or not later than the step `after`."""
+    plain = "".join(c for c in code if c.isalnum())
+    now = int(clock.now().timestamp()) // STEP
+    made = pyotp.TOTP(secret)
+    fitting = [
+        step
+        for step in range(now - WINDOW, now + WINDOW + 1)
+        if hmac.compare_digest(made.generate_otp(step).encode(), plain.encode()) and step > after
+    ]
+    return fitting[0] if fitting else None
+
+
+def recovery_codes_left(person_id: uuid.UUID) -> int:
+    """Return how many codes on paper a member of staff has not used yet."""
+    mine = (RecoveryCode.staff_id == person_id) & RecoveryCode.used_at.is_(None)
+    return db.session.scalar(select(func.count()).select_from(RecoveryCode).where(mine)) or 0
+
+
+@atomic
+def renew_recovery_codes(person_id: uuid.UUID) -> list[str]:
+    """Make new codes on paper; the former ones are worth nothing. Raises Conflict without a second factor."""
+    if _locked(STAFF, person_id).totp_since is None:
+        raise Conflict("There is no second factor.")
+    return _write_codes(person_id)
+
+
+@atomic
+def remove_second_factor(kind: Kind[P, S], person_id: uuid.UUID) -> None:
+    """Take the second factor away; sign-in asks for the password alone."""
+    take_away(kind, person_id)
+
+
+# --- steps -----------------------------------------------------------------------------------------
+
+
+def take_away(kind: Kind[P, S], person_id: uuid.UUID) -> None:
+    """Forget the app's secret and the codes on paper. A step."""
+    sessions.run(
+        kind,
+        update(kind.person)
+        .where(kind.person_id() == person_id)
+        .values(totp_secret=None, totp_since=None, totp_step=0),
+    )
+    if kind is STAFF:
+        _delete_codes(person_id)
+
+
+def _locked(kind: Kind[P, S], person_id: uuid.UUID) -> SecondFactor:
+    person = db.session.scalars(
+        select(kind.person).where(kind.person_id() == person_id).with_for_update(),
+        execution_options=kind.options,
+    ).one()
+    return cast("SecondFactor", person)
+
+
+def _open(sealed: str) -> str:
+    try:
+        return seal().open(sealed)
+    except CannotOpen as error:
+        raise Rejected(
+            "The second factor cannot be read any more, since the installation's key was changed. Please use a "
+            "recovery code, or ask an owner to reset it."
+        ) from error
+
+
+def _use_app_code(kind: Kind[P, S], person_id: uuid.UUID, code: str) -> bool:
+    person = cast("Any", kind.person)
+    row = db.session.execute(
+        select(person.totp_secret, person.totp_step).where(
+            kind.person_id() == person_id, person.totp_since.is_not(None)
+        ),
+        execution_options=kind.options,
+    ).one_or_none()
+    step = step_of(_open(row[0]), code, after=row[1]) if row else None
+    if step is None:
+        return False
+    used = update(kind.person).where(kind.person_id() == person_id, person.totp_step < step)
+    return sessions.run(kind, used.values(totp_step=step)) == 1
+
+
+def _use_recovery_code(kind: Kind[P, S], person_id: uuid.UUID, code: str) -> bool:
+    if kind is not STAFF:
+        return False
+    used = update(RecoveryCode).where(
+        RecoveryCode.staff_id == person_id,
+        RecoveryCode.code_hash == token_hash(code),
+        RecoveryCode.used_at.is_(None),
+    )
+    return sessions.run(kind, used.values(used_at=clock.now())) == 1
+
+
+def _write_codes(person_id: uuid.UUID) -> list[str]:
+    """Put ten new codes of 80 bits in place of the former ones and return them as people write them down."""
+    _delete_codes(person_id)
+    plain = [base64.b32encode(secrets.token_bytes(10)).decode().lower() for _ in range(RECOVERY_CODES)]
+    insert_rows(
+        RecoveryCode,
+        [{"staff_id": person_id, "code_hash": token_hash(code), "used_at": None} for code in plain],
+    )
+    return ["-".join(code[i : i + 4] for i in range(0, len(code), 4)) for code in plain]
+
+
+def _delete_codes(person_id: uuid.UUID) -> None:
+    db.session.execute(
+        delete(RecoveryCode)
+        .where(RecoveryCode.staff_id == person_id)
+        .execution_options(synchronize_session=False)
+    )

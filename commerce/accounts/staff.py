@@ -1,0 +1,177 @@
+"""Who works for the shop: roles, leaving and coming back. An owner is always left, however many leave at once.
+
+Whatever makes people more, fewer or others takes the shop's row first and then its owners, sorted by id.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import func, select
+
+from commerce import clock
+from commerce.accounts import sessions
+from commerce.accounts.models import StaffInvitation, StaffMember
+from commerce.accounts.permissions import ROLES
+from commerce.accounts.proofs import end_proofs
+from commerce.accounts.second_factor import take_away
+from commerce.accounts.sessions import STAFF
+from commerce.db import atomic, current_tenant_id, db
+from commerce.errors import Conflict, InvalidValue, NotFound, Rejected
+from commerce.tenants.models import Tenant
+
+OWNER = "owner"
+
+
+class LastOwner(Conflict):
+    """Without an owner nobody could let anybody in again."""
+
+    code = "last_owner"
+    title = "The shop needs an owner"
+
+    def __init__(self) -> None:
+        super().__init__("This is the last active owner. Make somebody else an owner first.")
+
+
+class PlanFull(Rejected):
+    """The shop's plan allows no more staff. `limit` is how many."""
+
+    code = "plan_full"
+    title = "There is no place left"
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"Your plan allows {limit} members of staff, open invitations included. Deactivate somebody or withdraw an "
+            "invitation first."
+        )
+
+
+def list_staff() -> list[StaffMember]:
+    """Return everybody who works or worked for the shop, those who still do first, by name."""
+    return list(
+        db.session.scalars(
+            select(StaffMember).order_by(
+                StaffMember.active.desc(), func.lower(StaffMember.name), StaffMember.id
+            )
+        )
+    )
+
+
+def get_staff(staff_id: uuid.UUID) -> StaffMember:
+    """Return one member of staff. Raises NotFound."""
+    person = db.session.scalar(select(StaffMember).where(StaffMember.id == staff_id))
+    if person is None:
+        raise NotFound("There is nobody like that on the staff.")
+    return person
+
+
+@atomic
+def change_role(staff_id: uuid.UUID, role: str, *, seen: str) -> None:
+    """Give somebody another role; `seen` is the one that the page showed.
+
+    Raises InvalidValue, NotFound, Conflict when somebody else changed it meanwhile, LastOwner.
+    """
+    checked_role(role)
+    hold_places()
+    person = _locked(staff_id)
+    if person.role != seen:
+        raise Conflict(f"{person.name} has become {person.role} meanwhile.")
+    if person.active and person.role == OWNER != role:
+        _leave_an_owner(staff_id)
+    person.role = role
+    db.session.flush()
+
+
+@atomic
+def deactivate(staff_id: uuid.UUID) -> None:
+    """Let somebody in no more, from this moment on. Raises NotFound, LastOwner."""
+    hold_places()
+    person = _locked(staff_id)
+    if not person.active:
+        return
+    if person.role == OWNER:
+        _leave_an_owner(staff_id)
+    person.active = False
+    db.session.flush()
+    sessions.end_all(STAFF, staff_id)
+    end_proofs(staff_id)
+
+
+@atomic
+def reactivate(staff_id: uuid.UUID) -> None:
+    """Let somebody in again who was deactivated. Raises NotFound, PlanFull."""
+    limit = hold_places()
+    person = _locked(staff_id)
+    if person.active:
+        return
+    leave_a_place(limit)
+    person.active = True
+    db.session.flush()
+
+
+@atomic
+def reset_second_factor(staff_id: uuid.UUID) -> None:
+    """Take somebody's second factor away who has lost it, and end all his sessions. Raises NotFound."""
+    _locked(staff_id)
+    take_away(STAFF, staff_id)
+    sessions.end_all(STAFF, staff_id)
+
+
+@atomic
+def rename(staff_id: uuid.UUID, name: str) -> None:
+    """Change how somebody is called in the history of orders. Raises NotFound, InvalidValue."""
+    if not name.strip() or not name.isprintable():
+        raise InvalidValue("name", "Please enter a name.")
+    _locked(staff_id).name = name.strip()[:255]
+    db.session.flush()
+
+
+def checked_role(role: str) -> str:
+    """Return a role that exists. Raises InvalidValue."""
+    if role not in ROLES:
+        raise InvalidValue("role", f"{role!r} is no role; there are {', '.join(ROLES)}.")
+    return role
+
+
+# --- steps -----------------------------------------------------------------------------------------
+
+
+def hold_places() -> int | None:
+    """Let nobody else change who works here until the end; return the plan's limit (None: there is none). A step."""
+    return db.session.scalars(
+        select(Tenant.max_staff).where(Tenant.id == current_tenant_id()).with_for_update()
+    ).one()
+
+
+def leave_a_place(limit: int | None, *, invited: str = "", with_invitations: bool = True) -> None:
+    """Go on if one more may come. A step, after `hold_places`. Raises PlanFull.
+
+    An open invitation keeps a place, unless it is that of the address `invited`.
+    """
+    if limit is None:
+        return
+    taken = db.session.scalar(select(func.count()).select_from(StaffMember).where(StaffMember.active)) or 0
+    if with_invitations:
+        others = (StaffInvitation.email != invited) & (StaffInvitation.expires_at > clock.now())
+        taken += db.session.scalar(select(func.count()).select_from(StaffInvitation).where(others)) or 0
+    if taken >= limit:
+        raise PlanFull(limit)
+
+
+def _leave_an_owner(staff_id: uuid.UUID) -> None:
+    others = db.session.scalars(
+        select(StaffMember.id)
+        .where(StaffMember.role == OWNER, StaffMember.active, StaffMember.id != staff_id)
+        .order_by(StaffMember.id)
+        .with_for_update()
+    ).all()
+    if not others:
+        raise LastOwner
+
+
+def _locked(staff_id: uuid.UUID) -> StaffMember:
+    person = db.session.scalar(select(StaffMember).where(StaffMember.id == staff_id).with_for_update())
+    if person is None:
+        raise NotFound("There is nobody like that on the staff.")
+    return person
