@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from commerce.accounts.events import MemberEmailChanged, ProofWanted
+from commerce.accounts.events import MemberEmailChanged, ProofWanted, StaffInvited
 from commerce.checkout.editing import finish_edit
 from commerce.checkout.refunds import send_refund
 from commerce.checkout.settlement import end_open_payments
@@ -41,6 +41,7 @@ from commerce.notifications.handlers import (
     mail_refund_requested,
     mail_return_answered,
     mail_shipping_notification,
+    mail_staff_invitation,
 )
 from commerce.orders import events
 from commerce.orders.services import confirm_pay_later
@@ -102,6 +103,7 @@ EVENT_HANDLERS: Handlers = {
     events.LatePaymentRefunded: [mail_late_payment, alert_of_late_payment],
     events.OrderLinkWanted: [mail_order_link],
     ProofWanted: [mail_proof],
+    StaffInvited: [mail_staff_invitation],
     MemberEmailChanged: [mail_email_changed],
     StockLow: [alert_of_low_stock],
     BackInStock: [mail_back_in_stock],
@@ -127,6 +129,7 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     events.RefundSettled,
     events.OrderLinkWanted,
     ProofWanted,
+    StaffInvited,
     MemberEmailChanged,
     StockLow,
     BackInStock,

@@ -25,7 +25,8 @@ from itertools import dropwhile
 
 from sqlalchemy import select
 
-from commerce.accounts.models import Member
+from commerce.accounts.invitations import arm_invitation, get_invitation
+from commerce.accounts.models import Member, StaffMember
 from commerce.accounts.proofs import Proof, arm_proof, get_proof
 from commerce.db import db
 from commerce.events.models import Event
@@ -194,8 +195,19 @@ def mail_proof(happening: Happening) -> None:
         send_mail(replace(happening, payload=facts), name, to=proof.email)
 
 
+def mail_staff_invitation(happening: Happening) -> None:
+    """Mail an invitation to work for the shop; its token is made here and stored nowhere."""
+    invitation = get_invitation(happening.subject_id)
+    if invitation:
+        facts = {**happening.payload, "key": arm_invitation(happening.subject_id)}
+        send_mail(replace(happening, payload=facts), "staff_invited", to=invitation.email)
+
+
 def _note_of(proof: Proof) -> str:
     """Return which mail takes a proof's link, '' for an address without an account."""
+    if proof.purpose == "reset_staff":
+        mine = (StaffMember.id == proof.subject_id) & StaffMember.active
+        return "staff_reset" if db.session.scalar(select(StaffMember.id).where(mine)) else ""
     own = db.session.scalar(select(Member.email).where(Member.id == proof.subject_id))
     if own is None:
         return ""

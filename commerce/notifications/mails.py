@@ -22,6 +22,8 @@ PATHS = {
     "member_email": "/account/proofs/{key}",
     "member_orders": "/account/proofs/{key}",
     "member_email_changed": "/account/",
+    "staff_invited": "/admin/invitations/{key}",
+    "staff_reset": "/admin/password-reset/{key}",
     "back_in_stock": "/products/{slug}?variant={sku}",
     "alert_low_stock": "/admin/stock/{sku}",
     "alert_webhook_disabled": "/admin/webhooks/{subject}",
@@ -238,6 +240,22 @@ MAILS: dict[str, Mail] = {
             READER,
         ),
         Mail(
+            "staff_invited",
+            _l("Back office: invitation"),
+            ("StaffInvited",),
+            _l("An owner invited somebody to work for the shop."),
+            READER,
+            {"key": "sample"},
+        ),
+        Mail(
+            "staff_reset",
+            _l("Back office: choose a password"),
+            ("ProofWanted",),
+            _l("A member of staff forgot the password."),
+            READER,
+            {"key": "sample"},
+        ),
+        Mail(
             "alert_refund_requested",
             _l("Alert: refund requested"),
             ("RefundRequested", "ReturnRequested"),
@@ -324,6 +342,20 @@ ALERTS: dict[str, Alert] = {
 }
 
 NOTES: dict[str, Note] = {
+    "staff_invited": Note(
+        N_("You are invited to run our shop with us"),
+        N_(
+            "Somebody who runs this shop invites you to its back office. Behind this link you choose a password."
+        ),
+        N_("Accept the invitation"),
+        N_("The link works once, for a week. If you do not know why you get this, there is nothing to do."),
+    ),
+    "staff_reset": Note(
+        N_("Back office: choose a new password"),
+        N_("Somebody asked for a new password for the back office. Behind this link you can choose it."),
+        N_("Choose a new password"),
+        N_("The link works once, for an hour. If you did not ask for it, your password stays as it is."),
+    ),
     "member_confirm": Note(
         N_("Please confirm your e-mail address"),
         N_("You asked for an account with us. Behind this link you choose your password; then it is ready."),

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
+from commerce.accounts.events import MemberEmailChanged, ProofWanted, StaffInvited
 from commerce.db import atomic, db, every_shop, in_transaction, new_id
 from commerce.event_handlers import EVENT_HANDLERS, EVENT_KINDS
 from commerce.events.models import Event
@@ -179,7 +180,8 @@ def test_every_event_of_the_orders_is_known_to_the_relay() -> None:
         for each in vars(order_events).values()
         if isinstance(each, type) and issubclass(each, DomainEvent) and each not in bases
     }
-    assert written | {WebhookDisabled, StockLow, BackInStock} == set(EVENT_KINDS)
+    accounts = {ProofWanted, StaffInvited, MemberEmailChanged}
+    assert written | accounts | {WebhookDisabled, StockLow, BackInStock} == set(EVENT_KINDS)
     assert set(EVENT_HANDLERS) <= set(EVENT_KINDS)
 
 
