@@ -1,5 +1,6 @@
 """Fill in the forms of the pages for prices as a browser would: with everything that the page put into them."""
 
+import re
 from typing import Any
 
 import html5lib
@@ -56,3 +57,37 @@ def changed(html: str, action: str, **changes: Any) -> dict[str, Any]:
 def submit(client: ShopClient, action: str, data: dict[str, Any]) -> Any:
     """Send a form with a valid token."""
     return post(client, action, data)
+
+
+def is_refused(client: ShopClient, page: str, said: str, **changes: Any) -> None:
+    """Change the form of a page, send it, and see it refused with these words and a summary of what is wrong."""
+    answer = submit(client, page, filled(client, page, **changes))
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert 'id="error-summary"' in answer.text
+
+
+def compared(html: str) -> list[tuple[str, str, str]]:
+    """Return what a page that was stale sets side by side: (what, in the shop now, typed)."""
+    return re.findall(r'<th scope="row">([^<]+)</th><td>([^<]*)</td><td>([^<]*)</td>', html)
+
+
+def only_looks(
+    client: ShopClient, page: str, new: str, data: dict[str, Any], removal: dict[str, Any]
+) -> None:
+    """See that somebody who may look at a page and its list can neither add, change nor delete."""
+    shown, made = client.get(page), page.rpartition("/")[0]
+    assert shown.status_code == client.get(made).status_code == 200
+    assert ">Save<" not in shown.text
+    assert "Delete" not in shown.text
+    assert client.get(new).status_code == 403
+    assert submit(client, made, data).status_code == 403
+    assert submit(client, page, data).status_code == 403
+    assert submit(client, f"{page}/deletion", removal).status_code == 403
+
+
+def finds_nothing(client: ShopClient, page: str, data: dict[str, Any], removal: dict[str, Any]) -> None:
+    """See that a page of another shop is not there, whatever is asked of it."""
+    assert client.get(page).status_code == 404
+    assert submit(client, page, data).status_code == 404
+    assert submit(client, f"{page}/deletion", removal).status_code == 404
