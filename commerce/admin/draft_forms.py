@@ -37,6 +37,7 @@ class DiscountForm(RuleForm):
 
     version = HiddenField(validators=_NUMBER)
     shown_total = HiddenField(validators=_NUMBER, default="0")
+    shown_backordered = HiddenField(validators=_NUMBER, default="0")
     q = SearchField(_("Add a product"), [Length(max=200), no_control_characters], filters=[strip])
     discount_amount = AmountField(_("Discount"))
     discount_percent = PercentField(_("or percent"))

@@ -75,7 +75,7 @@ def draft_save(draft_id: uuid.UUID) -> BaseResponse:
     except Conflict as error:
         return _show(get_draft(draft_id), page, 409, problem=error)
     if request.form.get("do") == "place":
-        return _place(draft_id, version, int(page.extras.shown_total.data))
+        return _place(draft_id, version)
     return _saved(draft_id, page.extras.q.data or "")
 
 
@@ -107,8 +107,8 @@ def _saved(draft_id: uuid.UUID, search: str) -> BaseResponse:
     return see_other(f"{LIST}/{draft_id}{query}")
 
 
-def _place(draft_id: uuid.UUID, version: int, shown_total: int) -> BaseResponse:
-    """Place what was saved, if nothing is missing and the total is the one that was shown."""
+def _place(draft_id: uuid.UUID, version: int) -> BaseResponse:
+    """Place what was saved, if nothing is missing, and total and units on backorder are those that were shown."""
     draft = get_draft(draft_id)
     if draft.cart is None:
         return _placed(draft_id)
@@ -116,7 +116,13 @@ def _place(draft_id: uuid.UUID, version: int, shown_total: int) -> BaseResponse:
     if not page.complete():
         return _show(draft, page, 422)
     try:
-        placed = place_draft(draft_id, acting(), seen_version=version, shown_total=shown_total)
+        placed = place_draft(
+            draft_id,
+            acting(),
+            seen_version=version,
+            shown_total=int(page.extras.shown_total.data),
+            shown_backordered=int(page.extras.shown_backordered.data),
+        )
     except InvalidValue as error:
         page.extras.refuse(error)
         return _show(draft, page, 422)

@@ -156,6 +156,19 @@ class MovementForm(Form):  # type: ignore[misc]
         return int(self.quantity.data or 0) * CAUSES[str(self.cause.data)]
 
 
+class LimitForm(Form):  # type: ignore[misc]
+    """How many units may be promised beyond what is on the shelf."""
+
+    limit = _quantity(_("May be promised beyond stock"), 0)
+    version = version_shown()
+
+    def __init__(self, formdata: Any = None, *, key: str = "", limit: int = 0) -> None:
+        super().__init__(formdata, data={"limit": limit})
+        for field in self:
+            field.id = f"{field.name}-{key}"
+            field.label.field_id = field.id
+
+
 class CountForm(Form):  # type: ignore[misc]
     """What somebody counted on the shelf."""
 

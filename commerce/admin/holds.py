@@ -9,6 +9,7 @@ from commerce.admin.desk import blueprint, page_number, permit, search_text
 from commerce.admin.queries import Page, paged
 from commerce.db import db
 from commerce.inventory.models import Reservation
+from commerce.inventory.promises import queues
 from commerce.orders.models import Order, OrderLine
 from commerce.web import render_region
 
@@ -18,10 +19,13 @@ from commerce.web import render_region
 def hold_list() -> BaseResponse:
     """Show what is held, the soonest to expire first."""
     search = search_text()
+    listing = list_holds(search, page_number())
+    shelves = {row.stock_item_id for row in listing.rows}
     return render_region(
         "admin/holds.html",
         "admin/stock/_holds.html",
-        listing=list_holds(search, page_number()),
+        listing=listing,
+        waiting={each.reservation_id: each.units - each.covered for each in queues(shelves)},
         search=search,
     )
 
@@ -38,6 +42,8 @@ def list_holds(search: str = "", page: int = 1) -> Page:
         OrderLine.title,
         OrderLine.options,
         Reservation.quantity,
+        Reservation.id,
+        Reservation.stock_item_id,
     )
     held = (Reservation.state == "held") & (Order.status == "pending")
     joined = (

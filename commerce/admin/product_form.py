@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, Form, IntegerField, SelectChoice, SelectField, StringField
+from wtforms import BooleanField, DateField, Form, IntegerField, SelectChoice, SelectField, StringField
 from wtforms.form import BaseForm
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, ValidationError
 
@@ -62,6 +62,7 @@ class VariantFields:
     price: Any
     compare_at: Any
     active: Any
+    ships_from: Any
 
 
 class ProductForm:
@@ -76,7 +77,14 @@ class ProductForm:
     def rows(self) -> list[VariantFields]:
         """Return the fields of each variant."""
         return [
-            VariantFields(variant, row["version"], row["price"], row["compare_at"], row["active"])
+            VariantFields(
+                variant,
+                row["version"],
+                row["price"],
+                row["compare_at"],
+                row["active"],
+                row["ships_from"],
+            )
             for variant, row in self._rows
         ]
 
@@ -115,6 +123,7 @@ class ProductForm:
                 if (row["compare_at"].data or "").strip()
                 else None,
                 active=bool(row["active"].data),
+                ships_from=row["ships_from"].data,
             )
             for variant, row in self._rows
         ]
@@ -139,6 +148,7 @@ def _variant_form(variant: Variant, formdata: Any) -> BaseForm:
             ),
             "compare_at": StringField(compare_at, [Optional(), Length(max=20), _is_amount]),
             "active": BooleanField(_("Sold")),
+            "ships_from": DateField(_("More ships from"), [Optional()]),
         },
         prefix=f"v{key}-",
     )
@@ -149,6 +159,7 @@ def _variant_form(variant: Variant, formdata: Any) -> BaseForm:
             "price": amount_text(variant.price),
             "compare_at": amount_text(variant.compare_at),
             "active": variant.active,
+            "ships_from": variant.ships_from,
         },
     )
     return form
@@ -178,7 +189,9 @@ def differences(form: ProductForm, product: Product, variants: Sequence[Variant]
         for field, now in (
             (row.price, amount_text(variant.price)),
             (row.compare_at, amount_text(variant.compare_at)),
+            (row.ships_from, variant.ships_from.isoformat() if variant.ships_from else ""),
         ):
-            if (field.data or "").strip() != now:
-                found.append(Difference(f"{variant.sku}, {field.label.text}", now or "–", field.data or "–"))
+            typed = str(field.data or "").strip()
+            if typed != now:
+                found.append(Difference(f"{variant.sku}, {field.label.text}", now or "–", typed or "–"))
     return found

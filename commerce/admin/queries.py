@@ -13,6 +13,7 @@ from sqlalchemy import and_, func, or_, select
 
 from commerce import clock
 from commerce.catalog.models import Product, Variant
+from commerce.catalog.reading import units_there
 from commerce.db import db
 from commerce.errors import NotFound
 from commerce.events.models import Event
@@ -60,11 +61,17 @@ class StockRow:
     on_hand: int
     reserved: int
     version: int
+    backorder_limit: int
 
     @property
     def available(self) -> int:
-        """Units that can be sold."""
-        return self.on_hand - self.reserved
+        """Units that are there and can be sold."""
+        return max(0, self.on_hand - self.reserved)
+
+    @property
+    def waiting(self) -> int:
+        """Units that are promised and not there."""
+        return max(0, self.reserved - self.on_hand)
 
     @property
     def options(self) -> str:
@@ -81,6 +88,7 @@ _STOCK_COLUMNS = (
     StockItem.on_hand,
     StockItem.reserved,
     StockItem.version,
+    StockItem.backorder_limit,
 )
 
 
@@ -94,8 +102,11 @@ def _joined(*columns: Any) -> Any:
     )
 
 
+_PROMISED = StockItem.reserved > StockItem.on_hand
+
+
 def list_stock(*, search: str = "", show: str = "", page: int = 1) -> Page:
-    """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less) or 'held'."""
+    """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
     conditions = []
     if search:
         words = _contains(search)
@@ -109,6 +120,8 @@ def list_stock(*, search: str = "", show: str = "", page: int = 1) -> Page:
         conditions.append(StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at)
     if show == "held":
         conditions.append(StockItem.reserved > 0)
+    if show == "promised":
+        conditions.append(_PROMISED)
     total = db.session.execute(_joined(func.count(StockItem.id)).where(*conditions)).scalar_one()
     statement = _joined(*_STOCK_COLUMNS).where(*conditions).order_by(Variant.sku, StockItem.id)
     found = paged(statement, total, page)
@@ -116,16 +129,17 @@ def list_stock(*, search: str = "", show: str = "", page: int = 1) -> Page:
 
 
 def count_stock() -> dict[str, int]:
-    """Return how many stock items there are in all, low and with reserved units."""
+    """Return how many stock items there are in all, low, with reserved units and with units promised beyond them."""
     low = StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at
     row = db.session.execute(
         select(
             func.count(StockItem.id),
             func.count(StockItem.id).filter(low),
             func.count(StockItem.id).filter(StockItem.reserved > 0),
+            func.count(StockItem.id).filter(_PROMISED),
         )
     ).one()
-    return {"": row[0], "low": row[1], "held": row[2]}
+    return {"": row[0], "low": row[1], "held": row[2], "promised": row[3]}
 
 
 def get_stock(stock_item_id: uuid.UUID) -> StockRow:
@@ -202,7 +216,7 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page:
         conditions.append(Product.status == status)
     total = db.session.execute(select(func.count(Product.id)).where(*conditions)).scalar_one()
     units = (
-        select(StockItem.variant_id, func.sum(StockItem.on_hand - StockItem.reserved).label("units"))
+        select(StockItem.variant_id, func.sum(units_there(StockItem)).label("units"))
         .group_by(StockItem.variant_id)
         .subquery()
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import select
 
@@ -21,13 +22,17 @@ STATUSES = ("active", "draft", "archived")
 
 @dataclass(frozen=True, slots=True)
 class VariantChange:
-    """What a variant shall become. Prices are minor units of the shop's currency; `version` is what was seen."""
+    """What a variant shall become. Prices are minor units of the shop's currency; `version` is what was seen.
+
+    `ships_from` is the day on which units beyond the stock are expected, None when nobody knows.
+    """
 
     id: uuid.UUID
     version: int
     price: int
     compare_at: int | None
     active: bool
+    ships_from: date | None = None
 
 
 @atomic
@@ -56,7 +61,13 @@ def change_product(
             raise NotFound("There is no such variant.")
         if variant.version != change.version:
             raise StaleVersion("variant", change.version, variant.version)
-        changed |= _set(variant, price=change.price, compare_at=change.compare_at, active=change.active)
+        changed |= _set(
+            variant,
+            price=change.price,
+            compare_at=change.compare_at,
+            active=change.active,
+            ships_from=change.ships_from,
+        )
     if changed:
         # One version for the whole page: whoever has it open learns of a new price, too.
         product.updated_at = clock.now()

@@ -12,14 +12,14 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin import queries
 from commerce.admin.chart import step_chart
 from commerce.admin.desk import blueprint, colleague, page_number, permit, search_text
-from commerce.admin.forms import CountForm, MovementForm
+from commerce.admin.forms import CountForm, LimitForm, MovementForm
 from commerce.admin.queries import StockRow
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound
 from commerce.inventory.locations import list_locations
-from commerce.inventory.receiving import book_count, book_movement
+from commerce.inventory.receiving import book_count, book_movement, set_backorder_limit
 from commerce.web import local_path, render_region, see_other, status_of, wants_region
 
-FILTERS = ("", "low", "held")
+FILTERS = ("", "low", "held", "promised")
 MAX_SKU = 255
 
 
@@ -115,6 +115,23 @@ def stock_count(stock_item_id: uuid.UUID) -> BaseResponse:
     return see_other(_address(row))
 
 
+@blueprint.post("/stock/<uuid:stock_item_id>/backorder-limit")
+@permit("stock.change")
+def stock_backorder_limit(stock_item_id: uuid.UUID) -> BaseResponse:
+    """Say how many units may be promised beyond the stock, unless it moved since the page was opened."""
+    row = queries.get_stock(stock_item_id)
+    form = LimitForm(request.form, key=row.id.hex)
+    if not form.validate():
+        return show_stock(queries.stock_of(row.sku), 422, limit=(row.id, form))
+    try:
+        set_backorder_limit(row.id, form.limit.data, seen_version=form.version.data)
+    except (Conflict, InvalidValue) as error:
+        form.limit.errors = [error.detail]
+        return show_stock(queries.stock_of(row.sku), status_of(error), limit=(row.id, form))
+    flash(_("Saved."), "good")
+    return see_other(_address(row))
+
+
 def _address(row: StockRow) -> str:
     return f"/admin/stock/{quote(row.sku, safe='/')}"
 
@@ -125,6 +142,7 @@ def show_stock(
     *,
     movement: tuple[uuid.UUID, MovementForm] | None = None,
     count: tuple[uuid.UUID, CountForm] | None = None,
+    limit: tuple[uuid.UUID, LimitForm] | None = None,
     problem: CommerceError | None = None,
     refused: tuple[uuid.UUID, str] | None = None,
 ) -> BaseResponse:
@@ -135,6 +153,7 @@ def show_stock(
     ledgers = {row.id: queries.ledger(row) for row in rows}
     movements = {row.id: MovementForm(key=row.id.hex) for row in rows} | dict([movement] if movement else [])
     counts = {row.id: CountForm(key=row.id.hex) for row in rows} | dict([count] if count else [])
+    limits = {row.id: LimitForm(key=row.id.hex, limit=row.backorder_limit) for row in rows}
     return render_region(
         "admin/stock_page.html",
         "admin/stock/_page.html",
@@ -149,6 +168,7 @@ def show_stock(
         refused=refused,
         movements=movements,
         counts=counts,
+        limits=limits | dict([limit] if limit else []),
         counted=count[0] if count else None,
         problem=problem,
     )

@@ -74,7 +74,8 @@ def _report(
         click.echo(json.dumps(report, ensure_ascii=False))
         return
     for line in changed[:SHOWN] if dry_run else ():
-        click.echo(f"Row {line.row}: {line.sku} at {line.location}: {line.before} -> {line.after}")
+        beyond = f", {line.limit} beyond stock" if line.limit not in (None, line.limit_before) else ""
+        click.echo(f"Row {line.row}: {line.sku} at {line.location}: {line.before} -> {line.after}{beyond}")
     for line in left[:SHOWN]:
         click.echo(f"Row {line.row}: {line.sku}: {line.problem}")
     prefix = "Dry run, nothing was changed. " if dry_run else ""

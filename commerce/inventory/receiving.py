@@ -31,8 +31,11 @@ def set_initial_stock(
     actor: str,
     reference: str,
     location_id: uuid.UUID | None = None,
+    limits: Mapping[uuid.UUID | None, int] | None = None,
 ) -> None:
     """Open stock items for new variants (variant id -> units on hand), at the default location or another. A step.
+
+    `limits` says how many units may be promised beyond them; none where it says nothing.
 
     Raises InvalidValue for a quantity below 0 or above MAX_QUANTITY.
     """
@@ -49,6 +52,7 @@ def set_initial_stock(
                 "variant_id": variant_id,
                 "location_id": location_id,
                 "on_hand": units,
+                "backorder_limit": (limits or {}).get(variant_id, 0),
                 "restocked_at": moment if units else None,
             }
             for variant_id, units in quantities.items()

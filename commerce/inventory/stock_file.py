@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 
 from commerce.catalog.importing.files import CsvTable, UnreadableFile
 from commerce.catalog.importing.text import clean_line
 from commerce.catalog.importing.values import parse_quantity
 from commerce.catalog.models import Variant
-from commerce.db import atomic, db
+from commerce.db import atomic, current_tenant_id, db, execute_many
 from commerce.inventory.models import MAX_QUANTITY, Location, StockItem
 from commerce.inventory.receiving import default_location, set_initial_stock
 from commerce.inventory.services import Books
@@ -40,11 +40,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "change": ("change", "delta"),
     "cause": ("cause", "reason"),
     "note": ("note", "reference"),
+    "limit": ("backorder_limit", "backorder limit", "may be promised beyond stock"),
 }
 """Headings by what they mean; the first that a file has is read. Compared in lower case."""
 CAUSES = ("received", "found", "damaged", "lost", "count")
 BLANK = ("", "not stocked")
 """Cells that say nothing about stock (the second is Shopify's word for a location without the product)."""
+_stock = StockItem.__table__
+_SET_LIMIT = (
+    update(StockItem.__table__)  # type: ignore[arg-type]
+    .where(_stock.c.tenant_id == bindparam("b_tenant"), _stock.c.id == bindparam("b_id"))
+    .values(backorder_limit=bindparam("b_limit"), version=_stock.c.version + 1)
+)
 BATCH = 200
 MAX_ROWS = 100_000
 Progress = Callable[[int], None]
@@ -53,6 +60,8 @@ Progress = Callable[[int], None]
 @dataclass(frozen=True, slots=True)
 class StockLine:
     """What one row means here. `after` is units on hand; `version` is that of the shelf when it was looked at.
+
+    `limit` is how many units may be promised beyond them, None when the row does not say.
 
     `problem` says why the row cannot be followed; then nothing of it is done.
     """
@@ -65,6 +74,8 @@ class StockLine:
     reserved: int = 0
     cause: str = "count"
     note: str = ""
+    limit_before: int = 0
+    limit: int | None = None
     variant_id: uuid.UUID | None = None
     stock_item_id: uuid.UUID | None = None
     location_id: uuid.UUID | None = None
@@ -75,6 +86,11 @@ class StockLine:
     def delta(self) -> int:
         """Units that come (positive) or go."""
         return 0 if self.problem else self.after - self.before
+
+    @property
+    def changes(self) -> bool:
+        """Whether the row changes anything."""
+        return bool(self.delta) or (not self.problem and self.limit not in (None, self.limit_before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +103,7 @@ class StockPlan:
     @property
     def changes(self) -> tuple[StockLine, ...]:
         """The rows that change something."""
-        return tuple(line for line in self.lines if line.delta)
+        return tuple(line for line in self.lines if line.changes)
 
     @property
     def problems(self) -> tuple[StockLine, ...]:
@@ -149,7 +165,7 @@ def _find_columns(header: Sequence[str]) -> dict[str, int]:
     found = ", ".join(f"'{clean_line(cell)}'" for cell in header[:12])
     if "sku" not in index:
         raise UnreadableFile(f"There is no column 'SKU'. Found: {found}.")
-    if "on_hand" not in index and "change" not in index:
+    if index.keys().isdisjoint(("on_hand", "change", "limit")):
         raise UnreadableFile(
             f"There is no column with units: 'on hand' for counts or 'change' for what came or went. Found: {found}."
         )
@@ -162,15 +178,18 @@ def _cell(cells: Sequence[str], at: int) -> str:
 
 def _parse(row: int, cells: dict[str, str]) -> StockLine | None:
     """Return what a row says, or None when it says nothing about stock."""
-    counted, change = cells.get("on_hand", ""), cells.get("change", "")
+    counted, change, limit = cells.get("on_hand", ""), cells.get("change", ""), cells.get("limit", "")
     line = StockLine(row, cells["sku"], cells.get("location", ""), note=cells.get("note", "")[:255])
-    if counted.lower() in BLANK and not change:
+    if counted.lower() in BLANK and not change and not limit:
         return None
     if not line.sku:
         return replace(line, problem="The row names no SKU.")
     if counted.lower() not in BLANK and change:
         return replace(line, problem="The row has both a count and a change: one of them must be empty.")
     try:
+        line = replace(line, limit=parse_quantity(limit) if limit else None)
+        if not change and counted.lower() in BLANK:
+            return replace(line, version=-1)
         if change:
             sign = -1 if change.startswith("-") else 1
             cause = cells.get("cause", "").lower() or ("received" if sign > 0 else "damaged")
@@ -180,7 +199,7 @@ def _parse(row: int, cells: dict[str, str]) -> StockLine | None:
             return replace(line, after=sign * parse_quantity(change.lstrip("+-")), cause=cause, version=-1)
         return replace(line, after=parse_quantity(counted))
     except ValueError as error:
-        return replace(line, problem=f"'{change or counted}': {error}.")
+        return replace(line, problem=f"'{', '.join(filter(None, (counted, change, limit)))}': {error}.")
 
 
 def _refuse_twice(lines: Sequence[StockLine]) -> list[StockLine]:
@@ -228,8 +247,8 @@ def _variants(skus: set[str]) -> dict[str, uuid.UUID]:
     return {row.sku: row.id for row in rows}
 
 
-Shelf = tuple[uuid.UUID, int, int, int]
-"""Stock item id, units on hand, units reserved, version."""
+Shelf = tuple[uuid.UUID, int, int, int, int]
+"""Stock item id, units on hand, units reserved, version, units that may be promised beyond."""
 
 
 def _shelves(variant_ids: set[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], Shelf]:
@@ -241,9 +260,10 @@ def _shelves(variant_ids: set[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], S
             StockItem.on_hand,
             StockItem.reserved,
             StockItem.version,
+            StockItem.backorder_limit,
         ).where(StockItem.variant_id.in_(variant_ids))
     )
-    return {(row[0], row[1]): (row[2], row[3], row[4], row[5]) for row in rows}
+    return {(row[0], row[1]): (row[2], row[3], row[4], row[5], row[6]) for row in rows}
 
 
 def _resolve(
@@ -260,9 +280,9 @@ def _resolve(
         return replace(line, problem="There is no such SKU.")
     location_id, code = place
     variant_id = variants[line.sku]
-    nothing: tuple[None, int, int, int] = (None, 0, 0, 0)
+    nothing: tuple[None, int, int, int, int] = (None, 0, 0, 0, 0)
     shelf = shelves.get((variant_id, location_id), nothing) if location_id else nothing
-    stock_item_id, on_hand, reserved, version = shelf
+    stock_item_id, on_hand, reserved, version, limit_before = shelf
     after = on_hand + line.after if line.version == -1 else line.after
     known = replace(
         line,
@@ -270,22 +290,27 @@ def _resolve(
         before=on_hand,
         after=after,
         reserved=reserved,
+        limit_before=limit_before,
         variant_id=variant_id,
         stock_item_id=stock_item_id,
         location_id=location_id,
         version=version,
     )
-    if after < reserved:
+    limit = limit_before if line.limit is None else line.limit
+    if after + limit < reserved:
+        beyond = f" and {limit} beyond it" if limit or line.limit is not None else ""
         return replace(
-            known, problem=f"{reserved} units are reserved for orders, so {after} cannot be on hand."
+            known, problem=f"{reserved} units are reserved for orders, so {after} cannot be on hand{beyond}."
         )
-    if after > MAX_QUANTITY:
+    if max(after, limit) > MAX_QUANTITY:
         return replace(known, problem=f"More than {MAX_QUANTITY} units cannot be right.")
     return known
 
 
 def _fingerprint(lines: Sequence[StockLine]) -> str:
-    facts = "\n".join(f"{line.row}|{line.stock_item_id}|{line.version}|{line.after}" for line in lines)
+    facts = "\n".join(
+        f"{line.row}|{line.stock_item_id}|{line.version}|{line.after}|{line.limit}" for line in lines
+    )
     return hashlib.sha256(facts.encode()).hexdigest()
 
 
@@ -303,14 +328,28 @@ def _apply(batch: Sequence[StockLine], actor: str, reference: str) -> list[Stock
     )
     versions = {row.id: row.version for row in rows}
     results = [_still(line, versions) for line in batch]
+    _set_limits(results, raising=True)
     for cause in CAUSES:
         books = Books(cause, actor, reference)
         for line in results:
             if line.stock_item_id and line.cause == cause:
                 books.shift(line.stock_item_id, on_hand=line.delta)
         books.close()
+    _set_limits(results, raising=False)
     _open_shelves([line for line in results if not line.stock_item_id], actor, reference)
     return results
+
+
+def _set_limits(lines: Sequence[StockLine], *, raising: bool) -> None:
+    """Set the limits that rise, or those that fall: a limit rises before the units go, and falls after they came."""
+    rows = [
+        {"b_tenant": current_tenant_id(), "b_id": line.stock_item_id, "b_limit": line.limit}
+        for line in sorted(lines, key=lambda each: str(each.stock_item_id))
+        if line.stock_item_id and not line.problem and line.limit not in (None, line.limit_before)
+        if (line.limit > line.limit_before) == raising
+    ]
+    if rows:
+        execute_many(_SET_LIMIT, rows)
 
 
 def _still(line: StockLine, versions: Mapping[uuid.UUID, int]) -> StockLine:
@@ -321,9 +360,12 @@ def _still(line: StockLine, versions: Mapping[uuid.UUID, int]) -> StockLine:
 
 def _open_shelves(lines: Sequence[StockLine], actor: str, reference: str) -> None:
     by_place: dict[uuid.UUID, dict[uuid.UUID, int]] = {}
+    limits = {line.variant_id: line.limit or 0 for line in lines}
     for line in lines:
         place = line.location_id or default_location()
         if line.variant_id is not None:
             by_place.setdefault(place, {})[line.variant_id] = line.after
     for place, quantities in by_place.items():
-        set_initial_stock(quantities, cause="count", actor=actor, reference=reference, location_id=place)
+        set_initial_stock(
+            quantities, cause="count", actor=actor, reference=reference, location_id=place, limits=limits
+        )

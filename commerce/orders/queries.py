@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,8 @@ from commerce.catalog.models import Variant
 from commerce.db import UtcDateTime, database_now, db, every_shop
 from commerce.errors import NotFound
 from commerce.events.models import Event
-from commerce.inventory.models import Reservation, StockItem, StockMovement
+from commerce.inventory.models import OPEN, Reservation, StockItem, StockMovement
+from commerce.inventory.promises import Place, queues
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.transitions import STATUSES
 
@@ -131,20 +132,29 @@ def timeline(order_id: uuid.UUID) -> Sequence[Event]:
 
 @dataclass(frozen=True, slots=True)
 class StockEffect:
-    """What an order did to stock: one reservation with the state it is in."""
+    """What an order did to stock: one reservation with the state it is in.
 
+    Of its units, `waiting` are not there yet; the orders of the codes `before` get first what is on the shelf.
+    """
+
+    order_line_id: uuid.UUID
     sku: str
     title: str
     quantity: int
     state: str
     on_hand: int
     reserved: int
+    waiting: int = 0
+    before: tuple[str, ...] = ()
 
 
 def stock_effects(order_id: uuid.UUID) -> list[StockEffect]:
     """Return the reservations of an order with the present counters of their stock items."""
     rows = db.session.execute(
         select(
+            Reservation.id,
+            Reservation.stock_item_id,
+            Reservation.order_line_id,
             OrderLine.sku,
             OrderLine.title,
             Reservation.quantity,
@@ -162,8 +172,28 @@ def stock_effects(order_id: uuid.UUID) -> list[StockEffect]:
         )
         .where(Reservation.order_id == order_id)
         .order_by(OrderLine.position)
-    )
-    return [StockEffect(*row) for row in rows]
+    ).all()
+    short = {row.stock_item_id for row in rows if row.state in OPEN and row.reserved > row.on_hand}
+    places = queues(short) if short else []
+    waiting = {each.reservation_id: each.units - each.covered for each in places}
+    return [
+        StockEffect(
+            *row[2:],
+            waiting=waiting.get(row.id, 0),
+            before=_codes_before(places, row.stock_item_id, order_id) if waiting.get(row.id) else (),
+        )
+        for row in rows
+    ]
+
+
+def _codes_before(places: Sequence[Place], stock_item_id: uuid.UUID, order_id: uuid.UUID) -> tuple[str, ...]:
+    first = {each.order_id for each in places if each.stock_item_id == stock_item_id and each.covered}
+    return codes_of(first - {order_id})
+
+
+def codes_of(order_ids: Collection[uuid.UUID]) -> tuple[str, ...]:
+    """Return the codes of orders, the oldest first. One statement."""
+    return tuple(db.session.scalars(select(Order.code).where(Order.id.in_(order_ids)).order_by(Order.number)))
 
 
 @dataclass(frozen=True, slots=True)

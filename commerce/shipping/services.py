@@ -16,6 +16,7 @@ from commerce.inventory.services import deduct
 from commerce.orders.credit_math import is_count
 from commerce.orders.events import ParcelSent
 from commerce.orders.models import Order, OrderLine
+from commerce.orders.queries import codes_of
 from commerce.orders.services import ACTOR_KINDS, guards, lock_order, move
 from commerce.orders.transitions import BY_ACTION, why_not
 from commerce.shipping.models import Shipment, ShipmentLine
@@ -121,7 +122,7 @@ def _from_shelf(order: Order, chosen: Mapping[uuid.UUID, int]) -> dict[uuid.UUID
 
 def _not_there(line: OrderLine, there: int, before: set[uuid.UUID]) -> str:
     """Say how many units of a line can be sent, and who gets first what is on the shelf."""
-    codes = db.session.scalars(select(Order.code).where(Order.id.in_(before)).order_by(Order.number)).all()
+    codes = codes_of(before)
     more = f" and {len(codes) - MOST_NAMED} more" if len(codes) > MOST_NAMED else ""
     first = (
         f" Orders before it get what is on the shelf: {', '.join(codes[:MOST_NAMED])}{more}." if codes else ""

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from commerce.catalog.importing.files import UnreadableFile
 from commerce.db import db
 from commerce.inventory.locations import create_location
-from commerce.inventory.models import StockMovement
+from commerce.inventory.models import StockItem, StockMovement
 from commerce.inventory.receiving import book_movement
 from commerce.inventory.stock_file import StockPlan, apply_stock, plan_stock
 from commerce.tenants.models import Shop
@@ -151,3 +151,33 @@ def test_another_shop_has_no_such_sku(tea: Sold, other_shop: Shop) -> None:
     with shop_scope(other_shop):
         assert problems(f"sku,on hand\n{tea.sku},3\n") == [(2, "There is no such SKU.")]
         assert db.session.scalars(select(StockMovement)).all() == []
+
+
+def limit_of(sold: Sold) -> int:
+    found = db.session.scalars(
+        select(StockItem.backorder_limit).where(StockItem.variant_id == sold.variant_id)
+    ).one()
+    db.session.close()
+    return found
+
+
+def test_a_file_says_how_many_may_be_promised_beyond_the_stock(tea: Sold, cup: Sold) -> None:
+    text = f"sku,on hand,backorder_limit\n{tea.sku},2,5\n{cup.sku},,7\n"
+    apply_stock(plan(text), **WHO)
+    assert (counters(tea), limit_of(tea)) == ((2, 0), 5)
+    assert (counters(cup), limit_of(cup)) == ((4, 0), 7)
+    assert plan(text).changes == ()
+    make_order((tea, 6))
+    assert problems(f"sku,backorder_limit\n{tea.sku},3\n")[0][1].startswith("6 units are reserved")
+    assert problems(f"sku,backorder_limit\n{tea.sku},lots\n")[0][0] == 2
+    # What falls and what rises in one row: the stock comes before the promise goes, and the other way round.
+    apply_stock(plan(f"sku,on hand,backorder_limit\n{tea.sku},6,0\n"), **WHO)
+    assert (counters(tea), limit_of(tea)) == ((6, 6), 0)
+    apply_stock(plan(f"sku,on hand,backorder_limit\n{tea.sku},0,6\n"), **WHO)
+    assert (counters(tea), limit_of(tea), broken_invariants()) == ((0, 6), 6, [])
+
+
+def test_a_file_without_that_column_leaves_the_limit_alone(tea: Sold) -> None:
+    apply_stock(plan(f"sku,backorder limit\n{tea.sku},5\n"), **WHO)
+    apply_stock(plan(f"sku,on hand\n{tea.sku},3\n"), **WHO)
+    assert (counters(tea), limit_of(tea)) == ((3, 0), 5)
