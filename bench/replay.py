@@ -18,6 +18,7 @@ the invoices of each stay in order, while all threads take from the same shelves
 """
 
 import secrets
+import threading
 import time
 import uuid
 import zlib
@@ -61,7 +62,9 @@ GUEST = Actor("guest", request_id="replay")
 BANK = Actor("gateway", "bank_transfer", "bank_transfer")
 STAFF = Actor("staff", name="Replay")
 MADE_UP_LINES = 3000
-TRIES = 5
+TRIES = 60
+RETRY_AFTER = 1.0
+"""Seconds, as the shop's answer says."""
 BY_HAND = ("returned unmatched", "correction")
 """Causes of what staff book: for a cancellation that no order explains, and for the file's own corrections."""
 DETAILS = {
@@ -153,8 +156,9 @@ def replay(
     for invoice in invoices:
         shares[zlib.crc32((invoice.customer or invoice.number).encode()) % threads].append(invoice)
     begun = time.perf_counter()
+    failed = threading.Event()
     with ThreadPoolExecutor(threads) as pool:
-        work = [pool.submit(_in_shop, app, Till(shelves, say).work, share) for share in shares]
+        work = [pool.submit(_in_shop, app, Till(shelves, say, failed).work, share) for share in shares]
         done = sum((each.result() for each in work), Counter[str]())
     seconds = time.perf_counter() - begun
     return _in_shop(app, _close_books, done, shelves, going, sum_units(path, lines), seconds)
@@ -236,27 +240,38 @@ class Ordered:
 class Till:
     """Does the invoices of some customers, in their order."""
 
-    def __init__(self, shelves: Mapping[str, Shelf], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, shelves: Mapping[str, Shelf], say: Callable[[str], None], failed: threading.Event
+    ) -> None:
         self._shelves = shelves
         self._say = say
+        self._failed = failed
         self._done: Counter[str] = Counter()
         self._unsent: list[Ordered] = []
         self._bought: defaultdict[str, list[Ordered]] = defaultdict(list)
 
     def work(self, invoices: Sequence[Invoice]) -> Counter[str]:
-        """Do the invoices, ship what is left, and return how often what was done."""
-        for number, invoice in enumerate(invoices, start=1):
-            self._ship_before(invoice.day)
-            back = {code: -units for code, units in invoice.units.items() if units < 0}
-            out = {code: units for code, units in invoice.units.items() if units > 0}
-            for units in _carts_of(out):
-                self._sell(invoice, units)
-            if back:
-                self._take_back(invoice, back)
-            if number % 500 == 0:
-                self._say(f"{number} of {len(invoices)} invoices, {invoice.day}: {dict(self._done)}")
-        self._ship_before("9999")
+        """Do the invoices, ship what is left, and return how often what was done; stop when another till failed."""
+        try:
+            for number, invoice in enumerate(invoices, start=1):
+                if self._failed.is_set():
+                    break
+                self._do(invoice)
+                if number % 500 == 0:
+                    self._say(f"{number} of {len(invoices)} invoices, {invoice.day}: {dict(self._done)}")
+            self._ship_before("9999")
+        except BaseException:
+            self._failed.set()
+            raise
         return self._done
+
+    def _do(self, invoice: Invoice) -> None:
+        self._ship_before(invoice.day)
+        for units in _carts_of({code: units for code, units in invoice.units.items() if units > 0}):
+            self._sell(invoice, units)
+        back = {code: -units for code, units in invoice.units.items() if units < 0}
+        if back:
+            self._take_back(invoice, back)
 
     def _sell(self, invoice: Invoice, units: dict[str, int]) -> None:
         shopper = shopper_hash(new_shopper_key())
@@ -327,7 +342,11 @@ class Till:
         self._done["credits"] += 1
 
     def _patiently(self, do: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Try again when the shop is busy, as its answer asks for, and count that."""
+        """Try again when the shop is busy, as its answer asks for, and count that.
+
+        In the first minute of a new database PostgreSQL reads whole tables where it knows only that they were small,
+        until it has looked at them again; an order of six hundred lines may then take longer than a statement may.
+        """
         for attempt in range(1, TRIES + 1):
             try:
                 return do(*args, **kwargs)
@@ -335,6 +354,7 @@ class Till:
                 self._done["busy"] += 1
                 if attempt == TRIES:
                     raise
+                time.sleep(RETRY_AFTER)
         raise AssertionError("unreachable")
 
 

@@ -30,6 +30,9 @@ COLUMNS = (
 )
 ODD_CODES = ("POST", "D", "m", "M", "BANK CHARGES", "gift_0001_20", "85123a", "85123A")
 
+LINES_A_DAY = 50
+"""Of a file that is made up."""
+
 
 @dataclass(frozen=True)
 class Invoice:
@@ -99,7 +102,7 @@ def write_made_up(path: Path, lines: int, seed: int = 1) -> None:
         sold: list[tuple[str, list[tuple[str, int]]]] = []
         while written < lines:
             number += 1
-            moment = f"2010-12-{1 + written * 28 // lines:02} 12:{number % 60:02}:00"
+            moment = f"2010-12-{1 + min(27, written // LINES_A_DAY):02} 12:{number % 60:02}:00"
             kind, customer, rows = _made_up(dice, codes, sold)
             for code, units in rows[: lines - written]:
                 price = "0.0" if kind == "correction" else f"{dice.randrange(0, 2000) / 100:.2f}"
@@ -119,8 +122,9 @@ def _made_up(
         return "correction", "", [(dice.choice(codes), -dice.randrange(1, 200))]
     if chance < 0.25 and sold:
         customer, rows = dice.choice(sold[-5:])
-        part = rows if dice.random() < 0.5 else rows[:1]
-        return "cancellation", customer, [(code, -dice.randrange(1, units + 1)) for code, units in part]
+        if dice.random() < 0.5:
+            return "cancellation", customer, [(code, -units) for code, units in rows]
+        return "cancellation", customer, [(code, -dice.randrange(1, units + 1)) for code, units in rows[:2]]
     if chance < 0.28:
         return "cancellation", customer, [(dice.choice(codes), -dice.randrange(1, 9))]
     rows = [(dice.choice(codes), dice.randrange(1, 30)) for _ in range(dice.randrange(1, 12))]

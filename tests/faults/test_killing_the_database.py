@@ -32,7 +32,7 @@ from tests.support.buyer import Buyer, NoAnswer, Reply
 from tests.support.databases import bench_config, build_app, disconnect, migrate
 from tests.support.invariants import broken_invariants
 from tests.support.nursery import Nursery
-from tests.support.postgres import Databases, PostgresServer
+from tests.support.postgres import APPLICATION, Databases, PostgresServer
 from tests.support.server import LiveServer
 
 pytestmark = [
@@ -175,7 +175,8 @@ class Shop:
         """Kill a process of PostgreSQL that works for the shop; it takes all others down and recovers by itself."""
         with psycopg.connect(self._postgres.admin_url(), autocommit=True) as connection:
             found = connection.execute(
-                "SELECT pid FROM pg_stat_activity WHERE usename = 'lockstep' ORDER BY state LIKE 'idle', random()"
+                "SELECT pid FROM pg_stat_activity WHERE usename = %s ORDER BY state LIKE 'idle', random()",
+                (APPLICATION,),
             ).fetchone()
         assert found is not None
         os.kill(found[0], signal.SIGKILL)
@@ -198,8 +199,9 @@ class Shop:
 @contextmanager
 def at_home(postgres: PostgresServer, var: Path) -> Iterator[tuple[Flask, str]]:
     """Found a shop in a new database of a PostgreSQL and enter it; yields the app and the database's address."""
-    url = Databases(postgres.url("postgres"), postgres.admin_url()).create("lockstep")
-    app = build_app(bench_config(url, var))
+    databases = Databases(postgres.url("postgres"), postgres.admin_url())
+    url = databases.create("lockstep")
+    app = build_app(bench_config(url, var, databases.owner_url("lockstep")))
     migrate(app)
     with app.app_context():
         shop = found_shop(
