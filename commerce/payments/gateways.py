@@ -185,7 +185,6 @@ class ManualGateway(_WithoutPages):
         return Outcome("captured", amount, charge.currency, f"manual:{refund_id}")
 
 
-SUCCESS_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
 NO_ANSWER_CARD = "4000000000000119"
 _DIGITS = range(12, 20)

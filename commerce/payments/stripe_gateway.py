@@ -46,8 +46,6 @@ TIMEOUT = (3.05, 10.0)
 """Seconds to connect and to wait for an answer; with the one repetition well below a minute."""
 SESSION_LIFE = timedelta(minutes=45)
 """How long the page at Stripe is open. Stripe wants at least 30 minutes; the rest is for a start that came late."""
-KEY_LIFE = timedelta(hours=23)
-"""Stripe forgets idempotency keys after 24 hours; before that a repetition is safe."""
 SIGNATURE_SECONDS = 300
 PAGES = "https://checkout.stripe.com"
 NOT_NOW = "This way to pay does not work right now."

@@ -9,9 +9,9 @@ from sqlalchemy import select, update
 
 from commerce.db import atomic, db
 from commerce.payments.models import PaymentMethod
-from commerce.pricing.checking import PromotionValues, TaxValues
+from commerce.pricing.checking import PromotionValues
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse
-from commerce.pricing.services import create_coupon, create_promotion, create_tax_rate
+from commerce.pricing.services import create_coupon, create_promotion
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop, shop_scope
@@ -32,11 +32,6 @@ def make_coupon(
     """Add a promotion that needs a code, with that code, and return the coupon's id; `limit` is in all."""
     promotion = make_promotion(**{"label": f"Welcome ({code})", "needs_code": True, **values})
     return create_coupon(promotion, code, usage_limit=limit, per_customer_limit=each)
-
-
-def make_tax(ppm: int, *, country: str = "*", tax_class: str = "standard", label: str = "") -> uuid.UUID:
-    """Add a tax rate in millionths."""
-    return create_tax_rate(TaxValues(country, tax_class, ppm, label or f"Tax {ppm}"))
 
 
 @atomic
