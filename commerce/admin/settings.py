@@ -17,7 +17,7 @@ from commerce.admin.pricing_forms import seen_version
 from commerce.admin.product_form import Difference
 from commerce.admin.settings_forms import FORMS, SettingsForm
 from commerce.admin.settings_queries import what_is_priced
-from commerce.catalog.images import NotAPicture, normalise, store
+from commerce.catalog.images import MAX_BYTES, NotAPicture, normalise, store
 from commerce.errors import CommerceError, InvalidValue, NotFound, Rejected, StaleVersion
 from commerce.notifications.words import LANGUAGES
 from commerce.payments.methods import list_methods
@@ -26,7 +26,7 @@ from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop
 from commerce.tenants.settings import change_settings
-from commerce.web import render_region, see_other, status_of
+from commerce.web import render_region, see_other, status_of, takes
 
 HOME = "/admin/settings"
 HOSTS = f"{HOME}/hosts"
@@ -114,6 +114,7 @@ def _beside(shop: Shop) -> dict[str, Any]:
 
 @blueprint.post("/settings/look/<any(logo, hero):name>")
 @permit("settings.change")
+@takes(MAX_BYTES + 100_000)
 def settings_picture(name: str) -> BaseResponse:
     """Take in a picture: read, written anew without anything hidden in it, and shown from now on."""
     upload = request.files.get("file")

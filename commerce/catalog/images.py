@@ -1,17 +1,18 @@
 """Product pictures: take in what was fetched, and never serve a file that we did not write ourselves.
 
 Whatever comes in is decoded and written anew as WebP: that removes hidden data, positions (EXIF) and any trick that
-depends on the original bytes.
+depends on the original bytes. Decoding happens in a process of its own that can do nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
+import json
 import os
+import subprocess
+import sys
 import tempfile
 import uuid
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from PIL import Image, ImageCms, ImageOps
 from sqlalchemy import func, select, update
 
 from commerce.catalog.fetching import FetchRefused, HostSilent, fetch
@@ -28,7 +28,12 @@ from commerce.db import atomic, current_tenant_id, db
 from commerce.tenants.services import touch_catalogue
 
 FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 50_000_000
+CHILD_BYTES = 1024 * 1024 * 1024
+"""Memory of the process that decodes one picture."""
+CPU_SECONDS = 20
+WALL_SECONDS = 40.0
 LONGEST_SIDE = 1600
 QUALITY = 82
 PATIENCE = 3
@@ -95,55 +100,54 @@ class Pending:
 
 
 def normalise(data: bytes) -> Picture:
-    """Return an uploaded or fetched picture as the shop keeps it. Raises NotAPicture."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            _open(data).verify()
-            image = _open(data)
-            image.load()
-            return _encode(image)
-    except NotAPicture:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise NotAPicture("the picture has too many pixels") from error
-    # Decoders of foreign bytes fail in many ways; all of them mean the same here.
-    except (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, LookupError, TypeError) as error:
-        raise NotAPicture("the file is damaged, or not JPEG, PNG or WebP") from error
+    """Return an uploaded or fetched picture as the shop keeps it, its first frame only. Raises NotAPicture.
+
+    It is decoded by a process of its own, bounded in memory, time and output (`picture_child.py`).
+    """
+    if len(data) > MAX_BYTES:
+        raise NotAPicture(f"the file is larger than {MAX_BYTES // 1_048_576} MB")
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as made:
+        given.write(data)
+        given.seek(0)
+        try:
+            # Files and not pipes: neither side can make the other wait, and what is written is bounded.
+            subprocess.run(  # noqa: S603 - our own program, and nothing of a visitor's among its arguments
+                _CHILD,
+                stdin=given,
+                stdout=made,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                timeout=WALL_SECONDS,
+                check=True,
+            )
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+            raise NotAPicture(_PROBLEMS["damaged"]) from error
+        made.seek(0)
+        head, written = json.loads(made.readline()), made.read()
+    if "problem" in head:
+        raise NotAPicture(_PROBLEMS[head["problem"]])
+    return Picture(written, int(head["width"]), int(head["height"]))
 
 
-def _open(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
-    if image.width * image.height > MAX_PIXELS:
-        raise NotAPicture(f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels")
-    return image
-
-
-def _encode(image: Image.Image) -> Picture:
-    image = _to_srgb(ImageOps.exif_transpose(image))
-    has_alpha = "A" in image.getbands() or "transparency" in image.info
-    image = image.convert("RGBA" if has_alpha else "RGB")
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    image.save(out, "WEBP", quality=QUALITY, method=4, exif=b"", icc_profile=b"", xmp=b"")
-    return Picture(out.getvalue(), image.width, image.height)
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Bring a picture with a colour profile to sRGB, since the profile itself is not kept."""
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "CMYK"):
-        return image
-    try:
-        converted = ImageCms.profileToProfile(
-            image,
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-            outputMode="RGB",
-        )
-    except (ImageCms.PyCMSError, OSError):
-        return image  # a broken profile is no reason to lose the picture
-    return converted or image
+_CHILD = [
+    sys.executable,
+    "-I",
+    str(Path(__file__).with_name("picture_child.py")),
+    *(
+        ",".join(FORMATS),
+        str(MAX_PIXELS),
+        str(LONGEST_SIDE),
+        str(QUALITY),
+        str(CHILD_BYTES),
+        str(CPU_SECONDS),
+    ),
+]
+_PROBLEMS = {
+    "damaged": "the file is damaged, or not JPEG, PNG or WebP",
+    "pixels": f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels",
+    "memory": "the picture takes too much memory to be read",
+}
 
 
 def store(picture: Picture, media: Path, tenant_id: uuid.UUID) -> str:

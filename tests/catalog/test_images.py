@@ -1,13 +1,17 @@
 """Pictures from outside: rewritten, upright, without hidden data, or refused."""
 
 import io
+import sys
+import zipfile
 import zlib
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import select, update
 
+from commerce.catalog import images
 from commerce.catalog.fetching import FetchRefused, HostSilent
 from commerce.catalog.images import LONGEST_SIDE, NotAPicture, fetch_images, normalise, store
 from commerce.catalog.importing.services import import_catalogue
@@ -116,6 +120,65 @@ def bomb() -> bytes:
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(NotAPicture):
         normalise(data)
+
+
+def test_what_hides_in_a_picture_goes(tmp_path: Path) -> None:
+    tag = b"<script>alert(1)</script>"
+    notes = PngInfo()
+    notes.add_text("Comment", tag.decode())
+    frames = [Image.new("RGB", (40, 20), colour) for colour in ("red", "blue")]
+    moving = io.BytesIO()
+    frames[0].save(moving, "WEBP", save_all=True, append_images=frames[1:])
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("index.html", tag)
+    for data in (
+        picture() + tag,
+        picture() + archive.getvalue(),
+        picture("JPEG", comment=tag),
+        picture("PNG", pnginfo=notes),
+        moving.getvalue(),
+    ):
+        kept = normalise(data)
+        assert kept.data.startswith(b"RIFF")
+        assert tag not in kept.data
+        assert b"PK" not in kept.data[-100:]
+        assert getattr(opened(kept.data), "n_frames", 1) == 1
+
+
+def child(code: str) -> list[str]:
+    return [sys.executable, "-I", "-c", code]
+
+
+def test_the_decoder_knows_nothing_of_the_shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "hush")
+    code = "import os, json; print(json.dumps({'width': len(set(os.environ) - {'LC_CTYPE'}), 'height': 1}))"
+    monkeypatch.setattr(images, "_CHILD", child(code))
+    assert normalise(picture()).width == 0
+
+
+def test_the_decoder_is_bounded_in_memory_time_and_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = picture("PNG", size=(5000, 5000))
+    bounds = images._CHILD[-1:]
+    monkeypatch.setattr(images, "_CHILD", [*images._CHILD[:-2], str(120 * 1024 * 1024), *bounds])
+    with pytest.raises(NotAPicture, match="memory"):
+        normalise(large)
+    monkeypatch.setattr(images, "WALL_SECONDS", 0.2)
+    monkeypatch.setattr(images, "_CHILD", child("while True: pass"))
+    with pytest.raises(NotAPicture):
+        normalise(large)
+
+
+def test_a_decoder_that_dies_is_a_damaged_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_CHILD", child("import os; os.abort()"))
+    with pytest.raises(NotAPicture, match="damaged"):
+        normalise(picture())
+
+
+def test_a_file_that_is_too_large_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_CHILD", ["/nonexistent"])
+    with pytest.raises(NotAPicture, match="12 MB"):
+        normalise(bytes(images.MAX_BYTES + 1))
 
 
 def test_the_same_picture_is_one_file_with_a_name_of_the_shop(tmp_path: Path) -> None:
