@@ -29,6 +29,7 @@ from commerce.inventory.counting import on_hand_at_first
 from commerce.inventory.receiving import CatalogueStock
 from commerce.migration import is_current
 from commerce.money import PPM, parse_amount
+from commerce.moving.commands import tenants_export, tenants_import
 from commerce.notifications.emails import base_url
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
 from commerce.selftest import run_races
@@ -47,6 +48,8 @@ def register(app: Flask) -> None:
     """Attach all commands."""
     catalog = catalog_commands(CatalogueStock(), on_hand_at_first, base_url)
     stock.add_command(import_stock)
+    for command in (tenants_export, tenants_import):
+        tenants.add_command(command)
     for command in (tenants, staff, catalog, stock, selftest, payment_commands, serve, setup, run_worker):
         app.cli.add_command(command)
 

@@ -34,31 +34,49 @@ def create_tenant(
     `settings` are further columns of Tenant (locale, theme, prices_include_tax...).
     Raises InvalidValue for a bad code, name, host, currency or country, Rejected when code or host is taken.
     """
-    if not _CODE.fullmatch(code):
-        raise InvalidValue("code", "A shop code has small letters, digits and '-', and begins with a letter.")
+    checked_code(code)
     if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise InvalidValue("name", f"A shop has a name of one line and at most {MAX_NAME} characters.")
     if not re.fullmatch("[A-Z]{2}", country):
         raise InvalidValue("country", f"{country!r} is not a two-letter country code.")
     exponent(currency)
     hosts = tuple(dict.fromkeys(map(checked_host, hosts))) or (f"{code}.localhost",)
-    _refuse_taken(code, hosts)
+    refuse_taken_code(code)
+    _refuse_taken(hosts)
     tenant = Tenant(code=code, name=name, currency=currency, country=country, **settings)
     db.session.add(tenant)
     db.session.flush()
     for index, host in enumerate(hosts):
         db.session.add(TenantHost(host=host, tenant_id=tenant.id, is_primary=index == 0))
-    if db.engine.dialect.name == "postgresql":
-        # A sequence never makes two checkouts of one shop wait for each other; a counter row would.
-        # The role of the application may make no tables or sequences; a function of the owner's makes this one.
-        db.session.connection().execute(select(func.create_order_code_sequence(tenant.id, 1)))
+    number_orders(tenant.id)
     db.session.flush()
     return get_shop(tenant.id)
 
 
-def _refuse_taken(code: str, hosts: tuple[str, ...]) -> None:
+def checked_code(code: str) -> str:
+    """Return a shop code that is well formed. Raises InvalidValue."""
+    if not _CODE.fullmatch(code):
+        raise InvalidValue("code", "A shop code has small letters, digits and '-', and begins with a letter.")
+    return code
+
+
+def refuse_taken_code(code: str) -> None:
+    """Raise Rejected when a shop has the code already. A step."""
     if any(shop.code == code for shop in list_shops()):
         raise Rejected(f"There is a shop with the code {code!r} already.")
+
+
+def number_orders(tenant_id: uuid.UUID, *, after: int = 0) -> None:
+    """Let a shop's orders be numbered, beginning with the number after `after`. A step.
+
+    PostgreSQL: a sequence never makes two checkouts of one shop wait for each other; a counter row would.
+    """
+    if db.engine.dialect.name == "postgresql":
+        # The role of the application may make no tables or sequences; a function of the owner's makes this one.
+        db.session.connection().execute(select(func.create_order_code_sequence(tenant_id, after + 1)))
+
+
+def _refuse_taken(hosts: tuple[str, ...]) -> None:
     for host in hosts:
         if db.session.get(TenantHost, host, execution_options={"all_tenants": True}):
             raise Rejected(f"The host {host!r} leads to another shop already.")

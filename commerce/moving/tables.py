@@ -1,0 +1,73 @@
+"""Which tables are a shop's, and how their rows are written down so that any database can take them in.
+
+The tables are found from the models: one that is added later moves too, without anybody having to remember it here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Column, Date, Table, Uuid
+
+from commerce import models
+from commerce.db import Base, UtcDateTime
+
+LEFT_OUT = {
+    "staff_sessions": "who is signed in signs in anew",
+    "member_sessions": "who is signed in signs in anew",
+    "email_proofs": "mailed links lead to the old installation and are short-lived",
+    "staff_invitations": "mailed links lead to the old installation",
+    "operators": "they run the installation, not the shop",
+    "operator_sessions": "they run the installation, not the shop",
+    "operator_entries": "they run the installation, not the shop",
+}
+"""Table -> why it does not move with a shop."""
+
+SEALED = {
+    "payment_methods": ("sealed_secrets",),
+    "webhook_endpoints": ("sealed_secret", "sealed_previous"),
+    "staff_members": ("totp_secret",),
+}
+"""Table -> columns that are sealed under the installation's key, so that another one could not open them."""
+
+
+def shop_tables() -> list[Table]:
+    """Return the tables that move with a shop, each after those that it refers to; `tenants` is the first."""
+    assert models.tenants.Tenant.__table__ in Base.metadata.sorted_tables
+    rest = [t for t in Base.metadata.sorted_tables if t.name not in LEFT_OUT and t.name != "tenants"]
+    return [Base.metadata.tables["tenants"], *rest]
+
+
+def shop_column(table: Table) -> Column[Any]:
+    """Return the column of a table that says whose a row is."""
+    return table.c.id if table.name == "tenants" else table.c.tenant_id
+
+
+Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _codec(column: Column[Any]) -> Codec:
+    if isinstance(column.type, Uuid):
+        return str, uuid.UUID
+    if isinstance(column.type, UtcDateTime):
+        return datetime.isoformat, datetime.fromisoformat
+    if isinstance(column.type, Date):
+        return date.isoformat, date.fromisoformat
+    return _as_is, _as_is
+
+
+def writers(table: Table) -> list[Callable[[Any], Any]]:
+    """Return for each column what makes JSON of its values (None stays None)."""
+    return [_codec(column)[0] for column in table.columns]
+
+
+def readers(table: Table) -> Mapping[str, Callable[[Any], Any]]:
+    """Return by column what makes its values of JSON (None stays None)."""
+    return {column.name: _codec(column)[1] for column in table.columns}
