@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.members import account, addresses, entering, orders
+from commerce.members import account, addresses, data, entering, orders
 from commerce.members.desk import blueprint
 
-__all__ = ["account", "addresses", "blueprint", "entering", "orders"]
+__all__ = ["account", "addresses", "blueprint", "data", "entering", "orders"]

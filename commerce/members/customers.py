@@ -1,0 +1,122 @@
+"""Who a customer is: a member with his account, or a guest, who is nothing but the address on his orders.
+
+Everything that concerns all of a person (what we have of him, erasing it) asks here which rows are his.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from commerce.accounts.members import get_member
+from commerce.accounts.models import Member
+from commerce.cart.models import Cart
+from commerce.cart.services import member_shopper
+from commerce.db import db
+from commerce.errors import NotFound
+from commerce.orders.models import Order
+
+MOST = 50
+"""Customers in a list: who looks for one more searches."""
+
+
+ERASED_EMAIL = "erased@erased.invalid"
+"""Stands on the orders of whoever was erased. RFC 2606: nobody ever reads there, and no mail is sent to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A person as the shop knows him. `member_id` is None for a guest; `email` is in lower case."""
+
+    email: str
+    name: str
+    member_id: uuid.UUID | None = None
+    confirmed: bool = False
+
+    @property
+    def orders(self) -> ColumnElement[bool]:
+        """The condition for his orders. A member's are those of his account, and those of a guest with his address."""
+        as_guest = and_(func.lower(Order.email) == self.email, Order.member_id.is_(None))
+        return as_guest if self.member_id is None else or_(Order.member_id == self.member_id, as_guest)
+
+    @property
+    def carts(self) -> ColumnElement[bool]:
+        """The condition for his carts, ordered or not: those with his address in what was typed, and his own."""
+        typed = func.lower(Cart.details["email"].as_string()) == self.email
+        if self.member_id is None:
+            return typed
+        return or_(
+            typed, Cart.member_id == self.member_id, Cart.shopper_hash == member_shopper(self.member_id)
+        )
+
+
+def customer_of_member(member_id: uuid.UUID) -> Customer:
+    """Return a member as a customer. Raises NotFound, also for one who was erased."""
+    member = get_member(member_id)
+    if member.erased_at is not None:
+        raise NotFound("There is no such customer.")
+    return Customer(member.email, member.name, member.id, member.confirmed_at is not None)
+
+
+def customer_of_order(code: str) -> Customer:
+    """Return whose order it is: a member, or a guest. Raises NotFound, also when he was erased."""
+    order = db.session.execute(
+        select(Order.email, Order.name, Order.member_id).where(Order.code == code)
+    ).one_or_none()
+    if order is None or order.email == ERASED_EMAIL:
+        raise NotFound("There is no such customer.")
+    if order.member_id is not None:
+        return customer_of_member(order.member_id)
+    return Customer(order.email.lower(), order.name)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRow:
+    """A customer in a list. `code` is that of his newest order, '' for a member without one."""
+
+    email: str
+    name: str
+    member_id: uuid.UUID | None
+    code: str
+    orders: int
+
+
+def find_members(search: str = "") -> Sequence[CustomerRow]:
+    """Return members whose address begins with `search` or whose name has it, the newest first."""
+    count = (
+        select(func.count())
+        .where(Order.tenant_id == Member.tenant_id, Order.member_id == Member.id)
+        .correlate(Member)
+        .scalar_subquery()
+    )
+    statement = select(Member.email, Member.name, Member.id, count).where(Member.confirmed_at.is_not(None))
+    if search:
+        statement = statement.where(_matches(Member.email, Member.name, search))
+    rows = db.session.execute(
+        statement.where(Member.erased_at.is_(None)).order_by(Member.id.desc()).limit(MOST)
+    )
+    return [CustomerRow(email, name, key, "", int(orders)) for email, name, key, orders in rows]
+
+
+def find_guests(search: str = "") -> Sequence[CustomerRow]:
+    """Return guests whose address begins with `search` or whose name has it, the newest order first."""
+    statement = select(
+        func.lower(Order.email), func.max(Order.name), func.max(Order.code), func.count()
+    ).where(Order.member_id.is_(None), Order.email != ERASED_EMAIL)
+    if search:
+        statement = statement.where(_matches(Order.email, Order.name, search))
+    rows = db.session.execute(
+        statement.group_by(func.lower(Order.email)).order_by(func.max(Order.placed_at).desc()).limit(MOST)
+    )
+    return [CustomerRow(email, name, None, code, int(orders)) for email, name, code, orders in rows]
+
+
+def _matches(email: Any, name: Any, search: str) -> ColumnElement[bool]:
+    words = search.lower().replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return or_(
+        func.lower(email).like(f"{words}%", escape="\\"), func.lower(name).like(f"%{words}%", escape="\\")
+    )
