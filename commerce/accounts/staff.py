@@ -122,7 +122,7 @@ def reset_second_factor(staff_id: uuid.UUID) -> None:
 def rename(staff_id: uuid.UUID, name: str) -> None:
     """Change how somebody is called in the history of orders. Raises NotFound, InvalidValue."""
     if not name.strip() or not name.isprintable():
-        raise InvalidValue("name", "Please enter a name.")
+        raise InvalidValue("name", "Please enter your name.")
     _locked(staff_id).name = name.strip()[:255]
     db.session.flush()
 

@@ -13,7 +13,6 @@ from commerce.accounts import second_factor, sessions
 from commerce.accounts import sign_in as signing
 from commerce.accounts import staff as people
 from commerce.accounts.cookies import exchange_token
-from commerce.accounts.door import forget_staff
 from commerce.accounts.forms import ChangePasswordForm, EnrolForm, NameForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import STAFF
@@ -128,7 +127,6 @@ def second_factor_enrol() -> BaseResponse:
     except InvalidValue as error:
         form.otp.errors = [_(error.reason)]
         return _show_factor(form)
-    forget_staff()
     return exchange_token(_show_codes(enrolled.recovery_codes), STAFF, enrolled.token)
 
 

@@ -9,7 +9,7 @@ from flask import flash, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as BaseResponse
-from wtforms import EmailField, SelectField
+from wtforms import EmailField, SelectChoice, SelectField
 from wtforms.validators import InputRequired, Length
 
 from commerce import clock
@@ -36,7 +36,7 @@ class InviteForm(TextForm):
     """Who is to come, and as what."""
 
     email = EmailField(_l("E-mail"), [InputRequired(_l("Please enter an e-mail address.")), Length(max=255)])
-    role = SelectField(_l("Role"), choices=[(role, role) for role in ROLES], default="support")
+    role = SelectField(_l("Role"), choices=[SelectChoice(role, role) for role in ROLES], default="support")
 
 
 @blueprint.get("/staff")

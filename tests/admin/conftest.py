@@ -13,6 +13,7 @@ from commerce.db import atomic
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.staff import make_staff
+from tests.notifications.post import Post
 from tests.support.client import ShopClient
 
 SignedIn = Callable[..., ShopClient]
@@ -38,3 +39,9 @@ def signed_in(app: Flask, in_shop: Shop) -> SignedIn:
 def desk(signed_in: SignedIn) -> ShopClient:
     """Bob at his desk in Alice's shop; he may do everything."""
     return signed_in("manager", name="Bob")
+
+
+@pytest.fixture
+def post(app: Flask, in_shop: Shop) -> Post:
+    """What Alice's shop sends from now on."""
+    return Post(app.config["LOCKSTEP"].var / "mail")
