@@ -27,6 +27,7 @@ def test_the_page_that_says_so_asks_the_database_nothing(
     answer = client.get("/")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "cannot answer right now" in answer.text
+    assert 'href="/cart"' in answer.text
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
