@@ -116,6 +116,8 @@ def _flask_settings(config: Config) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": config.production,
         "WTF_CSRF_TIME_LIMIT": None,
+        # The oldest first: signed with the last. Pages that were open while the key changed can still be sent.
+        "WTF_CSRF_SECRET_KEY": [*reversed(config.secret_key_fallbacks), config.secret_key],
         # Every message of a form is our own, so WTForms need not load its catalogues for each request.
         "WTF_I18N_ENABLED": False,
         "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,

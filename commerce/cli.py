@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import signal
-import sqlite3
 import sys
 import threading
 from decimal import Decimal, InvalidOperation
@@ -15,13 +14,14 @@ import flask_migrate
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from commerce import server, worker
+from commerce import boot, server, worker
 from commerce.accounts.commands import staff
 from commerce.catalog.commands import catalog_commands
 from commerce.checkout.commands import payment_commands
 from commerce.config import Config
 from commerce.db import db
 from commerce.demo.seed import SignIn, seed_demo
+from commerce.doctor import doctor, secrets
 from commerce.errors import CommerceError, InvalidValue
 from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.inventory.commands import import_stock
@@ -36,9 +36,6 @@ from commerce.selftest import run_races
 from commerce.tenants.queries import get_by_code, list_shops
 from commerce.tenants.scope import shop_scope
 
-FIRST_SAFE_SQLITE = (3, 51, 3)
-"""Earlier ones can corrupt a database in a rare race at a WAL reset."""
-
 tenants = AppGroup("tenants", help="Shops of this installation.")
 stock = AppGroup("stock", help="The units on the shelves.")
 selftest = AppGroup("selftest", help="Try the shop's promises on this database.")
@@ -50,7 +47,8 @@ def register(app: Flask) -> None:
     stock.add_command(import_stock)
     for command in (tenants_export, tenants_import):
         tenants.add_command(command)
-    for command in (tenants, staff, catalog, stock, selftest, payment_commands, serve, setup, run_worker):
+    groups = (tenants, staff, catalog, stock, selftest, payment_commands, secrets)
+    for command in (*groups, doctor, serve, setup, run_worker):
         app.cli.add_command(command)
 
 
@@ -220,6 +218,7 @@ def serve() -> None:
     config = _config()
     server.refuse_taken_port(config)
     sign_ins = _prepare()
+    _refuse_unsafe(config)
     _welcome(config, sign_ins)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     db.session.remove()
@@ -228,7 +227,6 @@ def serve() -> None:
 
 
 def _prepare() -> list[SignIn]:
-    _warn_of_old_sqlite()
     if not is_current():
         click.echo("Bringing the database to the newest schema ...")
         flask_migrate.upgrade()
@@ -237,13 +235,9 @@ def _prepare() -> list[SignIn]:
     return []
 
 
-def _warn_of_old_sqlite() -> None:
-    if db.engine.dialect.name == "sqlite" and sqlite3.sqlite_version_info < FIRST_SAFE_SQLITE:
-        click.echo(
-            f"Note: SQLite {sqlite3.sqlite_version} has a rare fault (WAL reset) that 3.51.3 mends; "
-            "for a shop with real orders use a newer one or PostgreSQL.",
-            err=True,
-        )
+def _refuse_unsafe(config: Config) -> None:
+    for each in boot.refuse_unsafe(config):
+        click.echo(f"Note: {each.name}: {each.found}. {each.advice}", err=True)
 
 
 def _welcome(config: Config, sign_ins: list[SignIn]) -> None:
@@ -271,6 +265,7 @@ def _show(sign_ins: list[SignIn]) -> None:
 @with_appcontext
 def run_worker() -> None:
     """Deliver events and do what is due, until stopped. Any number may run."""
+    _refuse_unsafe(_config())
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
