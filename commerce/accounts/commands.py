@@ -9,6 +9,7 @@ import sys
 import click
 from flask.cli import AppGroup
 
+from commerce.accounts.audit import by_command
 from commerce.accounts.permissions import ROLES
 from commerce.accounts.services import create_staff
 from commerce.errors import CommerceError
@@ -34,14 +35,15 @@ def create(tenant: str, email: str, name: str, role: str, password_stdin: bool, 
     made = "" if password_stdin else secrets.token_urlsafe(15)
     password = made or sys.stdin.readline().rstrip("\r\n")
     try:
-        with shop_scope(get_by_code(tenant)):
+        address = email.strip().lower()
+        with shop_scope(get_by_code(tenant)), by_command("staff_create", f"{address} {role}"):
             staff_id = create_staff(email=email, name=name, password=password, role=role)
     except CommerceError as error:
         raise click.ClickException(error.detail) from error
     if as_json:
-        answer = {"id": str(staff_id), "tenant": tenant, "email": email.strip().lower(), "role": role}
+        answer = {"id": str(staff_id), "tenant": tenant, "email": address, "role": role}
         click.echo(json.dumps(answer | ({"password": made} if made else {})))
         return
-    click.echo(f"{email.strip().lower()} may now sign in at /admin/ of {tenant} as {role}.")
+    click.echo(f"{address} may now sign in at /admin/ of {tenant} as {role}.")
     if made:
         click.echo(f"Password (shown only now): {made}")

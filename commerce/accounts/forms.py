@@ -64,7 +64,7 @@ class NewPasswordForm(TextForm):
 class ChangePasswordForm(TextForm):
     """A new password in place of the present one."""
 
-    present = _password(_("Present password"))
+    present_password = _password(_("Present password"))
     password = _new_password()
 
 

@@ -59,11 +59,11 @@ def account_password() -> BaseResponse:
     try:
         new = str(form.password.data)
         judge_password(new, minimum=MIN_OF_STAFF, about=(me.email, me.name, current_shop().name))
-        signing.change_password(STAFF, me.id, me.session_id, present=str(form.present.data), new=new)
+        signing.change_password(STAFF, me.id, me.session_id, present=str(form.present_password.data), new=new)
     except InvalidValue as error:
         form.password.errors = [_(error.reason)]
     except signing.SignInRefused as refusal:
-        form.present.errors = [_(refusal.detail)]
+        form.present_password.errors = [_(refusal.detail)]
     else:
         flash(_("Your new password is set. Every other browser is signed out."), "good")
         return see_other(HERE)

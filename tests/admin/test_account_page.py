@@ -55,12 +55,12 @@ def test_a_new_password_takes_the_present_one_and_signs_the_others_out(
         (PASSWORD, "short", "12 to 1024"),
         ("", "", "Please choose a password."),
     ):
-        refused = send(client, f"{HERE}/password", present=present, password=new)
+        refused = send(client, f"{HERE}/password", present_password=present, password=new)
         assert refused.status_code == 422
         assert said in refused.text
         assert 'id="error-summary"' in refused.text
     assert other.get("/admin/orders").status_code == 200
-    assert send(client, f"{HERE}/password", present=PASSWORD, password=NEW).status_code == 303
+    assert send(client, f"{HERE}/password", present_password=PASSWORD, password=NEW).status_code == 303
     assert client.get("/admin/orders").status_code == 200
     assert other.get("/admin/orders").status_code == 303
     assert sign_in(other, password=PASSWORD).status_code == 422
