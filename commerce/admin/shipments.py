@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.desk import blueprint, permit
 from commerce.errors import NotFound
+from commerce.inventory.promises import cover_of
 from commerce.orders.addresses import address_lines
 from commerce.orders.models import Order
 from commerce.orders.queries import get_by_code
@@ -21,9 +22,13 @@ from commerce.shipping.queries import parcels_of
 @blueprint.get("/orders/<code>/picking-list")
 @permit("orders.view")
 def picking_list(code: str) -> BaseResponse:
-    """Show what has still to leave the house."""
+    """Show what has still to leave the house and is there: what is not can neither be picked nor sent."""
     order = get_by_code(code)
-    return _slip(order, {line.id: line.to_ship for line in order.lines}, parcel=None)
+    cover = cover_of(order.id)
+    units = {
+        line.id: line.to_ship - (cover[line.id].waiting if line.id in cover else 0) for line in order.lines
+    }
+    return _slip(order, units, parcel=None)
 
 
 @blueprint.get("/orders/<code>/shipments/<int:number>/slip")

@@ -1,5 +1,6 @@
 """The desk says what may be promised beyond the stock, sees who waits, and cannot send what is not there."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -101,6 +102,15 @@ def test_an_order_says_what_it_waits_for_and_who_comes_first(desk: ShopClient, t
         in (answer.text)
     )
     assert counters(tea) == (4, 6)
+
+
+def test_the_picking_list_names_only_what_is_on_the_shelf(desk: ShopClient, tea: Sold) -> None:
+    allow_backorder(tea, 9)
+    order = packed(tea, 3)
+    address = f"/admin/orders/{order.code}/picking-list"
+    assert "TEA-1" not in desk.get(address).text
+    change_stock(tea, 2)
+    assert re.search(r"<td[^>]*>\s*2\s*</td>", desk.get(address).text)
 
 
 def test_the_day_of_a_pre_order_is_set_at_the_variant(desk: ShopClient, tea: Sold) -> None:
