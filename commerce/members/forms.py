@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, EmailField, Field, PasswordField, StringField, TelField
-from wtforms.validators import InputRequired, Length
+from wtforms import BooleanField, EmailField, PasswordField, StringField, TelField
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from commerce.accounts.address_book import Entry
 from commerce.accounts.passwords import MAX_LENGTH
@@ -23,7 +22,7 @@ _CLEAN: dict[str, Any] = {"filters": [printable_line]}
 
 def _rules(missing: Any, most: int = 255) -> list[Any]:
     return [
-        InputRequired(missing),
+        DataRequired(missing),
         no_unprintable,
         Length(max=most, message=_l("Please use at most %(max)d characters.", max=most)),
     ]
@@ -118,11 +117,6 @@ class AddressForm(DetailsForm):
             if not self[name].errors:
                 self[name].errors = [text]
         return valid and not problems
-
-    def validate_country_code(self, field: Field) -> None:
-        """Raise ValueError for a country that is not in the list."""
-        if field.data not in dict(field.choices):
-            raise ValueError(_("Please choose one from the list."))
 
     def values(self) -> dict[str, Any]:
         """Return what a valid form says, as the address book takes it."""

@@ -1,0 +1,377 @@
+"""A customer is forgotten: nothing of him is left in any column of the database, and the books are as they were."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import String, Text, cast, func, select, update
+from sqlalchemy.types import JSON
+
+from commerce import clock
+from commerce.accounts.address_book import add_address
+from commerce.accounts.members import find_signed_in_member, want_email
+from commerce.accounts.models import AuditEntry, Member
+from commerce.accounts.sessions import MEMBER, Device
+from commerce.accounts.sign_in import sign_in
+from commerce.cart.models import Cart
+from commerce.cart.services import add_line, member_shopper, save_details
+from commerce.checkout.receipts import record_receipt
+from commerce.checkout.services import place_order
+from commerce.db import Base, atomic, db
+from commerce.errors import NotFound
+from commerce.events.models import Delivery
+from commerce.events.outbox import Actor
+from commerce.inventory.alerts import wish_alert
+from commerce.inventory.models import Reservation, StockItem, StockMovement
+from commerce.members.customers import customer_of_member, customer_of_order, find_guests, find_members
+from commerce.members.erasure import StillOpen, erase_customer
+from commerce.orders.credits import Wish, credit_order
+from commerce.orders.models import Credit, Order, OrderAdjustment, OrderLine
+from commerce.orders.notes import add_note
+from commerce.orders.returns import decline_return, request_return
+from commerce.orders.services import cancel_order, change_status
+from commerce.orders.stock_check import check_stock
+from commerce.payments.models import GatewayEvent, Payment, Refund
+from commerce.pricing.models import Coupon
+from commerce.shipping.services import ship_order
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
+from commerce.webhooks.models import WebhookAttempt
+from commerce.webhooks.services import create_endpoint
+from tests.factories.cart import make_cart
+from tests.factories.checkout import ADDRESS, details, make_order, order_as_shown
+from tests.factories.members import PASSWORD, make_member, send, sign_in_member
+from tests.factories.orders import BOB
+from tests.factories.pricing import make_coupon, rules_of_now
+from tests.factories.shop import Sold, make_product
+from tests.factories.staff import make_staff
+from tests.factories.staff import sign_in as sign_in_staff
+from tests.notifications.orders import work
+from tests.notifications.post import Post
+from tests.support.client import ShopClient
+
+CANARY = "xanary"
+EMAIL = f"{CANARY}@example.com"
+TYPED = {
+    "email": EMAIL,
+    "name": f"Mr {CANARY}",
+    "phone": f"+1 555 0100 {CANARY}",
+    "note": f"Ring at {CANARY}",
+    "address": {
+        **ADDRESS,
+        "street_address": f"1 {CANARY} Street",
+        "company_name": f"{CANARY} Ltd",
+        "city": f"{CANARY}ville",
+    },
+}
+PLACES = 25
+"""Columns that his life leaves a mark in, at least."""
+BOOKS = {
+    Order: "code status payment_status subtotal discount_amount shipping_amount fee_amount tax_amount total currency "
+    "placed_at credited_shipping",
+    OrderLine: "sku title quantity shipped cancelled credited amount tax_amount",
+    OrderAdjustment: "amount source_type shares",
+    Payment: "state amount captured refunded currency method",
+    Refund: "state amount",
+    Credit: "amount tax_amount",
+    StockItem: "on_hand reserved",
+    StockMovement: "delta cause reference",
+    Reservation: "quantity deducted released state",
+    Coupon: "used",
+}
+
+
+def books() -> dict[str, list[Any]]:
+    """Everything that must be the same after somebody was forgotten."""
+    db.session.close()
+    found = {}
+    for model, names in BOOKS.items():
+        columns = [getattr(model, name) for name in names.split()]
+        found[model.__name__] = db.session.execute(select(*columns).order_by(model.id)).all()  # type: ignore[attr-defined]
+    return found
+
+
+def left_over(word: str = CANARY) -> set[str]:
+    """Return every text column of the database in which a word is still to be found."""
+    db.session.close()
+    found = set()
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, String | Text | JSON):
+                text = func.lower(cast(column, Text))
+                rows = (
+                    db.session.connection().execute(select(column).where(text.contains(word)).limit(1)).all()
+                )
+                found |= {f"{table.name}.{column.name}"} if rows else set()
+    return found
+
+
+@atomic
+def write(model: Any, condition: Any, **values: Any) -> None:
+    db.session.execute(
+        update(model).where(condition).values(**values).execution_options(synchronize_session=False)
+    )
+
+
+@atomic
+def insert(row: Any) -> None:
+    db.session.add(row)
+    db.session.flush()
+
+
+def live_through_everything(member_id: uuid.UUID) -> str:
+    """Let a member do all that leaves traces, with his mark in every field; return the code of his order."""
+    tea = make_product("Green tea", stock=50)
+    empty = make_product("Sold out", stock=0)
+    make_coupon("TEN", each=3)
+    with rules_of_now():
+        return live_on(member_id, tea, empty)
+
+
+def live_on(member_id: uuid.UUID, tea: Sold, empty: Sold) -> str:
+    add_address(member_id, name=TYPED["name"], phone=TYPED["phone"], address=TYPED["address"])
+    wish_alert(empty.variant_id, EMAIL)
+    email = db.session.scalars(select(Member.email).where(Member.id == member_id)).one()
+    opened = sign_in(MEMBER, email, PASSWORD, Device("10.0.0.1", f"Browser of {CANARY}"))
+    member = find_signed_in_member(opened.token)
+    assert member is not None
+    want_email(member, f"other-{CANARY}@example.com")
+    own = member_shopper(member_id)
+    add_line(own, tea.variant_id, 2, member_id=member_id)
+    save_details(own, details(**TYPED))
+    write_codes(own)
+    order = place_order(**order_as_shown(own, actor=Actor("member", id=str(member_id))))
+    guest = make_order((tea, 1), **TYPED)
+    gone = make_order((tea, 1), **TYPED)
+    cancel_order(gone.id, Actor("guest", name=EMAIL), reason=f"{CANARY} changed his mind")
+    for placed in (order, guest):
+        record_receipt(placed.id, BOB, reference=f"Transfer of {CANARY}", reason=f"{CANARY} paid")
+        change_status(placed.id, "process", BOB)
+        ship_order(placed.id, BOB, carrier="Post", tracking_code=f"TRACK-{CANARY}")
+        change_status(placed.id, "deliver", BOB)
+        add_note(placed.id, BOB, text=f"{CANARY} is a nice man", for_customer=True)
+        asked = request_return(placed.id, Actor("guest", name=EMAIL), reason=f"{CANARY} is sad")
+        decline_return(asked, BOB, reason=f"Dear {CANARY}, no")
+        line = db.session.scalars(select(OrderLine.id).where(OrderLine.order_id == placed.id)).one()
+        credit_order(placed.id, Wish(units={line: 1}), BOB, reason=f"{CANARY} again")
+    work()
+    add_line(own, tea.variant_id, 1, member_id=member_id)
+    save_details(own, details(**TYPED))
+    abandoned, _cart = make_cart((tea, 1))
+    save_details(abandoned, details(**TYPED))
+    scribble(order.id, order.code)
+    return order.code
+
+
+def write_codes(shopper: str) -> None:
+    write(Cart, Cart.shopper_hash == shopper, coupon_codes=["TEN"])
+
+
+def scribble(order_id: uuid.UUID, code: str) -> None:
+    """Write his name where gateways, other programs and failures write: no step of the product does so here."""
+    insert(
+        GatewayEvent(
+            provider="x", account="x", event_key="x", type="x", note=CANARY, payment_id=_payment(order_id)
+        )
+    )
+    write(Payment, Payment.order_id == order_id, failure=CANARY, pay_url=f"https://pay.example/{CANARY}")
+    write(Refund, Refund.order_id == order_id, failure=CANARY, state="succeeded")
+    write(Refund, Refund.state == "queued", state="succeeded")
+    write(Delivery, Delivery.subject_id == order_id, error=f"550 <{EMAIL}>: no such mailbox")
+    write(Order, Order.id == order_id, attention=f"Call {CANARY}")
+    write(OrderAdjustment, OrderAdjustment.order_id == order_id, source_id="manual", label=f"For {CANARY}")
+    write(StockMovement, StockMovement.reference == code, actor=EMAIL)
+    endpoint_id, _secret = create_endpoint(url="https://example.com/", description="", event_types=[])
+    insert(
+        WebhookAttempt(
+            endpoint_id=endpoint_id,
+            message_id="x",
+            event_type="x",
+            subject=code,
+            started_at=clock.now(),
+            duration_ms=1,
+            status=500,
+            answer=f"Who is {CANARY}?",
+            error=CANARY,
+        )
+    )
+
+
+def _payment(order_id: uuid.UUID) -> uuid.UUID:
+    return db.session.scalars(select(Payment.id).where(Payment.order_id == order_id).limit(1)).one()
+
+
+# --- what is taken out --------------------------------------------------------------------------------
+
+
+def test_nothing_of_a_member_is_left_and_the_books_are_the_same(in_shop: Shop, post: Post) -> None:
+    member_id = make_member(EMAIL, TYPED["name"])
+    live_through_everything(member_id)
+    marked = left_over()
+    before = books()
+    assert {
+        "orders.email",
+        "events.payload",
+        "carts.details",
+        "members.name",
+        "stock_movements.actor",
+    } <= marked
+    assert len(marked) >= PLACES
+    assert erase_customer(customer_of_member(member_id)) == 3
+    assert left_over() == set()
+    assert books() == before
+    assert list(check_stock()) == []
+    work()
+    assert len({order.shipping_address["country_code"] for order in db.session.scalars(select(Order))}) == 1
+    assert [
+        order.member_id for order in db.session.scalars(select(Order).where(Order.member_id == member_id))
+    ]
+
+
+def test_a_guest_is_forgotten_by_his_address_and_nobody_else(in_shop: Shop, post: Post) -> None:
+    live_through_everything(make_member("ben@example.com", "Ben"))
+    with rules_of_now():
+        kept = make_order((make_product("Cup"), 1), email="carol@example.com", name="Carol")
+    code = db.session.scalars(
+        select(Order.code).where(Order.email == EMAIL, Order.member_id.is_(None))
+    ).first()
+    assert code is not None
+    erase_customer(customer_of_order(code))
+    carol = db.session.scalars(select(Order).where(Order.id == kept.id)).one()
+    assert (carol.email, carol.name, carol.token) == ("carol@example.com", "Carol", kept.token)
+    assert [row.email for row in find_members()] == ["ben@example.com"]
+    assert [row.email for row in find_guests()] == ["carol@example.com"]
+
+
+def test_what_is_under_way_keeps_a_customer_until_it_is_over(in_shop: Shop) -> None:
+    member_id = make_member(EMAIL)
+    order = make_order((make_product(), 1), **TYPED)
+    marked = left_over()
+    steps: tuple[Any, ...] = (
+        lambda: record_receipt(order.id, BOB),
+        lambda: change_status(order.id, "process", BOB),
+        lambda: ship_order(order.id, BOB),
+    )
+    for step in steps:
+        with pytest.raises(StillOpen, match=order.code):
+            erase_customer(customer_of_member(member_id))
+        assert left_over() == marked
+        step()
+    with pytest.raises(StillOpen):
+        erase_customer(customer_of_member(member_id))
+    change_status(order.id, "deliver", BOB)
+    asked = request_return(order.id, Actor("guest", name=EMAIL), reason="Too green")
+    with pytest.raises(StillOpen):
+        erase_customer(customer_of_order(order.code))
+    decline_return(asked, BOB, reason="It is tea")
+    assert erase_customer(customer_of_member(member_id)) == 1
+
+
+def test_the_address_of_an_erased_member_is_free_for_a_new_one(in_shop: Shop) -> None:
+    old = make_member(EMAIL)
+    erase_customer(customer_of_member(old))
+    with pytest.raises(NotFound):
+        customer_of_member(old)
+    assert make_member(EMAIL) != old
+    assert db.session.scalars(select(Member.erased_at).where(Member.id == old)).one() is not None
+
+
+# --- by himself, and by staff -----------------------------------------------------------------------------
+
+
+def test_a_member_takes_his_data_away_and_is_forgotten_with_his_password_only(
+    client: ShopClient, in_shop: Shop, post: Post
+) -> None:
+    member_id = make_member(EMAIL, TYPED["name"])
+    code = live_through_everything(member_id)
+    sign_in_member(client, EMAIL)
+    assert client.get("/account/data").status_code == 200
+    for path, prefix in (("copy", "copy"), ("erasure", "erase")):
+        data = {f"{prefix}-password": "wrong", "erase-sure": "y"}
+        assert send(client, f"/account/data/{path}", data).status_code == 422
+    answer = send(client, "/account/data/copy", {"copy-password": PASSWORD})
+    assert answer.mimetype == "application/json"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    found = json.loads(answer.text)
+    assert {order["code"] for order in found["orders"]} >= {code}
+    assert found["account"]["name"] == TYPED["name"]
+    assert found["addresses"][0]["address"]["city"] == f"{CANARY}ville"
+    assert found["waits_for"] == ["SOLD-OUT"]
+    assert found["carts"][0]["lines"] == [{"title": "Green tea", "quantity": 1}]
+    assert "password_hash" not in answer.text
+    assert "is a nice man" in answer.text
+    assert send(client, "/account/data/erasure", {"erase-password": PASSWORD}).status_code == 422
+    done = send(client, "/account/data/erasure", {"erase-password": PASSWORD, "erase-sure": "y"})
+    assert done.location == "/"
+    assert client.get("/account/").status_code == 303
+    assert sign_in_member(client, EMAIL).status_code == 422
+    assert left_over() == set()
+
+
+def test_a_member_reads_which_order_keeps_his_account_alive(client: ShopClient, in_shop: Shop) -> None:
+    make_member(EMAIL)
+    order = make_order((make_product(), 1), **TYPED)
+    sign_in_member(client, EMAIL)
+    answer = send(client, "/account/data/erasure", {"erase-password": PASSWORD, "erase-sure": "y"})
+    assert answer.status_code == 409
+    assert order.code in answer.text
+    assert client.get("/account/").status_code == 200
+
+
+def test_staff_find_customers_and_forget_them_and_the_log_knows_no_address(
+    client: ShopClient, in_shop: Shop, post: Post
+) -> None:
+    make_staff("manager")
+    member_id = make_member(EMAIL, TYPED["name"])
+    live_through_everything(make_member("ben@example.com", "Ben"))
+    sign_in_staff(client, "manager@shop.test")
+    for search in (CANARY, "XANARY@EX", "mr"):
+        page = client.get(f"/admin/customers?q={search}").text
+        assert page.count(EMAIL) == 2
+        assert "ben@example.com" not in page
+    guest = db.session.scalars(
+        select(Order.code).where(Order.email == EMAIL, Order.member_id.is_(None)).limit(1)
+    ).one()
+    for key in (guest, str(member_id)):
+        assert EMAIL in client.get(f"/admin/customers/{key}").text
+        assert json.loads(client.get(f"/admin/customers/{key}/data.json").text)["email"] == EMAIL
+        assert send(client, f"/admin/customers/{key}/erasure").location == "/admin/customers"
+        assert client.get(f"/admin/customers/{key}").status_code == 404
+    ben = db.session.scalars(select(Member.id).where(Member.name == "Ben")).one()
+    erase_customer(customer_of_member(ben))
+    assert left_over() == set()
+    actions = db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
+    assert actions.count("customer_erase") == 2
+    assert actions.count("customer_data") == 2
+
+
+@pytest.mark.parametrize("role", ["support", "readonly", "fulfilment"])
+def test_who_may_not_forget_customers_cannot(client: ShopClient, in_shop: Shop, role: str) -> None:
+    make_staff(role)
+    key = make_member(EMAIL)
+    sign_in_staff(client, f"{role}@shop.test")
+    assert client.get(f"/admin/customers/{key}").status_code == (200 if role == "support" else 403)
+    for answer in (
+        client.get(f"/admin/customers/{key}/data.json"),
+        send(client, f"/admin/customers/{key}/erasure"),
+    ):
+        assert answer.status_code == 403
+    assert "members.email" in left_over()
+
+
+def test_charlie_gets_404_for_alices_customers(app: Flask, in_shop: Shop, other_shop: Shop) -> None:
+    key = make_member(EMAIL)
+    code = make_order((make_product(), 1), **TYPED).code
+    with shop_scope(other_shop):
+        make_staff()
+    charlie = app.test_client(host="other.localhost")
+    assert isinstance(charlie, ShopClient)
+    sign_in_staff(charlie)
+    assert EMAIL not in charlie.get(f"/admin/customers?q={CANARY}").text
+    for name in (str(key), code):
+        assert charlie.get(f"/admin/customers/{name}").status_code == 404
+        assert send(charlie, f"/admin/customers/{name}/erasure").status_code == 404
+    assert {"members.email", "orders.email"} <= left_over()
