@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import func, select
 
@@ -166,7 +167,18 @@ def _changed_lines(order: Order, edit: Edit) -> list[LineChange]:
     lines += [_new_line(views.get(key), units) for key, units in edit.added.items()]
     if not any(line.after for line in lines):
         raise InvalidValue("units", "Nothing would be left of the order: cancel it instead.")
-    return lines
+    return list(_beyond_stock(lines))
+
+
+def _beyond_stock(lines: Sequence[LineChange]) -> Iterator[LineChange]:
+    """Say of each line how many of the units that come are not there; lines of one variant share what is."""
+    left = {line.variant_id: line.view.in_stock for line in lines if line.view}
+    for line in lines:
+        more = max(0, line.difference)
+        there = min(more, left.get(line.variant_id, 0))
+        if more:
+            left[line.variant_id] = left.get(line.variant_id, 0) - there
+        yield replace(line, beyond=more - there)
 
 
 def _units(line: OrderLine, units: int, asked_about: bool) -> int:

@@ -36,7 +36,7 @@ class Edit:
 class LineChange:
     """One line before and after. `line_id` is None for a new one; `view` are the facts of its variant as it is now.
 
-    Of the units before, `promised` were sold beyond the stock.
+    Of the units before, `promised` were sold beyond the stock; of those that come, `beyond` are not there either.
     """
 
     line_id: uuid.UUID | None
@@ -50,6 +50,7 @@ class LineChange:
     share: Mapping[int, int]
     view: CartLineView | None
     promised: int = 0
+    beyond: int = 0
 
     @property
     def amount_before(self) -> int:
@@ -70,12 +71,6 @@ class LineChange:
     def available(self) -> int:
         """Units that could be reserved now, beside those of this order."""
         return self.view.available if self.view else 0
-
-    @property
-    def beyond(self) -> int:
-        """How many of the units that come are not there: they are a promise."""
-        in_stock = self.view.in_stock if self.view else 0
-        return max(0, self.difference - in_stock)
 
     @property
     def backordered(self) -> int:

@@ -221,6 +221,16 @@ def test_an_edit_takes_the_stock_first_and_then_a_promise(in_shop: Shop, policy:
     assert (counters(tea), broken_invariants(), list(check_stock())) == ((0, 0), [], [])
 
 
+def test_two_lines_of_one_variant_share_what_is_there(in_shop: Shop) -> None:
+    tea = promised_tea(stock=2)
+    order = ready_to_send(tea, 1)
+    change = Edit(units={line_of(order): 2}, added={tea.variant_id: 2})
+    plan = preview_edit(order.id, change)
+    edit_order(order.id, BOB, change, seen_version=order.version, shown_total=plan.total)
+    assert [line.backordered for line in fresh(order.id).lines] == [0, 2]
+    assert (waiting(fresh(order.id)), counters(tea), broken_invariants()) == (2, (2, 4), [])
+
+
 def test_an_order_that_grows_beyond_the_stock_makes_nobody_else_wait(in_shop: Shop) -> None:
     tea = promised_tea(stock=5)
     older, newer = ready_to_send(tea, 1), ready_to_send(tea, 4)
