@@ -106,5 +106,6 @@ def test_a_form_that_was_tampered_with_is_refused(app: Flask, tea: Sold, typed: 
 
 def test_a_cart_takes_as_many_as_may_be_promised(app: Flask, tea: Sold) -> None:
     visitor = Visitor(app)
+    assert "Only 1 left More than that: Pre-order: ships from Mar 1, 2999" in visitor.get(tea.path).text
     put_in(visitor, tea, 6)
     assert 'max="6"' in visitor.get("/cart").response.text
