@@ -29,8 +29,8 @@ MOST_FIELDS = 60
 _SECRET = re.compile(r"pass|secret|token|key|otp|proof|kept|iban|instructions", re.IGNORECASE)
 _SAYS_NOTHING = {"csrf_token", "next"}
 _OF_ORDERS = re.compile(
-    r"^(version|seen|shown|amount|restock|quantity|units|lines?|sku|variant|status|state|kind|carrier|method|shipping"
-    r"|for_customer|fee|price|deliver|action|go|back)([_.\[-]|$|s$)"
+    r"(version|shown_\w+|amount|shown_amount|restock\S*|units\S*|quantity\S*|status|state|step|do|fee|discount_amount"
+    r"|discount_percent|shipping|returned|refund|price_shipping|for_customer|country_code|(shipping|payment)_method)"
 )
 """Fields of forms about orders whose values are numbers and choices; all others may hold what a customer is called."""
 
@@ -41,17 +41,25 @@ def told_of(fields: Iterable[tuple[str, str]], *, about_customers: bool) -> dict
     A field whose value is left out is still named, with '…'.
     """
     kept: dict[str, Any] = {}
-    for name, value in fields:
+    for field, value in fields:
+        name = _legible(field)[:LONGEST]
         if name in _SAYS_NOTHING or not value:
             continue
         hidden = (
-            _SECRET.search(name) or len(value) > LONGEST or (about_customers and not _OF_ORDERS.match(name))
+            _SECRET.search(name)
+            or len(value) > LONGEST
+            or (about_customers and not _OF_ORDERS.fullmatch(name))
         )
-        shown = "…" if hidden else value
-        kept[name[:LONGEST]] = f"{kept[name]}, {shown}"[: 2 * LONGEST] if name in kept else shown
+        shown = "…" if hidden else _legible(value)
+        kept[name] = f"{kept[name]}, {shown}"[: 2 * LONGEST] if name in kept else shown
         if len(kept) == MOST_FIELDS:
             break
     return kept
+
+
+def _legible(text: str) -> str:
+    """Return a text without signs that cannot be seen; some of them PostgreSQL could not even store."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def record(
@@ -69,9 +77,9 @@ def record(
             {
                 "actor_kind": actor.kind,
                 "actor_id": actor.id,
-                "actor_name": actor.name[:255],
+                "actor_name": _legible(actor.name)[:255],
                 "action": action[:60],
-                "subject": subject[:255],
+                "subject": _legible(subject)[:255],
                 "changes": dict(changes or {}),
                 "address": address[:45],
                 "request_id": actor.request_id,

@@ -113,6 +113,7 @@ def test_nothing_of_a_customer_and_no_secret_gets_into_it(desk: ShopClient, sign
         ),
         ([("name", "Tea"), ("text", "x" * 121)], {"name": "Tea", "text": "…"}),
         ([("event_types", "a"), ("event_types", "b")], {"event_types": "a, b"}),
+        ([("na\0me", "a\ud800\n\x1b[31m")], {"na\ufffdme": "a\ufffd\ufffd\ufffd[31m"}),
     ],
 )
 def test_of_a_form_only_what_is_harmless_is_kept(fields: list[tuple[str, str]], kept: dict[str, str]) -> None:
