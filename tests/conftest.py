@@ -30,6 +30,7 @@ from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.server import LiveServer
 
 ARTEFACTS = Path(__file__).resolve().parents[1] / "test-results"
+FIGURES = ARTEFACTS / "figures.txt"
 SERVER = pytest.StashKey[PostgresServer]()
 OUTCOME = pytest.StashKey[pytest.TestReport]()
 
@@ -99,6 +100,19 @@ def _databases_of(item: pytest.Item) -> set[str]:
     """Return the databases of a test's fixture; one that names its own runs on that."""
     fixed = [mark for mark in item.iter_markers("parametrize") if mark.args[0] == "database_url"]
     return {str(each) for mark in fixed for each in mark.args[1]} if fixed else {"sqlite", "postgresql"}
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Forget the figures of an earlier run."""
+    if not hasattr(session.config, "workerinput"):
+        FIGURES.unlink(missing_ok=True)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the figures that tests have left, such as how many probes into another shop were made."""
+    if FIGURES.exists():
+        terminalreporter.section("figures")
+        terminalreporter.write(FIGURES.read_text())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
