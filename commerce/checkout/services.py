@@ -385,20 +385,11 @@ def _order_values(
 
 
 def _order_line(line: CartLineView, priced: Any) -> dict[str, Any]:
+    facts = ("product_id", "variant_id", "sku", "title", "options", "slug", "image")
+    amounts = ("amount", "discount_amount", "tax_rate_ppm", "tax_amount")
     return {
-        "product_id": line.product_id,
-        "variant_id": line.variant_id,
-        "sku": line.sku,
-        "title": line.title,
-        "options": line.options,
-        "slug": line.slug,
-        "image": line.image,
-        "quantity": line.quantity,
-        "backordered": line.backordered,
+        **{name: getattr(line, name) for name in (*facts, "quantity", "backordered")},
+        **{name: getattr(priced, name) for name in amounts},
         "ships_from": line.ships_from if line.backordered else None,
         "unit_price": line.price,
-        "amount": priced.amount,
-        "discount_amount": priced.discount_amount,
-        "tax_rate_ppm": priced.tax_rate_ppm,
-        "tax_amount": priced.tax_amount,
     }
