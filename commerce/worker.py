@@ -19,6 +19,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from commerce import clock
+from commerce.accounts.members import sweep_members
+from commerce.accounts.proofs import sweep_proofs
 from commerce.checkout.reconciliation import (
     compare_books,
     find_queued_refunds,
@@ -135,6 +137,16 @@ def tell_of_stock() -> int:
     return count
 
 
+def forget_claims() -> int:
+    """Forget mailed links that are over, and accounts that were asked for and never opened; return how many."""
+    count = 0
+    for shop in list_shops():
+        with shop_scope(shop), _each_for_itself(f"forgetting claims of {shop.code}"):
+            sweep_proofs(clock.now() - timedelta(days=1))
+            count += sweep_members(clock.now() - timedelta(days=7))
+    return count
+
+
 @dataclass
 class Job:
     """Something to do every so many seconds."""
@@ -154,6 +166,7 @@ def jobs() -> list[Job]:
         Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
         Job(sweep_log, 3600),
+        Job(forget_claims, 3600),
     ]
 
 
