@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
 
 from commerce import cli, sealing
 from commerce.accounts import views as account_views
@@ -38,16 +39,27 @@ from commerce.migration import is_current
 from commerce.orders import views as order_views
 from commerce.orders.holds import held_back
 from commerce.payments import installation
+from commerce.platform import views as platform_views
+from commerce.platform.door import HOME
 from commerce.shipping.queries import parcels_of
+from commerce.tenants import hosts
 from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import find_by_host, list_shops
 from commerce.tenants.scope import current_shop, shop_scope
-from commerce.web import init_web, private
+from commerce.web import init_web, private, see_other
 
 log = logging.getLogger("commerce")
 SHOPLESS = {"static", "healthz", "readyz"}
 """Endpoints that belong to the installation and not to a shop."""
+STILL_OPEN = {
+    account_views.blueprint.name,
+    admin_views.blueprint.name,
+    payment_webhooks.blueprint.name,
+    tenant_views.blueprint.name,
+    "media",
+}
+"""What of a suspended shop still answers: its staff work on, and payments under way settle."""
 YEAR = 31_536_000
 MAX_HOST = 260
 """Characters of a host name of DNS with a port."""
@@ -63,6 +75,7 @@ def create_app(config: Config | None = None) -> Flask:
     log_in_lines()
     sealing.configure([config.secret_key, *config.secret_key_fallbacks])
     facts.configure(config.commerce_mode, config.cache_url)
+    hosts.reserve(config.platform_host)
     installation.configure(
         installation.Installation(config.public_scheme, config.public_port, not config.production)
     )
@@ -95,6 +108,7 @@ def create_app(config: Config | None = None) -> Flask:
         member_views,
         admin_views,
         tenant_views,
+        platform_views,
     ):
         app.register_blueprint(views.blueprint)
     app.add_url_rule("/healthz", "healthz", _healthz)
@@ -147,19 +161,32 @@ def _template_globals() -> dict[str, Any]:
     }
 
 
-def _enter_shop() -> None:
+def _enter_shop() -> BaseResponse | None:
     """Let the host name decide which shop this request is for; no header or parameter can."""
     if request.endpoint in SHOPLESS:
-        return
+        return None
     # Werkzeug leaves nothing of a Host header that cannot be one: with a user name, spaces, a port above 65535.
     if not request.host or len(request.host) > MAX_HOST:
         raise BadRequest("The address of the shop cannot be read.")
+    if _host_name(request.host) == _config().platform_host:
+        return _on_platform()
     shop = _shop_at(request.host)
-    if shop is None or shop.status != "active":
+    if shop is None or request.blueprint == platform_views.blueprint.name:
         raise NotFound("There is no shop at this address.")
     g.shop = shop
     g.shop_exit = ExitStack()
     g.shop_exit.enter_context(shop_scope(shop))
+    is_open = shop.status == "active" or {request.blueprint, request.endpoint} & STILL_OPEN
+    return None if is_open else tenant_views.closed()
+
+
+def _on_platform() -> BaseResponse | None:
+    """The host of the installation itself: it has the operator's pages and nothing of any shop."""
+    if request.blueprint == platform_views.blueprint.name:
+        return None
+    if request.path == "/" and request.method in ("GET", "HEAD"):
+        return see_other(HOME)
+    raise NotFound("There is nothing at this address.")
 
 
 def _shop_at(host: str) -> Shop | None:
@@ -178,7 +205,7 @@ def _shop_at(host: str) -> Shop | None:
 
 
 def _find_shop(host: str) -> Shop | None:
-    name = host.rsplit(":", 1)[0].strip("[]").lower() if not host.endswith("]") else host.strip("[]")
+    name = _host_name(host)
     shop = find_by_host(name)
     if shop is not None:
         return shop
@@ -190,6 +217,10 @@ def _find_shop(host: str) -> Shop | None:
     if len(shops) == 1 or (shops and not _config().production and _is_address(name)):
         return shops[0]
     return None
+
+
+def _host_name(host: str) -> str:
+    return host.rsplit(":", 1)[0].strip("[]").lower() if not host.endswith("]") else host.strip("[]")
 
 
 def _is_address(name: str) -> bool:

@@ -7,7 +7,6 @@ import json
 import signal
 import sys
 import threading
-from decimal import Decimal, InvalidOperation
 
 import click
 import flask_migrate
@@ -22,21 +21,19 @@ from commerce.config import Config
 from commerce.db import db
 from commerce.demo.seed import SignIn, seed_demo
 from commerce.doctor import doctor, secrets
-from commerce.errors import CommerceError, InvalidValue
-from commerce.founding import ShippingRule, TaxRule, found_shop
+from commerce.errors import CommerceError
 from commerce.inventory.commands import import_stock
 from commerce.inventory.counting import on_hand_at_first
 from commerce.inventory.receiving import CatalogueStock
 from commerce.migration import is_current
-from commerce.money import PPM, parse_amount
 from commerce.moving.commands import tenants_export, tenants_import
 from commerce.notifications.emails import base_url
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
+from commerce.platform.commands import operators, tenants
 from commerce.selftest import run_races
 from commerce.tenants.queries import get_by_code, list_shops
 from commerce.tenants.scope import shop_scope
 
-tenants = AppGroup("tenants", help="Shops of this installation.")
 stock = AppGroup("stock", help="The units on the shelves.")
 selftest = AppGroup("selftest", help="Try the shop's promises on this database.")
 
@@ -47,7 +44,7 @@ def register(app: Flask) -> None:
     stock.add_command(import_stock)
     for command in (tenants_export, tenants_import):
         tenants.add_command(command)
-    groups = (tenants, staff, catalog, stock, selftest, payment_commands, secrets)
+    groups = (tenants, operators, staff, catalog, stock, selftest, payment_commands, secrets)
     for command in (*groups, doctor, serve, setup, run_worker):
         app.cli.add_command(command)
 
@@ -55,92 +52,6 @@ def register(app: Flask) -> None:
 def _config() -> Config:
     config: Config = current_app.config["LOCKSTEP"]
     return config
-
-
-@tenants.command("create")
-@click.argument("code")
-@click.option("--name", required=True)
-@click.option("--currency", required=True, help="ISO 4217, such as EUR.")
-@click.option("--country", required=True, help="ISO 3166, such as DE.")
-@click.option(
-    "--host", "hosts", multiple=True, help="Host names; the first is used in mails. Default: CODE.localhost"
-)
-@click.option(
-    "--tax-percent", default="0", show_default=True, help="Tax in the shop's country, such as 19 or 8.1."
-)
-@click.option("--tax-label", default="VAT", show_default=True)
-@click.option(
-    "--prices-exclude-tax", is_flag=True, help="Tax is added to the prices instead of being inside."
-)
-@click.option(
-    "--shipping", default="0", show_default=True, help="Price of shipping anywhere, in whole units: 4.90"
-)
-@click.option("--json", "as_json", is_flag=True)
-def tenants_create(
-    *,
-    code: str,
-    name: str,
-    currency: str,
-    country: str,
-    hosts: tuple[str, ...],
-    tax_percent: str,
-    tax_label: str,
-    prices_exclude_tax: bool,
-    shipping: str,
-    as_json: bool,
-) -> None:
-    """Create an empty shop that can sell: with a tax rate, one shipping method, and ways to pay."""
-    try:
-        price = parse_amount(shipping, currency)
-        ppm = _parts_per_million(tax_percent)
-        taxes = (TaxRule(country, "standard", ppm, f"{tax_label} {tax_percent} %"),) if ppm else ()
-        shop = found_shop(
-            code=code,
-            name=name,
-            currency=currency,
-            country=country,
-            hosts=hosts,
-            prices_include_tax=not prices_exclude_tax,
-            taxes=taxes,
-            shipping=(ShippingRule("standard", "Standard shipping", "", ((("*",), 0, price),)),),
-            test_card=_config().test_card,
-        )
-    except CommerceError as error:
-        raise click.ClickException(error.detail) from error
-    if as_json:
-        click.echo(json.dumps({"id": str(shop.id), "code": shop.code, "host": shop.host}))
-    else:
-        click.echo(f"Created {shop.name} ({shop.code}) at {shop.host}.")
-
-
-def _parts_per_million(percent: str) -> int:
-    """Return '8.1' as 81000. Raises InvalidValue for what is no percentage or has more than four decimals."""
-    try:
-        ppm = Decimal(percent).scaleb(4)
-        usable = ppm.is_finite() and ppm == ppm.to_integral_value() and 0 <= ppm <= PPM
-    except InvalidOperation:
-        usable = False
-    if not usable:
-        raise InvalidValue(
-            "tax_percent", f"{percent!r} is not a percentage from 0 to 100, such as 19 or 8.1."
-        )
-    return int(ppm)
-
-
-@tenants.command("list")
-@click.option("--json", "as_json", is_flag=True)
-def tenants_list(as_json: bool) -> None:
-    """List the shops."""
-    shops = list_shops()
-    if as_json:
-        rows = [
-            {"id": str(s.id), "code": s.code, "name": s.name, "host": s.host, "status": s.status}
-            for s in shops
-        ]
-        click.echo(json.dumps(rows))
-        return
-    for shop in shops:
-        click.echo(f"{shop.code:20} {shop.host:30} {shop.currency} {shop.status:10} {shop.name}")
 
 
 @stock.command("check")

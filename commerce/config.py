@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -67,6 +68,7 @@ class Config:
     limits: str = "off"
     limit_url: str = field(default="", repr=False)
     hsts: str = "off"
+    platform_host: str = "platform.localhost"
     testing: bool = False
 
     @property
@@ -111,6 +113,7 @@ class Config:
             cache_url=_server_url(env, "CACHE_URL"),
             limits=_choice(env, "LIMITS", "all" if production else "guesses", ("all", "guesses", "off")),
             limit_url=_server_url(env, "LIMIT_URL") or _server_url(env, "CACHE_URL"),
+            platform_host=_platform_host(env, production),
             hsts=_choice(
                 env, "HSTS", "host" if production else "off", ("off", "host", "subdomains", "preload")
             ),
@@ -166,6 +169,14 @@ def _refuse_trial_settings(env: Mapping[str, str]) -> None:
         raise ConfigError("PUBLIC_SCHEME must be https in production: cookies are sent over HTTPS only.")
     if _flag(env, "TEST_CARD", default=False):
         raise ConfigError("TEST_CARD must be off in production: anybody could pay with nothing. Unset it.")
+
+
+def _platform_host(env: Mapping[str, str], production: bool) -> str:
+    """Return the host of the operator's pages, '' when there are none."""
+    host = env.get("PLATFORM_HOST", "" if production else "platform.localhost").strip().lower()
+    if host and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", host):
+        raise ConfigError("PLATFORM_HOST must be a host name without a port, such as platform.example.com.")
+    return host
 
 
 def _mail_url(env: Mapping[str, str]) -> str:

@@ -50,7 +50,7 @@ class Bucket:
 
 BUCKETS = (
     Bucket("sign-in", r"POST .*/sign-in$", 30, guesses=True, wrong_only=True),
-    Bucket("code", r"POST .*/(second-(step|factor)|totp|proof)\b", 30, guesses=True, wrong_only=True),
+    Bucket("code", r"POST .*/(sign-in/code|second-(step|factor)|totp|proof)\b", 30, guesses=True, wrong_only=True),
     Bucket("link", r"POST .*/(invitations|password-reset|confirmation|proofs?)/<", 30, wrong_only=True),
     Bucket("mail", r"POST (.*/(register|password-reset|email)|/orders/find|/account/guest-orders)$", 20),
     Bucket("alert", r"POST /products/<slug>/alerts$", 30),

@@ -22,7 +22,7 @@ from commerce.payments.queries import get_payment
 from commerce.pricing.queries import tax_table
 from commerce.server import refuse_taken_port
 from commerce.shipping.queries import shipping_offers
-from commerce.tenants.models import Shop, Tenant, TenantHost
+from commerce.tenants.models import Shop, TenantHost
 from commerce.tenants.queries import get_by_code, list_shops
 from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import make_order
@@ -125,8 +125,10 @@ def test_the_shops_are_listed_for_people_and_for_programs(app: Flask, shop: Shop
         ["demo", "demo.localhost", "USD", "active", "Alice's Tea"],
         ["other", "other.localhost", "JPY", "active", "Charlie's Kites"],
     ]
+    numbers = {"products": 0, "orders_this_month": 0, "staff": 0}
     assert json.loads(flask(app, "tenants", "list", "--json").output) == [
         {"id": str(each.id), "code": each.code, "name": each.name, "host": each.host, "status": "active"}
+        | numbers
         for each in (shop, other_shop)
     ]
 
@@ -137,13 +139,9 @@ def test_no_shops_are_an_empty_list(app: Flask) -> None:
 
 
 def test_a_suspended_shop_is_closed(app: Flask, in_shop: Shop, other_shop: Shop) -> None:
-    @atomic
-    def suspend() -> None:
-        db.session.execute(update(Tenant).where(Tenant.code == "demo").values(status="suspended"))
-
-    suspend()
+    assert flask(app, "tenants", "suspend", "demo", "--reason", "Moving").exit_code == 0
     assert "suspended" in flask(app, "tenants", "list").output
-    assert app.test_client(host="demo.localhost").get("/").status_code == 404
+    assert app.test_client(host="demo.localhost").get("/").status_code == 503
     assert app.test_client(host="other.localhost").get("/").status_code == 200
 
 

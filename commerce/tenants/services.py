@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from commerce.db import atomic, current_tenant_id, db
-from commerce.errors import InvalidValue, Rejected
+from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.money import exponent
 from commerce.tenants.hosts import checked_host
 from commerce.tenants.models import Shop, Tenant, TenantHost
@@ -18,6 +18,7 @@ from commerce.tenants.queries import get_shop, list_shops
 
 _CODE = re.compile(r"[a-z][a-z0-9-]{0,38}")
 MAX_NAME = 255
+MAX_REASON = 500
 
 
 def order_code_sequence(tenant_id: uuid.UUID) -> str:
@@ -99,3 +100,27 @@ def _raise(version: InstrumentedAttribute[int]) -> None:
         .values({version: version + 1})
         .execution_options(synchronize_session=False)
     )
+
+
+@atomic
+def suspend(tenant_id: uuid.UUID, because: str) -> None:
+    """Close a shop to shoppers; its staff see why, and what is under way goes on. Raises NotFound, InvalidValue."""
+    reason = because.strip()
+    if not reason or len(reason) > MAX_REASON or not reason.isprintable():
+        raise InvalidValue("reason", f"Please say why, in one line and at most {MAX_REASON} characters.")
+    _set_status(tenant_id, "suspended", reason)
+
+
+@atomic
+def reopen(tenant_id: uuid.UUID) -> None:
+    """Open a shop again that was suspended. Raises NotFound."""
+    _set_status(tenant_id, "active", "")
+
+
+def _set_status(tenant_id: uuid.UUID, status: str, because: str) -> None:
+    tenant = db.session.get(Tenant, tenant_id, with_for_update=True, execution_options={"all_tenants": True})
+    if tenant is None:
+        raise NotFound("There is no such shop.")
+    tenant.status, tenant.suspended_because = status, because
+    tenant.version += 1
+    db.session.flush()

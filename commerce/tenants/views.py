@@ -6,12 +6,13 @@ import hashlib
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, g, make_response, render_template, request
 
 from commerce.config import ROOT
 from commerce.tenants.look import COLOURS, DEFAULTS, TYPEFACES, is_colour
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop
+from commerce.web import private, problem, wants_json
 
 blueprint = Blueprint("tenants", __name__)
 
@@ -48,6 +49,15 @@ def theme() -> Response:
     else:
         response.headers["Cache-Control"] = "public, no-cache"
     response.make_conditional(request)
+    return response
+
+
+def closed() -> Response:
+    """Answer shoppers of a shop that is suspended: it is closed for now, nothing is said of why."""
+    if wants_json():
+        return problem(503, "closed", "This shop is closed", "It may open again. Please come back later.")
+    response = private(make_response(render_template("errors/closed.html"), 503))
+    response.headers["Retry-After"] = "3600"
     return response
 
 

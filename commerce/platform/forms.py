@@ -1,0 +1,67 @@
+"""Forms of the operator's pages."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+from wtforms import BooleanField, IntegerField, SelectChoice, SelectField, StringField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from commerce.errors import InvalidValue
+from commerce.tenants.settings import MAX_LIMIT
+from commerce.web import TextForm
+
+_NEEDED = InputRequired(_("Please fill this in."))
+
+
+class PlatformForm(TextForm):
+    """A form that shows what a service refuses at the field that it names."""
+
+    def refuse(self, error: InvalidValue) -> None:
+        """Show what was wrong."""
+        field = self._fields.get(error.field)
+        if field is None:
+            self.form_errors.append(error.reason)
+        else:
+            field.errors = [*field.errors, error.reason]
+
+
+class NewShopForm(PlatformForm):
+    """A shop and its first owner."""
+
+    name = StringField(_("Name"), [_NEEDED, Length(max=255)])
+    code = StringField(_("Code"), [_NEEDED, Length(max=40)])
+    host = StringField(_("Host name"), [Length(max=253)])
+    currency = StringField(_("Currency"), [_NEEDED, Length(max=3)])
+    country = StringField(_("Country"), [_NEEDED, Length(max=2)])
+    tax_percent = StringField(_("Tax in percent"), [Length(max=9)], default="0")
+    shipping = StringField(_("Price of shipping"), [Length(max=20)], default="0")
+    prices_include_tax = BooleanField(_("Prices include tax"), default=True)
+    owner_email = StringField(_("E-mail of the owner"), [_NEEDED, Length(max=254)])
+    owner_by = SelectField(
+        _("The owner gets in by"),
+        choices=[
+            SelectChoice("mail", _("an invitation by mail")),
+            SelectChoice("password", _("a password that is shown to you once")),
+        ],
+    )
+
+
+class ReasonForm(PlatformForm):
+    """Why a shop is closed."""
+
+    reason = StringField(_("Why"), [_NEEDED, Length(max=500)])
+
+
+class LimitsForm(PlatformForm):
+    """What the plan of a shop allows; an empty field is no limit."""
+
+    version = IntegerField(validators=[_NEEDED])
+    max_products = IntegerField(_("Products"), [Optional(), NumberRange(0, MAX_LIMIT)])
+    max_staff = IntegerField(_("Members of staff"), [Optional(), NumberRange(1, MAX_LIMIT)])
+
+
+class HostForm(PlatformForm):
+    """One more host name."""
+
+    version = IntegerField(validators=[_NEEDED])
+    host = StringField(_("Another host name"), [_NEEDED, Length(max=253)])

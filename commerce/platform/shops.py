@@ -1,0 +1,205 @@
+"""The operator's pages about shops: the list, one shop, a new one, and the log."""
+
+from __future__ import annotations
+
+from flask import current_app, flash, make_response, render_template, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.errors import CommerceError, InvalidValue, Rejected, StaleVersion
+from commerce.money import parse_amount
+from commerce.platform.door import acting, blueprint, noted
+from commerce.platform.forms import HostForm, LimitsForm, NewShopForm, PlatformForm, ReasonForm
+from commerce.platform.log import PAGE, newest_entries
+from commerce.platform.queries import numbers_of
+from commerce.platform.services import NewShop, open_shop, parts_per_million
+from commerce.tenants import hosts
+from commerce.tenants.models import Shop
+from commerce.tenants.queries import get_by_code, list_shops
+from commerce.tenants.services import reopen, suspend
+from commerce.tenants.settings import change_settings
+from commerce.web import see_other, status_of
+
+SHOPS_PER_PAGE = 50
+
+
+@blueprint.get("/")
+def shop_list() -> BaseResponse:
+    """Show all shops in numbers."""
+    shops, page = list_shops(), _page_number()
+    here = shops[(page - 1) * SHOPS_PER_PAGE : page * SHOPS_PER_PAGE]
+    return make_response(
+        render_template(
+            "platform/shops.html",
+            rows=numbers_of(here),
+            page=page,
+            more=len(shops) > page * SHOPS_PER_PAGE,
+            total=len(shops),
+        )
+    )
+
+
+@blueprint.route("/shops/new", methods=["GET", "POST"])
+def shop_new() -> BaseResponse:
+    """Make a shop with its first owner; a password for him is on the answer and nowhere else."""
+    form = NewShopForm()
+    if form.validate_on_submit():
+        try:
+            new = _new_shop(form)
+            with noted("shop_opened", new.code, name=new.name, hosts=list(new.hosts), owner=new.owner_email):
+                shop, password = open_shop(new, acting(), test_card=current_app.config["LOCKSTEP"].test_card)
+        except InvalidValue as error:
+            form.refuse(error)
+        except Rejected as error:
+            form.form_errors.append(error.detail)
+        else:
+            return make_response(
+                render_template("platform/opened.html", opened=shop, password=password, email=new.owner_email)
+            )
+    page = render_template("platform/new.html", form=form)
+    return make_response(page, 422 if request.method == "POST" else 200)
+
+
+def _new_shop(form: NewShopForm) -> NewShop:
+    """Return what was filled in. Raises InvalidValue for what is no amount or percentage."""
+    currency = str(form.currency.data).strip().upper()
+    try:
+        shipping = parse_amount(form.shipping.data or "0", currency)
+    except InvalidValue as error:
+        field = error.field if error.field == "currency" else "shipping"
+        raise InvalidValue(field, error.reason) from error
+    return NewShop(
+        code=str(form.code.data).strip(),
+        name=str(form.name.data).strip(),
+        currency=currency,
+        country=str(form.country.data).strip().upper(),
+        hosts=tuple(filter(None, [(form.host.data or "").strip()])),
+        tax_ppm=parts_per_million(form.tax_percent.data or "0"),
+        prices_include_tax=bool(form.prices_include_tax.data),
+        shipping=shipping,
+        owner_email=str(form.owner_email.data).strip(),
+        owner_by_mail=form.owner_by.data == "mail",
+    )
+
+
+# --- one shop ---------------------------------------------------------------------------------------
+
+
+@blueprint.get("/shops/<code>")
+def shop_page(code: str) -> BaseResponse:
+    """Show one shop: its state, limits and host names."""
+    return _show(get_by_code(code))
+
+
+@blueprint.post("/shops/<code>/suspension")
+def shop_suspend(code: str) -> BaseResponse:
+    """Close a shop to shoppers."""
+    shop, form = get_by_code(code), ReasonForm()
+    if not form.validate():
+        return _show(shop, form)
+    try:
+        with noted("shop_suspended", code, because=str(form.reason.data)):
+            suspend(shop.id, str(form.reason.data))
+    except InvalidValue as error:
+        return _refused(shop, form, error)
+    return _done(shop, _("Shoppers find the shop closed."))
+
+
+@blueprint.post("/shops/<code>/reopening")
+def shop_reopen(code: str) -> BaseResponse:
+    """Open a shop again."""
+    shop = get_by_code(code)
+    with noted("shop_reopened", code):
+        reopen(shop.id)
+    return _done(shop, _("The shop is open."))
+
+
+@blueprint.post("/shops/<code>/limits")
+def shop_limits(code: str) -> BaseResponse:
+    """Change what the shop's plan allows; what it has above a new limit stays."""
+    shop, form = get_by_code(code), LimitsForm()
+    if not form.validate():
+        return _show(shop, form)
+    limits = {"max_products": form.max_products.data, "max_staff": form.max_staff.data}
+    try:
+        with noted("limits_changed", code, **limits):
+            change_settings(shop.id, limits, seen_version=int(form.version.data))
+    except (InvalidValue, StaleVersion) as error:
+        return _refused(shop, form, error)
+    return _done(shop, _("Saved."))
+
+
+@blueprint.post("/shops/<code>/hosts")
+def shop_host_add(code: str) -> BaseResponse:
+    """Let one more host name lead to a shop."""
+    shop, form = get_by_code(code), HostForm()
+    if not form.validate():
+        return _show(shop, form)
+    try:
+        with noted("host_added", code, host=str(form.host.data)):
+            hosts.add_host(shop.id, str(form.host.data), seen_version=int(form.version.data))
+    except (InvalidValue, StaleVersion) as error:
+        return _refused(shop, form, error)
+    return _done(shop, _("Saved."))
+
+
+@blueprint.post("/shops/<code>/hosts/<host>/<any(primary, removal):deed>")
+def shop_host_change(code: str, host: str, deed: str) -> BaseResponse:
+    """Put a host name into a shop's links, or take it away."""
+    shop, form = get_by_code(code), HostForm()
+    do = hosts.make_primary if deed == "primary" else hosts.remove_host
+    try:
+        with noted(f"host_{deed}", code, host=host):
+            do(shop.id, host, seen_version=int(form.version.data or 0))
+    except (Rejected, StaleVersion) as error:
+        return _show(get_by_code(code), problem=error)
+    return _done(shop, _("Saved."))
+
+
+def _done(shop: Shop, words: str) -> BaseResponse:
+    flash(words, "good")
+    return see_other(f"/platform/shops/{shop.code}")
+
+
+def _refused(shop: Shop, form: PlatformForm, error: CommerceError) -> BaseResponse:
+    if isinstance(error, InvalidValue):
+        form.refuse(error)
+        return _show(shop, form)
+    return _show(get_by_code(shop.code), problem=error)
+
+
+def _show(shop: Shop, form: PlatformForm | None = None, problem: CommerceError | None = None) -> BaseResponse:
+    """Answer with the page of a shop: `form` is the one that was refused, the others show what is there."""
+    own = {type(form): form} if form else {}
+    status = status_of(problem) if problem else 422 if form else 200
+    limits = {"max_products": shop.max_products, "max_staff": shop.max_staff}
+    page = render_template(
+        "platform/shop.html",
+        row=numbers_of([shop])[0],
+        own=shop,
+        hosts=hosts.hosts_of(shop.id),
+        form=form,
+        problem=problem,
+        reason_form=own.get(ReasonForm) or ReasonForm(formdata=None),
+        limits_form=own.get(LimitsForm) or LimitsForm(formdata=None, data=limits),
+        host_form=own.get(HostForm) or HostForm(formdata=None),
+    )
+    return make_response(page, status)
+
+
+# --- the log ----------------------------------------------------------------------------------------
+
+
+@blueprint.get("/log")
+def log_page() -> BaseResponse:
+    """Show what operators did, newest first."""
+    page = _page_number()
+    entries = newest_entries(page)
+    return make_response(
+        render_template("platform/log.html", entries=entries[:PAGE], page=page, more=len(entries) > PAGE)
+    )
+
+
+def _page_number() -> int:
+    text = request.args.get("page", "1")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 and int(text) else 1

@@ -1,0 +1,141 @@
+"""Sign-in of operators, their second factor, their password; `shops.py` has the pages behind it."""
+
+from __future__ import annotations
+
+import segno
+from flask import flash, g, make_response, render_template, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.accounts import second_factor
+from commerce.accounts import sign_in as signing
+from commerce.accounts.cookies import device, drop_token, exchange_token, keep_token, token_of
+from commerce.accounts.forms import ChangePasswordForm, CodeForm, EnrolForm, SignInForm
+from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
+from commerce.accounts.sessions import OPERATOR
+from commerce.errors import InvalidValue
+from commerce.platform import shops
+from commerce.platform.door import CODE, HOME, SIGN_IN, behind_the_request, blueprint, noted, operator
+from commerce.platform.log import record_alone, written_down
+from commerce.web import see_other
+
+__all__ = ["blueprint", "shops"]
+
+ACCOUNT = "/platform/account"
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> BaseResponse:
+    """Show the form, or sign in."""
+    form = SignInForm()
+    if form.validate_on_submit():
+        try:
+            opened = _open(str(form.email.data), str(form.password.data))
+        except signing.SignInRefused as refusal:
+            form.form_errors.append(_(refusal.detail))
+        else:
+            return keep_token(see_other(CODE if opened.needs_code else HOME), OPERATOR, opened.token)
+    return _page("platform/sign_in.html", form=form)
+
+
+def _open(email: str, password: str) -> signing.Opened:
+    """Check the password and open the session, with an entry in the log either way. Raises SignInRefused."""
+    where = request.remote_addr or ""
+    try:
+        attempt = signing.check_password(OPERATOR, email, password)
+    except signing.SignInRefused:
+        # What was typed is not written down: it may have been a password.
+        record_alone("nobody", "sign_in_refused", where)
+        raise
+    with written_down(attempt.email, "password_given" if attempt.needs_code else "sign_in", address=where):
+        return signing.open_session(OPERATOR, attempt, password, device(), replaces=token_of(OPERATOR))
+
+
+@blueprint.route("/sign-in/code", methods=["GET", "POST"])
+def sign_in_code() -> BaseResponse:
+    """Ask for the code of the second factor, after the password."""
+    person = behind_the_request()
+    if person is None or not person.waits_for_code:
+        return see_other(HOME if person else SIGN_IN)
+    form = CodeForm()
+    if form.validate_on_submit():
+        try:
+            with noted("sign_in"):
+                token = second_factor.complete_by_code(
+                    OPERATOR, person.id, person.session_id, str(form.otp.data)
+                )
+        except signing.SignInRefused as refusal:
+            record_alone(person.email, "code_refused", request.remote_addr or "")
+            form.form_errors.append(_(refusal.detail))
+        else:
+            return keep_token(see_other(HOME), OPERATOR, token)
+    return _page("platform/code.html", form=form)
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> BaseResponse:
+    """End the session on the server; the cookie goes with it."""
+    if behind_the_request() is not None:
+        with noted("sign_out"):
+            signing.sign_out(OPERATOR, token_of(OPERATOR))
+    return drop_token(see_other(SIGN_IN), OPERATOR)
+
+
+@blueprint.route("/account", methods=["GET", "POST"])
+def account() -> BaseResponse:
+    """Change one's own password; every other browser is signed out."""
+    form, me = ChangePasswordForm(), operator()
+    if form.validate_on_submit():
+        try:
+            new = str(form.password.data)
+            judge_password(new, minimum=MIN_OF_STAFF, about=(me.email, me.name))
+            with noted("password_changed"):
+                signing.change_password(
+                    OPERATOR, me.id, me.session_id, present=str(form.present_password.data), new=new
+                )
+        except InvalidValue as error:
+            form.password.errors = [_(error.reason)]
+        except signing.SignInRefused as refusal:
+            form.present_password.errors = [_(refusal.detail)]
+        else:
+            flash(_("Your new password is set. Every other browser is signed out."), "good")
+            return see_other(ACCOUNT)
+    return _page("platform/account.html", form=form)
+
+
+@blueprint.route("/second-factor", methods=["GET", "POST"])
+def enrol() -> BaseResponse:
+    """Show a secret for the app, and take its first code."""
+    form, me = EnrolForm(), operator()
+    if me.has_second_factor:
+        return see_other(ACCOUNT)
+    if form.validate_on_submit():
+        try:
+            with noted("second_factor_added"):
+                done = second_factor.enrol(
+                    OPERATOR, me.id, me.session_id, carried=str(form.secret.data), code=str(form.otp.data)
+                )
+        except InvalidValue as error:
+            form.otp.errors = [_(error.reason)]
+        else:
+            g.pop("operator")
+            flash(_("From now on, signing in asks for a code."), "good")
+            return exchange_token(see_other(HOME), OPERATOR, done.token)
+    if request.method == "POST":
+        carried = str(form.secret.data)
+        secret = second_factor.secret_of(me.id, carried)
+    else:
+        secret, carried = second_factor.new_secret(me.id)
+    picture = segno.make(second_factor.address_for_app(secret, email=me.email, shop=request.host), error="m")
+    return _page(
+        "platform/enrol.html",
+        form=form,
+        carried=carried,
+        secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
+        picture=picture.svg_data_uri(scale=5, border=4, light="#fff"),
+    )
+
+
+def _page(template: str, **facts: object) -> BaseResponse:
+    """Answer a page, and 422 to a form that was not taken."""
+    return make_response(render_template(template, **facts), 422 if request.method == "POST" else 200)
