@@ -75,7 +75,7 @@ def test_what_belongs_to_somebody_is_kept_by_nobody(walks: Walks) -> None:
     private = 0
     for who, walk in found.items():
         for path, answer in walk.answers.items():
-            assert_protected(answer, str(walk._kind(path)[0]))  # type: ignore[index]
+            assert_protected(answer, str(walk.kind(path)[0]))  # type: ignore[index]
             if path.startswith(("/admin/", "/orders/", "/checkout", "/cart", "/account")):
                 private += 1
                 assert answer.headers["Cache-Control"] == "private, no-store", (who, path)

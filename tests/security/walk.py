@@ -84,7 +84,9 @@ class Reader(HTMLParser):
             self.forms[-1].values[self._area] += data
 
     def _look_for_code(self, tag: str, given: dict[str, str]) -> None:
-        if tag == "script" and not given.get("src", "").startswith("/static/"):
+        # JSON-LD is told to search engines and never run.
+        data = given.get("type") == "application/ld+json"
+        if tag == "script" and not data and not given.get("src", "").startswith("/static/"):
             self.running.append(f"<script {given}>")
         if tag in ("object", "embed", "base", "applet", "frame"):
             self.running.append(f"<{tag}>")
@@ -108,7 +110,7 @@ class Walk:
         counts: dict[object, int] = {}
         while waiting:
             address = waiting.pop(0)
-            kind = self._kind(address)
+            kind = self.kind(address)
             if kind is None or counts.get(kind, 0) >= SAMPLES:
                 continue
             counts[kind] = counts.get(kind, 0) + 1
@@ -130,12 +132,13 @@ class Walk:
             if answer.mimetype != "text/html" or answer.status_code != 200:
                 continue
             for form in Reader(address, answer.text).forms:
-                kind = (self._kind(form.action, form.method.upper()), tuple(sorted(form.values)))
+                kind = (self.kind(form.action, form.method.upper()), tuple(sorted(form.values)))
                 if form.method == "post" and kind not in seen:
                     seen.add(kind)
                     yield form
 
-    def _kind(self, address: str, method: str = "GET") -> object:
+    def kind(self, address: str, method: str = "GET") -> object:
+        """Return what tells pages apart: endpoint and names of parameters; None for what is no page."""
         parts = urlsplit(address)
         try:
             endpoint, _arguments = self.app.url_map.bind("").match(parts.path, method)
