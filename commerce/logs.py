@@ -7,6 +7,7 @@ entry (CWE-117), an escape sequence would rewrite the terminal of who reads it (
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from typing import Any
 
@@ -35,5 +36,11 @@ class OneLine(logging.LogRecord):
 
 
 def log_in_lines() -> None:
-    """Make every logger of this process write such records, also those of libraries."""
+    """Make every logger of this process write such records, also those of libraries, with the time in UTC."""
     logging.setLogRecordFactory(OneLine)
+    if not logging.getLogger().handlers:
+        handler = logging.StreamHandler()
+        formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
+        handler.setFormatter(formatter)
+        logging.getLogger().addHandler(handler)

@@ -159,6 +159,22 @@ def local_path(target: str | None, default: str) -> str:
     return target
 
 
+def cookie_name(name: str, path: str = "/") -> str:
+    """Return what a cookie is called: in production with a prefix, by which browsers take it from this host alone.
+
+    A sibling host, or whoever is between an unencrypted page and the browser, could set it otherwise (RFC 6265bis).
+    """
+    if not current_app.config["SESSION_COOKIE_SECURE"]:
+        return name
+    return f"__Host-{name}" if path == "/" else f"__Secure-{name}"
+
+
+def cookie_rules(path: str = "/") -> dict[str, Any]:
+    """Return how each cookie is set and taken away: for no script and no other site, in production only by HTTPS."""
+    secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
+    return {"path": path, "httponly": True, "samesite": "Lax", "secure": secure}
+
+
 def private(response: Response) -> Response:
     """Mark a page as belonging to one visitor: nobody keeps a copy."""
     response.headers["Cache-Control"] = "private, no-store"
@@ -206,8 +222,16 @@ def _answer_problem(status: int, code: str, title: str, detail: str) -> Response
     return private(response)
 
 
+def log_refusal(why: str) -> None:
+    """Write down that somebody was kept out: when, who, what and why, for whoever looks into an attack."""
+    what = f"{request.method} {request.path[:200]}"
+    log.warning("refused (%s): %s from %s, request %s", why, what, request.remote_addr, request_id())
+
+
 def _on_commerce_error(error: CommerceError) -> Response:
     status = status_of(error)
+    if status == 403:
+        log_refusal(error.code)
     response = _answer_problem(status, error.code, error.title, error.detail)
     if status == 503:
         response.headers["Retry-After"] = "1"
@@ -215,6 +239,8 @@ def _on_commerce_error(error: CommerceError) -> Response:
 
 
 def _on_http_exception(error: HTTPException) -> BaseResponse:
+    if error.code in (403, 413, 429):
+        log_refusal(error.name.lower())
     if isinstance(error.response, BaseResponse):
         return error.response
     status = error.code or 500
@@ -226,7 +252,8 @@ def _on_http_exception(error: HTTPException) -> BaseResponse:
     return response
 
 
-def _on_csrf_error(_error: CSRFError) -> Response:
+def _on_csrf_error(error: CSRFError) -> Response:
+    log_refusal(error.description or "csrf")
     detail = "This form was open too long or came from elsewhere. Please go back, reload the page and send it again."
     return _answer_problem(400, "csrf", "Please send that again", detail)
 

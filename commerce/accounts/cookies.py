@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import current_app, request, session
+from flask import request, session
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.sessions import MEMBER, OPERATOR, STAFF, Device, Kind, P, S
+from commerce.web import cookie_name, cookie_rules
 
 PATHS = {STAFF.name: "/admin", MEMBER.name: "/", OPERATOR.name: "/"}
 """Kind -> where its cookie is sent to. The shop greets its members everywhere; staff are known in the back office."""
@@ -18,7 +19,7 @@ def device() -> Device:
 
 def token_of(kind: Kind[P, S]) -> str:
     """Return the token of the request's session, '' when there is none."""
-    return request.cookies.get(kind.name, "")
+    return request.cookies.get(cookie_name(kind.name, PATHS[kind.name]), "")
 
 
 def keep_token(response: BaseResponse, kind: Kind[P, S], token: str) -> BaseResponse:
@@ -30,20 +31,14 @@ def keep_token(response: BaseResponse, kind: Kind[P, S], token: str) -> BaseResp
 
 def exchange_token(response: BaseResponse, kind: Kind[P, S], token: str) -> BaseResponse:
     """Put the new token of a session that goes on into its cookie; the forms of its pages stay good."""
-    response.set_cookie(
-        kind.name,
-        token,
-        max_age=int(kind.lifetime.total_seconds()),
-        path=PATHS[kind.name],
-        httponly=True,
-        samesite="Lax",
-        secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
-    )
+    path, seconds = PATHS[kind.name], int(kind.lifetime.total_seconds())
+    response.set_cookie(cookie_name(kind.name, path), token, max_age=seconds, **cookie_rules(path))
     return response
 
 
 def drop_token(response: BaseResponse, kind: Kind[P, S]) -> BaseResponse:
     """Take the cookie away when its session has ended."""
     session.pop("csrf_token", None)
-    response.delete_cookie(kind.name, path=PATHS[kind.name], httponly=True, samesite="Lax")
+    path = PATHS[kind.name]
+    response.delete_cookie(cookie_name(kind.name, path), **cookie_rules(path))
     return response

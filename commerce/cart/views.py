@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 
-from flask import Blueprint, Response, current_app, flash, g, make_response, render_template, request
+from flask import Blueprint, Response, flash, g, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
@@ -25,7 +25,7 @@ from commerce.cart.services import (
 )
 from commerce.catalog.product_page import chosen_variant
 from commerce.errors import NotFound, OutOfStock
-from commerce.web import private, render_region, see_other, wants_region
+from commerce.web import cookie_name, cookie_rules, private, render_region, see_other, wants_region
 
 blueprint = Blueprint("cart", __name__)
 
@@ -47,7 +47,7 @@ def shopper() -> str:
 
 def guest_shopper() -> str:
     """Return the stored form of this browser's name, whoever is signed in, or '' when it has none."""
-    key = g.get("cart_key") or request.cookies.get(COOKIE, "")
+    key = g.get("cart_key") or request.cookies.get(cookie_name(COOKIE), "")
     return shopper_hash(key) if _KEY.fullmatch(key) else ""
 
 
@@ -75,14 +75,7 @@ def _name_shopper() -> str:
 
 def _remember(response: BaseResponse) -> BaseResponse:
     if "cart_key" in g:
-        response.set_cookie(
-            COOKIE,
-            g.cart_key,
-            max_age=YEAR,
-            httponly=True,
-            samesite="Lax",
-            secure=current_app.config["LOCKSTEP"].production,
-        )
+        response.set_cookie(cookie_name(COOKIE), g.cart_key, max_age=YEAR, **cookie_rules())
     return response
 
 

@@ -19,7 +19,7 @@ from commerce.accounts.sessions import MEMBER
 from commerce.cart.merging import merge_cart
 from commerce.cart.views import COOKIE as CART_COOKIE
 from commerce.cart.views import guest_shopper
-from commerce.web import local_path, private, see_other
+from commerce.web import cookie_name, cookie_rules, local_path, private, see_other
 
 P = ParamSpec("P")
 HOME = "/account/"
@@ -55,7 +55,7 @@ def let_in(response: BaseResponse, token: str, member_id: uuid.UUID) -> BaseResp
     for title in merged.capped if merged else ():
         flash(_("You had %(title)s in both carts; we put in as many as there are.", title=title), "warn")
     response = keep_token(response, MEMBER, token)
-    response.delete_cookie(CART_COOKIE, httponly=True, samesite="Lax")
+    response.delete_cookie(cookie_name(CART_COOKIE), **cookie_rules())
     return response
 
 

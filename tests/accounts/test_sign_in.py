@@ -72,7 +72,7 @@ def test_in_production_the_cookie_travels_only_encrypted(make_app, in_shop: Shop
     )
     assert answer.status_code == 303
     assert "Secure" in next(
-        value for value in answer.headers.getlist("Set-Cookie") if value.startswith("staff=")
+        value for value in answer.headers.getlist("Set-Cookie") if value.startswith("__Secure-staff=")
     )
 
 

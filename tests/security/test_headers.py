@@ -11,6 +11,8 @@ from werkzeug.routing import AnyConverter
 from commerce.notifications.mails import MAILS
 from commerce.tenants.models import Shop
 from commerce.web import SECURITY_HEADERS
+from tests.factories.shop import make_product
+from tests.factories.staff import csrf_token
 from tests.security.conftest import Walks
 from tests.support.client import ShopClient
 from tests.support.visitor import Visitor
@@ -143,3 +145,28 @@ def test_errors_have_the_headers_too(make_app: Callable[..., Flask], shop: Shop)
     unknown = client.get("/", headers={"Host": "demo.localhost:99999"})
     assert unknown.status_code == 400
     assert_protected(unknown)
+
+
+@pytest.mark.parametrize("production", [True, False])
+def test_cookies_are_of_this_host_alone_and_out_of_reach_for_scripts(
+    make_app: Callable[..., Flask], in_shop: Shop, production: bool
+) -> None:
+    tea = make_product()
+    visitor = Visitor(make_app(production=production))
+    client = visitor.client
+    client.base_url = f"https://{in_shop.host}"
+    token = csrf_token(client.get(tea.path).text)
+    referrer = {"Referer": f"https://{in_shop.host}/"}
+    put = {"csrf_token": token, "variant_id": str(tea.variant_id), "quantity": "1"}
+    answer = client.post("/cart/lines", data=put, headers=referrer)
+    assert answer.status_code == 303
+    cookies = {value.partition("=")[0]: value for value in answer.headers.getlist("Set-Cookie")}
+    prefix = "__Host-" if production else ""
+    assert f"{prefix}cart" in cookies
+    for name, value in cookies.items():
+        assert name.startswith(prefix)
+        assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(value.split("; "))
+        assert ("Secure" in value.split("; ")) == production
+        assert "Domain" not in value
+        assert len(value) < 4096
+    assert "1" in client.get("/cart").text

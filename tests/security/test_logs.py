@@ -58,3 +58,24 @@ def test_a_path_and_an_error_that_hold_line_breaks_begin_no_line(
     assert "the owner signed in" in log.getvalue(), "the error is logged"
     assert not [line for line in lines(log) if line.startswith("ERROR commerce.web")]
     assert "\x1b" not in log.getvalue()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_whoever_is_kept_out_is_written_down_and_what_he_typed_is_not(
+    app: Flask, make_app: Callable[..., Flask], in_shop: Shop, log: io.StringIO
+) -> None:
+    client = app.test_client()
+    client.post("/cart/lines", data={"quantity": "hush"})
+    client.post("/cart/lines", data={"quantity": "hush" * 600_000})
+    client.get("/admin/orders?q=hush")
+    limited = make_app(limits="all").test_client()
+    for _ in range(301):
+        limited.get("/search?q=hush")
+    refusals = [line for line in lines(log) if line.startswith("WARNING commerce.web: refused (")]
+    assert [line.partition(": refused ")[2].partition(" from ")[0] for line in refusals] == [
+        "(The CSRF token is missing.): POST /cart/lines",
+        "(request entity too large): POST /cart/lines",
+        "(too many requests): GET /search",
+    ]
+    assert all(", request " in line and " from 127.0.0.1" in line for line in refusals)
+    assert "hush" not in log.getvalue()
