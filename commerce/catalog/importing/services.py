@@ -31,6 +31,7 @@ from commerce.catalog.importing.writing import (
     variant_rows,
 )
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
+from commerce.catalog.room import hold_to_plan
 from commerce.catalog.search import index_products
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Busy, CommerceError
@@ -218,6 +219,8 @@ def _write_batch(products: list[ParsedProduct], task: Task, done: int) -> list[W
         results.append(result)
     db.session.flush()
     new.insert()
+    if new.tables[Product]:
+        hold_to_plan()
     index_products([result.product_id for result in results if result.product_id is not None])
     if any(result.outcome in ("imported", "updated") for result in results):
         touch_catalogue()
