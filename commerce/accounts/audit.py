@@ -23,6 +23,8 @@ from commerce.events.outbox import Actor
 PAGE = 50
 MOST_IN_A_FILE = 100_000
 """Entries that one download holds; who needs more names dates."""
+RECENT = 5_000
+"""Entries that are looked through for what can be chosen."""
 LONGEST = 120
 """Characters of a value that are kept; longer ones are texts, and of these only the names are."""
 MOST_FIELDS = 60
@@ -135,8 +137,9 @@ def all_entries(wanted: Filter) -> list[AuditEntry]:
 
 
 def actions() -> list[str]:
-    """Return every action that the log of the shop knows, sorted."""
-    return list(db.session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)))
+    """Return which actions the newest part of the log knows, sorted."""
+    newest = _select(Filter()).with_only_columns(AuditEntry.action).limit(RECENT).subquery()
+    return list(db.session.scalars(select(newest.c.action).distinct().order_by(newest.c.action)))
 
 
 def _select(wanted: Filter) -> Select[AuditEntry]:

@@ -185,7 +185,7 @@ def take_away(kind: Kind[P, S], person_id: uuid.UUID) -> None:
 
 def _locked(kind: Kind[P, S], person_id: uuid.UUID) -> SecondFactor:
     person = db.session.scalars(
-        select(kind.person).where(kind.person_id() == person_id).with_for_update(),
+        select(kind.person).where(kind.person_id() == person_id).with_for_update(key_share=True),
         execution_options=kind.options,
     ).one()
     return cast("SecondFactor", person)

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, select, update
 from commerce import clock
 from commerce.accounts import sessions
 from commerce.accounts.passwords import NOBODY, hash_password, is_outdated, verify_password
+from commerce.accounts.proofs import end_proofs
 from commerce.accounts.sessions import Device, Kind, P, S
 from commerce.db import atomic, db, witnessed
 from commerce.errors import NotFound, Rejected
@@ -98,7 +99,8 @@ def begin_attempt(kind: Kind[P, S], whose: ColumnElement[bool]) -> Attempt | Non
 @atomic
 def _count(kind: Kind[P, S], whose: ColumnElement[bool]) -> Attempt | None:
     person = db.session.scalar(
-        select(kind.person).where(whose, kind.person.active).with_for_update(), execution_options=kind.options
+        select(kind.person).where(whose, kind.person.active).with_for_update(key_share=True),
+        execution_options=kind.options,
     )
     # Only now: it may have taken a while to get the row.
     now = clock.now()
@@ -190,7 +192,8 @@ def _note_proof(kind: Kind[P, S], attempt: Attempt, session_id: uuid.UUID) -> No
 def change_password(
     kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID, *, present: str, new: str
 ) -> None:
-    """Put a new password, which the caller has judged, in place of the present one. All other sessions end.
+    """Put a new password, which the caller has judged, in place of the present one. All other
+    sessions end, and so does every mailed link.
 
     Raises SignInRefused when `present` is not right.
     """
@@ -202,6 +205,8 @@ def change_password(
 def _write_password(kind: Kind[P, S], attempt: Attempt, session_id: uuid.UUID, password_hash: str) -> None:
     forgive(kind, attempt, all_of_them=not attempt.needs_code, password_hash=password_hash)
     sessions.note_proof(kind, session_id)
+    if kind is not sessions.OPERATOR:
+        end_proofs(attempt.person_id)
     sessions.end_all(kind, attempt.person_id, but=session_id)
 
 

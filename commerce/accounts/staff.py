@@ -140,7 +140,7 @@ def checked_role(role: str) -> str:
 def hold_places() -> int | None:
     """Let nobody else change who works here until the end; return the plan's limit (None: there is none). A step."""
     return db.session.scalars(
-        select(Tenant.max_staff).where(Tenant.id == current_tenant_id()).with_for_update()
+        select(Tenant.max_staff).where(Tenant.id == current_tenant_id()).with_for_update(key_share=True)
     ).one()
 
 
@@ -164,14 +164,16 @@ def _leave_an_owner(staff_id: uuid.UUID) -> None:
         select(StaffMember.id)
         .where(StaffMember.role == OWNER, StaffMember.active, StaffMember.id != staff_id)
         .order_by(StaffMember.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
     if not others:
         raise LastOwner
 
 
 def _locked(staff_id: uuid.UUID) -> StaffMember:
-    person = db.session.scalar(select(StaffMember).where(StaffMember.id == staff_id).with_for_update())
+    person = db.session.scalar(
+        select(StaffMember).where(StaffMember.id == staff_id).with_for_update(key_share=True)
+    )
     if person is None:
         raise NotFound("There is nobody like that on the staff.")
     return person

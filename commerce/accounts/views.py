@@ -37,6 +37,8 @@ def sign_in() -> BaseResponse:
     target = local_path(request.values.get("next"), HOME)
     if request.method == "GET" and signed_in_staff() is not None:
         return see_other(target)
+    if request.method == "GET" and waiting_for_code() is not None:
+        return see_other(links.path(CODE_PAGE, next=target))
     form = SignInForm(next=target)
     if form.validate_on_submit():
         try:

@@ -190,3 +190,14 @@ def test_a_link_to_an_address_that_is_not_his_any_more_sets_no_password(in_shop:
     with pytest.raises(LinkOver):
         forgotten.reset_password(token, NEW)
     assert signing.sign_in(STAFF, "new@shop.test", PASSWORD).token
+
+
+def test_a_link_ends_when_the_password_is_changed_by_its_owner(in_shop: Shop, post: Post) -> None:
+    make_staff()
+    forgotten.ask_for_reset("owner@shop.test")
+    token = mailed_token(post, "owner@shop.test")
+    me = find_signed_in(signing.sign_in(STAFF, "owner@shop.test", PASSWORD).token)
+    assert me is not None
+    signing.change_password(STAFF, me.id, me.session_id, present=PASSWORD, new=NEW)
+    with pytest.raises(LinkOver):
+        forgotten.reset_password(token, "somebody else's battery")

@@ -165,6 +165,10 @@ def test_pages_are_accessible_and_fit_the_screen(
         "stock/TEA-1",
         "products",
         "products/green-tea",
+        "staff",
+        "account",
+        "account/second-factor",
+        "audit",
     ):
         page.goto(server.url(f"/admin/{path}"))
         for summary in page.locator("summary").all():
