@@ -88,6 +88,7 @@ def erase_customer(customer: Customer) -> int:
     names = _names_of(customer, orders)
     _erase_orders(orders, names)
     _erase_money([order.id for order in orders])
+    _erase_coupons([order.id for order in orders], names)
     _erase_history(customer, orders)
     _erase_carts(carts, [order.cart_id for order in orders if order.cart_id])
     _erase_person(customer)
@@ -161,10 +162,6 @@ def _erase_orders(orders: Sequence[Order], names: Iterable[str]) -> None:
     _write(Shipment, Shipment.order_id.in_(keys), tracking_code="")
     caused = StockMovement.reference.in_([order.code for order in orders])
     _write(StockMovement, caused & func.lower(StockMovement.actor).in_(names), actor="guest")
-    customers = set(db.session.scalars(select(CouponUse.customer).where(CouponUse.order_id.in_(keys))))
-    _write(CouponUse, CouponUse.order_id.in_(keys), customer="")
-    customers |= {fold_customer(name) for name in names}
-    _delete(CouponCustomer, CouponCustomer.customer.in_(customers))
 
 
 def _erase_money(keys: Sequence[uuid.UUID]) -> None:
@@ -175,6 +172,13 @@ def _erase_money(keys: Sequence[uuid.UUID]) -> None:
     _write(Payment, by_hand, reference="")
     _write(Payment, Payment.order_id.in_(keys), failure="", pay_url="")
     _write(Refund, Refund.order_id.in_(keys), reason="", failure="")
+
+
+def _erase_coupons(keys: Sequence[uuid.UUID], names: Iterable[str]) -> None:
+    customers = set(db.session.scalars(select(CouponUse.customer).where(CouponUse.order_id.in_(keys))))
+    _write(CouponUse, CouponUse.order_id.in_(keys), customer="")
+    customers |= {fold_customer(name) for name in names}
+    _delete(CouponCustomer, CouponCustomer.customer.in_(customers))
 
 
 def _erase_history(customer: Customer, orders: Sequence[Order]) -> None:
