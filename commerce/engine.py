@@ -36,11 +36,13 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
     asked whether they live (`_on_checkout`).
     """
     if url.startswith("sqlite"):
-        return {"pool_size": threads + 2, "max_overflow": 4, "pool_timeout": 3}
+        return {"pool_size": threads + 2, "max_overflow": 4, "pool_timeout": 3, "hide_parameters": True}
     return {
         "pool_size": threads + 2,
         "max_overflow": 0,
         "pool_timeout": 3,
+        # Errors are logged, and values are what people typed.
+        "hide_parameters": True,
         "pool_recycle": 1800,
         # The driver begins no transactions: `_on_begin` does, and says in the same message for which shop.
         "isolation_level": "AUTOCOMMIT",

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from commerce.db import db
 from commerce.tenants.models import Shop
 
 FORGED = "x\r\nERROR commerce.web: the owner signed in\x1b[2J\x1b]0;title\x07\u2028\u202e"
@@ -79,3 +82,12 @@ def test_whoever_is_kept_out_is_written_down_and_what_he_typed_is_not(
     ]
     assert all(", request " in line and " from 127.0.0.1" in line for line in refusals)
     assert "hush" not in log.getvalue()
+
+
+def test_an_error_of_the_database_does_not_tell_what_was_typed(app: Flask, in_shop: Shop) -> None:
+    for name in ("hush", "hush " * 200):
+        with pytest.raises(DBAPIError) as error:
+            db.session.execute(text("SELECT * FROM nothing WHERE a = :typed"), {"typed": name})
+        db.session.rollback()
+        assert "nothing" in str(error.value)
+        assert "hush" not in str(error.value)
