@@ -364,7 +364,7 @@ def _order_values(
         "name": details["name"],
         "phone": details.get("phone", ""),
         "note": details.get("note", ""),
-        "locale": shop.locale,
+        "locale": details.get("locale") or shop.locale,
         "shipping_address": details["address"],
         "shipping_method": priced.shipping.code,
         "shipping_label": priced.shipping.name,

@@ -17,6 +17,7 @@ from commerce.cart.queries import CartView
 from commerce.cart.services import remove_codes, save_details
 from commerce.cart.views import current_cart, shopper
 from commerce.checkout.forms import AUTOCOMPLETE, DetailsForm, PayForm, PlaceForm, details_form
+from commerce.checkout.language import best_language
 from commerce.checkout.own_addresses import own_addresses, save_address, with_chosen_address
 from commerce.checkout.services import PlacedOrder, check_details, place_order, quote_cart
 from commerce.checkout.settlement import leave_payments, start_another_payment, take_payment
@@ -82,11 +83,20 @@ def details() -> BaseResponse:
         return _details_page(form, cart)
     if not form.validate():
         return _details_page(form, cart, 422)
-    if form.details() != cart.details:
-        save_details(shopper(), form.details())
+    typed = form.details() | _language()
+    if typed != cart.details:
+        save_details(shopper(), typed)
     if "save_address" in request.form:
         save_address(form.details())
     return see_other("/checkout/review")
+
+
+def _language() -> dict[str, str]:
+    """Return, for a shop that writes in several languages, the one that the browser likes best: that of the mails."""
+    shop = current_shop()
+    if not shop.languages:
+        return {}
+    return {"locale": best_language(request.accept_languages.values(), [shop.locale, *shop.languages])}
 
 
 def _details_page(form: DetailsForm, cart: CartView, status: int = 200) -> Response:
