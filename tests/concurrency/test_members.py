@@ -17,7 +17,10 @@ from commerce.cart.services import member_shopper
 from commerce.checkout.services import place_order
 from commerce.db import atomic, db
 from commerce.events.outbox import Actor
+from commerce.members.customers import customer_of_member
+from commerce.members.erasure import erase_customer
 from commerce.members.services import _enter
+from commerce.orders.models import Order
 from commerce.tenants.models import Shop
 from tests.concurrency.race import kinds, race
 from tests.factories.cart import make_cart
@@ -113,3 +116,22 @@ def test_two_orders_of_one_members_cart_from_two_browsers_are_one(arena: Flask, 
     shown = order_as_shown(member_shopper(member_id), actor=Actor("member", id=str(member_id)))
     results = race(arena, shop, [partial(place_order, **shown)] * 6)
     assert len({result.code for result in results}) == 1
+
+
+def test_who_orders_while_he_is_forgotten_is_forgotten_or_has_his_order(arena: Flask, shop: Shop) -> None:
+    tea = make_product(stock=100)
+    for number in range(5):
+        member_id = make_member(f"ann{number}@example.com")
+        guest = ready_cart((tea, 1), email=f"ann{number}@example.com")
+        merge_cart(guest, member_id)
+        shown = order_as_shown(member_shopper(member_id), actor=Actor("member", id=str(member_id)))
+        customer = customer_of_member(member_id)
+        erase = partial(erase_customer, customer)
+        placed, erased = race(arena, shop, [partial(place_order, **shown), erase])
+        assert (type(placed).__name__, type(erased).__name__) in (
+            ("PlacedOrder", "StillOpen"),
+            ("NotFound", "int"),
+        )
+        found = db.session.scalars(select(Order.name).where(Order.member_id == member_id)).all()
+        assert found == (["Ann Buyer"] if isinstance(erased, Exception) else [])
+        db.session.close()
