@@ -36,6 +36,7 @@ from commerce.limits import limit_app
 from commerce.logs import log_in_lines
 from commerce.members import views as member_views
 from commerce.migration import is_current
+from commerce.moving import views as moving_views
 from commerce.orders import views as order_views
 from commerce.orders.holds import held_back
 from commerce.payments import installation
@@ -106,7 +107,7 @@ def create_app(config: Config | None = None) -> Flask:
         order_views,
         account_views,
         member_views,
-        admin_views,
+        moving_views,  # the blueprint of the back office, with this page on it
         tenant_views,
         platform_views,
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import secrets
 import sys
@@ -14,12 +13,12 @@ from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy import select
 
+from commerce.accounts.audit import at_the_terminal
 from commerce.accounts.models import Operator
 from commerce.accounts.second_factor import remove_second_factor
 from commerce.accounts.sessions import OPERATOR
 from commerce.db import db
 from commerce.errors import CommerceError
-from commerce.events.outbox import Actor
 from commerce.money import parse_amount
 from commerce.platform.log import written_down
 from commerce.platform.queries import numbers_of
@@ -32,14 +31,7 @@ operators = AppGroup("operators", help="People who run this installation.")
 
 
 def _noted(action: str, subject: str, **changes: Any) -> AbstractContextManager[None]:
-    return written_down(f"terminal: {_user()}", action, subject, **changes)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "?"  # a container may run under a number that has no name
+    return written_down(f"terminal: {at_the_terminal().name}", action, subject, **changes)
 
 
 @tenants.command("create")
@@ -92,7 +84,7 @@ def tenants_create(
         )
         with _noted("shop_opened", code, name=name, hosts=list(hosts), owner=owner_email):
             shop, _password = open_shop(
-                new, Actor("operator", name=_user()), test_card=current_app.config["LOCKSTEP"].test_card
+                new, at_the_terminal(), test_card=current_app.config["LOCKSTEP"].test_card
             )
     except CommerceError as error:
         raise click.ClickException(error.detail) from error
