@@ -52,6 +52,9 @@ STATUS_OF: dict[type[CommerceError], int] = {
 }
 """Error family -> HTTP status; the only place that knows."""
 
+PLAINLY = {413: "That is too much at once", 429: "Please wait a moment"}
+"""What people read instead of the phrases of HTTP."""
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; "
@@ -244,7 +247,11 @@ def _on_http_exception(error: HTTPException) -> BaseResponse:
     if isinstance(error.response, BaseResponse):
         return error.response
     status = error.code or 500
-    title = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
+    title = (
+        PLAINLY.get(status) or HTTPStatus(status).phrase
+        if status in HTTPStatus._value2member_map_
+        else "Error"
+    )
     response = _answer_problem(status, f"http_{status}", title, error.description or title)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):

@@ -71,7 +71,7 @@ def test_a_program_reads_of_it_as_a_problem(make_app: Callable[..., Flask], shop
     answer = client.get("/search?q=tea", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.mimetype) == (429, "application/problem+json")
     assert answer.json is not None
-    assert answer.json["code"] == "http_429"
+    assert (answer.json["code"], answer.json["title"]) == ("http_429", "Please wait a moment")
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
 
