@@ -48,9 +48,11 @@ class Bucket:
     """Only what was refused counts: an answer from 400 on."""
 
 
+PROOFS = r"(second-factor|sign-in/code|proof|password)(/.*)?|data/(copy|erasure)|platform/account"
+"""Where somebody who is known shows once more that it is he: by a password or a code."""
 BUCKETS = (
     Bucket("sign-in", r"POST .*/sign-in$", 30, guesses=True, wrong_only=True),
-    Bucket("code", r"POST .*/(sign-in/code|second-(step|factor)|totp|proof)\b", 30, guesses=True, wrong_only=True),
+    Bucket("proof", f"POST .*/({PROOFS})$", 30, guesses=True, wrong_only=True),
     Bucket("link", r"POST .*/(invitations|password-reset|confirmation|proofs?)/<", 30, wrong_only=True),
     Bucket("mail", r"POST (.*/(register|password-reset|email)|/orders/find|/account/guest-orders)$", 20),
     Bucket("alert", r"POST /products/<slug>/alerts$", 30),

@@ -78,7 +78,7 @@ def test_a_program_reads_of_it_as_a_problem(make_app: Callable[..., Flask], shop
 def test_in_development_only_guessing_is_limited(make_app: Callable[..., Flask], shop: Shop) -> None:
     client = make_app(limits="guesses").test_client()
     assert {client.get("/search?q=tea").status_code for _ in range(310)} == {200}
-    assert {each.name for each in BUCKETS if each.guesses} == {"sign-in", "code"}
+    assert {each.name for each in BUCKETS if each.guesses} == {"sign-in", "proof"}
 
 
 def test_every_form_has_a_bucket_and_reading_has_none_but_search(app: Flask) -> None:
@@ -87,6 +87,18 @@ def test_every_form_has_a_bucket_and_reading_has_none_but_search(app: Flask) -> 
             limited = bucket_of(method, rule.rule) is not None
             searches = rule.rule == "/search" and method != "OPTIONS"
             assert limited == (searches or method in ("POST", "PUT", "PATCH", "DELETE")), (method, rule)
+
+
+def test_whatever_takes_a_password_or_a_code_is_limited_everywhere(app: Flask) -> None:
+    guessed = {
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "POST" in (rule.methods or ()) and (found := bucket_of("POST", rule.rule)) and found.guesses
+    }
+    assert {f"{door}/sign-in" for door in ("/admin", "/account", "/platform")} <= guessed
+    assert {"/admin/sign-in/code", "/admin/proof", "/admin/account/password", "/account/password"} <= guessed
+    assert {"/account/data/erasure", "/platform/account", "/platform/sign-in/code"} <= guessed
+    assert not [rule for rule in guessed if rule.startswith(("/cart", "/checkout", "/orders"))]
 
 
 @pytest.mark.parametrize(
