@@ -21,7 +21,7 @@ from commerce.db import atomic, db, insert_rows, witnessed
 from commerce.events.outbox import Actor
 
 PAGE = 50
-MOST_IN_A_FILE = 100_000
+MOST_IN_A_FILE = 20_000
 """Entries that one download holds; who needs more names dates."""
 RECENT = 5_000
 """Entries that are looked through for what can be chosen."""

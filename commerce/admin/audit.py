@@ -33,6 +33,7 @@ def audit_page() -> BaseResponse:
         chosen={name: request.args.get(name, "")[:64] for name in ("person", "action", "since", "until")},
         people=list_staff(),
         actions=audit.actions(),
+        most=audit.MOST_IN_A_FILE,
     )
     return make_response(body)
 
