@@ -1,6 +1,7 @@
 """Members come in: by a link that only the reader of an address gets, then by a password. Nobody learns who has one."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -18,6 +19,7 @@ from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import make_order
 from tests.factories.members import ANN, PASSWORD, link_in, make_member, send, sign_in_member
 from tests.factories.shop import make_product
+from tests.factories.staff import csrf_token
 from tests.notifications.orders import work
 from tests.notifications.post import Post, text_of
 from tests.support.client import ShopClient
@@ -127,6 +129,20 @@ def test_no_token_is_stored_and_a_second_mail_makes_the_first_ones_link_end_with
     link = f"/account/confirmation/{second}"
     assert send(client, link, {"password": PASSWORD}).status_code == 303
     assert client.get(f"/account/confirmation/{first}").status_code == 404
+
+
+def test_over_https_the_page_of_a_link_tells_as_much_of_itself_as_its_form_needs(
+    client: ShopClient, post: Post
+) -> None:
+    register(client)
+    link = link_in(post, CONFIRM)
+    secure: dict[str, Any] = {"base_url": "https://demo.localhost"}
+    token = csrf_token(client.get(link, **secure).text)
+    data = {"csrf_token": token, "password": PASSWORD}
+    assert client.post(link, data=data, **secure).status_code == 400
+    # What a browser sends under the page's policy: the origin, and nothing of the link.
+    headers = {"Referer": "https://demo.localhost/"}
+    assert client.post(link, data=data, headers=headers, **secure).status_code == 303
 
 
 def test_nobody_is_flooded_with_mails(client: ShopClient, post: Post) -> None:
