@@ -7,6 +7,7 @@ import re
 import uuid
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, NotFound, Rejected
@@ -78,14 +79,21 @@ def add_host(tenant_id: uuid.UUID, text: str, *, seen_version: int) -> str:
     # Whose it is is not said: an owner need not know the other shops of the installation.
     refuse_taken_host(host)
     db.session.add(TenantHost(host=host, tenant_id=tenant_id, is_primary=False))
-    db.session.flush()
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise _taken(host) from error  # by another shop, at this very moment
     return host
 
 
 def refuse_taken_host(host: str) -> None:
     """Raise InvalidValue when a host name leads to a shop already. A step."""
     if db.session.get(TenantHost, host, execution_options=ALL):
-        raise InvalidValue("host", f"{host} leads to a shop already.")
+        raise _taken(host)
+
+
+def _taken(host: str) -> InvalidValue:
+    return InvalidValue("host", f"{host} leads to a shop already.")
 
 
 @atomic
