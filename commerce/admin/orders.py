@@ -32,7 +32,7 @@ from commerce.orders.queries import (
     timeline,
 )
 from commerce.orders.return_queries import credits_of, requests_of
-from commerce.orders.transitions import STATUSES, TRANSITIONS
+from commerce.orders.transitions import BY_ACTION, STATUSES, TRANSITIONS
 from commerce.payments.queries import payments_of, refunds_of
 from commerce.payments.services import net_captured
 from commerce.shipping.carriers import CARRIERS
@@ -41,6 +41,7 @@ from commerce.web import render_region, see_other, wants_region
 
 MONEY = {row.resource for row in TRANSITIONS if row.action in ("pay", "refund")}
 """Actions that say that money came or send it back."""
+CANCELLATION = BY_ACTION["cancel"].resource
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
 _CODE = re.compile(r"[A-Za-z0-9-]{1,40}")
@@ -95,9 +96,17 @@ def order_page(code: str) -> BaseResponse:
     return _show(_find(code))
 
 
+def _moves_money() -> bool:
+    """Tell whether an action says that money came or sends it back, as cancelling a paid order does."""
+    asked = request.view_args or {}
+    if asked["resource"] == CANCELLATION:
+        return _find(asked["code"]).payment_status in ("paid", "partially_refunded")
+    return asked["resource"] in MONEY
+
+
 @blueprint.post("/orders/<code>/<resource>")
 @permit("orders.view")
-@recently_proven_when(lambda: (request.view_args or {}).get("resource") in MONEY)
+@recently_proven_when(_moves_money)
 def order_action(code: str, resource: str) -> BaseResponse:
     """Do one action of the transition table, if the order still is as the page showed it."""
     row = staff_action(resource)

@@ -19,6 +19,7 @@ from commerce.tenants.models import Shop
 from commerce.webhooks import queries as webhooks
 from tests.admin.conftest import SignedIn
 from tests.factories.checkout import make_order
+from tests.factories.orders import order_in
 from tests.factories.shop import make_product
 from tests.factories.staff import PASSWORD, csrf_token, make_enrolled, post, sign_in
 from tests.support.client import ShopClient
@@ -93,6 +94,21 @@ def test_money_is_dangerous_and_packing_is_not(signed_in: SignedIn, later: time_
     assert done.status_code == 303
     db.session.close()
     assert get_order(order.id).status != "pending"
+
+
+@pytest.mark.parametrize("status", ["pending", "confirmed"])
+def test_cancelling_asks_when_money_goes_back(
+    signed_in: SignedIn, later: time_machine.Traveller, status: str
+) -> None:
+    make_product("Tea", stock=5)
+    order = order_in(status, sku="TEA")
+    boss = signed_in("manager")
+    later.shift(timedelta(minutes=31))
+    fields = {"version": str(order.version), "reason": "Sold out", "step": "preview"}
+    asked = post(boss, f"/admin/orders/{order.code}/cancellation", fields)
+    paid = order.payment_status == "paid"
+    assert paid == (status == "confirmed")
+    assert (asked.status_code, "Is it you?" in asked.text) == ((403, True) if paid else (200, False))
 
 
 def test_with_a_second_factor_its_code_is_asked_for(
