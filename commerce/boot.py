@@ -22,6 +22,7 @@ from commerce.migration import is_current
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
 FIRST_SAFE_SQLITE = (3, 51, 3)
 """Earlier ones can corrupt a database in a rare race at a WAL reset."""
+NO_ANSWER = "The database does not answer: check DATABASE_URL, and whether its server runs"
 OLDEST_POSTGRESQL = 15
 MUST_BE_ON = ("fsync", "full_page_writes")
 NETWORK_FILE_SYSTEMS = (
@@ -47,7 +48,7 @@ def examine(config: Config) -> list[Check]:
             return [*_settings(config), *database_checks(connection)]
     except SQLAlchemyError as error:
         found = f"it does not answer ({type(error).__name__})"
-        return [*_settings(config), Check("database", FAIL, found, "Check DATABASE_URL and the server.")]
+        return [*_settings(config), Check("database", FAIL, found, f"{NO_ANSWER}.")]
 
 
 def refuse_unsafe(config: Config) -> list[Check]:

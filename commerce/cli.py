@@ -12,6 +12,7 @@ import click
 import flask_migrate
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
 
 from commerce import boot, server, worker
 from commerce.accounts.commands import staff
@@ -138,7 +139,13 @@ def serve() -> None:
 
 
 def _prepare() -> list[SignIn]:
-    if not is_current():
+    # A database file, pictures and mails go there, whoever made the key.
+    _config().var.mkdir(parents=True, exist_ok=True)
+    try:
+        current = is_current()
+    except SQLAlchemyError as error:
+        raise click.ClickException(f"{boot.NO_ANSWER} ({type(error).__name__}).") from error
+    if not current:
         click.echo("Bringing the database to the newest schema ...")
         flask_migrate.upgrade()
     if _config().demo and not list_shops():

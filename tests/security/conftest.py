@@ -12,6 +12,7 @@ from commerce.accounts.views import COOKIE
 from commerce.db import atomic
 from commerce.tenants.models import Shop
 from tests.checkout.pages import buy, to_review
+from tests.factories.members import make_member, sign_in_member
 from tests.factories.shop import make_product
 from tests.factories.staff import make_staff
 from tests.security.walk import Walk
@@ -42,14 +43,24 @@ def shopper(app: Flask, in_shop: Shop) -> Visitor:
 
 
 @pytest.fixture
-def walks(app: Flask, owner: Visitor, shopper: Visitor) -> Walks:
-    """Walk the shop as a shopper and as its owner."""
+def member(app: Flask, in_shop: Shop) -> Visitor:
+    """Mary, a customer who is signed in."""
+    mary = Visitor(app)
+    make_member("mary@example.com", "Mary Member")
+    assert sign_in_member(mary.client, "mary@example.com").status_code == 303
+    return mary
+
+
+@pytest.fixture
+def walks(app: Flask, owner: Visitor, shopper: Visitor, member: Visitor) -> Walks:
+    """Walk the shop as a stranger, a shopper, a member and its owner."""
 
     def walk() -> dict[str, Walk]:
         order = shopper.order  # type: ignore[attr-defined]
         return {
             "stranger": Walk(app, app.test_client()).start("/", "/cart", "/search?q=tea", "/admin/sign-in"),
             "shopper": Walk(app, shopper.client).start("/", "/cart", "/checkout", "/checkout/review", order),
+            "member": Walk(app, member.client).start("/account/"),
             "owner": Walk(app, owner.client).start("/admin/"),
         }
 

@@ -167,6 +167,17 @@ def test_the_doctor_lists_all_checks_for_people_and_programs(app: Flask) -> None
 
 
 @on_sqlite
+def test_a_server_without_its_database_says_so_in_a_sentence(
+    make_app: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commerce.cli.server.refuse_taken_port", lambda _config: None)
+    app = make_app(database_url=f"sqlite:///{tmp_path}/no/such/folder/shop.db")
+    result = app.test_cli_runner().invoke(args=["serve"])
+    assert result.exit_code == 1
+    assert "The database does not answer: check DATABASE_URL" in result.output
+
+
+@on_sqlite
 def test_a_database_that_is_away_is_an_answer_too(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     app = make_app(database_url=f"sqlite:///{tmp_path}/no/such/folder/shop.db")
     result = app.test_cli_runner().invoke(args=["doctor", "--json"])

@@ -114,7 +114,7 @@ class Walk:
             if kind is None or counts.get(kind, 0) >= SAMPLES:
                 continue
             counts[kind] = counts.get(kind, 0) + 1
-            answer = self.answers[address] = self.client.get(address)
+            answer = self.answers[address] = self.client.get(address, buffered=True)
             if answer.mimetype != "text/html":
                 continue
             for link in [*Reader(address, answer.text).links, answer.headers.get("Location", "")]:
