@@ -13,7 +13,7 @@ from commerce.moving.tables import SEALED
 from commerce.sealing import CannotOpen, Seal, seal
 from commerce.webhooks.signing import new_secret
 
-MIN_PASSPHRASE = 12
+MIN_PASSPHRASE, MAX_PASSPHRASE = 12, 128
 
 
 @dataclass(slots=True)
@@ -82,11 +82,11 @@ _SWITCH_OFF = {"payment_methods": _without_keys, "webhook_endpoints": _without_s
 
 
 def carrier(passphrase: str, salt: bytes) -> Carrier:
-    """Return the carrier for a passphrase ('' for none). Raises Rejected for one that is too short."""
+    """Return the carrier for a passphrase ('' for none). Raises Rejected for one that is too short or too long."""
     if not passphrase:
         return Carrier(None)
-    if len(passphrase) < MIN_PASSPHRASE:
-        raise Rejected(f"A passphrase has at least {MIN_PASSPHRASE} characters.")
+    if not MIN_PASSPHRASE <= len(passphrase) <= MAX_PASSPHRASE:
+        raise Rejected(f"A passphrase has {MIN_PASSPHRASE} to {MAX_PASSPHRASE} characters.")
     # scrypt with 32 MiB: whoever gets the file has to pay for each guess.
     key = Scrypt(salt=salt, length=32, n=2**15, r=8, p=1).derive(passphrase.encode())
     return Carrier(Seal([base64.b64encode(key).decode()]))

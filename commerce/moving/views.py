@@ -19,7 +19,6 @@ from commerce.moving.exporting import export_shop
 from commerce.tenants.scope import current_shop
 
 __all__ = ["blueprint"]
-MAX_PASSPHRASE = 1024
 
 
 @blueprint.get("/settings/export")
@@ -40,7 +39,7 @@ def settings_export_download() -> BaseResponse | tuple[str, int]:
         audit.record_alone(acting(), "shop_exported", shop.code, address=address())
     file = tempfile.TemporaryFile(dir=config.var)  # noqa: SIM115 - closed with the answer
     try:
-        export_shop(shop, file, config.media, passphrase=request.form.get("passphrase", "")[:MAX_PASSPHRASE])
+        export_shop(shop, file, config.media, passphrase=request.form.get("passphrase", ""))
     except BaseException as error:
         file.close()
         if isinstance(error, Rejected):
