@@ -81,7 +81,7 @@ def check_access(page: Page) -> None:
     found = Axe().run(page, options=RULES).response
     assert found["passes"], "axe has looked at nothing"
     wrong = [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]]
-    assert wrong == [], page.url
+    assert wrong == [], f"{page.url}: {wrong}"
 
 
 def _shape(root: Element) -> Iterator[str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import standardwebhooks
 
+from commerce.accounts.events import MemberEmailChanged, ProofWanted, StaffInvited
 from commerce.db import atomic
 from commerce.event_handlers import EVENT_KINDS
 from commerce.events.services import replay
@@ -25,7 +26,16 @@ from tests.support.statements import count_statements
 from tests.webhooks.happenings import endpoint, happen, listen, set_endpoint, told, verify, work
 from tests.webhooks.receiver import Receiver
 
-INSIDE = {order_events.PaymentUnknown, order_events.OrderNoteAdded, BackInStock, WebhookDisabled}
+INSIDE = {
+    order_events.PaymentUnknown,
+    order_events.OrderNoteAdded,
+    order_events.OrderLinkWanted,
+    BackInStock,
+    WebhookDisabled,
+    ProofWanted,
+    MemberEmailChanged,
+    StaffInvited,
+}
 """What no other program is told: our own affairs, what staff write to each other, and what strangers wait for."""
 
 
