@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import uuid
 
+import psycopg
 from flask import Blueprint, Response, g, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -57,11 +59,20 @@ def come_back(token: str, payment_id: uuid.UUID) -> BaseResponse:
 def _let_forms_lead_to_the_gateway(response: Response) -> Response:
     """Widen `form-action` where a form may be answered with a redirect to a payment page: browsers check that too."""
     if "shop" in g and request.blueprint in _WITH_FORMS_TO_PAY and response.mimetype == "text/html":
-        origins = sorted(
-            {origin for name, settings in hosted_settings() for origin in gateway(name).origins(settings)}
-        )
+        try:
+            origins = _origins_of_gateways()
+        except (OperationalError, psycopg.OperationalError):
+            # The page is made, and may be the one that says so: it goes out with the narrower policy.
+            log.warning("the database went away at the end of request %s", request_id())
+            return response
         if origins:
             allowed = f"form-action 'self' {' '.join(origins)}"
             policy = CONTENT_SECURITY_POLICY.replace("form-action 'self'", allowed)
             response.headers["Content-Security-Policy"] = policy
     return response
+
+
+def _origins_of_gateways() -> list[str]:
+    return sorted(
+        {origin for name, settings in hosted_settings() for origin in gateway(name).origins(settings)}
+    )

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from commerce.cart import views as cart_views
 from commerce.cart.services import new_shopper_key
+from commerce.checkout import webhooks
 from commerce.db import db
 from commerce.tenants.models import Shop
 from tests.support.client import ShopClient
@@ -28,6 +29,15 @@ def test_the_page_that_says_so_asks_the_database_nothing(
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "cannot answer right now" in answer.text
     assert 'href="/cart"' in answer.text
+
+
+def test_a_page_that_is_made_goes_out_when_the_database_leaves_at_the_end(
+    shop: Shop, client: ShopClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "hosted_settings", away)  # which payment pages a form may lead to
+    answer = client.get("/orders/none")
+    assert answer.status_code == 404
+    assert "form-action 'self';" in answer.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

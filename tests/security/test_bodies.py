@@ -14,7 +14,7 @@ from tests.support.visitor import Visitor
 
 pytestmark = [
     pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
-    # Werkzeug leaves the temporary file of a refused upload to the garbage collector.
+    pytest.mark.usefixtures("no_files_left"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 MB = 1024 * 1024

@@ -29,9 +29,8 @@ from tests.support.visitor import Visitor
 
 pytestmark = [
     pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
-    # A form that is refused before all of it was read leaves its temporary file to the collector.
+    pytest.mark.usefixtures("no_files_left"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
 ]
 PACK = 240
 """Characters of a field that holds several strings: most fields take as many."""
