@@ -165,6 +165,17 @@ def book_count(stock_item_id: uuid.UUID, counted: int, *, seen_version: int, act
     were counted than are reserved, less what may be promised beyond the stock.
     """
     check_quantity(counted, low=0)
+    item = _locked_as_seen(stock_item_id, seen_version)
+    if counted + item.backorder_limit < item.reserved:
+        raise Conflict(f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand.")
+    difference = counted - item.on_hand
+    if difference:
+        change_on_hand(stock_item_id, difference, cause="count", actor=actor)
+    return difference
+
+
+def _locked_as_seen(stock_item_id: uuid.UUID, seen_version: int) -> StockItem:
+    """Lock a stock item that did not move since its page was opened. A step. Raises NotFound, StaleVersion."""
     item = db.session.scalar(
         select(StockItem)
         .where(StockItem.id == stock_item_id)
@@ -175,12 +186,7 @@ def book_count(stock_item_id: uuid.UUID, counted: int, *, seen_version: int, act
         raise NotFound("There is no such stock.")
     if item.version != seen_version:
         raise StaleVersion("stock", seen_version, item.version)
-    if counted + item.backorder_limit < item.reserved:
-        raise Conflict(f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand.")
-    difference = counted - item.on_hand
-    if difference:
-        change_on_hand(stock_item_id, difference, cause="count", actor=actor)
-    return difference
+    return item
 
 
 @atomic
@@ -191,16 +197,7 @@ def set_backorder_limit(stock_item_id: uuid.UUID, limit: int, *, seen_version: i
     when more are promised already.
     """
     check_quantity(limit, low=0)
-    item = db.session.scalar(
-        select(StockItem)
-        .where(StockItem.id == stock_item_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if item is None:
-        raise NotFound("There is no such stock.")
-    if item.version != seen_version:
-        raise StaleVersion("stock", seen_version, item.version)
+    item = _locked_as_seen(stock_item_id, seen_version)
     promised = item.reserved - item.on_hand
     if limit < promised:
         raise Conflict(
