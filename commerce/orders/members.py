@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Uuid, func, literal, select, tuple_, update
+from sqlalchemy import CursorResult, func, select, update
 
 from commerce import clock
-from commerce.db import UtcDateTime, atomic, db, new_id
+from commerce.db import atomic, db, new_id
 from commerce.errors import NotFound
 from commerce.events.models import Event
 from commerce.events.outbox import Actor, publish
 from commerce.orders.events import OrderLinkWanted
 from commerce.orders.models import Order, OrderLine
+from commerce.orders.queries import Position, newest_first
 
 PAGE = 20
 MOST_LINKS_AN_HOUR = 3
@@ -45,12 +46,10 @@ class OwnOrders:
     """A page of a member's orders, newest first; `older` is the position to go on from, None at the end."""
 
     rows: list[OwnOrder]
-    older: tuple[datetime, uuid.UUID] | None
+    older: Position | None
 
 
-def orders_of_member(
-    member_id: uuid.UUID, *, before: tuple[datetime, uuid.UUID] | None = None, limit: int = PAGE
-) -> OwnOrders:
+def orders_of_member(member_id: uuid.UUID, *, before: Position | None = None, limit: int = PAGE) -> OwnOrders:
     """Return a page of a member's orders, newest first, by keyset: no page costs more than the first."""
     units = (
         select(func.sum(OrderLine.quantity))
@@ -61,17 +60,8 @@ def orders_of_member(
     statement = select(
         Order.id, Order.code, Order.token, Order.status, Order.total, Order.currency, Order.placed_at, units
     ).where(Order.member_id == member_id)
-    if before is not None:
-        statement = statement.where(
-            tuple_(Order.placed_at, Order.id)
-            < tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
-        )
-    found = db.session.execute(
-        statement.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit + 1)
-    ).all()
-    rows = [OwnOrder(*row) for row in found[:limit]]
-    more = len(found) > limit
-    return OwnOrders(rows, (rows[-1].placed_at, rows[-1].id) if more else None)
+    found, older = newest_first(statement, before, limit)
+    return OwnOrders([OwnOrder(*row) for row in found], older)
 
 
 def get_own_order(member_id: uuid.UUID, code: str) -> Order:

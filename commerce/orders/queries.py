@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Uuid, func, literal, literal_column, or_, select, tuple_
+from sqlalchemy import Select, Uuid, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
 from commerce.cart.models import Cart
@@ -76,16 +76,20 @@ class OrderRow:
     attention: str
 
 
+Position = tuple[datetime, uuid.UUID]
+"""Where a page of orders ends: when its last order was placed, and its id."""
+
+
 @dataclass(frozen=True, slots=True)
 class OrderPage:
     """A page of orders, newest first; `older` is the position to go on from, None at the end."""
 
     rows: list[OrderRow]
-    older: tuple[datetime, uuid.UUID] | None
+    older: Position | None
 
 
 def list_orders(
-    *, status: str = "", search: str = "", before: tuple[datetime, uuid.UUID] | None = None, limit: int = PAGE
+    *, status: str = "", search: str = "", before: Position | None = None, limit: int = PAGE
 ) -> OrderPage:
     """Return a page of orders, newest first, by keyset: no page costs more than the first.
 
@@ -103,6 +107,17 @@ def list_orders(
                 func.lower(Order.name).like(f"%{words}%", escape="\\"),
             )
         )
+    found, older = newest_first(statement, before, limit)
+    return OrderPage([OrderRow(*row) for row in found], older)
+
+
+def newest_first(
+    statement: Select[Any], before: Position | None, limit: int
+) -> tuple[Sequence[Any], Position | None]:
+    """Return a page of the orders that a statement finds, and the position to go on from, None at the end.
+
+    Its rows have `placed_at` and `id`. By keyset, so no page costs more than the first and none shifts.
+    """
     if before is not None:
         statement = statement.where(
             tuple_(Order.placed_at, Order.id)
@@ -111,9 +126,8 @@ def list_orders(
     found = db.session.execute(
         statement.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit + 1)
     ).all()
-    rows = [OrderRow(*row) for row in found[:limit]]
-    more = len(found) > limit
-    return OrderPage(rows, (rows[-1].placed_at, rows[-1].id) if more else None)
+    rows = found[:limit]
+    return rows, (rows[-1].placed_at, rows[-1].id) if len(found) > limit else None
 
 
 def count_by_status() -> dict[str, int]:
