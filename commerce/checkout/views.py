@@ -177,6 +177,7 @@ def _pay(placed: PlacedOrder, card_number: str) -> str:
     try:
         return take_payment(placed.payment_id, card_number, request_id()).redirect
     except Exception:
+        # Not raised on purpose: an error page now would tell somebody who has ordered that he has not.
         log.exception("payment %s of order %s could not be started", placed.payment_id, placed.code)
         return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 
 from flask import current_app, render_template, request, send_file
 from flask_babel import gettext as _
@@ -37,14 +38,13 @@ def settings_export_download() -> BaseResponse | tuple[str, int]:
     shop, config = current_shop(), current_app.config["LOCKSTEP"]
     with witnessed(None):  # what is written down is the download, once
         audit.record_alone(acting(), "shop_exported", shop.code, address=address())
-    file = tempfile.TemporaryFile(dir=config.var)  # noqa: SIM115 - closed with the answer
-    try:
-        export_shop(shop, file, config.media, passphrase=request.form.get("passphrase", ""))
-    except BaseException as error:
-        file.close()
-        if isinstance(error, Rejected):
+    with ExitStack() as undo:
+        file = undo.enter_context(tempfile.TemporaryFile(dir=config.var))
+        try:
+            export_shop(shop, file, config.media, passphrase=request.form.get("passphrase", ""))
+        except Rejected as error:
             return _page(error.detail), 422
-        raise
+        undo.pop_all()  # closed with the answer
     file.seek(0)
     name = f"{shop.code}-{now().date()}.zip"
     return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name, max_age=0)
