@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as AppSession
@@ -230,6 +230,31 @@ _sqlite_turn = threading.Lock()
 _witness: ContextVar[Callable[[], None] | None] = ContextVar("witness", default=None)
 
 
+class Once(Protocol):
+    """What makes a use case happen once: it begins with a claim and ends by keeping the outcome, or all is undone."""
+
+    def claim(self) -> None:
+        """Claim the deed. Raise when it was done already."""
+        ...
+
+    def keep(self, result: Any) -> None:
+        """Keep what it came to, in the same transaction."""
+        ...
+
+
+_once: ContextVar[Once | None] = ContextVar("once", default=None)
+
+
+@contextmanager
+def done_once(once: Once) -> Generator[None]:
+    """Let the use cases that are done meanwhile be the ones that `once` claims and keeps the outcome of."""
+    token = _once.set(once)
+    try:
+        yield
+    finally:
+        _once.reset(token)
+
+
 @contextmanager
 def witnessed(by: Callable[[], None] | None) -> Generator[None]:
     """Let `by` write down each use case that is done meanwhile: called right before its commit, so both stand or fall.
@@ -258,7 +283,13 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
         for attempt in range(1, MAX_TRIES + 1):
             try:
                 with _transaction():
-                    return function(*args, **kwargs)
+                    once = _once.get()
+                    if once is None:
+                        return function(*args, **kwargs)
+                    once.claim()
+                    result = function(*args, **kwargs)
+                    once.keep(result)
+                    return result
             except (DBAPIError, StaleDataError) as error:
                 if not _worth_a_retry(error):
                     raise

@@ -1,6 +1,7 @@
 """All tables, imported in one place so that migrations and tests know every one."""
 
 from commerce.accounts import models as accounts
+from commerce.api import models as api
 from commerce.cart import models as cart
 from commerce.catalog import models as catalog
 from commerce.events import models as events
@@ -14,6 +15,7 @@ from commerce.webhooks import models as webhooks
 
 __all__ = [
     "accounts",
+    "api",
     "cart",
     "catalog",
     "events",

@@ -1,6 +1,6 @@
-"""People: staff of a shop, members (its customers with an account), operators of the installation; their sessions.
+"""People: staff of a shop, members (its customers with an account), operators; their sessions. And programs.
 
-Of every secret that is sent out (session, invitation, mailed proof, recovery code) only a SHA-256 is stored: who
+Of every secret that is sent out (session, invitation, mailed proof, recovery code, key of a program) only a SHA-256 is stored: who
 reads the database cannot use it.
 """
 
@@ -227,6 +227,55 @@ class EmailProof(TenantRow, Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+# --- programs: they come with a key instead of a password ---------------------------------------------
+
+
+class ApiClient(TenantRow, Base):
+    """A program that works with a shop over JSON. Idempotency belongs to it, so a new key changes nothing there.
+
+    `requests_per_minute` is how often all of its keys together may call.
+    """
+
+    __tablename__ = "api_clients"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "name"),
+        CheckConstraint("requests_per_minute > 0", name="requests_per_minute"),
+    )
+
+    name: Mapped[str] = mapped_column(String(120))
+    active: Mapped[bool] = mapped_column(default=True)
+    requests_per_minute: Mapped[int] = mapped_column(default=6000)
+    created_by: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class ApiKey(TenantRow, Base):
+    """A key of a client: 256 random bits, shown once; their SHA-256 is here, and the last four characters to tell it by.
+
+    It opens what its `scopes` say (accounts/scopes.py) until it expires or is revoked.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "client_id"], ["api_clients.tenant_id", "api_clients.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "token_hash"),
+        Index("ix_api_keys_client", "tenant_id", "client_id"),
+    )
+
+    client_id: Mapped[uuid.UUID]
+    token_hash: Mapped[str] = mapped_column(String(64))
+    last_four: Mapped[str] = mapped_column(String(4))
+    scopes: Mapped[list[str]]
+    created_by: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 # --- operators: they run the installation and belong to no shop ---------------------------------------------

@@ -13,11 +13,15 @@ from sqlalchemy import ForeignKeyConstraint, Index, String, Text, UniqueConstrai
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commerce import clock
-from commerce.db import Base, TenantRow
+from commerce.db import Base, TenantOwned, TenantRow
 
 
 class Event(TenantRow, Base):
-    """A fact, written in the transaction that made it true. Never changed but for `fanned_out`."""
+    """A fact, written in the transaction that made it true. Never changed but for `fanned_out` and `position`.
+
+    `position` is its place in the shop's feed, given after it was committed (events/feed.py): ids are made before, so
+    they say nothing about which event could be seen first.
+    """
 
     __tablename__ = "events"
     __table_args__ = (
@@ -27,6 +31,14 @@ class Event(TenantRow, Base):
             "occurred_at",
             postgresql_where=text("NOT fanned_out"),
             sqlite_where=text("NOT fanned_out"),
+        ),
+        Index("uq_events_position", "tenant_id", "position", unique=True),
+        Index(
+            "ix_events_unnumbered",
+            "tenant_id",
+            "id",
+            postgresql_where=text("position IS NULL"),
+            sqlite_where=text("position IS NULL"),
         ),
     )
 
@@ -40,6 +52,16 @@ class Event(TenantRow, Base):
     request_id: Mapped[str] = mapped_column(String(64), default="")
     occurred_at: Mapped[datetime] = mapped_column(default=clock.now)
     fanned_out: Mapped[bool] = mapped_column(default=False)
+    position: Mapped[int | None]
+
+
+class EventFeed(TenantOwned, Base):
+    """How far a shop's events are numbered. Its row is the lock under which they are."""
+
+    __tablename__ = "event_feeds"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),)
+
+    position: Mapped[int] = mapped_column(default=0)
 
 
 class Delivery(TenantRow, Base):

@@ -22,7 +22,9 @@ class Order(TenantRow, Base):
     """One placed order. `token` is the 256-bit secret of its link; `code` is for people and opens nothing.
 
     Amounts are minor units: total = subtotal - discount_amount + shipping_amount + fee_amount, plus tax_amount when
-    prices do not include it. `credited_shipping` is what was given back of shipping and fee, their tax included.
+    prices do not include it. `customer_reference` is what the program that ordered calls the customer; it may know no
+    `email` of his, and then nobody is written to. `credited_shipping` is what was given back of shipping and fee, their
+    tax included.
     """
 
     __tablename__ = "orders"
@@ -69,6 +71,7 @@ class Order(TenantRow, Base):
 
     email: Mapped[str]
     name: Mapped[str]
+    customer_reference: Mapped[str] = mapped_column(String(120), default="")
     phone: Mapped[str] = mapped_column(default="")
     note: Mapped[str] = mapped_column(Text, default="")
     locale: Mapped[str] = mapped_column(String(20))

@@ -1,0 +1,196 @@
+"""Programs that work with a shop, and their keys: made, shown once, revoked, and recognised at the door."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from commerce import clock
+from commerce.accounts.models import ApiClient, ApiKey
+from commerce.accounts.scopes import SCOPES
+from commerce.accounts.sessions import new_token, token_hash
+from commerce.db import atomic, db, insert_rows, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound
+
+PREFIX = "ls_live_"
+"""How every key begins, so that people and scanners of source code know one when they see it."""
+MAX_NAME = 120
+MOST_CLIENTS = 200
+MOST_KEYS = 20
+MAX_RATE = 60_000
+USE_NOTED = timedelta(minutes=1)
+"""The last use of a key is as exact as this: a row that changes at every request would be a lock for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Who is at the door: a client with the key that it showed."""
+
+    client_id: uuid.UUID
+    name: str
+    key_id: uuid.UUID
+    scopes: frozenset[str]
+    requests_per_minute: int
+    used_at: datetime | None
+
+
+def recognise(token: str) -> Program | None:
+    """Return the client of the current shop whose key this is; None when it is unknown, revoked or has expired."""
+    if not token.startswith(PREFIX):
+        return None
+    row = db.session.execute(
+        select(ApiKey, ApiClient)
+        .join(ApiClient, (ApiClient.tenant_id == ApiKey.tenant_id) & (ApiClient.id == ApiKey.client_id))
+        .where(ApiKey.token_hash == token_hash(token), ApiKey.revoked_at.is_(None), ApiClient.active)
+    ).one_or_none()
+    if row is None:
+        return None
+    key, client = row
+    if key.expires_at is not None and key.expires_at <= clock.now():
+        return None
+    return Program(
+        client.id, client.name, key.id, frozenset(key.scopes), client.requests_per_minute, key.used_at
+    )
+
+
+@atomic
+def note_use(key_id: uuid.UUID) -> None:
+    """Write down that a key is being used."""
+    db.session.execute(
+        update(ApiKey)
+        .where(ApiKey.id == key_id)
+        .values(used_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+# --- reading -----------------------------------------------------------------------------------------
+
+
+def list_clients() -> list[ApiClient]:
+    """Return the shop's clients by name."""
+    return list(db.session.scalars(select(ApiClient).order_by(ApiClient.name, ApiClient.id)))
+
+
+def get_client(client_id: uuid.UUID) -> ApiClient:
+    """Return a client. Raises NotFound."""
+    client = db.session.scalar(select(ApiClient).where(ApiClient.id == client_id))
+    if client is None:
+        raise NotFound("There is no such client.")
+    return client
+
+
+def keys_of(client_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[ApiKey]]:
+    """Return the keys of each of some clients, newest first; revoked ones too."""
+    rows = db.session.scalars(
+        select(ApiKey).where(ApiKey.client_id.in_(client_ids)).order_by(ApiKey.created_at.desc(), ApiKey.id)
+    )
+    found: dict[uuid.UUID, list[ApiKey]] = {client_id: [] for client_id in client_ids}
+    for key in rows:
+        found[key.client_id].append(key)
+    return found
+
+
+# --- use cases ---------------------------------------------------------------------------------------
+
+
+def create_client(name: str, *, by: str, requests_per_minute: int = 6000) -> uuid.UUID:
+    """Add a client and return its id. Raises InvalidValue, Conflict for a name that is taken."""
+    try:
+        return _create_client(name, by, requests_per_minute)
+    except IntegrityError as error:
+        raise Conflict("There is a client of this name already.") from error
+
+
+@atomic
+def _create_client(name: str, by: str, requests_per_minute: int) -> uuid.UUID:
+    _check(name, requests_per_minute)
+    if len(list_clients()) >= MOST_CLIENTS:
+        raise Conflict(f"A shop has at most {MOST_CLIENTS} clients.")
+    client_id = new_id()
+    insert_rows(
+        ApiClient,
+        [
+            {
+                "id": client_id,
+                "name": name.strip(),
+                "requests_per_minute": requests_per_minute,
+                "created_by": by,
+            }
+        ],
+    )
+    return client_id
+
+
+def change_client(client_id: uuid.UUID, *, name: str, active: bool, requests_per_minute: int) -> None:
+    """Rename a client, let it in or keep it out, set how often it may call.
+
+    Raises NotFound, InvalidValue, Conflict for a name that is taken.
+    """
+    try:
+        _change_client(client_id, name, active, requests_per_minute)
+    except IntegrityError as error:
+        raise Conflict("There is a client of this name already.") from error
+
+
+@atomic
+def _change_client(client_id: uuid.UUID, name: str, active: bool, requests_per_minute: int) -> None:
+    _check(name, requests_per_minute)
+    client = get_client(client_id)
+    client.name, client.active, client.requests_per_minute = name.strip(), active, requests_per_minute
+    db.session.flush()
+
+
+def _check(name: str, requests_per_minute: int) -> None:
+    if not 0 < len(name.strip()) <= MAX_NAME or not name.isprintable():
+        raise InvalidValue("name", f"A name has 1 to {MAX_NAME} characters.")
+    if not 0 < requests_per_minute <= MAX_RATE:
+        raise InvalidValue("requests_per_minute", f"Please enter a whole number from 1 to {MAX_RATE}.")
+
+
+@atomic
+def issue_key(
+    client_id: uuid.UUID, *, scopes: Collection[str], by: str, expires_at: datetime | None = None
+) -> str:
+    """Make a key for a client and return it: the only time that anybody sees it.
+
+    Raises NotFound, InvalidValue for scopes that do not exist or a day that is over, Conflict when there are too many.
+    """
+    get_client(client_id)
+    if not scopes or not set(scopes) <= SCOPES.keys():
+        raise InvalidValue("scopes", "Please choose what the key may do.")
+    if expires_at is not None and expires_at <= clock.now():
+        raise InvalidValue("expires_at", "Please choose a day that is still to come.")
+    valid = [key for key in keys_of([client_id])[client_id] if key.revoked_at is None]
+    if len(valid) >= MOST_KEYS:
+        raise Conflict(f"A client has at most {MOST_KEYS} keys. Please revoke one that is not needed any more.")
+    token = PREFIX + new_token()
+    insert_rows(
+        ApiKey,
+        [
+            {
+                "client_id": client_id,
+                "token_hash": token_hash(token),
+                "last_four": token[-4:],
+                "scopes": [scope for scope in SCOPES if scope in set(scopes)],
+                "created_by": by,
+                "expires_at": expires_at,
+            }
+        ],
+    )
+    return token
+
+
+@atomic
+def revoke_key(client_id: uuid.UUID, key_id: uuid.UUID) -> None:
+    """Let a key open nothing any more. Repeating it changes nothing. Raises NotFound."""
+    key = db.session.scalar(select(ApiKey).where(ApiKey.client_id == client_id, ApiKey.id == key_id))
+    if key is None:
+        raise NotFound("There is no such key.")
+    key.revoked_at = key.revoked_at or clock.now()
+    db.session.flush()
