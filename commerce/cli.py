@@ -15,6 +15,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from commerce import boot, server, worker
+from commerce.accounts.api_commands import api_keys
 from commerce.accounts.commands import staff
 from commerce.catalog.commands import catalog_commands
 from commerce.checkout.commands import payment_commands
@@ -45,7 +46,7 @@ def register(app: Flask) -> None:
     stock.add_command(import_stock)
     for command in (tenants_export, tenants_import):
         tenants.add_command(command)
-    groups = (tenants, operators, staff, catalog, stock, selftest, payment_commands, secrets)
+    groups = (tenants, operators, staff, api_keys, catalog, stock, selftest, payment_commands, secrets)
     for command in (*groups, doctor, serve, setup, run_worker):
         app.cli.add_command(command)
 

@@ -22,6 +22,17 @@
     for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
   });
 
+  // What is shown only once is copied by a button, where the browser lets a page do so; the text can be marked anyway.
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const text = document.getElementById(button.dataset.copy).textContent;
+    navigator.clipboard.writeText(text).then(() => (button.textContent = button.dataset.copied), () => (button.hidden = true));
+  });
+
   // The request did not reach the shop: say so instead of doing nothing.
   document.addEventListener("htmx:error", (event) => {
     if (event.detail?.ctx?.response) return;

@@ -23,6 +23,7 @@ MAX_NAME = 120
 MOST_CLIENTS = 200
 MOST_KEYS = 20
 MAX_RATE = 60_000
+TAKEN = "There is a program of this name already."
 USE_NOTED = timedelta(minutes=1)
 """The last use of a key is as exact as this: a row that changes at every request would be a lock for all of them."""
 
@@ -46,12 +47,12 @@ def recognise(token: str) -> Program | None:
     row = db.session.execute(
         select(ApiKey, ApiClient)
         .join(ApiClient, (ApiClient.tenant_id == ApiKey.tenant_id) & (ApiClient.id == ApiKey.client_id))
-        .where(ApiKey.token_hash == token_hash(token), ApiKey.revoked_at.is_(None), ApiClient.active)
+        .where(ApiKey.token_hash == token_hash(token), ApiClient.active)
     ).one_or_none()
     if row is None:
         return None
     key, client = row
-    if key.expires_at is not None and key.expires_at <= clock.now():
+    if not opens(key):
         return None
     return Program(
         client.id, client.name, key.id, frozenset(key.scopes), client.requests_per_minute, key.used_at
@@ -69,6 +70,11 @@ def note_use(key_id: uuid.UUID) -> None:
     )
 
 
+def opens(key: ApiKey) -> bool:
+    """Tell whether a key is good now: neither revoked nor expired. Whether its client may come in is another matter."""
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > clock.now())
+
+
 # --- reading -----------------------------------------------------------------------------------------
 
 
@@ -83,6 +89,11 @@ def get_client(client_id: uuid.UUID) -> ApiClient:
     if client is None:
         raise NotFound("There is no such client.")
     return client
+
+
+def find_client(name: str) -> ApiClient | None:
+    """Return the client of a name, None when there is none."""
+    return db.session.scalar(select(ApiClient).where(ApiClient.name == name.strip()))
 
 
 def keys_of(client_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[ApiKey]]:
@@ -104,14 +115,14 @@ def create_client(name: str, *, by: str, requests_per_minute: int = 6000) -> uui
     try:
         return _create_client(name, by, requests_per_minute)
     except IntegrityError as error:
-        raise Conflict("There is a client of this name already.") from error
+        raise Conflict(TAKEN) from error
 
 
 @atomic
 def _create_client(name: str, by: str, requests_per_minute: int) -> uuid.UUID:
     _check(name, requests_per_minute)
     if len(list_clients()) >= MOST_CLIENTS:
-        raise Conflict(f"A shop has at most {MOST_CLIENTS} clients.")
+        raise Conflict(f"A shop has at most {MOST_CLIENTS} programs.")
     client_id = new_id()
     insert_rows(
         ApiClient,
@@ -127,22 +138,29 @@ def _create_client(name: str, by: str, requests_per_minute: int) -> uuid.UUID:
     return client_id
 
 
-def change_client(client_id: uuid.UUID, *, name: str, active: bool, requests_per_minute: int) -> None:
-    """Rename a client, let it in or keep it out, set how often it may call.
-
-    Raises NotFound, InvalidValue, Conflict for a name that is taken.
-    """
+def change_client(client_id: uuid.UUID, *, name: str, requests_per_minute: int) -> None:
+    """Rename a client, set how often it may call. Raises NotFound, InvalidValue, Conflict for a name that is taken."""
     try:
-        _change_client(client_id, name, active, requests_per_minute)
+        _change_client(client_id, name, requests_per_minute)
     except IntegrityError as error:
-        raise Conflict("There is a client of this name already.") from error
+        raise Conflict(TAKEN) from error
 
 
 @atomic
-def _change_client(client_id: uuid.UUID, name: str, active: bool, requests_per_minute: int) -> None:
+def _change_client(client_id: uuid.UUID, name: str, requests_per_minute: int) -> None:
     _check(name, requests_per_minute)
     client = get_client(client_id)
-    client.name, client.active, client.requests_per_minute = name.strip(), active, requests_per_minute
+    client.name, client.requests_per_minute = name.strip(), requests_per_minute
+    db.session.flush()
+
+
+@atomic
+def switch_client(client_id: uuid.UUID, *, active: bool) -> None:
+    """Let a client in or keep it out with all its keys. Repeating it changes nothing. Raises NotFound.
+
+    It is not part of a form with other fields: whoever saves an older page must not let in what was just kept out.
+    """
+    get_client(client_id).active = active
     db.session.flush()
 
 
@@ -166,9 +184,10 @@ def issue_key(
         raise InvalidValue("scopes", "Please choose what the key may do.")
     if expires_at is not None and expires_at <= clock.now():
         raise InvalidValue("expires_at", "Please choose a day that is still to come.")
-    valid = [key for key in keys_of([client_id])[client_id] if key.revoked_at is None]
-    if len(valid) >= MOST_KEYS:
-        raise Conflict(f"A client has at most {MOST_KEYS} keys. Please revoke one that is not needed any more.")
+    if sum(map(opens, keys_of([client_id])[client_id])) >= MOST_KEYS:
+        raise Conflict(
+            f"A program has at most {MOST_KEYS} keys. Please revoke one that is not needed any more."
+        )
     token = PREFIX + new_token()
     insert_rows(
         ApiKey,

@@ -1,7 +1,7 @@
 """People: staff of a shop, members (its customers with an account), operators; their sessions. And programs.
 
-Of every secret that is sent out (session, invitation, mailed proof, recovery code, key of a program) only a SHA-256 is stored: who
-reads the database cannot use it.
+Of every secret that is sent out (session, invitation, mailed proof, recovery code, key of a program) only a SHA-256 is
+stored: who reads the database cannot use it.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ class ApiClient(TenantRow, Base):
 
 
 class ApiKey(TenantRow, Base):
-    """A key of a client: 256 random bits, shown once; their SHA-256 is here, and the last four characters to tell it by.
+    """A key of a client: 256 random bits, shown once; here are their SHA-256, and the last four characters as its name.
 
     It opens what its `scopes` say (accounts/scopes.py) until it expires or is revoked.
     """

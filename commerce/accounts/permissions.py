@@ -53,8 +53,9 @@ MANAGEMENT = (
         "webhooks.manage",
     }
 )
-EVERYTHING = MANAGEMENT | {"staff.manage", "data.export"}
-"""What owners may do. Who works here and who takes all data away is decided by those whose shop it is."""
+EVERYTHING = MANAGEMENT | {"api.manage", "data.export", "staff.manage"}
+"""What owners may do. Who works here, which programs come in and who takes all data away is decided by those whose
+shop it is."""
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": EVERYTHING,

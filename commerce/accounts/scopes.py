@@ -19,3 +19,5 @@ SCOPES = {
     "events:read": _l("Read the feed of events"),
 }
 """Scope -> what it lets a program do, in the words of staff."""
+READING = tuple(scope for scope in SCOPES if scope.endswith(":read"))
+"""What a program takes that only looks."""

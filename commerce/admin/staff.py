@@ -24,8 +24,8 @@ from commerce.web import TextForm, see_other, status_of
 
 HERE = "/admin/staff"
 MEANINGS = {
-    "owner": _l("everything, also who works here and the whole data"),
-    "manager": _l("everything but who works here"),
+    "owner": _l("everything, also who works here, which programs come in and the whole data"),
+    "manager": _l("everything but that"),
     "fulfilment": _l("packs and sends orders, counts stock"),
     "support": _l("speaks with customers: changes, cancels and takes orders"),
     "readonly": _l("looks, and changes nothing"),

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import (
     account,
+    api_clients,
     audit,
     coupons,
     customers,
@@ -37,6 +38,7 @@ from commerce.web import see_other
 
 __all__ = [
     "account",
+    "api_clients",
     "audit",
     "blueprint",
     "coupons",

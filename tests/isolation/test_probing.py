@@ -35,11 +35,13 @@ from tests.support.client import ShopClient
 
 IDS = {
     "address_id": "member_addresses",
+    "client_id": "api_clients",
     "coupon_id": "coupons",
     "delivery_id": "deliveries",
     "draft_id": "carts",
     "endpoint_id": "webhook_endpoints",
     "invitation_id": "staff_invitations",
+    "key_id": "api_keys",
     "line_id": "cart_lines",
     "location_id": "locations",
     "method_id": "shipping_methods",
