@@ -62,7 +62,7 @@ class KeyForm(TextForm):
 
     def validate_last_day(self, field: DateField) -> None:
         """Refuse years that nobody means and that no clock of ours reaches."""
-        if field.data.year > LAST_YEAR:
+        if field.data is not None and field.data.year > LAST_YEAR:
             raise ValidationError(
                 gettext("Please choose a day before the year %(year)d.", year=LAST_YEAR + 1)
             )

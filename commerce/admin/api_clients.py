@@ -130,11 +130,15 @@ def _back(client_id: uuid.UUID) -> BaseResponse:
 
 def _list(form: ClientForm | None = None, status: int = 200) -> BaseResponse:
     found = clients.list_clients()
+    keys = clients.keys_of([client.id for client in found])
     page = render_template(
         "admin/api_clients.html",
         programs=found,
-        keys=clients.keys_of([client.id for client in found]),
-        opens=clients.opens,
+        good_keys={client_id: sum(map(clients.opens, own)) for client_id, own in keys.items()},
+        last_uses={
+            client_id: max((key.used_at for key in own if key.used_at), default=None)
+            for client_id, own in keys.items()
+        },
         form=form or ClientForm(formdata=None),
     )
     return make_response(page, status)

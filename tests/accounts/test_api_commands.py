@@ -41,7 +41,7 @@ def test_a_key_is_made_for_a_new_program_and_then_for_the_same(app: Flask, in_sh
         second = create(app, "--all-scopes")
         program = clients.recognise(first["key"])
         assert program is not None
-        assert (program.name, program.scopes) == ("Books", {"orders:read", "orders:write"})
+        assert (program.name, program.scopes) == ("Books", frozenset({"orders:read", "orders:write"}))
         assert first["expires_at"] == "2026-05-30T12:00:00+00:00"
         assert (second["expires_at"], second["scopes"]) == (None, list(SCOPES))
         other = clients.recognise(second["key"])
