@@ -22,6 +22,7 @@ from commerce import cli, sealing
 from commerce.accounts import views as account_views
 from commerce.accounts.membership import signed_in_member
 from commerce.admin import views as admin_views
+from commerce.api import views as api_views
 from commerce.cart import views as cart_views
 from commerce.catalog import facts
 from commerce.catalog import views as catalog_views
@@ -110,6 +111,7 @@ def create_app(config: Config | None = None) -> Flask:
         moving_views,  # the blueprint of the back office, with this page on it
         tenant_views,
         platform_views,
+        api_views,
     ):
         app.register_blueprint(views.blueprint)
     app.add_url_rule("/healthz", "healthz", _healthz)

@@ -98,6 +98,24 @@ class InvalidValue(Rejected):
         super().__init__(reason)
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A field that cannot be taken, and why."""
+
+    field: str
+    reason: str
+
+
+class InvalidValues(Rejected):
+    """Several values that are out of bounds, all at once."""
+
+    code = "invalid_value"
+
+    def __init__(self, problems: list[Fault]) -> None:
+        self.problems = problems
+        super().__init__(" ".join(each.reason for each in problems))
+
+
 class CouponRefused(Rejected):
     """A code that takes nothing off this cart. `reason` is one of `pricing.discounts.CodeState`, for the words.
 

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from limits.storage import MemoryStorage, RedisStorage
 from valkey.exceptions import ValkeyError
 from werkzeug.exceptions import TooManyRequests
@@ -31,6 +31,7 @@ WINDOW = 60
 PAUSE = 30.0
 """Seconds for which a server that did not answer is left alone."""
 SOCKET_SECONDS = 0.25
+COUNTER = "lockstep.counter"
 MOST_KEPT = 100_000
 """Counters in memory; then all begin anew: somebody with many addresses may not fill it."""
 
@@ -108,15 +109,12 @@ def _server(url: str) -> RedisStorage:
 
 def limit_app(app: Flask, config: Config) -> None:
     """Let the app refuse (429) who tries too often; to be called between the shop's hook and that of the forms."""
+    # Made by the first request, so that it belongs to the process that serves.
+    app.extensions[COUNTER] = cache(lambda: Counter(config.limit_url))
     if config.limits == "off":
         return
     only_guesses = config.limits == "guesses"
     behind_nobody = config.production and not config.trusted_proxies
-
-    @cache
-    def counter() -> Counter:
-        # Made by the first request, so that it belongs to the process that serves.
-        return Counter(config.limit_url)
 
     def refuse_too_many() -> None:
         bucket = bucket_of(request.method, request.url_rule.rule) if request.url_rule else None
@@ -143,9 +141,17 @@ def limit_app(app: Flask, config: Config) -> None:
     app.after_request(count_wrong_ones)
 
 
+def counter() -> Counter:
+    """Return what counts tries in this app."""
+    found: Counter = current_app.extensions[COUNTER]()
+    return found
+
+
 @cache
 def bucket_of(method: str, rule: str) -> Bucket | None:
-    """Return what a route's tries count as, None for what is not limited."""
+    """Return what a route's tries count as, None for what is not limited here: programs are counted by their keys."""
+    if rule.startswith("/api/"):
+        return None
     # Methods and rules are those of the app, so this is bounded; any other method leads to no rule.
     return next((each for each in BUCKETS if re.match(each.pattern, f"{method} {rule}")), None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
@@ -210,15 +210,17 @@ _CART = (
     .where(_own, _open)
     .order_by(_lines.c.id)
 )
-_VARIANTS = (
+_sold_facts = (
     select(VARIANTS.c.id, PRODUCTS.c.id, *_line_columns[5:])
     .select_from(
         VARIANTS.join(
             PRODUCTS, (PRODUCTS.c.tenant_id == TENANT) & (PRODUCTS.c.id == VARIANTS.c.product_id)
         ).outerjoin(IMAGES, (IMAGES.c.tenant_id == TENANT) & _own_picture)
     )
-    .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.id.in_(bindparam("variants", expanding=True)))
+    .where(VARIANTS.c.tenant_id == TENANT)
 )
+_VARIANTS = _sold_facts.where(VARIANTS.c.id.in_(bindparam("variants", expanding=True)))
+_SKUS = _sold_facts.where(VARIANTS.c.sku.in_(bindparam("skus", expanding=True)))
 _UNITS = select(func.sum(_lines.c.quantity)).select_from(_carts.join(_lines, _in_cart)).where(_own, _open)
 
 
@@ -249,6 +251,13 @@ def lines_for(wanted: Mapping[uuid.UUID, int]) -> tuple[CartLineView, ...]:
         for key, units in wanted.items()
         if key in rows
     )
+
+
+def lines_by_sku(skus: Collection[str]) -> dict[str, CartLineView]:
+    """Return a line of one unit for each SKU that the shop knows. One statement."""
+    rows = read(_SKUS, skus=list(skus)) if skus else []
+    lines = [_line_view([row[0], row[0], row[1], 1, row[2], *row[2:]]) for row in rows]
+    return {line.sku: line for line in lines}
 
 
 def _line_view(row: Any) -> CartLineView:

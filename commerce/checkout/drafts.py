@@ -306,14 +306,14 @@ def place_draft(
     )
     if placed.payment_id is not None and not placed.replayed:
         if gateway(placed.gateway).asks_for_card:
-            _await_customer(placed.id, placed.payment_id)
+            await_customer(placed.id, placed.payment_id)
         else:
             take_payment(placed.payment_id, request_id=actor.request_id)
     return placed
 
 
 @atomic
-def _await_customer(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
+def await_customer(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
     """Close the attempt that nobody has begun, so that the order's page asks for a card, and hold the goods longer."""
     order = lock_order(order_id)
     payment = next(each for each in lock_payments(order.id) if each.id == payment_id)

@@ -47,7 +47,7 @@ def record_receipt(
     cancelled order reopens it or, when its goods are gone, goes back. Raises NotFound, StaleVersion, NotAllowed,
     InvalidValue, IllegalTransition when nothing is open, Conflict while a card payment is under way.
     """
-    if actor.kind != "staff":
+    if not actor.works_here:
         raise NotAllowed("Only staff may do this.")
     if amount is not None and not 0 < amount <= MAX_AMOUNT:
         raise InvalidValue("amount", "Please enter the amount that arrived.")
@@ -129,7 +129,7 @@ def refund_surplus(order_id: uuid.UUID, actor: Actor, *, seen_version: int | Non
 
     Raises NotFound, StaleVersion, NotAllowed, Conflict when nothing is too much.
     """
-    if actor.kind != "staff":
+    if not actor.works_here:
         raise NotAllowed("Only staff may do this.")
     order = lock_order(order_id, seen_version)
     payments = lock_payments(order.id)

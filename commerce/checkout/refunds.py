@@ -94,7 +94,7 @@ def send_refund_again(refund_id: uuid.UUID, actor: Actor, *, seen_version: int |
     Raises NotFound, NotAllowed, StaleVersion, Conflict when it did not fail, was sent again already, or more was given
     back meanwhile.
     """
-    if actor.kind != "staff":
+    if not actor.works_here:
         raise NotAllowed("Only staff may do this.")
     order = lock_order(get_refund(refund_id).order_id, seen_version)
     payments = lock_payments(order.id)

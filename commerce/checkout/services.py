@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from commerce import clock
 from commerce.cart.queries import CartLineView, CartView, lines_of
 from commerce.cart.services import claim, remove_codes
+from commerce.checkout.placing import CodesGone, Raced, write_order
 from commerce.db import atomic
 from commerce.errors import (
     CartChanged,
@@ -22,22 +22,16 @@ from commerce.errors import (
     PriceChanged,
     Shortage,
 )
-from commerce.events.outbox import Actor, publish
-from commerce.inventory.allocation import StockRaced, Want
+from commerce.events.outbox import Actor
 from commerce.inventory.queries import available_by_variant
-from commerce.inventory.services import reserve
-from commerce.orders.events import OrderPlaced
 from commerce.orders.queries import find_by_cart
-from commerce.orders.services import create_order
 from commerce.payments.gateways import gateway
 from commerce.payments.queries import Method
 from commerce.payments.queries import payment_method as payment_method_of
-from commerce.payments.services import start_payment
 from commerce.pricing.calculate import Discount, FeeToPrice, ShippingToPrice, Totals, calculate
 from commerce.pricing.discounts import CodeState, Found, find_discounts
 from commerce.pricing.promotions import ManualDiscount, PromotionRule, Verdict
 from commerce.pricing.queries import tax_table
-from commerce.pricing.services import CouponRaced, use_coupons
 from commerce.shipping.queries import ShippingOffer, shipping_offers
 from commerce.tenants.scope import current_shop
 
@@ -196,29 +190,15 @@ def place_order(
             return _place_order(
                 shopper, checkout_token, cart_version, shown_total, shown_backordered, actor, card_number
             )
-        except _Raced as raced:
+        except Raced as raced:
             # Rolled back. Look again without our own grip on the rows: what is really short is said, all of it.
-            shortages = _shortages(raced.lines)
+            shortages = shortages_of(raced.lines)
             if shortages:
                 raise OutOfStock(shortages) from None
-        except _CodesGone as gone:
+        except CodesGone as gone:
             remove_codes(shopper, gone.reasons)
             raise CouponExhausted(gone.reasons) from None
     raise CartChanged("Others are buying the same things right now. Please try again.")
-
-
-class _Raced(Exception):
-    """Stock went between look and grip; carries the lines so that the shortage can be told."""
-
-    def __init__(self, lines: tuple[CartLineView, ...]) -> None:
-        self.lines = lines
-
-
-class _CodesGone(Exception):
-    """Codes that the shopper was promised have become worthless; carries why, by code."""
-
-    def __init__(self, reasons: dict[str, str]) -> None:
-        self.reasons = reasons
 
 
 @atomic
@@ -244,7 +224,7 @@ def _place_order(
     )
     if priced.totals.total != shown_total:
         gone = {state.code: state.reason for state in priced.coupons if state.gone}
-        raise _CodesGone(gone) if gone else PriceChanged(shown_total, priced.totals.total)
+        raise CodesGone(gone) if gone else PriceChanged(shown_total, priced.totals.total)
     if sum(line.backordered for line in lines) > shown_backordered:
         raise CartChanged(
             "Some of this was in stock a moment ago and would now be on backorder. "
@@ -252,49 +232,15 @@ def _place_order(
         )
     if card_number is not None and shown_total:
         gateway(method.gateway).check(card_number)
-    order_id, code, token, line_ids = create_order(
-        {**_order_values(cart_id, details, method, priced), "member_id": _member(actor)},
-        [_order_line(*pair) for pair in zip(lines, priced.totals.lines, strict=True)],
-        [{**asdict(each), "shares": list(each.shares)} for each in priced.totals.adjustments],
+    written = write_order(lines, details, method, priced, actor, cart_id=cart_id, member_id=_member(actor))
+    return PlacedOrder(
+        written.order_id, written.code, written.token, written.payment_id, method.gateway, method.pay_later
     )
-    currency = current_shop().currency
-    payment_id = start_payment(
-        order_id=order_id, method=method.code, gateway=method.gateway, amount=shown_total, currency=currency
-    )
-    placed = OrderPlaced(
-        subject_id=order_id,
-        subject_version=1,
-        code=code,
-        total=shown_total,
-        currency=currency,
-        pay_later=method.pay_later,
-    )
-    publish(replace(actor, name=actor.name or details["email"]), placed)
-    _use_coupons(order_id, priced, details["email"])
-    try:
-        reserve(
-            order_id,
-            [
-                Want(key, line.variant_id, line.quantity, beyond=line.backordered)
-                for key, line in zip(line_ids, lines, strict=True)
-            ],
-        )
-    except StockRaced:
-        raise _Raced(lines) from None
-    return PlacedOrder(order_id, code, token, payment_id, method.gateway, method.pay_later)
 
 
 def _member(actor: Actor) -> uuid.UUID | None:
     """Return whose order it is: that of the member who places it, as his session says."""
     return uuid.UUID(actor.id) if actor.kind == "member" else None
-
-
-def _use_coupons(order_id: uuid.UUID, priced: Quote, email: str) -> None:
-    try:
-        use_coupons(order_id, priced.found.coupons, email)
-    except CouponRaced as raced:
-        reason = "used_by_you" if raced.by_customer else "used_up"
-        raise _CodesGone(dict.fromkeys(raced.codes, reason)) from None
 
 
 def _placed_before(shopper: str, checkout_token: str) -> PlacedOrder:
@@ -313,7 +259,8 @@ def check_lines(lines: tuple[CartLineView, ...]) -> None:
         raise OutOfStock(short)
 
 
-def _shortages(lines: tuple[CartLineView, ...]) -> list[Shortage]:
+def shortages_of(lines: tuple[CartLineView, ...]) -> list[Shortage]:
+    """Return the lines that ask for more than there is now."""
     available = available_by_variant([line.variant_id for line in lines])
     return [
         _shortage(line, available[line.variant_id])
@@ -350,46 +297,3 @@ def check_details(
     if priced.shipping is None:
         raise InvalidValue("shipping_method", "Please choose how we should ship to your address.")
     return priced.payment, priced
-
-
-def _order_values(
-    cart_id: uuid.UUID, details: dict[str, Any], method: Method, priced: Quote
-) -> dict[str, Any]:
-    shop, totals, now = current_shop(), priced.totals, clock.now()
-    if priced.shipping is None:
-        raise AssertionError("checked before")
-    return {
-        "cart_id": cart_id,
-        "email": details["email"],
-        "name": details["name"],
-        "phone": details.get("phone", ""),
-        "note": details.get("note", ""),
-        "locale": details.get("locale") or shop.locale,
-        "shipping_address": details["address"],
-        "shipping_method": priced.shipping.code,
-        "shipping_label": priced.shipping.name,
-        "payment_method": method.code,
-        "payment_label": method.name,
-        "pay_later": method.pay_later,
-        "currency": shop.currency,
-        "prices_include_tax": shop.prices_include_tax,
-        "subtotal": totals.subtotal,
-        "discount_amount": totals.discount_amount,
-        "shipping_amount": totals.shipping_amount,
-        "fee_amount": totals.fee_amount,
-        "tax_amount": totals.tax_amount,
-        "total": totals.total,
-        "placed_at": now,
-        "hold_expires_at": now + timedelta(minutes=method.hold_minutes),
-    }
-
-
-def _order_line(line: CartLineView, priced: Any) -> dict[str, Any]:
-    facts = ("product_id", "variant_id", "sku", "title", "options", "slug", "image")
-    amounts = ("amount", "discount_amount", "tax_rate_ppm", "tax_amount")
-    return {
-        **{name: getattr(line, name) for name in (*facts, "quantity", "backordered")},
-        **{name: getattr(priced, name) for name in amounts},
-        "ships_from": line.ships_from if line.backordered else None,
-        "unit_price": line.price,
-    }

@@ -21,6 +21,11 @@ class Actor:
     name: str = ""
     request_id: str = ""
 
+    @property
+    def works_here(self) -> bool:
+        """Whether it is somebody of the shop's own: staff, or a program with a key of the shop."""
+        return self.kind in ("staff", "api")
+
 
 SYSTEM = Actor("system", name="Lockstep")
 

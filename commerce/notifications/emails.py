@@ -103,7 +103,7 @@ def send_mail(happening: Happening, name: str, told: Told | None = None, *, to: 
     """
     if not to:
         to = told.order.email if told is not None and MAILS[name].to == CUSTOMER else operations_address()
-    if to.endswith(NOBODY):
+    if not to or to.endswith(NOBODY):
         return
     facts = {**happening.payload, "subject": happening.subject_id}
     config, shop, letter = _config(), current_shop(), write(name, facts, told)

@@ -335,7 +335,7 @@ def credit_order(
     (not staff), InvalidValue, Conflict when it would come to something else now.
     """
     order = lock_order(order_id, seen_version)
-    if actor.kind not in ("staff", "api"):
+    if not actor.works_here:
         raise NotAllowed("Only staff may give money back.")
     reason = check_reason(reason)
     payments = lock_payments(order.id)

@@ -74,6 +74,9 @@ class OrderRow:
     currency: str
     placed_at: datetime
     attention: str
+    version: int
+    customer_reference: str
+    member_id: uuid.UUID | None
 
 
 Position = tuple[datetime, uuid.UUID]
@@ -128,6 +131,12 @@ def newest_first(
     ).all()
     rows = found[:limit]
     return rows, (rows[-1].placed_at, rows[-1].id) if len(found) > limit else None
+
+
+def count_orders(status: str = "") -> int:
+    """Return how many orders there are, all or those in a status."""
+    condition = [Order.status == status] if status else []
+    return int(db.session.scalar(select(func.count()).select_from(Order).where(*condition)) or 0)
 
 
 def count_by_status() -> dict[str, int]:

@@ -1,0 +1,128 @@
+"""The API's front door: a key of a program, nothing else. Cookies are not looked at, so no page can misuse a browser.
+
+Each address names the scope that it takes; one that names none is closed to everybody.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Blueprint, Response, current_app, g, request
+
+from commerce import clock
+from commerce.accounts.clients import USE_NOTED, Program, note_use, recognise
+from commerce.api.problems import MalformedRequest, refusal
+from commerce.errors import CommerceError
+from commerce.events.outbox import Actor
+from commerce.limits import WINDOW, counter, household
+from commerce.web import csrf, log_refusal, problem, request_id
+
+blueprint = Blueprint("api", __name__, url_prefix="/api")
+csrf.exempt(blueprint)
+PUBLIC = "public"
+"""The scope of what anybody may read: the description of the API."""
+WRONG_KEYS = 30
+"""Keys that one address may try in a minute that are none."""
+
+
+def program() -> Program:
+    """Return the client behind a request that has passed the door."""
+    return cast("Program", g.program)
+
+
+def acting() -> Actor:
+    """Return the client behind the request as the history of orders names it."""
+    client = program()
+    return Actor("api", str(client.client_id), client.name, request_id())
+
+
+@blueprint.before_request
+def _guard() -> Response | None:
+    scope = getattr(current_app.view_functions[request.endpoint or ""], "scope", "")
+    if scope == PUBLIC:
+        return None
+    who = f"api-key/{g.shop.id}/{household(request.remote_addr or '')}"
+    if _enforced("guesses") and counter().seen(who) >= WRONG_KEYS:
+        return _too_many(counter().wait(who))
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    found = recognise(token.strip()) if scheme.lower() == "bearer" else None
+    if found is None:
+        if token:
+            counter().count(who)
+            log_refusal("unknown key")
+        return _unknown()
+    g.program = found
+    limited = _count_call(found)
+    if limited is not None:
+        return limited
+    if scope not in found.scopes:
+        return _not_allowed(scope)
+    if found.used_at is None or found.used_at < clock.now() - USE_NOTED:
+        note_use(found.key_id)
+    return None
+
+
+def _unknown() -> Response:
+    response = problem(
+        401,
+        "unauthorized",
+        "A key is needed",
+        "Please send a valid key: 'Authorization: Bearer ls_live_...'.",
+    )
+    response.headers["WWW-Authenticate"] = 'Bearer realm="Lockstep"'
+    return response
+
+
+def _not_allowed(scope: str) -> Response:
+    log_refusal(f"scope {scope}")
+    return problem(
+        403,
+        "insufficient_scope",
+        "This key may not do that",
+        f"A key with the scope {scope} is needed.",
+        scope=scope,
+    )
+
+
+# --- how often ---------------------------------------------------------------------------------------
+
+
+def _count_call(found: Program) -> Response | None:
+    """Count a call of this client; more than it may make in a minute are refused where limits are on."""
+    key, most = f"api/{g.shop.id}/{found.client_id}", found.requests_per_minute
+    made = counter().count(key)
+    g.rate = most, max(0, most - made), counter().wait(key)
+    return _too_many(g.rate[2]) if made > most and _enforced("all") else None
+
+
+def _enforced(least: str) -> bool:
+    limits: str = current_app.config["LOCKSTEP"].limits
+    return limits in ("all", least)
+
+
+def _too_many(seconds: int) -> Response:
+    response = problem(
+        429, "too_many_requests", "Please wait a moment", "That was asked very often. Please wait and go on."
+    )
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+@blueprint.after_request
+def _tell_the_rate(response: Response) -> Response:
+    """Say how many calls are left in this window (draft-ietf-httpapi-ratelimit-headers in its first, readable form)."""
+    rate = g.get("rate")
+    if rate is not None:
+        most, left, seconds = rate
+        response.headers["RateLimit-Limit"] = str(most)
+        response.headers["RateLimit-Remaining"] = str(left)
+        response.headers["RateLimit-Reset"] = str(min(seconds, WINDOW))
+    return response
+
+
+@blueprint.errorhandler(CommerceError)
+def _on_refusal(error: CommerceError) -> Response:
+    response = refusal(error)
+    if isinstance(error, MalformedRequest):
+        response.status_code = 400
+    return response

@@ -1,0 +1,232 @@
+"""Do it once, however often it is asked for: the claim of a key, the deed and its answer are one transaction.
+
+Only what was committed is kept. A crash before that leaves nothing, so the next try does it; a crash after it is
+answered from the row. (IETF draft-ietf-httpapi-idempotency-key-header-07, but that failures are not kept: what was
+refused can be mended and sent again under the same key, as Stripe's second API and Shopify have it.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+from flask import Response, request
+from sqlalchemy import CursorResult, Table, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from commerce import clock
+from commerce.api.door import program
+from commerce.api.models import IdempotencyKey
+from commerce.api.operations import Reply, as_json, sent_json
+from commerce.api.problems import MissingKey
+from commerce.db import atomic, current_tenant_id, db, done_once, new_id
+from commerce.errors import Busy, Conflict, Rejected
+from commerce.sealing import seal
+
+R = TypeVar("R")
+HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
+KEPT = timedelta(hours=24)
+SWEPT_AT_ONCE = 1000
+_KEY = re.compile(r"[\x21-\x7e]{16,255}")
+_table = cast("Table", IdempotencyKey.__table__)
+
+
+class KeyReused(Rejected):
+    """The key was sent before with something else."""
+
+    code = "idempotency_key_reused"
+    title = "This key was used for something else"
+
+
+class KeyInFlight(Conflict):
+    """What the same key asked for is being done just now."""
+
+    code = "idempotency_key_in_flight"
+    title = "This is being done just now"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of it: the answer, and what the use case returned (None when it had been done before)."""
+
+    response: Response
+    result: Any = None
+    replayed: bool = False
+
+
+class _DoneBefore(Exception):
+    def __init__(self, status: int, sealed_outcome: str) -> None:
+        self.status = status
+        self.sealed_outcome = sealed_outcome
+
+
+class _Claim:
+    """The claim of one key; without a key it only makes the answer inside the transaction."""
+
+    def __init__(self, key: str, answer: Callable[[Any], Reply]) -> None:
+        self._key = key
+        self._answer = answer
+        self._fingerprint = fingerprint() if key else ""
+        self._row_id = new_id()
+        self.asked = self.claimed = self.kept = self.over = False
+        self.result: Any = None
+        self.outcome: dict[str, Any] = {}
+
+    def claim(self) -> None:
+        """Claim the key, waiting for whoever has it. Raises _DoneBefore, KeyReused."""
+        if not self._key or self._stands():
+            return
+        self.asked, self.claimed, self.kept = True, False, False
+        row = {
+            "tenant_id": current_tenant_id(),
+            "id": self._row_id,
+            "client_id": program().client_id,
+            "route": _route(),
+            "key": self._key,
+            "fingerprint": self._fingerprint,
+        }
+        insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+        made = db.session.execute(
+            insert(_table)
+            .values(**row, status=0, sealed_outcome="", created_at=clock.now())
+            .on_conflict_do_nothing(index_elements=["tenant_id", "client_id", "route", "key"])
+            .returning(_table.c.id)
+        ).first()
+        if made is None:
+            self._answer_from_row()
+        self.claimed = True
+
+    def _stands(self) -> bool:
+        """Tell whether the deed is committed already: then what follows is not part of it. Else it was rolled back."""
+        mine = select(IdempotencyKey.id).where(IdempotencyKey.id == self._row_id)
+        self.over = self.kept and db.session.scalar(mine) is not None
+        return self.over
+
+    def _answer_from_row(self) -> None:
+        found = db.session.execute(
+            select(IdempotencyKey.fingerprint, IdempotencyKey.status, IdempotencyKey.sealed_outcome).where(
+                IdempotencyKey.client_id == program().client_id,
+                IdempotencyKey.route == _route(),
+                IdempotencyKey.key == self._key,
+            )
+        ).one()
+        if found.fingerprint != self._fingerprint:
+            raise KeyReused(
+                "This idempotency key was sent before with another request. Please make a new one."
+            )
+        raise _DoneBefore(found.status, found.sealed_outcome)
+
+    def keep(self, result: Any) -> None:
+        """Make the answer of the first use case that is done, and keep it under the key."""
+        if self.over:
+            return
+        db.session.flush()
+        reply = self._answer(result)
+        body = reply.body.model_dump_json() if reply.body is not None else ""
+        self.result = result
+        self.outcome = {
+            "status": reply.status,
+            "headers": dict(reply.headers),
+            "body": body,
+            "version": reply.version,
+        }
+        if self._key:
+            db.session.execute(
+                update(IdempotencyKey)
+                .where(IdempotencyKey.id == self._row_id)
+                .values(status=reply.status, sealed_outcome=seal().close(json.dumps(self.outcome)))
+                .execution_options(synchronize_session=False)
+            )
+        self.kept = True
+
+
+def once(
+    deed: Callable[[], R], answer: Callable[[R], Reply], *, needed: bool = True, other_key: str = ""
+) -> Done:
+    """Do a use case under the request's key and answer it; what was done before is answered as it was then.
+
+    `answer` makes the reply inside the transaction, of what the use case returned; `other_key` is one that came in the
+    body. Raises MissingKey when one is `needed`, KeyReused, KeyInFlight, and what the use case raises.
+    """
+    key = sent_key(other_key)
+    if needed and not key:
+        raise MissingKey(
+            "Please send an Idempotency-Key: 16 to 255 visible characters, a new one for each deed."
+        )
+    claim = _Claim(key, answer)
+    try:
+        with done_once(claim):
+            deed()
+    except _DoneBefore as before:
+        return Done(_replay(before), replayed=True)
+    except Busy as error:
+        if claim.asked and not claim.claimed:
+            raise KeyInFlight("The first request with this key is not finished. Please ask again.") from error
+        raise
+    return Done(_respond(claim.outcome), claim.result)
+
+
+def sent_key(other: str = "") -> str:
+    """Return the request's key, '' without one. Raises MissingKey for one that is none, and for two that differ."""
+    sent = {_bare(value) for value in (*(request.headers.get(name, "") for name in HEADERS), other) if value}
+    if len(sent) > 1:
+        raise MissingKey("Two different idempotency keys were sent.")
+    for key in sent:
+        if not _KEY.fullmatch(key):
+            raise MissingKey("An idempotency key has 16 to 255 visible characters.")
+        return key
+    return ""
+
+
+def _bare(value: str) -> str:
+    """Return a key without the quotes that the draft puts around it."""
+    value = value.strip()
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+
+
+def _route() -> str:
+    return f"{request.method} {request.url_rule.rule if request.url_rule else ''}"
+
+
+def fingerprint() -> str:
+    """Return the SHA-256 of what is asked for: where, and the JSON with its keys sorted and its numbers as written."""
+    body = json.dumps(sent_json(), sort_keys=True, separators=(",", ":")) if request.get_data() else ""
+    asked = json.dumps([request.method, request.path, sorted(request.args.items(multi=True)), body])
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def _replay(before: _DoneBefore) -> Response:
+    response = _respond(json.loads(seal().open(before.sealed_outcome)))
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _respond(outcome: dict[str, Any]) -> Response:
+    if not outcome["body"]:
+        return Response(status=outcome["status"], headers=outcome["headers"])
+    return as_json(outcome["body"].encode(), outcome["status"], outcome["headers"], outcome["version"])
+
+
+@atomic
+def sweep_keys() -> int:
+    """Forget what was answered in the current shop more than KEPT ago; return how many."""
+    old = (
+        select(IdempotencyKey.id)
+        .where(IdempotencyKey.created_at < clock.now() - KEPT)
+        .limit(SWEPT_AT_ONCE)
+        .scalar_subquery()
+    )
+    result = cast(
+        "CursorResult[Any]",
+        db.session.execute(
+            delete(IdempotencyKey)
+            .where(IdempotencyKey.id.in_(old))
+            .execution_options(synchronize_session=False)
+        ),
+    )
+    return result.rowcount

@@ -1,0 +1,38 @@
+"""What follows once an order was placed over JSON: the way of its payment, outside of the transaction."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Response
+
+from commerce.api.idempotency import Done
+from commerce.checkout.direct import PlacedDirectly
+from commerce.checkout.drafts import await_customer
+from commerce.checkout.services import PlacedOrder
+from commerce.checkout.settlement import take_payment
+from commerce.payments.gateways import gateway
+from commerce.web import request_id
+
+log = logging.getLogger("commerce.api")
+
+
+def finish(done: Done) -> Response:
+    """Begin the payment of an order that was placed just now, and answer. What was placed before is only answered."""
+    if isinstance(done.result, PlacedDirectly):
+        begin_payment(done.result.order)
+    return done.response
+
+
+def begin_payment(placed: PlacedOrder) -> None:
+    """Begin the payment of a fresh order; by card the customer does it himself, at the order's page."""
+    if placed.payment_id is None:
+        return
+    try:
+        if gateway(placed.gateway).asks_for_card:
+            await_customer(placed.id, placed.payment_id)
+        else:
+            take_payment(placed.payment_id, request_id=request_id())
+    except Exception:
+        # Not raised on purpose: the order stands, and an error now would tell its program that it does not.
+        log.exception("payment %s of order %s could not be started", placed.payment_id, placed.code)

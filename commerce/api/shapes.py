@@ -1,0 +1,135 @@
+"""What requests and answers are made of: strict models in the spelling of the source documents.
+
+What a model does not name is refused, so that a slip of the pen is not taken for a wish that was granted.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+
+from commerce.money import MAX_AMOUNT, parse_amount, to_decimal
+
+ADDRESS = {
+    "street": "street_address",
+    "city": "city",
+    "district": "city_area",
+    "region": "country_area",
+    "postal_code": "postal_code",
+    "company": "company_name",
+    "sorting_code": "sorting_code",
+    "country": "country_code",
+}
+"""What the parts of an address are called at this edge -> in the shop."""
+EDGE_NAMES = {ours: theirs for theirs, ours in ADDRESS.items()}
+MOST = 100
+"""Rows of the longest page."""
+
+
+class Body(BaseModel):
+    """What is sent as JSON: every value in its own type, nothing that is not named."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel, frozen=True)
+
+
+class Query(BaseModel):
+    """What is sent behind the question mark: text that is read as numbers and truths."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
+
+
+class Answer(BaseModel):
+    """What is answered."""
+
+    model_config = ConfigDict(
+        extra="forbid", alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True
+    )
+
+
+class Page(Query):
+    """The part of a list that is wanted."""
+
+    limit: int = Field(20, ge=1, le=MOST, description="Rows of one page.")
+    cursor: str | None = Field(
+        None, max_length=1000, description="`nextCursor` of the page before; it fits the same filters only."
+    )
+
+
+def _storable(text: str) -> str:
+    """Refuse what a database or a header cannot hold: control characters, halves of surrogate pairs."""
+    if any((ord(sign) < 32 and sign not in "\t\n\r") or sign == "\x7f" for sign in text):
+        raise ValueError("control characters are not allowed")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half of a surrogate pair is not allowed") from error
+    return text
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_storable)]
+"""Words, without blanks around them and control characters; a field says how long they may be."""
+
+Code = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=255, pattern=r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"
+    ),
+]
+"""A code in a body: of a product, an order, a warehouse."""
+
+Quantity = Annotated[int, Field(ge=1, le=1_000_000, description="Whole units.")]
+
+Amount = Annotated[
+    Decimal,
+    # The literal is the shortest that names the same amount; the bound of amounts keeps it exact.
+    PlainSerializer(float, return_type=float, when_used="json"),
+    WithJsonSchema({"type": "number", "description": "Whole units of the currency beside it, e.g. 29.99."}),
+]
+"""An amount in an answer. Inside it is minor units: `amount()` makes one of them."""
+
+SentAmount = Annotated[
+    Decimal,
+    Field(strict=False, ge=-MAX_AMOUNT, le=MAX_AMOUNT, allow_inf_nan=False),
+    WithJsonSchema(
+        {
+            "type": "number",
+            "minimum": -MAX_AMOUNT,
+            "maximum": MAX_AMOUNT,
+            "description": "Whole units of the shop's currency, e.g. 29.99, with no more decimals than it knows.",
+        }
+    ),
+]
+"""An amount in a request. `minor()` reads it."""
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(
+        lambda value: value.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        return_type=str,
+        when_used="json",
+    ),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-15T10:30:00.000Z"]}),
+]
+"""A moment in UTC."""
+
+
+def amount(minor_units: int, currency: str) -> Decimal:
+    """Return an amount as it is answered."""
+    return to_decimal(minor_units, currency)
+
+
+def minor(value: Decimal, currency: str) -> int:
+    """Return a sent amount in minor units. Raises InvalidValue when it has more decimals than the currency knows."""
+    return parse_amount(format(value, "f"), currency)

@@ -1,0 +1,312 @@
+"""An order without a cart: a program names what is wanted, for whom and where to, in one breath."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+
+from commerce.accounts.models import Member
+from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, lines_by_sku, lines_for
+from commerce.catalog.models import Product, Variant
+from commerce.checkout.addresses import check_address, known_countries, rules_for
+from commerce.checkout.placing import CodesGone, Raced, write_order
+from commerce.checkout.services import (
+    PLACEMENT_TRIES,
+    PlacedOrder,
+    Quote,
+    check_lines,
+    quote,
+    shortages_of,
+)
+from commerce.db import atomic, db
+from commerce.errors import (
+    CartChanged,
+    CouponExhausted,
+    CouponRefused,
+    Fault,
+    InvalidValue,
+    InvalidValues,
+    OutOfStock,
+    PriceChanged,
+)
+from commerce.events.outbox import Actor
+from commerce.money import to_decimal
+from commerce.payments.queries import Method, payment_methods
+from commerce.shipping.queries import shipping_offers
+from commerce.tenants.models import Tenant
+from commerce.tenants.scope import current_shop
+
+CARD = "credit_card"
+"""What the source documents call paying by card: the first method of the shop by which one can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Units of a variant, named by its id or its product code. `price` is what the program believes that one costs."""
+
+    quantity: int
+    product_code: str = ""
+    variant_id: uuid.UUID | None = None
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectOrder:
+    """What a program orders. `shown_total` (minor units) is what it showed its customer; None: whatever it costs.
+
+    Methods of shipping and payment may be left open: the cheapest shipping, the only way to pay. Without an `email`
+    nobody is written to.
+    """
+
+    wanted: Sequence[Wanted]
+    address: Mapping[str, str]
+    customer_reference: str = ""
+    email: str = ""
+    name: str = ""
+    phone: str = ""
+    note: str = ""
+    locale: str = ""
+    shipping_method: str = ""
+    payment_method: str = ""
+    coupon_codes: Sequence[str] = ()
+    shown_total: int | None = None
+    shown_backordered: int | None = None
+    member_id: uuid.UUID | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedDirectly:
+    """The order that was written, with its price."""
+
+    order: PlacedOrder
+    priced: Quote
+
+
+def place_directly(order: DirectOrder, actor: Actor) -> PlacedDirectly:
+    """Order what is named exactly once per transaction, holding its stock, or leave everything as it was.
+
+    Raises InvalidValues (unknown codes, prices that are not ours), InvalidValue (details), OutOfStock (all short
+    lines), PriceChanged, CouponRefused, CouponExhausted, CartChanged, Busy.
+    """
+    for _ in range(PLACEMENT_TRIES):
+        try:
+            return _place_directly(order, actor)
+        except Raced as raced:
+            shortages = shortages_of(raced.lines)
+            if shortages:
+                raise OutOfStock(shortages) from None
+        except CodesGone as gone:
+            raise CouponExhausted(gone.reasons) from None
+    raise CartChanged("Others are buying the same things right now. Please try again.")
+
+
+@atomic
+def _place_directly(order: DirectOrder, actor: Actor) -> PlacedDirectly:
+    order = _for_member(order)
+    lines = _lines(order.wanted)
+    check_lines(lines)
+    _check_rules()
+    details = _details(order, lines)
+    priced = quote(
+        lines,
+        details["address"]["country_code"],
+        details["shipping_method"],
+        payment_method=details["payment_method"],
+        coupon_codes=order.coupon_codes,
+        email=order.email,
+    )
+    _check_shown(order, lines, priced)
+    if priced.payment is None:
+        raise AssertionError("the method was found before")
+    written = write_order(
+        lines,
+        details,
+        priced.payment,
+        priced,
+        actor,
+        member_id=order.member_id,
+        customer_reference=order.customer_reference,
+    )
+    method = priced.payment
+    placed = PlacedOrder(
+        written.order_id, written.code, written.token, written.payment_id, method.gateway, method.pay_later
+    )
+    return PlacedDirectly(placed, priced)
+
+
+def _for_member(order: DirectOrder) -> DirectOrder:
+    """Fill in what the shop knows of a customer who has an account; any other reference is the program's own."""
+    try:
+        member_id = uuid.UUID(order.customer_reference)
+    except ValueError:
+        return order
+    member = db.session.scalar(select(Member).where(Member.id == member_id, Member.erased_at.is_(None)))
+    if member is None:
+        return order
+    return replace(
+        order,
+        member_id=member.id,
+        email=order.email or member.email,
+        name=order.name or member.name,
+        phone=order.phone or member.phone,
+    )
+
+
+def _check_rules() -> None:
+    """Refuse to reckon with rules that were changed since the request began."""
+    shop = current_shop()
+    if db.session.scalar(select(Tenant.rules_version).where(Tenant.id == shop.id)) != shop.rules_version:
+        raise CartChanged("The shop has just changed its prices or terms. Please try again.")
+
+
+# --- what is wanted ----------------------------------------------------------------------------------
+
+
+def _lines(wanted: Sequence[Wanted]) -> tuple[CartLineView, ...]:
+    """Return a line for each variant, the same ones merged. Raises InvalidValues for all that cannot be had."""
+    found = _look_up(wanted)
+    faults, units = [], Counter[uuid.UUID]()
+    for index, (each, line) in enumerate(zip(wanted, found, strict=True)):
+        fault = _fault(each, line)
+        if fault:
+            faults.append(Fault(f"items.{index}.{fault[0]}", fault[1]))
+        elif line is not None:
+            units[line.variant_id] += each.quantity
+            if units[line.variant_id] > MAX_UNITS_PER_LINE:
+                words = f"At most {MAX_UNITS_PER_LINE} units of one variant can be ordered at once."
+                faults.append(Fault(f"items.{index}.quantity", words))
+    if faults:
+        raise InvalidValues(faults)
+    views = {line.variant_id: line for line in found if line is not None}
+    return tuple(replace(views[key], quantity=count) for key, count in units.items())
+
+
+def _look_up(wanted: Sequence[Wanted]) -> list[CartLineView | None]:
+    ids = {each.variant_id: 1 for each in wanted if each.variant_id is not None}
+    by_id = {line.variant_id: line for line in lines_for(ids)}
+    by_code = lines_by_code({each.product_code for each in wanted if each.variant_id is None})
+    return [
+        by_id.get(each.variant_id) if each.variant_id is not None else by_code.get(each.product_code)
+        for each in wanted
+    ]
+
+
+def lines_by_code(codes: set[str]) -> dict[str, CartLineView]:
+    """Return a line of one unit for each product code: a SKU, or the slug of a product with one active variant."""
+    found = lines_by_sku(codes)
+    others = codes - found.keys()
+    if not others:
+        return found
+    rows = db.session.execute(
+        select(Product.slug, func.min(Variant.sku))
+        .join(Variant, (Variant.tenant_id == Product.tenant_id) & (Variant.product_id == Product.id))
+        .where(Product.slug.in_({code.lower() for code in others}), Variant.active)
+        .group_by(Product.slug)
+        .having(func.count() == 1)
+    )
+    skus: dict[str, str] = dict(rows.tuples())
+    lines = lines_by_sku(set(skus.values()))
+    return found | {code: lines[skus[code.lower()]] for code in others if code.lower() in skus}
+
+
+def _fault(wanted: Wanted, line: CartLineView | None) -> tuple[str, str] | None:
+    name = "product_code" if wanted.variant_id is None else "variant_id"
+    if line is None or not line.sold:
+        return name, f"There is no product {wanted.product_code or wanted.variant_id} for sale."
+    currency = current_shop().currency
+    price = to_decimal(line.price, currency)
+    if wanted.price is not None and wanted.price != price:
+        return "price", f"The price of {line.sku} is {price} {currency}, not {wanted.price}."
+    return None
+
+
+# --- for whom, and how -------------------------------------------------------------------------------
+
+
+def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> dict[str, Any]:
+    """Return the order's details as a checkout keeps them. Raises InvalidValue."""
+    address = _address(order.address)
+    method = _method(order.payment_method)
+    return {
+        "email": order.email,
+        "name": order.name or order.customer_reference or order.email,
+        "phone": order.phone,
+        "note": order.note,
+        "locale": order.locale,
+        "address": address,
+        "payment_method": method.code,
+        "shipping_method": _shipping(order.shipping_method, address["country_code"], lines),
+    }
+
+
+def _address(sent: Mapping[str, str]) -> dict[str, str]:
+    """Return an address as its country writes it, and lose nothing of what was sent.
+
+    Programs have addresses from everywhere and cannot ask again, so a region that is not told is no fault; a postcode
+    that cannot be is. Raises InvalidValues.
+    """
+    if sent.get("country_code") not in known_countries():
+        raise InvalidValue("shipping_address.country", "This is no ISO 3166 code of a country.")
+    values = dict(sent)
+    rules = rules_for(values["country_code"])
+    if values.get("city") and "city" not in rules.order:
+        town = values.pop("city")
+        if not values.get("country_area") and town.casefold() in rules.spellings.get("country_area", {}):
+            values["country_area"] = town
+        else:
+            values["street_address"] = f"{values.get('street_address', '')}\n{town}".strip()
+    clean, problems = check_address(values)
+    problems = {name: words for name, words in problems.items() if clean[name]}
+    if not clean["street_address"] and "street_address" in rules.required:
+        problems["street_address"] = "Please name street and number."
+    if problems:
+        raise InvalidValues([Fault(f"shipping_address.{name}", str(text)) for name, text in problems.items()])
+    return clean
+
+
+def _method(code: str) -> Method:
+    methods = payment_methods()
+    if not code and len(methods) == 1:
+        return methods[0]
+    chosen = next((each for each in methods if each.code == code), None)
+    if chosen is None and code == CARD:
+        chosen = next((each for each in methods if each.gateway != "manual"), None)
+    if chosen is None:
+        offered = ", ".join(each.code for each in methods)
+        raise InvalidValue("payment_method", f"Please choose how to pay: {offered}.")
+    return chosen
+
+
+def _shipping(code: str, country: str, lines: Sequence[CartLineView]) -> str:
+    offers = shipping_offers(
+        country=country,
+        subtotal=sum(line.amount for line in lines),
+        weight_grams=sum(line.quantity * line.weight_grams for line in lines),
+    )
+    if not offers:
+        raise InvalidValue("shipping_address.country", "This shop does not ship this order to there.")
+    if not code:
+        return min(offers, key=lambda offer: offer.price).code
+    if code not in {offer.code for offer in offers}:
+        offered = ", ".join(offer.code for offer in offers)
+        raise InvalidValue("shipping_method", f"Please choose how to ship: {offered}.")
+    return code
+
+
+def _check_shown(order: DirectOrder, lines: Sequence[CartLineView], priced: Quote) -> None:
+    """Refuse what the customer was not shown: a code that takes nothing off, another total, units not there."""
+    refused = next((state for state in priced.coupons if state.reason), None)
+    if refused is not None:
+        raise CouponRefused(refused.code, refused.reason, refused.missing)
+    total = priced.totals.total
+    if order.shown_total is not None and order.shown_total != total:
+        raise PriceChanged(order.shown_total, total)
+    backordered = sum(line.backordered for line in lines)
+    if order.shown_backordered is not None and backordered > order.shown_backordered:
+        raise CartChanged("Some of this was in stock a moment ago and would now be on backorder.")
