@@ -8,7 +8,7 @@ from flask import Flask
 
 from commerce import clock
 from commerce.cart.services import enter_code, remove_codes
-from commerce.checkout import services
+from commerce.checkout import placing
 from commerce.checkout.services import place_order
 from commerce.checkout.settlement import settle_payment
 from commerce.db import atomic
@@ -287,7 +287,7 @@ def test_out_of_stock_uses_no_coupon(in_shop: Shop, monkeypatch: pytest.MonkeyPa
     def raced(*_args: Any) -> None:
         raise StockRaced
 
-    monkeypatch.setattr(services, "reserve", raced)
+    monkeypatch.setattr(placing, "reserve", raced)
     with rules_of_now():
         shopper = cart_with("ONCE", (make_product(), 1))
         with pytest.raises(Exception, match="Others are buying"):

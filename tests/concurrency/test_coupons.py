@@ -163,7 +163,7 @@ def test_an_order_that_has_read_the_limits_before_staff_changed_them_reads_them_
         tries.append(args)
         original(*args)
 
-    monkeypatch.setattr("commerce.checkout.services.use_coupons", come_between)
+    monkeypatch.setattr("commerce.checkout.placing.use_coupons", come_between)
     with rules_of_now():
         place()
     assert len(tries) == 2

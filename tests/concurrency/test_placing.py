@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from commerce.checkout import services as checkout
+from commerce.checkout import placing
 from commerce.checkout.services import PlacedOrder, place_order
 from commerce.db import atomic, db
 from commerce.errors import OutOfStock
@@ -117,14 +117,14 @@ def test_an_open_placement_holds_no_lock_that_another_one_of_the_shop_needs(
     first, second = make_product("First", stock=5), make_product("Second", stock=5)
     inner, outer = order_as_shown(ready_cart((second, 1))), order_as_shown(ready_cart((first, 1)))
     placed_inside: list[Any] = []
-    reserve = checkout.reserve
+    reserve = placing.reserve
 
     def reserve_while_another_buys(*args: Any) -> None:
         reserve(*args)
-        monkeypatch.setattr(checkout, "reserve", reserve)
+        monkeypatch.setattr(placing, "reserve", reserve)
         placed_inside.extend(race(arena, shop, [partial(place_order, **inner)]))
 
-    monkeypatch.setattr(checkout, "reserve", reserve_while_another_buys)
+    monkeypatch.setattr(placing, "reserve", reserve_while_another_buys)
     placed = place_order(**outer)
     assert kinds(placed_inside) == {"PlacedOrder": 1}
     assert {placed.code, placed_inside[0].code} == {"ORD-000001", "ORD-000002"}
