@@ -123,7 +123,7 @@ class OrderToPlace(Body):
 
     def order(self) -> DirectOrder:
         """Return it as the shop understands it. Raises InvalidValue for an amount with too many decimals."""
-        shown = None if self.total is None else minor(self.total, current_shop().currency)
+        shown = None if self.total is None else minor(self.total, current_shop().currency, "total")
         return DirectOrder(
             [item.wanted() for item in self.items],
             self.shipping_address.fields(),

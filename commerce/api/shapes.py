@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from commerce.errors import InvalidValue
 from commerce.money import MAX_AMOUNT, parse_amount, to_decimal
 
 ADDRESS = {
@@ -130,6 +131,9 @@ def amount(minor_units: int, currency: str) -> Decimal:
     return to_decimal(minor_units, currency)
 
 
-def minor(value: Decimal, currency: str) -> int:
-    """Return a sent amount in minor units. Raises InvalidValue when it has more decimals than the currency knows."""
-    return parse_amount(format(value, "f"), currency)
+def minor(value: Decimal, currency: str, field: str = "amount") -> int:
+    """Return a sent amount in minor units. Raises InvalidValue for more decimals than the currency knows."""
+    try:
+        return parse_amount(format(value, "f"), currency)
+    except InvalidValue as error:
+        raise InvalidValue(field, error.reason) from error

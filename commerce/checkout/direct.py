@@ -210,7 +210,7 @@ def lines_by_code(codes: set[str]) -> dict[str, CartLineView]:
         .group_by(Product.slug)
         .having(func.count() == 1)
     )
-    skus: dict[str, str] = dict(rows.tuples())
+    skus = {slug: sku for slug, sku in rows}  # noqa: C416 - rows are no pairs for the type checker
     lines = lines_by_sku(set(skus.values()))
     return found | {code: lines[skus[code.lower()]] for code in others if code.lower() in skus}
 

@@ -1,11 +1,34 @@
 """A program places an order: once, at the shop's prices, with its stock held, or not at all."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 
+from commerce.db import db
+from commerce.founding import ShippingRule, TaxRule, found_shop
+from commerce.orders.models import Order
 from commerce.tenants.models import Shop
-from tests.factories.programs import Program, make_program, new_key, order_body
-from tests.factories.shop import counters, make_product
+from commerce.tenants.scope import shop_scope
+from tests.factories.members import make_member
+from tests.factories.pricing import make_coupon, used
+from tests.factories.programs import ADDRESS, Program, make_program, new_key, order_body
+from tests.factories.shop import counters, make_product, set_price
+from tests.support.invariants import broken_invariants
+
+MBC = {
+    "customerId": "CUST-001",
+    "items": [{"productCode": "PRD-001", "name": "Wireless Mouse", "quantity": 2, "price": 29.99}],
+    "shippingAddress": {
+        "street": "123 Main St",
+        "city": "Tokyo",
+        "postalCode": "100-0001",
+        "country": "JP",
+    },
+    "paymentMethod": "credit_card",
+}
+"""The request of the MBC example, as it stands."""
 
 
 @pytest.fixture
@@ -13,26 +36,279 @@ def program(app: Flask, in_shop: Shop) -> Program:
     return make_program(app)
 
 
-def test_an_order_is_placed_and_its_stock_held(program: Program) -> None:
+def orders() -> int:
+    db.session.close()
+    return int(db.session.scalar(select(func.count()).select_from(Order)) or 0)
+
+
+# --- it works ------------------------------------------------------------------------------------------
+
+
+def test_the_mbc_example_is_answered_as_it_says(app: Flask) -> None:
+    with app.app_context():
+        shop = found_shop(
+            code="shop-a",
+            name="Shop A",
+            currency="USD",
+            country="JP",
+            prices_include_tax=False,
+            taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
+            shipping=(ShippingRule("parcel", "Parcel", "", ((("*",), 0, 0),)),),
+            test_card=True,
+        )
+        with shop_scope(shop):
+            make_product("Wireless Mouse", price=2999, sku="PRD-001")
+            program = make_program(app, host=shop.host)
+    answer = program.post("/api/orders", MBC)
+    assert answer.status_code == 201, answer.text
+    order = answer.json
+    assert (order["code"], order["name"], order["version"]) == ("ORD-000001", "Order ORD-000001", 1)
+    facts = order["attributes"]
+    told = ("customerId", "subtotal", "tax", "total", "status", "currency")
+    assert [facts[name] for name in told] == ["CUST-001", 59.98, 6.00, 65.98, "pending", "USD"]
+    assert [(each["productCode"], each["quantity"], each["price"]) for each in facts["items"]] == [
+        ("PRD-001", 2, 29.99)
+    ]
+    assert facts["placedAt"].endswith("Z")
+    assert '"subtotal":59.98,' in answer.text
+    assert not {"pk", "sk"} & {*order, *facts}
+
+
+def test_an_order_can_be_read_where_its_answer_says(program: Program) -> None:
     sold = make_product("Wireless Mouse", price=2999, sku="PRD-001")
     answer = program.post("/api/orders", order_body(("PRD-001", 2)))
     assert answer.status_code == 201, answer.text
-    order = answer.json
-    assert order["name"] == f"Order {order['code']}"
     assert counters(sold) == (10, 2)
-    assert answer.headers["Location"] == f"/api/orders/{order['code']}"
     shown = program.get(answer.headers["Location"])
-    assert shown.status_code == 200, shown.text
-    assert shown.json == order
+    assert shown.json == {**answer.json, "version": shown.json["version"]}
+    assert broken_invariants() == []
+
+
+def test_the_gravito_checkout_takes_variants_and_a_key_in_the_body(program: Program) -> None:
+    sold = make_product(price=1250)
+    body = order_body(items=[{"variantId": str(sold.variant_id), "quantity": 2}], idempotencyKey=new_key())
+    first, again = (program.post("/api/commerce/checkout", body, key=None) for _ in range(2))
+    assert first.status_code == 201, first.text
+    assert first.json["success"] is True
+    data = first.json["data"]
+    assert (data["status"], data["total"], data["adjustments"]) == ("pending", 30.0, ["Parcel", "Tax"])
+    assert (again.json, again.headers["Idempotency-Replayed"]) == (first.json, "true")
+    assert orders() == 1
+
+
+def test_the_older_header_is_a_key_too(program: Program) -> None:
+    make_product(sku="TEA")
+    key = new_key()
+    answers = [
+        program.post("/api/commerce/checkout", order_body(("TEA", 1)), key=None, X_Idempotency_Key=key),
+        program.post("/api/commerce/checkout", order_body(("TEA", 1)), key=None, Idempotency_Key=f'"{key}"'),
+    ]
+    assert answers[0].json == answers[1].json
+    assert orders() == 1
+
+
+def test_the_same_lines_are_one_line(program: Program) -> None:
+    sold = make_product(sku="TEA")
+    order = program.post("/api/orders", order_body(("TEA", 1), ("TEA", 2))).json
+    assert [each["quantity"] for each in order["attributes"]["items"]] == [3]
+    assert counters(sold) == (10, 3)
+
+
+def test_a_product_code_may_be_that_of_a_product_with_one_variant(program: Program) -> None:
+    make_product("Green tea", sku="TEA-100")
+    answer = program.post("/api/orders", order_body(("GREEN-TEA", 1)))
+    assert answer.json["attributes"]["items"][0]["productCode"] == "TEA-100"
+
+
+def test_a_member_named_by_his_id_gets_the_order_into_his_account(program: Program) -> None:
+    member_id = make_member("ann@buyer.test")
+    make_product(sku="TEA")
+    body = order_body(("TEA", 1), customerId=str(member_id), shippingAddress=ADDRESS, email="")
+    facts = program.post("/api/orders", body).json["attributes"]
+    assert (facts["memberId"], facts["email"], facts["name"]) == (
+        str(member_id),
+        "ann@buyer.test",
+        "Ann Buyer",
+    )
+
+
+def test_coupons_count_and_are_used_up(program: Program) -> None:
+    coupon = make_coupon("ONCE", limit=1)
+    make_product(sku="TEA", price=1000)
+    order = program.post("/api/orders", order_body(("TEA", 1), couponCodes=["once"]))
+    assert order.json["attributes"]["discount"] > 0
+    assert used(coupon) == 1
+    second = program.post("/api/orders", order_body(("TEA", 1), couponCodes=["ONCE"]))
+    assert (second.status_code, second.json["code"]) == (422, "coupon_refused")
+    assert second.json["couponCodes"] == {"ONCE": "used_up"}
+
+
+def test_pay_on_delivery_is_confirmed_at_once(program: Program) -> None:
+    make_product(sku="TEA")
+    placed = program.post("/api/orders", order_body(("TEA", 1), paymentMethod="cash_on_delivery"))
+    assert placed.json["attributes"]["status"] == "pending"
+    assert program.get(placed.headers["Location"]).json["attributes"]["status"] == "confirmed"
+
+
+# --- what is refused -----------------------------------------------------------------------------------
+
+
+def refused(program: Program, body: Any, status: int, code: str, **more: Any) -> dict[str, Any]:
+    """Send an order that must leave no trace, and return the problem."""
+    before = orders()
+    answer = program.post("/api/orders", body, **more)
+    assert (answer.status_code, answer.json["code"]) == (status, code), answer.text
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["type"] == f"urn:lockstep:problem:{code}"
+    assert orders() == before
+    assert broken_invariants() == []
+    problem: dict[str, Any] = answer.json
+    return problem
+
+
+def fields(problem: dict[str, Any]) -> list[str]:
+    return [each["field"] for each in problem["errors"]]
+
+
+def test_every_short_line_is_told_with_what_is_left(program: Program) -> None:
+    make_product("Plenty", sku="P", stock=100)
+    scarce, gone = make_product("Scarce", sku="S", stock=3), make_product("Gone", sku="G", stock=0)
+    problem = refused(program, order_body(("P", 1), ("S", 4), ("G", 1)), 422, "out_of_stock")
+    told = [(each["productCode"], each["wanted"], each["available"]) for each in problem["shortages"]]
+    assert told == [("S", 4, 3), ("G", 1, 0)]
+    assert (counters(scarce), counters(gone)) == ((3, 0), (0, 0))
+
+
+def test_a_price_that_is_not_ours_is_named(program: Program) -> None:
+    make_product(sku="TEA", price=2999)
+    body = order_body(items=[{"productCode": "TEA", "quantity": 1, "price": 28}])
+    problem = refused(program, body, 422, "invalid_value")
+    assert fields(problem) == ["items.0.price"]
+    assert "29.99" in problem["detail"]
+
+
+def test_another_total_than_the_one_that_was_shown_is_a_conflict(program: Program) -> None:
+    sold = make_product(sku="TEA", price=1000)
+    assert program.post("/api/orders", order_body(("TEA", 1), total=15)).status_code == 201
+    set_price(sold, 1100)
+    problem = refused(program, order_body(("TEA", 1), total=15), 409, "price_changed")
+    assert (problem["shownTotal"], problem["currentTotal"], problem["currency"]) == (15, 16, "USD")
+
+
+def test_all_codes_that_nobody_knows_are_named_at_once(program: Program) -> None:
+    make_product(sku="TEA")
+    problem = refused(program, order_body(("NOPE", 1), ("TEA", 1), ("NEITHER", 1)), 422, "invalid_value")
+    assert fields(problem) == ["items.0.productCode", "items.2.productCode"]
+
+
+@pytest.mark.parametrize("quantity", [0, -1, 1.5, 2.0, "2", None, True, 1000, 10**30])
+def test_a_quantity_is_a_whole_number_within_bounds(program: Program, quantity: Any) -> None:
+    make_product(sku="TEA", stock=5000)
+    body = order_body(items=[{"productCode": "TEA", "quantity": quantity}])
+    assert fields(refused(program, body, 422, "invalid_request")) == ["items.0.quantity"]
+
+
+def test_the_same_variant_cannot_pass_its_bound_in_two_lines(program: Program) -> None:
+    make_product(sku="TEA", stock=5000)
+    problem = refused(program, order_body(("TEA", 600), ("TEA", 600)), 422, "invalid_value")
+    assert fields(problem) == ["items.1.quantity"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"status": "paid"}, "status"),
+        ({"items": []}, "items"),
+        ({"items": [{"quantity": 1}]}, "items.0.productCode"),
+        ({"email": "nobody"}, "email"),
+        ({"shippingAddress": {**ADDRESS, "country": "XX"}}, "shippingAddress.country"),
+        ({"shippingAddress": {**ADDRESS, "country": "JPN"}}, "shippingAddress.country"),
+        ({"shippingAddress": {**ADDRESS, "postalCode": "SW1A 1AA"}}, "shippingAddress.postalCode"),
+        ({"paymentMethod": "barter"}, "paymentMethod"),
+        ({"shippingMethod": "pigeon"}, "shippingMethod"),
+        ({"note": "\u0000"}, "note"),
+        ({"total": 15.001}, "total"),
+    ],
+)
+def test_what_cannot_be_taken_is_named(program: Program, change: dict[str, Any], field: str) -> None:
+    make_product(sku="TEA")
+    answer = program.post("/api/orders", {**order_body(("TEA", 1)), **change})
+    assert answer.status_code == 422, answer.text
+    assert fields(answer.json) == [field]
+    assert orders() == 0
+
+
+@pytest.mark.parametrize("body", ["", "{", "[1", '{"items": NaN}', "\x00", '{"a":' * 5000])
+def test_what_is_no_json_is_a_bad_request(program: Program, body: str) -> None:
+    refused(program, body, 400, "malformed_request")
+
+
+def test_a_form_is_no_json(program: Program) -> None:
+    answer = program.post("/api/orders", "items=1", Content_Type="application/x-www-form-urlencoded")
+    assert (answer.status_code, answer.mimetype) == (415, "application/problem+json")
+
+
+# --- keys of idempotency -------------------------------------------------------------------------------
 
 
 def test_the_same_key_again_is_the_same_order(program: Program) -> None:
-    make_product("Wireless Mouse", price=2999, sku="PRD-001")
+    make_product(sku="TEA")
     key = new_key()
-    first, again = (program.post("/api/orders", order_body(("PRD-001", 2)), key=key) for _ in range(2))
-    assert again.data == first.data
-    assert again.status_code == 201
+    first, again = (program.post("/api/orders", order_body(("TEA", 2)), key=key) for _ in range(2))
+    assert (again.status_code, again.data) == (201, first.data)
+    assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["Location"] == first.headers["Location"]
-    other = program.post("/api/orders", order_body(("PRD-001", 1)), key=key)
-    assert (other.status_code, other.json["code"]) == (422, "idempotency_key_reused")
+    assert orders() == 1
+
+
+def test_a_key_with_another_body_is_refused(program: Program) -> None:
+    make_product(sku="TEA")
+    key = new_key()
+    program.post("/api/orders", order_body(("TEA", 1)), key=key)
+    refused(program, order_body(("TEA", 2)), 422, "idempotency_key_reused", key=key)
+
+
+def test_keys_are_sorted_and_blanks_do_not_count_in_what_a_key_was_sent_with(program: Program) -> None:
+    make_product(sku="TEA")
+    key, body = new_key(), order_body(("TEA", 1))
+    first = program.post("/api/orders", body, key=key)
+    again = program.post("/api/orders", dict(reversed(body.items())), key=key)
+    assert again.json == first.json
+    assert orders() == 1
+
+
+def test_what_was_refused_can_be_mended_under_the_same_key(program: Program) -> None:
+    make_product(sku="TEA", stock=1)
+    key = new_key()
+    refused(program, order_body(("TEA", 2)), 422, "out_of_stock", key=key)
+    assert program.post("/api/orders", order_body(("TEA", 1)), key=key).status_code == 201
+
+
+@pytest.mark.parametrize("key", [None, "short", "x" * 256, "with blanks in between", "naïve-key-of-16-signs"])
+def test_a_key_is_needed_and_has_bounds(program: Program, key: str | None) -> None:
+    make_product(sku="TEA")
+    refused(program, order_body(("TEA", 1)), 400, "idempotency_key_missing", key=key)
+
+
+def test_two_keys_that_differ_are_none(program: Program) -> None:
+    make_product(sku="TEA")
+    refused(
+        program,
+        order_body(("TEA", 1)),
+        400,
+        "idempotency_key_missing",
+        key=new_key(),
+        X_Idempotency_Key=new_key(),
+    )
+
+
+def test_the_same_key_of_another_client_or_at_another_address_is_another_key(
+    app: Flask, program: Program
+) -> None:
+    make_product(sku="TEA")
+    key, body = new_key(), order_body(("TEA", 1))
+    assert program.post("/api/orders", body, key=key).status_code == 201
+    assert make_program(app).post("/api/orders", body, key=key).status_code == 201
+    assert program.post("/api/commerce/checkout", body, key=key).status_code == 201
+    assert orders() == 3
