@@ -56,8 +56,9 @@ _passphrase_option = click.option(
 def tenants_export(*, code: str, file: Path, passphrase_stdin: bool, as_json: bool) -> None:
     """Write all of the shop CODE into a new FILE: products, stock, orders, customers, staff, settings, pictures.
 
-    Left out are sessions and mailed links; without a passphrase also keys of gateways, secrets of webhooks and second
-    factors. Suspend the shop first when it moves for good, so that no order is placed behind its back.
+    Left out are sessions, mailed links and keys of programs; without a passphrase also keys of gateways, secrets of
+    webhooks and second factors. Suspend the shop first when it moves for good, so that no order is placed behind its
+    back.
     """
     try:
         shop = get_by_code(code)
@@ -81,6 +82,10 @@ def tenants_export(*, code: str, file: Path, passphrase_stdin: bool, as_json: bo
         notes.append(f"{done.waiting} mails or webhooks wait to be sent: both installations would send them.")
     if done.secrets_left:
         notes.append(f"{done.secrets_left} secrets were left out; --passphrase-stdin takes them along.")
+    if done.keys_left:
+        notes.append(
+            f"{done.keys_left} keys of programs were left out: make new ones where the shop moves to."
+        )
     if as_json:
         facts = {"file": str(file), "rows": done.rows, "pictures": done.pictures, "books": done.books}
         click.echo(json.dumps({**facts, "notes": notes}))

@@ -15,6 +15,7 @@ from typing import IO, Any
 from sqlalchemy import Connection, Table, func, select, text
 
 from commerce import clock
+from commerce.accounts.models import ApiKey
 from commerce.db import db
 from commerce.events.models import Delivery
 from commerce.migration import head
@@ -33,7 +34,8 @@ Progress = Callable[[str, int], None]
 class Exported:
     """What was written. `secrets_left` were not: without a passphrase they would be useless or in the open.
 
-    `waiting` are deliveries (mails, webhooks) that were still to be made.
+    `keys_left` are the keys of programs that are not revoked. `waiting` are deliveries (mails, webhooks) that were
+    still to be made.
     """
 
     shop: str
@@ -41,6 +43,7 @@ class Exported:
     pictures: int = 0
     books: Books = field(default_factory=dict)
     secrets_left: int = 0
+    keys_left: int = 0
     waiting: int = 0
 
 
@@ -66,6 +69,7 @@ def export_shop(
                 result.rows[table.name] = writer.add_table(table.name, list(table.columns.keys()), rows)
                 progress(table.name, result.rows[table.name])
             result.books = writer.manifest["books"] = books_of(connection, shop.id)
+            result.keys_left = _keys(connection, shop.id)
             result.waiting = _waiting(connection, shop.id)
         for picture in sorted((media / str(shop.id)).glob("*.webp")):
             if PICTURE.fullmatch(picture.name):
@@ -112,8 +116,13 @@ def _rows(connection: Connection, table: Table, tenant_id: uuid.UUID, packer: Ca
     statement = select(table).where(shop_column(table) == tenant_id).order_by(*table.primary_key)
     for found in connection.execute(statement, execution_options={"yield_per": BATCH}).mappings():
         row = dict(found)
-        packer.pack(table.name, row)
-        yield [None if row[name] is None else write(row[name]) for name, write in convert]
+        if packer.pack(table.name, row):
+            yield [None if row[name] is None else write(row[name]) for name, write in convert]
+
+
+def _keys(connection: Connection, tenant_id: uuid.UUID) -> int:
+    statement = select(func.count()).where(ApiKey.tenant_id == tenant_id, ApiKey.revoked_at.is_(None))
+    return int(connection.execute(statement).scalar() or 0)
 
 
 def _waiting(connection: Connection, tenant_id: uuid.UUID) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from commerce.errors import Rejected
-from commerce.moving.tables import SEALED
+from commerce.moving.tables import NOTHING_WITHOUT, SEALED
 from commerce.sealing import CannotOpen, Seal, seal
 from commerce.webhooks.signing import new_secret
 
@@ -26,8 +26,11 @@ class Carrier:
     box: Seal | None
     left: int = 0
 
-    def pack(self, table: str, row: dict[str, Any]) -> None:
-        """Seal a row's secrets under the passphrase; without one, or when they cannot be opened, leave them behind."""
+    def pack(self, table: str, row: dict[str, Any]) -> bool:
+        """Seal a row's secrets under the passphrase; without one, or when they cannot be opened, leave them behind.
+
+        Return whether the row goes along: not when it is nothing without them, and then nobody misses them either.
+        """
         for column in SEALED.get(table, ()):
             if not row[column]:
                 continue
@@ -35,7 +38,10 @@ class Carrier:
                 row[column] = self.box.close(seal().open(row[column])) if self.box else None
             except CannotOpen:
                 row[column] = None
+            if row[column] is None and table in NOTHING_WITHOUT:
+                return False
             self.left += row[column] is None
+        return True
 
     def unpack(self, table: str, row: dict[str, Any]) -> None:
         """Seal a row's secrets under this installation's key; switch off what cannot work without them.

@@ -20,6 +20,7 @@ LEFT_OUT = {
     "member_sessions": "who is signed in signs in anew",
     "email_proofs": "mailed links lead to the old installation and are short-lived",
     "staff_invitations": "mailed links lead to the old installation",
+    "api_keys": "their hashes would let programs in at both installations: an owner makes new ones",
     "operators": "they run the installation, not the shop",
     "operator_sessions": "they run the installation, not the shop",
     "operator_entries": "they run the installation, not the shop",
@@ -30,8 +31,12 @@ SEALED = {
     "payment_methods": ("sealed_secrets",),
     "webhook_endpoints": ("sealed_secret", "sealed_previous"),
     "staff_members": ("totp_secret",),
+    "idempotency_keys": ("sealed_outcome",),
 }
 """Table -> columns that are sealed under the installation's key, so that another one could not open them."""
+
+NOTHING_WITHOUT = frozenset({"idempotency_keys"})
+"""Tables of which a row is nothing without what is sealed in it: an answer that cannot be given again."""
 
 
 def shop_tables() -> list[Table]:

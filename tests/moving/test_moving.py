@@ -5,8 +5,7 @@ import json
 import threading
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from commerce.accounts.models import StaffMember
 from commerce.catalog.images import normalise, store
 from commerce.db import Base, atomic, db, tenant_scope
 from commerce.errors import InvalidValue, Rejected
-from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.moving.archive import MANIFEST
 from commerce.moving.exporting import export_shop, export_to_file
 from commerce.moving.importing import import_shop
@@ -37,50 +35,7 @@ from tests.factories.checkout import make_order
 from tests.factories.orders import take_step
 from tests.factories.shop import make_product
 from tests.factories.staff import PASSWORD, make_staff, sign_in
-from tests.support.databases import Worker
-
-PASSPHRASE = "green leaves only"
-HERE, THERE = (
-    "only-for-tests-0123456789abcdef0123456789abcdef",
-    "another-installation-0123456789abcdef0123456789",
-)
-
-
-@contextmanager
-def at(app: Flask, key: str = HERE) -> Iterator[None]:
-    """Work in an installation; each has a key of its own, which its process would know alone."""
-    sealing.configure([key])
-    with app.app_context():
-        yield
-    sealing.configure([HERE])
-
-
-@pytest.fixture(params=[("sqlite", "postgresql"), ("postgresql", "sqlite")], ids="-to-".join)
-def installations(request: pytest.FixtureRequest, worker: Worker) -> tuple[Flask, Flask]:
-    """Two installations on the two databases, both empty."""
-    apps = []
-    for kind in request.param:
-        bench, app = worker.get(kind)
-        bench.clean(app)
-        apps.append(app)
-    return apps[0], apps[1]
-
-
-def found(code: str) -> Shop:
-    return found_shop(
-        code=code,
-        name=f"The {code}",
-        currency="USD",
-        country="US",
-        taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
-        shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 500),)),),
-        test_card=True,
-    )
-
-
-def media(app: Flask) -> Path:
-    folder: Path = app.config["LOCKSTEP"].media
-    return folder
+from tests.moving.places import PASSPHRASE, THERE, at, found, let_a_program_in, media
 
 
 @atomic
@@ -116,6 +71,7 @@ def live(app: Flask) -> Shop:
             secrets={"secret_key": "sk_test_abcd1234", "webhook_secret": "whsec_abcd1234"},
         )
         webhooks.create_endpoint(url="https://erp.example/in", description="ERP", event_types=[])
+        let_a_program_in()
         out = io.BytesIO()
         Image.new("RGB", (8, 8), "#8f3524").save(out, "PNG")
         store(normalise(out.getvalue()), media(app), shop.id)
@@ -364,6 +320,7 @@ def test_the_commands_move_a_shop_and_say_what_matters(app: Flask, tmp_path: Pat
     assert facts["rows"]["orders"] == 4
     assert any("secrets were left out" in note for note in facts["notes"])
     assert any("open" in note for note in facts["notes"])
+    assert any("1 keys of programs were left out" in note for note in facts["notes"])
     again = runner.invoke(args=["tenants", "export", "tea", str(file)])
     assert (again.exit_code, "is there already" in again.output) == (1, True)
     assert runner.invoke(args=["tenants", "export", "nobody", str(tmp_path / "x")]).exit_code == 1

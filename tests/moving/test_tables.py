@@ -17,11 +17,17 @@ def test_every_table_goes_along_or_is_left_out_for_a_reason() -> None:
         assert shop_column(table).name in ("id", "tenant_id")
 
 
-def test_every_row_of_a_shop_moves_but_for_sessions_and_links() -> None:
+def test_every_row_of_a_shop_moves_but_for_sessions_links_and_keys() -> None:
     owned = {
         mapper.local_table.name for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned)
     }
-    assert owned & set(LEFT_OUT) == {"staff_sessions", "member_sessions", "email_proofs", "staff_invitations"}
+    assert owned & set(LEFT_OUT) == {
+        "staff_sessions",
+        "member_sessions",
+        "email_proofs",
+        "staff_invitations",
+        "api_keys",
+    }
 
 
 def test_a_table_comes_after_those_that_it_refers_to() -> None:

@@ -132,6 +132,7 @@ def test_what_no_key_opens_is_left_alone_and_named(app: Flask, in_shop: Shop) ->
 
 def test_every_column_that_holds_something_sealed_is_known() -> None:
     assert sealed_columns() == {
+        "idempotency_keys": ["sealed_outcome"],
         "operators": ["totp_secret"],
         "payment_methods": ["sealed_secrets"],
         "staff_members": ["totp_secret"],
