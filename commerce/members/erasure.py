@@ -141,7 +141,7 @@ def _names_of(customer: Customer, orders: Sequence[Order]) -> set[str]:
 def _erase_orders(orders: Sequence[Order], names: Iterable[str]) -> None:
     for order in orders:
         order.email, order.name, order.phone = ERASED_EMAIL, NOBODY, ""
-        order.note = order.attention = ""
+        order.note = order.attention = order.customer_reference = ""
         order.shipping_address = {
             **dict.fromkeys(FIELDS, ""),
             "country_code": order.shipping_address.get("country_code", ""),

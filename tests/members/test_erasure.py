@@ -199,7 +199,7 @@ def scribble(order_id: uuid.UUID, code: str) -> None:
     write(Refund, Refund.order_id == order_id, failure=CANARY, state="succeeded")
     write(Refund, Refund.state == "queued", state="succeeded")
     write(Delivery, Delivery.subject_id == order_id, error=f"550 <{EMAIL}>: no such mailbox")
-    write(Order, Order.id == order_id, attention=f"Call {CANARY}")
+    write(Order, Order.id == order_id, attention=f"Call {CANARY}", customer_reference=f"crm-{CANARY}")
     write(OrderAdjustment, OrderAdjustment.order_id == order_id, source_id="manual", label=f"For {CANARY}")
     write(StockMovement, StockMovement.reference == code, actor=EMAIL)
     endpoint_id, _secret = create_endpoint(url="https://example.com/", description="", event_types=[])
@@ -232,6 +232,7 @@ def test_nothing_of_a_member_is_left_and_the_books_are_the_same(in_shop: Shop, p
     before = books()
     assert {
         "orders.email",
+        "orders.customer_reference",
         "events.payload",
         "carts.details",
         "members.name",
