@@ -119,7 +119,7 @@ def _place_directly(order: DirectOrder, actor: Actor) -> PlacedDirectly:
         details["shipping_method"],
         payment_method=details["payment_method"],
         coupon_codes=order.coupon_codes,
-        email=order.email,
+        email=order.email or order.customer_reference,  # who it is, for limits of coupons
     )
     _check_shown(order, lines, priced)
     if priced.payment is None:
@@ -231,11 +231,14 @@ def _fault(wanted: Wanted, line: CartLineView | None) -> tuple[str, str] | None:
 
 def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> dict[str, Any]:
     """Return the order's details as a checkout keeps them. Raises InvalidValue."""
+    name = order.name or order.customer_reference or order.email
+    if not name:
+        raise InvalidValue("shipping_address.name", "Please name who receives it.")
     address = _address(order.address)
     method = _method(order.payment_method)
     return {
         "email": order.email,
-        "name": order.name or order.customer_reference or order.email,
+        "name": name,
         "phone": order.phone,
         "note": order.note,
         "locale": order.locale,

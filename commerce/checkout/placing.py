@@ -82,7 +82,7 @@ def write_order(
         pay_later=method.pay_later,
     )
     publish(replace(actor, name=actor.name or details["email"]), placed)
-    _use_coupons(order_id, priced, details["email"])
+    _use_coupons(order_id, priced, details["email"] or customer_reference)
     try:
         reserve(
             order_id,
@@ -96,9 +96,9 @@ def write_order(
     return Written(order_id, code, token, payment_id)
 
 
-def _use_coupons(order_id: uuid.UUID, priced: Quote, email: str) -> None:
+def _use_coupons(order_id: uuid.UUID, priced: Quote, customer: str) -> None:
     try:
-        use_coupons(order_id, priced.found.coupons, email)
+        use_coupons(order_id, priced.found.coupons, customer)
     except CouponRaced as raced:
         reason = "used_by_you" if raced.by_customer else "used_up"
         raise CodesGone(dict.fromkeys(raced.codes, reason)) from None

@@ -26,6 +26,8 @@ MOST = 50
 
 ERASED_EMAIL = "erased@erased.invalid"
 """Stands on the orders of whoever was erased. RFC 2606: nobody ever reads there, and no mail is sent to it."""
+NOBODY = (ERASED_EMAIL, "")
+"""Addresses under which all orders of people whom the shop does not know stand together: they are nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,14 @@ def customer_of_member(member_id: uuid.UUID) -> Customer:
 
 
 def customer_of_order(code: str) -> Customer:
-    """Return whose order it is: a member, or a guest. Raises NotFound, also when he was erased."""
+    """Return whose order it is: a member, or a guest.
+
+    Raises NotFound, also when he was erased, and when the program that ordered named no address: it knows him.
+    """
     order = db.session.execute(
         select(Order.email, Order.name, Order.member_id).where(Order.code == code)
     ).one_or_none()
-    if order is None or order.email == ERASED_EMAIL:
+    if order is None or order.email in NOBODY:
         raise NotFound("There is no such customer.")
     if order.member_id is not None:
         return customer_of_member(order.member_id)
@@ -106,7 +111,7 @@ def find_guests(search: str = "") -> Sequence[CustomerRow]:
     """Return guests whose address begins with `search` or whose name has it, the newest order first."""
     statement = select(
         func.lower(Order.email), func.max(Order.name), func.max(Order.code), func.count()
-    ).where(Order.member_id.is_(None), Order.email != ERASED_EMAIL)
+    ).where(Order.member_id.is_(None), Order.email.not_in(NOBODY))
     if search:
         statement = statement.where(_matches(Order.email, Order.name, search))
     rows = db.session.execute(

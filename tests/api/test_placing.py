@@ -7,7 +7,10 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from commerce.db import db
+from commerce.errors import NotFound
+from commerce.event_handlers import make_relay
 from commerce.founding import ShippingRule, TaxRule, found_shop
+from commerce.members.customers import customer_of_order, find_guests
 from commerce.orders.models import Order
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -15,6 +18,7 @@ from tests.factories.members import make_member
 from tests.factories.pricing import make_coupon, used
 from tests.factories.programs import ADDRESS, Program, make_program, new_key, order_body
 from tests.factories.shop import counters, make_product, set_price
+from tests.notifications.post import Post
 from tests.support.invariants import broken_invariants
 
 MBC = {
@@ -150,6 +154,36 @@ def test_pay_on_delivery_is_confirmed_at_once(program: Program) -> None:
     assert program.get(placed.headers["Location"]).json["attributes"]["status"] == "confirmed"
 
 
+def test_who_is_known_by_his_reference_alone_gets_no_mail_and_is_nobody_elses_customer(
+    app: Flask, program: Program
+) -> None:
+    post = Post(app.config["LOCKSTEP"].var / "mail")
+    make_product(sku="TEA")
+    body = order_body(("TEA", 1), email="", shippingAddress=ADDRESS)
+    order = program.post("/api/orders", body).json
+    assert (order["attributes"]["name"], order["attributes"]["email"]) == ("CUST-001", "")
+    while make_relay().run_once():
+        pass
+    assert post.mails == []
+    shopper = app.test_client()
+    page = shopper.get(order["attributes"]["orderPath"])
+    assert (page.status_code, "We also sent it to" in page.text) == (200, False)
+    with pytest.raises(NotFound):
+        customer_of_order(order["code"])
+    assert find_guests() == []
+
+
+def test_a_coupon_for_each_customer_tells_references_apart(program: Program) -> None:
+    make_coupon("EACH", each=1)
+    make_product(sku="TEA")
+
+    def order_for(name: str) -> int:
+        body = order_body(("TEA", 1), email="", customerId=name, couponCodes=["EACH"])
+        return program.post("/api/orders", body).status_code
+
+    assert [order_for(name) for name in ("CUST-1", "CUST-2", "CUST-1")] == [201, 201, 422]
+
+
 # --- what is refused -----------------------------------------------------------------------------------
 
 
@@ -226,6 +260,7 @@ def test_the_same_variant_cannot_pass_its_bound_in_two_lines(program: Program) -
         ({"shippingAddress": {**ADDRESS, "postalCode": "SW1A 1AA"}}, "shippingAddress.postalCode"),
         ({"paymentMethod": "barter"}, "paymentMethod"),
         ({"shippingMethod": "pigeon"}, "shippingMethod"),
+        ({"email": "", "customerId": "", "shippingAddress": ADDRESS}, "shippingAddress.name"),
         ({"note": "\u0000"}, "note"),
         ({"total": 15.001}, "total"),
     ],
