@@ -21,6 +21,7 @@ from sqlalchemy import select
 from commerce import clock
 from commerce.accounts.members import sweep_members
 from commerce.accounts.proofs import sweep_proofs
+from commerce.api.idempotency import SWEPT_AT_ONCE, sweep_keys
 from commerce.checkout.reconciliation import (
     compare_books,
     find_queued_refunds,
@@ -147,6 +148,18 @@ def forget_claims() -> int:
     return count
 
 
+def forget_answers() -> int:
+    """Forget what programs were answered under keys that are over; return how much."""
+    count = 0
+    for shop in list_shops():
+        with shop_scope(shop), _each_for_itself(f"forgetting answers of {shop.code}"):
+            swept = SWEPT_AT_ONCE
+            while swept == SWEPT_AT_ONCE:
+                swept = sweep_keys()
+                count += swept
+    return count
+
+
 @dataclass
 class Job:
     """Something to do every so many seconds."""
@@ -167,6 +180,7 @@ def jobs() -> list[Job]:
         Job(complete_delivered_orders, 300),
         Job(sweep_log, 3600),
         Job(forget_claims, 3600),
+        Job(forget_answers, 3600),
     ]
 
 

@@ -1,6 +1,6 @@
 """Every address of the API: importing this puts them all on the blueprint."""
 
-from commerce.api import checkout, document, orders
+from commerce.api import checkout, document, events, orders
 from commerce.api.door import blueprint
 
-__all__ = ["blueprint", "checkout", "document", "orders"]
+__all__ = ["blueprint", "checkout", "document", "events", "orders"]

@@ -1,25 +1,30 @@
 """What other programs are told: stable public names and facts, whatever our own classes are called.
 
 A name or a fact in this table is a promise to programs that we do not know: add, but do not rename or remove. What is
-not named here stays inside. Amounts are integer minor units of the `currency` beside them.
+not named here stays inside. Amounts are numbers in whole units of the `currency` beside them, as everywhere in JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from commerce.events.models import Event
 from commerce.events.outbox import DomainEvent
 from commerce.events.worker import Happening
 from commerce.inventory.events import StockLow
+from commerce.money import to_decimal
 from commerce.orders import events
 
 PING = "ping"
 STATUS = {"from_status": "fromStatus", "to_status": "status", "reason": "reason"}
 MONEY = {"amount": "amount", "currency": "currency"}
 ANSWER = {"return_id": "returnId", "kind": "kind"}
+AMOUNTS = frozenset({"total", "total_before", "amount"})
+"""Facts that are minor units inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +112,28 @@ def public_name(event_type: str) -> str | None:
     return public.name if public else None
 
 
-def message_id(happening: Happening) -> str:
+def types_of(names: Collection[str] = EVENT_TYPES) -> list[str]:
+    """Return what events of public names are called inside; all that are told when none are given."""
+    return [kind for kind, public in _BY_TYPE.items() if public.name in names]
+
+
+def message_id(event_id: uuid.UUID) -> str:
     """Return the `webhook-id`: one per event, the same at every try, so that repetitions can be recognised."""
-    return f"msg_{happening.event_id.hex}"
+    return f"msg_{event_id.hex}"
 
 
-def body_of(happening: Happening, shop_code: str) -> dict[str, Any]:
-    """Return what is sent about an event; the same at every try. Raises KeyError for what stays inside."""
-    public = _BY_TYPE[happening.type]
-    facts = happening.payload
-    data = {told: facts[ours] for ours, told in public.facts.items() if ours in facts}
-    order = {"orderCode": facts["code"], "version": happening.subject_version} if "code" in facts else {}
-    return _body(public.name, happening.occurred_at, {"shop": shop_code, **order, **data})
+def body_of(event: Happening | Event, shop_code: str) -> dict[str, Any]:
+    """Return what is told about an event; the same at every try. Raises KeyError for what stays inside."""
+    public = _BY_TYPE[event.type]
+    facts = event.payload
+    data = {told: _fact(ours, facts) for ours, told in public.facts.items() if ours in facts}
+    order = {"orderCode": facts["code"], "version": event.subject_version} if "code" in facts else {}
+    return _body(public.name, event.occurred_at, {"shop": shop_code, **order, **data})
+
+
+def _fact(name: str, facts: Mapping[str, Any]) -> Any:
+    """The literal of the float is the shortest that names the same amount: nothing is reckoned with it."""
+    return float(to_decimal(facts[name], facts["currency"])) if name in AMOUNTS else facts[name]
 
 
 def ping_body(shop_code: str, now: datetime) -> dict[str, Any]:

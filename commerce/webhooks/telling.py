@@ -52,7 +52,7 @@ class Webhooks:
         answer = _call(
             destination,
             body_of(happening, current_shop().code),
-            message_id(happening),
+            message_id(happening.event_id),
             delivery_id=happening.delivery_id,
             subject=str(happening.payload.get("code", "")),
         )

@@ -56,7 +56,7 @@ def test_an_event_is_told_with_public_words_and_a_signature_that_the_library_ver
             "shop": "demo",
             "orderCode": "ORD-000001",
             "version": 1,
-            "total": 2500,
+            "total": 25.0,
             "currency": "USD",
             "payLater": False,
         },
