@@ -98,6 +98,18 @@ class InvalidValue(Rejected):
         super().__init__(reason)
 
 
+class AlreadyExists(Conflict):
+    """Another row of the shop has this code; `field` names where it was sent."""
+
+    code = "already_exists"
+    title = "This exists already"
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field = field
+        self.reason = reason
+        super().__init__(reason)
+
+
 @dataclass(frozen=True)
 class Fault:
     """A field that cannot be taken, and why."""

@@ -13,7 +13,8 @@ from wtforms.form import BaseForm
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, ValidationError
 
 from commerce.admin.forms import MAX_VERSION, no_control_characters
-from commerce.admin.services import STATUSES, VariantChange
+from commerce.catalog.changing import VariantChange
+from commerce.catalog.checking import STATUSES
 from commerce.catalog.models import Product, Variant
 from commerce.errors import InvalidValue
 from commerce.money import parse_amount, to_decimal
@@ -116,14 +117,16 @@ class ProductForm:
         """Return what each variant shall become; call it only after `validate`."""
         return [
             VariantChange(
-                id=variant.id,
-                version=int(row["version"].data),
-                price=_amount(row["price"].data),
-                compare_at=_amount(row["compare_at"].data)
-                if (row["compare_at"].data or "").strip()
-                else None,
-                active=bool(row["active"].data),
-                ships_from=row["ships_from"].data,
+                variant.id,
+                int(row["version"].data),
+                {
+                    "price": _amount(row["price"].data),
+                    "compare_at": _amount(row["compare_at"].data)
+                    if (row["compare_at"].data or "").strip()
+                    else None,
+                    "active": bool(row["active"].data),
+                    "ships_from": row["ships_from"].data,
+                },
             )
             for variant, row in self._rows
         ]

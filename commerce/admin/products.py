@@ -15,7 +15,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin import queries
 from commerce.admin.desk import blueprint, page_number, permit, search_text
 from commerce.admin.product_form import ProductForm, differences
-from commerce.admin.services import STATUSES, change_product
+from commerce.catalog.changing import change_product
+from commerce.catalog.checking import STATUSES
 from commerce.catalog.exporting import export_catalogue
 from commerce.catalog.models import Product, Variant
 from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
@@ -82,8 +83,7 @@ def product_change(slug: str) -> BaseResponse:
         changed = change_product(
             product.id,
             seen_version=form.version.data,
-            title=form.title.data,
-            status=form.status.data,
+            values={"title": form.title.data, "status": form.status.data},
             variants=form.changes(),
         )
     except InvalidValue as error:

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from commerce.admin.services import VariantChange, change_product
 from commerce.catalog import facts
+from commerce.catalog.changing import VariantChange, change_product
 from commerce.catalog.models import Variant
 from commerce.catalog.product_page import product_page
 from commerce.catalog.queries import all_products, newest
@@ -78,12 +78,10 @@ def set_price_behind_the_cache(sold: Sold, price: int) -> None:
 def change_price(sold: Sold, price: int) -> None:
     db.session.close()
     variant = db.session.get_one(Variant, (fresh_shop().id, sold.variant_id))
-    change = VariantChange(variant.id, variant.version, price, None, active=True)
+    change = VariantChange(variant.id, variant.version, {"price": price})
     version = variant.product.version
     db.session.close()
-    change_product(
-        sold.product_id, seen_version=version, title="Black tea", status="active", variants=[change]
-    )
+    change_product(sold.product_id, seen_version=version, values={"title": "Black tea"}, variants=[change])
 
 
 def test_the_second_look_reads_stock_alone(tea: Sold, sport: Callable[..., None]) -> None:
