@@ -57,7 +57,8 @@ def wish_alert(variant_id: uuid.UUID, email: str) -> None:
         .where(Variant.id == variant_id, Variant.active, Product.status == "active")
     ):
         raise NotFound("This is not sold here.")
-    for _try in range(MOST_ALERTS):
+    # Each try that is lost has filled a place, so after the last of them there is none left to lose.
+    for _try in range(MOST_ALERTS + 1):
         waiting = db.session.execute(
             select(StockAlert.variant_id, StockAlert.place).where(StockAlert.email == email)
         ).all()
