@@ -23,9 +23,9 @@ from commerce import clock
 from commerce.api.door import program
 from commerce.api.models import IdempotencyKey
 from commerce.api.operations import Reply, as_json, sent_json
-from commerce.api.problems import MissingKey
+from commerce.api.problems import KeyInFlight, MissingKey
 from commerce.db import atomic, current_tenant_id, db, done_once, new_id
-from commerce.errors import Busy, Conflict, Rejected
+from commerce.errors import Busy, Rejected
 from commerce.sealing import seal
 
 R = TypeVar("R")
@@ -41,13 +41,6 @@ class KeyReused(Rejected):
 
     code = "idempotency_key_reused"
     title = "This key was used for something else"
-
-
-class KeyInFlight(Conflict):
-    """What the same key asked for is being done just now."""
-
-    code = "idempotency_key_in_flight"
-    title = "This is being done just now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +166,9 @@ def once(
 
 def sent_key(other: str = "") -> str:
     """Return the request's key, '' without one. Raises MissingKey for one that is none, and for two that differ."""
-    sent = {_bare(value) for value in (*(request.headers.get(name, "") for name in HEADERS), other) if value}
+    sent = {_bare(request.headers[name]) for name in HEADERS if name in request.headers}
+    if other:
+        sent.add(_bare(other))
     if len(sent) > 1:
         raise MissingKey("Two different idempotency keys were sent.")
     for key in sent:

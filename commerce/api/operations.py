@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -32,6 +33,7 @@ Idempotent = Literal["no", "honoured", "required"]
 WORTH_COMPRESSING = 1024
 """Bytes of the shortest answer that is compressed."""
 COMPRESSION = 5
+_TAG = re.compile(r'(?:W/)?"([0-9]{1,15})(?:-[0-9a-z-]{1,40})?"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,7 @@ def as_json(data: bytes, status: int, headers: Mapping[str, str], version: int |
         tag += "-gzip"
     if status == 200:
         response.set_etag(tag if version is None else f"{version}-{tag}")
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         response.headers["Cache-Control"] = "private, no-cache"
         response.vary.add("Authorization")
         response.make_conditional(request)
@@ -220,12 +222,12 @@ def as_json(data: bytes, status: int, headers: Mapping[str, str], version: int |
 
 def seen_version(sent: int | None) -> int | None:
     """Return the version that a client has seen: in its body, or as `If-Match`. Raises MalformedRequest."""
-    header = request.headers.get("If-Match", "").strip()
-    if not header or header == "*":
+    header = request.headers.get("If-Match")
+    if header is None or header == "*":
         return sent
-    digits = header.removeprefix("W/").strip('"').partition("-")[0]
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
+    tag = _TAG.fullmatch(header)
+    if tag is None:
         raise MalformedRequest('If-Match holds the version as a tag, such as "3".')
-    if sent is not None and sent != int(digits):
+    if sent is not None and sent != int(tag[1]):
         raise MalformedRequest("If-Match and the version in the body are not the same.")
-    return int(digits)
+    return int(tag[1])

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from commerce.api.shapes import (
     ADDRESS,
@@ -45,6 +45,15 @@ def _email(text: str) -> str:
         raise ValueError("this is no e-mail address") from error
     return str(found.normalized)
 
+
+def _known(status: str) -> str:
+    if status not in STATUSES:
+        raise ValueError("there is no such status")
+    return status
+
+
+Status = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(STATUSES)})]
+"""Where an order stands."""
 
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(_email)]
 
@@ -143,7 +152,7 @@ class OrderToPlace(Body):
 class OrderFilter(Page):
     """Which orders are listed, newest first."""
 
-    status: str | None = Field(None, pattern=f"^({'|'.join(STATUSES)})$")
+    status: Status | None = Field(None, description="Only orders that stand there.")
     total: bool = Field(
         default=False, description="Count them all, too: that takes longer the more there are."
     )
@@ -217,7 +226,7 @@ class OrderAttributes(Answer):
     prices_include_tax: bool
     total: Amount
     adjustments: list[AdjustmentOut]
-    status: str
+    status: Status
     attention: str
     placed_at: Moment
     hold_expires_at: Moment | None
@@ -248,7 +257,7 @@ class OrderSummary(Answer):
     payment_status: str
     currency: str
     total: Amount
-    status: str
+    status: Status
     attention: str
     placed_at: Moment
 

@@ -79,7 +79,12 @@ def _storable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_storable)]
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True),
+    AfterValidator(_storable),
+    Field(json_schema_extra={"pattern": r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"}),
+]
 """Words, without blanks around them and control characters; a field says how long they may be."""
 
 Code = Annotated[

@@ -55,8 +55,9 @@ def theme() -> Response:
 def closed() -> Response:
     """Answer shoppers of a shop that is suspended: it is closed for now, nothing is said of why."""
     if wants_json():
-        return problem(503, "closed", "This shop is closed", "It may open again. Please come back later.")
-    response = private(make_response(render_template("errors/closed.html"), 503))
+        response = problem(503, "closed", "This shop is closed", "It may open again. Please come back later.")
+    else:
+        response = private(make_response(render_template("errors/closed.html"), 503))
     response.headers["Retry-After"] = "3600"
     return response
 

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from commerce.accounts.clients import create_client, issue_key
 from commerce.accounts.scopes import SCOPES
+from tests.factories.contract import contract_of
 from tests.support.client import ShopClient
 
 ADDRESS = {"street": "123 Main St", "city": "Tokyo", "postalCode": "100-0001", "country": "JP"}
@@ -28,14 +29,19 @@ class Program:
     _client: ShopClient | None = field(default=None, repr=False)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> TestResponse:
-        """Send a request and return the answer; `headers` are written with underscores."""
+        """Send a request and return the answer; `headers` are written with underscores.
+
+        The document of the API must know both.
+        """
         sent = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         data = None if body is None else (body if isinstance(body, (str, bytes)) else json.dumps(body))
         if data is not None:
             sent.setdefault("Content-Type", "application/json")
         client = self.app.test_client(use_cookies=False, host=self.host)
-        return client.open(path, method=method, data=data, headers=sent)
+        answer = client.open(path, method=method, data=data, headers=sent)
+        contract_of(self.app).hold(body, answer)
+        return answer
 
     def get(self, path: str, **headers: str) -> TestResponse:
         """Ask."""

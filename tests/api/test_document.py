@@ -1,0 +1,129 @@
+"""The document of the API is valid, says all there is, and its examples fit what it says."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from commerce.api.describing import make_document
+from commerce.api.door import PUBLIC
+from commerce.api.examples import Examples
+from commerce.api.operations import OPERATIONS
+from commerce.api.words import TAGS
+from commerce.tenants.models import Shop
+from tests.factories.contract import Contract
+from tests.support.client import ShopClient
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def document(client: ShopClient, shop: Shop) -> dict[str, Any]:
+    answer = client.get("/api/openapi.json")
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            yield f"{method.upper()} {path}", described
+
+
+def test_it_is_a_valid_document_of_every_address(app: Flask, document: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+    there = {
+        endpoint
+        for endpoint, view in app.view_functions.items()
+        if endpoint.startswith("api.") and getattr(view, "scope", "") != PUBLIC
+    }
+    assert {f"api.{each.view.__name__}" for each in OPERATIONS} == there
+    assert len(list(operations(document))) == len(there)
+
+
+def test_everything_is_said_in_words(document: dict[str, Any]) -> None:
+    for name, described in operations(document):
+        assert described["summary"], name
+        assert described["description"].count("Scope: `") == 1, name
+        for parameter in described["parameters"]:
+            assert "$ref" in parameter or parameter["description"], (name, parameter["name"])
+        for status, answer in described["responses"].items():
+            assert "$ref" in answer or answer["description"], (name, status)
+    assert {tag["name"] for tag in document["tags"]} <= TAGS.keys()
+    codes = json.dumps(document["components"]["responses"])
+    for code in (
+        "stale_version",
+        "out_of_stock",
+        "price_changed",
+        "idempotency_key_reused",
+        "invalid_request",
+    ):
+        assert f"`{code}`" in codes
+
+
+def test_no_name_is_spelled_twice_and_no_parameter_is_null(document: dict[str, Any]) -> None:
+    for name, described in operations(document):
+        for parameter in described["parameters"]:
+            assert "null" not in json.dumps(parameter.get("schema", {})), name
+    for name, schema in document["components"]["schemas"].items():
+        assert not isinstance(schema.get("title"), str), name
+        for field, each in schema.get("properties", {}).items():
+            assert not isinstance(each.get("title"), str), (name, field)
+
+
+def test_its_examples_fit_its_schemas(document: dict[str, Any]) -> None:
+    contract = Contract(document)
+    for name, described in operations(document):
+        parts = [described.get("requestBody", {}), *described["responses"].values()]
+        for part in parts:
+            for media in part.get("content", {}).values():
+                assert contract.faults_of(media["example"], media["schema"]) == [], name
+    for name, answer in document["components"]["responses"].items():
+        (media,) = answer["content"].values()
+        assert contract.faults_of(media["example"], media["schema"]) == [], name
+
+
+def test_statuses_are_named_one_by_one(document: dict[str, Any]) -> None:
+    (status,) = (
+        each["schema"]
+        for each in document["paths"]["/api/orders"]["get"]["parameters"]
+        if each.get("name") == "status"
+    )
+    assert {"pending", "shipped", "refunded"} < set(status["enum"])
+
+
+def test_it_may_be_kept_for_five_minutes_and_is_asked_for_again_by_its_tag(
+    client: ShopClient, shop: Shop
+) -> None:
+    first = client.get("/api/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert first.headers["Cache-Control"] == "public, max-age=300"
+    assert first.headers["Content-Encoding"] == "gzip"
+    again = client.get(
+        "/api/openapi.json", headers={"Accept-Encoding": "gzip", "If-None-Match": first.headers["ETag"]}
+    )
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_an_example_names_what_its_author_named(app: Flask) -> None:
+    schemas = {"Line": {"type": "object", "properties": {"code": {"type": "string", "examples": ["A"]}}}}
+    made = Examples(schemas)
+    body = {
+        "type": "object",
+        "required": ["lines"],
+        "properties": {
+            "lines": {"type": "array", "items": {"$ref": "#/components/schemas/Line"}},
+            "note": {"type": "string", "default": ""},
+        },
+    }
+    assert made.sent(body) == {"lines": [{"code": "A"}]}
+    assert made.answered(body) == {"lines": [{"code": "A"}], "note": ""}
+
+
+def test_the_document_is_made_the_same_again(app: Flask, document: dict[str, Any]) -> None:
+    with app.test_request_context("/"):
+        assert json.loads(json.dumps(make_document())) == document
