@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from commerce.api.shapes import EDGE_NAMES, Amount, Answer, amount
 from commerce.errors import (
     CommerceError,
+    Conflict,
     CouponExhausted,
     CouponRefused,
     IllegalTransition,
@@ -101,7 +102,7 @@ def refusal(error: CommerceError) -> Response:
     """Answer what a use case refused, with the facts that it told."""
     status = status_of(error)
     response = problem(status, error.code, error.title, error.detail, **facts_of(error))
-    if status == 503:
+    if status == 503 or isinstance(error, KeyInFlight):
         response.headers["Retry-After"] = "1"
     return response
 
@@ -189,3 +190,10 @@ class MissingKey(MalformedRequest):
 
     code = "idempotency_key_missing"
     title = "An idempotency key is needed"
+
+
+class KeyInFlight(Conflict):
+    """What the same idempotency key asked for is being done just now: the program may ask again."""
+
+    code = "idempotency_key_in_flight"
+    title = "This is being done just now"
