@@ -6,6 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from commerce.accounts import clients
+from commerce.accounts.scopes import SCOPES
 from commerce.tenants.models import Shop
 from tests.factories.orders import fresh, order_in
 from tests.factories.shop import counters, make_product
@@ -150,6 +152,8 @@ def test_pages_are_accessible_and_fit_the_screen(
 ) -> None:
     make_product("Green tea", sku="TEA-1", stock=10, options={"Size": "100 g"})
     order = order_in("processing", note="A note", name="Bartholomew Featherstonehaugh-Cholmondeley")
+    books = clients.create_client("Books and the second warehouse", by="Bob")
+    clients.issue_key(books, scopes=list(SCOPES), by="Bob")
     page = new_page(viewport={"width": width, "height": 900})
     page.goto(server.url("/admin/sign-in"))
     assert violations(page) == []
@@ -166,6 +170,8 @@ def test_pages_are_accessible_and_fit_the_screen(
         "products",
         "products/green-tea",
         "staff",
+        "api-clients",
+        f"api-clients/{books}",
         "account",
         "account/second-factor",
         "audit",

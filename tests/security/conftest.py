@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 
-from commerce.accounts import sessions
+from commerce.accounts import clients, sessions
 from commerce.accounts.sessions import STAFF, Device
 from commerce.accounts.views import COOKIE
 from commerce.db import atomic
@@ -34,9 +34,10 @@ def no_files_left() -> Iterator[None]:
 
 @pytest.fixture
 def owner(app: Flask, in_shop: Shop) -> Visitor:
-    """Alice, signed in."""
+    """Alice, signed in; a program works with her shop."""
     visitor = Visitor(app)
     staff_id: uuid.UUID = make_staff("owner", name="Alice")
+    clients.issue_key(clients.create_client("Books", by="Alice"), scopes=["orders:read"], by="Alice")
     token = atomic(sessions.begin)(STAFF, staff_id, Device())
     visitor.client.set_cookie(COOKIE, token, domain=in_shop.host, path="/admin")
     return visitor
