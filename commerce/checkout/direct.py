@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -26,8 +26,7 @@ from commerce.checkout.services import (
 )
 from commerce.db import atomic, db
 from commerce.errors import (
-    CartChanged,
-    CouponExhausted,
+    Busy,
     CouponRefused,
     Fault,
     InvalidValue,
@@ -40,7 +39,8 @@ from commerce.money import to_decimal
 from commerce.payments.queries import Method, payment_methods
 from commerce.shipping.queries import shipping_offers
 from commerce.tenants.models import Tenant
-from commerce.tenants.scope import current_shop
+from commerce.tenants.queries import get_shop
+from commerce.tenants.scope import current_shop, shop_scope
 
 CARD = "credit_card"
 """What the source documents call paying by card: the first method of the shop by which one can."""
@@ -76,8 +76,7 @@ class DirectOrder:
     payment_method: str = ""
     coupon_codes: Sequence[str] = ()
     shown_total: int | None = None
-    shown_backordered: int | None = None
-    member_id: uuid.UUID | None = field(default=None)
+    member_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +88,30 @@ class PlacedDirectly:
 
 
 def place_directly(order: DirectOrder, actor: Actor) -> PlacedDirectly:
-    """Order what is named exactly once per transaction, holding its stock, or leave everything as it was.
+    """Order what is named, holding its stock, or leave everything as it was. One transaction.
 
     Raises InvalidValues (unknown codes, prices that are not ours), InvalidValue (details), OutOfStock (all short
-    lines), PriceChanged, CouponRefused, CouponExhausted, CartChanged, Busy.
+    lines), CouponRefused, PriceChanged (another total than the one that was shown), Busy.
     """
     for _ in range(PLACEMENT_TRIES):
         try:
             return _place_directly(order, actor)
         except Raced as raced:
+            # Rolled back. Look again without our own grip on the rows: what is really short is said, all of it.
             shortages = shortages_of(raced.lines)
             if shortages:
                 raise OutOfStock(shortages) from None
         except CodesGone as gone:
-            raise CouponExhausted(gone.reasons) from None
-    raise CartChanged("Others are buying the same things right now. Please try again.")
+            code, reason = next(iter(gone.reasons.items()))
+            raise CouponRefused(code, reason) from None
+        except _RulesChanged:
+            with shop_scope(get_shop(current_shop().id)):
+                return place_directly(order, actor)
+    raise Busy("Others are buying the same things right now. Please try again.")
+
+
+class _RulesChanged(Exception):
+    """The shop changed its prices or terms while we reckoned with those of before."""
 
 
 @atomic
@@ -121,7 +129,7 @@ def _place_directly(order: DirectOrder, actor: Actor) -> PlacedDirectly:
         coupon_codes=order.coupon_codes,
         email=order.email or order.customer_reference,  # who it is, for limits of coupons
     )
-    _check_shown(order, lines, priced)
+    _check_shown(order, priced)
     if priced.payment is None:
         raise AssertionError("the method was found before")
     written = write_order(
@@ -159,10 +167,10 @@ def _for_member(order: DirectOrder) -> DirectOrder:
 
 
 def _check_rules() -> None:
-    """Refuse to reckon with rules that were changed since the request began."""
+    """Raise _RulesChanged when the rules are others than when the request began."""
     shop = current_shop()
     if db.session.scalar(select(Tenant.rules_version).where(Tenant.id == shop.id)) != shop.rules_version:
-        raise CartChanged("The shop has just changed its prices or terms. Please try again.")
+        raise _RulesChanged
 
 
 # --- what is wanted ----------------------------------------------------------------------------------
@@ -302,14 +310,11 @@ def _shipping(code: str, country: str, lines: Sequence[CartLineView]) -> str:
     return code
 
 
-def _check_shown(order: DirectOrder, lines: Sequence[CartLineView], priced: Quote) -> None:
-    """Refuse what the customer was not shown: a code that takes nothing off, another total, units not there."""
+def _check_shown(order: DirectOrder, priced: Quote) -> None:
+    """Refuse what the customer was not shown: a code that takes nothing off, another total."""
     refused = next((state for state in priced.coupons if state.reason), None)
     if refused is not None:
         raise CouponRefused(refused.code, refused.reason, refused.missing)
     total = priced.totals.total
     if order.shown_total is not None and order.shown_total != total:
         raise PriceChanged(order.shown_total, total)
-    backordered = sum(line.backordered for line in lines)
-    if order.shown_backordered is not None and backordered > order.shown_backordered:
-        raise CartChanged("Some of this was in stock a moment ago and would now be on backorder.")

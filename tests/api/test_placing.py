@@ -4,16 +4,20 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from commerce.db import db
+from commerce.checkout.direct import DirectOrder, Wanted, place_directly
+from commerce.db import atomic, db
 from commerce.errors import NotFound
 from commerce.event_handlers import make_relay
+from commerce.events.outbox import SYSTEM
 from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.members.customers import customer_of_order, find_guests
 from commerce.orders.models import Order
+from commerce.shipping.models import ShippingRate
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
+from commerce.tenants.services import touch_rules
 from tests.factories.members import make_member
 from tests.factories.pricing import make_coupon, used
 from tests.factories.programs import ADDRESS, Program, make_program, new_key, order_body
@@ -182,6 +186,25 @@ def test_a_coupon_for_each_customer_tells_references_apart(program: Program) -> 
         return program.post("/api/orders", body).status_code
 
     assert [order_for(name) for name in ("CUST-1", "CUST-2", "CUST-1")] == [201, 201, 422]
+
+
+def test_terms_that_changed_since_the_request_began_are_those_of_the_order(in_shop: Shop) -> None:
+    sold = make_product(price=1000)
+
+    @atomic
+    def make_shipping_dearer() -> None:
+        db.session.execute(update(ShippingRate).values(price=900))
+        touch_rules()
+
+    order = DirectOrder(
+        [Wanted(1, variant_id=sold.variant_id)],
+        {"street_address": "1 Road", "city": "Rome", "postal_code": "00100", "country_code": "IT"},
+        name="Ann",
+        payment_method="bank_transfer",
+    )
+    assert place_directly(order, SYSTEM).priced.totals.total == 1500
+    make_shipping_dearer()
+    assert place_directly(order, SYSTEM).priced.totals.total == 1900
 
 
 # --- what is refused -----------------------------------------------------------------------------------
