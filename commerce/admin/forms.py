@@ -18,7 +18,7 @@ from wtforms import (
 )
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, ValidationError
 
-from commerce.admin.actions import Wish
+from commerce.checkout.order_actions import Wish
 from commerce.errors import InvalidValue
 from commerce.inventory.models import MAX_QUANTITY
 from commerce.money import MAX_AMOUNT, parse_amount, to_decimal

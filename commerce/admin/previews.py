@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
-from commerce.admin.actions import Wish
+from commerce.checkout.order_actions import Wish
 from commerce.errors import IllegalTransition, StaleVersion
 from commerce.orders.credits import Plan, plan_cancel, plan_refund
 from commerce.orders.models import Order
@@ -66,9 +66,9 @@ def shown(plan: Plan) -> list[tuple[str, str]]:
     return [("step", "confirm"), ("shown_amount", str(plan.amount))]
 
 
-def check_version(order: Order, version: int) -> None:
+def check_version(order: Order, version: int | None) -> None:
     """Go on only if the order still is as the page showed it. Raises StaleVersion."""
-    if order.version != version:
+    if version is not None and order.version != version:
         raise StaleVersion("order", version, order.version)
 
 

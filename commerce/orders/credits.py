@@ -346,7 +346,12 @@ def credit_order(
 
 @atomic
 def cancel_as_shown(
-    order_id: uuid.UUID, actor: Actor, *, seen_version: int, shown_amount: int, reason: str = ""
+    order_id: uuid.UUID,
+    actor: Actor,
+    *,
+    shown_amount: int,
+    seen_version: int | None = None,
+    reason: str = "",
 ) -> None:
     """Cancel after a preview, which showed that `shown_amount` (minor units) goes back.
 
