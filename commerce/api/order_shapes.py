@@ -114,7 +114,7 @@ class OrderToPlace(Body):
     shipping_method: Code | None = Field(None, description="Left out: the cheapest that goes there.")
     payment_method: Code | None = Field(
         None,
-        description="A method of the shop; `credit_card` is its first by card. Where there is one, it may be left out.",
+        description="A method of the shop; `credit_card` is its first by card. Left out: its first.",
         examples=["credit_card"],
     )
     email: Email = Field("", description="Left out, nobody is written to.", examples=["alice@example.com"])

@@ -60,7 +60,7 @@ class Wanted:
 class DirectOrder:
     """What a program orders. `shown_total` (minor units) is what it showed its customer; None: whatever it costs.
 
-    Methods of shipping and payment may be left open: the cheapest shipping, the only way to pay. Without an `email`
+    Methods of shipping and payment may be left open: the cheapest shipping, the first way to pay. Without an `email`
     nobody is written to.
     """
 
@@ -117,7 +117,7 @@ class _RulesChanged(Exception):
 @atomic
 def _place_directly(order: DirectOrder, actor: Actor) -> PlacedDirectly:
     order = _for_member(order)
-    lines = _lines(order.wanted)
+    lines = find_lines(order.wanted)
     check_lines(lines)
     _check_rules()
     details = _details(order, lines)
@@ -176,7 +176,7 @@ def _check_rules() -> None:
 # --- what is wanted ----------------------------------------------------------------------------------
 
 
-def _lines(wanted: Sequence[Wanted]) -> tuple[CartLineView, ...]:
+def find_lines(wanted: Sequence[Wanted]) -> tuple[CartLineView, ...]:
     """Return a line for each variant, the same ones merged. Raises InvalidValues for all that cannot be had."""
     found = _look_up(wanted)
     faults, units = [], Counter[uuid.UUID]()
@@ -242,8 +242,8 @@ def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> dict[str, A
     name = order.name or order.customer_reference or order.email
     if not name:
         raise InvalidValue("shipping_address.name", "Please name who receives it.")
-    address = _address(order.address)
-    method = _method(order.payment_method)
+    address = clean_address(order.address)
+    method = find_method(order.payment_method)
     return {
         "email": order.email,
         "name": name,
@@ -252,11 +252,11 @@ def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> dict[str, A
         "locale": order.locale,
         "address": address,
         "payment_method": method.code,
-        "shipping_method": _shipping(order.shipping_method, address["country_code"], lines),
+        "shipping_method": find_shipping(order.shipping_method, address["country_code"], lines),
     }
 
 
-def _address(sent: Mapping[str, str]) -> dict[str, str]:
+def clean_address(sent: Mapping[str, str]) -> dict[str, str]:
     """Return an address as its country writes it, and lose nothing of what was sent.
 
     Programs have addresses from everywhere and cannot ask again, so a region that is not told is no fault; a postcode
@@ -281,11 +281,10 @@ def _address(sent: Mapping[str, str]) -> dict[str, str]:
     return clean
 
 
-def _method(code: str) -> Method:
+def find_method(code: str) -> Method:
+    """Return the method of a code, or the first one without a code. Raises InvalidValue."""
     methods = payment_methods()
-    if not code and len(methods) == 1:
-        return methods[0]
-    chosen = next((each for each in methods if each.code == code), None)
+    chosen = next((each for each in methods if code in ("", each.code)), None)
     if chosen is None and code == CARD:
         chosen = next((each for each in methods if each.gateway != "manual"), None)
     if chosen is None:
@@ -294,7 +293,8 @@ def _method(code: str) -> Method:
     return chosen
 
 
-def _shipping(code: str, country: str, lines: Sequence[CartLineView]) -> str:
+def find_shipping(code: str, country: str, lines: Sequence[CartLineView]) -> str:
+    """Return the code, or the cheapest offer's, if that ships the lines to a country. Raises InvalidValue."""
     offers = shipping_offers(
         country=country,
         subtotal=sum(line.amount for line in lines),
