@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, g, request
 
 from commerce import clock
 from commerce.accounts.clients import USE_NOTED, Program, note_use, recognise
-from commerce.api.problems import MalformedRequest, refusal
+from commerce.api.problems import refusal
 from commerce.errors import CommerceError
 from commerce.events.outbox import Actor
 from commerce.limits import WINDOW, counter, household
@@ -122,7 +122,4 @@ def _tell_the_rate(response: Response) -> Response:
 
 @blueprint.errorhandler(CommerceError)
 def _on_refusal(error: CommerceError) -> Response:
-    response = refusal(error)
-    if isinstance(error, MalformedRequest):
-        response.status_code = 400
-    return response
+    return refusal(error)

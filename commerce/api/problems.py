@@ -100,7 +100,7 @@ def invalid(found: list[FieldProblem], detail: str) -> Response:
 
 def refusal(error: CommerceError) -> Response:
     """Answer what a use case refused, with the facts that it told."""
-    status = status_of(error)
+    status = 400 if isinstance(error, MalformedRequest) else status_of(error)
     response = problem(status, error.code, error.title, error.detail, **facts_of(error))
     if status == 503 or isinstance(error, KeyInFlight):
         response.headers["Retry-After"] = "1"
