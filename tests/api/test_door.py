@@ -1,5 +1,6 @@
 """The API's door: a good key with the right scope comes in, and nothing else does, at any address."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -39,11 +40,9 @@ def addresses(app: Flask) -> list[tuple[str, str, str]]:
 
 
 def path_of(rule: Rule) -> str:
-    built = rule.build(
-        dict.fromkeys(rule.arguments, "0197f1f0-c3a5-7cc2-8fd1-5a2a3ff0a5b1"), append_unknown=False
-    )
-    assert built is not None
-    return built[1]
+    """Return an address of a rule that names nothing that exists."""
+    path = re.sub(r"<uuid:\w+>", "0197f1f0-c3a5-7cc2-8fd1-5a2a3ff0a5b1", rule.rule)
+    return re.sub(r"<(path:)?\w+>", "none", re.sub(r"<int:\w+>", "1", path))
 
 
 def came_in(answer: TestResponse) -> bool:
@@ -54,6 +53,7 @@ def test_every_address_takes_a_key_with_its_scope_and_says_so(app: Flask, in_sho
     found = [each for each in addresses(app) if each[2] != PUBLIC]
     assert len(found) >= 5
     assert {scope for _method, _path, scope in found} <= SCOPES.keys()
+    assert not [path for _method, path, _scope in found if "<" in path]
     without = {scope: make_program(app, [each for each in SCOPES if each != scope]) for scope in SCOPES}
     for method, path, scope in found:
         for key in ("", NO_KEY):
