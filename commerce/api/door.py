@@ -5,14 +5,14 @@ Each address names the scope that it takes; one that names none is closed to eve
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, g, request
 
 from commerce import clock
 from commerce.accounts.clients import USE_NOTED, Program, note_use, recognise
-from commerce.api.problems import refusal
-from commerce.errors import CommerceError
+from commerce.api.problems import facts_of, refusal
+from commerce.errors import CommerceError, NotAllowed
 from commerce.events.outbox import Actor
 from commerce.limits import WINDOW, counter, household
 from commerce.web import csrf, log_refusal, problem, request_id
@@ -36,6 +36,34 @@ def acting() -> Actor:
     return Actor("api", str(client.client_id), client.name, request_id())
 
 
+class MissingScope(NotAllowed):
+    """The key was not made for this; its owner may make another."""
+
+    code = "insufficient_scope"
+    title = "This key may not do that"
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(f"A key with the scope {scope} is needed.")
+
+
+@facts_of.register
+def _(error: MissingScope) -> dict[str, Any]:
+    return {"scope": error.scope}
+
+
+def may(scope: str) -> bool:
+    """Tell whether the key behind the request opens `scope`."""
+    return scope in program().scopes
+
+
+def require(scope: str) -> None:
+    """Go on only if the key opens `scope`. Raises MissingScope."""
+    if not may(scope):
+        log_refusal(f"scope {scope}")
+        raise MissingScope(scope)
+
+
 @blueprint.before_request
 def _guard() -> Response | None:
     scope = getattr(current_app.view_functions[request.endpoint or ""], "scope", "")
@@ -55,8 +83,7 @@ def _guard() -> Response | None:
     limited = _count_call(found)
     if limited is not None:
         return limited
-    if scope not in found.scopes:
-        return _not_allowed(scope)
+    require(scope)
     if found.used_at is None or found.used_at < clock.now() - USE_NOTED:
         note_use(found.key_id)
     return None
@@ -71,17 +98,6 @@ def _unknown() -> Response:
     )
     response.headers["WWW-Authenticate"] = 'Bearer realm="Lockstep"'
     return response
-
-
-def _not_allowed(scope: str) -> Response:
-    log_refusal(f"scope {scope}")
-    return problem(
-        403,
-        "insufficient_scope",
-        "This key may not do that",
-        f"A key with the scope {scope} is needed.",
-        scope=scope,
-    )
 
 
 # --- how often ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from datetime import date
 
 from sqlalchemy import func, select
 
+from commerce import clock
 from commerce.checkout.settlement import facts, on_captured
 from commerce.db import atomic, db
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
@@ -29,6 +30,8 @@ from commerce.payments.services import (
 )
 
 OVER = ("cancelled", "refunded")
+FIRST_DAY = date(2000, 1, 1)
+"""An earlier day on which money arrived is a slip of the finger."""
 
 
 def record_receipt(
@@ -51,6 +54,8 @@ def record_receipt(
         raise NotAllowed("Only staff may do this.")
     if amount is not None and not 0 < amount <= MAX_AMOUNT:
         raise InvalidValue("amount", "Please enter the amount that arrived.")
+    if received_on is not None and not FIRST_DAY <= received_on <= clock.now().date():
+        raise InvalidValue("received_on", "This day has not come yet, or is long ago.")
     told = ", ".join(
         part for part in (reference.strip(), received_on.isoformat() if received_on else "") if part
     )

@@ -146,11 +146,16 @@ def count_by_status() -> dict[str, int]:
     return {status: found.get(status, 0) for status in STATUSES}
 
 
-def timeline(order_id: uuid.UUID) -> Sequence[Event]:
-    """Return what happened to an order, oldest first."""
-    return db.session.scalars(
-        select(Event).where(Event.subject_id == order_id).order_by(Event.subject_version, Event.id)
-    ).all()
+def timeline(
+    order_id: uuid.UUID, *, after: tuple[int, uuid.UUID] | None = None, limit: int | None = None
+) -> Sequence[Event]:
+    """Return what happened to an order, oldest first: all of it, or so much `after` an event's (version, id)."""
+    statement = select(Event).where(Event.subject_id == order_id)
+    if after is not None:
+        statement = statement.where(
+            tuple_(Event.subject_version, Event.id) > tuple_(literal(after[0]), literal(after[1], Uuid()))
+        )
+    return db.session.scalars(statement.order_by(Event.subject_version, Event.id).limit(limit)).all()
 
 
 @dataclass(frozen=True, slots=True)

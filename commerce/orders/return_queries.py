@@ -78,6 +78,16 @@ def get_request(order_id: uuid.UUID, return_id: uuid.UUID) -> ReturnRequest:
     return found
 
 
+def units_to_answer(request: ReturnRequest) -> dict[uuid.UUID, int]:
+    """Return the units by order line id that the next answer is about when nothing else is said.
+
+    What came back, once something did; before that, what was asked for.
+    """
+    if request.state == "received":
+        return {line.order_line_id: line.received for line in request.lines if line.received}
+    return {line.order_line_id: line.quantity for line in request.lines}
+
+
 def credits_of(order_id: uuid.UUID) -> Sequence[Credit]:
     """Return the decisions to give money back, with their lines, oldest first."""
     return db.session.scalars(

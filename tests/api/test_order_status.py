@@ -1,0 +1,231 @@
+"""A program moves an order: every step of the table, and nothing else."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from commerce.accounts.models import AuditEntry
+from commerce.accounts.scopes import SCOPES
+from commerce.checkout.order_actions import LEADING_TO, SERVICES
+from commerce.db import atomic, db
+from commerce.events.models import Event
+from commerce.inventory.services import take_back
+from commerce.orders.models import Order
+from commerce.orders.transitions import STATUSES
+from commerce.tenants.models import Shop
+from commerce.tenants.queries import get_shop
+from commerce.tenants.scope import shop_scope
+from commerce.tenants.settings import change_settings
+from tests.api.order_desk import assert_refused, at, bought, money, tea, traces
+from tests.factories.checkout import make_order
+from tests.factories.orders import fresh, order_in
+from tests.factories.programs import Program, make_program
+from tests.factories.shop import counters
+from tests.orders.test_transitions import ALLOWED
+from tests.support.invariants import broken_invariants
+
+WITHOUT_MONEY = tuple(scope for scope in SCOPES if scope != "payments:write")
+
+
+@pytest.fixture
+def program(app: Flask, in_shop: Shop) -> Program:
+    return make_program(app)
+
+
+def move(program: Program, order: Order, **body: Any) -> Any:
+    return program.patch(at(order, "status"), body)
+
+
+def by_hand(status: str) -> dict[str, str]:
+    """Return action -> the status after it, of what staff may do; money that comes confirms the order at once."""
+    table = {action: target for action, (target, who) in ALLOWED[status].items() if "api" in who}
+    return table | ({"pay": "confirmed"} if "pay" in table else {})
+
+
+@pytest.mark.parametrize("deduct_on", ["shipment", "confirmation"])
+def test_every_action_in_every_status_does_what_the_table_says(
+    program: Program, in_shop: Shop, deduct_on: str
+) -> None:
+    change_settings(in_shop.id, {"deduct_on": deduct_on}, seen_version=get_shop(in_shop.id).version)
+    sold, tried = tea(stock=1000), 0
+    for status in STATUSES:
+        order, allowed = order_in(status), by_hand(status)
+        before = traces(order)
+        for action in SERVICES.keys() - allowed.keys():
+            problem = assert_refused(
+                move(program, order, action=action, reason="Because"), 409, "illegal_transition"
+            )
+            assert (problem["orderStatus"], problem["action"]) == (status, action)
+            tried += 1
+        assert traces(order) == before
+        for action, target in allowed.items():
+            answer = move(program, order_in(status), action=action, reason="Because")
+            assert answer.status_code == 200, answer.text
+            assert answer.json["attributes"]["status"] == target, (status, action)
+            tried += 1
+    assert tried == len(STATUSES) * len(SERVICES)
+    assert counters(sold)[0] < 1000
+    assert broken_invariants() == []
+
+
+def test_an_order_is_led_all_the_way_by_the_names_of_its_statuses(program: Program) -> None:
+    order = order_in("pending", sku=tea().sku)
+    for status in ("paid", "processing", "shipped", "delivered", "completed", "refund_requested", "refunded"):
+        answer = move(program, order, status=status, reason="Because")
+        assert answer.json["attributes"]["status"] == {"paid": "confirmed"}.get(status, status), answer.text
+    assert money(order) == (2500, 2500)
+
+
+def test_the_body_of_the_mbc_example_confirms_an_order(program: Program) -> None:
+    order = order_in("paid", sku=tea().sku)
+    answer = program.patch(at(order, "status"), {"status": "confirmed"})
+    assert (answer.status_code, answer.json["attributes"]["status"]) == (200, "confirmed")
+
+
+@pytest.mark.parametrize("remembered", ["confirmed", "shipped", "completed"])
+def test_the_status_before_the_request_declines_it(program: Program, remembered: str) -> None:
+    order = order_in(remembered, sku=tea().sku)
+    move(program, order, status="refund_requested", reason="Too late")
+    others = {"processing", "cancelled", "paid", "pending"} - {remembered}
+    for other in sorted(others):
+        assert_refused(move(program, order, status=other, reason="No"), 409, "illegal_transition")
+    answer = move(program, order, status=remembered, reason="It was in time")
+    assert (answer.status_code, answer.json["attributes"]["status"]) == (200, remembered)
+
+
+def test_the_parcel_and_the_shelf_are_told_with_the_status(program: Program) -> None:
+    sold = tea()
+    order = bought(sold, 2, "process")
+    answer = move(program, order, status="shipped", carrier="DHL", trackingCode="X1")
+    assert [each["shipped"] for each in answer.json["attributes"]["items"]] == [2]
+    parcel = program.get(at(order, "shipments")).json["items"][0]
+    assert (parcel["carrier"], parcel["trackingCode"]) == ("DHL", "X1")
+    move(program, order, status="refund_requested", reason="Broken")
+    move(program, order, status="refunded", restock=True, expectedAmount=25)
+    assert (counters(sold), money(order)) == ((100, 0), (2500, 2500))
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted"),
+    [("confirmed", "cancelled"), ("paid", "refund_requested"), ("shipped", "refund_requested")],
+)
+def test_a_reason_is_needed_where_the_table_asks_for_it(program: Program, status: str, wanted: str) -> None:
+    order = order_in(status, sku=tea().sku)
+    before = traces(order)
+    assert_refused(move(program, order, status=wanted), 422, "invalid_value", "reason")
+    assert traces(order) == before
+
+
+def test_a_version_that_is_sent_must_be_that_of_now(program: Program) -> None:
+    order = bought(tea(), 1)
+    before = traces(order)
+    stale = assert_refused(
+        move(program, order, status="processing", version=order.version - 1), 409, "stale_version"
+    )
+    assert (stale["seenVersion"], stale["currentVersion"]) == (order.version - 1, order.version)
+    by_header = program.patch(
+        at(order, "status"), {"status": "processing"}, If_Match=f'"{order.version + 1}"'
+    )
+    assert_refused(by_header, 409, "stale_version")
+    assert traces(order) == before
+    shown = program.get(at(order)).headers["ETag"]
+    moved = program.patch(at(order, "status"), {"status": "processing"}, If_Match=shown)
+    assert moved.status_code == 200, moved.text
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({}, "invalid_value", "status"),
+        ({"status": "processing", "action": "process"}, "invalid_value", "status"),
+        ({"status": "done"}, "invalid_request", "status"),
+        ({"action": "reopen"}, "invalid_request", "action"),
+        ({"status": "processing", "version": "1"}, "invalid_request", "version"),
+        ({"status": "processing", "restock": True}, "invalid_value", "restock"),
+        ({"status": "cancelled", "reason": "No", "carrier": "DHL"}, "invalid_value", "carrier"),
+        ({"status": "cancelled", "reason": "No", "expectedAmount": 1.001}, "invalid_value", "expectedAmount"),
+        ({"status": "processing", "paidBy": "me"}, "invalid_request", "paidBy"),
+    ],
+)
+def test_what_cannot_be_taken_is_named(program: Program, body: dict[str, Any], code: str, field: str) -> None:
+    order = bought(tea(), 1)
+    before = traces(order)
+    assert_refused(program.patch(at(order, "status"), body), 422, code, field)
+    assert traces(order) == before
+
+
+def test_another_amount_than_the_expected_one_gives_nothing_back(program: Program) -> None:
+    order = bought(tea(), 1)
+    before = traces(order)
+    assert_refused(
+        move(program, order, status="cancelled", reason="No", expectedAmount=14.99), 409, "conflict"
+    )
+    assert traces(order) == before
+    assert move(program, order, status="cancelled", reason="No", expectedAmount=15).status_code == 200
+    assert money(order) == (1500, 1500)
+
+
+def test_money_is_moved_by_those_keys_alone_that_may(app: Flask, program: Program) -> None:
+    mover, sold = make_program(app, WITHOUT_MONEY), tea()
+    unpaid, paid = make_order((sold, 1)), bought(sold, 1)
+    asked = order_in("refund_requested", sku=sold.sku)
+    for order, status in ((fresh(unpaid.id), "paid"), (paid, "cancelled"), (asked, "refunded")):
+        before = traces(order)
+        problem = assert_refused(move(mover, order, status=status, reason="No"), 403, "insufficient_scope")
+        assert problem["scope"] == "payments:write"
+        assert traces(order) == before
+    assert move(mover, fresh(unpaid.id), status="cancelled", reason="No").status_code == 200
+    assert move(mover, paid, status="processing").status_code == 200
+
+
+def test_a_key_that_only_reads_moves_nothing(app: Flask, program: Program) -> None:
+    order = bought(tea(), 1)
+    reader = make_program(app, ["orders:read", "payments:write"])
+    assert_refused(move(reader, order, status="processing"), 403, "insufficient_scope")
+    assert fresh(order.id).status == "confirmed"
+
+
+@atomic
+def lose_the_hold(order: Order) -> None:
+    """Let go of what is reserved for an order, as a fault might."""
+    unsent = {line.id: line.quantity for line in order.lines}
+    take_back(order.id, unsent=unsent, returned={}, cause="cancelled", actor="test", reference="test")
+
+
+def test_an_order_whose_stock_is_missing_is_not_confirmed_and_says_so(program: Program) -> None:
+    order = order_in("paid", sku=tea().sku)
+    lose_the_hold(order)
+    problem = assert_refused(move(program, order, status="confirmed"), 409, "reservation_failed")
+    assert "0 of 2 units are reserved" in problem["detail"]
+    assert program.get(at(order)).json["attributes"]["attention"] == problem["detail"]
+    assert fresh(order.id).status == "paid"
+
+
+def test_who_did_it_is_written_down(program: Program) -> None:
+    order = bought(tea(), 1)
+    assert move(program, order, status="processing").status_code == 200
+    db.session.close()
+    event = db.session.scalars(
+        select(Event).where(Event.subject_id == order.id).order_by(Event.id.desc())
+    ).first()
+    assert event is not None
+    assert (event.actor_kind, event.actor_id) == ("api", str(program.client_id))
+    entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "api.change_order_status")).one()
+    assert (entry.subject, entry.actor_id) == (order.code, str(program.client_id))
+    assert event.request_id == entry.request_id != ""
+
+
+def test_every_status_has_an_action_that_leads_there() -> None:
+    assert set(LEADING_TO) == set(STATUSES)
+
+
+def test_charlie_moves_no_order_of_alice(app: Flask, program: Program, other_shop: Shop) -> None:
+    order = bought(tea(), 1)
+    with shop_scope(other_shop):
+        stranger = make_program(app, host=other_shop.host)
+    assert_refused(move(stranger, order, status="processing"), 404, "not_found")
+    lost = Program(app, stranger.key)
+    assert_refused(move(lost, order, status="processing"), 401, "unauthorized")
+    assert fresh(order.id).status == "confirmed"
