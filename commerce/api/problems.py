@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from commerce.api.shapes import EDGE_NAMES, Amount, Answer, amount
 from commerce.errors import (
+    AlreadyExists,
     CommerceError,
     Conflict,
     CouponExhausted,
@@ -27,6 +28,7 @@ from commerce.errors import (
     Rejected,
     StaleVersion,
 )
+from commerce.inventory.receiving import UnitsReserved
 from commerce.tenants.scope import current_shop
 from commerce.web import problem, status_of
 
@@ -67,6 +69,9 @@ class Problem(Answer):
     currency: str | None = None
     seen_version: int | None = None
     current_version: int | None = None
+    quantity: int | None = Field(None, description="Units on hand now.")
+    reserved_quantity: int | None = Field(None, description="Of these, units that orders have reserved.")
+    backorder_limit: int | None = Field(None, description="Units that may be promised beyond those on hand.")
     order_status: str | None = None
     action: str | None = None
     scope: str | None = Field(None, description="What the key would have to be allowed.")
@@ -119,13 +124,22 @@ def _(error: InvalidValues) -> dict[str, Any]:
 
 
 @facts_of.register
-def _(error: InvalidValue) -> dict[str, Any]:
+def _(error: InvalidValue | AlreadyExists) -> dict[str, Any]:
     return _fields([(_spelled(error.field), error.code, error.reason)])
 
 
 @facts_of.register
 def _(error: StaleVersion) -> dict[str, Any]:
     return {"seenVersion": error.seen, "currentVersion": error.current}
+
+
+@facts_of.register
+def _(error: UnitsReserved) -> dict[str, Any]:
+    return {
+        "quantity": error.on_hand,
+        "reservedQuantity": error.reserved,
+        "backorderLimit": error.backorder_limit,
+    }
 
 
 @facts_of.register

@@ -95,7 +95,7 @@ def catalogue_changed(product: Product) -> None:
 def put_on_shelves(product_id: uuid.UUID, slugs: Sequence[str]) -> bool:
     """Let a product stand on these shelves and no others; tell whether that was new. A step. Raises InvalidValue."""
     rows = db.session.execute(select(Category.slug, Category.id).where(Category.slug.in_(slugs)))
-    known: dict[str, uuid.UUID] = dict(rows.tuples())
+    known = {row.slug: row.id for row in rows}
     for slug in slugs:
         if slug not in known:
             raise InvalidValue("category_code", f"There is no category {slug}.")

@@ -48,7 +48,7 @@ def checked_product(values: ProductValues) -> ProductValues:
     if "title" in values:
         clean["title"] = clean_line(values["title"])
         if not 0 < len(clean["title"]) <= LIMITS.title:
-            raise InvalidValue("title", "A title has 1 to 500 characters.")
+            raise InvalidValue("name", "A title has 1 to 500 characters.")
     if "vendor" in values:
         clean["vendor"] = checked_line("vendor", values["vendor"])
     if "tags" in values:

@@ -7,9 +7,10 @@ import uuid
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from commerce.db import atomic, db, insert_rows, new_id
+from commerce.db import atomic, current_tenant_id, db, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.inventory.models import Location, StockItem
 from commerce.inventory.receiving import check_quantity
@@ -88,13 +89,12 @@ def transfer(
 
 def shelf_at(variant_id: uuid.UUID, location_id: uuid.UUID) -> uuid.UUID:
     """Return the stock item of a variant at a location, making an empty one when there is none. A step."""
-    found = db.session.scalar(
-        select(StockItem.id).where(StockItem.variant_id == variant_id, StockItem.location_id == location_id)
-    )
+    mine = (StockItem.variant_id == variant_id, StockItem.location_id == location_id)
+    found = db.session.scalar(select(StockItem.id).where(*mine))
     if found is not None:
         return found
-    stock_item_id = new_id()
-    insert_rows(
-        StockItem, [{"id": stock_item_id, "variant_id": variant_id, "location_id": location_id, "on_hand": 0}]
-    )
-    return stock_item_id
+    # Of two who open the same shelf at once, the second waits here and finds that of the first.
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    row = {"tenant_id": current_tenant_id(), "variant_id": variant_id, "location_id": location_id}
+    db.session.execute(insert(StockItem).values(**row, id=new_id()).on_conflict_do_nothing())
+    return db.session.scalars(select(StockItem.id).where(*mine)).one()

@@ -14,6 +14,19 @@ from commerce.inventory.models import MAX_QUANTITY, Location, StockItem, StockMo
 from commerce.inventory.services import Books
 
 
+class UnitsReserved(Conflict):
+    """Fewer units would be left than are reserved for orders. Facts of the stock item as it is now, in units."""
+
+    code = "units_reserved"
+    title = "Orders need these units"
+
+    def __init__(self, reason: str, on_hand: int, reserved: int, backorder_limit: int) -> None:
+        self.on_hand = on_hand
+        self.reserved = reserved
+        self.backorder_limit = backorder_limit
+        super().__init__(reason)
+
+
 def default_location() -> uuid.UUID:
     """Return the id of the shop's first location, making `main` when there is none. A step."""
     found = db.session.scalar(select(Location.id).order_by(Location.position, Location.id).limit(1))
@@ -115,17 +128,20 @@ class CatalogueStock:
 
 def change_on_hand(
     stock_item_id: uuid.UUID, delta: int, *, cause: str, actor: str, reference: str = ""
-) -> None:
+) -> uuid.UUID:
     """Add (or, negative, take) free units: received, damaged, lost. Relative, so it needs no version. A step.
 
-    What is lost is lost: units that orders count on go too, as far as so many may be promised beyond the stock.
-    Raises InvalidValue for 0 or an absurd number, Conflict when fewer units are free than are to go.
+    Returns the id of the movement. What is lost is lost: units that orders count on go too, as far as so many may be
+    promised beyond the stock.
+    Raises InvalidValue for 0 or an absurd number, UnitsReserved when fewer units are free than are to go.
     """
     check_quantity(abs(delta), low=1)
     books = Books(cause, actor, reference)
     books.shift(stock_item_id, on_hand=delta)
     if not books.post():
-        raise Conflict("Fewer units are free than that: the others are reserved for orders.")
+        counters = (StockItem.on_hand, StockItem.reserved, StockItem.backorder_limit)
+        row = db.session.execute(select(*counters).where(StockItem.id == stock_item_id)).one()
+        raise UnitsReserved("Fewer units are free than that: the others are reserved for orders.", *row)
     if delta > 0:
         db.session.execute(
             update(StockItem)
@@ -133,6 +149,7 @@ def change_on_hand(
             .values(restocked_at=clock.now())
             .execution_options(synchronize_session=False)
         )
+    return books.movements[stock_item_id]
 
 
 def check_quantity(quantity: object, low: int = 1) -> None:
@@ -161,16 +178,27 @@ def book_movement(
 def book_count(stock_item_id: uuid.UUID, counted: int, *, seen_version: int, actor: str) -> int:
     """Set the units on hand to what somebody counted and return the difference that was booked.
 
-    Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue, Conflict when fewer
+    Raises what `count_on_hand` raises.
+    """
+    return count_on_hand(stock_item_id, counted, seen_version=seen_version, actor=actor)
+
+
+def count_on_hand(
+    stock_item_id: uuid.UUID, counted: int, *, seen_version: int, actor: str, reference: str = ""
+) -> int:
+    """Set the units on hand to what somebody counted and return the difference that was booked. A step.
+
+    Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue, UnitsReserved when fewer
     were counted than are reserved, less what may be promised beyond the stock.
     """
     check_quantity(counted, low=0)
     item = _locked_as_seen(stock_item_id, seen_version)
     if counted + item.backorder_limit < item.reserved:
-        raise Conflict(f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand.")
+        words = f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand."
+        raise UnitsReserved(words, item.on_hand, item.reserved, item.backorder_limit)
     difference = counted - item.on_hand
     if difference:
-        change_on_hand(stock_item_id, difference, cause="count", actor=actor)
+        change_on_hand(stock_item_id, difference, cause="count", actor=actor, reference=reference)
     return difference
 
 
@@ -193,15 +221,22 @@ def _locked_as_seen(stock_item_id: uuid.UUID, seen_version: int) -> StockItem:
 def set_backorder_limit(stock_item_id: uuid.UUID, limit: int, *, seen_version: int) -> None:
     """Say how many units of a stock item may be promised beyond what is there; 0 sells only what is there.
 
-    Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue for a bad number, Conflict
-    when more are promised already.
+    Raises what `limit_promises` raises.
+    """
+    limit_promises(stock_item_id, limit, seen_version=seen_version)
+
+
+def limit_promises(stock_item_id: uuid.UUID, limit: int, *, seen_version: int) -> None:
+    """Say how many units of a stock item may be promised beyond what is there. A step.
+
+    Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue for a bad number,
+    UnitsReserved when more are promised already.
     """
     check_quantity(limit, low=0)
     item = _locked_as_seen(stock_item_id, seen_version)
     promised = item.reserved - item.on_hand
     if limit < promised:
-        raise Conflict(
-            f"{promised} units are promised beyond the stock already, so the limit cannot be {limit}."
-        )
+        words = f"{promised} units are promised beyond the stock already, so the limit cannot be {limit}."
+        raise UnitsReserved(words, item.on_hand, item.reserved, item.backorder_limit)
     item.backorder_limit = limit
     item.version += 1

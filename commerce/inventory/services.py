@@ -290,6 +290,8 @@ class Books:
         self._on_hand: dict[uuid.UUID, int] = defaultdict(int)
         self._reserved: dict[uuid.UUID, int] = defaultdict(int)
         self._floor: dict[uuid.UUID, int] = {}
+        self.movements: dict[uuid.UUID, uuid.UUID] = {}
+        """Stock item id -> id of the movement that was written for it."""
 
     def shift(self, stock_item_id: uuid.UUID, *, on_hand: int = 0, reserved: int = 0) -> None:
         """Remember a change of one stock item, in units."""
@@ -321,10 +323,10 @@ class Books:
         ]
         if rows and execute_many(_SHIFT, rows) != len(rows):
             return False
-        movements = [
-            {"stock_item_id": key, "delta": self._on_hand[key], **self._note}
-            for key in keys
-            if self._on_hand[key]
+        self.movements = {key: new_id() for key in keys if self._on_hand[key]}
+        rows = [
+            {"id": movement_id, "stock_item_id": key, "delta": self._on_hand[key], **self._note}
+            for key, movement_id in self.movements.items()
         ]
-        insert_rows(StockMovement, movements)
+        insert_rows(StockMovement, rows)
         return True

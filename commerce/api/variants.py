@@ -1,0 +1,75 @@
+"""Variants over JSON: one more for a product, one looked at, one changed."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import quote
+
+from flask import Response
+
+from commerce.api.idempotency import once
+from commerce.api.operations import Reply, operation
+from commerce.api.product_shapes import VariantOut, VariantPatch, VariantToMake, variant_out
+from commerce.api.products import stock_opener
+from commerce.api.versions import needed_version
+from commerce.catalog.changing import VariantChange, change_product
+from commerce.catalog.making import add_variant
+from commerce.catalog.records import get_variant, product_id_of, variant_of
+
+TAG = "Variants"
+
+
+@operation(
+    "POST",
+    "/products/<path:code>/variants",
+    scope="products:write",
+    tag=TAG,
+    body=VariantToMake,
+    answers={201: VariantOut},
+    problems=(404, 409),
+    idempotent="honoured",
+)
+def add_one_variant(code: str, body: VariantToMake) -> Response:
+    """Add a variant to a product, with its first stock.
+
+    Its `options` are those of the product, and no other variant has the same.
+    """
+    product_id, new, open_stock = product_id_of(code), body.new(), stock_opener()
+
+    def answer(variant_id: uuid.UUID) -> Reply:
+        shown = variant_out(get_variant(variant_id))
+        return Reply(shown, 201, {"Location": f"/api/variants/{quote(shown.code)}"}, shown.version)
+
+    return once(lambda: add_variant(product_id, new, open_stock=open_stock), answer, needed=False).response
+
+
+@operation(
+    "GET", "/variants/<path:sku>", scope="products:read", tag=TAG, answers={200: VariantOut}, problems=(404,)
+)
+def get_one_variant(sku: str) -> Reply:
+    """Show one variant, by its SKU or by the code of a product that has one."""
+    shown = variant_out(variant_of(sku))
+    return Reply(shown, version=shown.version)
+
+
+@operation(
+    "PATCH",
+    "/variants/<path:sku>",
+    scope="products:write",
+    tag=TAG,
+    body=VariantPatch,
+    answers={200: VariantOut},
+    problems=(404, 409),
+)
+def change_one_variant(sku: str, body: VariantPatch) -> Response:
+    """Change a variant, if it still has the version that you have seen. Its product gets a new version, too."""
+    variant = variant_of(sku)
+    change = VariantChange(variant.id, needed_version(body.version), body.variant_values())
+
+    def answer(_changed: bool) -> Reply:
+        shown = variant_out(get_variant(change.id))
+        return Reply(shown, version=shown.version)
+
+    return once(
+        lambda: change_product(variant.product_id, seen_version=None, variants=[change]), answer, needed=False
+    ).response

@@ -1,0 +1,259 @@
+"""A program adds products, reads them, changes them: the rules of the catalogue, spelled as in the source documents."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, update
+
+from commerce.catalog.models import Product, ProductImage, Variant
+from commerce.db import atomic, current_tenant_id, db
+from commerce.tenants.models import Shop, Tenant
+from commerce.tenants.scope import shop_scope
+from tests.factories.catalog import Made, put_up
+from tests.factories.programs import Program, make_program, new_key, order_body
+from tests.support.invariants import broken_invariants
+
+MOUSE = {
+    "name": "Wireless Mouse",
+    "categoryCode": "electronics",
+    "sku": "PRD-001",
+    "price": 29.99,
+    "currency": "USD",
+    "description": "A mouse <b>without</b> a tail.<script>alert(1)</script>",
+    "images": ["https://example.com/mouse.jpg"],
+    "isActive": True,
+}
+"""A product with the attributes of the source document."""
+
+
+@pytest.fixture
+def program(app: Flask, in_shop: Shop) -> Iterator[Program]:
+    put_up("Keyboard", shelves=["Electronics"])
+    yield make_program(app)
+    assert broken_invariants() == []
+
+
+def products() -> int:
+    db.session.close()
+    return db.session.scalars(select(func.count()).select_from(Product)).one()
+
+
+def shirt(**more: Any) -> dict[str, Any]:
+    variants = [
+        {"sku": f"SHIRT-{size}", "price": 10 + place, "options": {"Size": size}, "quantity": 5 * place}
+        for place, size in enumerate("SM")
+    ]
+    return {"code": "Tea-Shirt", "name": "Tea shirt", "variants": variants, **more}
+
+
+def faults(answer: Any) -> list[tuple[str, str]]:
+    return [(each["field"], each["code"]) for each in answer.json["errors"]]
+
+
+def test_a_product_is_added_with_its_stock_and_sold(program: Program) -> None:
+    answer = program.post("/api/products", {"code": "PRD-001", "quantity": 7, **MOUSE})
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["Location"] == "/api/products/prd-001"
+    made = answer.json
+    facts = made["attributes"]
+    assert (made["code"], made["name"], made["version"]) == ("prd-001", "Wireless Mouse", 1)
+    assert {
+        name: facts[name] for name in ("categoryCode", "sku", "price", "currency", "images", "isActive")
+    } == {name: MOUSE[name] for name in ("categoryCode", "sku", "price", "currency", "images", "isActive")}
+    assert facts["description"] == "A mouse <b>without</b> a tail."
+    assert program.get("/api/products/PRD-001").json == made
+    stock = program.get("/api/inventory/PRD-001").json["attributes"]
+    assert (stock["quantity"], stock["availableQuantity"]) == (7, 7)
+    assert db.session.scalars(select(ProductImage.file)).one() == ""
+    assert program.post("/api/orders", order_body(("PRD-001", 2), total=None)).status_code == 201
+
+
+def test_one_with_variants_is_added_whole(program: Program) -> None:
+    answer = program.post("/api/products", shirt(vendor="Alice", tags=["Summer", "summer", "tea"]))
+    assert answer.status_code == 201, answer.text
+    facts = answer.json["attributes"]
+    assert (facts["sku"], facts["price"], facts["options"]) == (None, None, ["Size"])
+    assert facts["tags"] == ["Summer", "tea"]
+    assert [(each["sku"], each["price"], each["options"]) for each in facts["variants"]] == [
+        ("SHIRT-S", 10.0, {"Size": "S"}),
+        ("SHIRT-M", 11.0, {"Size": "M"}),
+    ]
+    assert program.get("/api/inventory/SHIRT-M").json["attributes"]["quantity"] == 5
+    assert program.get("/api/products/SHIRT-M").json == answer.json
+
+
+def test_the_same_key_again_is_the_same_product(program: Program) -> None:
+    key = new_key()
+    first, again = (program.post("/api/products", MOUSE, key=key) for _ in range(2))
+    assert (again.status_code, again.data) == (201, first.data)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert products() == 2
+
+
+def test_a_code_or_sku_that_the_shop_has_is_refused(program: Program) -> None:
+    assert program.post("/api/products", {"code": "mouse", **MOUSE}).status_code == 201
+    for change, field in (({"code": "other"}, "sku"), ({"code": "MOUSE", "sku": "PRD-002"}, "code")):
+        answer = program.post("/api/products", MOUSE | change)
+        assert (answer.status_code, answer.json["code"]) == (409, "already_exists")
+        assert faults(answer) == [(field, "already_exists")]
+    unnamed = program.post("/api/products", MOUSE | {"sku": "PRD-002"}, key=None)
+    assert unnamed.json["code"] == "wireless-mouse"
+    assert products() == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"price": -0.01}, "price"),
+        ({"price": 29.999}, "price"),
+        ({"price": 1e14}, "price"),
+        ({"price": "NaN"}, "price"),
+        ({"quantity": -1}, "quantity"),
+        ({"quantity": 1.5}, "quantity"),
+        ({"quantity": 1_000_001}, "quantity"),
+        ({"quantity": True}, "quantity"),
+        ({"currency": "EUR"}, "currency"),
+        ({"categoryCode": "unknown"}, "categoryCode"),
+        ({"images": ["http://example.com/a.jpg"]}, "images.0"),
+        ({"images": ["javascript:alert(1)"]}, "images.0"),
+        ({"code": "a  b"}, "code"),
+        ({"sku": "a//b"}, "sku"),
+        ({"sku": " a"}, "sku"),
+        ({"name": "\u200b"}, "name"),
+        ({"name": ""}, "name"),
+        ({"taxClass": "No class"}, "taxClass"),
+        ({"pk": "TENANT#demo"}, "pk"),
+        ({"variants": [{"sku": "A", "price": 1}]}, "body"),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_no_product_has_is_refused(program: Program, change: dict[str, Any], field: str) -> None:
+    answer = program.post("/api/products", MOUSE | change)
+    assert answer.status_code == 422, answer.text
+    assert faults(answer)[0][0] == field
+    assert products() == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_variants_that_cannot_be_told_apart_are_refused(program: Program) -> None:
+    small = {"sku": "S", "price": 1, "options": {"Size": "S"}}
+    for second, field in (
+        (small, "variants.1.sku"),
+        (small | {"sku": "S2"}, "variants.1.options"),
+        (small | {"sku": "S2", "options": {"Size": "s"}}, "variants.1.options"),
+        (small | {"sku": "S2", "options": {"Colour": "red"}}, "variants.1.options"),
+        (small | {"sku": "S2", "options": {}}, "variants.1.options"),
+        (small | {"sku": "M", "options": {"Size": "M"}, "price": 0.001}, "variants.1.price"),
+    ):
+        answer = program.post("/api/products", shirt(variants=[small, second]))
+        assert (answer.status_code, faults(answer)[0][0]) == (422, field), answer.text
+    assert products() == 1
+
+
+def test_the_plan_of_the_shop_holds(program: Program) -> None:
+    _allow_products(1)
+    answer = program.post("/api/products", MOUSE)
+    assert (answer.status_code, answer.json["code"]) == (422, "plan_full")
+    assert products() == 1
+
+
+@atomic
+def _allow_products(count: int) -> None:
+    db.session.execute(update(Tenant).where(Tenant.id == current_tenant_id()).values(max_products=count))
+
+
+def test_a_list_is_filtered_before_it_is_cut(program: Program) -> None:
+    for number in range(3):
+        body = MOUSE | {"sku": f"M-{number}", "name": f"Mouse {number}", "isActive": number != 1}
+        assert program.post("/api/products", body).status_code == 201
+
+    def names(query: str) -> list[str]:
+        return [each["name"] for each in program.get(f"/api/products?{query}").json["items"]]
+
+    assert names("isActive=false&limit=1") == ["Mouse 1"]
+    assert names("categoryCode=electronics") == ["Mouse 2", "Mouse 1", "Mouse 0", "Keyboard"]
+    assert names("q=mouse") == ["Mouse 2", "Mouse 1", "Mouse 0"]
+    assert names("q=M-1") == ["Mouse 1"]
+    assert names("q=%25") == []
+    first = program.get("/api/products?limit=2&total=true&isActive=true").json
+    assert (first["total"], [each["name"] for each in first["items"]]) == (3, ["Mouse 2", "Mouse 0"])
+    program.post("/api/products", MOUSE)
+    rest = program.get(f"/api/products?limit=2&isActive=true&cursor={first['nextCursor']}").json
+    assert ([each["name"] for each in rest["items"]], rest["nextCursor"]) == (["Keyboard"], None)
+    other_filter = program.get(f"/api/products?cursor={first['nextCursor']}")
+    assert (other_filter.status_code, faults(other_filter)[0][0]) == (422, "cursor")
+
+
+def test_a_product_is_changed_by_who_saw_its_last_version(program: Program) -> None:
+    made = program.post("/api/products", MOUSE).json
+    address = f"/api/products/{made['code']}"
+    change = {"name": "Mouse", "price": 19.5, "isActive": False, "categoryCode": None, "version": 1}
+    answer = program.patch(address, change)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["ETag"].startswith('"2')
+    facts = answer.json["attributes"]
+    assert (answer.json["name"], answer.json["version"], facts["price"]) == ("Mouse", 2, 19.5)
+    assert (facts["isActive"], facts["status"], facts["categoryCodes"]) == (False, "draft", [])
+    assert facts["description"] == made["attributes"]["description"]
+    stale = program.patch(address, change)
+    assert (stale.status_code, stale.json["code"], stale.json["currentVersion"]) == (409, "stale_version", 2)
+    unseen = program.patch(address, {"name": "Mouse"})
+    assert (unseen.status_code, faults(unseen)[0][0]) == (422, "version")
+    assert program.patch(address, {"isActive": True}, If_Match='"2"').json["attributes"]["status"] == "active"
+    assert [each["name"] for each in program.get("/api/products?q=mouse").json["items"]] == ["Mouse"]
+
+
+def test_a_variant_is_added_and_changed(program: Program) -> None:
+    program.post("/api/products", shirt())
+    large = {"sku": "SHIRT-L", "price": 12, "options": {"Size": "L"}, "quantity": 3}
+    answer = program.post("/api/products/tea-shirt/variants", large)
+    assert answer.status_code == 201, answer.text
+    assert (answer.headers["Location"], answer.json["name"]) == ("/api/variants/SHIRT-L", "Tea shirt, L")
+    assert program.get("/api/products/tea-shirt").json["version"] == 2
+    assert program.get("/api/inventory/SHIRT-L").json["attributes"]["quantity"] == 3
+    again = program.post("/api/products/tea-shirt/variants", large | {"options": {"Size": "XL"}})
+    assert (again.status_code, again.json["code"]) == (409, "already_exists")
+    for wrong in ({"options": {"Size": "l"}}, {"options": {}}, {"options": {"Colour": "red"}}):
+        refused = program.post("/api/products/tea-shirt/variants", large | {"sku": "X"} | wrong)
+        assert (refused.status_code, faults(refused)[0][0]) == (422, "options")
+    change = {"price": 11.5, "compareAt": 15, "isActive": False, "shipsFrom": "2030-01-01"}
+    changed = program.patch("/api/variants/SHIRT-L", {**change, "version": 1})
+    assert changed.status_code == 200, changed.text
+    facts = changed.json["attributes"]
+    assert {name: facts[name] for name in change} == change
+    assert program.get("/api/variants/SHIRT-L").json == changed.json
+    assert program.patch("/api/variants/SHIRT-L", {"price": 1, "version": 1}).status_code == 409
+    assert program.get("/api/products/tea-shirt").json["version"] == 3
+    several = program.patch("/api/products/tea-shirt", {"price": 1, "version": 3})
+    assert (several.status_code, several.json["code"]) == (422, "several_variants")
+
+
+def test_a_key_opens_what_its_scopes_name_in_its_own_shop(
+    app: Flask, program: Program, other_shop: Shop
+) -> None:
+    program.post("/api/products", MOUSE | {"code": "mouse"})
+    reader = make_program(app, ["products:read"])
+    assert reader.get("/api/products/mouse").status_code == 200
+    assert reader.post("/api/products", MOUSE | {"sku": "X"}).status_code == 403
+    db.session.close()
+    with shop_scope(other_shop):
+        charlie = make_program(app, host="other.localhost")
+    stranger = Program(app, program.key, "other.localhost")
+    assert stranger.get("/api/products").status_code == 401
+    assert charlie.get("/api/products").json["items"] == []
+    for path in ("/api/products/mouse", "/api/variants/PRD-001", "/api/inventory/PRD-001"):
+        assert charlie.get(path).status_code == 404
+    assert charlie.patch("/api/products/mouse", {"name": "Mine", "version": 1}).status_code == 404
+    assert charlie.patch("/api/variants/PRD-001", {"price": 1, "version": 1}).status_code == 404
+    assert charlie.post("/api/products/mouse/variants", {"sku": "A", "price": 1}).status_code == 404
+    assert program.get("/api/products/mouse").json["version"] == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_variant_without_its_own_address_is_not_found(program: Program) -> None:
+    put_up("Two", Made(("a",)), Made(("b",)), options=["Kind"])
+    for code in ("two", "unknown", "%00", "a" * 300):
+        assert program.get(f"/api/variants/{code}").status_code == 404
+    assert db.session.scalar(select(func.count()).select_from(Variant)) == 3
