@@ -1,6 +1,35 @@
 """Every address of the API: importing this puts them all on the blueprint."""
 
-from commerce.api import checkout, document, events, inventory, orders, products, variants
+from commerce.api import (
+    checkout,
+    document,
+    events,
+    inventory,
+    order_events,
+    order_status,
+    orders,
+    payments,
+    products,
+    refunds,
+    returns,
+    shipments,
+    variants,
+)
 from commerce.api.door import blueprint
 
-__all__ = ["blueprint", "checkout", "document", "events", "inventory", "orders", "products", "variants"]
+__all__ = [
+    "blueprint",
+    "checkout",
+    "document",
+    "events",
+    "inventory",
+    "order_events",
+    "order_status",
+    "orders",
+    "payments",
+    "products",
+    "refunds",
+    "returns",
+    "shipments",
+    "variants",
+]
