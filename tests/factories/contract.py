@@ -24,8 +24,10 @@ class Contract:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
+        # A code may hold a slash; what is an address of its own is that first.
         self._paths = [
-            (re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path))), methods)
+            (re.compile(re.sub(r"\\\{[^}]*\\\}", part, re.escape(path))), methods)
+            for part in ("[^/]+", ".+")
             for path, methods in document["paths"].items()
         ]
 

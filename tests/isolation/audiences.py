@@ -46,6 +46,8 @@ SHOP = {
     "orders.withdraw",
     "payment_messages.come_back",
     "tenants.theme",
+    "api.openapi",
+    "api.reference",
 }
 """Any visitor; what is private opens by a 256-bit token or by the visitor's own cookie."""
 DOORS = {
@@ -70,11 +72,13 @@ def audience_of(rule: Rule) -> str:
     ):
         if endpoint in known:
             return name
+    # The API lets in programs with a key of the shop and nobody else; `test_programs` holds it to that.
     # Each of these blueprints asks who is there before any of its views runs; `test_doors` holds them to it.
     for name, prefix, blueprint in (
         ("staff", "/admin/", "admin."),
         ("member", "/account/", "members."),
         ("operator", "/", "platform."),
+        ("api", "/api/", "api."),
     ):
         if rule.rule.startswith(prefix) and endpoint.startswith(blueprint):
             return name
