@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -105,8 +106,17 @@ Amount = Annotated[
 ]
 """An amount in an answer. Inside it is minor units: `amount()` makes one of them."""
 
+
+def _number(value: object) -> object:
+    """Refuse text: an amount is a number, as the document says."""
+    if isinstance(value, str):
+        raise ValueError("an amount is a number, without quotes")  # noqa: TRY004 - the kind that pydantic collects
+    return value
+
+
 SentAmount = Annotated[
     Decimal,
+    BeforeValidator(_number),
     Field(strict=False, ge=-MAX_AMOUNT, le=MAX_AMOUNT, allow_inf_nan=False),
     WithJsonSchema(
         {

@@ -1,0 +1,75 @@
+"""A program reads the history of an order: who did what, from where to where, and why."""
+
+import pytest
+from flask import Flask
+
+from commerce.api.order_events import name_of
+from commerce.orders.events import OrderEvent
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
+from tests.api.order_desk import assert_refused, at, bought, tea
+from tests.factories.programs import Program, make_program
+
+
+@pytest.fixture
+def program(app: Flask, in_shop: Shop) -> Program:
+    return make_program(app, name="Robot")
+
+
+def test_the_history_says_who_did_what_and_why(program: Program) -> None:
+    order = bought(tea(), 1)
+    program.patch(at(order, "status"), {"status": "cancelled", "reason": "Sold out"})
+    items = program.get(at(order, "events")).json["items"]
+    assert [each["type"] for each in items] == [
+        "order.placed",
+        "payment.received",
+        "order.paid",
+        "order.confirmed",
+        "order.cancelled",
+        "refund.queued",
+    ]
+    cancelled = items[4]
+    told = ("action", "fromStatus", "toStatus", "reason", "actor")
+    robot = {"kind": "api", "name": "Robot"}
+    assert [cancelled[name] for name in told] == ["cancel", "confirmed", "cancelled", "Sold out", robot]
+    assert cancelled["requestId"]
+    assert cancelled["occurredAt"].endswith("Z")
+    assert cancelled["id"].startswith("msg_")
+    assert (items[5]["amount"], items[5]["currency"]) == (15, "USD")
+    assert [each["version"] for each in items] == sorted(each["version"] for each in items)
+
+
+def test_it_is_read_page_by_page_while_more_happens(program: Program) -> None:
+    order = bought(tea(), 1)
+    page = program.get(at(order, "events") + "?limit=3").json
+    program.patch(at(order, "status"), {"status": "processing"})
+    found = page["items"]
+    while page["nextCursor"]:
+        page = program.get(at(order, "events") + f"?limit=1&cursor={page['nextCursor']}").json
+        found += page["items"]
+    assert found == program.get(at(order, "events")).json["items"]
+    assert [each["action"] for each in found] == ["", "", "pay", "confirm", "process"]
+
+
+def test_a_cursor_of_another_order_is_none(program: Program) -> None:
+    sold = tea()
+    cursor = program.get(at(bought(sold, 1), "events") + "?limit=1").json["nextCursor"]
+    other = program.get(at(bought(sold, 1), "events") + f"?cursor={cursor}")
+    assert_refused(other, 422, "invalid_value", "cursor")
+
+
+def test_whatever_can_happen_to_an_order_has_a_name() -> None:
+    def kinds(family: type[OrderEvent]) -> set[str]:
+        below = {name for kind in family.__subclasses__() for name in kinds(kind)}
+        return below | ({family.type()} if family is not OrderEvent else set())
+
+    names = {name_of(kind) for kind in kinds(OrderEvent)}
+    assert {"order.placed", "order.note_added", "shipment.sent"} <= names
+
+
+def test_charlie_reads_no_history_of_alice(app: Flask, program: Program, other_shop: Shop) -> None:
+    order = bought(tea(), 1)
+    with shop_scope(other_shop):
+        charlie = make_program(app, host=other_shop.host)
+    assert_refused(charlie.get(at(order, "events")), 404, "not_found")
+    assert_refused(make_program(app, ["events:read"]).get(at(order, "events")), 403, "insufficient_scope")
