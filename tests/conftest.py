@@ -24,6 +24,7 @@ from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.support import browser as browsers
 from tests.support.client import ShopClient
+from tests.support.compiled import keep_compiled_templates
 from tests.support.databases import Worker, bench_config, build_app, disconnect
 from tests.support.nursery import SERVE, Nursery
 from tests.support.postgres import PostgresServer, PostgresUnavailable
@@ -137,10 +138,20 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of the run's compiled templates: one for all its workers, apps and servers."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "compiled-templates"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def worker(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str, compiled: Path
 ) -> Iterator[Worker]:
     """The databases and apps of this worker process."""
+    keep_compiled_templates(compiled)
     made = Worker(tmp_path_factory.mktemp("worker"), worker_id, lambda: postgres_addresses(request.config))
     yield made
     made.close()
@@ -227,9 +238,9 @@ def in_shop(app: Flask, shop: Shop) -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
+def nursery(compiled: Path) -> Iterator[Nursery]:
     """A process that forks servers, so that not each of them has to import everything."""
-    with Nursery() as running:
+    with Nursery(compiled) as running:
         yield running
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.support import child
+from tests.support.compiled import keep_compiled_templates
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = ("flask", "--app", "app", "serve")
@@ -26,12 +27,12 @@ SERVE = ("flask", "--app", "app", "serve")
 
 
 class Nursery:
-    """The other side of the pipe. Used by one test at a time."""
+    """The other side of the pipe. Used by one test at a time. `compiled` is a folder for what templates become."""
 
-    def __init__(self) -> None:
+    def __init__(self, compiled: Path) -> None:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            child.command([sys.executable, "-m", "tests.support.nursery"]),
+            child.command([sys.executable, "-m", "tests.support.nursery", str(compiled)]),
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -69,6 +70,7 @@ def main() -> None:
     """Serve orders until the other side closes the pipe."""
     import app  # noqa: F401 - every child needs it and all that it imports
 
+    keep_compiled_templates(Path(sys.argv[1]))
     ended: dict[int, int] = {}
     for line in sys.stdin:
         order = json.loads(line)
