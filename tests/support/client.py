@@ -7,6 +7,7 @@ from typing import Any
 
 from flask.sessions import SessionMixin
 from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
 
@@ -35,3 +36,11 @@ class ShopClient(FlaskClient):
         kwargs.setdefault("base_url", self.base_url)
         with super().session_transaction(*args, **kwargs) as session:
             yield session
+
+    def csrf_token(self) -> str:
+        """Return a token for the visitor's session, as a form of the shop would hold, without asking for a page."""
+        with self.session_transaction() as session:
+            secret = session.setdefault("csrf_token", "0" * 40)
+        return str(
+            URLSafeTimedSerializer(str(self.application.secret_key), salt="wtf-csrf-token").dumps(secret)
+        )
