@@ -25,7 +25,7 @@ from commerce.tenants.scope import shop_scope
 from tests.support import browser as browsers
 from tests.support.client import ShopClient
 from tests.support.compiled import keep_compiled_templates
-from tests.support.databases import Worker, bench_config, build_app, disconnect
+from tests.support.databases import Worker, bench_config, build_app, disconnect, kind_of, told_again
 from tests.support.nursery import SERVE, Nursery
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.server import LiveServer
@@ -168,22 +168,34 @@ def database_url(request: pytest.FixtureRequest, worker: Worker) -> str:
 @pytest.fixture
 def app(database_url: str, worker: Worker) -> Flask:
     """The application on an empty database. It is shared by the tests of a worker: do not change its config."""
-    return worker.get("sqlite" if database_url.startswith("sqlite") else "postgresql")[1]
+    return worker.get(kind_of(database_url))[1]
+
+
+@pytest.fixture
+def varied(database_url: str, worker: Worker) -> Iterator[Callable[..., Flask]]:
+    """Lend an app with other settings, on the test's database, that all tests share: `varied(web_threads=50)`."""
+    with contextlib.ExitStack() as stack:
+
+        def lend(**changes: Any) -> Flask:
+            app = worker.variant(kind_of(database_url), **changes)
+            stack.callback(disconnect, app)
+            return app
+
+        yield lend
 
 
 @pytest.fixture
 def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Build an app of its own on the test's database, with other settings: `make_app(production=True)`."""
-    made: list[Flask] = []
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(told_again())
 
-    def make(**changes: Any) -> Flask:
-        app = build_app(replace(bench_config(database_url, tmp_path / "var"), **changes))
-        made.append(app)
-        return app
+        def make(**changes: Any) -> Flask:
+            app = build_app(replace(bench_config(database_url, tmp_path / "var"), **changes))
+            stack.callback(disconnect, app)
+            return app
 
-    yield make
-    for app in made:
-        disconnect(app)
+        yield make
 
 
 @pytest.fixture

@@ -27,9 +27,9 @@ from tests.webhooks.receiver import Receiver, receiving
 
 
 @pytest.fixture
-def app(app: Flask, make_app: Callable[..., Flask]) -> Flask:
+def app(app: Flask, varied: Callable[..., Flask]) -> Flask:
     """An installation that may call this machine."""
-    return make_app(webhook_allow_private=True)
+    return varied(webhook_allow_private=True)
 
 
 @pytest.fixture

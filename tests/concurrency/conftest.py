@@ -10,8 +10,8 @@ from commerce.tenants.scope import shop_scope
 
 
 @pytest.fixture
-def arena(make_app: Callable[..., Flask], shop: Shop) -> Iterator[Flask]:
+def arena(varied: Callable[..., Flask], shop: Shop) -> Iterator[Flask]:
     """An app with 50 connections, entered, with Alice's shop open."""
-    app = make_app(web_threads=50)
+    app = varied(web_threads=50)
     with app.app_context(), shop_scope(shop):
         yield app

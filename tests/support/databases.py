@@ -8,19 +8,25 @@ import contextlib
 import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
 from psycopg import sql
-
-from commerce.config import Config
 from sqlalchemy import QueuePool
 from sqlalchemy.exc import DBAPIError
+
+from commerce import sealing
+from commerce.catalog import facts
+from commerce.config import Config
 from commerce.db import db
+from commerce.payments import installation
+from commerce.tenants import hosts
 from tests.support.client import ShopClient
 from tests.support.postgres import Databases
 
@@ -36,6 +42,16 @@ def migrate(app: Flask) -> None:
     disconnect(app)
 
 
+def spare_the_collector() -> None:
+    """Let the garbage collector leave alone what stays until the end, and look less often at what does not.
+
+    It went through all modules, mappers and collected tests hundreds of times: a tenth of a run.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def disconnect(app: Flask) -> None:
     """Close every database connection that the app's pool holds."""
     with app.app_context():
@@ -43,11 +59,10 @@ def disconnect(app: Flask) -> None:
         db.engine.dispose()
 
 
-class SqliteBench:
-def spare_the_collector() -> None:
-    """Let the garbage collector leave alone what stays until the end, and look less often at what does not.
+def rest(app: Flask) -> None:
+    """Keep the one connection that an ordinary test has used, as it was when new; close what is more than that.
 
-    It went through all modules, mappers and collected tests hundreds of times: a tenth of a run.
+    A new one costs PostgreSQL a process, which learns about each table when it is first asked for it.
     """
     with app.app_context():
         db.session.remove()
@@ -60,6 +75,7 @@ def spare_the_collector() -> None:
         db.engine.dispose()
 
 
+class SqliteBench:
     """A migrated file that is copied over the test's file before each test."""
 
     def __init__(self, folder: Path) -> None:
@@ -137,6 +153,7 @@ class PostgresBench:
             except psycopg.errors.LockNotAvailable:
                 if attempt:
                     raise
+                disconnect(app)
                 self._end_connections(idle_only=False)
 
     def close(self) -> None:
@@ -153,7 +170,6 @@ class PostgresBench:
             names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in found)
             self._connection.execute(sql.SQL("DROP SEQUENCE {}").format(names))
 
-                disconnect(app)
     def _end_connections(self, *, idle_only: bool) -> None:
         self._connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -166,6 +182,11 @@ class PostgresBench:
 Bench = SqliteBench | PostgresBench
 
 
+def kind_of(database_url: str) -> str:
+    """Return "sqlite" or "postgresql"."""
+    return "sqlite" if database_url.startswith("sqlite") else "postgresql"
+
+
 class Worker:
     """What one worker process makes once for each database and uses in all its tests."""
 
@@ -175,6 +196,7 @@ class Worker:
         self._name = name
         self._addresses = addresses
         self._made: dict[str, tuple[Bench, Flask]] = {}
+        self._variants: dict[tuple[Any, ...], Flask] = {}
         self._broken: set[str] = set()
 
     def get(self, kind: str) -> tuple[Bench, Flask]:
@@ -192,7 +214,20 @@ class Worker:
                 undo.pop_all()
             self._made[kind] = bench, app
             self._broken.remove(kind)
+            spare_the_collector()
         return self._made[kind]
+
+    def variant(self, kind: str, **changes: Any) -> Flask:
+        """Return an app on the same database with other settings, made once; do not change its config.
+
+        The test that uses it disconnects it in the end.
+        """
+        bench, _ = self.get(kind)
+        key = (kind, *sorted(changes.items()))
+        if key not in self._variants:
+            config = bench_config(bench.url, self._folder / kind, bench.owner_url)
+            self._variants[key] = build_app(replace(config, **changes))
+        return self._variants[key]
 
     def close(self) -> None:
         """Drop what was made."""
@@ -218,12 +253,23 @@ def build_app(config: Config) -> Flask:
     return app
 
 
+@contextlib.contextmanager
+def told_again() -> Iterator[None]:
+    """Put back what `create_app` tells the whole process, so that an app of other settings leaves no trace in it."""
+    lists: tuple[list[Any], ...] = (sealing._seal, facts._facts, installation._installation)
+    kept, reserved = [list(each) for each in lists], set(hosts._reserved)
+    yield
+    for each, before in zip(lists, kept, strict=True):
+        each[:] = before
+    hosts._reserved.clear()
+    hosts._reserved.update(reserved)
+
+
 def bench_config(database_url: str, var: Path, owner_url: str = "") -> Config:
     """Return the configuration that tests start from; `dataclasses.replace` makes others of it."""
     var.mkdir(parents=True, exist_ok=True)
     return Config(
         secret_key="only-for-tests-0123456789abcdef0123456789abcdef",
-            spare_the_collector()
         database_url=database_url,
         migration_database_url=owner_url,
         var=var,

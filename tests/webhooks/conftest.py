@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
+from tests.notifications.post import Post
 from tests.webhooks.receiver import Receiver, receiving
 
 
@@ -18,8 +19,14 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def calling(make_app: Callable[..., Flask], shop: Shop) -> Iterator[Shop]:
+def calling(varied: Callable[..., Flask], shop: Shop) -> Iterator[Shop]:
     """Alice's shop, entered, in an installation that may call private addresses."""
-    app = make_app(webhook_allow_private=True)
+    app = varied(webhook_allow_private=True)
     with app.app_context(), shop_scope(shop) as entered:
         yield entered
+
+
+@pytest.fixture
+def post(calling: Shop) -> Post:
+    """What that installation sends from now on."""
+    return Post(current_app.config["LOCKSTEP"].var / "mail")

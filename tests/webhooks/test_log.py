@@ -1,10 +1,6 @@
 """What is written down of each call, when an endpoint is told no more, and who hears of that."""
 
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import default
-from pathlib import Path
 
 from sqlalchemy import update
 
@@ -20,16 +16,9 @@ from commerce.webhooks.models import WebhookAttempt
 from commerce.webhooks.queries import PREFIX, last_calls, log_of
 from commerce.webhooks.telling import Webhooks, ping
 from tests.events.bell import deliveries, events, pauses_end
-from tests.notifications.post import html_of, text_of
+from tests.notifications.post import Post, html_of, text_of
 from tests.webhooks.happenings import endpoint, happen, listen, set_endpoint, told, work
 from tests.webhooks.receiver import Receiver
-
-
-def found_mails(folder: Path) -> list[EmailMessage]:
-    """Return the mails that the installation of `calling` has sent."""
-    parse = BytesParser(policy=default).parsebytes
-    found = [parse(file.read_bytes()) for file in (folder / "var" / "mail").glob("*.eml")]
-    return [each for each in found if isinstance(each, EmailMessage)]
 
 
 def test_each_call_is_in_the_log(calling: Shop, receiver: Receiver) -> None:
@@ -63,9 +52,7 @@ def test_failing_is_remembered_since_when_and_forgotten_with_the_first_success(
     assert endpoint(endpoint_id).version == 1  # no form that is open has become stale by it
 
 
-def test_410_ends_it_at_once_and_operations_are_told(
-    calling: Shop, receiver: Receiver, tmp_path: Path
-) -> None:
+def test_410_ends_it_at_once_and_operations_are_told(calling: Shop, receiver: Receiver, post: Post) -> None:
     endpoint_id, _secret = listen(receiver.url)
     receiver.status = 410
     happen(order_events.OrderConfirmed, order_events.OrderShipped)
@@ -75,7 +62,7 @@ def test_410_ends_it_at_once_and_operations_are_told(
     assert row.state == "disabled"
     assert "410" in row.disabled_reason
     assert [state for state, _error in told()] == ["parked", "parked"]
-    (mail,) = found_mails(tmp_path)
+    (mail,) = post.mails
     assert (mail["To"], mail["Subject"]) == ("operations@localhost", "A webhook was disabled")
     for text in (text_of(mail), html_of(mail)):
         assert receiver.url in text
@@ -83,7 +70,7 @@ def test_410_ends_it_at_once_and_operations_are_told(
 
 
 def test_five_days_of_failures_end_it_and_what_waited_can_be_run_again(
-    calling: Shop, receiver: Receiver, tmp_path: Path
+    calling: Shop, receiver: Receiver, post: Post
 ) -> None:
     endpoint_id, _secret = listen(receiver.url)
     receiver.status = 500
@@ -95,7 +82,7 @@ def test_five_days_of_failures_end_it_and_what_waited_can_be_run_again(
         work()
         assert endpoint(endpoint_id).state == state
     assert [kind.type for kind in events()][-1] == "WebhookDisabled"
-    assert [mail["Subject"] for mail in found_mails(tmp_path)] == ["A webhook was disabled"]
+    assert [mail["Subject"] for mail in post.mails] == ["A webhook was disabled"]
     pauses_end()
     work()
     assert told() == [("parked", "The webhook is disabled. Enable it, then run this again.")]
