@@ -82,7 +82,7 @@ def checked_variant(values: VariantValues) -> VariantValues:
 
 def checked_sku(sku: str) -> str:
     """Return a SKU that can be stored, found again and stand in an address. Raises InvalidValue."""
-    if clean_line(sku) != sku or not 0 < len(sku) <= LIMITS.sku:
+    if clean_line(sku) != sku or not sku.isprintable() or not 0 < len(sku) <= LIMITS.sku:
         raise InvalidValue("sku", "A SKU is one line of 1 to 255 visible characters in their composed form.")
     if {"", ".", ".."} & set(sku.split("/")):
         raise InvalidValue(

@@ -161,6 +161,6 @@ def _variants(*conditions: Any) -> Sequence[Variant]:
 
 def _storable(code: str) -> str:
     """Return a code that a database can look for; any other is nobody's. Raises NotFound."""
-    if not code.isprintable() or len(code) > MAX_CODE:
+    if len(code) > MAX_CODE or any(sign < " " for sign in code):
         raise NotFound("There is no such product.")
     return code
