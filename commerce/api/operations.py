@@ -26,6 +26,7 @@ from commerce.api.door import acting, blueprint
 from commerce.api.problems import FieldProblem, MalformedRequest, invalid, invalid_request
 from commerce.api.shapes import Answer, Body, Query
 from commerce.db import witnessed
+from commerce.errors import NotFound
 
 B = TypeVar("B", bound=Body)
 Q = TypeVar("Q", bound=Query)
@@ -88,6 +89,7 @@ def operation(
     def register(view: Callable[..., Reply | Response]) -> Callable[..., Response]:
         @wraps(view)
         def call(**path: Any) -> Response:
+            _refuse_unprintable(path)
             given: dict[str, Any] = {} if query is None else {"query": read_query(query)}
             if query is None and request.args:
                 _refuse_parameters(request.args)
@@ -175,6 +177,12 @@ def _refuse_parameters(sent: MultiDict[str, str]) -> None:
         for name in sent
     ]
     raise Unreadable(invalid(found, "This address takes no parameters."))
+
+
+def _refuse_unprintable(path: Mapping[str, Any]) -> None:
+    """Find nothing under a name that nothing can have; PostgreSQL could not even be asked for one with a NUL."""
+    if not all(str(part).isprintable() for part in path.values()):
+        raise NotFound("There is no such thing.")
 
 
 @blueprint.errorhandler(Unreadable)

@@ -221,6 +221,13 @@ def test_every_status_has_an_action_that_leads_there() -> None:
     assert set(LEADING_TO) == set(STATUSES)
 
 
+def test_under_a_name_that_nothing_can_have_there_is_nothing(program: Program) -> None:
+    for name in ("%00", "ORD%0A1", "x" * 300, "ORD-999999"):
+        assert_refused(program.get(f"/api/orders/{name}"), 404, "not_found")
+        answer = program.patch(f"/api/orders/{name}/status", {"status": "processing"})
+        assert_refused(answer, 404, "not_found")
+
+
 def test_charlie_moves_no_order_of_alice(app: Flask, program: Program, other_shop: Shop) -> None:
     order = bought(tea(), 1)
     with shop_scope(other_shop):
