@@ -8,11 +8,12 @@ from tests.journeys.house import House
 from tests.journeys.people import Shopper, Staff
 from tests.support.browser import NewPage
 from tests.support.databases import Worker
+from tests.support.nursery import Nursery
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def house(
-    request: pytest.FixtureRequest, worker: Worker, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, worker: Worker, tmp_path_factory: pytest.TempPathFactory, nursery: Nursery
 ) -> Iterator[House]:
     """An empty database, both shops in it, and a server with its worker: once for a module and kind of database.
 
@@ -20,7 +21,7 @@ def house(
     """
     bench, app = worker.get(request.param)
     bench.clean(app)
-    with House(app, bench.url, tmp_path_factory.mktemp("house")) as made:
+    with House(app, bench.url, tmp_path_factory.mktemp("house"), nursery) as made:
         yield made
 
 

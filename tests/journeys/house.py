@@ -36,6 +36,7 @@ from commerce.tenants.scope import shop_scope
 from tests.factories import shop as rows
 from tests.factories.shop import Sold
 from tests.factories.staff import make_staff
+from tests.support.nursery import Nursery
 from tests.support.server import ROOT, LiveServer
 
 MAIL_SECONDS = 20
@@ -55,7 +56,7 @@ class Stock:
 class House:
     """Alice's shop (dollars) and Charlie's (yen), each with a theme of its own, behind one server."""
 
-    def __init__(self, app: Flask, database_url: str, var: Path, **environment: str) -> None:
+    def __init__(self, app: Flask, database_url: str, var: Path, nursery: Nursery) -> None:
         self._app = app
         self._var = var
         self._shops = {code: self._found(code) for code in ("demo", "other")}
@@ -64,7 +65,7 @@ class House:
                 make_staff("manager", email=f"{name}@shop.test", name=name.capitalize())
         self.bench_url = database_url
         self._off = False
-        self.server = LiveServer(database_url, var, **environment)
+        self.server = LiveServer(database_url, var, nursery)
 
     def __enter__(self) -> Self:
         self.server.start()

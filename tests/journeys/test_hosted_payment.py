@@ -18,6 +18,7 @@ from tests.fakes.stripe_account import HOOK_SECRET, SECRET_KEY
 from tests.journeys.house import House, Stock
 from tests.journeys.people import CARD, Shopper
 from tests.support.databases import Worker
+from tests.support.nursery import Nursery
 
 pytestmark = pytest.mark.browser
 Arrive = Callable[..., Shopper]
@@ -33,11 +34,13 @@ def stripe() -> Iterator[FakeStripe]:
 
 
 @pytest.fixture(scope="module")
-def house(worker: Worker, tmp_path_factory: pytest.TempPathFactory, stripe: FakeStripe) -> Iterator[House]:
+def house(
+    worker: Worker, tmp_path_factory: pytest.TempPathFactory, nursery: Nursery, stripe: FakeStripe
+) -> Iterator[House]:
     """The two shops; the first one takes its payments at the provider, which writes to it."""
     bench, app = worker.get("sqlite")
     bench.clean(app)
-    with House(app, bench.url, tmp_path_factory.mktemp("house")) as made:
+    with House(app, bench.url, tmp_path_factory.mktemp("house"), nursery) as made:
         with made.inside():
             configure_method(
                 "stripe",
