@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from commerce.api.product_shapes import Units, Version
 from commerce.api.shapes import Answer, Body, Code, Moment, Page, Query, Text
@@ -59,6 +59,8 @@ class Movement(Body):
 class StockChange(Body):
     """One change: an absolute `quantity`, an `adjustment` with its `cause`, or a `backorderLimit`."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"quantity": 47, "version": 1}]})
+
     quantity: Units = Field(
         default_factory=int, description="Units counted on the shelf. Takes `version`.", examples=[47]
     )
@@ -98,13 +100,13 @@ class InventoryFilter(Page):
 class Warehouse(Query):
     """Which warehouse is meant."""
 
-    warehouse_code: Code | None = None
+    warehouse_code: Code | None = Field(None, description="Only this warehouse.")
 
 
 class WarehousePage(Page):
     """Which warehouse is meant, and which page."""
 
-    warehouse_code: Code | None = None
+    warehouse_code: Code | None = Field(None, description="Only this warehouse.")
 
 
 # --- what is answered ----------------------------------------------------------------------------------

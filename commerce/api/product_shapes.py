@@ -7,9 +7,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Self, cast
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from commerce.api.shapes import Amount, Answer, Body, Code, Moment, Page, Text, amount, minor
+from commerce.api.shapes import Amount, Answer, Body, Code, Moment, Page, SentAmount, Text, amount, minor
 from commerce.catalog.checking import LIMITS, STATUSES, ProductValues, VariantValues
 from commerce.catalog.exporting import image_address
 from commerce.catalog.importing.values import MAX_GRAMS, TAX_CLASSES, parse_url
@@ -35,8 +35,8 @@ Version = Annotated[
     Field(ge=0, le=MAX_VERSION, description="The one that you have seen; `If-Match` does as well."),
 ]
 Price = Annotated[
-    Decimal,
-    Field(strict=False, ge=0, le=MAX_AMOUNT, allow_inf_nan=False),
+    SentAmount,
+    Field(ge=0),
     WithJsonSchema(
         {
             "type": "number",
@@ -112,19 +112,19 @@ class VariantToMake(VariantFields):
 class VariantPatch(VariantFields):
     """What shall be different about a variant; what is left out stays."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"price": 24.99, "version": 1}]})
+
     version: Version = None
 
 
 class ProductFields(VariantFields):
     """What may be said of a product, and of the only variant of one that has one."""
 
-    category_code: Code | None = Field(
-        None, description="The shelf on which it stands alone; null: none.", examples=["electronics"]
-    )
+    category_code: Code | None = Field(None, description="The shelf on which it stands alone; null: none.")
     category_codes: list[Code] = Field(
         default_factory=list, max_length=100, description="Instead of `categoryCode`: all its shelves."
     )
-    currency: str | None = Field(None, description="That of the shop, or nothing is done.", examples=["USD"])
+    currency: str | None = Field(None, description="That of the shop, or nothing is done.")
     description: Annotated[str, Field(max_length=LIMITS.body)] = Field(
         default_factory=str, description="HTML; what does not belong into a description is taken out."
     )
@@ -183,6 +183,23 @@ class ProductFields(VariantFields):
 class ProductToMake(ProductFields):
     """A product: with `sku` and `price` for one that has one variant, or with `variants`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "PRD-001",
+                    "name": "Wireless Mouse",
+                    "sku": "PRD-001",
+                    "price": 29.99,
+                    "description": "<p>A mouse without a tail.</p>",
+                    "images": ["https://example.com/mouse.jpg"],
+                    "isActive": True,
+                    "quantity": 10,
+                }
+            ]
+        }
+    )
+
     code: Code | None = Field(
         None, description="Letters, digits, _ and single dashes. Left out: one is made.", examples=["PRD-001"]
     )
@@ -223,6 +240,10 @@ class ProductToMake(ProductFields):
 class ProductPatch(ProductFields):
     """What shall be different about a product; what is left out stays."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Mouse without a tail", "version": 1}]}
+    )
+
     name: Text = Field(default_factory=str, min_length=1, max_length=LIMITS.title)
     version: Version = None
 
@@ -231,7 +252,7 @@ class ProductSearch(Page):
     """Which products are listed, the newest first."""
 
     is_active: bool | None = Field(None, description="Those that shoppers see, or those that they do not.")
-    category_code: Code | None = None
+    category_code: Code | None = Field(None, description="Those on this shelf.")
     q: Annotated[Text, StringConstraints(max_length=200)] | None = Field(
         None, description="Words of name, SKU, vendor, tags or options; the last may be the beginning of one."
     )

@@ -257,3 +257,18 @@ def test_a_variant_without_its_own_address_is_not_found(program: Program) -> Non
     for code in ("two", "unknown", "%00", "a" * 300):
         assert program.get(f"/api/variants/{code}").status_code == 404
     assert db.session.scalar(select(func.count()).select_from(Variant)) == 3
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_examples_of_the_document_work(app: Flask, in_shop: Shop) -> None:
+    program = make_program(app)
+    schemas = program.get("/api/openapi.json").json["components"]["schemas"]
+    examples = {
+        name: schemas[name]["examples"][0]
+        for name in ("ProductToMake", "ProductPatch", "VariantPatch", "StockChange")
+    }
+    assert program.post("/api/products", examples["ProductToMake"]).status_code == 201
+    assert program.patch("/api/variants/PRD-001", examples["VariantPatch"]).status_code == 200
+    assert program.patch("/api/inventory/PRD-001", examples["StockChange"]).status_code == 200
+    renamed = program.patch("/api/products/PRD-001", {**examples["ProductPatch"], "version": 2})
+    assert renamed.json["name"] == examples["ProductPatch"]["name"]
