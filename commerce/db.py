@@ -246,8 +246,11 @@ _once: ContextVar[Once | None] = ContextVar("once", default=None)
 
 
 @contextmanager
-def done_once(once: Once) -> Generator[None]:
-    """Let the use cases that are done meanwhile be the ones that `once` claims and keeps the outcome of."""
+def done_once(once: Once | None) -> Generator[None]:
+    """Let the use cases that are done meanwhile be the ones that `once` claims and keeps the outcome of.
+
+    None: what is done meanwhile is not part of the deed, such as clearing up after one that was refused.
+    """
     token = _once.set(once)
     try:
         yield

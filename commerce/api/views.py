@@ -1,6 +1,7 @@
 """Every address of the API: importing this puts them all on the blueprint."""
 
 from commerce.api import (
+    carts,
     checkout,
     document,
     events,
@@ -19,6 +20,7 @@ from commerce.api.door import blueprint
 
 __all__ = [
     "blueprint",
+    "carts",
     "checkout",
     "document",
     "events",

@@ -131,8 +131,13 @@ def add_line(
 
 @atomic
 def _add_line(shopper: str, variant_id: uuid.UUID, quantity: int, member_id: uuid.UUID | None) -> CartChange:
+    cart_id = lock_open_cart(shopper) or new_cart(shopper, member_id=member_id)
+    return put(cart_id, variant_id, quantity)
+
+
+def put(cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int) -> CartChange:
+    """Put more units of a variant into a locked cart, as many as there are. A step. Raises as `add_line` does."""
     _check(quantity, low=1)
-    cart_id = lock_open_cart(shopper) or _new_cart(shopper, member_id)
     found = read(_WISH, cart=cart_id, variant=variant_id)
     if not found:
         raise NotFound("This is not sold here.")
@@ -269,9 +274,12 @@ def lock_open_cart(shopper: str) -> uuid.UUID | None:
     return found
 
 
-def _new_cart(shopper: str, member_id: uuid.UUID | None) -> uuid.UUID:
-    """Open a cart. Raises IntegrityError when another tab opened one meanwhile."""
+def new_cart(shopper: str, *, member_id: uuid.UUID | None = None, checkout_token: str = "") -> uuid.UUID:
+    """Open a cart and return its id; `checkout_token` is a new one unless it is named. A step.
+
+    Raises IntegrityError when another tab opened one meanwhile.
+    """
     cart_id = new_id()
-    named = {"shopper_hash": shopper, "member_id": member_id}
-    insert_rows(Cart, [{"id": cart_id, "checkout_token": secrets.token_urlsafe(32), **named}])
+    row = {"id": cart_id, "shopper_hash": shopper, "member_id": member_id}
+    insert_rows(Cart, [{**row, "checkout_token": checkout_token or secrets.token_urlsafe(32)}])
     return cart_id

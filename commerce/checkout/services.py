@@ -11,7 +11,7 @@ from typing import Any
 from commerce.cart.queries import CartLineView, CartView, lines_of
 from commerce.cart.services import claim, remove_codes
 from commerce.checkout.placing import CodesGone, Raced, write_order
-from commerce.db import atomic
+from commerce.db import atomic, done_once
 from commerce.errors import (
     CartChanged,
     CartEmpty,
@@ -180,8 +180,8 @@ def place_order(
 
     `shown_total` is what the shopper saw, in minor units, `shown_backordered` of how many units he read that they are
     not there; `card_number` is only looked at, so that a slip of the finger is found before anything is ordered (None:
-    the caller takes no card). A cart that was ordered before answers with that order. Raises NotFound (no such cart in
-    this browser), CartChanged (more units would be on backorder, too), CartEmpty, PriceChanged, CouponExhausted (after
+    the caller takes no card). A cart that was ordered before answers with that order. Raises NotFound (no such cart of
+    this shopper), CartChanged (more units would be on backorder, too), CartEmpty, PriceChanged, CouponExhausted (after
     the codes were taken out of the cart), OutOfStock (all short lines), InvalidValue (details incomplete, card number
     mistyped), Busy.
     """
@@ -196,7 +196,8 @@ def place_order(
             if shortages:
                 raise OutOfStock(shortages) from None
         except CodesGone as gone:
-            remove_codes(shopper, gone.reasons)
+            with done_once(None):
+                remove_codes(shopper, gone.reasons)
             raise CouponExhausted(gone.reasons) from None
     raise CartChanged("Others are buying the same things right now. Please try again.")
 
@@ -246,7 +247,7 @@ def _member(actor: Actor) -> uuid.UUID | None:
 def _placed_before(shopper: str, checkout_token: str) -> PlacedOrder:
     order = find_by_cart(checkout_token, shopper)
     if order is None:
-        raise NotFound("There is no such cart in this browser.")
+        raise NotFound("There is no such cart.")
     return PlacedOrder(order.id, order.code, order.token, None, "", order.pay_later, replayed=True)
 
 
