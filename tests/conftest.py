@@ -25,7 +25,15 @@ from commerce.tenants.scope import shop_scope
 from tests.support import browser as browsers
 from tests.support.client import ShopClient
 from tests.support.compiled import keep_compiled_templates
-from tests.support.databases import Worker, bench_config, build_app, disconnect, kind_of, told_again
+from tests.support.databases import (
+    Worker,
+    bench_config,
+    build_app,
+    disconnect,
+    kind_of,
+    quick_folder,
+    told_again,
+)
 from tests.support.nursery import SERVE, Nursery
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.server import LiveServer
@@ -152,9 +160,10 @@ def worker(
 ) -> Iterator[Worker]:
     """The databases and apps of this worker process."""
     keep_compiled_templates(compiled)
-    made = Worker(tmp_path_factory.mktemp("worker"), worker_id, lambda: postgres_addresses(request.config))
-    yield made
-    made.close()
+    with quick_folder(tmp_path_factory.mktemp("worker")) as folder:
+        made = Worker(folder, worker_id, lambda: postgres_addresses(request.config))
+        yield made
+        made.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

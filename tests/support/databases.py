@@ -8,6 +8,7 @@ import contextlib
 import gc
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,9 @@ from tests.support.postgres import Databases
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 LOCK_SECONDS = 3
+MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
+PLENTY = 2**30
+"""Bytes; containers often have 64 MB there, and pictures are kept beside the databases."""
 KEPT_TABLES = {"alembic_version"}
 
 
@@ -185,6 +189,19 @@ Bench = SqliteBench | PostgresBench
 def kind_of(database_url: str) -> str:
     """Return "sqlite" or "postgresql"."""
     return "sqlite" if database_url.startswith("sqlite") else "postgresql"
+
+
+@contextlib.contextmanager
+def quick_folder(otherwise: Path) -> Iterator[Path]:
+    """Make a folder in memory where there is plenty (Linux), and remove it in the end; else give the one on the disk.
+
+    SQLite waits for the disk at every commit and when a connection is closed; that it does is not for these tests.
+    """
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < PLENTY:
+        yield otherwise
+        return
+    with tempfile.TemporaryDirectory(prefix="lockstep-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 class Worker:
