@@ -122,9 +122,9 @@ def _allowed(action: str, order: Order, wish: Wish) -> Wish:
         refusal = why_not(BY_ACTION[action], order.status, STAFF, **guards(order))
         if refusal and wish.version in (None, order.version):
             raise IllegalTransition(order.status, action, refusal)
-    elif gives_money_back(action, order):
+    elif wish.shown_amount or gives_money_back(action, order):
         require(MONEY)
-    elif action == "cancel" and wish.version is None and not may(MONEY):
-        # It was seen unpaid: should money come before it is locked, this key may not send it back.
-        return replace(wish, version=order.version)
+    elif action == "cancel" and not may(MONEY):
+        # Should money come before the order is locked, this key may not send it back.
+        return replace(wish, shown_amount=0)
     return wish

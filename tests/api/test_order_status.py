@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from commerce.accounts.models import AuditEntry
 from commerce.accounts.scopes import SCOPES
-from commerce.checkout.order_actions import LEADING_TO, SERVICES
+from commerce.api import order_status
+from commerce.checkout.order_actions import LEADING_TO, SERVICES, gives_money_back
+from commerce.checkout.receipts import record_receipt
 from commerce.db import atomic, db
 from commerce.events.models import Event
 from commerce.inventory.services import take_back
@@ -20,7 +22,7 @@ from commerce.tenants.scope import shop_scope
 from commerce.tenants.settings import change_settings
 from tests.api.order_desk import assert_refused, at, bought, money, tea, traces
 from tests.factories.checkout import make_order
-from tests.factories.orders import fresh, order_in
+from tests.factories.orders import BOB, fresh, order_in
 from tests.factories.programs import Program, make_program
 from tests.factories.shop import counters
 from tests.orders.test_transitions import ALLOWED
@@ -178,6 +180,22 @@ def test_money_is_moved_by_those_keys_alone_that_may(app: Flask, program: Progra
         assert traces(order) == before
     assert move(mover, fresh(unpaid.id), status="cancelled", reason="No").status_code == 200
     assert move(mover, paid, status="processing").status_code == 200
+
+
+def test_money_that_comes_in_the_same_moment_is_not_sent_back_by_a_key_that_may_not(
+    app: Flask, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of the money arrives when the key was looked at and the order is not locked yet."""
+    mover, order = make_program(app, WITHOUT_MONEY), fresh(make_order((tea(), 1)).id)
+
+    def arrive(action: str, seen: Order) -> bool:
+        asked = gives_money_back(action, seen)
+        record_receipt(order.id, BOB, amount=500)
+        return asked
+
+    monkeypatch.setattr(order_status, "gives_money_back", arrive)
+    assert_refused(move(mover, order, status="cancelled", reason="No"), 409, "conflict")
+    assert (fresh(order.id).status, money(order)) == ("pending", (500, 0))
 
 
 def test_a_key_that_only_reads_moves_nothing(app: Flask, program: Program) -> None:
