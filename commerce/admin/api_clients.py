@@ -21,7 +21,12 @@ from commerce.web import see_other, status_of
 HERE = "/admin/api-clients"
 SETS = {"read": READING, "all": tuple(SCOPES)}
 """Scopes that are often wanted together, by the word in the address that ticks them."""
-TO_TRY = {"orders:read": "/api/orders?limit=1", "events:read": "/api/events?limit=1"}
+TO_TRY = {
+    "orders:read": "/api/orders?limit=1",
+    "products:read": "/api/products?limit=1",
+    "inventory:read": "/api/inventory?limit=1",
+    "events:read": "/api/events?limit=1",
+}
 """What a new key can be tried with, by the scope that this takes."""
 
 

@@ -195,7 +195,7 @@ def _absolute(
 
 
 def _shown(variant_id: uuid.UUID, warehouse: str) -> Reply:
-    shown = inventory_out(stock_of_variant(variant_id, warehouse))
+    shown = inventory_out(stock_of_variant(variant_id, warehouse), warehouse)
     return Reply(shown, version=shown.version)
 
 

@@ -198,8 +198,8 @@ class ReservationList(Answer):
     next_cursor: str | None
 
 
-def inventory_out(stock: VariantStock) -> InventoryOut:
-    """Return the stock of a variant as it is answered."""
+def inventory_out(stock: VariantStock, warehouse: str = "") -> InventoryOut:
+    """Return the stock of a variant, at all warehouses or at the one that was asked for, as it is answered."""
     shelves = stock.shelves
     only = shelves[0] if len(shelves) == 1 else None
     moments = [each.restocked_at for each in shelves if each.restocked_at]
@@ -208,7 +208,7 @@ def inventory_out(stock: VariantStock) -> InventoryOut:
         quantity=sum(each.on_hand for each in shelves),
         reserved_quantity=sum(each.reserved for each in shelves),
         available_quantity=sum(each.free for each in shelves),
-        warehouse_code=only.warehouse if only else None,
+        warehouse_code=only.warehouse if only else warehouse or None,
         last_restocked_at=max(moments, default=None),
         warehouses=[_warehouse_out(each) for each in shelves],
     )

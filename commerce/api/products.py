@@ -12,14 +12,8 @@ from commerce.api.cursors import close_cursor, open_cursor
 from commerce.api.door import acting
 from commerce.api.idempotency import once
 from commerce.api.operations import Reply, operation
-from commerce.api.product_shapes import (
-    ProductList,
-    ProductOut,
-    ProductPatch,
-    ProductSearch,
-    ProductToMake,
-    product_out,
-)
+from commerce.api.product_answers import ProductList, ProductOut, product_out
+from commerce.api.product_shapes import ProductPatch, ProductSearch, ProductToMake
 from commerce.api.versions import needed_version
 from commerce.catalog.changing import change_product
 from commerce.catalog.making import OpenStock, create_product

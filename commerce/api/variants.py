@@ -9,7 +9,8 @@ from flask import Response
 
 from commerce.api.idempotency import once
 from commerce.api.operations import Reply, operation
-from commerce.api.product_shapes import VariantOut, VariantPatch, VariantToMake, variant_out
+from commerce.api.product_answers import VariantOut, variant_out
+from commerce.api.product_shapes import VariantPatch, VariantToMake
 from commerce.api.products import stock_opener
 from commerce.api.versions import needed_version
 from commerce.catalog.changing import VariantChange, change_product

@@ -168,6 +168,8 @@ def test_orders_keep_what_they_have_reserved(program: Program, sold: Sold) -> No
 
 def test_each_warehouse_has_its_own_count_and_account(program: Program) -> None:
     create_location("north", "North")
+    nothing = program.get(f"{MOUSE}?warehouseCode=north").json
+    assert (nothing["version"], nothing["attributes"]["warehouseCode"]) == (0, "north")
     opened = program.patch(MOUSE, {"quantity": 5, "version": 0, "warehouseCode": "north"})
     assert opened.status_code == 200, opened.text
     assert (opened.json["attributes"]["warehouseCode"], opened.json["attributes"]["quantity"]) == ("north", 5)
