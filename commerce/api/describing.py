@@ -94,7 +94,8 @@ def make_document() -> dict[str, Any]:
 
 
 def _tags() -> list[str]:
-    return list(dict.fromkeys(each.tag for each in OPERATIONS))
+    used = {each.tag for each in OPERATIONS}
+    return [*(name for name in TAGS if name in used), *sorted(used - TAGS.keys())]
 
 
 def _describe(spec: SpecTree, each: Operation) -> Any:

@@ -6,11 +6,13 @@ import json
 from functools import cache
 from typing import Any
 
-from flask import Response, render_template, request
+from flask import Response, make_response, render_template, request
+from markupsafe import Markup
 
 from commerce.api.describing import make_document
 from commerce.api.door import PUBLIC, blueprint
 from commerce.api.operations import as_json
+from commerce.api.reference import Reference, make_reference
 from commerce.web import public
 
 
@@ -37,10 +39,18 @@ def openapi() -> Response:
 openapi.scope = PUBLIC  # type: ignore[attr-defined]
 
 
+@cache
+def _reference_body() -> tuple[Reference, Markup]:
+    reference = make_reference(document())
+    return reference, Markup(render_template("api/_reference.html", reference=reference))  # noqa: S704 - our own
+
+
 @blueprint.get("/docs")
 def reference() -> Response:
     """Show the reference to people: a page of our own, which needs no other site."""
-    return public(Response(render_template("api/reference.html", document=document(), host=request.host_url)))
+    shown, body = _reference_body()
+    host = request.host_url.rstrip("/")
+    return public(make_response(render_template("api/reference.html", reference=shown, body=body, host=host)))
 
 
 reference.scope = PUBLIC  # type: ignore[attr-defined]

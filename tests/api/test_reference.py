@@ -1,0 +1,70 @@
+"""The reference page shows people everything that the document tells programs, without any other site."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from markupsafe import Markup
+
+from commerce.api.reference import make_reference, prose
+from commerce.tenants.models import Shop
+from tests.support.client import ShopClient
+from tests.support.templates import find_inline_code
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def page(client: ShopClient, shop: Shop) -> str:
+    answer = client.get("/api/docs")
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/html"
+    return answer.text
+
+
+@pytest.fixture
+def document(client: ShopClient, shop: Shop) -> Any:
+    return client.get("/api/openapi.json").json
+
+
+def test_every_call_shape_and_problem_has_its_place_and_every_link_leads_to_one(
+    page: str, document: Any
+) -> None:
+    places = re.findall(r'\bid="([^"]+)"', page)
+    assert len(places) == len(set(places))
+    for methods in document["paths"].values():
+        for described in methods.values():
+            assert described["operationId"] in places
+    assert {f"shape-{name}" for name in document["components"]["schemas"]} <= set(places)
+    assert {"problem-401", "problem-409", "problem-422"} <= set(places)
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(places)
+
+
+def test_commands_name_this_shop_and_what_is_sent(page: str, document: Any) -> None:
+    assert "export SHOP=http://demo.localhost\n" in page
+    reference = make_reference(document)
+    calls = {call.name: call for section in reference.sections for call in section.calls}
+    command = calls["createOrder"].command
+    assert command.startswith('curl -X POST "$SHOP/api/orders" \\\n')
+    assert '-H "Idempotency-Key: ' in command
+    assert '"productCode": "PRD-001"' in command
+    assert calls["getOneOrder"].command.startswith('curl "$SHOP/api/orders/ORD-000001" ')
+    assert not [
+        name for name, call in calls.items() if "{" in call.command.partition('"$SHOP')[2].partition('"')[0]
+    ]
+
+
+def test_it_needs_nobody_else_and_runs_nothing_inline(page: str) -> None:
+    assert find_inline_code(page) == []
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//(?!demo\.localhost)', page)
+
+
+def test_it_is_the_same_for_every_visitor_and_may_be_kept_by_a_proxy(client: ShopClient, shop: Shop) -> None:
+    assert "s-maxage" in client.get("/api/docs").headers["Cache-Control"]
+
+
+def test_words_become_paragraphs_lists_and_code_and_nothing_else(app: Flask) -> None:
+    assert prose("") == Markup("")
+    assert prose("**A** `b` <c>") == "<p><strong>A</strong> <code>b</code> &lt;c&gt;</p>"
+    assert prose("x\n\n- `a`: 1\n- 2") == "<p>x</p>\n<ul><li><code>a</code>: 1</li><li>2</li></ul>"
