@@ -11,9 +11,9 @@ from wtforms.validators import InputRequired, Length
 from commerce.admin.forms import no_control_characters
 from commerce.admin.pricing_fields import number_field, strip, version_field
 from commerce.admin.pricing_forms import RuleForm
-from commerce.admin.pricing_queries import CouponRow
 from commerce.errors import InvalidValue
 from commerce.pricing.checking import MAX_USES
+from commerce.pricing.coupon_rows import CouponRow
 from commerce.pricing.limits import limits_version
 from commerce.pricing.services import MAX_CODES_AT_ONCE
 

@@ -19,6 +19,7 @@ from commerce.admin.product_form import Difference
 from commerce.admin.promotion_form import PromotionForm
 from commerce.admin.promotions import show_promotion
 from commerce.errors import InvalidValue, StaleVersion
+from commerce.pricing.coupon_rows import CouponRow, get_coupon_row
 from commerce.pricing.limits import change_limits
 from commerce.pricing.models import Promotion
 from commerce.pricing.queries import get_promotion
@@ -118,7 +119,7 @@ def coupon_generate(promotion_id: uuid.UUID) -> BaseResponse:
 @permit("pricing.view")
 def coupon_page(coupon_id: uuid.UUID) -> BaseResponse:
     """Show one code, how often it was used, and how often it may be."""
-    known = pricing_queries.get_coupon_row(coupon_id)
+    known = get_coupon_row(coupon_id)
     return _show(known, LimitsForm(known))
 
 
@@ -126,7 +127,7 @@ def coupon_page(coupon_id: uuid.UUID) -> BaseResponse:
 @permit("pricing.manage")
 def coupon_change(coupon_id: uuid.UUID) -> BaseResponse:
     """Save the limits of a code, unless somebody else has changed them meanwhile."""
-    known = pricing_queries.get_coupon_row(coupon_id)
+    known = get_coupon_row(coupon_id)
     form = LimitsForm(known, request.form)
     if not form.validate():
         return _show(known, form, 422)
@@ -141,7 +142,7 @@ def coupon_change(coupon_id: uuid.UUID) -> BaseResponse:
         form.refuse(error)
         return _show(known, form, 422)
     except StaleVersion as error:
-        now = pricing_queries.get_coupon_row(coupon_id)
+        now = get_coupon_row(coupon_id)
         form.catch_up(error.current)
         return _show(now, form, 409, error, form.differences(LimitsForm(now)))
     flash(_("Saved."), "good")
@@ -149,7 +150,7 @@ def coupon_change(coupon_id: uuid.UUID) -> BaseResponse:
 
 
 def _show(
-    known: pricing_queries.CouponRow,
+    known: CouponRow,
     form: LimitsForm,
     status: int = 200,
     problem: StaleVersion | None = None,

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from commerce.admin.queries import PAGE, Page
 from commerce.catalog.models import Variant
 from commerce.db import db
-from commerce.errors import Conflict, NotFound
+from commerce.errors import Conflict
 from commerce.orders.models import OrderAdjustment
-from commerce.pricing.models import Coupon, CouponUse, Promotion, TaxRate
+from commerce.pricing.coupon_rows import CouponRow, coupon_rows
+from commerce.pricing.models import Coupon, TaxRate
 from commerce.pricing.queries import fold_code
-
-
-@dataclass(frozen=True, slots=True)
-class CouponRow:
-    """A code with the promotion that it opens. `uses` are the orders that have it now; a limit of None is none."""
-
-    id: uuid.UUID
-    code: str
-    promotion_id: uuid.UUID
-    label: str
-    enabled: bool
-    usage_limit: int | None
-    per_customer_limit: int | None
-    uses: int
 
 
 def list_coupons(*, search: str = "", promotion_id: uuid.UUID | None = None, page: int = 1) -> Page:
@@ -44,50 +28,15 @@ def list_coupons(*, search: str = "", promotion_id: uuid.UUID | None = None, pag
     last = max(1, math.ceil(total / PAGE))
     current = min(page, last)
     rows = db.session.execute(
-        _coupon_rows(conditions).order_by(Coupon.id.desc()).limit(PAGE).offset((current - 1) * PAGE)
+        coupon_rows(*conditions).order_by(Coupon.id.desc()).limit(PAGE).offset((current - 1) * PAGE)
     )
     return Page([CouponRow(*row) for row in rows], total, current, last)
 
 
-def get_coupon_row(coupon_id: uuid.UUID) -> CouponRow:
-    """Return one code with its promotion and uses. Raises NotFound."""
-    row = db.session.execute(_coupon_rows([Coupon.id == coupon_id])).one_or_none()
-    if row is None:
-        raise NotFound("There is no such coupon.")
-    return CouponRow(*row)
-
-
 def coupons_for_file(promotion_id: uuid.UUID) -> list[CouponRow]:
     """Return all codes of a promotion by code."""
-    rows = db.session.execute(_coupon_rows([Coupon.promotion_id == promotion_id]).order_by(Coupon.code))
+    rows = db.session.execute(coupon_rows(Coupon.promotion_id == promotion_id).order_by(Coupon.code))
     return [CouponRow(*row) for row in rows]
-
-
-def _coupon_rows(conditions: Sequence[Any]) -> Any:
-    uses = (
-        select(func.count(CouponUse.id))
-        .where(
-            CouponUse.tenant_id == Coupon.tenant_id,
-            CouponUse.coupon_id == Coupon.id,
-            CouponUse.given_back_at.is_(None),
-        )
-        .correlate(Coupon)
-        .scalar_subquery()
-    )
-    return (
-        select(
-            Coupon.id,
-            Coupon.code,
-            Coupon.promotion_id,
-            Promotion.label,
-            Coupon.enabled,
-            Coupon.usage_limit,
-            Coupon.per_customer_limit,
-            uses,
-        )
-        .join(Promotion, and_(Promotion.tenant_id == Coupon.tenant_id, Promotion.id == Coupon.promotion_id))
-        .where(*conditions)
-    )
 
 
 def count_coupons() -> dict[uuid.UUID, int]:

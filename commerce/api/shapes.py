@@ -107,16 +107,16 @@ Amount = Annotated[
 """An amount in an answer. Inside it is minor units: `amount()` makes one of them."""
 
 
-def _number(value: object) -> object:
-    """Refuse text: an amount is a number, as the document says."""
+def number(value: object) -> object:
+    """Refuse text: what the document calls a number is one."""
     if isinstance(value, str):
-        raise ValueError("an amount is a number, without quotes")  # noqa: TRY004 - the kind that pydantic collects
+        raise ValueError("this is a number, without quotes")  # noqa: TRY004 - the kind that pydantic collects
     return value
 
 
 SentAmount = Annotated[
     Decimal,
-    BeforeValidator(_number),
+    BeforeValidator(number),
     Field(strict=False, ge=-MAX_AMOUNT, le=MAX_AMOUNT, allow_inf_nan=False),
     WithJsonSchema(
         {

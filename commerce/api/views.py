@@ -3,6 +3,7 @@
 from commerce.api import (
     carts,
     checkout,
+    coupons,
     document,
     events,
     inventory,
@@ -22,6 +23,7 @@ __all__ = [
     "blueprint",
     "carts",
     "checkout",
+    "coupons",
     "document",
     "events",
     "inventory",

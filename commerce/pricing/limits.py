@@ -7,6 +7,8 @@ code, under the coupon's lock: every order that uses it holds that lock until it
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import delete, func, select
 
@@ -30,13 +32,38 @@ def change_limits(
 
     Raises NotFound, StaleVersion, InvalidValue for a limit that orders have passed already.
     """
-    check_limit("usage_limit", usage_limit)
-    check_limit("per_customer_limit", per_customer_limit)
     coupon = _lock(coupon_id)
     version = limits_version(coupon.usage_limit, coupon.per_customer_limit)
     if version != seen_version:
         raise StaleVersion("coupon", seen_version, version)
-    uses = _uses_by_customer(coupon_id)
+    _set_limits(coupon, usage_limit, per_customer_limit)
+
+
+def coupon_version(usage_limit: int | None, per_customer_limit: int | None, *, enabled: bool) -> int:
+    """Return the number by which a program says in which state it has seen a coupon."""
+    return fingerprint(usage_limit, per_customer_limit, enabled)
+
+
+@atomic
+def change_coupon(coupon_id: uuid.UUID, seen_version: int, changes: Mapping[str, Any]) -> None:
+    """Change what `changes` names of enabled, usage_limit and per_customer_limit; the rest stays.
+
+    Raises NotFound, StaleVersion, InvalidValue for a limit that orders have passed already.
+    """
+    coupon = _lock(coupon_id)
+    now = {name: getattr(coupon, name) for name in ("usage_limit", "per_customer_limit", "enabled")}
+    version = coupon_version(**now)
+    if version != seen_version:
+        raise StaleVersion("coupon", seen_version, version)
+    wanted = {**now, **changes}
+    coupon.enabled = wanted["enabled"]
+    _set_limits(coupon, wanted["usage_limit"], wanted["per_customer_limit"])
+
+
+def _set_limits(coupon: Coupon, usage_limit: int | None, per_customer_limit: int | None) -> None:
+    check_limit("usage_limit", usage_limit)
+    check_limit("per_customer_limit", per_customer_limit)
+    uses = _uses_by_customer(coupon.id)
     _refuse_below("usage_limit", usage_limit, sum(uses.values()), "The code has been used %d times already.")
     most = max(uses.values(), default=0)
     _refuse_below(
@@ -45,7 +72,7 @@ def change_limits(
     coupon.usage_limit, coupon.per_customer_limit = usage_limit, per_customer_limit
     coupon.used = 0 if usage_limit is None else sum(uses.values())
     db.session.flush()
-    _count_customers(coupon_id, {} if per_customer_limit is None else uses)
+    _count_customers(coupon.id, {} if per_customer_limit is None else uses)
 
 
 def _lock(coupon_id: uuid.UUID) -> Coupon:

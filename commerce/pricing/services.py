@@ -6,14 +6,12 @@ Coupon rows are locked sorted by id, then the counters per customer in the same 
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
 from sqlalchemy import Integer, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from commerce import clock
@@ -23,21 +21,16 @@ from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.pricing.checking import (
     PromotionValues,
     TaxValues,
-    check_code,
-    check_limit,
     check_promotion,
     check_tax,
     tax_values_of,
 )
+from commerce.pricing.issuing import add_coupon, add_promotion, add_random_coupons
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse, Promotion, TaxRate
-from commerce.pricing.queries import CouponFacts, coupons_by_code, fold_customer, get_promotion, get_tax_rate
+from commerce.pricing.queries import CouponFacts, fold_customer, get_tax_rate
 from commerce.tenants.services import touch_rules
 
 MAX_CODES_AT_ONCE = 1000
-RANDOM_LENGTH = 10
-TAKEN = "There is a coupon with this code already."
-_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""Letters and digits that nobody mistakes for one another."""
 
 _coupons, _customers, _uses = (
     cast("Table", model.__table__) for model in (Coupon, CouponCustomer, CouponUse)
@@ -198,11 +191,7 @@ def _count_uses(uses: Sequence[Any], *, by: int) -> None:
 @atomic
 def create_promotion(values: PromotionValues) -> uuid.UUID:
     """Add a promotion and return its id. Raises InvalidValue."""
-    promotion = Promotion(id=new_id(), **check_promotion(values).columns())
-    db.session.add(promotion)
-    db.session.flush()
-    touch_rules()
-    return promotion.id
+    return add_promotion(values)
 
 
 @atomic
@@ -267,18 +256,7 @@ def create_coupon(
 
     Raises NotFound, InvalidValue.
     """
-    code = check_code(code)
-    _check_coupon(promotion_id, usage_limit, per_customer_limit)
-    if coupons_by_code([code]):
-        raise InvalidValue("code", TAKEN)
-    row = {"id": new_id(), **_coupon_row(promotion_id, code, usage_limit, per_customer_limit)}
-    try:
-        insert_rows(Coupon, [row])
-    except IntegrityError as error:
-        # Somebody else made the same code between our look and our insert.
-        raise InvalidValue("code", TAKEN) from error
-    coupon_id: uuid.UUID = row["id"]
-    return coupon_id
+    return add_coupon(promotion_id, code, usage_limit, per_customer_limit)
 
 
 @atomic
@@ -293,36 +271,7 @@ def create_coupons(
     """Add `count` codes that nobody can guess and return them. Raises NotFound, InvalidValue."""
     if not 0 < count <= MAX_CODES_AT_ONCE:
         raise InvalidValue("count", f"Please enter a whole number from 1 to {MAX_CODES_AT_ONCE}.")
-    _check_coupon(promotion_id, usage_limit, per_customer_limit)
-    codes: list[str] = []
-    while len(codes) < count:
-        fresh = {check_code(prefix + _random_code()) for _ in range(count - len(codes))}
-        codes += sorted(fresh - coupons_by_code(fresh).keys() - set(codes))
-    rows = [_coupon_row(promotion_id, code, usage_limit, per_customer_limit) for code in codes]
-    insert_rows(Coupon, rows)
-    return codes
-
-
-def _random_code() -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_LENGTH))
-
-
-def _check_coupon(promotion_id: uuid.UUID, usage_limit: int | None, per_customer_limit: int | None) -> None:
-    check_limit("usage_limit", usage_limit)
-    check_limit("per_customer_limit", per_customer_limit)
-    if not get_promotion(promotion_id).needs_code:
-        raise InvalidValue("promotion", "This promotion needs no code: everybody gets it.")
-
-
-def _coupon_row(
-    promotion_id: uuid.UUID, code: str, usage_limit: int | None, per_customer_limit: int | None
-) -> dict[str, Any]:
-    return {
-        "promotion_id": promotion_id,
-        "code": code,
-        "usage_limit": usage_limit,
-        "per_customer_limit": per_customer_limit,
-    }
+    return add_random_coupons(promotion_id, count, prefix, usage_limit, per_customer_limit)
 
 
 @atomic
