@@ -195,7 +195,7 @@ def _on_platform() -> BaseResponse | None:
 
 def _shop_at(host: str) -> Shop | None:
     """Return the shop at a host. For visitors without cookies it is read again only after something was committed."""
-    if request.cookies:
+    if request.cookies or request.authorization:
         return _find_shop(host)
     g.database_state = database_state(db.session.connection())
     reader, state = g.database_state

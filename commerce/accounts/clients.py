@@ -6,15 +6,16 @@ import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
 from commerce.accounts.models import ApiClient, ApiKey
 from commerce.accounts.scopes import SCOPES
 from commerce.accounts.sessions import new_token, token_hash
-from commerce.db import atomic, db, insert_rows, new_id
+from commerce.db import atomic, current_tenant_id, db, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound
 
 PREFIX = "ls_live_"
@@ -40,23 +41,38 @@ class Program:
     used_at: datetime | None
 
 
+_keys, _clients = cast("Table", ApiKey.__table__), cast("Table", ApiClient.__table__)
+# Asked at the start of every request: kept, and run on the connection without the session's work.
+_BY_TOKEN = (
+    select(
+        _clients.c.id,
+        _clients.c.name,
+        _keys.c.id,
+        _keys.c.scopes,
+        _clients.c.requests_per_minute,
+        _keys.c.used_at,
+        _keys.c.revoked_at,
+        _keys.c.expires_at,
+    )
+    .join(_clients, (_clients.c.tenant_id == _keys.c.tenant_id) & (_clients.c.id == _keys.c.client_id))
+    .where(
+        _keys.c.tenant_id == bindparam("tenant"), _keys.c.token_hash == bindparam("hash"), _clients.c.active
+    )
+)
+
+
 def recognise(token: str) -> Program | None:
     """Return the client of the current shop whose key this is; None when it is unknown, revoked or has expired."""
     if not token.startswith(PREFIX):
         return None
-    row = db.session.execute(
-        select(ApiKey, ApiClient)
-        .join(ApiClient, (ApiClient.tenant_id == ApiKey.tenant_id) & (ApiClient.id == ApiKey.client_id))
-        .where(ApiKey.token_hash == token_hash(token), ApiClient.active)
-    ).one_or_none()
+    asked = {"tenant": current_tenant_id(), "hash": token_hash(token)}
+    row = db.session.connection().execute(_BY_TOKEN, asked).one_or_none()
     if row is None:
         return None
-    key, client = row
-    if not opens(key):
+    client_id, name, key_id, scopes, requests_per_minute, used_at, revoked_at, expires_at = row
+    if not _is_good(revoked_at, expires_at):
         return None
-    return Program(
-        client.id, client.name, key.id, frozenset(key.scopes), client.requests_per_minute, key.used_at
-    )
+    return Program(client_id, name, key_id, frozenset(scopes), requests_per_minute, used_at)
 
 
 @atomic
@@ -72,7 +88,11 @@ def note_use(key_id: uuid.UUID) -> None:
 
 def opens(key: ApiKey) -> bool:
     """Tell whether a key is good now: neither revoked nor expired. Whether its client may come in is another matter."""
-    return key.revoked_at is None and (key.expires_at is None or key.expires_at > clock.now())
+    return _is_good(key.revoked_at, key.expires_at)
+
+
+def _is_good(revoked_at: datetime | None, expires_at: datetime | None) -> bool:
+    return revoked_at is None and (expires_at is None or expires_at > clock.now())
 
 
 # --- reading -----------------------------------------------------------------------------------------

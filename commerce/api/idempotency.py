@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from flask import Response, request
-from sqlalchemy import CursorResult, Table, delete, select, update
+from sqlalchemy import CursorResult, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from commerce import clock
@@ -34,6 +34,14 @@ KEPT = timedelta(hours=24)
 SWEPT_AT_ONCE = 1000
 _KEY = re.compile(r"[\x21-\x7e]{16,255}")
 _table = cast("Table", IdempotencyKey.__table__)
+# Built once: every order over JSON runs them, and the session would build and filter them anew each time.
+_CLAIM = {
+    name: insert(_table)
+    .on_conflict_do_nothing(index_elements=["tenant_id", "client_id", "route", "key"])
+    .returning(_table.c.id)
+    for name, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
+_KEEP = update(_table).where(_table.c.tenant_id == bindparam("b_tenant"), _table.c.id == bindparam("b_id"))
 
 
 class KeyReused(Rejected):
@@ -82,14 +90,11 @@ class _Claim:
             "route": _route(),
             "key": self._key,
             "fingerprint": self._fingerprint,
+            "status": 0,
+            "sealed_outcome": "",
+            "created_at": clock.now(),
         }
-        insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-        made = db.session.execute(
-            insert(_table)
-            .values(**row, status=0, sealed_outcome="", created_at=clock.now())
-            .on_conflict_do_nothing(index_elements=["tenant_id", "client_id", "route", "key"])
-            .returning(_table.c.id)
-        ).first()
+        made = db.session.connection().execute(_CLAIM[db.engine.dialect.name], row).first()
         if made is None:
             self._answer_from_row()
         self.claimed = True
@@ -129,12 +134,13 @@ class _Claim:
             "version": reply.version,
         }
         if self._key:
-            db.session.execute(
-                update(IdempotencyKey)
-                .where(IdempotencyKey.id == self._row_id)
-                .values(status=reply.status, sealed_outcome=seal().close(json.dumps(self.outcome)))
-                .execution_options(synchronize_session=False)
-            )
+            values = {
+                "b_tenant": current_tenant_id(),
+                "b_id": self._row_id,
+                "status": reply.status,
+                "sealed_outcome": seal().close(json.dumps(self.outcome)),
+            }
+            db.session.connection().execute(_KEEP, values)
         self.kept = True
 
 

@@ -19,9 +19,14 @@ log = logging.getLogger("commerce.api")
 
 def finish(done: Done) -> Response:
     """Begin the payment of an order that was placed just now, and answer. What was placed before is only answered."""
-    if isinstance(done.result, PlacedDirectly):
+    if isinstance(done.result, PlacedDirectly) and not _by_hand(done.result):
         begin_payment(done.result.order)
     return done.response
+
+
+def _by_hand(placed: PlacedDirectly) -> bool:
+    """Whether people move the money later: there is nobody to ask and nothing to write down now."""
+    return placed.order.gateway == "manual" and not placed.order.pay_later and placed.priced.totals.total > 0
 
 
 def begin_payment(placed: PlacedOrder) -> None:

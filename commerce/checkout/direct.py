@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from commerce.accounts.models import Member
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, lines_by_sku, lines_for
 from commerce.catalog.models import Product, Variant
+from commerce.catalog.reading import TENANT, read
 from commerce.checkout.addresses import check_address, known_countries, rules_for
 from commerce.checkout.placing import CodesGone, Raced, write_order
 from commerce.checkout.services import (
@@ -110,6 +111,9 @@ def place_directly(order: DirectOrder, actor: Actor) -> PlacedDirectly:
     raise Busy("Others are buying the same things right now. Please try again.")
 
 
+_RULES = select(Tenant.__table__.c.rules_version).where(Tenant.__table__.c.id == TENANT)
+
+
 class _RulesChanged(Exception):
     """The shop changed its prices or terms while we reckoned with those of before."""
 
@@ -168,8 +172,7 @@ def _for_member(order: DirectOrder) -> DirectOrder:
 
 def _check_rules() -> None:
     """Raise _RulesChanged when the rules are others than when the request began."""
-    shop = current_shop()
-    if db.session.scalar(select(Tenant.rules_version).where(Tenant.id == shop.id)) != shop.rules_version:
+    if read(_RULES)[0].rules_version != current_shop().rules_version:
         raise _RulesChanged
 
 
