@@ -54,7 +54,7 @@ def main() -> int:
         report.note(f"putting up {options.skus} SKUs")
         put_up_products(stage, options.skus - SMALL, first=SMALL)
         report.note(f"copying {options.orders} orders")
-        _grow(stage, options.orders, options.skus)
+        grow(stage, options.orders, options.skus)
         rows.append(
             _place(
                 stage,
@@ -98,7 +98,7 @@ def _place(stage: Stage, what: str, skus: int, carts: int, first: int) -> dict[s
 # --- growing ------------------------------------------------------------------------------------------
 
 
-def _grow(stage: Stage, orders: int, skus: int) -> None:
+def grow(stage: Stage, orders: int, skus: int) -> None:
     """Copy the first order so often, delivered and done, each for another SKU, and write the books to fit."""
     with psycopg.connect(stage.admin_url(), autocommit=True) as connection:
         model = connection.execute("SELECT id FROM orders ORDER BY number LIMIT 1").fetchone()

@@ -75,14 +75,16 @@ def make_app() -> Flask:
 
 
 @contextlib.contextmanager
-def bare_server(folder: Path, *, processes: int = 2, threads: int = 4) -> Iterator[tuple[int, int]]:
-    """Serve the bare app by gunicorn with the product's settings; yields its port and process id."""
+def bare_server(
+    folder: Path, *, processes: int = 2, threads: int = 4, app: str = "bench.support.floor:make_app()"
+) -> Iterator[tuple[int, int]]:
+    """Serve a bare app by gunicorn with the product's settings; yields its port and process id."""
     port = free_port()
     settings = ["-k", "gthread", "-w", str(processes), "--threads", str(threads), "--keep-alive", "5"]
     settings += ["--worker-tmp-dir", str(Path("/dev") / "shm")] if sys.platform == "linux" else []
     program = [sys.executable, "-m", "gunicorn", *settings, "-b", f"127.0.0.1:{port}", "--preload"]
     process = subprocess.Popen(
-        child.command([*program, "--log-level", "warning", "bench.support.floor:make_app()"]),
+        child.command([*program, "--log-level", "warning", app]),
         cwd=ROOT,
         env=os.environ | {"BENCH_FLOOR": str(folder)},
     )

@@ -58,6 +58,11 @@ class Connection:
         head = f"POST {path} HTTP/1.1\r\n{self._headers()}{kind}Content-Length: {len(form)}\r\n\r\n"
         return self._send(head.encode() + form)
 
+    def post_json(self, path: str, body: bytes, headers: str = "") -> Answer:
+        """Send JSON; `headers` are lines of their own."""
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        return self._send(f"POST {path} HTTP/1.1\r\n{self._headers()}{headers}{kind}\r\n".encode() + body)
+
     def forget(self) -> None:
         """Become another visitor: empty the cookie jar."""
         self.cookies.clear()

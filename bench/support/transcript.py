@@ -6,7 +6,7 @@ two products. Two recordings show which of the values are new with every order.
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,10 +47,17 @@ def with_values(recording: Sequence[tuple[str, Any]], connection: psycopg.Connec
 
 
 def pgbench_script(
-    first: list[Step], second: list[Step], carts: tuple[int, int], products: tuple[int, int]
+    first: list[Step],
+    second: list[Step],
+    carts: tuple[int, int],
+    products: tuple[int, int],
+    more: Mapping[str, str] | None = None,
 ) -> str:
-    """Return a script for pgbench from two recordings: of two carts with the same two products."""
-    known = _known(carts[0], products)
+    """Return a script for pgbench from two recordings: of two carts with the same two products.
+
+    `more` names further text that is made from the numbers -> its SQL expression.
+    """
+    known = _known(carts[0], products) | dict(more or {})
     fresh: dict[str, str] = {}
     lines = ["BEGIN;"]
     for one, other in zip(first, second, strict=True):
