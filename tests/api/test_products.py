@@ -11,6 +11,7 @@ from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.db import atomic, current_tenant_id, db
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
+from tests.concurrency.race import race
 from tests.factories.catalog import Made, put_up
 from tests.factories.programs import Program, make_program, new_key, order_body
 from tests.support.invariants import broken_invariants
@@ -101,6 +102,15 @@ def test_a_code_or_sku_that_the_shop_has_is_refused(program: Program) -> None:
     unnamed = program.post("/api/products", MOUSE | {"sku": "PRD-002"}, key=None)
     assert unnamed.json["code"] == "wireless-mouse"
     assert products() == 3
+
+
+def test_of_two_that_take_the_same_sku_at_once_one_is_told(
+    app: Flask, in_shop: Shop, program: Program
+) -> None:
+    answers = race(app, in_shop, [lambda: program.post("/api/products", MOUSE) for _ in range(3)])
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+    assert {answer.json.get("code") for answer in answers} == {"already_exists", "wireless-mouse"}
+    assert products() == 2
 
 
 @pytest.mark.parametrize(
