@@ -204,7 +204,8 @@ def _header_parameters(each: Operation) -> Iterator[dict[str, str]]:
 
 
 def _tidy_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
-    schema = _tidy(parameter["schema"])
+    # Of a converter that is our own spectree knows nothing: it stands for text.
+    schema = _tidy(parameter["schema"] or {"type": "string"})
     schema.pop("description", None)
     if "anyOf" in schema:
         # What is not sent is null; no text behind the question mark says so.

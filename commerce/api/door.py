@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, g, request
+from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.routing import BaseConverter
 
 from commerce import clock
 from commerce.accounts.clients import USE_NOTED, Program, note_use, recognise
@@ -19,6 +21,20 @@ from commerce.web import csrf, log_refusal, problem, request_id
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 csrf.exempt(blueprint)
+
+
+class _ProductCode(BaseConverter):
+    """A code with any sign in it, slashes too, up to the words that an address goes on with."""
+
+    part_isolating = False
+    regex = r"[^/].*?(?<!/movements)(?<!/reservations)(?<!/variants)"
+
+
+@blueprint.record_once
+def _know_codes(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["sku"] = _ProductCode
+
+
 PUBLIC = "public"
 """The scope of what anybody may read: the description of the API."""
 WRONG_KEYS = 30

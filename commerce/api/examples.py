@@ -53,12 +53,12 @@ class Examples:
             return schema["examples"][0]
         if "const" in schema:
             return schema["const"]
+        if schema.get("type") == "object" or "properties" in schema:
+            return self._object(schema, whole=whole)
         if choices := schema.get("anyOf") or schema.get("oneOf"):
             return self._choose(choices, name, whole=whole)
         if "enum" in schema:
             return USUAL[name] if USUAL.get(name) in schema["enum"] else schema["enum"][0]
-        if schema.get("type") == "object" or "properties" in schema:
-            return self._object(schema, whole=whole)
         if schema.get("type") == "array":
             rows = [self._of(schema.get("items", {}), "", whole=whole)]
             return rows * max(1, schema.get("minItems", 1))

@@ -58,7 +58,7 @@ def list_inventory(query: InventoryFilter) -> Reply:
 
 @operation(
     "GET",
-    "/inventory/<path:product_code>",
+    "/inventory/<sku:product_code>",
     scope=READ,
     tag=TAG,
     query=Warehouse,
@@ -72,7 +72,7 @@ def get_inventory(product_code: str, query: Warehouse) -> Reply:
 
 @operation(
     "PATCH",
-    "/inventory/<path:product_code>",
+    "/inventory/<sku:product_code>",
     scope=WRITE,
     tag=TAG,
     body=StockChange,
@@ -106,7 +106,7 @@ def change_inventory(product_code: str, body: StockChange) -> Response:
 
 @operation(
     "POST",
-    "/inventory/<path:product_code>/movements",
+    "/inventory/<sku:product_code>/movements",
     scope=WRITE,
     tag=TAG,
     body=Movement,
@@ -140,7 +140,7 @@ def book_movement(product_code: str, body: Movement) -> Response:
 
 @operation(
     "GET",
-    "/inventory/<path:product_code>/movements",
+    "/inventory/<sku:product_code>/movements",
     scope=READ,
     tag=TAG,
     query=WarehousePage,
@@ -162,7 +162,7 @@ def list_movements(product_code: str, query: WarehousePage) -> Reply:
 
 @operation(
     "GET",
-    "/inventory/<path:product_code>/reservations",
+    "/inventory/<sku:product_code>/reservations",
     scope=READ,
     tag=TAG,
     query=WarehousePage,

@@ -69,7 +69,7 @@ def list_all_products(query: ProductSearch) -> Reply:
 
 
 @operation(
-    "GET", "/products/<path:code>", scope="products:read", tag=TAG, answers={200: ProductOut}, problems=(404,)
+    "GET", "/products/<sku:code>", scope="products:read", tag=TAG, answers={200: ProductOut}, problems=(404,)
 )
 def get_one_product(code: str) -> Reply:
     """Show one product, by its code or by the SKU of one of its variants."""
@@ -79,7 +79,7 @@ def get_one_product(code: str) -> Reply:
 
 @operation(
     "PATCH",
-    "/products/<path:code>",
+    "/products/<sku:code>",
     scope="products:write",
     tag=TAG,
     body=ProductPatch,

@@ -22,7 +22,7 @@ TAG = "Variants"
 
 @operation(
     "POST",
-    "/products/<path:code>/variants",
+    "/products/<sku:code>/variants",
     scope="products:write",
     tag=TAG,
     body=VariantToMake,
@@ -45,7 +45,7 @@ def add_one_variant(code: str, body: VariantToMake) -> Response:
 
 
 @operation(
-    "GET", "/variants/<path:sku>", scope="products:read", tag=TAG, answers={200: VariantOut}, problems=(404,)
+    "GET", "/variants/<sku:sku>", scope="products:read", tag=TAG, answers={200: VariantOut}, problems=(404,)
 )
 def get_one_variant(sku: str) -> Reply:
     """Show one variant, by its SKU or by the code of a product that has one."""
@@ -55,7 +55,7 @@ def get_one_variant(sku: str) -> Reply:
 
 @operation(
     "PATCH",
-    "/variants/<path:sku>",
+    "/variants/<sku:sku>",
     scope="products:write",
     tag=TAG,
     body=VariantPatch,

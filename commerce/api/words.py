@@ -96,7 +96,7 @@ PARAMETERS = {
         "in": "header",
         "required": False,
         "description": "The `ETag` of the answer that you have: 304 without a body, if it is still the same.",
-        "schema": {"type": "string", "maxLength": 1000},
+        "schema": {"type": "string"},
         "example": '"3-5d41402abc4b2a76"',
     },
     "IfMatch": {
