@@ -29,8 +29,8 @@ def test_products_are_kept_whole_or_refused_whatever_their_words_are(app: Flask,
         }
         assert program.post("/api/products", body, key=None).status_code == 201
     kept = []
-    # Neighbours in the list are alike, so every tenth stands for all kinds of them.
-    for text in strings[::10]:
+    # Neighbours in the list are alike, so fifty stand for all kinds of them.
+    for text in strings[:: max(1, len(strings) // 50)]:
         answer = program.post("/api/products", {"name": text, "sku": text, "price": 1}, key=None)
         assert answer.status_code in (201, 409, 422), repr(text)
         if answer.status_code == 201:
