@@ -16,6 +16,7 @@ from commerce.api import (
     returns,
     shipments,
     variants,
+    webhook_endpoints,
 )
 from commerce.api.door import blueprint
 
@@ -36,4 +37,5 @@ __all__ = [
     "returns",
     "shipments",
     "variants",
+    "webhook_endpoints",
 ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Uuid, func, literal, select, tuple_
 
-from commerce.db import database_now, db
+from commerce.db import UtcDateTime, database_now, db
 from commerce.errors import NotFound
 from commerce.sealing import seal
 from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
@@ -110,6 +111,26 @@ def log_of(endpoint_id: uuid.UUID, page: int = 1) -> tuple[Sequence[WebhookAttem
         .offset((page - 1) * PAGE)
     ).all()
     return found[:PAGE], len(found) > PAGE
+
+
+def calls_before(
+    endpoint_id: uuid.UUID, before: tuple[datetime, uuid.UUID] | None, limit: int
+) -> tuple[Sequence[WebhookAttempt], tuple[datetime, uuid.UUID] | None]:
+    """Return a page of an endpoint's calls, newest first, and the position to go on from, None at the end.
+
+    By keyset, so calls that are made meanwhile shift no page.
+    """
+    statement = select(WebhookAttempt).where(WebhookAttempt.endpoint_id == endpoint_id)
+    if before is not None:
+        statement = statement.where(
+            tuple_(WebhookAttempt.started_at, WebhookAttempt.id)
+            < tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
+        )
+    found = db.session.scalars(
+        statement.order_by(WebhookAttempt.started_at.desc(), WebhookAttempt.id.desc()).limit(limit + 1)
+    ).all()
+    rows = found[:limit]
+    return rows, (rows[-1].started_at, rows[-1].id) if len(found) > limit else None
 
 
 def last_calls() -> Mapping[uuid.UUID, WebhookAttempt]:

@@ -28,6 +28,7 @@ PATIENCE = timedelta(days=5)
 """An endpoint that fails for so long without a single success is not called any more."""
 KEEP_LOG = timedelta(days=30)
 GONE = 410
+BY_PROGRAM = "Disabled by a program."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,24 @@ def create_endpoint(*, url: str, description: str, event_types: Sequence[str]) -
 
 @atomic
 def change_endpoint(
-    endpoint_id: uuid.UUID, *, seen_version: int, url: str, description: str, event_types: Sequence[str]
+    endpoint_id: uuid.UUID,
+    *,
+    seen_version: int,
+    url: str,
+    description: str,
+    event_types: Sequence[str],
+    enabled: bool | None = None,
 ) -> None:
-    """Change where an endpoint is and what it hears. Raises NotFound, StaleVersion, InvalidValue."""
+    """Change where an endpoint is and what it hears, and whether it is called at all (None: as before).
+
+    Raises NotFound, StaleVersion, InvalidValue.
+    """
     endpoint = _lock(endpoint_id)
     if endpoint.version != seen_version:
         raise StaleVersion("webhook", seen_version, endpoint.version)
     endpoint.url, endpoint.description, endpoint.event_types = url, description, _known(event_types)
+    if enabled is not None and enabled != (endpoint.state == "enabled"):
+        _enable(endpoint) if enabled else _disable(endpoint, BY_PROGRAM)
     db.session.flush()
 
 
@@ -94,17 +106,23 @@ def rotate_secret(endpoint_id: uuid.UUID) -> str:
 @atomic
 def enable_endpoint(endpoint_id: uuid.UUID) -> None:
     """Call an endpoint again, with a fresh measure of patience. Raises NotFound."""
-    endpoint = _lock(endpoint_id)
-    endpoint.state, endpoint.disabled_reason, endpoint.failing_since = "enabled", "", None
+    _enable(_lock(endpoint_id))
     db.session.flush()
 
 
 @atomic
 def disable_endpoint(endpoint_id: uuid.UUID, reason: str) -> None:
     """Do not call an endpoint any more; what waits for it is parked when its turn comes. Raises NotFound."""
-    endpoint = _lock(endpoint_id)
-    endpoint.state, endpoint.disabled_reason = "disabled", reason
+    _disable(_lock(endpoint_id), reason)
     db.session.flush()
+
+
+def _enable(endpoint: WebhookEndpoint) -> None:
+    endpoint.state, endpoint.disabled_reason, endpoint.failing_since = "enabled", "", None
+
+
+def _disable(endpoint: WebhookEndpoint, reason: str) -> None:
+    endpoint.state, endpoint.disabled_reason = "disabled", reason
 
 
 @atomic
@@ -159,7 +177,7 @@ def sweep_log() -> int:
 
 
 def _stop(endpoint: WebhookEndpoint, reason: str) -> None:
-    endpoint.state, endpoint.disabled_reason = "disabled", reason
+    _disable(endpoint, reason)
     db.session.flush()
     publish(
         SYSTEM,

@@ -38,11 +38,12 @@ CODES = {
     "payment-methods": "payment-methods-code",
     "api/products": "products-slug",
     "api/coupons": "coupons-code",
+    "api/carts": "coupons-code",
 }
 """Words of an address -> what its `code` names; else it is an order."""
 PLAIN = {"number": "1", "deed": "removal", "gateway": "manual", "section": "shop", "resource": "cancellation"}
 """Parts of addresses that name nothing of a shop."""
-NAMES = IDS.keys() | {"code", "host", "key", "product_code", "session_id", "sku", "slug", "token"}
+NAMES = IDS.keys() | {"cart_id", "code", "host", "key", "product_code", "session_id", "sku", "slug", "token"}
 """Parts of addresses that name something of Charlie's here."""
 
 
@@ -58,6 +59,7 @@ class Charlie:
         if name in IDS:
             return str(self.ids[IDS[name]])
         parts = PLAIN | {
+            "cart_id": token_of("carts"),
             "code": f"{CANARY}-{next((CODES[each] for each in CODES if each in path), 'orders-code')}",
             "filename": "app.css",
             "host": self.shop.host,
