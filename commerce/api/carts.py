@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from urllib.parse import quote
 
 from flask import Response
@@ -22,7 +21,6 @@ from commerce.api.idempotency import once
 from commerce.api.operations import Reply, operation
 from commerce.api.order_shapes import OrderItem, OrderOut, order_out
 from commerce.api.placing import begin_payment
-from commerce.cart.headless import NO_CART, add_to_cart, open_cart, program_shopper
 from commerce.cart.queries import CartView, load_cart
 from commerce.cart.services import (
     CartChange,
@@ -32,9 +30,9 @@ from commerce.cart.services import (
     remove_codes,
     save_details,
 )
-from commerce.checkout.direct import find_lines
+from commerce.checkout.headless import NO_CART, add_to_cart, open_cart, program_shopper
 from commerce.checkout.services import PlacedOrder, place_order, quote_cart
-from commerce.errors import InvalidValues, NotFound
+from commerce.errors import NotFound
 from commerce.orders.queries import get_order
 from commerce.pricing.queries import fold_code
 
@@ -58,7 +56,7 @@ def create_cart(body: CartToOpen) -> Response:
     Keep its `cartId`: whoever has it and a key of yours has the cart. A cart holds no stock; its order does.
     """
     cart_token = new_shopper_key()
-    wanted = {line.variant_id: line.quantity for line in find_lines([item.wanted() for item in body.items])}
+    wanted = [item.wanted() for item in body.items]
 
     def answer(capped: bool) -> Reply:
         return _reply(cart_token, capped=capped, status=201)
@@ -93,12 +91,11 @@ def add_cart_line(cart_id: str, body: OrderItem) -> Response:
     Units of what is in it already are added to its line. `capped` tells that there are fewer than you wished; if there
     are none at all, it is 422.
     """
-    shopper, variant_id = _shopper(cart_id), _variant(body)
 
     def answer(change: CartChange) -> Reply:
         return _reply(cart_id, capped=change.capped)
 
-    return once(lambda: add_to_cart(shopper, variant_id, body.quantity), answer, needed=False).response
+    return once(lambda: add_to_cart(_shopper(cart_id), body.wanted()), answer, needed=False).response
 
 
 @operation(
@@ -166,7 +163,9 @@ def save_cart_details(cart_id: str, body: CartDetails) -> Reply:
 )
 def enter_cart_code(cart_id: str, body: CodeToEnter) -> Response:
     """Enter a coupon code, if it takes something off; if not, 422 says why."""
-    shopper, shipping = _shopper(cart_id), quote_cart(_cart(cart_id)).shipping
+    shopper = _shopper(cart_id)
+    cart = load_cart(shopper)
+    shipping = quote_cart(cart).shipping if cart else None
     price = shipping.price if shipping else None
 
     def answer(_code: str) -> Reply:
@@ -250,12 +249,3 @@ def _reply(cart_token: str, *, capped: bool = False, status: int = 200) -> Reply
     cart = _cart(cart_token)
     headers = {"Location": f"/api/carts/{cart_token}"} if status == 201 else {}
     return Reply(cart_out(cart, cart_token, capped=capped), status, headers, cart.version)
-
-
-def _variant(item: OrderItem) -> uuid.UUID:
-    """Return the variant that an item names. Raises InvalidValues, with the fields as they stand in the item alone."""
-    try:
-        return find_lines([item.wanted()])[0].variant_id
-    except InvalidValues as error:
-        faults = [replace(each, field=each.field.removeprefix("items.0.")) for each in error.problems]
-        raise InvalidValues(faults) from None

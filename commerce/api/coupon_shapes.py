@@ -12,7 +12,6 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
     model_validator,
@@ -128,10 +127,6 @@ def _ppm(percent: Decimal | None) -> int:
 
 class CouponToMake(Body):
     """A code with a promotion of its own, or one more code of a promotion that is there."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["promotion"]}, {"required": ["promotionId"]}]}
-    )
 
     code: Text = Field("", max_length=40, description="Left out: one that nobody guesses.")
     promotion: PromotionToMake | None = Field(

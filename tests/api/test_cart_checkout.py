@@ -62,17 +62,18 @@ def test_a_whole_purchase_without_a_page_of_ours(program: Program) -> None:
 
 def test_a_cart_is_one_order_under_any_key(program: Program) -> None:
     sold = make_product("Wireless Mouse", price=2999, sku="PRD-001")
-    path, body = asked(ready(program))
-    key = new_key()
+    cart_path = f"/api/carts/{ready(program)['cartId']}"
+    key, line = new_key(), {"productCode": "PRD-001", "quantity": 1}
+    added = program.post(f"{cart_path}/lines", line, key=key)
+    path, body = asked(added.json)
     first, replayed = (program.post(path, body, key=key) for _ in range(2))
     other_key = program.post(path, {**body, "version": 99})
     assert [each.status_code for each in (first, replayed, other_key)] == [201, 201, 200]
     assert replayed.data == first.data
     assert (replayed.headers["Idempotency-Replayed"], other_key.json["code"]) == ("true", first.json["code"])
-    cart_path = path.removesuffix("/checkout")
-    more = program.post(f"{cart_path}/lines", {"productCode": "PRD-001", "quantity": 1})
-    assert more.status_code == 404
-    assert (counters(sold), count_orders()) == ((10, 2), 1)
+    assert program.post(f"{cart_path}/lines", line).status_code == 404
+    assert program.post(f"{cart_path}/lines", line, key=key).data == added.data
+    assert (counters(sold), count_orders()) == ((10, 3), 1)
     assert program.post(path, body, key=None).json["code"] == "idempotency_key_missing"
 
 

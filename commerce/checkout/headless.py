@@ -7,11 +7,13 @@ cart.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 
 from commerce.cart.services import CartChange, lock_open_cart, new_cart, put, shopper_hash
+from commerce.checkout.direct import Wanted, find_lines
 from commerce.db import atomic
-from commerce.errors import NotFound, OutOfStock, Shortage
+from commerce.errors import InvalidValues, NotFound, OutOfStock, Shortage
 
 NO_CART = "There is no open cart of this id."
 
@@ -25,17 +27,17 @@ def program_shopper(client_id: uuid.UUID, cart_token: str) -> str:
 
 
 @atomic
-def open_cart(shopper: str, wanted: Mapping[uuid.UUID, int]) -> bool:
-    """Open a program's cart with units by variant, as many as there are; return whether these are fewer than wished.
+def open_cart(shopper: str, wanted: Sequence[Wanted]) -> bool:
+    """Open a program's cart with what is wanted, as many as there are; return whether that is less than was wished.
 
-    Raises NotFound for a variant that is not sold, OutOfStock with every variant of which none is left.
+    Raises InvalidValues for all that is not sold here, OutOfStock with everything of which none is left.
     """
     cart_id = new_cart(shopper, checkout_token=shopper)
     changes: list[CartChange] = []
     short: list[Shortage] = []
-    for variant_id, quantity in wanted.items():
+    for line in find_lines(wanted):
         try:
-            changes.append(put(cart_id, variant_id, quantity))
+            changes.append(put(cart_id, line.variant_id, line.quantity))
         except OutOfStock as error:
             short += error.shortages
     if short:
@@ -44,9 +46,17 @@ def open_cart(shopper: str, wanted: Mapping[uuid.UUID, int]) -> bool:
 
 
 @atomic
-def add_to_cart(shopper: str, variant_id: uuid.UUID, quantity: int) -> CartChange:
-    """Put more units into a program's open cart, as `add_line` does. Raises NotFound when there is none, too."""
+def add_to_cart(shopper: str, wanted: Wanted) -> CartChange:
+    """Put more units into a program's open cart, as many as there are.
+
+    Raises NotFound without a cart, InvalidValues for what is not sold here, OutOfStock when none is left.
+    """
     cart_id = lock_open_cart(shopper)
     if cart_id is None:
         raise NotFound(NO_CART)
-    return put(cart_id, variant_id, quantity)
+    try:
+        [line] = find_lines([wanted])
+    except InvalidValues as error:
+        faults = [replace(each, field=each.field.removeprefix("items.0.")) for each in error.problems]
+        raise InvalidValues(faults) from None
+    return put(cart_id, line.variant_id, wanted.quantity)
