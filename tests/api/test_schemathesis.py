@@ -49,7 +49,7 @@ def test_nothing_but_what_the_document_says_is_answered(app: Flask, in_shop: Sho
 def _config(key: str) -> SchemathesisConfig:
     return SchemathesisConfig.from_dict(
         {
-            "seed": 1 if TIMES == 1 else None,
+            **({"seed": 1} if TIMES == 1 else {}),
             "max-time": SECONDS * TIMES,
             "headers": {
                 "Authorization": f"Bearer {key}",
