@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Table, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
@@ -77,11 +77,12 @@ def recognise(token: str) -> Program | None:
 
 @atomic
 def note_use(key_id: uuid.UUID) -> None:
-    """Write down that a key is being used."""
+    """Write down that a key is being used, unless a call beside this one has done so."""
+    now = clock.now()
     db.session.execute(
         update(ApiKey)
-        .where(ApiKey.id == key_id)
-        .values(used_at=clock.now())
+        .where(ApiKey.id == key_id, or_(ApiKey.used_at.is_(None), ApiKey.used_at < now - USE_NOTED))
+        .values(used_at=now)
         .execution_options(synchronize_session=False)
     )
 

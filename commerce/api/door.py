@@ -5,6 +5,7 @@ Each address names the scope that it takes; one that names none is closed to eve
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, g, request
@@ -14,7 +15,7 @@ from werkzeug.routing import BaseConverter
 from commerce import clock
 from commerce.accounts.clients import USE_NOTED, Program, note_use, recognise
 from commerce.api.problems import facts_of, refusal
-from commerce.errors import CommerceError, NotAllowed
+from commerce.errors import Busy, CommerceError, NotAllowed
 from commerce.events.outbox import Actor
 from commerce.limits import WINDOW, counter, household
 from commerce.web import csrf, log_refusal, problem, request_id
@@ -38,7 +39,7 @@ def _know_codes(state: BlueprintSetupState) -> None:
 PUBLIC = "public"
 """The scope of what anybody may read: the description of the API."""
 WRONG_KEYS = 30
-"""Keys that one address may try in a minute that are none."""
+"""Keys that are none, and that one address may try in a minute; those of its neighbours that are good still open."""
 
 
 def program() -> Program:
@@ -85,24 +86,30 @@ def _guard() -> Response | None:
     scope = getattr(current_app.view_functions[request.endpoint or ""], "scope", "")
     if scope == PUBLIC:
         return None
-    who = f"api-key/{g.shop.id}/{household(request.remote_addr or '')}"
-    if _enforced("guesses") and counter().seen(who) >= WRONG_KEYS:
-        return _too_many(counter().wait(who))
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     found = recognise(token.strip()) if scheme.lower() == "bearer" else None
     if found is None:
-        if token:
-            counter().count(who)
-            log_refusal("unknown key")
-        return _unknown()
+        return _turn_away(token)
     g.program = found
     limited = _count_call(found)
     if limited is not None:
         return limited
     require(scope)
     if found.used_at is None or found.used_at < clock.now() - USE_NOTED:
-        note_use(found.key_id)
+        # The next call notes it as well; what is asked for does not fail for it.
+        with suppress(Busy):
+            note_use(found.key_id)
     return None
+
+
+def _turn_away(token: str) -> Response:
+    """Answer who has no good key. A good one is never looked for here, so a neighbour's wrong ones shut out nobody."""
+    who = f"api-key/{g.shop.id}/{household(request.remote_addr or '')}"
+    if token and counter().count(who) > WRONG_KEYS and _enforced("guesses"):
+        return _too_many(counter().wait(who))
+    if token:
+        log_refusal("unknown key")
+    return _unknown()
 
 
 def _unknown() -> Response:
