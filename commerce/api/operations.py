@@ -34,6 +34,8 @@ Idempotent = Literal["no", "honoured", "required"]
 WORTH_COMPRESSING = 1024
 """Bytes of the shortest answer that is compressed."""
 COMPRESSION = 5
+_NO_JSON = "json_invalid"
+"""What pydantic calls a body that its own reader, which is stricter than Python's, cannot read."""
 _TAG = re.compile(r'(?:W/)?"([0-9]{1,15})(?:-[0-9a-z-]{1,40})?"')
 
 
@@ -154,6 +156,8 @@ def read_body(model: type[B]) -> B:
     try:
         return model.model_validate_json(request.get_data())
     except ValidationError as error:
+        if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == _NO_JSON:
+            raise MalformedRequest("The body is not JSON.") from error
         raise Unreadable(invalid_request(error)) from error
 
 
@@ -222,7 +226,8 @@ def as_json(data: bytes, status: int, headers: Mapping[str, str], version: int |
     if request.method in ("GET", "HEAD"):
         response.headers["Cache-Control"] = "private, no-cache"
         response.vary.add("Authorization")
-        response.make_conditional(request)
+        # Reading asks for no version, and what `If-Match` holds here is one: `"3"` is no whole tag.
+        response.make_conditional({**request.environ, "HTTP_IF_MATCH": ""})
     else:
         response.headers["Cache-Control"] = "no-store"
     return response
