@@ -16,6 +16,7 @@ from sqlalchemy import Row, Select, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from commerce.db import atomic, current_tenant_id, db, execute_many
+from commerce.errors import InvalidValue
 from commerce.events.models import Event, EventFeed
 
 BATCH = 1000
@@ -35,7 +36,8 @@ class FeedPage:
 def read_feed(after: int, types: Collection[str], limit: int) -> FeedPage:
     """Return the first `limit` events of these types after a position, each exactly once and in a lasting order.
 
-    Where that is the end of what has positions, what was committed meanwhile gets its own first.
+    Where that is the end of what has positions, what was committed meanwhile gets its own first. Raises InvalidValue
+    for a position that nothing has had yet: the database was put back, and what gets it now would be passed over.
     """
     page = _page(after, types, limit)
     for _ in range(MOST_BATCHES):
@@ -48,7 +50,11 @@ def read_feed(after: int, types: Collection[str], limit: int) -> FeedPage:
 
 def _page(after: int, types: Collection[str], limit: int) -> FeedPage:
     """Events up to the counter alone: it was written with their positions, so all of them can be seen."""
-    reached = max(after, db.session.scalar(select(EventFeed.position)) or 0)
+    reached = db.session.scalar(select(EventFeed.position)) or 0
+    if after > reached:
+        raise InvalidValue(
+            "after", "The feed was put back to an earlier day. Please read it from its beginning."
+        )
     events = db.session.scalars(
         select(Event)
         .where(Event.position > after, Event.position <= reached, Event.type.in_(types))

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from commerce import clock
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.events import feed
-from commerce.events.models import Event
+from commerce.events.models import Event, EventFeed
 from commerce.orders.events import OrderConfirmed, OrderNoteAdded, OrderPlaced, PaymentSucceeded
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -111,6 +111,16 @@ def test_another_shop_sees_nothing_of_it_and_takes_none_of_its_cursors(
     assert [event["data"]["shop"] for event in ask(other)[0]] == ["other"]
     assert other.get(f"/api/events?after={cursor}").status_code == 422
     assert len(ask(program)[0]) == 1
+
+
+def test_a_cursor_of_a_day_that_was_undone_is_refused_so_that_nothing_is_passed_over(
+    program: Program,
+) -> None:
+    happen(OrderPlaced, PaymentSucceeded)
+    _events, cursor = ask(program)
+    atomic(lambda: db.session.execute(update(EventFeed).values(position=1)))()
+    answer = program.get(f"/api/events?after={cursor}")
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "after")
 
 
 def test_a_key_without_the_scope_reads_no_events(app: Flask, in_shop: Shop) -> None:
