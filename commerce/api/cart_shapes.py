@@ -41,9 +41,13 @@ class CartDetails(Body):
     email: Email = Field("", examples=["alice@example.com"])
     name: Text = Field("", max_length=255, examples=["Alice"])
     phone: Text = Field("", max_length=40)
-    shipping_address: Address | None = Field(None, description="Its `name` counts where `name` is left out.")
+    shipping_address: Address | None = Field(
+        None,
+        description="Its `name` counts where `name` is left out.",
+        examples=[{"street": "123 Main St", "city": "Tokyo", "postalCode": "100-0001", "country": "JP"}],
+    )
     shipping_method: Code | None = Field(
-        None, description="One that the cart offers, once it has an address.", examples=["standard"]
+        None, description="One that the cart offers, once it has an address.", examples=["parcel"]
     )
     payment_method: Code | None = Field(
         None,

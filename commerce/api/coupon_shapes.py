@@ -163,7 +163,9 @@ def place_in_body(error: InvalidValue) -> InvalidValue:
 class CouponPatch(Body):
     """What shall be another; what is left out stays."""
 
-    version: int | None = Field(None, ge=1, description="The one that you have seen, or `If-Match`.")
+    version: int | None = Field(
+        None, ge=1, description="The one that you have seen, or `If-Match`.", examples=[1]
+    )
     enabled: bool = True
     usage_limit: Limit | None = Field(None, description=NO_LIMIT, examples=[200])
     per_customer_limit: Limit | None = Field(None, description=NO_LIMIT)

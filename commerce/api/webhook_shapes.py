@@ -40,7 +40,9 @@ class EndpointToMake(Body):
 class EndpointPatch(Body):
     """What shall be another; what is left out stays."""
 
-    version: int | None = Field(None, ge=1, description="The one that you have seen, or `If-Match`.")
+    version: int | None = Field(
+        None, ge=1, description="The one that you have seen, or `If-Match`.", examples=[1]
+    )
     url: Text = Field(default_factory=str, min_length=1, max_length=MAX_URL)
     description: Text = Field("", max_length=255, examples=["Accounting"])
     event_types: EventTypes = Field(default_factory=list, description=HEARS)
