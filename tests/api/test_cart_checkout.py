@@ -1,5 +1,6 @@
 """A program orders a cart as its shopper saw it: once, whatever is asked twice, or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from commerce.tenants.models import Shop
 from tests.factories.pricing import make_coupon, used
 from tests.factories.programs import ADDRESS, Program, make_program, new_key, order_body
 from tests.factories.shop import change_stock, counters, make_product, set_price
+from tests.support.invariants import broken_invariants
 
 DETAILS = {
     "email": "alice@example.com",
@@ -127,3 +129,14 @@ def test_a_code_that_others_used_up_leaves_the_cart_and_the_same_key_goes_on(pro
     placed = program.post(*asked(left), key=key)
     assert placed.status_code == 201, placed.text
     assert placed.json["attributes"]["total"] == left["quote"]["total"]
+
+
+def test_eight_checkouts_in_one_instant_with_keys_of_their_own_are_one_order(program: Program) -> None:
+    sold = make_product("Wireless Mouse", price=2999, sku="PRD-001")
+    path, body = asked(ready(program))
+    with ThreadPoolExecutor(8) as clicks:
+        answers = list(clicks.map(lambda _click: program.post(path, body), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201], answers[0].text
+    assert len({answer.json["code"] for answer in answers}) == 1
+    assert (counters(sold), count_orders()) == ((10, 2), 1)
+    assert broken_invariants() == []
