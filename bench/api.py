@@ -66,11 +66,11 @@ def main() -> int:
         for number in range(options.rounds):
             with bare_server(Path(scratch), app=bare_checkout.APP) as (port, pid):
                 door = Door(port, f"{SHOP}.localhost", key, pid)
-                rows.append(_measure(stage, door, "bare psycopg", 2 * number + 1, options.seconds))
+                rows.append(_measure(stage, door, "bare psycopg", 10 + 2 * number, options.seconds))
                 rates["bare"].append(rows[-1]["orders/s"])
             with stage.served() as server:
                 door = Door(server.port, server.host(), key, server.pid)
-                rows.append(_measure(stage, door, PATH, 2 * number + 2, options.seconds))
+                rows.append(_measure(stage, door, PATH, 11 + 2 * number, options.seconds))
                 rates["ours"].append(rows[-1]["orders/s"])
         ours, bare = max(rates["ours"]), max(rates["bare"])
         words = (

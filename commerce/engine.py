@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 import uuid
@@ -10,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -114,23 +116,40 @@ def _on_begin(connection: Connection) -> None:
 
     SQLite: a use case takes the write lock at once, because upgrading a read lock later fails without waiting.
     PostgreSQL: the shop is told for the transaction alone and in the message that begins it, so that it costs no round
-    trip and is safe behind a pooler that lends a connection for one transaction.
+    trip and is safe behind a pooler that lends a connection for one transaction. A reader cannot write.
     """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing.get() else "BEGIN")
         return
     shop = tenant.get()
+    begin = "BEGIN" if writing.get() else "BEGIN READ ONLY"
     if shop is not None:
-        begin = f"BEGIN; SET LOCAL lockstep.shop = '{shop}'"
+        begin += f"; SET LOCAL lockstep.shop = '{shop}'"
     elif every_shop.get():
-        begin = "BEGIN; SET LOCAL lockstep.every_shop = 'on'"
-    elif writing.get():
-        begin = "BEGIN"
-    else:
+        begin += "; SET LOCAL lockstep.every_shop = 'on'"
+    elif not writing.get():
         # No shop's rows can be seen, and single reads need no transaction.
         return
+    connection.info["reading"] = not writing.get()
     raw: Any = connection.connection.driver_connection
     raw.execute(begin, prepare=False)
+
+
+@event.listens_for(Engine, "rollback")
+def _on_rollback(connection: Connection) -> None:
+    """End what was only read by COMMIT: at a ROLLBACK the driver forgets every statement that it has prepared.
+
+    All requests end so, and each statement would be parsed and planned anew each time.
+    """
+    raw: Any = connection.connection.driver_connection
+    if (
+        connection.info.pop("reading", False)
+        and isinstance(raw, psycopg.Connection)
+        and raw.info.transaction_status == TransactionStatus.INTRANS
+    ):
+        # A connection that has died says so at the rollback that follows.
+        with contextlib.suppress(psycopg.Error):
+            raw.commit()
 
 
 def database_state(connection: Connection) -> tuple[int, Hashable]:

@@ -101,8 +101,9 @@ class _Claim:
 
     def _stands(self) -> bool:
         """Tell whether the deed is committed already: then what follows is not part of it. Else it was rolled back."""
-        mine = select(IdempotencyKey.id).where(IdempotencyKey.id == self._row_id)
-        self.over = self.kept and db.session.scalar(mine) is not None
+        if self.kept:
+            mine = select(IdempotencyKey.id).where(IdempotencyKey.id == self._row_id)
+            self.over = db.session.scalar(mine) is not None
         return self.over
 
     def _answer_from_row(self) -> None:

@@ -13,7 +13,7 @@ from commerce.accounts.models import EmailProof, StaffInvitation, StaffMember
 from commerce.accounts.proofs import LinkOver
 from commerce.accounts.queries import find_signed_in
 from commerce.accounts.sessions import STAFF, Device
-from commerce.db import db
+from commerce.db import atomic, db
 from commerce.errors import InvalidValue, NotFound
 from commerce.events.models import Event
 from commerce.events.outbox import Actor
@@ -180,13 +180,12 @@ def test_a_link_to_an_address_that_is_not_his_any_more_sets_no_password(in_shop:
     owner = make_staff()
     forgotten.ask_for_reset("owner@shop.test")
     token = mailed_token(post, "owner@shop.test")
-    db.session.execute(
+    atomic(db.session.execute)(
         update(StaffMember)
         .where(StaffMember.id == owner)
         .values(email="new@shop.test")
         .execution_options(synchronize_session=False)
     )
-    db.session.commit()
     with pytest.raises(LinkOver):
         forgotten.reset_password(token, NEW)
     assert signing.sign_in(STAFF, "new@shop.test", PASSWORD).token

@@ -11,7 +11,7 @@ from commerce.accounts.models import StaffMember
 from commerce.accounts.queries import find_signed_in
 from commerce.accounts.services import create_staff
 from commerce.accounts.sessions import STAFF
-from commerce.db import db
+from commerce.db import atomic, db
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.outbox import Actor
 from commerce.tenants.models import Shop, Tenant
@@ -28,8 +28,7 @@ def role_of(staff_id: uuid.UUID) -> str:
 
 def limit_plan(shop: Shop, places: int | None) -> None:
     """Say how many may work for a shop."""
-    db.session.execute(update(Tenant).where(Tenant.id == shop.id).values(max_staff=places))
-    db.session.commit()
+    atomic(db.session.execute)(update(Tenant).where(Tenant.id == shop.id).values(max_staff=places))
 
 
 def test_a_role_is_given_unless_somebody_else_gave_another_meanwhile(in_shop: Shop) -> None:

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from commerce.accounts.models import StaffMember
-from commerce.db import db
+from commerce.db import atomic, db
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
 from tests.accounts.links import mailed_token
@@ -109,8 +109,7 @@ def test_the_last_owner_is_told_that_he_must_stay(owner: ShopClient) -> None:
 
 
 def test_a_full_plan_is_said_beside_the_form(owner: ShopClient, in_shop: Shop) -> None:
-    db.session.execute(update(Tenant).where(Tenant.id == in_shop.id).values(max_staff=1))
-    db.session.commit()
+    atomic(db.session.execute)(update(Tenant).where(Tenant.id == in_shop.id).values(max_staff=1))
     refused = send(owner, f"{HERE}/invitations", email=BOB, role="support")
     assert refused.status_code == 422
     assert "Your plan allows 1 members of staff" in refused.text

@@ -1,11 +1,15 @@
 """Home, categories and search: what they list, how much they ask the database, what they leave with a visitor."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from flask import Flask
 from sqlalchemy import create_engine, update
 
 from commerce.catalog.models import Variant
 from commerce.db import atomic, db
+from commerce.engine import writing
 from commerce.inventory.models import StockItem
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -172,6 +176,14 @@ def test_a_changed_price_is_on_the_next_page(in_shop: Shop, client: ShopClient) 
     assert card(client) == "Bowl $11.00"
 
 
+@contextmanager
+def writer() -> Iterator[None]:
+    """Begin transactions as a use case does: those of a reader cannot write."""
+    token = writing.set(True)
+    yield
+    writing.reset(token)
+
+
 @pytest.mark.parametrize("address", ["/", "/search", "/categories/table", "/search?q=bowl"])
 def test_a_change_by_another_process_is_on_the_next_page(
     database_url: str, in_shop: Shop, client: ShopClient, address: str
@@ -181,10 +193,10 @@ def test_a_change_by_another_process_is_on_the_next_page(
     assert card(client, address) == "Bowl $10.00"
     assert card(client, address) == "Bowl $10.00"
     for price in (1100, 1200):
-        with other_process.begin() as connection:
+        with writer(), other_process.begin() as connection:
             connection.execute(update(Variant).values(price=price))
         assert card(client, address) == f"Bowl ${price // 100}.00"
-    with other_process.begin() as connection:
+    with writer(), other_process.begin() as connection:
         connection.execute(update(Variant).values(price=900))
         assert card(client, address) == "Bowl $12.00"
     assert card(client, address) == "Bowl $9.00"

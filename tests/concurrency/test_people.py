@@ -18,7 +18,7 @@ from commerce.accounts.passwords import hash_password
 from commerce.accounts.proofs import arm_proof
 from commerce.accounts.sessions import STAFF, Device
 from commerce.accounts.sign_in import Attempt
-from commerce.db import db
+from commerce.db import atomic, db
 from commerce.events.outbox import Actor
 from commerce.tenants.models import Shop, Tenant
 from tests.concurrency.race import kinds, race
@@ -103,8 +103,7 @@ def test_the_last_place_of_a_plan_is_taken_once(arena: Flask, shop: Shop) -> Non
     make_staff()
     gone = make_staff("support")
     staff.deactivate(gone)
-    db.session.execute(update(Tenant).where(Tenant.id == shop.id).values(max_staff=2))
-    db.session.commit()
+    atomic(db.session.execute)(update(Tenant).where(Tenant.id == shop.id).values(max_staff=2))
     calls: list[Callable[[], Any]] = [
         partial(invitations.invite, f"new{number}@people.test", "support", OLIVIA) for number in range(5)
     ]

@@ -1,13 +1,13 @@
 """A guest's cart and his own become one when he signs in; the same cart is in every browser; nothing is lost."""
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from commerce.cart.merging import Merged, merge_cart
 from commerce.cart.models import Cart
 from commerce.cart.queries import load_cart
 from commerce.cart.services import add_line, member_shopper, new_shopper_key, save_details, shopper_hash
-from commerce.db import db
+from commerce.db import atomic, db
 from commerce.orders.models import Order
 from commerce.tenants.models import Shop
 from tests.checkout.pages import to_review
@@ -101,10 +101,8 @@ def test_codes_are_united_and_details_are_kept(in_shop: Shop) -> None:
 
 
 def _put_code(shopper: str, code: str) -> None:
-    db.session.close()
-    cart = db.session.scalars(select(Cart).where(Cart.shopper_hash == shopper)).one()
-    cart.coupon_codes = [code]
-    db.session.commit()
+    change = update(Cart).where(Cart.shopper_hash == shopper).values(coupon_codes=[code])
+    atomic(db.session.execute)(change)
 
 
 def test_an_order_is_his_who_is_signed_in_whatever_the_form_says(

@@ -201,5 +201,23 @@ def test_the_role_of_the_application_owns_nothing_and_is_above_nothing(app: Flas
         "UPDATE audit_entries SET action = 'nothing'",
     ):
         with pytest.raises(DBAPIError, match=r"(?i)must be owner|permission denied"):
-            db.session.execute(text(crime), execution_options={"all_tenants": True})
-        db.session.rollback()
+            atomic(db.session.execute)(text(crime), execution_options={"all_tenants": True})
+
+
+def test_outside_of_a_use_case_nothing_can_be_written(in_shop: Shop) -> None:
+    with pytest.raises(DBAPIError, match="read-only transaction"):
+        db.session.execute(
+            text("UPDATE products SET title = 'loot'"), execution_options={"all_tenants": True}
+        )
+    db.session.rollback()
+
+
+def test_a_connection_keeps_what_it_has_prepared_when_a_page_has_been_read(in_shop: Shop) -> None:
+    """The driver forgets it at a ROLLBACK, and every statement of every page would be planned anew."""
+    for _ in range(10):
+        db.session.scalars(select(Product.title)).all()
+        db.session.close()
+    prepared = text(
+        "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT products.title%'"
+    )
+    assert db.session.execute(prepared, execution_options={"all_tenants": True}).scalar_one() == 1
