@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from commerce.api.order_shapes import MOST_ITEMS, Address, AddressOut, Email, OrderItem, address_out
+from commerce.api.order_shapes import MOST_ITEMS, Address, AddressOut, Email, Language, OrderItem, address_out
 from commerce.api.shapes import Amount, Answer, Body, Code, SentAmount, Text, amount, minor
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView
 from commerce.checkout.direct import clean_address, find_method, find_shipping
@@ -55,9 +55,7 @@ class CartDetails(Body):
         examples=["bank_transfer"],
     )
     note: Text = Field("", max_length=1000)
-    locale: str = Field(
-        "", pattern="^([a-z]{2,3}([_-][A-Za-z]{2,4})?)?$", description="Language of the mails."
-    )
+    locale: Language = ""
 
     def details(self, lines: Sequence[CartLineView]) -> dict[str, Any]:
         """Return them as a cart keeps them. Raises InvalidValue, InvalidValues."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
+from babel import Locale, UnknownLocaleError
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
@@ -52,10 +53,29 @@ def _known(status: str) -> str:
     return status
 
 
+def _language(name: str) -> str:
+    """Return a locale as the shop writes it. Raises ValueError for one in which no page and no mail can be written."""
+    name = name.replace("-", "_")
+    try:
+        Locale.parse(name or "en")
+    except (UnknownLocaleError, ValueError) as error:
+        raise ValueError("there is no such language") from error
+    return name
+
+
 Status = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(STATUSES)})]
 """Where an order stands."""
 
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(_email)]
+
+Language = Annotated[
+    str,
+    Field(
+        pattern="^([a-z]{2,3}([_-][A-Za-z]{2,4})?)?$",
+        description="Language of the mails, such as `ja` or `de_AT`. Left out: that of the shop.",
+    ),
+    AfterValidator(_language),
+]
 
 
 # --- what is sent --------------------------------------------------------------------------------------
@@ -120,9 +140,7 @@ class OrderToPlace(Body):
     email: Email = Field("", description="Left out, nobody is written to.", examples=["alice@example.com"])
     phone: Text = Field("", max_length=40)
     note: Text = Field("", max_length=1000)
-    locale: str = Field(
-        "", pattern="^([a-z]{2,3}([_-][A-Za-z]{2,4})?)?$", description="Language of the mails."
-    )
+    locale: Language = ""
     coupon_codes: list[Annotated[Text, Field(min_length=1, max_length=60)]] = Field(
         default_factory=list, max_length=5
     )

@@ -158,6 +158,18 @@ def test_pay_on_delivery_is_confirmed_at_once(program: Program) -> None:
     assert program.get(placed.headers["Location"]).json["attributes"]["status"] == "confirmed"
 
 
+def test_the_customer_is_written_to_in_his_language_however_a_program_spells_it(
+    app: Flask, program: Program
+) -> None:
+    post = Post(app.config["LOCKSTEP"].var / "mail")
+    make_product(sku="TEA")
+    order = program.post("/api/orders", order_body(("TEA", 1), locale="de-AT")).json
+    while make_relay().run_once():
+        pass
+    assert "Bestellung" in post.letters[0][1]
+    assert app.test_client().get(order["attributes"]["orderPath"]).status_code == 200
+
+
 def test_who_is_known_by_his_reference_alone_gets_no_mail_and_is_nobody_elses_customer(
     app: Flask, program: Program
 ) -> None:
@@ -285,6 +297,8 @@ def test_the_same_variant_cannot_pass_its_bound_in_two_lines(program: Program) -
         ({"shippingMethod": "pigeon"}, "shippingMethod"),
         ({"email": "", "customerId": "", "shippingAddress": ADDRESS}, "shippingAddress.name"),
         ({"note": "\u0000"}, "note"),
+        ({"locale": "jp"}, "locale"),
+        ({"locale": "en_QQ"}, "locale"),
         ({"total": 15.001}, "total"),
     ],
 )
