@@ -24,7 +24,7 @@ blueprint = Blueprint("api", __name__, url_prefix="/api")
 csrf.exempt(blueprint)
 
 
-class _ProductCode(BaseConverter):
+class SkuConverter(BaseConverter):
     """A code with any sign in it, slashes too, up to the words that an address goes on with."""
 
     part_isolating = False
@@ -33,7 +33,7 @@ class _ProductCode(BaseConverter):
 
 @blueprint.record_once
 def _know_codes(state: BlueprintSetupState) -> None:
-    state.app.url_map.converters["sku"] = _ProductCode
+    state.app.url_map.converters["sku"] = SkuConverter
 
 
 PUBLIC = "public"

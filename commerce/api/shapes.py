@@ -5,9 +5,10 @@ What a model does not name is refused, so that a slip of the pen is not taken fo
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +18,9 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -36,6 +39,11 @@ ADDRESS = {
 }
 """What the parts of an address are called at this edge -> in the shop."""
 EDGE_NAMES = {ours: theirs for theirs, ours in ADDRESS.items()}
+LITERALS: dict[Any, re.Pattern[str]] = {
+    bool: re.compile("true|false"),
+    int: re.compile("-?(0|[1-9][0-9]{0,17})"),
+}
+"""Kind of a parameter -> how its values are written."""
 MOST = 100
 """Rows of the longest page."""
 
@@ -47,9 +55,19 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """What is sent behind the question mark: text that is read as numbers and truths."""
+    """What is sent behind the question mark: text that is read as numbers and truths, as JSON writes them."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_json_has_it(cls, sent: Any, info: ValidationInfo) -> Any:
+        """Refuse "yes", "+5" and "1_0", which pydantic would read."""
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        for kind in {wanted, *get_args(wanted)} & LITERALS.keys():
+            if isinstance(sent, str) and not LITERALS[kind].fullmatch(sent):
+                raise ValueError(f"this is no {kind.__name__} as JSON writes it")
+        return sent
 
 
 class Answer(BaseModel):

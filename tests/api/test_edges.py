@@ -138,6 +138,13 @@ def test_what_is_not_named_is_refused_everywhere(program: Program) -> None:
         assert_problem(program.get(path), 422, "invalid_request")
 
 
+def test_numbers_and_truths_are_written_as_json_has_them(program: Program) -> None:
+    assert program.get("/api/orders?limit=5&total=true").status_code == 200
+    for query in ("limit=%2B5", "limit=1_0", "limit=5.0", "limit=%205", "total=1", "total=yes", "total=True"):
+        found = assert_problem(program.get(f"/api/orders?{query}"), 422, "invalid_request")
+        assert [each["field"] for each in found["errors"]] == [query.partition("=")[0]]
+
+
 @pytest.mark.parametrize(
     "key", ["short", "x" * 256, "sixteen letters and a blank", "tab\tin the middle of it", ""]
 )
