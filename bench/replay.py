@@ -1,7 +1,8 @@
 """Half a year of a real retailer, replayed: every invoice of a file becomes orders, and in the end no unit is missing.
 
 `python -m bench.replay FILE [--lines N]`; the file has the format of the public data set "Online Retail", which
-`bench/support/invoices.py` explains. Without a file one is made up. On PostgreSQL with fsync, or with `--sqlite`.
+`bench/support/invoices.py` explains. Without a file one is made up. On PostgreSQL with fsync, or with `--sqlite`;
+with `--api` orders are placed over JSON, as another shop system would, instead of by carts.
 
 - A delivery of everything that the file ever sends out is received first, code by code.
 - An invoice is an order: placed, paid, confirmed; processed and shipped when the next day begins. What is more than a
@@ -9,12 +10,11 @@
 - A cancellation gives back units of the customer's orders, the latest first: an order that has not left and of which
   nothing would be left is cancelled, everything else is a credit, its units freed or put back on the shelf. What
   no order explains (the file begins in the middle of the retailer's life) is booked by staff, with its cause.
-- A negative line outside of a cancellation is a correction by staff. The file has one sign for all: what it counts
-  as less sold is back on the shelf here, whatever the clerk wrote about it.
+- A negative line outside of a cancellation is a correction by staff: it is back on the shelf, whatever the clerk wrote.
 
-Net units are therefore the sum of all quantities of the file. Carts are filled by one INSERT each, as `prepare_carts`
-does; from then on everything goes through the product's services. Customers are shared out over the threads, so that
-the invoices of each stay in order, while all threads take from the same shelves.
+Net units are therefore the sum of all quantities of the file. Carts are filled by one INSERT each; from then on
+everything goes through the product's services. Customers are shared out over the threads, so that the invoices of each
+stay in order, while all threads take from the same shelves.
 """
 
 import secrets
@@ -22,8 +22,9 @@ import threading
 import time
 import uuid
 import zlib
+from argparse import Namespace
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +35,20 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from bench.support import report
-from bench.support.invoices import Invoice, read_invoices, read_prices, sum_units, write_made_up
+from bench.support.invoices import (
+    Invoice,
+    carts_of,
+    going_out,
+    read_invoices,
+    read_prices,
+    sum_units,
+    write_made_up,
+)
+from bench.support.json_door import JsonDoor, Placed, let_in, parts_of
 from bench.support.shelves import Shelf, open_shelves
 from bench.support.stage import ADDRESS, SHOP, Stage, postgres_stage, sqlite_stage
 from commerce.cart.models import Cart, CartLine
-from commerce.cart.queries import MAX_UNITS_PER_LINE, load_cart
+from commerce.cart.queries import load_cart
 from commerce.cart.services import new_shopper_key, shopper_hash
 from commerce.checkout.services import place_order, quote_cart
 from commerce.checkout.settlement import settle_payment
@@ -87,22 +97,23 @@ def main() -> int:
     parser.add_argument("--lines", type=int, help="only so many lines of the file")
     parser.add_argument("--threads", type=int, default=4, help="(default: %(default)s)")
     parser.add_argument("--sqlite", action="store_true", help="on SQLite instead of PostgreSQL")
+    parser.add_argument("--api", action="store_true", help="place orders over JSON")
     options = parser.parse_args()
     with TemporaryDirectory() as scratch:
         path = options.file or Path(scratch) / "invoices.csv"
         if options.file is None:
             write_made_up(path, options.lines or MADE_UP_LINES)
         with sqlite_stage() if options.sqlite else postgres_stage() as stage:
-            outcome = _on_stage(stage, path, options.lines, options.threads)
+            outcome = _on_stage(stage, path, options)
     database = "SQLite" if options.sqlite else "PostgreSQL with fsync"
     title = f"A retailer's invoices as orders, {database}, {options.threads} threads of one process"
     return report.publish(title, [outcome.row()], outcome.claims(), as_json=options.json)
 
 
-def _on_stage(stage: Stage, path: Path, lines: int | None, threads: int) -> "Books":
+def _on_stage(stage: Stage, path: Path, options: Namespace) -> "Books":
     app = stage.app()
     try:
-        return replay(app, path, lines, threads, say=report.note)
+        return replay(app, path, options.lines, options.threads, report.note, over_json=options.api)
     finally:
         with app.app_context():
             db.session.remove()
@@ -145,20 +156,27 @@ class Books:
 
 
 def replay(
-    app: Flask, path: Path, lines: int | None, threads: int, say: Callable[[str], None] = lambda _text: None
+    app: Flask,
+    path: Path,
+    lines: int | None,
+    threads: int,
+    say: Callable[[str], None] = lambda _text: None,
+    *,
+    over_json: bool = False,
 ) -> Books:
     """Replay the file's first `lines` (None: all) in the shop `demo`, which has no stock yet, and close the books."""
     invoices, prices = read_invoices(path, lines), read_prices(path, lines)
-    going = _going_out(invoices)
+    going = going_out(invoices)
     say(f"{len(invoices)} invoices, {len(prices)} stock codes, {sum(going.values())} units to receive")
     shelves = _in_shop(app, open_shelves, prices, going)
+    door = _in_shop(app, let_in, app) if over_json else None
     shares: list[list[Invoice]] = [[] for _ in range(threads)]
     for invoice in invoices:
         shares[zlib.crc32((invoice.customer or invoice.number).encode()) % threads].append(invoice)
     begun = time.perf_counter()
     failed = threading.Event()
     with ThreadPoolExecutor(threads) as pool:
-        work = [pool.submit(_in_shop, app, Till(shelves, say, failed).work, share) for share in shares]
+        work = [pool.submit(_in_shop, app, Till(shelves, say, failed, door).work, share) for share in shares]
         done = sum((each.result() for each in work), Counter[str]())
     seconds = time.perf_counter() - begun
     return _in_shop(app, _close_books, done, shelves, going, sum_units(path, lines), seconds)
@@ -172,14 +190,6 @@ def _in_shop(app: Flask, do: Callable[P, R], *args: P.args, **kwargs: P.kwargs) 
             result = do(*args, **kwargs)
         db.session.remove()
         return result
-
-
-def _going_out(invoices: Sequence[Invoice]) -> Counter[str]:
-    """Return the units by stock code that leave; with so many nothing is ever sold out, in whatever order."""
-    going: Counter[str] = Counter()
-    for invoice in invoices:
-        going.update({code: units for code, units in invoice.units.items() if units > 0})
-    return going
 
 
 # --- one thread ------------------------------------------------------------------------------------------
@@ -199,11 +209,16 @@ class Till:
     """Does the invoices of some customers, in their order."""
 
     def __init__(
-        self, shelves: Mapping[str, Shelf], say: Callable[[str], None], failed: threading.Event
+        self,
+        shelves: Mapping[str, Shelf],
+        say: Callable[[str], None],
+        failed: threading.Event,
+        door: JsonDoor | None,
     ) -> None:
         self._shelves = shelves
         self._say = say
         self._failed = failed
+        self._door = door
         self._done: Counter[str] = Counter()
         self._unsent: list[Ordered] = []
         self._bought: defaultdict[str, list[Ordered]] = defaultdict(list)
@@ -225,13 +240,28 @@ class Till:
 
     def _do(self, invoice: Invoice) -> None:
         self._ship_before(invoice.day)
-        for units in _carts_of({code: units for code, units in invoice.units.items() if units > 0}):
-            self._sell(invoice, units)
+        for cart in carts_of({code: units for code, units in invoice.units.items() if units > 0}):
+            for units in [cart] if self._door is None else parts_of(cart):
+                self._sell(invoice, units)
         back = {code: -units for code, units in invoice.units.items() if units < 0}
         if back:
             self._take_back(invoice, back)
 
     def _sell(self, invoice: Invoice, units: dict[str, int]) -> None:
+        if self._door is None:
+            placed = self._place(units)
+        else:
+            once = f"{invoice.number}-{self._done['orders']}"
+            placed = self._patiently(self._door.place, once, invoice.customer, units)
+        money = Outcome("captured", placed.total, "USD", invoice.number)
+        assert self._patiently(settle_payment, placed.payment_id, money, BANK) == "captured"
+        ordered = Ordered(placed.id, invoice.day, Counter(units))
+        self._unsent.append(ordered)
+        if invoice.customer:
+            self._bought[invoice.customer].append(ordered)
+        self._done.update({"orders": 1, "order lines": len(units)})
+
+    def _place(self, units: Mapping[str, int]) -> Placed:
         shopper = shopper_hash(new_shopper_key())
         _fill_cart(shopper, {self._shelves[code].variant_id: count for code, count in units.items()})
         cart = load_cart(shopper)
@@ -246,13 +276,7 @@ class Till:
             actor=GUEST,
         )
         assert placed.payment_id is not None
-        money = Outcome("captured", total, "USD", invoice.number)
-        assert self._patiently(settle_payment, placed.payment_id, money, BANK) == "captured"
-        ordered = Ordered(placed.id, invoice.day, Counter(units))
-        self._unsent.append(ordered)
-        if invoice.customer:
-            self._bought[invoice.customer].append(ordered)
-        self._done.update({"orders": 1, "order lines": len(units)})
+        return Placed(placed.id, placed.payment_id, total)
 
     def _ship_before(self, day: str) -> None:
         waiting = self._unsent
@@ -302,8 +326,7 @@ class Till:
     def _patiently(self, do: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Try again when the shop is busy, as its answer asks for, and count that.
 
-        In the first minute of a new database PostgreSQL reads whole tables where it knows only that they were small,
-        until it has looked at them again; an order of six hundred lines may then take longer than a statement may.
+        In the first minute of a new database PostgreSQL believes that its tables are small and reads them whole.
         """
         for attempt in range(1, TRIES + 1):
             try:
@@ -314,15 +337,6 @@ class Till:
                     raise
                 time.sleep(RETRY_AFTER)
         raise AssertionError("unreachable")
-
-
-def _carts_of(units: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """Yield carts of at most MAX_UNITS_PER_LINE units in a line, which have all `units` together."""
-    left = dict(units)
-    while left:
-        cart = {code: min(count, MAX_UNITS_PER_LINE) for code, count in left.items()}
-        yield cart
-        left = {code: count - cart[code] for code, count in left.items() if count > cart[code]}
 
 
 @atomic

@@ -12,11 +12,13 @@ import gzip
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+
+from commerce.cart.queries import MAX_UNITS_PER_LINE
 
 COLUMNS = (
     "InvoiceNo",
@@ -70,6 +72,23 @@ def _invoice(rows: list[dict[str, str]]) -> Invoice:
     first = rows[0]
     number = first["InvoiceNo"]
     return Invoice(number, first["InvoiceDate"][:10], first["CustomerID"], units, number.startswith("C"))
+
+
+def going_out(invoices: Sequence[Invoice]) -> Counter[str]:
+    """Return the units by stock code that leave; with so many nothing is ever sold out, in whatever order."""
+    going: Counter[str] = Counter()
+    for invoice in invoices:
+        going.update({code: units for code, units in invoice.units.items() if units > 0})
+    return going
+
+
+def carts_of(units: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Yield carts of at most MAX_UNITS_PER_LINE units in a line, which have all `units` together."""
+    left = dict(units)
+    while left:
+        cart = {code: min(count, MAX_UNITS_PER_LINE) for code, count in left.items()}
+        yield cart
+        left = {code: count - cart[code] for code, count in left.items() if count > cart[code]}
 
 
 def read_prices(path: Path, lines: int | None = None) -> dict[str, int]:

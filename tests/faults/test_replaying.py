@@ -30,6 +30,18 @@ def test_made_up_invoices_leave_every_unit_where_they_say(app: Flask, shop: Shop
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_made_up_invoices_placed_over_json_leave_every_unit_where_they_say(
+    app: Flask, shop: Shop, tmp_path: Path
+) -> None:
+    path = tmp_path / "invoices.csv"
+    write_made_up(path, LINES)
+    books = replay(app, path, None, threads=3, over_json=True)
+    assert broken_claims(books) == []
+    assert books.done["orders"] > 0
+    assert books.net == sum(sum_units(path).values())
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_the_first_lines_of_the_real_file_leave_every_unit_where_they_say(app: Flask, shop: Shop) -> None:
     if not REAL.exists():
         pytest.skip(f"no sample data at {FOLDER}: set LOCKSTEP_TEST_DATA")
