@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Literal, TypeVar
@@ -34,6 +34,8 @@ Idempotent = Literal["no", "honoured", "required"]
 WORTH_COMPRESSING = 1024
 """Bytes of the shortest answer that is compressed."""
 COMPRESSION = 5
+ABOUT_CUSTOMERS = ("orders", "payments", "carts")
+"""Scopes of what may hold something of a customer, which the shop's log does not keep."""
 _NO_JSON = "json_invalid"
 """What pydantic calls a body that its own reader, which is stricter than Python's, cannot read."""
 _TAG = re.compile(r'(?:W/)?"([0-9]{1,15})(?:-[0-9a-z-]{1,40})?"')
@@ -99,7 +101,7 @@ def operation(
                 given["body"] = read_body(body)
             if method == "GET" or not audited:
                 return render(view(**path, **given))
-            with witnessed(_audit_entry(view.__name__, path)):
+            with witnessed(_audit_entry(view.__name__, scope, path, given.get("body"))):
                 return render(view(**path, **given))
 
         call.scope = scope  # type: ignore[attr-defined]
@@ -194,10 +196,25 @@ def _on_unreadable(error: Unreadable) -> Response:
     return error.response
 
 
-def _audit_entry(action: str, path: Mapping[str, Any]) -> Callable[[], None]:
+def _audit_entry(action: str, scope: str, path: Mapping[str, Any], body: Body | None) -> Callable[[], None]:
     actor, where = acting(), address()
     subject = " ".join(str(value) for value in path.values())
-    return lambda: audit.record(actor, f"api.{action}", subject, address=where)
+    sent = body.model_dump(mode="json", exclude_unset=True) if body is not None else {}
+    about_customers = scope.partition(":")[0] in ABOUT_CUSTOMERS
+    changes = audit.told_of(_flat(sent), about_customers=about_customers)
+    return lambda: audit.record(actor, f"api.{action}", subject, changes, address=where)
+
+
+def _flat(value: Any, *path: str) -> Iterator[tuple[str, str]]:
+    """Yield what was sent as a form would name it: `lines.0.quantity`."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _flat(part, *path, str(name))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _flat(part, *path, str(index))
+    else:
+        yield ".".join(path), "" if value is None else str(value)
 
 
 # --- what goes out -----------------------------------------------------------------------------------
