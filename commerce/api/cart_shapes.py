@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from commerce.api.order_shapes import MOST_ITEMS, Address, AddressOut, Email, Language, OrderItem, address_out
-from commerce.api.shapes import Amount, Answer, Body, Code, SentAmount, Text, amount, minor
+from commerce.api.shapes import Amount, Answer, Body, Code, Line, SentAmount, Text, amount, minor
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView
 from commerce.checkout.direct import clean_address, find_method, find_shipping
 from commerce.checkout.services import Quote, quote_cart
@@ -39,8 +39,8 @@ class CartDetails(Body):
     """For whom, where to and how: all of it, each time. What is left out is not chosen (any more)."""
 
     email: Email = Field("", examples=["alice@example.com"])
-    name: Text = Field("", max_length=255, examples=["Alice"])
-    phone: Text = Field("", max_length=40)
+    name: Line = Field("", max_length=255, examples=["Alice"])
+    phone: Line = Field("", max_length=40)
     shipping_address: Address | None = Field(
         None,
         description="Its `name` counts where `name` is left out.",

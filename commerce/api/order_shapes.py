@@ -18,6 +18,7 @@ from commerce.api.shapes import (
     Answer,
     Body,
     Code,
+    Line,
     Moment,
     Page,
     Quantity,
@@ -85,16 +86,16 @@ class Address(Body):
     """Where it goes. What the country does not know is left out; its postcode is checked."""
 
     street: Text = Field(min_length=1, max_length=500, examples=["123 Main St"])
-    city: Text = Field("", max_length=255, examples=["Tokyo"])
-    district: Text = Field("", max_length=255)
-    region: Text = Field(
+    city: Line = Field("", max_length=255, examples=["Tokyo"])
+    district: Line = Field("", max_length=255)
+    region: Line = Field(
         "", max_length=255, description="State, province, prefecture: as the country calls it."
     )
-    postal_code: Text = Field("", max_length=40, examples=["100-0001"])
+    postal_code: Line = Field("", max_length=40, examples=["100-0001"])
     country: str = Field(pattern="^[A-Z]{2}$", description="ISO 3166 code.", examples=["JP"])
-    company: Text = Field("", max_length=255)
-    sorting_code: Text = Field("", max_length=40)
-    name: Text = Field("", max_length=255, description="Who receives it, if that is not the customer.")
+    company: Line = Field("", max_length=255)
+    sorting_code: Line = Field("", max_length=40)
+    name: Line = Field("", max_length=255, description="Who receives it, if that is not the customer.")
 
     def fields(self) -> dict[str, str]:
         """Return the address as the shop keeps it."""
@@ -123,7 +124,7 @@ class OrderItem(Body):
 class OrderToPlace(Body):
     """An order. Prices come from the shop alone."""
 
-    customer_id: Text = Field(
+    customer_id: Line = Field(
         "",
         max_length=120,
         description="Your name for the customer, or the id of a member of the shop.",
@@ -138,7 +139,7 @@ class OrderToPlace(Body):
         examples=["credit_card"],
     )
     email: Email = Field("", description="Left out, nobody is written to.", examples=["alice@example.com"])
-    phone: Text = Field("", max_length=40)
+    phone: Line = Field("", max_length=40)
     note: Text = Field("", max_length=1000)
     locale: Language = ""
     coupon_codes: list[Annotated[Text, Field(min_length=1, max_length=60)]] = Field(

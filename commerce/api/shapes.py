@@ -106,6 +106,20 @@ Text = Annotated[
 ]
 """Words, without blanks around them and control characters; a field says how long they may be."""
 
+
+def _one_line(text: str) -> str:
+    if len(text.splitlines()) > 1:
+        raise ValueError("line breaks are not allowed")
+    return text
+
+
+Line = Annotated[
+    Text,
+    AfterValidator(_one_line),
+    Field(json_schema_extra={"pattern": r"^[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*$"}),
+]
+"""Words in one line, such as a name: in a mail or on a parcel, a second line would pass for the shop's own words."""
+
 Code = Annotated[
     str,
     StringConstraints(
