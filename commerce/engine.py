@@ -141,6 +141,8 @@ def _on_rollback(connection: Connection) -> None:
 
     All requests end so, and each statement would be parsed and planned anew each time.
     """
+    if connection.invalidated:
+        return
     raw: Any = connection.connection.driver_connection
     if (
         connection.info.pop("reading", False)
