@@ -25,8 +25,8 @@ from commerce.api.models import IdempotencyKey
 from commerce.api.operations import Reply, as_json, sent_json
 from commerce.api.problems import KeyInFlight, MissingKey
 from commerce.db import atomic, current_tenant_id, db, done_once, new_id
-from commerce.errors import Busy, Rejected
-from commerce.sealing import seal
+from commerce.errors import Busy, Conflict, Rejected
+from commerce.sealing import CannotOpen, seal
 
 R = TypeVar("R")
 HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
@@ -49,6 +49,13 @@ class KeyReused(Rejected):
 
     code = "idempotency_key_reused"
     title = "This key was used for something else"
+
+
+class AnswerLost(Conflict):
+    """It was done, and how it was answered cannot be read any more: SECRET_KEY was changed without a fallback."""
+
+    code = "idempotency_answer_lost"
+    title = "This was done before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +210,13 @@ def fingerprint() -> str:
 
 
 def _replay(before: _DoneBefore) -> Response:
-    response = _respond(json.loads(seal().open(before.sealed_outcome)))
+    try:
+        outcome = json.loads(seal().open(before.sealed_outcome))
+    except CannotOpen as error:
+        raise AnswerLost(
+            "This was done before. Its answer cannot be read any more: please look it up."
+        ) from error
+    response = _respond(outcome)
     response.headers["Idempotency-Replayed"] = "true"
     return response
 

@@ -85,8 +85,8 @@ _KEY: dict[str, Any] = {
     "in": "header",
     "description": "A new one for each deed, the same one for each try. `X-Idempotency-Key` is taken, too. What was "
     "done before is answered as it was then, with `Idempotency-Replayed: true`.",
+    # No example: programs that copy one would send the same key for everything.
     "schema": {"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "example": "6f1c2a52-9b0e-4c1f-8f5e-2f3f0a6f9d10",
 }
 PARAMETERS = {
     "IdempotencyKey": {**_KEY, "required": True},

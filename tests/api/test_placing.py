@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
+from commerce.api.models import IdempotencyKey
 from commerce.checkout.direct import DirectOrder, Wanted, place_directly
 from commerce.db import atomic, db
 from commerce.errors import NotFound
@@ -376,6 +377,14 @@ def test_two_keys_that_differ_are_none(program: Program) -> None:
         key=new_key(),
         X_Idempotency_Key=new_key(),
     )
+
+
+def test_what_was_done_is_not_done_again_though_its_answer_cannot_be_read_any_more(program: Program) -> None:
+    make_product(sku="TEA")
+    key, body = new_key(), order_body(("TEA", 1))
+    program.post("/api/orders", body, key=key)
+    atomic(db.session.execute)(update(IdempotencyKey).values(sealed_outcome="sealed under a lost key"))
+    refused(program, body, 409, "idempotency_answer_lost", key=key)
 
 
 def test_the_same_key_of_another_client_or_at_another_address_is_another_key(
