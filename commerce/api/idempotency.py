@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
-from flask import Response, request
-from sqlalchemy import CursorResult, Table, bindparam, delete, select, update
+from flask import Response, g, request
+from sqlalchemy import CursorResult, Row, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from commerce import clock
-from commerce.api.door import program
+from commerce.api.door import blueprint, program
 from commerce.api.models import IdempotencyKey
 from commerce.api.operations import Reply, as_json, sent_json
-from commerce.api.problems import KeyInFlight, MissingKey
+from commerce.api.problems import KeyInFlight, MalformedRequest, MissingKey, refusal
 from commerce.db import atomic, current_tenant_id, db, done_once, new_id
-from commerce.errors import Busy, Conflict, Rejected
+from commerce.errors import Busy, Conflict, NotFound, Rejected
 from commerce.sealing import CannotOpen, seal
 
 R = TypeVar("R")
@@ -68,8 +68,7 @@ class Done:
 
 
 class _DoneBefore(Exception):
-    def __init__(self, status: int, sealed_outcome: str) -> None:
-        self.status = status
+    def __init__(self, sealed_outcome: str) -> None:
         self.sealed_outcome = sealed_outcome
 
 
@@ -114,18 +113,14 @@ class _Claim:
         return self.over
 
     def _answer_from_row(self) -> None:
-        found = db.session.execute(
-            select(IdempotencyKey.fingerprint, IdempotencyKey.status, IdempotencyKey.sealed_outcome).where(
-                IdempotencyKey.client_id == program().client_id,
-                IdempotencyKey.route == _route(),
-                IdempotencyKey.key == self._key,
-            )
-        ).one()
+        found = _find(self._key)
+        if found is None:
+            raise Busy("What was done under this key is just being forgotten. Please ask again.")
         if found.fingerprint != self._fingerprint:
             raise KeyReused(
                 "This idempotency key was sent before with another request. Please make a new one."
             )
-        raise _DoneBefore(found.status, found.sealed_outcome)
+        raise _DoneBefore(found.sealed_outcome)
 
     def keep(self, result: Any) -> None:
         """Make the answer of the first use case that is done, and keep it under the key."""
@@ -176,6 +171,36 @@ def once(
             raise KeyInFlight("The first request with this key is not finished. Please ask again.") from error
         raise
     return Done(_respond(claim.outcome), claim.result)
+
+
+@blueprint.errorhandler(NotFound)
+@blueprint.errorhandler(Rejected)
+def _on_refusal(error: NotFound | Rejected) -> Response:
+    """Answer what was done before as it was then, though what it was done to has changed its name or gone since."""
+    return _kept_answer() or refusal(error)
+
+
+def _kept_answer() -> Response | None:
+    """Return what the same request with the same key was answered, None when nothing was done under it."""
+    if request.method != "POST" or "program" not in g:
+        return None
+    try:
+        key, asked = sent_key(), fingerprint()
+    except MalformedRequest:
+        return None
+    found = _find(key) if key else None
+    return _replay(_DoneBefore(found.sealed_outcome)) if found and found.fingerprint == asked else None
+
+
+def _find(key: str) -> Row[str, str] | None:
+    """Return fingerprint and outcome of what this client did at this address under a key."""
+    return db.session.execute(
+        select(IdempotencyKey.fingerprint, IdempotencyKey.sealed_outcome).where(
+            IdempotencyKey.client_id == program().client_id,
+            IdempotencyKey.route == _route(),
+            IdempotencyKey.key == key,
+        )
+    ).one_or_none()
 
 
 def sent_key(other: str = "") -> str:

@@ -94,6 +94,8 @@ def operation(
         @wraps(view)
         def call(**path: Any) -> Response:
             _refuse_unprintable(path)
+            if body is None or "version" not in body.model_fields:
+                _refuse_version()
             given: dict[str, Any] = {} if query is None else {"query": read_query(query)}
             if query is None and request.args:
                 _refuse_parameters(request.args)
@@ -189,6 +191,12 @@ def _refuse_unprintable(path: Mapping[str, Any]) -> None:
     """Find nothing under a name that nothing can have; PostgreSQL could not even be asked for one with a NUL."""
     if not all(str(part).isprintable() for part in path.values()):
         raise NotFound("There is no such thing.")
+
+
+def _refuse_version() -> None:
+    """Do nothing for who believes that a version is looked at where none is."""
+    if request.method not in ("GET", "HEAD") and request.headers.get("If-Match", "*") != "*":
+        raise MalformedRequest("This address looks at no version: please leave out If-Match.")
 
 
 @blueprint.errorhandler(Unreadable)

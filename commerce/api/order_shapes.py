@@ -149,6 +149,10 @@ class OrderToPlace(Body):
         None, description="The total that the customer was shown: 409 when it is another now."
     )
 
+    backordered: int = Field(
+        0, ge=0, le=1_000_000, description="How many of the units the customer was shown not to be there yet."
+    )
+
     def order(self) -> DirectOrder:
         """Return it as the shop understands it. Raises InvalidValue for an amount with too many decimals."""
         shown = None if self.total is None else minor(self.total, current_shop().currency, "total")
@@ -165,6 +169,7 @@ class OrderToPlace(Body):
             payment_method=self.payment_method or "",
             coupon_codes=self.coupon_codes,
             shown_total=shown,
+            shown_backordered=self.backordered,
         )
 
 

@@ -23,6 +23,7 @@ from commerce.checkout.services import (
     Quote,
     check_lines,
     quote,
+    shortage_of,
     shortages_of,
 )
 from commerce.db import atomic, db
@@ -62,7 +63,7 @@ class DirectOrder:
     """What a program orders. `shown_total` (minor units) is what it showed its customer; None: whatever it costs.
 
     Methods of shipping and payment may be left open: the cheapest shipping, the first way to pay. Without an `email`
-    nobody is written to.
+    nobody is written to. Of `shown_backordered` units the customer was told that they are not there yet.
     """
 
     wanted: Sequence[Wanted]
@@ -77,6 +78,7 @@ class DirectOrder:
     payment_method: str = ""
     coupon_codes: Sequence[str] = ()
     shown_total: int | None = None
+    shown_backordered: int = 0
     member_id: uuid.UUID | None = None
 
 
@@ -123,6 +125,7 @@ def _place_directly(order: DirectOrder, actor: Actor) -> PlacedDirectly:
     order = _for_member(order)
     lines = find_lines(order.wanted)
     check_lines(lines)
+    _check_there(lines, order.shown_backordered)
     _check_rules()
     details = _details(order, lines)
     priced = quote(
@@ -152,11 +155,20 @@ def _place_directly(order: DirectOrder, actor: Actor) -> PlacedDirectly:
     return PlacedDirectly(placed, priced)
 
 
+def _check_there(lines: Sequence[CartLineView], shown: int) -> None:
+    """Refuse units that are not there yet, but for as many as the customer was `shown` not to be."""
+    if sum(line.backordered for line in lines) > shown:
+        short = [replace(line, available=line.in_stock) for line in lines if line.backordered]
+        raise OutOfStock([shortage_of(line) for line in short])
+
+
 def _for_member(order: DirectOrder) -> DirectOrder:
     """Fill in what the shop knows of a customer who has an account; any other reference is the program's own."""
     try:
         member_id = uuid.UUID(order.customer_reference)
     except ValueError:
+        return order
+    if str(member_id) != order.customer_reference:  # another way to write a UUID is a name like any other
         return order
     member = db.session.scalar(select(Member).where(Member.id == member_id, Member.erased_at.is_(None)))
     if member is None:

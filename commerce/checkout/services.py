@@ -255,7 +255,7 @@ def check_lines(lines: tuple[CartLineView, ...]) -> None:
     """Raise CartEmpty, or OutOfStock with every line that asks for more than there is."""
     if not lines:
         raise CartEmpty("There is nothing in your cart to order.")
-    short = [_shortage(line, line.available if line.sold else 0) for line in lines if line.short]
+    short = [shortage_of(line) for line in lines if line.short]
     if short:
         raise OutOfStock(short)
 
@@ -268,6 +268,11 @@ def shortages_of(lines: tuple[CartLineView, ...]) -> list[Shortage]:
         for line in lines
         if available[line.variant_id] < line.quantity
     ]
+
+
+def shortage_of(line: CartLineView) -> Shortage:
+    """Return a line as one that is short: of what is available, nothing if it is not sold."""
+    return _shortage(line, line.available if line.sold else 0)
 
 
 def _shortage(line: CartLineView, available: int) -> Shortage:

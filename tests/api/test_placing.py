@@ -7,6 +7,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from commerce.api.models import IdempotencyKey
+from commerce.catalog.models import Variant
 from commerce.checkout.direct import DirectOrder, Wanted, place_directly
 from commerce.db import atomic, db
 from commerce.errors import NotFound
@@ -22,7 +23,7 @@ from commerce.tenants.services import touch_rules
 from tests.factories.members import make_member
 from tests.factories.pricing import make_coupon, used
 from tests.factories.programs import ADDRESS, Program, make_program, new_key, order_body
-from tests.factories.shop import counters, make_product, set_price
+from tests.factories.shop import allow_backorder, counters, make_product, set_price
 from tests.notifications.post import Post
 from tests.support.invariants import broken_invariants
 
@@ -249,6 +250,21 @@ def test_every_short_line_is_told_with_what_is_left(program: Program) -> None:
     assert (counters(scarce), counters(gone)) == ((3, 0), (0, 0))
 
 
+def test_units_that_are_not_there_yet_are_ordered_only_by_who_was_told(program: Program) -> None:
+    sold = make_product("Chair", sku="CHAIR", stock=1)
+    allow_backorder(sold, 5)
+    problem = refused(program, order_body(("CHAIR", 3)), 422, "out_of_stock")
+    assert [(each["wanted"], each["available"]) for each in problem["shortages"]] == [(3, 1)]
+    refused(program, order_body(("CHAIR", 3), backordered=1), 422, "out_of_stock")
+    order = program.post("/api/orders", order_body(("CHAIR", 3), backordered=2))
+    assert (order.status_code, order.json["attributes"]["items"][0]["backordered"]) == (201, 2)
+
+
+def test_a_version_where_none_is_looked_at_is_refused(program: Program) -> None:
+    make_product(sku="TEA")
+    refused(program, order_body(("TEA", 1)), 400, "malformed_request", If_Match='"3"')
+
+
 def test_a_price_that_is_not_ours_is_named(program: Program) -> None:
     make_product(sku="TEA", price=2999)
     body = order_body(items=[{"productCode": "TEA", "quantity": 1, "price": 28}])
@@ -385,6 +401,18 @@ def test_what_was_done_is_not_done_again_though_its_answer_cannot_be_read_any_mo
     program.post("/api/orders", body, key=key)
     atomic(db.session.execute)(update(IdempotencyKey).values(sealed_outcome="sealed under a lost key"))
     refused(program, body, 409, "idempotency_answer_lost", key=key)
+
+
+def test_what_was_done_is_answered_though_its_sku_has_another_name_since(program: Program) -> None:
+    sold = make_product(sku="TEA")
+    key, body = new_key(), {"adjustment": 5, "cause": "received"}
+    first = program.post("/api/inventory/TEA/movements", body, key=key)
+    atomic(db.session.execute)(update(Variant).where(Variant.id == sold.variant_id).values(sku="TEE"))
+    again = program.post("/api/inventory/TEA/movements", body, key=key)
+    assert (again.status_code, again.data) == (first.status_code, first.data) == (201, first.data)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert program.post("/api/inventory/TEA/movements", body).status_code == 404
+    assert counters(sold) == (15, 0)
 
 
 def test_the_same_key_of_another_client_or_at_another_address_is_another_key(
