@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from commerce.api.describing import make_document
 from commerce.api.door import PUBLIC, blueprint
-from commerce.api.operations import as_json
+from commerce.api.operations import as_json, compress
 from commerce.api.reference import Reference, make_reference
 from commerce.web import public
 
@@ -50,7 +50,9 @@ def reference() -> Response:
     """Show the reference to people: a page of our own, which needs no other site."""
     shown, body = _reference_body()
     host = request.host_url.rstrip("/")
-    return public(make_response(render_template("api/reference.html", reference=shown, body=body, host=host)))
+    page = make_response(render_template("api/reference.html", reference=shown, body=body, host=host))
+    compress(page)
+    return public(page)
 
 
 reference.scope = PUBLIC  # type: ignore[attr-defined]

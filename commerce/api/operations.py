@@ -240,11 +240,8 @@ def render(reply: Reply | Response) -> Response:
 def as_json(data: bytes, status: int, headers: Mapping[str, str], version: int | None = None) -> Response:
     """Return JSON text as an answer. Its tag begins with the version of the row, which `If-Match` takes."""
     response = Response(data, status, headers=dict(headers), mimetype="application/json")
-    response.vary.add("Accept-Encoding")
     tag = hashlib.sha256(data).hexdigest()[:16]
-    if len(data) >= WORTH_COMPRESSING and request.accept_encodings["gzip"] > 0:
-        response.set_data(gzip.compress(data, COMPRESSION, mtime=0))
-        response.headers["Content-Encoding"] = "gzip"
+    if compress(response):
         tag += "-gzip"
     if status == 200:
         response.set_etag(tag if version is None else f"{version}-{tag}")
@@ -256,6 +253,17 @@ def as_json(data: bytes, status: int, headers: Mapping[str, str], version: int |
     else:
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def compress(response: Response) -> bool:
+    """Compress an answer that is worth it for who takes it so, and tell whether it was."""
+    response.vary.add("Accept-Encoding")
+    data = response.get_data()
+    if len(data) < WORTH_COMPRESSING or request.accept_encodings["gzip"] <= 0:
+        return False
+    response.set_data(gzip.compress(data, COMPRESSION, mtime=0))
+    response.headers["Content-Encoding"] = "gzip"
+    return True
 
 
 def seen_version(sent: int | None) -> int | None:

@@ -1,5 +1,6 @@
 """The reference page shows people everything that the document tells programs, without any other site."""
 
+import gzip
 import re
 from typing import Any
 
@@ -62,6 +63,13 @@ def test_it_needs_nobody_else_and_runs_nothing_inline(page: str) -> None:
 
 def test_it_is_the_same_for_every_visitor_and_may_be_kept_by_a_proxy(client: ShopClient, shop: Shop) -> None:
     assert "s-maxage" in client.get("/api/docs").headers["Cache-Control"]
+
+
+def test_it_is_compressed_for_who_takes_it_so(client: ShopClient, shop: Shop) -> None:
+    plain = client.get("/api/docs")
+    packed = client.get("/api/docs", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(packed.data) == plain.data
+    assert (packed.headers["Content-Encoding"], "Accept-Encoding" in packed.vary) == ("gzip", True)
 
 
 def test_words_become_paragraphs_lists_and_code_and_nothing_else(app: Flask) -> None:
