@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from commerce.api.order_shapes import MOST_ITEMS, Address, AddressOut, Email, Language, OrderItem, address_out
+from commerce.api.order_shapes import Address, AddressOut, Email, Language, OrderItem, address_out
 from commerce.api.shapes import Amount, Answer, Body, Code, Line, SentAmount, Text, amount, minor
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView
 from commerce.checkout.direct import clean_address, find_method, find_shipping
@@ -18,13 +18,16 @@ from commerce.errors import InvalidValue
 from commerce.payments.queries import payment_methods
 from commerce.tenants.scope import current_shop
 
+MOST_LINES = 200
+"""Lines with which a cart is opened."""
+
 # --- what is sent --------------------------------------------------------------------------------------
 
 
 class CartToOpen(Body):
     """A new cart, empty or with something in it."""
 
-    items: list[OrderItem] = Field(default_factory=list, max_length=MOST_ITEMS)
+    items: list[OrderItem] = Field(default_factory=list, max_length=MOST_LINES)
 
 
 class LineChange(Body):

@@ -27,13 +27,13 @@ from commerce.api.shapes import (
     amount,
     minor,
 )
-from commerce.cart.queries import MAX_UNITS_PER_LINE
-from commerce.checkout.direct import DirectOrder, Wanted
+from commerce.checkout.direct import MAX_UNITS, DirectOrder, Wanted
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.transitions import STATUSES
 from commerce.tenants.scope import current_shop
 
-MOST_ITEMS = 200
+MOST_ITEMS = 2000
+"""Lines of one order: the largest invoices of a wholesaler have about a thousand."""
 
 
 def _email(text: str) -> str:
@@ -108,7 +108,7 @@ class OrderItem(Body):
     product_code: Code | None = Field(None, examples=["PRD-001"])
     variant_id: uuid.UUID | None = Field(None, description="Instead of the product code.")
     name: Text = Field("", max_length=500, description="Not looked at: the shop knows what it is called.")
-    quantity: Annotated[int, Field(ge=1, le=MAX_UNITS_PER_LINE)] = Field(examples=[2])
+    quantity: Annotated[int, Field(ge=1, le=MAX_UNITS)] = Field(examples=[2])
     price: SentAmount | None = Field(
         None,
         description="What you believe one costs. It is only compared: if it is not so, nothing is ordered.",

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from commerce.accounts.models import Member
-from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, lines_by_sku, lines_for
+from commerce.cart.queries import CartLineView, lines_by_sku, lines_for
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.reading import TENANT, read
 from commerce.checkout.addresses import check_address, known_countries, rules_for
@@ -37,13 +37,15 @@ from commerce.errors import (
     PriceChanged,
 )
 from commerce.events.outbox import Actor
-from commerce.money import to_decimal
+from commerce.money import MAX_AMOUNT, to_decimal
 from commerce.payments.queries import Method, payment_methods
 from commerce.shipping.queries import shipping_offers
 from commerce.tenants.models import Tenant
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop, shop_scope
 
+MAX_UNITS = 100_000
+"""Units of one variant in one order of a program: wholesale buys by the pallet, a cart on a page by the piece."""
 CARD = "credit_card"
 """What the source documents call paying by card: the first method of the shop by which one can."""
 
@@ -201,8 +203,8 @@ def find_lines(wanted: Sequence[Wanted]) -> tuple[CartLineView, ...]:
             faults.append(Fault(f"items.{index}.{fault[0]}", fault[1]))
         elif line is not None:
             units[line.variant_id] += each.quantity
-            if units[line.variant_id] > MAX_UNITS_PER_LINE:
-                words = f"At most {MAX_UNITS_PER_LINE} units of one variant can be ordered at once."
+            if units[line.variant_id] > MAX_UNITS or units[line.variant_id] * line.price > MAX_AMOUNT:
+                words = f"At most {MAX_UNITS} units of one variant can be ordered at once, for a sum within bounds."
                 faults.append(Fault(f"items.{index}.quantity", words))
     if faults:
         raise InvalidValues(faults)
@@ -331,5 +333,7 @@ def _check_shown(order: DirectOrder, priced: Quote) -> None:
     if refused is not None:
         raise CouponRefused(refused.code, refused.reason, refused.missing)
     total = priced.totals.total
+    if total > MAX_AMOUNT:
+        raise InvalidValue("items", "This comes to more than one order can.")
     if order.shown_total is not None and order.shown_total != total:
         raise PriceChanged(order.shown_total, total)
