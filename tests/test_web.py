@@ -72,7 +72,8 @@ def test_every_error_of_the_shop_belongs_to_a_family_with_a_status() -> None:
         if kind is not CommerceError:
             assert status_of(kind.__new__(kind)) in (403, 404, 409, 422, 503), kind
     assert status_of(CommerceError()) == 500
-    codes = [kind.code for kind in kinds]
+    # One value or several: the same problem for a program.
+    codes = [kind.code for kind in kinds if kind is not errors.InvalidValues]
     assert len(codes) == len(set(codes))
 
 

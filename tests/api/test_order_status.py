@@ -46,7 +46,12 @@ def by_hand(status: str) -> dict[str, str]:
     return table | ({"pay": "confirmed"} if "pay" in table else {})
 
 
-@pytest.mark.parametrize("deduct_on", ["shipment", "confirmation"])
+# What one action does to stock on which database is tested where its service is; here it is the table, walked twice.
+@pytest.mark.parametrize(
+    ("deduct_on", "database_url"),
+    [("shipment", "sqlite"), ("confirmation", "postgresql")],
+    indirect=["database_url"],
+)
 def test_every_action_in_every_status_does_what_the_table_says(
     program: Program, in_shop: Shop, deduct_on: str
 ) -> None:

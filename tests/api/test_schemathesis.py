@@ -25,7 +25,7 @@ from tests.support.invariants import broken_invariants
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 TIMES = int(os.environ.get("LOCKSTEP_SCHEMATHESIS", "1"))
 EXAMPLES = 4
-SECONDS = 60
+SECONDS = 40
 ANSWERS_TO_VALID = ["2xx", "3xx", "400", "403", "404", "409", "422"]
 """A request that fits its schema may still be refused: the product does not exist, a postcode is none of that country,
 an amount has more decimals than the currency. Schemas do not know the shop."""

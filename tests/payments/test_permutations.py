@@ -6,6 +6,7 @@ end everything that is still open is asked about, and then both sides' books are
 """
 
 import contextlib
+import os
 import uuid
 from datetime import timedelta
 
@@ -308,7 +309,9 @@ def test_any_permutation_ends_in_a_right_state(
 ) -> None:
     # Each step asks the database dozens of times, which takes several times as long when it is another process.
     # The rules are the same on both; here it only has to be seen that they hold on PostgreSQL as well.
-    examples = 25 if database_url.startswith("sqlite") else 4
+    examples = (15 if database_url.startswith("sqlite") else 4) * int(
+        os.environ.get("LOCKSTEP_PERMUTATIONS", "1")
+    )
 
     class OnThisBench(Permutations):
         pass
