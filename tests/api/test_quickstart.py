@@ -19,7 +19,10 @@ from tests.support.server import LiveServer
 
 pytestmark = [
     pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
-    pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
+    pytest.mark.skipif(
+        shutil.which("curl") is None and not os.environ.get("CI"),
+        reason="the page types curl, which this machine has not; where it counts (CI) that is a failure",
+    ),
 ]
 PAGE = ROOT / "docs" / "api.md"
 BETWEEN = "=== the next block ==="
