@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,8 +30,9 @@ from commerce.checkout.reconciliation import (
 )
 from commerce.db import db
 from commerce.event_handlers import make_relay
+from commerce.events.dispatcher import Dispatcher
+from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
-from commerce.events.worker import Claim, Lane, Relay
 from commerce.inventory.alerts import answer_wishes, find_back_in_stock
 from commerce.orders.models import Order
 from commerce.orders.queries import find_expired
@@ -42,11 +42,11 @@ from commerce.tenants.scope import shop_scope
 from commerce.webhooks.services import sweep_log
 
 log = logging.getLogger("commerce.worker")
-IDLE = 0.5
-"""Seconds between two looks at an empty outbox."""
+IDLE = 0.7
+"""Seconds between two looks at an empty outbox, where nobody wakes a worker."""
+LISTENING = (0.25, 0.5, 1.0, 2.0)
+"""The same where PostgreSQL does: of transactions that commit at the same time it may have told of the first alone."""
 BATCH = 100
-CALLERS = 8
-"""Webhooks that one worker calls at once."""
 
 
 @contextmanager
@@ -162,10 +162,11 @@ def forget_answers() -> int:
 
 @dataclass
 class Job:
-    """Something to do every so many seconds."""
+    """Something to do every so many seconds. `again`: at once, as long as there was something to do."""
 
     run: Callable[[], int]
     seconds: float
+    again: bool = False
     next_at: float = field(default=0.0)
 
 
@@ -186,43 +187,31 @@ def jobs() -> list[Job]:
 
 def run(app: Flask, stop: threading.Event) -> None:
     """Work until `stop` is set. What fails is logged and tried again: a worker does not die of one bad order."""
-    relay = make_relay()
-    caller = threading.Thread(target=_call_strangers, args=(app, relay, stop), name="webhooks", daemon=True)
-    caller.start()
-    _work(app, relay, stop)
-    caller.join()
+    dispatcher = Dispatcher(make_relay(), app.app_context, stop)
+    with app.app_context():
+        listener = Listener(db.engine, dispatcher.wake.set, stop)
+    listener.start()
+    delivering = threading.Thread(
+        target=dispatcher.run,
+        args=(lambda: LISTENING if listener.listening else (IDLE,),),
+        name="dispatcher",
+        daemon=True,
+    )
+    delivering.start()
+    _do_jobs(app, stop)
+    dispatcher.wake.set()
+    delivering.join()
 
 
-def _work(app: Flask, relay: Relay, stop: threading.Event) -> None:
+def _do_jobs(app: Flask, stop: threading.Event) -> None:
+    """Do each job when its time has come, and at once again while it finds something to do: after the others' turn."""
     periodic = jobs()
     while not stop.is_set():
-        busy = 0
-        with app.app_context():
-            with _each_for_itself("delivering events"):
-                busy += relay.run_once(Lane.OWN)
-            for job in periodic:
-                if time.monotonic() >= job.next_at:
-                    job.next_at = time.monotonic() + job.seconds
-                    with _each_for_itself(job.run.__name__):
-                        busy += job.run()
-        if not busy:
-            stop.wait(IDLE)
-
-
-def _call_strangers(app: Flask, relay: Relay, stop: threading.Event) -> None:
-    """Deliver webhooks, several at once."""
-    with ThreadPoolExecutor(CALLERS, "webhook") as pool:
-
-        def spread(make: Callable[[Claim], bool], claims: Sequence[Claim]) -> Iterable[bool]:
-            def in_context(claim: Claim) -> bool:
-                with app.app_context():
-                    return make(claim)
-
-            return pool.map(in_context, claims)
-
-        while not stop.is_set():
-            busy = 0
-            with app.app_context(), _each_for_itself("calling webhooks"):
-                busy = relay.run_once(Lane.STRANGERS, spread)
-            if not busy:
-                stop.wait(IDLE)
+        for job in periodic:
+            if time.monotonic() < job.next_at or stop.is_set():
+                continue
+            done = 0
+            with app.app_context(), _each_for_itself(job.run.__name__):
+                done = job.run()
+            job.next_at = time.monotonic() + (0 if done and job.again else job.seconds)
+        stop.wait(max(0.0, min(job.next_at for job in periodic) - time.monotonic()))

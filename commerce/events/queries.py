@@ -16,6 +16,8 @@ from commerce.events.models import Delivery, Event
 ALL = {"all_tenants": True}
 # Written into statements: a value bound later would keep PostgreSQL from using the index of what is due.
 WAITING: ColumnElement[str] = literal_column("'waiting'")
+LANES = ("orders", "mails", "webhooks")
+"""In which deliveries wait: what moves money and stock, what is written to people, and what other programs are told."""
 VIEWS = ("troubled", "waiting", "parked", "done")
 """What the list can show: trouble is what is parked, and what has failed and will be tried again."""
 PAGE = 50
@@ -48,14 +50,19 @@ def outbox_lag_seconds() -> float:
     It is the age of the oldest event that no worker has taken up, or of the oldest delivery that is due, not being made
     and not held back by an earlier one.
     """
-    unheard = select(func.min(Event.occurred_at)).where(~Event.fanned_out)
-    due = select(func.min(Delivery.due_at)).where(
+    unheard = select(Event.occurred_at).where(~Event.fanned_out).order_by(Event.occurred_at, Event.id)
+    due = select(Delivery.due_at).where(
         Delivery.state == WAITING, Delivery.due_at <= database_now(), _at_rest(database_now()), ~blocked()
     )
-    now = _now()
-    oldest: list[datetime | None] = [
-        db.session.execute(each, execution_options=ALL).scalar_one() for each in (unheard, due)
+    # Lane by lane, as the index of what is due has it: the oldest is found at once, whatever waits behind it.
+    lanes = [
+        due.where(Delivery.lane == literal_column(f"'{lane}'")).order_by(Delivery.due_at, Delivery.id)
+        for lane in LANES
     ]
+    oldest: list[datetime | None] = [
+        db.session.execute(each.limit(1), execution_options=ALL).scalar() for each in (unheard, *lanes)
+    ]
+    now = _now()
     return max((now - each).total_seconds() if each is not None and each < now else 0.0 for each in oldest)
 
 
@@ -128,8 +135,10 @@ def backlog() -> list[Backlog]:
 
 def deliveries_of(subject_id: uuid.UUID) -> Sequence[Delivery]:
     """Return the deliveries of one order's events, oldest first."""
+    # By way of the events: they have an index of what happened to an order, and of deliveries only what waits has one.
     return db.session.scalars(
         select(Delivery)
-        .where(Delivery.subject_id == subject_id)
+        .join(Event, and_(Event.tenant_id == Delivery.tenant_id, Event.id == Delivery.event_id))
+        .where(Event.subject_id == subject_id)
         .order_by(Delivery.subject_version, Delivery.id)
     ).all()

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from commerce.catalog.fetching import FetchRefused, is_public, resolve
-from commerce.db import in_transaction
+from commerce.events.outcomes import before_effect
 
 TOTAL_SECONDS = 10.0
 MAX_ANSWER = 1024
@@ -82,8 +82,7 @@ def post(
     total_seconds: float = TOTAL_SECONDS,
 ) -> Answer:
     """Send one message and return what came of it; nothing of what a stranger's server does is raised."""
-    if in_transaction():
-        raise RuntimeError("a webhook was sent inside a transaction")
+    before_effect("a webhook was sent")
     started = time.monotonic()
 
     def answer(status: int, text: str, error: str) -> Answer:
