@@ -161,6 +161,12 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
 )
 
 
+PASSING_EVENTS = tuple(
+    kind.type() for kind in (BackInStock, MemberEmailChanged, ProofWanted, StaffInvited, WebhookDisabled)
+)
+"""Kinds of events that are no line of any order's timeline, and decide nothing once their mails are sent."""
+
+
 def make_relay() -> Relay:
     """Return the relay of this installation."""
     return Relay(

@@ -9,18 +9,23 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from commerce import clock
+from commerce.accounts.audit import sweep_refused_sign_ins
 from commerce.accounts.members import sweep_members
 from commerce.accounts.proofs import sweep_proofs
 from commerce.api.idempotency import SWEPT_AT_ONCE, sweep_keys
+from commerce.cart.services import sweep_carts
 from commerce.checkout.reconciliation import (
     compare_books,
     find_queued_refunds,
@@ -29,14 +34,16 @@ from commerce.checkout.reconciliation import (
     reconcile_refund,
 )
 from commerce.db import db
-from commerce.event_handlers import make_relay
+from commerce.event_handlers import PASSING_EVENTS, make_relay
 from commerce.events.dispatcher import Dispatcher
 from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
+from commerce.events.services import sweep_deliveries, sweep_events
 from commerce.inventory.alerts import answer_wishes, find_back_in_stock
 from commerce.orders.models import Order
 from commerce.orders.queries import find_expired
 from commerce.orders.services import cancel_if_expired, change_status
+from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop, list_shops
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.services import sweep_log
@@ -47,6 +54,9 @@ IDLE = 0.7
 LISTENING = (0.25, 0.5, 1.0, 2.0)
 """The same where PostgreSQL does: of transactions that commit at the same time it may have told of the first alone."""
 BATCH = 100
+KEEP_DELIVERIES = timedelta(days=60)
+"""Longer than a webhook's log: until then what was told can be told again."""
+KEEP_REFUSED = timedelta(days=90)
 
 
 @contextmanager
@@ -59,25 +69,32 @@ def _each_for_itself(what: str) -> Generator[None]:
 
 
 def expire_unpaid_orders() -> int:
-    """Cancel unpaid orders whose hold has run out, each in its own transaction; return how many."""
-    moment, found = find_expired(BATCH)
-    db.session.close()
-    count = 0
-    for tenant_id, order_id in found:
-        with shop_scope(get_shop(tenant_id)), _each_for_itself(f"cancelling order {order_id}"):
-            count += cancel_if_expired(order_id, moment)
-    return count
+    """Cancel unpaid orders whose hold has run out, each in its own transaction, until none is left; return how many."""
+    count, last = 0, None
+    while True:
+        moment, found = find_expired(BATCH, last)
+        db.session.close()
+        for tenant_id, orders in groupby(found, key=lambda each: each.tenant_id):
+            with _each_for_itself(f"cancelling orders of shop {tenant_id}"), shop_scope(get_shop(tenant_id)):
+                for order in orders:
+                    with _each_for_itself(f"cancelling order {order.order_id}"):
+                        count += cancel_if_expired(order.order_id, moment)
+        if len(found) < BATCH:
+            return count
+        last = found[-1]
 
 
 def reconcile_payments() -> int:
     """Ask about every payment whose outcome is unknown; return how many were settled."""
-    found = find_unsettled()
-    db.session.close()
-    settled = 0
-    for tenant_id, payment_id in found:
-        with shop_scope(get_shop(tenant_id)), _each_for_itself(f"asking about payment {payment_id}"):
-            result = reconcile_payment(payment_id)
-            settled += result.after != result.before
+    settled, began, asked = 0, clock.now(), set[uuid.UUID]()
+    # Whoever was asked about goes behind all others; one that cannot even be asked about must not come for ever.
+    while found := [each for each in find_unsettled(asked_before=began) if each[1] not in asked]:
+        db.session.close()
+        for tenant_id, payment_id in found:
+            asked.add(payment_id)
+            with shop_scope(get_shop(tenant_id)), _each_for_itself(f"asking about payment {payment_id}"):
+                result = reconcile_payment(payment_id)
+                settled += result.after != result.before
     return settled
 
 
@@ -105,26 +122,31 @@ def compare_payment_books() -> int:
 
 
 def complete_delivered_orders() -> int:
-    """Complete orders whose return window is over; return how many."""
+    """Complete orders whose return window is over, until none is left; return how many."""
     count = 0
     for shop in list_shops():
-        with shop_scope(shop):
-            # Shop by shop, because each has its own window: the waiting orders of one must not fill another's batch.
-            found = db.session.scalars(
-                select(Order.id)
-                .where(
-                    Order.status == "delivered",
-                    Order.delivered_at <= clock.now() - timedelta(days=shop.return_days),
-                )
-                .order_by(Order.delivered_at)
-                .limit(BATCH)
-            ).all()
-            db.session.close()
-            for order_id in found:
-                with _each_for_itself(f"completing order {order_id}"):
-                    change_status(order_id, "complete", SYSTEM)
-                    count += 1
+        # Shop by shop, because each has its own window; what is wrong with one of them must not stop the others.
+        with _each_for_itself(f"completing orders of {shop.code}"), shop_scope(shop):
+            before, last = clock.now() - timedelta(days=shop.return_days), None
+            while found := _delivered(before, last):
+                for order_id, _delivered_at in found:
+                    with _each_for_itself(f"completing order {order_id}"):
+                        change_status(order_id, "complete", SYSTEM)
+                        count += 1
+                last = found[-1]
     return count
+
+
+def _delivered(before: datetime, last: tuple[uuid.UUID, datetime] | None) -> list[tuple[uuid.UUID, datetime]]:
+    """Return delivered orders whose window is over, behind the last one that was looked at."""
+    statement = select(Order.id, Order.delivered_at).where(
+        Order.status == "delivered", Order.delivered_at <= before
+    )
+    if last is not None:
+        statement = statement.where(tuple_(Order.delivered_at, Order.id) > tuple_(last[1], last[0]))
+    rows = db.session.execute(statement.order_by(Order.delivered_at, Order.id).limit(BATCH)).all()
+    db.session.close()
+    return [(row[0], row[1]) for row in rows if row[1] is not None]
 
 
 def tell_of_stock() -> int:
@@ -160,6 +182,64 @@ def forget_answers() -> int:
     return count
 
 
+def sweep_webhook_log() -> int:
+    """Delete calls of webhooks that are too old; return how many."""
+    return _until_none(sweep_log)
+
+
+def sweep_outbox() -> int:
+    """Delete deliveries that are done, and events that are no line of an order's timeline; return how many."""
+    count = 0
+    for shop in list_shops():
+        with _each_for_itself(f"sweeping the outbox of {shop.code}"), shop_scope(shop):
+            before = clock.now() - KEEP_DELIVERIES
+            swept = _until_none(partial(sweep_deliveries, before))
+            after: uuid.UUID | None = None
+            while True:
+                deleted, after = sweep_events(PASSING_EVENTS, before, after)
+                swept += deleted
+                if after is None:
+                    break
+            count += _reported(swept, "deliveries and events", shop)
+    return count
+
+
+def sweep_abandoned_carts() -> int:
+    """Delete carts that guests have left for longer than their shop keeps them; return how many."""
+    count = 0
+    for shop in list_shops():
+        with _each_for_itself(f"sweeping the carts of {shop.code}"), shop_scope(shop):
+            before = clock.now() - timedelta(days=shop.cart_days)
+            swept = _until_none(partial(sweep_carts, before))
+            count += _reported(swept, "abandoned carts", shop)
+    return count
+
+
+def sweep_audit() -> int:
+    """Delete what is noted of refused sign-ins of long ago; return how many."""
+    count = 0
+    for shop in list_shops():
+        with _each_for_itself(f"sweeping the audit of {shop.code}"), shop_scope(shop):
+            before = clock.now() - KEEP_REFUSED
+            swept = _until_none(partial(sweep_refused_sign_ins, before))
+            count += _reported(swept, "refused sign-ins", shop)
+    return count
+
+
+def _until_none(sweep: Callable[[], int]) -> int:
+    """Sweep batch after batch, each in a transaction of its own, until nothing is left."""
+    count = 0
+    while swept := sweep():
+        count += swept
+    return count
+
+
+def _reported(count: int, what: str, shop: Shop) -> int:
+    if count:
+        log.info("swept %s: %s of %s", count, what, shop.code)
+    return count
+
+
 @dataclass
 class Job:
     """Something to do every so many seconds. `again`: at once, as long as there was something to do."""
@@ -174,14 +254,17 @@ def jobs() -> list[Job]:
     """Return the periodic jobs."""
     return [
         Job(expire_unpaid_orders, 10),
-        Job(tell_of_stock, 5),
+        Job(tell_of_stock, 5, again=True),
         Job(reconcile_payments, 20),
         Job(reconcile_refunds, 120),
         Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
-        Job(sweep_log, 3600),
+        Job(sweep_webhook_log, 3600),
         Job(forget_claims, 3600),
         Job(forget_answers, 3600),
+        Job(sweep_outbox, 3600),
+        Job(sweep_abandoned_carts, 3600),
+        Job(sweep_audit, 3600),
     ]
 
 

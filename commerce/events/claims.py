@@ -42,7 +42,7 @@ from sqlalchemy import (
 from commerce import clock
 from commerce.db import UtcDateTime, atomic, database_now, db, every_shop, execute_many, new_id
 from commerce.events.models import Delivery, Event
-from commerce.events.queries import ALL, WAITING
+from commerce.events.queries import ALL, WAITING, previous_in_chain
 
 EVENTS_AT_ONCE = 500
 """Events that are fanned out in one transaction."""
@@ -129,10 +129,21 @@ class Listeners(Protocol):
 @every_shop()
 def look() -> Work:
     """Return what there is to do, in one statement that takes no lock: an idle worker must not disturb a shop."""
-    fresh = exists().where(~Event.fanned_out)
-    due = [exists().where(*_due(Delivery, lane, database_now())) for lane in Lane]
-    row = db.session.execute(select(fresh, *due), execution_options=ALL).one()
-    return Work(bool(row[0]), frozenset(lane for lane, found in zip(Lane, row[1:], strict=True) if found))
+    # In order, although any would do: the order is what makes PostgreSQL take the index without knowing the table.
+    oldest = [
+        select(Event.id).where(~Event.fanned_out).order_by(Event.occurred_at, Event.id),
+        *(
+            select(Delivery.id)
+            .where(*_due(Delivery, lane, database_now()))
+            .order_by(Delivery.due_at, Delivery.id)
+            for lane in Lane
+        ),
+    ]
+    row = db.session.execute(
+        select(*(each.limit(literal_column("1")).scalar_subquery() for each in oldest)), execution_options=ALL
+    ).one()
+    lanes = zip(Lane, row[1:], strict=True)
+    return Work(row[0] is not None, frozenset(lane for lane, found in lanes if found is not None))
 
 
 def _due(table: Any, lane: Lane, now: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ...]:
@@ -398,28 +409,14 @@ def _before(picked: Any) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
 
     The latter: another worker has locked it and is just fanning it out.
     """
-    earlier, event = _table(Delivery).alias("earlier"), _table(Event).alias("unheard")
-    here = tuple_(picked.subject_version, picked.event_id)
-    previous = (
-        select(earlier.c.id)
-        .where(
-            earlier.c.state == WAITING,
-            earlier.c.tenant_id == picked.tenant_id,
-            earlier.c.handler == picked.handler,
-            earlier.c.subject_id == picked.subject_id,
-            tuple_(earlier.c.subject_version, earlier.c.event_id) < here,
-        )
-        .order_by(earlier.c.subject_version.desc(), earlier.c.event_id.desc())
-        .limit(literal_column("1"))
-        .scalar_subquery()
-    )
+    event = _table(Event).alias("unheard")
     overtaken = exists().where(
         ~event.c.fanned_out,
         event.c.tenant_id == picked.tenant_id,
         event.c.subject_id == picked.subject_id,
-        tuple_(event.c.subject_version, event.c.id) < here,
+        tuple_(event.c.subject_version, event.c.id) < tuple_(picked.subject_version, picked.event_id),
     )
-    return previous.label("previous"), overtaken.label("overtaken")
+    return previous_in_chain(picked).label("previous"), overtaken.label("overtaken")
 
 
 def _sort_out(rows: Sequence[Row[Any]]) -> tuple[list[Row[Any]], list[Row[Any]]]:
@@ -477,7 +474,12 @@ def among(table: Any, pairs: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> ColumnEle
     """Return the condition that a row is one of these (shop, id). PostgreSQL gets two values for all of them."""
     key = tuple_(table.c.tenant_id, table.c.id)
     if not _on_postgresql():
-        return key.in_(pairs)
+        # SQLite looks up single values in an index, and reads the whole table for pairs.
+        return and_(
+            table.c.tenant_id.in_({pair[0] for pair in pairs}),
+            table.c.id.in_([pair[1] for pair in pairs]),
+            key.in_(pairs),
+        )
     tenants, ids = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     return key.in_(
         select(

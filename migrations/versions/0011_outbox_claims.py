@@ -2,9 +2,12 @@
 
 A claim had to compare every waiting delivery with every other one, so it took seconds once 100,000 waited. Now each
 delivery says in which lane and whose queue it waits, and partial indexes hold the order of each queue, the order of
-each chain (same handler, same subject) and what is due; SQLite's words differ, or it would not use the indexes.
+each chain (same handler, same subject) and what is due; SQLite's words differ, or it would not use the indexes. The
+index by state goes: a table without statistics was read by it, whole.
 On PostgreSQL a trigger wakes workers that listen. A transaction that notifies holds a lock of the whole server while it
 commits, so of those under way at once only one does: the worker looks a second time shortly after.
+
+An owner sets for how long the open carts of guests are kept, with the addresses typed into them; an index finds them.
 
 Revision ID: 0011_outbox_claims
 Revises: 0009
@@ -27,6 +30,17 @@ ORDER_HANDLERS = (
     "end_payments_of_cancelled",
     "finish_edited_order",
     "watch_stock",
+)
+# Rows come and go by the thousand: statistics and dead rows of a tenth of a large table are too old by far.
+KEEP_FRESH = """
+ALTER TABLE {table} SET (
+  autovacuum_analyze_threshold = 500, autovacuum_analyze_scale_factor = 0.01,
+  autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.01
+)
+"""
+FRESH = (
+    "autovacuum_analyze_threshold, autovacuum_analyze_scale_factor,"
+    " autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor"
 )
 NOTIFY = """
 CREATE FUNCTION notify_of_events() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -53,6 +67,15 @@ def upgrade() -> None:
     _index_waiting("ix_deliveries_due", "lane", "due_at", "id")
     _index_waiting("ix_deliveries_queue", "lane", "queue_id", "due_at", "id")
     _index_waiting("ix_deliveries_chain", "tenant_id", "handler", "subject_id", "subject_version", "event_id")
+    op.drop_index("ix_deliveries_state", "deliveries")
+    parked = sa.text("state = 'parked'")
+    op.create_index(
+        "ix_deliveries_parked",
+        "deliveries",
+        ["tenant_id", "handler"],
+        postgresql_where=parked,
+        sqlite_where=parked,
+    )
     op.drop_index("ix_events_waiting", "events")
     _index_unheard("ix_events_waiting", "occurred_at", "id", sqlite="fanned_out = 0")
     _index_unheard(
@@ -63,8 +86,22 @@ def upgrade() -> None:
         "id",
         sqlite="fanned_out = 0",
     )
+    op.add_column("tenants", sa.Column("cart_days", sa.BigInteger(), nullable=False, server_default="30"))
+    if op.get_bind().dialect.name == "postgresql":
+        # Only rows of before need the default; a new shop is given its number.
+        op.alter_column("tenants", "cart_days", server_default=None)
+    still_open = sa.text("status = 'open'")
+    op.create_index(
+        "ix_carts_abandoned",
+        "carts",
+        ["tenant_id", "updated_at"],
+        postgresql_where=still_open,
+        sqlite_where=still_open,
+    )
     if op.get_bind().dialect.name == "postgresql":
         op.execute(NOTIFY)
+        for table in ("events", "deliveries"):
+            op.execute(KEEP_FRESH.format(table=table))
 
 
 def _sort_into_lanes() -> None:
@@ -104,13 +141,19 @@ def _index_unheard(name: str, *columns: str, sqlite: str) -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_carts_abandoned", "carts")
+    with op.batch_alter_table("tenants") as batch:
+        batch.drop_column("cart_days")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP TRIGGER notify_of_events ON events; DROP FUNCTION notify_of_events")
+        for table in ("events", "deliveries"):
+            op.execute(f"ALTER TABLE {table} RESET ({FRESH})")
     op.drop_index("ix_events_waiting_subject", "events")
     op.drop_index("ix_events_waiting", "events")
     _index_unheard("ix_events_waiting", "occurred_at", sqlite="NOT fanned_out")
-    for name in ("ix_deliveries_chain", "ix_deliveries_queue", "ix_deliveries_due"):
+    for name in ("ix_deliveries_parked", "ix_deliveries_chain", "ix_deliveries_queue", "ix_deliveries_due"):
         op.drop_index(name, "deliveries")
+    op.create_index("ix_deliveries_state", "deliveries", ["tenant_id", "state", "handler"])
     _index_waiting("ix_deliveries_due", "due_at")
     op.create_index(
         "ix_deliveries_order",
