@@ -21,7 +21,6 @@ from flask import Flask
 from sqlalchemy import select, tuple_
 
 from commerce import clock
-from commerce.accounts.audit import sweep_refused_sign_ins
 from commerce.accounts.members import sweep_members
 from commerce.accounts.proofs import sweep_proofs
 from commerce.api.idempotency import SWEPT_AT_ONCE, sweep_keys
@@ -56,7 +55,6 @@ LISTENING = (0.25, 0.5, 1.0, 2.0)
 BATCH = 100
 KEEP_DELIVERIES = timedelta(days=60)
 """Longer than a webhook's log: until then what was told can be told again."""
-KEEP_REFUSED = timedelta(days=90)
 
 
 @contextmanager
@@ -215,17 +213,6 @@ def sweep_abandoned_carts() -> int:
     return count
 
 
-def sweep_audit() -> int:
-    """Delete what is noted of refused sign-ins of long ago; return how many."""
-    count = 0
-    for shop in list_shops():
-        with _each_for_itself(f"sweeping the audit of {shop.code}"), shop_scope(shop):
-            before = clock.now() - KEEP_REFUSED
-            swept = _until_none(partial(sweep_refused_sign_ins, before))
-            count += _reported(swept, "refused sign-ins", shop)
-    return count
-
-
 def _until_none(sweep: Callable[[], int]) -> int:
     """Sweep batch after batch, each in a transaction of its own, until nothing is left."""
     count = 0
@@ -264,7 +251,6 @@ def jobs() -> list[Job]:
         Job(forget_answers, 3600),
         Job(sweep_outbox, 3600),
         Job(sweep_abandoned_carts, 3600),
-        Job(sweep_audit, 3600),
     ]
 
 

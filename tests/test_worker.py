@@ -11,8 +11,6 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from commerce import worker
-from commerce.accounts import audit
-from commerce.accounts.models import AuditEntry
 from commerce.cart.models import Cart
 from commerce.cart.services import sweep_carts
 from commerce.checkout.settlement import take_payment
@@ -427,22 +425,3 @@ def test_more_abandoned_carts_than_one_batch_are_all_swept(tea: Sold) -> None:
     for _ in range(5):
         guest_cart(days_ago=31)
     assert worker._until_none(lambda: sweep_carts(datetime.now(UTC), limit=2)) == 5
-
-
-def test_refused_sign_ins_are_forgotten_and_what_people_did_is_kept(in_shop: Shop) -> None:
-    for action in ("sign_in_refused", "sign_in_refused", "sign_in"):
-        audit.record_alone(BOB, action)
-
-    @atomic
-    def age() -> None:
-        db.session.execute(
-            update(AuditEntry)
-            .values(occurred_at=datetime.now(UTC) - timedelta(days=91))
-            .execution_options(synchronize_session=False)
-        )
-
-    age()
-    audit.record_alone(BOB, "sign_in_refused")
-    assert worker.sweep_audit() == 2
-    db.session.close()
-    assert sorted(db.session.scalars(select(AuditEntry.action))) == ["sign_in", "sign_in_refused"]

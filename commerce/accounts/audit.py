@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, select
+from sqlalchemy import ColumnElement, Row, Select, select
 
 from commerce.accounts.models import AuditEntry
 from commerce.db import atomic, db, insert_rows, witnessed
@@ -165,22 +165,3 @@ def _select(wanted: Filter) -> Select[AuditEntry]:
     if wanted.until is not None:
         conditions.append(AuditEntry.occurred_at < wanted.until)
     return select(AuditEntry).where(*conditions).order_by(AuditEntry.occurred_at.desc(), AuditEntry.id.desc())
-
-
-@atomic
-def sweep_refused_sign_ins(before: datetime, limit: int = 500) -> int:
-    """Delete what is noted of refused sign-ins before a moment: anybody can cause it; return how many.
-
-    What people of the shop did is kept.
-    """
-    old = db.session.scalars(
-        select(AuditEntry.id)
-        .where(AuditEntry.occurred_at < before, AuditEntry.action == "sign_in_refused")
-        .order_by(AuditEntry.occurred_at)
-        .limit(limit)
-    ).all()
-    if old:
-        db.session.execute(
-            delete(AuditEntry).where(AuditEntry.id.in_(old)).execution_options(synchronize_session=False)
-        )
-    return len(old)

@@ -336,8 +336,9 @@ def _heads(lane: Lane, on_postgresql: bool) -> Select[Any]:
     table = _table(Delivery).alias()
     head = (
         select(table.c.due_at)
-        .where(*_due(table.c, lane, _now(on_postgresql=on_postgresql)), table.c.queue_id == queues.c.queue_id)
-        .order_by(table.c.due_at, table.c.id)
+        .where(*_due(table.c, lane, _now(on_postgresql=on_postgresql)))
+        .where(*_of_queue(table.c, queues.c.queue_id, on_postgresql=on_postgresql))
+        .order_by(*_in_turn(table.c, on_postgresql=on_postgresql))
         .limit(literal_column("1"))
         .scalar_subquery()
     )
@@ -368,8 +369,9 @@ def _pick_of_all(lane: Lane) -> Select[Any]:
     table, events = _table(Delivery).alias("picked_from"), _table(Event).alias("its_event")
     picked = (
         select(*table.c)
-        .where(*_due(table.c, lane, _now(on_postgresql=True)), table.c.queue_id == queues.c.queue_id)
-        .order_by(table.c.due_at, table.c.id)
+        .where(*_due(table.c, lane, _now(on_postgresql=True)))
+        .where(*_of_queue(table.c, queues.c.queue_id, on_postgresql=True))
+        .order_by(*_in_turn(table.c, on_postgresql=True))
         .limit(bindparam("share", type_=Integer()))
         .with_for_update(skip_locked=True)
         .lateral("picked")
@@ -500,6 +502,25 @@ def database_time() -> datetime:
     """Return the database's time. A step."""
     moment: datetime = db.session.execute(select(database_now()), execution_options=ALL).scalar_one()
     return moment
+
+
+def _of_queue(table: Any, queue_id: Any, *, on_postgresql: bool) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a delivery waits in a queue, for an order by `_in_turn`.
+
+    PostgreSQL gets the queue as a range. Told that it is one value it may think that the index of all that is due in
+    the lane does as well, which reads whatever waits in other queues.
+    """
+    if not on_postgresql:
+        return (table.queue_id == queue_id,)
+    here = tuple_(table.queue_id, table.due_at)
+    return (
+        here >= tuple_(queue_id, literal_column("'-infinity'::timestamptz")),
+        here <= tuple_(queue_id, func.now()),
+    )
+
+
+def _in_turn(table: Any, *, on_postgresql: bool) -> tuple[Any, ...]:
+    return (table.queue_id, table.due_at, table.id) if on_postgresql else (table.due_at, table.id)
 
 
 def _on_postgresql() -> bool:

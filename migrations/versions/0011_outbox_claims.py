@@ -9,7 +9,7 @@ commits, so of those under way at once only one does: the worker looks a second 
 
 An owner sets for how long the open carts of guests are kept, with the addresses typed into them; an index finds them.
 
-Revision ID: 0011_outbox_claims
+Revision ID: 0011
 Revises: 0009
 """
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011_outbox_claims"
+revision = "0011"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
