@@ -24,8 +24,8 @@ from commerce.events.claims import Lane, Turns, claim
 from commerce.events.dispatcher import Dispatcher
 from commerce.events.models import Delivery
 from commerce.events.outbox import SYSTEM, DomainEvent, publish
-from commerce.events.worker import Happening, Relay
-from commerce.tenants.queries import get_by_code, get_shop
+from commerce.events.relay import DeliveredEvent, Relay
+from commerce.tenants.queries import get_shop, get_shop_by_code
 from commerce.tenants.scope import shop_scope
 
 SHORT = 1_000
@@ -54,7 +54,7 @@ class Count:
         self.told = 0
         self.first_at = 0.0
 
-    def __call__(self, _happening: Happening) -> None:
+    def __call__(self, _happening: DeliveredEvent) -> None:
         self.first_at = self.first_at or time.monotonic()
         self.told += 1
 
@@ -101,7 +101,7 @@ def _keep_from_analyzing(stage: Stage) -> None:
 
 def _measure(app: Flask, what: str, count: int) -> dict[str, Any]:
     report.note(f"publishing {what}")
-    with app.app_context(), shop_scope(get_by_code(SHOP)):
+    with app.app_context(), shop_scope(get_shop_by_code(SHOP)):
         for _ in range(0, count, PUBLISHED_AT_ONCE):
             _publish(min(PUBLISHED_AT_ONCE, count))
     handler = Count()
@@ -114,7 +114,7 @@ def _measure(app: Flask, what: str, count: int) -> dict[str, Any]:
         done = _done()
     report.note("claiming while as many wait again")
     with app.app_context():
-        with shop_scope(get_by_code(SHOP)):
+        with shop_scope(get_shop_by_code(SHOP)):
             for _ in range(0, count, PUBLISHED_AT_ONCE):
                 _publish(min(PUBLISHED_AT_ONCE, count))
         while relay.fan_out():

@@ -21,27 +21,27 @@ from flask import Flask
 from sqlalchemy import select, tuple_
 
 from commerce import clock
+from commerce.accounts.email_tokens import purge_expired_tokens
 from commerce.accounts.members import sweep_members
-from commerce.accounts.proofs import sweep_proofs
-from commerce.api.idempotency import SWEPT_AT_ONCE, sweep_keys
+from commerce.api.idempotency import SWEPT_AT_ONCE, purge_idempotency_keys
 from commerce.cart.services import sweep_carts
-from commerce.checkout.reconciliation import (
-    compare_books,
-    find_queued_refunds,
-    find_unsettled,
-    reconcile_payment,
-    reconcile_refund,
-)
 from commerce.db import db
 from commerce.event_handlers import PASSING_EVENTS, make_relay
 from commerce.events.dispatcher import Dispatcher
 from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
 from commerce.events.services import sweep_deliveries, sweep_events
-from commerce.inventory.alerts import answer_wishes, find_back_in_stock
+from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscribers
 from commerce.orders.models import Order
 from commerce.orders.queries import find_expired
 from commerce.orders.services import cancel_if_expired, change_status
+from commerce.settlement.reconciliation import (
+    compare_books,
+    find_queued_refunds,
+    find_unsettled,
+    reconcile_payment,
+    reconcile_refund,
+)
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop, list_shops
 from commerce.tenants.scope import shop_scope
@@ -58,7 +58,7 @@ KEEP_DELIVERIES = timedelta(days=60)
 
 
 @contextmanager
-def _each_for_itself(what: str) -> Generator[None]:
+def log_and_continue(what: str) -> Generator[None]:
     """Log whatever fails and go on: the oldest comes first each time, so one bad row would stop all younger ones."""
     try:
         yield
@@ -73,9 +73,9 @@ def expire_unpaid_orders() -> int:
         moment, found = find_expired(BATCH, last)
         db.session.close()
         for tenant_id, orders in groupby(found, key=lambda each: each.tenant_id):
-            with _each_for_itself(f"cancelling orders of shop {tenant_id}"), shop_scope(get_shop(tenant_id)):
+            with log_and_continue(f"cancelling orders of shop {tenant_id}"), shop_scope(get_shop(tenant_id)):
                 for order in orders:
-                    with _each_for_itself(f"cancelling order {order.order_id}"):
+                    with log_and_continue(f"cancelling order {order.order_id}"):
                         count += cancel_if_expired(order.order_id, moment)
         if len(found) < BATCH:
             return count
@@ -90,7 +90,7 @@ def reconcile_payments() -> int:
         db.session.close()
         for tenant_id, payment_id in found:
             asked.add(payment_id)
-            with shop_scope(get_shop(tenant_id)), _each_for_itself(f"asking about payment {payment_id}"):
+            with shop_scope(get_shop(tenant_id)), log_and_continue(f"asking about payment {payment_id}"):
                 result = reconcile_payment(payment_id)
                 settled += result.after != result.before
     return settled
@@ -102,7 +102,7 @@ def reconcile_refunds() -> int:
     while found := find_queued_refunds(BATCH, after=after):
         db.session.close()
         for tenant_id, refund_id in found:
-            with shop_scope(get_shop(tenant_id)), _each_for_itself(f"asking about refund {refund_id}"):
+            with shop_scope(get_shop(tenant_id)), log_and_continue(f"asking about refund {refund_id}"):
                 settled += reconcile_refund(refund_id) != "queued"
         after = found[-1][1]
     return settled
@@ -112,7 +112,7 @@ def compare_payment_books() -> int:
     """Log where the books of the last two days differ from the gateways'; return how often they do."""
     count = 0
     for shop in list_shops():
-        with shop_scope(shop), _each_for_itself(f"comparing the books of {shop.code}"):
+        with shop_scope(shop), log_and_continue(f"comparing the books of {shop.code}"):
             for each in compare_books(clock.now() - timedelta(days=2)):
                 log.warning("the books of %s differ: %s", shop.code, each)
                 count += 1
@@ -124,11 +124,11 @@ def complete_delivered_orders() -> int:
     count = 0
     for shop in list_shops():
         # Shop by shop, because each has its own window; what is wrong with one of them must not stop the others.
-        with _each_for_itself(f"completing orders of {shop.code}"), shop_scope(shop):
+        with log_and_continue(f"completing orders of {shop.code}"), shop_scope(shop):
             before, last = clock.now() - timedelta(days=shop.return_days), None
             while found := _delivered(before, last):
                 for order_id, _delivered_at in found:
-                    with _each_for_itself(f"completing order {order_id}"):
+                    with log_and_continue(f"completing order {order_id}"):
                         change_status(order_id, "complete", SYSTEM)
                         count += 1
                 last = found[-1]
@@ -147,35 +147,35 @@ def _delivered(before: datetime, last: tuple[uuid.UUID, datetime] | None) -> lis
     return [(row[0], row[1]) for row in rows if row[1] is not None]
 
 
-def tell_of_stock() -> int:
+def send_back_in_stock_alerts() -> int:
     """Tell everybody who waits for a variant that can be had again; return how many."""
     found = find_back_in_stock()
     db.session.close()
     count = 0
     for tenant_id, variant_id in found:
-        with shop_scope(get_shop(tenant_id)), _each_for_itself(f"telling of variant {variant_id}"):
-            count += answer_wishes(variant_id)
+        with shop_scope(get_shop(tenant_id)), log_and_continue(f"telling of variant {variant_id}"):
+            count += notify_subscribers(variant_id)
     return count
 
 
-def forget_claims() -> int:
+def purge_expired_records() -> int:
     """Forget mailed links that are over, and accounts that were asked for and never opened; return how many."""
     count = 0
     for shop in list_shops():
-        with shop_scope(shop), _each_for_itself(f"forgetting claims of {shop.code}"):
-            sweep_proofs(clock.now() - timedelta(days=1))
+        with shop_scope(shop), log_and_continue(f"forgetting claims of {shop.code}"):
+            purge_expired_tokens(clock.now() - timedelta(days=1))
             count += sweep_members(clock.now() - timedelta(days=7))
     return count
 
 
-def forget_answers() -> int:
+def purge_idempotency_answers() -> int:
     """Forget what programs were answered under keys that are over; return how much."""
     count = 0
     for shop in list_shops():
-        with shop_scope(shop), _each_for_itself(f"forgetting answers of {shop.code}"):
+        with shop_scope(shop), log_and_continue(f"forgetting answers of {shop.code}"):
             swept = SWEPT_AT_ONCE
             while swept == SWEPT_AT_ONCE:
-                swept = sweep_keys()
+                swept = purge_idempotency_keys()
                 count += swept
     return count
 
@@ -189,7 +189,7 @@ def sweep_outbox() -> int:
     """Delete deliveries that are done, and events that are no line of an order's timeline; return how many."""
     count = 0
     for shop in list_shops():
-        with _each_for_itself(f"sweeping the outbox of {shop.code}"), shop_scope(shop):
+        with log_and_continue(f"sweeping the outbox of {shop.code}"), shop_scope(shop):
             before = clock.now() - KEEP_DELIVERIES
             swept = _until_none(partial(sweep_deliveries, before))
             after: uuid.UUID | None = None
@@ -206,7 +206,7 @@ def sweep_abandoned_carts() -> int:
     """Delete carts that guests have left for longer than their shop keeps them; return how many."""
     count = 0
     for shop in list_shops():
-        with _each_for_itself(f"sweeping the carts of {shop.code}"), shop_scope(shop):
+        with log_and_continue(f"sweeping the carts of {shop.code}"), shop_scope(shop):
             before = clock.now() - timedelta(days=shop.cart_days)
             swept = _until_none(partial(sweep_carts, before))
             count += _reported(swept, "abandoned carts", shop)
@@ -241,14 +241,14 @@ def jobs() -> list[Job]:
     """Return the periodic jobs."""
     return [
         Job(expire_unpaid_orders, 10),
-        Job(tell_of_stock, 5, again=True),
+        Job(send_back_in_stock_alerts, 5, again=True),
         Job(reconcile_payments, 20),
         Job(reconcile_refunds, 120),
         Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
         Job(sweep_webhook_log, 3600),
-        Job(forget_claims, 3600),
-        Job(forget_answers, 3600),
+        Job(purge_expired_records, 3600),
+        Job(purge_idempotency_answers, 3600),
         Job(sweep_outbox, 3600),
         Job(sweep_abandoned_carts, 3600),
     ]
@@ -280,7 +280,7 @@ def _do_jobs(app: Flask, stop: threading.Event) -> None:
             if time.monotonic() < job.next_at or stop.is_set():
                 continue
             done = 0
-            with app.app_context(), _each_for_itself(job.run.__name__):
+            with app.app_context(), log_and_continue(job.run.__name__):
                 done = job.run()
             job.next_at = time.monotonic() + (0 if done and job.again else job.seconds)
         stop.wait(max(0.0, min(job.next_at for job in periodic) - time.monotonic()))

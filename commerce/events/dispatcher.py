@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from commerce.events.claims import Claim, Lane
-from commerce.events.worker import Relay
+from commerce.events.relay import Relay
 
 log = logging.getLogger("commerce.events")
 

@@ -15,12 +15,12 @@ from commerce.events.claims import CLAIMED_AT_ONCE, QUEUES_AT_ONCE, Lane, Turns,
 from commerce.events.models import Delivery, Event
 from commerce.events.outcomes import before_effect
 from commerce.events.queries import outbox_lag_seconds
+from commerce.events.relay import Relay
 from commerce.events.services import replay
-from commerce.events.worker import Relay
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
-from tests.events.bell import Ear, Rang, deliveries, fan_out_to, relay, ring
+from tests.events.sample_event import Ear, Rang, deliveries, fan_out_to, relay, ring
 from tests.support.statements import count_statements
 
 MANY = 50_000

@@ -11,7 +11,7 @@ from commerce.events.models import Delivery, Event
 from commerce.events.services import first_id_of, sweep_deliveries, sweep_events
 from commerce.tenants.models import Shop
 from commerce.worker import KEEP_DELIVERIES, sweep_outbox
-from tests.events.bell import ALL, Ear, deliveries, events, relay, ring
+from tests.events.sample_event import ALL, Ear, deliveries, events, relay, ring
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
