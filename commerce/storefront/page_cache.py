@@ -2,9 +2,9 @@
 
 Such a visitor has no cart, no messages and no session, so a list page is the same for all of them, and it is made of
 nothing but the database and its own address. Both databases can say cheaply whether any transaction has been committed
-since: while none has, making the page again would give the same bytes. So a cached page is never older than a fresh one, and
-there is nothing to invalidate. In a shop that is being written to, pages are simply made again. (The one thing
-that may be old is the total of a long list; that is why a page is not cached longer than such a total.)
+since: while none has, making the page again would give the same bytes. So a cached page is never older than a fresh
+one, and there is nothing to invalidate. In a shop that is being written to, pages are simply made again. (The one
+thing that may be old is the total of a long list; that is why a page is not cached longer than such a total.)
 """
 
 from __future__ import annotations
