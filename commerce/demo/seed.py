@@ -14,16 +14,16 @@ from PIL import Image
 from sqlalchemy import select, update
 
 from commerce.accounts.services import create_staff
-from commerce.catalog.images import Picture, fetch_images, store
-from commerce.catalog.importing.report import ImportReport
-from commerce.catalog.importing.services import import_catalogue
+from commerce.catalog.images import NormalizedImage, fetch_images, store
 from commerce.catalog.models import Category
+from commerce.catalog_import.report import ImportReport
+from commerce.catalog_import.services import import_catalogue
 from commerce.db import atomic, db, insert_rows
-from commerce.founding import ShippingRule, TaxRule, found_shop
-from commerce.inventory.receiving import CatalogueStock
+from commerce.inventory.adjustments import CatalogueStock
 from commerce.payments.models import PaymentMethod
-from commerce.pricing.checking import PromotionValues
 from commerce.pricing.services import create_coupon, create_promotion
+from commerce.pricing.validation import PromotionValues
+from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Tenant
 from commerce.tenants.scope import current_shop, shop_scope
 from commerce.tenants.services import touch_rules
@@ -35,7 +35,7 @@ FOLDER = Path(__file__).parent
 class DemoShop:
     """All of a demo shop but its products; amounts are minor units of its currency.
 
-    `catalogue` names its CSV file and its folder of pictures, `settings` go to `found_shop`, `categories` are (slug,
+    `catalogue` names its CSV file and its folder of pictures, `settings` go to `set_up_shop`, `categories` are (slug,
     name, description) in the order in which they are shown. `promotion` is for everybody who buys from the category
     `promoted` (a slug), `welcome` for new customers who enter `coupon`.
     """
@@ -217,7 +217,7 @@ def seed_demo(media: Path) -> list[SignIn]:
 
 
 def _create(demo: DemoShop, media: Path) -> SignIn:
-    shop = found_shop(**demo.settings, test_card=True)
+    shop = set_up_shop(**demo.settings, test_card=True)
     with shop_scope(shop):
         hero = store(_picture((demo.pictures / "hero.webp").read_bytes()), media, shop.id)
         _create_categories(demo, hero)
@@ -268,10 +268,10 @@ def import_pictures(demo: DemoShop, media: Path) -> None:
     fetch_images(media, tenant=current_shop().code, download=read, rewrite=_picture)
 
 
-def _picture(data: bytes) -> Picture:
+def _picture(data: bytes) -> NormalizedImage:
     """Return one of the demo's pictures, which are already as the shop keeps them."""
     with Image.open(BytesIO(data)) as opened:
-        return Picture(data, opened.width, opened.height)
+        return NormalizedImage(data, opened.width, opened.height)
 
 
 def create_offers(demo: DemoShop) -> None:

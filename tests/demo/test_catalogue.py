@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from commerce.catalog.importing.formats import open_catalogue
-from commerce.catalog.importing.parsed import NOTES, ParsedProduct
+from commerce.catalog_import.formats import open_catalogue
+from commerce.catalog_import.parsed import NOTES, ParsedProduct
 from commerce.demo.seed import FOLDER, SHOPS, DemoShop
 
 THEME_KEYS = ("accent", "accent_ink", "paper", "ink", "muted", "line", "surface", "typeface")

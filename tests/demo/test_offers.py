@@ -5,7 +5,7 @@ from flask import Flask
 
 from commerce.checkout.preview import preview
 from commerce.demo.seed import SHOPS, DemoShop, create_offers
-from commerce.founding import ShippingRule, found_shop
+from commerce.tenant_setup import ShippingRule, set_up_shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.catalog import put_up, variant_id
 from tests.factories.pricing import rules_of_now
@@ -15,7 +15,7 @@ from tests.factories.pricing import rules_of_now
 @pytest.mark.parametrize("demo", SHOPS, ids=lambda demo: demo.catalogue)
 def test_every_demo_shop_has_a_promotion_a_code_and_a_fee(app: Flask, demo: DemoShop) -> None:
     with app.app_context():
-        shop = found_shop(
+        shop = set_up_shop(
             code=demo.settings["code"],
             name=demo.settings["name"],
             currency=demo.settings["currency"],

@@ -12,10 +12,10 @@ from commerce.catalog.images import pending_images
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
 from commerce.db import Base, db
 from commerce.demo.seed import LINDENROW, SHOPS, import_pictures, import_products, seed_demo
-from commerce.founding import found_shop
 from commerce.inventory.models import StockItem
 from commerce.orders.stock_check import check_stock
-from commerce.tenants.queries import get_by_code, list_shops
+from commerce.tenant_setup import set_up_shop
+from commerce.tenants.queries import get_shop_by_code, list_shops
 from commerce.tenants.scope import shop_scope
 from tests.factories.staff import sign_in
 
@@ -36,7 +36,7 @@ def count(model: type[Base]) -> int:
 def test_both_shops_have_their_products_pictures_stock_and_owner(app: Flask, tmp_path: Path) -> None:
     with app.app_context():
         sign_ins = seed_demo(tmp_path)
-        shops = [get_by_code("demo"), get_by_code("tea")]
+        shops = [get_shop_by_code("demo"), get_shop_by_code("tea")]
         assert [shop.host for shop in shops] == ["localhost", "tea.localhost"]
         assert {shop.code for shop in list_shops()} == {"demo", "tea"}
         for demo, shop, sizes in zip(SHOPS, shops, ((34, 120, 83, 42), (27, 70, 46, 34)), strict=True):
@@ -66,7 +66,7 @@ def test_importing_the_files_and_pictures_again_changes_nothing(app: Flask, tmp_
         seed_demo(tmp_path)
         before = everything()
         for demo in SHOPS:
-            with shop_scope(get_by_code(demo.settings["code"])):
+            with shop_scope(get_shop_by_code(demo.settings["code"])):
                 report = import_products(demo)
                 import_pictures(demo, tmp_path)
             assert report.errors == []
@@ -80,7 +80,7 @@ def test_the_pages_show_products_in_the_order_of_the_file_with_their_pictures(
 ) -> None:
     with app.app_context():
         seed_demo(tmp_path)
-        with shop_scope(get_by_code("demo")):
+        with shop_scope(get_shop_by_code("demo")):
             first = db.session.scalars(
                 select(ProductImage.file)
                 .join(Product, Product.id == ProductImage.product_id)
@@ -95,7 +95,7 @@ def test_the_pages_show_products_in_the_order_of_the_file_with_their_pictures(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_picture_that_is_missing_from_the_folder_is_an_error_and_no_gap(app: Flask, tmp_path: Path) -> None:
     elsewhere = replace(LINDENROW, catalogue="asagiri")
-    with app.app_context(), shop_scope(found_shop(**LINDENROW.settings, test_card=True)):
+    with app.app_context(), shop_scope(set_up_shop(**LINDENROW.settings, test_card=True)):
         import_products(LINDENROW)
         with pytest.raises(FileNotFoundError, match=r"asagiri/ridge-mug-chalk\.webp"):
             import_pictures(elsewhere, tmp_path / "media")
