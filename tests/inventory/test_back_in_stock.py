@@ -65,10 +65,10 @@ def test_a_visitor_without_javascript_asks_and_is_written_to_once(
     app: Flask, in_shop: Shop, tea: Sold, post: Post
 ) -> None:
     page = Visitor(app).get(tea.path)
-    assert "Tell me when it is back" in page.text
+    assert "Email me when it's back in stock" in page.text
     answer = page.form("Tell me").fill({"E-mail": "Eve@Example.com"}).send()
     assert answer.status == 200
-    assert "We will write to Eve@example.com when it is back." in answer.text
+    assert "We'll email Eve@example.com when it's back in stock." in answer.text
     assert wishes() == ["eve@example.com"]
     assert work() == 0
     change_stock(tea, 5)
@@ -113,7 +113,7 @@ def test_htmx_gets_the_form_alone(client: ShopClient, app: Flask, tea: Sold) -> 
     assert refused.get_data(as_text=True).lstrip().startswith('<section class="alert"')
     kept = visitor.post(path, {**wish, "email": "eve@example.com"}, headers=htmx)
     assert kept.status_code == 200
-    assert "We will write to eve@example.com" in kept.get_data(as_text=True)
+    assert "We'll email eve@example.com" in kept.get_data(as_text=True)
     assert "<form" not in kept.get_data(as_text=True)
     assert "no-store" in kept.headers["Cache-Control"]
 
@@ -127,7 +127,7 @@ def test_without_its_token_the_form_is_refused(client: ShopClient, tea: Sold) ->
 def test_what_is_there_already_is_not_waited_for(app: Flask, tea: Sold) -> None:
     form = Visitor(app).get(tea.path).form("Tell me")
     change_stock(tea, 1)
-    assert "It is back already" in form.fill({"E-mail": "eve@example.com"}).send().text
+    assert "It's back in stock" in form.fill({"E-mail": "eve@example.com"}).send().text
     assert wishes() == []
 
 
