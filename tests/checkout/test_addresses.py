@@ -82,7 +82,7 @@ def test_a_wrong_postcode_is_refused_with_an_example(country: str, area: str, po
         }
     )
     assert list(problems) == ["postal_code"]
-    assert "postcode" in problems["postal_code"]
+    assert "postal code" in problems["postal_code"]
 
 
 def test_a_postcode_of_another_state_names_the_state() -> None:

@@ -287,7 +287,7 @@ def test_out_of_stock_uses_no_coupon(in_shop: Shop, monkeypatch: pytest.MonkeyPa
     def raced(*_args: Any) -> None:
         raise StockChangedMeanwhile
 
-    monkeypatch.setattr(placement, "reserve", raced)
+    monkeypatch.setattr(placement, "reserve_stock", raced)
     with rules_of_now():
         shopper = cart_with("ONCE", (make_product(), 1))
         with pytest.raises(Exception, match="Others are buying"):

@@ -202,7 +202,7 @@ def test_every_short_line_is_said_with_what_is_left(app: Flask, in_shop: Shop) -
     change_stock(cup, -5)
     refused = place(review)
     assert refused.status == 422
-    assert "Green tea: you want 4, 2 left" in refused.text
+    assert "Green tea: 4 requested, 2 left" in refused.text
     assert "Cup (Red): sold out" in refused.text
     assert "Tin:" not in refused.text
     assert not refused.has_button("Place order")

@@ -46,7 +46,7 @@ def test_without_javascript_it_is_a_page(server: LiveServer, page_without_javasc
     page = page_without_javascript
     page.goto(server.url("/products/green-tea"))
     page.get_by_label("E-mail").fill("eve@example.com")
-    page.get_by_role("button", name="Tell me").click()
+    page.get_by_role("button", name="Notify me").click()
     expect(page.get_by_text(KEPT)).to_be_visible()
     expect(page.get_by_label("E-mail")).to_be_visible()
 

@@ -170,9 +170,9 @@ def test_parcels_and_what_went_back_are_shown(app: Flask, tea: Sold) -> None:
         order_of().id, RefundRequest(units={key: 1}, shipping=True, returned=True), BOB, reason="Broken"
     )
     seen = page.visitor.get(page.path)
-    for words in ("Royal Mail Follow RM 1", "Refunds $15.00", "1 × Green tea, shipping and fee"):
+    for words in ("Royal Mail Track RM 1", "Refunds $15.00", "1 × Green tea, shipping and fee"):
         assert words in seen.text, words
-    assert "1 given back" in seen.text
+    assert "1 refunded" in seen.text
     links = [each.get("href", "") for each in seen.root.iter("a")]
     assert "https://www.royalmail.com/track-your-item#/tracking-results/RM1" in links
 
