@@ -341,7 +341,7 @@ def test_a_shopper_who_changes_her_mind_gets_her_money_back(
     mail = house.mail_to(ann.email, f"{order.code} was cancelled").get_body(("plain",))
     assert mail is not None
     assert "I have enough tea" in mail.get_content()
-    assert "is on its way back to you" in mail.get_content()
+    assert "is being refunded" in mail.get_content()
 
 
 # --- another shop --------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_what_staff_cancel_is_told_and_paid_back(
     told = house.mail_to(ann.email, f"{order.code} was cancelled").get_body(("plain",))
     assert told is not None
     assert "The roof leaked on it" in told.get_content()
-    assert "on its way back" in told.get_content()
+    assert "being refunded" in told.get_content()
     ann.open(path)
     ann.sees_heading("Cancelled")
     assert house.stock(tea) == Stock(9, 0)

@@ -165,9 +165,7 @@ def test_a_product_without_a_picture_says_so(in_shop: Shop, client: ShopClient) 
     put_up("Tray", files=[""])
     root = page(client, "/products/tray")
     assert list(find_all(root, "img")) == []
-    assert [mark.get("aria-label") for mark in find_all(root, "span", role="img")] == [
-        "No picture yet"
-    ]
+    assert [mark.get("aria-label") for mark in find_all(root, "span", role="img")] == ["No picture yet"]
 
 
 # --- what the add form means ------------------------------------------------------------------------
