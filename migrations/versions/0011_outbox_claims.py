@@ -10,7 +10,7 @@ commits, so of those under way at once only one does: the worker looks a second 
 An owner sets for how long the open carts of guests are kept, with the addresses typed into them; an index finds them.
 
 Revision ID: 0011
-Revises: 0009
+Revises: 0010
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
