@@ -22,6 +22,7 @@ from commerce.config import Config
 from commerce.db import db
 from commerce.demo.seed import SignIn, seed_demo
 from commerce.doctor import doctor, secrets
+from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.inventory.adjustments import CatalogueStock
 from commerce.inventory.commands import import_stock
@@ -65,7 +66,7 @@ def stock_check(*, code: str, fix: bool, as_json: bool) -> None:
     try:
         shops = [get_shop_by_code(code)] if code else list_shops()
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     found = []
     for shop in shops:
         with shop_scope(shop):

@@ -297,7 +297,7 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
                 if not _worth_a_retry(error):
                     raise
                 if attempt == MAX_TRIES or (isinstance(error, DBAPIError) and _timed_out(error)):
-                    raise Busy("The shop is very busy. Please try again in a moment.") from error
+                    raise Busy("busy") from error
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter needs no secrecy
         raise AssertionError("unreachable")
 
@@ -313,7 +313,7 @@ def _transaction() -> Generator[None]:
     # Writers of one process queue here: SQLite's own busy handler polls and can starve a thread for seconds.
     if on_sqlite and not _sqlite_turn.acquire(timeout=SQLITE_WAIT):
         writing.reset(token)
-        raise Busy("The shop is very busy. Please try again in a moment.")
+        raise Busy("busy")
     try:
         yield
         look = _audit_hook.get()

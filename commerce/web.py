@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.config import Config
+from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
 from commerce.money import format_money
 
@@ -209,9 +210,9 @@ def problem(status: int, code: str, title: str, detail: str, **facts: Any) -> Re
     return response
 
 
-def _answer_problem(status: int, code: str, title: str, detail: str) -> Response:
+def _answer_problem(status: int, code: str, title: str, detail: str, **facts_of_error: str) -> Response:
     if wants_json():
-        return problem(status, code, title, detail)
+        return problem(status, code, title, detail, **facts_of_error)
     page = "errors/404.html" if status == 404 else "errors/problem.html"
     facts: dict[str, Any] = {"title": title, "detail": detail, "http_status": status, "code": code}
     if status >= 500:
@@ -235,7 +236,7 @@ def _on_commerce_error(error: CommerceError) -> Response:
     status = status_of(error)
     if status == 403:
         log_refusal(error.code)
-    response = _answer_problem(status, error.code, error.title, error.detail)
+    response = _answer_problem(status, error.code, title_of(error), describe(error), reason=error.reason)
     if status == 503:
         response.headers["Retry-After"] = "1"
     return response
@@ -328,7 +329,7 @@ def init_web(app: Flask) -> None:
     # Before the form is read for its token.
     app.before_request(_limit_body)
     csrf.init_app(app)
-    app.jinja_env.filters.update(money=_money, when=_when, day=_day)
+    app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
     app.register_error_handler(CommerceError, _on_commerce_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_exception)

@@ -53,7 +53,7 @@ def _take_out(rows: Sequence[Any], less: Units, books: StockChanges) -> dict[uui
         books.shift(row.stock_item_id, on_hand=from_shelf, reserved=-from_open)
         freed[row.stock_item_id] += from_open + from_shelf
     if sum(freed.values()) != sum(less.values()):
-        raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+        raise Conflict("stock_inconsistent")
     return freed
 
 

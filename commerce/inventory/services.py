@@ -312,7 +312,7 @@ class StockChanges:
     def close(self) -> None:
         """Change the counters and write the movements. Raises Conflict when the books do not allow it: stop."""
         if not self.post():
-            raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+            raise Conflict("stock_inconsistent")
 
     def post(self) -> bool:
         """Do it and tell whether every change fitted; the caller rolls back if one did not."""

@@ -99,7 +99,7 @@ def _read_facts(slug: str) -> list[Any]:
     """Return the rows of product, variants, pictures and shelves as JSON values."""
     rows = read(_PRODUCT, slug=slug)
     if not rows:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     product_id = rows[0][0]
     lists = [read(each, product=product_id) for each in (_SOLD_VARIANTS, _PICTURES, _SHELVES_OF)]
     return [_plain(rows[0]), *([_plain(row) for row in each] for each in lists)]
@@ -129,15 +129,15 @@ def chosen_variant(variant_id: uuid.UUID, form: Mapping[str, str]) -> uuid.UUID:
         return variant_id
     rows = read(_PRODUCT_OF, variant=variant_id)
     if not rows:
-        raise NotFound("This is not sold here.")
+        raise NotFound("not_for_sale")
     names, variants = _fitted(rows[0][1], read(_SOLD_VARIANTS, product=rows[0][0]))
     shown = next((variant for variant in variants if variant.id == variant_id), None)
     if shown is None:
-        raise NotFound("This is not sold here.")
+        raise NotFound("not_for_sale")
     asked = tuple(form.get(key, value) for key, value in zip(axis_keys(names), shown.values, strict=True))
     chosen = next((variant for variant in variants if variant.values == asked), None)
     if chosen is None:
-        raise Rejected(f"There is no {' / '.join(filter(None, asked))} of this product. Please choose again.")
+        raise Rejected("combination_not_made", options=list(filter(None, asked)))
     return chosen.id
 
 

@@ -37,9 +37,9 @@ def create_tenant(
     """
     checked_code(code)
     if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-        raise InvalidValue("name", f"A shop has a name of one line and at most {MAX_NAME} characters.")
+        raise InvalidValue("name", "shop_name_length", maximum=MAX_NAME)
     if not re.fullmatch("[A-Z]{2}", country):
-        raise InvalidValue("country", f"{country!r} is not a two-letter country code.")
+        raise InvalidValue("country", "not_a_country_code", value=country[:20])
     exponent(currency)
     hosts = tuple(dict.fromkeys(map(checked_host, hosts))) or (f"{code}.localhost",)
     refuse_taken_code(code)
@@ -57,14 +57,14 @@ def create_tenant(
 def checked_code(code: str) -> str:
     """Return a shop code that is well formed. Raises InvalidValue."""
     if not _CODE.fullmatch(code):
-        raise InvalidValue("code", "A shop code has small letters, digits and '-', and begins with a letter.")
+        raise InvalidValue("code", "shop_code_invalid")
     return code
 
 
 def refuse_taken_code(code: str) -> None:
     """Raise Rejected when a shop has the code already. A step."""
     if any(shop.code == code for shop in list_shops()):
-        raise Rejected(f"There is a shop with the code {code!r} already.")
+        raise Rejected("shop_code_taken", code=code)
 
 
 def number_orders(tenant_id: uuid.UUID, *, after: int = 0) -> None:
@@ -80,7 +80,7 @@ def number_orders(tenant_id: uuid.UUID, *, after: int = 0) -> None:
 def _refuse_taken(hosts: tuple[str, ...]) -> None:
     for host in hosts:
         if db.session.get(TenantHost, host, execution_options={"all_tenants": True}):
-            raise Rejected(f"The host {host!r} leads to another shop already.")
+            raise Rejected("host_taken", host=host)
 
 
 def touch_rules() -> None:
@@ -107,7 +107,7 @@ def suspend(tenant_id: uuid.UUID, because: str) -> None:
     """Close a shop to shoppers; its staff see why, and what is under way goes on. Raises NotFound, InvalidValue."""
     reason = because.strip()
     if not reason or len(reason) > MAX_REASON or not reason.isprintable():
-        raise InvalidValue("reason", f"Please say why, in one line and at most {MAX_REASON} characters.")
+        raise InvalidValue("reason", "suspension_reason_required", maximum=MAX_REASON)
     _set_status(tenant_id, "suspended", reason)
 
 
@@ -120,7 +120,7 @@ def reopen(tenant_id: uuid.UUID) -> None:
 def _set_status(tenant_id: uuid.UUID, status: str, because: str) -> None:
     tenant = db.session.get(Tenant, tenant_id, with_for_update=True, execution_options={"all_tenants": True})
     if tenant is None:
-        raise NotFound("There is no such shop.")
+        raise NotFound("shop_not_found")
     tenant.status, tenant.suspended_because = status, because
     tenant.version += 1
     db.session.flush()

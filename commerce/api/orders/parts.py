@@ -106,8 +106,8 @@ def _line_of(order: Order, each: LineUnits) -> OrderLine | None:
 
 def _no_line(each: LineUnits) -> str:
     if each.line_id is None and each.product_code is None:
-        return "Please name a line by its lineId or its productCode."
-    return "This names no line of the order, or more than one."
+        return "line_id_or_product_code"
+    return "line_ambiguous"
 
 
 def sent_minor(field: str, value: Decimal | None, currency: str) -> int | None:
@@ -117,7 +117,7 @@ def sent_minor(field: str, value: Decimal | None, currency: str) -> int | None:
     try:
         return minor(value, currency)
     except InvalidValue as error:
-        raise InvalidValue(field, error.reason) from error
+        raise error.at(field) from error
 
 
 def take_only(body: RequestModel, sometimes: Mapping[str, Collection[str]], chosen: str) -> None:
@@ -127,7 +127,9 @@ def take_only(body: RequestModel, sometimes: Mapping[str, Collection[str]], chos
     """
     others = {name for names in sometimes.values() for name in names} - set(sometimes.get(chosen, ()))
     faults = [
-        FieldError(name, f"{chosen} takes no such field.") for name in sorted(others) if getattr(body, name)
+        FieldError(name, "field_not_for_action", {"action": chosen})
+        for name in sorted(others)
+        if getattr(body, name)
     ]
     if faults:
         raise InvalidValues(faults)
