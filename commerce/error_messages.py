@@ -23,7 +23,6 @@ def N_(text: str) -> str:  # noqa: N802 - the name that gettext tools know
 
 MESSAGES: dict[str, str] = {
     # --- several features ---
-    "illegal_transition": N_("You can't do this while the order is %(status)s."),
     "invalid_values": N_("%(problems)s"),
     "not_a_whole_number_between": N_("Enter a whole number from %(minimum)s to %(maximum)s."),
     "stale_version": N_("Someone else changed this after you opened the page."),
@@ -229,6 +228,15 @@ MESSAGES: dict[str, str] = {
     "cell_too_many_decimals": N_("has more decimals than %(currency)s allows (%(places)s)"),
     "cell_weight_negative": N_("a weight cannot be negative"),
     "cell_weight_too_high": N_("is above the maximum of %(maximum)s grams"),
+    # --- catalog import ---
+    "shopify_headings_missing": N_(
+        "These aren't the column headings of a Shopify product export, nor of a WooCommerce export in "
+        "English ('Type', 'Name', 'Regular price'). For a Shopify export, rename or add these headings "
+        "exactly: %(renames)s. Headings found: %(found)s."
+    ),
+    "woocommerce_headings_missing": N_(
+        "These column headings of a WooCommerce product export in English are missing: %(columns)s."
+    ),
     # --- checkout ---
     "address_required": N_("Enter your address first."),
     "area_unknown": N_("Choose from the list."),
@@ -260,8 +268,34 @@ MESSAGES: dict[str, str] = {
         "You can order up to %(maximum)s units of one variant, and the amount must be within the limit "
         "of an order."
     ),
+    # --- files ---
+    "file_cell_too_long": N_("Row %(row)s: a cell is longer than %(maximum)s characters."),
+    "file_empty": N_("The file is empty."),
+    "file_encoding_unknown": N_("The file isn't UTF-8 or Windows-1252 text. Save it as CSV (UTF-8)."),
+    "file_has_nul": N_(
+        "Line %(line)s contains a NUL byte, so the file is damaged or isn't text. Save it again as CSV "
+        "(UTF-8)."
+    ),
+    "file_is_gzip": N_("This is a gzip archive. Unpack it and import the CSV file in it."),
+    "file_is_old_workbook": N_(
+        "This is an old Excel workbook. Save the sheet as CSV (UTF-8) and import that."
+    ),
+    "file_is_pdf": N_("This is a PDF, not a CSV file."),
+    "file_is_workbook": N_(
+        "This is an Excel workbook or a zip archive. Save the sheet as CSV (UTF-8) and import that."
+    ),
+    "file_quote_open": N_(
+        "Row %(row)s: a quotation mark is opened and never closed, so the rest of the file would end up "
+        "in one cell."
+    ),
+    "file_quotes_broken": N_(
+        "Row %(row)s: the quotation marks are wrong (%(error)s). Double the quotation marks inside a cell."
+    ),
     # --- database ---
     "busy": N_("The shop is very busy. Try again in a moment."),
+    # --- events ---
+    "delivery_done": N_("This event was already delivered."),
+    "feed_rewound": N_("The event feed was restored to an earlier point. Read it from the beginning."),
     # --- inventory ---
     "alert_conflict": N_("This email address was submitted several times at once. Try again."),
     "count_below_reserved": N_(
@@ -275,6 +309,12 @@ MESSAGES: dict[str, str] = {
     "location_name_length": N_("Enter a name of 1 to %(maximum)s characters."),
     "location_not_found": N_("We couldn't find this location."),
     "location_same": N_("Choose a different location."),
+    "stock_file_sku_missing": N_("The file has no “SKU” column. Columns found: %(found)s."),
+    "stock_file_too_long": N_("The file has more than %(limit)s rows. Split it into smaller files."),
+    "stock_file_units_missing": N_(
+        "The file has no column of units: “on hand” for counts or “change” for adjustments. Columns "
+        "found: %(found)s."
+    ),
     "stock_inconsistent": N_(
         "Inventory and reservations don't match, so nothing was changed. Run: flask stock check"
     ),

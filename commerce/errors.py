@@ -195,7 +195,7 @@ class IllegalTransition(Conflict):
 
     code = "illegal_transition"
 
-    def __init__(self, status: str, action: str, reason: str = "", /, **facts: Any) -> None:
+    def __init__(self, status: str, action: str, reason: str, /, **facts: Any) -> None:
         self.status = status
         self.action = action
         super().__init__(reason, **{**facts, "status": status, "action": action})

@@ -26,9 +26,9 @@ def replay(delivery_id: uuid.UUID, *, even_done: bool = False) -> None:
         .execution_options(populate_existing=True)
     )
     if delivery is None:
-        raise NotFound("There is no such delivery.")
+        raise NotFound("delivery_not_found")
     if delivery.state == "done" and not even_done:
-        raise IllegalTransition("done", "replay", "This was delivered already.")
+        raise IllegalTransition("done", "replay", "delivery_done")
     delivery.state, delivery.tries, delivery.lease, delivery.leased_until = "waiting", 0, None, None
     delivery.done_at = None
     delivery.due_at = db.session.execute(

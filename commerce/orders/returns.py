@@ -123,13 +123,12 @@ def _check_units(
         if key not in titles:
             raise InvalidValue("lines", "line_not_in_order")
         most = limits.get(key, 0)
-        back = kind == "return"
         if not most:
-            reason = "return_not_available" if back else "refund_not_available"
+            reason = "return_not_available" if kind == "return" else "refund_not_available"
             raise InvalidValue("lines", reason, title=titles[key])
         if not is_count(count, 1, most):
-            reason = "return_units_out_of_range" if back else "refund_request_out_of_range"
-            raise InvalidValue("lines", reason, title=titles[key], maximum=most)
+            bounds = "return_units_out_of_range" if kind == "return" else "refund_request_out_of_range"
+            raise InvalidValue("lines", bounds, title=titles[key], maximum=most)
 
 
 # --- answering -------------------------------------------------------------------------------------

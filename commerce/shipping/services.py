@@ -129,10 +129,10 @@ def _missing_units(line: OrderLine, there: int, before: set[uuid.UUID]) -> Inval
     facts: dict[str, Any] = {"title": line.title, "sku": line.sku, "ready": there, "to_ship": line.to_ship}
     if not codes:
         return InvalidValue("lines", "units_not_in_stock", **facts)
-    facts["orders"] = list(codes[:MOST_NAMED])
-    if len(codes) <= MOST_NAMED:
-        return InvalidValue("lines", "units_for_earlier_orders", **facts)
-    return InvalidValue("lines", "units_for_many_earlier_orders", **facts, more=len(codes) - MOST_NAMED)
+    named, more = list(codes[:MOST_NAMED]), len(codes) - MOST_NAMED
+    if more <= 0:
+        return InvalidValue("lines", "units_for_earlier_orders", **facts, orders=named)
+    return InvalidValue("lines", "units_for_many_earlier_orders", **facts, orders=named, more=more)
 
 
 def _next_number(order_id: uuid.UUID) -> int:
