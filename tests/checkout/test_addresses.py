@@ -105,7 +105,7 @@ def test_an_area_may_be_named_in_any_of_its_ways(typed: str) -> None:
 
 def test_an_area_that_does_not_exist_is_refused() -> None:
     assert check_address({**GOOD[0], "country_area": "Bavaria"})[1] == {
-        "country_area": "Please choose one from the list."
+        "country_area": "Choose from the list."
     }
 
 

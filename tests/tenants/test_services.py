@@ -48,9 +48,9 @@ def test_the_defaults_of_a_shop_are_the_careful_ones(app: Flask) -> None:
 def test_nobody_takes_another_shops_code_or_host(app: Flask) -> None:
     with app.app_context():
         first = create("tea", "tea.example")
-        with pytest.raises(Rejected, match="code 'tea' already"):
+        with pytest.raises(Rejected, match="shop_code_taken code=tea"):
             create("tea", "other.example")
-        with pytest.raises(Rejected, match=r"host 'tea\.example' leads"):
+        with pytest.raises(Rejected, match=r"host_taken host=tea\.example"):
             create("kites", "kites.example", "tea.example")
         assert list_shops() == [first]
         assert find_shop_by_host("other.example") is find_shop_by_host("kites.example") is None
@@ -60,7 +60,7 @@ def test_shops_that_do_not_exist_are_not_found(app: Flask) -> None:
     with app.app_context():
         with pytest.raises(NotFound):
             get_shop(new_id())
-        with pytest.raises(NotFound, match="'nowhere'"):
+        with pytest.raises(NotFound, match="shop_code_not_found code=nowhere"):
             get_shop_by_code("nowhere")
         assert find_shop_by_host("nowhere") is None
         assert list_shops() == []
