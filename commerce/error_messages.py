@@ -361,7 +361,7 @@ MESSAGES: dict[str, str] = {
     ),
     "staff_only": N_("Only staff can do this."),
     "status_not_by_hand": N_("You can't change the status of an order to %(target)s manually."),
-    "value_required": N_("This field is required."),
+    "value_required": N_("Please fill this in."),
     # --- orders ---
     "ask_shop": N_("Contact the shop to change this: the order is %(status)s."),
     "line_not_in_return": N_("This item isn't part of the request."),
@@ -568,12 +568,12 @@ MESSAGES: dict[str, str] = {
     "host_reserved": N_("%(host)s belongs to the installation itself."),
     "host_taken": N_("%(host)s already leads to a shop."),
     "language_unknown": N_("“%(value)s” isn't a language code, such as en, de_AT or zh_Hant."),
-    "line_required": N_("Enter one line of text with up to %(maximum)s characters."),
-    "line_too_long": N_("Enter up to one line of text with at most %(maximum)s characters."),
+    "line_required": N_("Enter one line of at most %(maximum)s characters."),
+    "line_too_long": N_("Use one line of at most %(maximum)s characters."),
     "logo_not_uploaded": N_("Upload the logo here first."),
     "order_code_format_invalid": N_(
-        "Use 4 to 12 “#” in a row for the number, with capital letters, numbers and hyphens before it "
-        "and capital letters and hyphens after it. A digit can't be next to the number."
+        "Use 4 to 12 “#” in a row for the number. Capital letters, numbers, and hyphens can come before "
+        "it, capital letters and hyphens after it. A digit can't be next to the number."
     ),
     "picture_not_uploaded": N_("Upload an image."),
     "shipping_price_negative": N_("Enter a shipping price of at least zero."),
@@ -585,7 +585,7 @@ MESSAGES: dict[str, str] = {
     "shop_name_length": N_("Enter a shop name of one line with up to %(maximum)s characters."),
     "shop_not_found": N_("We couldn't find this shop."),
     "suspension_reason_required": N_("Enter a reason of one line with up to %(maximum)s characters."),
-    "theme_key_unknown": N_("A theme can have colors, a typeface and a logo."),
+    "theme_key_unknown": N_("A theme can have colors, a typeface, and a logo."),
     "time_zone_unknown": N_("“%(value)s” isn't a time zone, such as Europe/Berlin."),
     "too_many_hosts": N_("A shop can have up to %(limit)s host names."),
     "too_many_languages": N_("A shop can have up to %(limit)s languages."),

@@ -104,7 +104,11 @@ def test_a_refusal_is_one_sentence_and_leaves_no_shop(app: Flask, changed: list[
 @pytest.mark.parametrize("code", ["Kiosk", "1kiosk", "ki osk", "", "k" * 40, "kiosk.example", "kiosk\n"])
 def test_a_code_is_small_letters(app: Flask, code: str) -> None:
     result = flask(app, "tenants", "create", code, *CREATE[3:])
-    assert (result.exit_code, "A shop code can have lowercase letters, numbers, and hyphens, and starts with a letter." in result.stderr) == (1, True)
+    assert (
+        result.exit_code,
+        "A shop code can have lowercase letters, numbers, and hyphens, and starts with a letter."
+        in result.stderr,
+    ) == (1, True)
     with app.app_context():
         assert list_shops() == []
 

@@ -51,7 +51,11 @@ def test_a_new_password_takes_the_present_one_and_signs_the_others_out(
     sign_in(other)
     for present, new, said in (
         ("wrong password", NEW, "is incorrect"),
-        (PASSWORD, "password1234", "This password is too easy to guess. Avoid common passwords, names, dates, and keyboard patterns. Four unrelated words work well."),
+        (
+            PASSWORD,
+            "password1234",
+            "This password is too easy to guess. Avoid common passwords, names, dates, and keyboard patterns. Four unrelated words work well.",
+        ),
         (PASSWORD, "short", "12 to 1024"),
         ("", "", "Please choose a password."),
     ):

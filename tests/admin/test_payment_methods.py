@@ -143,9 +143,17 @@ def test_the_former_signing_secret_stays_good_until_told_otherwise(desk: ShopCli
     [
         ("secret_key", "pk_test_abcdefgh", "t look like a value from your Stripe dashboard. Copy it again"),
         ("webhook_secret", "secret", "t look like a value from your Stripe dashboard. Copy it again"),
-        ("publishable_key", "pk_live_abcdefgh", "One key is for test mode and the other is for live mode. Use keys of the same mode."),
+        (
+            "publishable_key",
+            "pk_live_abcdefgh",
+            "One key is for test mode and the other is for live mode. Use keys of the same mode.",
+        ),
         ("account", "acct_", "t look like a value from your Stripe dashboard. Copy it again"),
-        ("checkout_origin", "http://evil.example", "t look like a value from your Stripe dashboard. Copy it again"),
+        (
+            "checkout_origin",
+            "http://evil.example",
+            "t look like a value from your Stripe dashboard. Copy it again",
+        ),
     ],
 )
 def test_keys_that_cannot_be_right_are_refused_and_not_shown_again(

@@ -102,7 +102,12 @@ NONSENSE = [
     (SELLING, "return_days", "366", "from 0 to 365"),
     (SELLING, "low_stock_at", "-1", "from 0 to 100000"),
     (SELLING, "order_code_format", "ORD-###", "4 to 12"),
-    (SELLING, "order_code_format", "ORD-2025####", "in a row for the number, with capital letters, numbers and hyphens before it and capital letters and hyphens after it. A digit can"),
+    (
+        SELLING,
+        "order_code_format",
+        "ORD-2025####",
+        "in a row for the number, with capital letters, numbers and hyphens before it and capital letters and hyphens after it. A digit can",
+    ),
     (SELLING, "order_code_format", "ORD-####-1", "4 to 12"),
     (SELLING, "order_code_format", "A/####", "capital letters"),
     (LOOK, "accent", "red", "Enter a color such as #2f4a3c."),

@@ -81,13 +81,13 @@ def test_a_code_raises_the_carts_version_and_a_refused_one_does_not(in_shop: Sho
     ("code", "values", "words"),
     [
         ("", {}, "Please enter a code."),
-        ("NOPE", {}, "t valid. Check the spelling"),
+        ("NOPE", {}, "This code isn't valid. Check the spelling."),
         ("x" * 61, {}, "Please use at most 60 characters."),
-        ("' OR 1=1 --", {}, "t valid. Check the spelling"),
+        ("' OR 1=1 --", {}, "This code isn't valid. Check the spelling."),
         ("CODE", {"starts_at": timedelta(days=1)}, "This code isn"),
         ("CODE", {"ends_at": timedelta(seconds=-1)}, "This code has expired."),
         ("CODE", {"enabled": False}, "This code is no longer valid."),
-        ("CODE", {"min_subtotal": 5050}, "This code needs $20.50 more in your cart."),
+        ("CODE", {"min_subtotal": 5050}, "Add $20.50 more to your cart to use this code."),
         ("CODE", {"scope": "products"}, "t apply to the items in your cart"),
         ("CODE", {"combines": False}, "t be combined with your other offers, which save you more"),
     ],
@@ -202,7 +202,7 @@ def test_another_shops_code_is_unknown(app: Flask, in_shop: Shop, other_shop: Sh
         kite = make_product("Kite", price=1200)
     charlie = Visitor(app, host="other.localhost")
     refused = enter(put_in(charlie, kite), "ALICE")
-    assert refused.error_at("coupon_code").startswith("t valid. Check the spelling")
+    assert refused.error_at("coupon_code").startswith("This code isn't valid. Check the spelling.")
 
 
 # --- ordering with a code ----------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def test_a_code_that_went_meanwhile_is_taken_out_and_the_new_total_shown(app: Fl
     before = traces()
     refused = place(reviews[1])
     assert refused.status == 409
-    assert "ONCE was taken out of your cart: This code has been used up." in refused.text
+    assert "ONCE was taken out of your cart: This code has reached its usage limit." in refused.text
     assert "Nothing was ordered. The total is now $15.00" in refused.text
     assert (traces(), counters(tea), used(coupon)) == (before, (5, 1), 1)
     form = refused.form("Place order")
@@ -274,7 +274,7 @@ def test_a_code_that_takes_nothing_off_any_more_is_not_used(app: Flask, in_shop:
     ann = Visitor(app)
     cart = enter(put_in(ann, make_product(price=1000), 2), "BIG")
     cart = cart.form("Update").fill({"Quantity": "1"}).send()
-    assert "This code needs $10.00 more in your cart." in cart.text
+    assert "Add $10.00 more to your cart to use this code." in cart.text
     review = to_review(ann, (make_product("Gum", price=100), 1), pay_by="Bank transfer")
     assert "This code needs $9.00 more in your cart." in review.text
     assert place(review).path.startswith("/orders/")

@@ -67,7 +67,7 @@ def test_what_was_typed_is_still_there_after_a_refusal(page: Page) -> None:
     )
     refused = form.choose("California").choose("Bank transfer").send("Continue")
     assert refused.status == 422
-    assert "This is not a postcode of this country" in refused.error_at("postal_code")
+    assert "Enter a valid postcode for this country" in refused.error_at("postal_code")
     again = refused.form("Continue").values
     assert again == {**form.values, "csrf_token": again["csrf_token"]}
 

@@ -274,7 +274,7 @@ def test_a_payment_method_that_was_taken_away_leads_back_to_the_form(app: Flask,
     forget_payment_method()
     page = place(review)
     assert page.path == "/checkout"
-    assert "Please choose how to pay." in page.text
+    assert "Choose a payment method." in page.text
     assert traces()["Order"] == 0
 
 

@@ -92,7 +92,10 @@ def test_a_forgotten_password_is_chosen_anew_and_ends_all_sessions(
     link = link_in(post, RESET)
     weak = send(other, link, {"password": "password"})
     assert weak.status_code == 422
-    assert "This password is too easy to guess. Avoid common passwords, names, dates, and keyboard patterns. Four unrelated words work well." in weak.text
+    assert (
+        "This password is too easy to guess. Avoid common passwords, names, dates, and keyboard patterns. Four unrelated words work well."
+        in weak.text
+    )
     assert is_signed_in(client)
     assert send(other, link, {"password": "another four words"}).status_code == 303
     assert is_signed_in(other)

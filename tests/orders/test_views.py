@@ -152,7 +152,9 @@ def test_while_nobody_knows_the_page_asks_again_and_stops_when_it_is_settled(app
     assert page.follow("Look again").path == page.path
     refused = page.visitor.post(f"{page.path}/payments", {"payment_method": "card", "card_number": CARD})
     assert refused.status_code == 409
-    assert "Your last payment is still being verified. Wait a moment and check again." in refused.get_data(as_text=True)
+    assert "Your last payment is still being verified. Wait a moment and check again." in refused.get_data(
+        as_text=True
+    )
     (payment,) = payments_of(the_order().id)
     reconcile_payment(payment.id)
     settled = poll(page).get_data(as_text=True)
@@ -212,7 +214,7 @@ def test_a_page_that_is_out_of_date_changes_nothing_and_shows_what_happened(app:
     change_status(the_order().id, "process", BOB)
     refused = page.form("Cancel the order").fill({"Why": "Too late"}).send()
     assert refused.status == 409
-    assert "changed by somebody else" in refused.text
+    assert "Someone else changed this after you opened the page" in refused.text
     assert refused.heading == "Being packed"
     assert not refused.has_button("Cancel the order")
     assert the_order().status == "processing"
