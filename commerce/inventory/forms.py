@@ -41,7 +41,7 @@ class AlertForm(TextForm):
             raise ValidationError(_("Please enter an e-mail address such as name@example.com.")) from error
 
     @property
-    def wished(self) -> uuid.UUID | None:
+    def variant_asked_for(self) -> uuid.UUID | None:
         """The variant, or None when what was sent is no id."""
         try:
             return uuid.UUID(self.variant_id.data or "")
