@@ -38,7 +38,7 @@ class AlertForm(TextForm):
                 field.data, allow_smtputf8=False, check_deliverability=False, test_environment=trial
             ).normalized
         except EmailNotValidError as error:
-            raise ValidationError(_("Please enter an e-mail address such as name@example.com.")) from error
+            raise ValidationError(_("Enter an email address such as name@example.com.")) from error
 
     @property
     def variant_asked_for(self) -> uuid.UUID | None:
