@@ -343,8 +343,8 @@ def test_lists_codes_and_other_errors_are_written_as_words() -> None:
         "staff, the payment provider."
     )
     faults = [FieldError("a", "value_required"), FieldError("b", "text_too_long", {"maximum": 3})]
-    assert describe(InvalidValues(faults)) == "Please fill this in. Use at most 3 characters."
-    assert describe_field(faults[0]) == "Please fill this in."
+    assert describe(InvalidValues(faults)) == "This field is required. Use at most 3 characters."
+    assert describe_field(faults[0]) == "This field is required."
     short = [Shortage(uuid4(), "SEN", "Sencha", 3, 1), Shortage(uuid4(), "MAT", "Matcha", 2, 0)]
     assert describe(OutOfStock(short)).endswith(
         "Sencha (SEN): 3 wanted, 1 left; Matcha (MAT): 2 wanted, 0 left"

@@ -30,4 +30,4 @@ def enter_coupon_code(form: CouponForm, shopper: str, shipping: int | None = Non
     except CouponRefused as error:
         form.coupon_code.errors = [describe(error)]
         return ""
-    return str(_("The code %(code)s is in your cart.", code=code))
+    return str(_("Code %(code)s applied.", code=code))

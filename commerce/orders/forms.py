@@ -63,7 +63,7 @@ class RequestForm(ReasonForm):
         _l("What would you like?"),
         [Optional(), AnyOf(KINDS, _l("Please choose what you would like."))],
         choices=[
-            SelectChoice("refund", _l("My money back")),
+            SelectChoice("refund", _l("A refund")),
             SelectChoice("return", _l("To send the goods back, and then my money back")),
         ],
         validate_choice=False,

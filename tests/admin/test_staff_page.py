@@ -52,10 +52,7 @@ def test_an_owner_invites_and_the_invited_person_comes_in(
         link, data={"csrf_token": csrf_token(shown.text), "name": "Bob", "password": "password1234"}
     )
     assert weak.status_code == 422
-    assert (
-        "This password is too easy to guess. Avoid common passwords, names, dates, and keyboard patterns. Four unrelated words work well."
-        in weak.text
-    )
+    assert "This password is too easy to guess." in weak.text
     assert 'id="error-summary"' in weak.text
     done = bob.post(link, data={"csrf_token": csrf_token(weak.text), "name": "Bob", "password": PASSWORD})
     assert (done.status_code, done.location) == (303, "/admin/")

@@ -275,7 +275,7 @@ def test_the_limit_cannot_fall_below_what_is_promised(in_shop: Shop) -> None:
     shelf = shelf_of(tea)
     key, version = shelf.id, shelf.version
     db.session.close()
-    with pytest.raises(Conflict, match="limit_below_backordered .*promised=3"):
+    with pytest.raises(Conflict, match=r"limit_below_backordered .*promised=3"):
         set_backorder_limit(key, 2, seen_version=version)
     with pytest.raises(StaleVersion):
         set_backorder_limit(key, 3, seen_version=version - 1)

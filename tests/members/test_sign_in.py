@@ -24,7 +24,7 @@ from tests.notifications.orders import work
 from tests.notifications.outgoing import Post, text_of
 from tests.support.client import ShopClient
 
-CONFIRM = "Please confirm your e-mail address"
+CONFIRM = "Confirm your email address"
 RESET = "Your account: choose a new password"
 WRONG = "is incorrect"
 
@@ -77,7 +77,7 @@ def test_a_known_and_an_unknown_address_get_the_same_answer(
     told = dict(post.letters)
     assert told.pop(ANN) == RESET
     assert told == ({"new@example.com": CONFIRM} if path == "/account/register" else {})
-    assert len(db.session.scalars(select(Event.id).where(Event.type == "ProofWanted")).all()) == 2
+    assert len(db.session.scalars(select(Event.id).where(Event.type == "EmailTokenRequested")).all()) == 2
 
 
 def test_a_forgotten_password_is_chosen_anew_and_ends_all_sessions(
@@ -92,10 +92,7 @@ def test_a_forgotten_password_is_chosen_anew_and_ends_all_sessions(
     link = link_in(post, RESET)
     weak = send(other, link, {"password": "password"})
     assert weak.status_code == 422
-    assert (
-        "This password is too easy to guess. Avoid common passwords, names, dates, and keyboard patterns. Four unrelated words work well."
-        in weak.text
-    )
+    assert "This password is too easy to guess." in weak.text
     assert is_signed_in(client)
     assert send(other, link, {"password": "another four words"}).status_code == 303
     assert is_signed_in(other)

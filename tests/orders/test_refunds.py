@@ -122,7 +122,7 @@ def test_what_has_left_cannot_come_back_twice(policy_shop: Shop, goods: list[Sol
     wish = RefundRequest(units={key: 1}, restock={key: 1}, returned=True)
     credit_order(order.id, wish, BOB, reason="Broken")
     seen = traces(order.id)
-    with pytest.raises(InvalidValue, match="return_more_than_shipped .*maximum=0"):
+    with pytest.raises(InvalidValue, match=r"return_more_than_shipped .*maximum=0"):
         credit_order(order.id, wish, BOB, reason="Broken")
     assert traces(order.id) == seen
     assert counters(goods[0])[0] - counters(goods[0])[1] == 998

@@ -124,7 +124,7 @@ def test_the_same_units_cannot_be_asked_for_twice(tea: Sold) -> None:
     order = order_in("delivered")
     ask(order, 1)
     seen = traces(order)
-    with pytest.raises(InvalidValue, match="refund_units_out_of_range .*maximum=1"):
+    with pytest.raises(InvalidValue, match=r"refund_units_out_of_range .*maximum=1"):
         ask(order, 2)
     assert traces(order) == seen
     ask(order, 1)
@@ -137,7 +137,7 @@ def test_only_what_has_left_can_be_sent_back(tea: Sold) -> None:
     with pytest.raises(InvalidValue, match="return_not_available"):
         ask(order, 1, "return")
     ship_order(order.id, BOB, units={order.lines[0].id: 1})
-    with pytest.raises(InvalidValue, match="refund_units_out_of_range .*maximum=1"):
+    with pytest.raises(InvalidValue, match=r"refund_units_out_of_range .*maximum=1"):
         ask(order, 2, "return")
     ask(order, 1, "return")
     with pytest.raises(InvalidValue, match="return_not_available"):

@@ -133,7 +133,7 @@ def test_what_has_left_does_not_leave_again(tea: Sold) -> None:
     order = order_in("processing", quantity=3)
     key = order.lines[0].id
     ship_order(order.id, BOB, units={key: 2})
-    with pytest.raises(InvalidValue, match="ship_units_out_of_range .*maximum=1"):
+    with pytest.raises(InvalidValue, match=r"ship_units_out_of_range .*maximum=1"):
         ship_order(order.id, BOB, units={key: 2})
     with pytest.raises(StaleVersion):
         ship_order(order.id, BOB, units={key: 1}, seen_version=order.version)
