@@ -87,7 +87,10 @@ def create_app(config: Config | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if config.trusted_proxies:
         hops = config.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        # The host decides which shop it is. Whoever is in front hands on `Host`; what stands in X-Forwarded-Host is
+        # often the visitor's own.
+        host = hops if config.trust_forwarded_host else 0
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=host)  # type: ignore[method-assign]
 
     db.init_app(app)
     flask_migrate.Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
@@ -127,7 +130,13 @@ def _flask_settings(config: Config) -> dict[str, Any]:
         "SECRET_KEY": config.secret_key,
         "SECRET_KEY_FALLBACKS": list(config.secret_key_fallbacks),
         "SQLALCHEMY_DATABASE_URI": config.database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(config.database_url, config.web_threads),
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(
+            config.database_url,
+            config.web_threads,
+            prepared_statements=config.prepared_statements,
+            # A test that moves the time cannot move the database's.
+            follow_clock=not config.testing,
+        ),
         "SESSION_COOKIE_NAME": "__Host-session" if config.production else "session",
         "SESSION_COOKIE_PATH": "/",
         "SESSION_COOKIE_HTTPONLY": True,

@@ -94,7 +94,7 @@ def new_id() -> uuid.UUID:
 
     Within a process each id is larger than the one before, so rows of one transaction sort in the order they were made.
     """
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = int(clock.timestamp() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     with _id_lock:
@@ -350,7 +350,7 @@ def _worth_a_retry(error: DBAPIError | StaleDataError) -> bool:
 
 
 def database_now() -> ColumnElement[datetime]:
-    """Return the database's own clock as an expression: deadlines never depend on a worker's clock.
+    """Return the database's own clock as an expression, for what is decided inside of a statement.
 
     SQLite lives in this process's machine, so its clock is ours.
     """

@@ -26,6 +26,7 @@ from commerce import sealing
 from commerce.catalog import facts
 from commerce.config import Config
 from commerce.db import db
+from commerce.engine import ShopConnection, greet
 from commerce.payments import installation
 from commerce.tenants import hosts
 from tests.support.client import ShopClient
@@ -75,6 +76,9 @@ def rest(app: Flask) -> None:
         if (pool.checkedin(), pool.checkedout()) == (1, 0):
             with contextlib.suppress(DBAPIError), db.engine.connect() as connection:
                 connection.exec_driver_sql("RESET ALL")
+                session = connection.connection.driver_connection
+                if isinstance(session, ShopConnection):
+                    greet(session)
                 return
         db.engine.dispose()
 
