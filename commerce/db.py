@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as AppSession
@@ -190,6 +190,22 @@ def _seeing(tenant_id: uuid.UUID | None, *, every: bool) -> Generator[None]:
         db.session.close()
         engine.tenant.reset(tokens[0])
         engine.every_shop.reset(tokens[1])
+
+
+def in_its_shop(use_case: Callable[Concatenate[uuid.UUID, P], R]) -> Callable[Concatenate[uuid.UUID, P], R]:
+    """Let `use_case`, whose first argument is a shop's id, be done in that shop, also when it is called from outside.
+
+    PostgreSQL takes changes of a shop's own row and of its host names in no other place.
+    """
+
+    @functools.wraps(use_case)
+    def entered(tenant_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs) -> R:
+        if engine.tenant.get() == tenant_id:
+            return use_case(tenant_id, *args, **kwargs)
+        with tenant_scope(tenant_id):
+            return use_case(tenant_id, *args, **kwargs)
+
+    return cast("Callable[Concatenate[uuid.UUID, P], R]", entered)
 
 
 class TenantOwned:

@@ -29,7 +29,7 @@ from commerce.db import db
 from commerce.engine import ShopConnection, greet
 from commerce.payments import installation
 from commerce.tenants import hosts
-from tests.support.client import ShopClient
+from tests.support.client import ShopClient, Terminal
 from tests.support.postgres import Databases
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -271,6 +271,7 @@ def build_app(config: Config) -> Flask:
 
     app = create_app(config)
     app.test_client_class = ShopClient
+    app.test_cli_runner_class = Terminal
     return app
 
 
