@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import flask_migrate
+import psycopg
 from flask import Flask, Response, current_app, g, jsonify, request, send_from_directory
 from flask_babel import Babel
 from jinja2 import StrictUndefined
@@ -18,7 +19,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce import cli, sealing
+from commerce import cli, readiness, sealing
 from commerce.accounts import views as account_views
 from commerce.accounts.membership import signed_in_member
 from commerce.admin import views as admin_views
@@ -261,16 +262,23 @@ def _healthz() -> Response:
 
 
 def _readyz() -> tuple[Response, int]:
-    """Tell whether this process can serve: database reachable, schema current, outbox moving."""
+    """Tell whether this process can serve: database reachable, schema current, room to write; how the outbox moves."""
+    if readiness.stopping.is_set():
+        return private(jsonify(status="stopping")), 503
     try:
         current = is_current()
+        problem = readiness.write_problem()
         lag = outbox_lag_seconds() if current else None
-    except SQLAlchemyError:
-        log.warning("not ready: the database does not answer", exc_info=True)
+    except (SQLAlchemyError, psycopg.Error) as error:
+        log.warning("not ready: the database does not answer (%s)", type(error).__name__)
         return private(jsonify(status="unavailable", database=False)), 503
-    ready = current
+    ready = current and not problem
     body = {"status": "ok" if ready else "unavailable", "database": True, "migrations": current}
-    return private(jsonify({**body, "outbox_lag_seconds": lag})), 200 if ready else 503
+    if problem:
+        log.warning("not ready: nothing can be written (%s)", problem)
+        body["problem"] = problem
+    answer = private(jsonify({**body, "writable": not problem, "outbox_lag_seconds": lag}))
+    return answer, 200 if ready else 503
 
 
 def _media(name: str) -> Response:
