@@ -44,6 +44,7 @@ from commerce.orders.holds import held_back
 from commerce.payments import installation
 from commerce.platform import views as platform_views
 from commerce.platform.door import HOME
+from commerce.request_log import log_requests, name_routes
 from commerce.shipping.queries import parcels_of
 from commerce.tenants import hosts
 from commerce.tenants import views as tenant_views
@@ -96,6 +97,9 @@ def create_app(config: Config | None = None) -> Flask:
     db.init_app(app)
     flask_migrate.Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     Babel(app, locale_selector=_locale, timezone_selector=_timezone)
+    name_routes(app)
+    if config.log_requests:
+        log_requests(app)
     # The shop comes first: even the page that refuses a form belongs to one.
     app.before_request(_enter_shop)
     # Tries are counted before a form is read: reading it is part of what somebody could make the shop do too often.

@@ -73,6 +73,7 @@ class Config:
     limit_url: str = field(default="", repr=False)
     hsts: str = "off"
     platform_host: str = "platform.localhost"
+    log_requests: bool = False
     testing: bool = False
 
     @property
@@ -116,6 +117,7 @@ class Config:
             webhook_allow_private=_flag(env, "WEBHOOK_ALLOW_PRIVATE", default=False),
             demo=_flag(env, "DEMO", default=not production),
             commerce_mode=_choice(env, "COMMERCE_MODE", "standard", ("standard", "sport")),
+            log_requests=_flag(env, "LOG_REQUESTS", default=True),
             cache_url=_server_url(env, "CACHE_URL"),
             limits=_choice(env, "LIMITS", "all" if production else "guesses", ("all", "guesses", "off")),
             limit_url=_server_url(env, "LIMIT_URL") or _server_url(env, "CACHE_URL"),

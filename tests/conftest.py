@@ -21,6 +21,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from commerce.founding import ShippingRule, TaxRule, found_shop
+from commerce.logs import faults
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.support import browser as browsers
@@ -206,6 +207,12 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]
             return app
 
         yield make
+
+
+@pytest.fixture(autouse=True)
+def every_trace() -> None:
+    """Let each test find the trace of a fault that an earlier one has met as well."""
+    faults.forget()
 
 
 @pytest.fixture
