@@ -275,11 +275,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().wait_for_and_dispatch_events(min(timeout, 0.1))
         now = time.monotonic()
         if now >= self._end_at or (not self.nr_conns and now - self._busy_at >= QUIET_SECONDS):
-            # Whoever has knocked by now is let in. gunicorn then finishes what it has, and closes the socket.
-            for listener in self.sockets:
-                while self._backlog(listener):
-                    self.accept(listener)
+            self._stop_listening()
             self.alive = False
+
+    def _stop_listening(self) -> None:
+        """Let in whoever has knocked by now, and close the socket at once: who is in its queue then is cut off.
+
+        gunicorn closes it when the last answer is sent, and until then nobody would look at the queue.
+        """
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            while self._backlog(listener):
+                self.accept(listener)
+            listener.close()
 
     @staticmethod
     def _backlog(listener: Any) -> bool:
