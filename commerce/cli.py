@@ -31,6 +31,7 @@ from commerce.migration import is_current
 from commerce.moving.commands import tenants_export, tenants_import
 from commerce.notifications.emails import base_url
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
+from commerce.outbox_commands import outbox
 from commerce.platform.commands import operators, tenants
 from commerce.selftest import run_races
 from commerce.tenants.queries import get_by_code, list_shops
@@ -46,7 +47,18 @@ def register(app: Flask) -> None:
     stock.add_command(import_stock)
     for command in (tenants_export, tenants_import):
         tenants.add_command(command)
-    groups = (tenants, operators, staff, api_keys, catalog, stock, selftest, payment_commands, secrets)
+    groups = (
+        tenants,
+        operators,
+        staff,
+        api_keys,
+        catalog,
+        stock,
+        selftest,
+        payment_commands,
+        secrets,
+        outbox,
+    )
     for command in (*groups, doctor, serve, setup, run_worker):
         app.cli.add_command(command)
 
