@@ -9,12 +9,12 @@ import click
 from flask.cli import AppGroup
 
 from commerce.event_handlers import EVENT_HANDLERS, EVENT_KINDS
+from commerce.events.relay import DeliveredEvent, GiveUp, Handler, Handlers, Relay
 from commerce.events.services import make_all_due
-from commerce.events.worker import GiveUp, Handler, Handlers, Happening, Relay
 from commerce.notifications import handlers as mails
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
-from commerce.webhooks.telling import Webhooks
+from commerce.webhooks.delivery import Webhooks
 
 RESTORED = "Held after a restore: it may have been sent before. Run it again only if it was not."
 
@@ -24,7 +24,7 @@ outbox = AppGroup("outbox", help="Deliveries of events: mails, webhooks, refunds
 class _HeldWebhooks(Webhooks):
     """The endpoints of all shops, none of which is called."""
 
-    def tell(self, name: str, happening: Happening) -> None:  # noqa: ARG002
+    def tell(self, name: str, happening: DeliveredEvent) -> None:  # noqa: ARG002
         raise GiveUp(RESTORED)
 
 
@@ -34,7 +34,7 @@ def _held(handler: Handler) -> Handler:
         return handler
 
     @functools.wraps(handler)
-    def hold(_happening: Happening) -> None:
+    def hold(_happening: DeliveredEvent) -> None:
         raise GiveUp(RESTORED)
 
     return hold

@@ -20,8 +20,8 @@ from flask import Flask
 from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.logs import faults
+from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.support import browser as browsers
@@ -36,9 +36,9 @@ from tests.support.databases import (
     quick_folder,
     told_again,
 )
-from tests.support.nursery import SERVE, Nursery
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.server import LiveServer
+from tests.support.spawn import SERVE, Nursery
 
 ARTEFACTS = Path(__file__).resolve().parents[1] / "test-results"
 FIGURES = ARTEFACTS / "figures.txt"
@@ -230,7 +230,7 @@ def client(app: Flask) -> ShopClient:
 def shop(app: Flask) -> Shop:
     """Alice's shop at demo.localhost: US dollars, 10 % tax included, shipping 5.00 anywhere; nothing to sell yet."""
     with app.app_context():
-        return found_shop(
+        return set_up_shop(
             code="demo",
             name="Alice's Tea",
             currency="USD",
@@ -247,7 +247,7 @@ def other_shop(app: Flask, shop: Shop) -> Shop:
 
     def found() -> Shop:
         with app.app_context():
-            return found_shop(
+            return set_up_shop(
                 code="other",
                 name="Charlie's Kites",
                 currency="JPY",

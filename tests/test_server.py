@@ -13,7 +13,7 @@ import pytest
 
 from commerce.tenants.models import Shop
 from commerce.web import SECURITY_HEADERS
-from tests.faults.house import wait_until
+from tests.faults.worker_setup import wait_until
 from tests.support.server import LiveServer
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -13,11 +13,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import make_url, select
 
-from commerce.boot import OK, database_checks
 from commerce.db import db
 from commerce.event_handlers import make_relay
 from commerce.events.models import Delivery
 from commerce.orders.models import Order
+from commerce.preflight import OK, database_checks
 from commerce.tenants.queries import list_shops
 from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import make_order

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.factories.shop import Sold, make_product
-from tests.faults.house import wait_until
 from tests.faults.test_killing_the_database import at_home
+from tests.faults.worker_setup import wait_until
 from tests.support.buyer import Buyer, NoAnswer
-from tests.support.nursery import Nursery
 from tests.support.postgres import PostgresServer
 from tests.support.server import LiveServer
+from tests.support.spawn import Nursery
 
 pytestmark = [
     pytest.mark.durable,

@@ -13,19 +13,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from commerce.boot import FAIL, OK, WARN, examine
 from commerce.db import atomic, db
 from commerce.engine import TIMEOUTS
 from commerce.errors import Busy
+from commerce.preflight import FAIL, OK, WARN, examine
 from commerce.tenants.scope import current_shop, shop_scope
 from tests.factories.shop import make_product
 from tests.faults.test_killing_the_database import CUSTOMERS, STOCK, at_home, check_books
 from tests.faults.test_killing_the_database import Shop as Market
 from tests.support.databases import bench_config, build_app, disconnect
-from tests.support.nursery import Nursery
 from tests.support.pgbouncer import PgBouncer
 from tests.support.postgres import PostgresServer
 from tests.support.server import LiveServer
+from tests.support.spawn import Nursery
 
 pytestmark = pytest.mark.durable
 ALL = {"all_tenants": True}

@@ -18,7 +18,7 @@ from commerce.platform.services import create_operator
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop, shop_scope
 from tests.factories.shop import Sold, make_product
-from tests.support.everywhere import everywhere
+from tests.support.all_databases import everywhere
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -98,7 +98,7 @@ def test_a_row_cannot_be_put_into_another_shop_nor_moved_there(tea: Sold, other_
 
 
 def test_no_shop_entered_is_no_row_seen_and_none_written(app: Flask, tea: Sold) -> None:
-    with database._seeing(None, every=False):
+    with database._as_tenant(None, every=False):
         assert names(text("SELECT title FROM products")) == []
 
         @atomic
@@ -171,7 +171,7 @@ def test_every_table_of_a_shop_is_held_to_it_even_for_its_owner(app: Flask, in_s
 def test_in_a_shop_no_other_shop_and_no_operator_is_seen(tea: Sold, in_shop: Shop, other_shop: Shop) -> None:
     assert names(text("SELECT code FROM tenants")) == [in_shop.code]
     assert names(text("SELECT host FROM tenant_hosts")) == [in_shop.host]
-    with database._seeing(None, every=False):
+    with database._as_tenant(None, every=False):
         create_operator(email="olga@platform.test", name="Olga", password="a long one, for Olga alone")
         assert names(text("SELECT code FROM tenants")) == [in_shop.code, other_shop.code], "found by host"
         assert names(text("SELECT host FROM tenant_hosts")) == [in_shop.host, other_shop.host]
@@ -213,7 +213,7 @@ def test_a_shops_own_row_and_its_hosts_are_changed_from_inside_alone(
         return db.session.execute(statement, execution_options={"all_tenants": True}).rowcount  # type: ignore[attr-defined, no-any-return]
 
     assert commit() == 0, "from another shop"
-    with database._seeing(None, every=False):
+    with database._as_tenant(None, every=False):
         assert commit() == 0, "from no shop"
     with every_shop():
         assert commit() == 0, "by the worker, who looks over all shops"
