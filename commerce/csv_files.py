@@ -10,9 +10,9 @@ import csv
 import io
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import BinaryIO
 
-from commerce.catalog_import.parsed import ImportNote
 from commerce.errors import Rejected
 
 MAX_CELL_CHARS = 16 * 1024 * 1024
@@ -149,3 +149,12 @@ def _quoting_problem(row: int, error: csv.Error) -> str:
     if "field larger" in str(error):
         return f"Row {row}: a cell is longer than {MAX_CELL_CHARS} characters."
     return f"Row {row}: the quotation marks are broken ({error}). Quote marks inside a cell must be doubled."
+
+
+@dataclass(frozen=True, slots=True)
+class ImportNote:
+    """A remark about a row (0: about the whole file); `code` is a key of NOTES."""
+
+    row: int
+    code: str
+    detail: str = ""

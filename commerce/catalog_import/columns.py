@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from commerce.catalog.text import clean_line
-from commerce.catalog_import.parsed import ImportNote
-from commerce.csv_files import UnreadableFile
+from commerce.csv_files import ImportNote, UnreadableFile
 
 # First the heading of the exports until 2025, then those of the newer template and of widespread tools.
 # Headings are compared exactly, as Shopify does: 'Option1 name' is of the newer template, 'Variant price' of neither.

@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from commerce.catalog_import.columns import Headings
-from commerce.catalog_import.parsed import ImportNote, ParsedProduct, RejectedProduct, RowError
+from commerce.catalog_import.parsed import ParsedProduct, RejectedProduct, RowError
 from commerce.catalog_import.rows import ImportSettings, SourceRow
-from commerce.csv_files import CsvTable
+from commerce.csv_files import CsvTable, ImportNote
 
 
 class ProductFile(ABC):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from commerce.csv_files import ImportNote
+
 ProductStatus = Literal["active", "draft", "archived"]
 
 NOTES = {
@@ -49,15 +51,6 @@ class RowError:
     value: str
     reason: str
     handle: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImportNote:
-    """A remark about a row (0: about the whole file); `code` is a key of NOTES."""
-
-    row: int
-    code: str
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

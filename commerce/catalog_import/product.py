@@ -22,7 +22,6 @@ from commerce.catalog.values import (
     parse_url,
 )
 from commerce.catalog_import.parsed import (
-    ImportNote,
     ParsedImage,
     ParsedProduct,
     ParsedVariant,
@@ -31,6 +30,7 @@ from commerce.catalog_import.parsed import (
     RowError,
 )
 from commerce.catalog_import.rows import BLANKS, ImportSettings, SourceRow, plain, split_names
+from commerce.csv_files import ImportNote
 
 DEFAULT_NAME, DEFAULT_VALUE = "title", "default title"
 STATUSES: dict[str, ProductStatus] = {

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from datetime import date
 from typing import BinaryIO
 
-from commerce.catalog.text import clean_line, digest, make_slug
+from commerce.catalog.text import FieldLimits, clean_line, digest, make_slug
 from commerce.catalog_import.columns import Headings
 from commerce.catalog_import.grouping import ProductFile
 from commerce.catalog_import.parsed import ParsedProduct, RejectedProduct, RowError
 from commerce.catalog_import.product import ProductBuilder
-from commerce.catalog_import.rows import FieldLimits, ImportSettings, SourceRow
+from commerce.catalog_import.rows import ImportSettings, SourceRow
 from commerce.catalog_import.woocommerce_product import WooProduct, kinds_of
 from commerce.catalog_import.woocommerce_text import names_in
 from commerce.csv_files import CsvTable, UnreadableFile

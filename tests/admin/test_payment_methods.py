@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from commerce import encryption
 from commerce.db import db
-from commerce.payments.methods import configure_method, get_method, list_methods, open_secrets
+from commerce.payments.methods import configure_method, get_method, list_methods
 from commerce.payments.models import PaymentMethod
+from commerce.payments.secrets import open_secrets
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
@@ -165,7 +166,7 @@ def test_keys_that_cannot_be_right_are_refused_and_not_shown_again(
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("name", "", "Please fill this in."),
+        ("name", "", "This field is required."),
         ("instructions", "x" * 1001, "At most 1000 characters."),
         ("hold_minutes", "0", "whole number from 1"),
         ("hold_minutes", "99999999", "whole number from 1"),
