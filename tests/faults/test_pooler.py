@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
+from commerce.config import Config
 from commerce.db import atomic, db
 from commerce.engine import TIMEOUTS
 from commerce.errors import Busy
 from commerce.preflight import FAIL, OK, WARN, examine
+from commerce.tenants.queries import list_shops
 from commerce.tenants.scope import current_shop, shop_scope
 from tests.factories.shop import make_product
 from tests.faults.test_killing_the_database import CUSTOMERS, STOCK, at_home, check_books
@@ -143,6 +145,27 @@ def test_a_direct_connection_is_no_pooler(home: tuple[Flask, str]) -> None:
     assert (checks["connection pooler"].state, checks["connection pooler"].found) == (OK, "none")
     assert checks["database timeouts"].state == OK
     assert "MIGRATION_DATABASE_URL" not in checks
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "postgresql://{user}@127.0.0.1:1,127.0.0.1:{port}/{name}?target_session_attrs=read-write",
+        "postgresql://{user}@/{name}?host=127.0.0.1:1&host=127.0.0.1:{port}",
+        "postgresql://{user}@/{name}?host=127.0.0.1,127.0.0.1&port=1,{port}",
+    ],
+)
+def test_of_several_hosts_the_one_that_answers_is_used(
+    home: tuple[Flask, str], tmp_path: Path, form: str
+) -> None:
+    there = make_url(home[1])
+    user = f"{there.username}:{there.password}"
+    url = form.format(user=user, port=there.port, name=there.database)
+    read = Config.from_env({"DATABASE_URL": url, "VAR_DIR": str(tmp_path)}).database_url
+    app = build_app(bench_config(read, tmp_path / "several"))
+    with app.app_context():
+        assert [each.code for each in list_shops()] == ["demo"]
+    disconnect(app)
 
 
 def test_a_lock_behind_the_pooler_is_waited_for_two_seconds_and_called_busy(
