@@ -25,7 +25,7 @@ PROBE_BYTES = 256 * 1024
 READ_ONLY, DISK_FULL, REFUSED = "read_only", "disk_full", "write_refused"
 
 stopping = threading.Event()
-"""Set when this process has been told to end: it still answers, and a load balancer should choose another."""
+"""Set when this process has been asked to stop: it still answers, and a load balancer should choose another."""
 
 _lock = threading.Lock()
 _answers: dict[str, tuple[float, str]] = {}

@@ -1,7 +1,7 @@
 """gunicorn's threaded worker, with what it lacks where no buffering proxy stands in front.
 
 A thread is taken by a request that has arrived, never by one that is still on its way: the one loop that accepts
-connections also reads from them, however many there are, and gives up those that take too long. Told to end, it goes
+connections also reads from them, however many there are, and gives up those that take too long. Asked to stop, it goes
 on accepting while whoever sends requests is asked to choose another process, and closes the socket last.
 """
 
@@ -43,7 +43,7 @@ SMALL = 64 * 1024
 CLOSERS = 16
 """Threads of a process that wait for clients to hang up."""
 DRAIN_SECONDS = 5.0
-"""How long a process that was told to end still accepts: as long as a connection may be kept alive."""
+"""How long a process that was asked to stop still accepts: as long as a connection may be kept alive."""
 QUIET_SECONDS = 1.0
 """It ends sooner when nobody has come for so long."""
 

@@ -66,8 +66,8 @@ def test_no_other_header_chooses_a_shop_unless_a_proxy_is_trusted(
     assert "Tea" in app.test_client().get("/", headers={header: value}).text
     behind = make_app(trusted_proxies=1).test_client().get("/", headers={header: value}).text
     assert "Kites" not in behind, "a proxy may hand on what the visitor wrote"
-    told = make_app(trusted_proxies=1, trust_forwarded_host=True)
-    assert ("Kites" in told.test_client().get("/", headers={header: value}).text) == (
+    named = make_app(trusted_proxies=1, trust_forwarded_host=True)
+    assert ("Kites" in named.test_client().get("/", headers={header: value}).text) == (
         header == "X-Forwarded-Host"
     )
 
