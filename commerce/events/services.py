@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, select, update
 
-from commerce.db import atomic, database_now, db
+from commerce.db import atomic, database_now, db, every_shop
 from commerce.errors import IllegalTransition, NotFound
 from commerce.events.models import Delivery
 
@@ -44,6 +44,21 @@ def replay_parked(handler: str) -> int:
         update(Delivery)
         .where(Delivery.state == "parked", Delivery.handler == handler)
         .values(state="waiting", tries=0, lease=None, leased_until=None, due_at=database_now())
+    )
+
+
+@every_shop()
+@atomic
+def make_all_due() -> int:
+    """Let whatever waits, in all shops, be delivered at once with a fresh schedule; return how many that are.
+
+    Only while no worker runs: the leases of deliveries that are being made are taken away.
+    """
+    return _change(
+        update(Delivery)
+        .where(Delivery.state == "waiting")
+        .values(tries=0, lease=None, leased_until=None, due_at=database_now())
+        .execution_options(all_tenants=True)
     )
 
 

@@ -13,7 +13,7 @@ from babel import Locale, UnknownLocaleError, localedata
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
-from commerce.db import atomic, db
+from commerce.db import atomic, db, in_its_shop
 from commerce.errors import InvalidValue, NotFound, StaleVersion
 from commerce.money import exponent
 from commerce.tenants.models import Tenant
@@ -53,6 +53,7 @@ def claim_settings(tenant_id: uuid.UUID, seen_version: int) -> None:
     db.session.flush()
 
 
+@in_its_shop
 @atomic
 def change_settings(
     tenant_id: uuid.UUID,
