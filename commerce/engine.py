@@ -32,6 +32,14 @@ fast as they can on a slow disk, 4 of 1,800 waited for more than five.
 RESTED = 0.2
 """Seconds in the pool after which a connection is asked whether it lives before it is given out."""
 
+WALK = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_sort = off"
+"""For statements that look for work in all shops: walk along an index and stop at the limit.
+
+The outbox grows from nothing to very much within a minute, so a plan that is kept, also for checking foreign keys,
+would be the one that was best when there was nothing. And row security lets PostgreSQL expect hardly any rows, so that
+reading and sorting all of them seems as good as reading the first few in their order.
+"""
+
 writing: ContextVar[bool] = ContextVar("writing", default=False)
 """Whether a use case is open; `db.atomic` sets it."""
 tenant: ContextVar[uuid.UUID | None] = ContextVar("tenant", default=None)
@@ -321,7 +329,7 @@ def _on_begin(connection: Connection) -> None:
     if shop is not None:
         begin += f"; SET LOCAL lockstep.shop = '{shop}'"
     elif every_shop.get():
-        begin += "; SET LOCAL lockstep.every_shop = 'on'"
+        begin += "; SET LOCAL lockstep.every_shop = 'on'; " + WALK
     elif not writing.get() and not pooled:
         # No shop's rows can be seen, and single reads need no transaction.
         return

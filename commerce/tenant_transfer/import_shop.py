@@ -131,7 +131,7 @@ def _refuse_taken_names(reader: Reader, tenant_id: uuid.UUID, code: str, hosts: 
 
 def _refuse_present(tenant_id: uuid.UUID) -> None:
     if db.session.get(Tenant, tenant_id, execution_options={"all_tenants": True}):
-        raise Rejected("This shop is here already.")
+        raise Rejected("shop_exists")
 
 
 def _rows(reader: Reader, table: Table, tenant_id: uuid.UUID, unpacker: Carrier) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from commerce.tenants.theme import COLOURS, TYPEFACES, is_colour, unreadable
 
 MAX_NAME = 255
 MAX_RETURN_DAYS = 365
+MAX_CART_DAYS = 365
 MAX_LOW_STOCK = 100_000
 MAX_LIMIT = 10_000_000
 MAX_LANGUAGES = 20
@@ -253,6 +254,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "tax_rounding": _one_of("line", "rate"),
     "deduct_on": _one_of("shipment", "confirmation"),
     "return_days": _number(0, MAX_RETURN_DAYS),
+    "cart_days": _number(1, MAX_CART_DAYS),
     "low_stock_at": _number(0, MAX_LOW_STOCK),
     "order_code_format": _code_format,
     "mail_from": _email,
