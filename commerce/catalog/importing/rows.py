@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 BLANKS = frozenset({"", "N/A", "#N/A", "NaN", "nan"})
 """What tools write for nothing. In option values 'N/A' is a value when the row is a variant."""
 
-_MISREAD = re.compile(rf"'*([=+\-@\t\r]|({'|'.join(sorted(BLANKS - {''}))})\Z)")
+DUPLICATES = ("refuse", "blank")
+"""What becomes of a SKU that comes again: its product is refused, or the variant gets a made one."""
+
+_MISREAD = re.compile(rf"'*([=+\-@\t\r＝＋－＠]|({'|'.join(sorted(BLANKS - {''}))})\Z)")
+_AS_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
+"""How tools keep a spreadsheet from taking a code for a number: ="00123"."""
 
 
 def as_text(value: str) -> str:
@@ -21,7 +26,9 @@ def as_text(value: str) -> str:
 
 
 def plain(cell: str) -> str:
-    """Return the text of a cell without the mark of `as_text`, which WooCommerce sets too."""
+    """Return the text of a cell without the mark of `as_text`, which WooCommerce sets too, and without ="..."."""
+    if match := _AS_FORMULA.fullmatch(cell):
+        return match[1].replace('""', '"')
     return cell[1:] if cell.startswith("'") and _MISREAD.match(cell) else cell
 
 
@@ -79,7 +86,9 @@ class Row:
 class Shop:
     """What of the shop and of the file as a whole bears upon the reading of a row.
 
-    `axes` is how many options a product may have, `source` the shop system that wrote the file.
+    `axes` is how many options a product may have, `source` the shop system that wrote the file. `given` are the fields
+    that the file has columns for (None: all there are), `attributes` those that are facts of a kind of their own, as
+    key by field. `duplicate_sku` is one of DUPLICATES.
     """
 
     currency: str
@@ -88,3 +97,10 @@ class Shop:
     source: str
     axes: int = 3
     limits: Limits = Limits()
+    given: frozenset[str] | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    duplicate_sku: str = "refuse"
+
+    def has(self, *names: str) -> bool:
+        """Tell whether the file has a column for any of these fields."""
+        return self.given is None or not self.given.isdisjoint(names)

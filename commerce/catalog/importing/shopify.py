@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import BinaryIO
 
-from commerce.catalog.importing.columns import Columns
+from commerce.catalog.importing.columns import Columns, renamed
 from commerce.catalog.importing.files import CsvTable
 from commerce.catalog.importing.grouping import ProductFile
 from commerce.catalog.importing.parsed import ParsedProduct, RejectedProduct, RowError
 from commerce.catalog.importing.product import ProductBuilder
 from commerce.catalog.importing.rows import Limits, Row, Shop
-from commerce.catalog.importing.text import clean_line, make_slug
+from commerce.catalog.importing.text import clean_line, digest, make_slug, same_handle
 
 SOURCE = "shopify"
 
@@ -22,9 +23,20 @@ class ShopifyFile(ProductFile):
     caller.
     """
 
-    def __init__(self, stream: BinaryIO, currency: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        currency: str,
+        limits: Limits | None = None,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        duplicate_sku: str = "refuse",
+    ) -> None:
         table = CsvTable(stream)
-        columns = Columns(table.header)
+        columns = Columns(renamed(table.header, mapping or {}))
+        self._definitions = columns.definitions
+        self._slugs: dict[str, str] = {}
+        self._taken: set[str] = set()
         shop = Shop(
             currency=currency,
             comma_is_mark=table.delimiter == ";",  # such files come from spreadsheets that write 19,99
@@ -32,17 +44,40 @@ class ShopifyFile(ProductFile):
             source=SOURCE,
             axes=columns.axes,
             limits=limits or Limits(),
+            given=frozenset(columns.index),
+            attributes=columns.attributes,
+            duplicate_sku=duplicate_sku,
         )
         super().__init__(table, columns, shop)
 
+    @property
+    def slugs(self) -> Iterable[str]:
+        """The addresses of the file's products."""
+        return self._slugs.values()
+
+    @property
+    def definitions(self) -> Mapping[str, str]:
+        """The names of the attributes that the file has columns for, by their keys."""
+        return self._definitions
+
     def _key(self, row: Row) -> str:
-        # Handles that become the same address are the same product to a shopper, so they are one here.
-        handle = clean_line(row.get("handle"))
-        return make_slug(handle, self._shop.limits.slug) if handle else ""
+        # Handles that differ in case or punctuation alone are one product, as they are at Shopify.
+        return same_handle(clean_line(row.get("handle")))
+
+    def _learn(self, row: Row) -> str:
+        key = self._key(row)
+        if key and key not in self._slugs:
+            handle, limit = clean_line(row.get("handle")), self._shop.limits.slug
+            slug = make_slug(handle, limit)
+            if slug in self._taken:  # of another handle, that differs in accents or emoji
+                slug = make_slug(f"{slug} {digest(key)}", limit)
+            self._slugs[key] = slug
+            self._taken.add(slug)
+        return key
 
     def _build(self, key: str, rows: list[Row]) -> ParsedProduct | RejectedProduct:
         handle = clean_line(rows[0].get("handle"))
-        return ProductBuilder(handle, key, rows, self._shop).build()
+        return ProductBuilder(handle, self._slugs[key], rows, self._shop).build()
 
     def _refuse_stray(self, row: Row) -> RejectedProduct:
         reason = row.problem or "the row has no handle, so it belongs to no product"
