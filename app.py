@@ -18,36 +18,36 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce import cli, sealing
+from commerce import cli, encryption
 from commerce.accounts import views as account_views
-from commerce.accounts.membership import signed_in_member
+from commerce.accounts.member_auth import current_member
 from commerce.admin import views as admin_views
 from commerce.api import views as api_views
 from commerce.cart import views as cart_views
-from commerce.catalog import facts
-from commerce.catalog import views as catalog_views
+from commerce.catalog import product_cache
 from commerce.checkout import views as checkout_views
-from commerce.checkout import webhooks as payment_webhooks
 from commerce.config import ROOT, Config
 from commerce.db import db
 from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
-from commerce.inventory import views as inventory_views
 from commerce.limits import limit_app
 from commerce.logs import log_in_lines
 from commerce.members import views as member_views
-from commerce.migration import is_current
-from commerce.moving import views as moving_views
 from commerce.orders import views as order_views
-from commerce.orders.holds import held_back
+from commerce.orders.active_holds import active_holds
 from commerce.payments import installation
 from commerce.platform import views as platform_views
-from commerce.platform.door import HOME
-from commerce.shipping.queries import parcels_of
+from commerce.platform.auth import HOME
+from commerce.schema_state import is_current
+from commerce.settlement import webhooks as payment_webhooks
+from commerce.shipping.queries import shipped_parcels
+from commerce.storefront import stock_alerts as inventory_views
+from commerce.storefront import views as catalog_views
+from commerce.tenant_transfer import views as moving_views
 from commerce.tenants import hosts
 from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
-from commerce.tenants.queries import find_by_host, list_shops
+from commerce.tenants.queries import find_shop_by_host, list_shops
 from commerce.tenants.scope import current_shop, shop_scope
 from commerce.web import init_web, private, see_other
 
@@ -75,10 +75,10 @@ def create_app(config: Config | None = None) -> Flask:
     """Build the application from `config` (default: the environment). Raises ConfigError for unsafe settings."""
     config = config or Config.from_env()
     log_in_lines()
-    sealing.configure([config.secret_key, *config.secret_key_fallbacks])
-    facts.configure(config.commerce_mode, config.cache_url)
-    hosts.reserve(config.platform_host)
-    installation.configure(
+    encryption.configure_encryption([config.secret_key, *config.secret_key_fallbacks])
+    product_cache.configure_product_cache(config.commerce_mode, config.cache_url)
+    hosts.reserve_hosts(config.platform_host)
+    installation.configure_installation(
         installation.Installation(config.public_scheme, config.public_port, not config.production)
     )
     app = Flask("lockstep", root_path=str(ROOT))
@@ -158,10 +158,10 @@ def _template_globals() -> dict[str, Any]:
         "shop": g.get("shop"),
         "nav_categories": catalog_views.nav_categories,
         "cart_count": cart_views.cart_count,
-        "signed_in_member": signed_in_member,
+        "signed_in_member": current_member,
         "static_url": tenant_views.static_url,
-        "held_back": lambda variant_id: held_back(variant_id, cart_views.shopper()),
-        "parcels_of": parcels_of,
+        "held_back": lambda variant_id: active_holds(variant_id, cart_views.shopper()),
+        "parcels_of": shipped_parcels,
     }
 
 
@@ -210,7 +210,7 @@ def _shop_at(host: str) -> Shop | None:
 
 def _find_shop(host: str) -> Shop | None:
     name = _host_name(host)
-    shop = find_by_host(name)
+    shop = find_shop_by_host(name)
     if shop is not None:
         return shop
     # "shop.example." is the same name for DNS and another site for a browser, with cookies of its own.

@@ -21,7 +21,7 @@ from bench.placing import steps_of
 from bench.support import bare_checkout, cpu, load, report, transcript
 from bench.support.floor import bare_server
 from bench.support.stage import SHOP, Stage, in_shop, postgres_stage, put_up_products
-from commerce.accounts.clients import create_client, issue_key
+from commerce.accounts.api_clients import create_client, issue_key
 from commerce.accounts.scopes import SCOPES
 
 PRODUCTS = 10_000

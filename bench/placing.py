@@ -31,7 +31,7 @@ from commerce.cart.services import shopper_hash
 from commerce.checkout.services import place_order
 from commerce.db import db
 from commerce.events.outbox import Actor
-from commerce.tenants.queries import get_by_code
+from commerce.tenants.queries import get_shop_by_code
 from commerce.tenants.scope import shop_scope
 
 PRODUCTS = 10_000
@@ -142,7 +142,7 @@ def buyers(url: str, var: Path, first: int, totals: list[int]) -> Iterator[Calla
 
     def hire() -> crew.Do:
         app.app_context().push()
-        shop = get_by_code("demo")
+        shop = get_shop_by_code("demo")
 
         def buy(number: int) -> int:
             with shop_scope(shop):

@@ -51,19 +51,19 @@ from commerce.cart.models import Cart, CartLine
 from commerce.cart.queries import load_cart
 from commerce.cart.services import new_shopper_key, shopper_hash
 from commerce.checkout.services import place_order, quote_cart
-from commerce.checkout.settlement import settle_payment
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Busy
 from commerce.events.outbox import Actor
+from commerce.inventory.adjustments import book_movement
 from commerce.inventory.models import Reservation, StockItem, StockMovement
-from commerce.inventory.receiving import book_movement
-from commerce.orders.credits import Wish, credit_order
 from commerce.orders.models import OrderLine
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.services import cancel_order, change_status
 from commerce.orders.stock_check import check_stock
-from commerce.payments.gateways import Outcome
+from commerce.payments.gateways.base import PaymentOutcome
+from commerce.settlement.services import settle_payment
 from commerce.shipping.services import ship_order
-from commerce.tenants.queries import get_by_code
+from commerce.tenants.queries import get_shop_by_code
 from commerce.tenants.scope import shop_scope
 
 P = ParamSpec("P")
@@ -184,7 +184,7 @@ def replay(
 
 def _in_shop(app: Flask, do: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     with app.app_context():
-        shop = get_by_code(SHOP)
+        shop = get_shop_by_code(SHOP)
         db.session.remove()
         with shop_scope(shop):
             result = do(*args, **kwargs)
@@ -253,7 +253,7 @@ class Till:
         else:
             once = f"{invoice.number}-{self._done['orders']}"
             placed = self._patiently(self._door.place, once, invoice.customer, units)
-        money = Outcome("captured", placed.total, "USD", invoice.number)
+        money = PaymentOutcome("captured", placed.total, "USD", invoice.number)
         assert self._patiently(settle_payment, placed.payment_id, money, BANK) == "captured"
         ordered = Ordered(placed.id, invoice.day, Counter(units))
         self._unsent.append(ordered)
@@ -319,7 +319,7 @@ class Till:
             select(OrderLine.sku, OrderLine.id).where(OrderLine.order_id == ordered.id)
         ).all()
         wanted = {key: units[sku] for sku, key in lines if units[sku]}
-        wish = Wish(wanted, returned=True, restock=wanted) if ordered.sent else Wish(wanted)
+        wish = RefundRequest(wanted, returned=True, restock=wanted) if ordered.sent else RefundRequest(wanted)
         self._patiently(credit_order, ordered.id, wish, STAFF, reason=reason)
         self._done["credits"] += 1
 

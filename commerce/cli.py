@@ -14,26 +14,26 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from commerce import boot, server, worker
-from commerce.accounts.api_commands import api_keys
+from commerce import preflight, server, worker
+from commerce.accounts.api_key_commands import api_keys
 from commerce.accounts.commands import staff
-from commerce.catalog.commands import catalog_commands
-from commerce.checkout.commands import payment_commands
+from commerce.catalog_import.commands import catalog_commands
 from commerce.config import Config
 from commerce.db import db
 from commerce.demo.seed import SignIn, seed_demo
 from commerce.doctor import doctor, secrets
 from commerce.errors import CommerceError
+from commerce.inventory.adjustments import CatalogueStock
 from commerce.inventory.commands import import_stock
-from commerce.inventory.counting import on_hand_at_first
-from commerce.inventory.receiving import CatalogueStock
-from commerce.migration import is_current
-from commerce.moving.commands import tenants_export, tenants_import
-from commerce.notifications.emails import base_url
+from commerce.inventory.initial_stock import first_location_stock
+from commerce.notifications.rendering import base_url
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
 from commerce.platform.commands import operators, tenants
+from commerce.schema_state import is_current
 from commerce.selftest import run_races
-from commerce.tenants.queries import get_by_code, list_shops
+from commerce.settlement.commands import payment_commands
+from commerce.tenant_transfer.commands import tenants_export, tenants_import
+from commerce.tenants.queries import get_shop_by_code, list_shops
 from commerce.tenants.scope import shop_scope
 
 stock = AppGroup("stock", help="The units on the shelves.")
@@ -42,7 +42,7 @@ selftest = AppGroup("selftest", help="Try the shop's promises on this database."
 
 def register(app: Flask) -> None:
     """Attach all commands."""
-    catalog = catalog_commands(CatalogueStock(), on_hand_at_first, base_url)
+    catalog = catalog_commands(CatalogueStock(), first_location_stock, base_url)
     stock.add_command(import_stock)
     for command in (tenants_export, tenants_import):
         tenants.add_command(command)
@@ -63,7 +63,7 @@ def _config() -> Config:
 def stock_check(*, code: str, fix: bool, as_json: bool) -> None:
     """Prove that stock, ledger, holds and orders agree. Exit code 1 when they do not (or did not, with --fix)."""
     try:
-        shops = [get_by_code(code)] if code else list_shops()
+        shops = [get_shop_by_code(code)] if code else list_shops()
     except CommerceError as error:
         raise click.ClickException(error.detail) from error
     found = []
@@ -145,7 +145,7 @@ def _prepare() -> list[SignIn]:
     try:
         current = is_current()
     except SQLAlchemyError as error:
-        raise click.ClickException(f"{boot.NO_ANSWER} ({type(error).__name__}).") from error
+        raise click.ClickException(f"{preflight.NO_ANSWER} ({type(error).__name__}).") from error
     if not current:
         click.echo("Bringing the database to the newest schema ...")
         flask_migrate.upgrade()
@@ -155,7 +155,7 @@ def _prepare() -> list[SignIn]:
 
 
 def _refuse_unsafe(config: Config) -> None:
-    for each in boot.refuse_unsafe(config):
+    for each in preflight.refuse_unsafe(config):
         click.echo(f"Note: {each.name}: {each.found}. {each.advice}", err=True)
 
 

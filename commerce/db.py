@@ -162,7 +162,7 @@ def current_tenant_id() -> uuid.UUID:
 @contextmanager
 def tenant_scope(tenant_id: uuid.UUID) -> Generator[None]:
     """Enter one shop: its rows and nobody else's."""
-    with _seeing(tenant_id, every=False):
+    with _as_tenant(tenant_id, every=False):
         yield
 
 
@@ -173,12 +173,12 @@ def every_shop() -> Generator[None]:
     Such a statement also says `execution_options(all_tenants=True)`. On PostgreSQL the migrations tell which tables can
     be seen so at all, and that hardly anything can be changed.
     """
-    with _seeing(None, every=True):
+    with _as_tenant(None, every=True):
         yield
 
 
 @contextmanager
-def _seeing(tenant_id: uuid.UUID | None, *, every: bool) -> Generator[None]:
+def _as_tenant(tenant_id: uuid.UUID | None, *, every: bool) -> Generator[None]:
     """Loaded rows are forgotten on both sides, and reading begins anew: a transaction sees the rows of one scope."""
     if writing.get():
         raise RuntimeError("a use case belongs to the shop in which it began")
@@ -227,10 +227,10 @@ def _only_this_tenant(state: ORMExecuteState) -> None:
 # --- transactions ----------------------------------------------------------------------------------
 
 _sqlite_turn = threading.Lock()
-_witness: ContextVar[Callable[[], None] | None] = ContextVar("witness", default=None)
+_audit_hook: ContextVar[Callable[[], None] | None] = ContextVar("witness", default=None)
 
 
-class Once(Protocol):
+class IdempotencyGuard(Protocol):
     """What makes a use case happen once: it begins with a claim and ends by keeping the outcome, or all is undone."""
 
     def claim(self) -> None:
@@ -242,11 +242,11 @@ class Once(Protocol):
         ...
 
 
-_once: ContextVar[Once | None] = ContextVar("once", default=None)
+_once: ContextVar[IdempotencyGuard | None] = ContextVar("once", default=None)
 
 
 @contextmanager
-def done_once(once: Once | None) -> Generator[None]:
+def idempotent(once: IdempotencyGuard | None) -> Generator[None]:
     """Let the use cases that are done meanwhile be the ones that `once` claims and keeps the outcome of.
 
     None: what is done meanwhile is not part of the deed, such as clearing up after one that was refused.
@@ -259,16 +259,16 @@ def done_once(once: Once | None) -> Generator[None]:
 
 
 @contextmanager
-def witnessed(by: Callable[[], None] | None) -> Generator[None]:
+def with_audit(by: Callable[[], None] | None) -> Generator[None]:
     """Let `by` write down each use case that is done meanwhile: called right before its commit, so both stand or fall.
 
     None: what is done meanwhile is nobody's deed, such as the counting of a try.
     """
-    token = _witness.set(by)
+    token = _audit_hook.set(by)
     try:
         yield
     finally:
-        _witness.reset(token)
+        _audit_hook.reset(token)
 
 
 def atomic(function: Callable[P, R]) -> Callable[P, R]:
@@ -296,7 +296,7 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
             except (DBAPIError, StaleDataError) as error:
                 if not _worth_a_retry(error):
                     raise
-                if attempt == MAX_TRIES or (isinstance(error, DBAPIError) and _waited_in_vain(error)):
+                if attempt == MAX_TRIES or (isinstance(error, DBAPIError) and _timed_out(error)):
                     raise Busy("The shop is very busy. Please try again in a moment.") from error
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter needs no secrecy
         raise AssertionError("unreachable")
@@ -316,7 +316,7 @@ def _transaction() -> Generator[None]:
         raise Busy("The shop is very busy. Please try again in a moment.")
     try:
         yield
-        look = _witness.get()
+        look = _audit_hook.get()
         if look is not None:
             look()
         db.session.commit()
@@ -338,7 +338,7 @@ def _sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", "") or "")
 
 
-def _waited_in_vain(error: DBAPIError) -> bool:
+def _timed_out(error: DBAPIError) -> bool:
     """A lock timeout (55P03), statement timeout (57014) or SQLite's busy: waiting more would not be kinder."""
     return _sqlstate(error) in ("55P03", "57014") or "database is locked" in str(error.orig)
 
@@ -346,7 +346,7 @@ def _waited_in_vain(error: DBAPIError) -> bool:
 def _worth_a_retry(error: DBAPIError | StaleDataError) -> bool:
     if isinstance(error, StaleDataError):
         return True
-    return _sqlstate(error) in ("40001", "40P01") or _waited_in_vain(error)
+    return _sqlstate(error) in ("40001", "40P01") or _timed_out(error)
 
 
 def database_now() -> ColumnElement[datetime]:

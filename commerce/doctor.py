@@ -10,8 +10,8 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from commerce.boot import FAIL, WARN, examine
-from commerce.resealing import reseal
+from commerce.key_rotation import rotate_secrets
+from commerce.preflight import FAIL, WARN, examine
 
 secrets = AppGroup(
     "secrets", help="What is stored sealed: gateways' keys, webhooks' secrets, second factors."
@@ -43,7 +43,7 @@ def doctor(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def secrets_reseal(*, as_json: bool) -> None:
     """Seal every secret anew under SECRET_KEY; then SECRET_KEY_FALLBACKS can go. Exit code 1 when one is lost."""
-    done = reseal()
+    done = rotate_secrets()
     if as_json:
         click.echo(json.dumps(asdict(done)))
     else:

@@ -111,7 +111,7 @@ class AlreadyExists(Conflict):
 
 
 @dataclass(frozen=True)
-class Fault:
+class FieldError:
     """A field that cannot be taken, and why."""
 
     field: str
@@ -123,7 +123,7 @@ class InvalidValues(Rejected):
 
     code = "invalid_value"
 
-    def __init__(self, problems: list[Fault]) -> None:
+    def __init__(self, problems: list[FieldError]) -> None:
         self.problems = problems
         super().__init__(" ".join(each.reason for each in problems))
 

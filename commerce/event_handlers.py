@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import uuid
 
-from commerce.accounts.events import MemberEmailChanged, ProofWanted, StaffInvited
-from commerce.checkout.editing import finish_edit
-from commerce.checkout.refunds import send_refund
-from commerce.checkout.settlement import end_open_payments
+from commerce.accounts.events import EmailTokenRequested, MemberEmailChanged, StaffInvited
 from commerce.events.outbox import DomainEvent
-from commerce.events.worker import Handlers, Happening, Relay
+from commerce.events.relay import DeliveredEvent, Handlers, Relay
 from commerce.inventory.events import BackInStock, StockLow
-from commerce.inventory.watching import low_variants, notice_low_stock
+from commerce.inventory.low_stock import low_variants, notice_low_stock
 from commerce.notifications.handlers import (
     alert_of_disabled_webhook,
     alert_of_failed_refund,
@@ -43,36 +40,39 @@ from commerce.notifications.handlers import (
     mail_shipping_notification,
     mail_staff_invitation,
 )
+from commerce.order_management.edit_order import finish_edit
 from commerce.orders import events
 from commerce.orders.services import confirm_pay_later
+from commerce.settlement.refunds import send_refund
+from commerce.settlement.services import end_open_payments
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
+from commerce.webhooks.delivery import Webhooks
 from commerce.webhooks.events import WebhookDisabled
-from commerce.webhooks.telling import Webhooks
 
 
-def confirm_order_paid_later(happening: Happening) -> None:
+def confirm_order_paid_later(happening: DeliveredEvent) -> None:
     """Finish a cash-on-delivery placement whose process died between its two transactions."""
     if happening.payload["pay_later"]:
         confirm_pay_later(happening.subject_id)
 
 
-def send_queued_refund(happening: Happening) -> None:
+def send_queued_refund(happening: DeliveredEvent) -> None:
     """Give the money back through the gateway, outside of any transaction."""
     send_refund(uuid.UUID(happening.payload["refund_id"]))
 
 
-def end_payments_of_cancelled(happening: Happening) -> None:
+def end_payments_of_cancelled(happening: DeliveredEvent) -> None:
     """Close the payment pages that are still open for an order which will not be delivered."""
     end_open_payments(happening.subject_id)
 
 
-def finish_edited_order(happening: Happening) -> None:
+def finish_edited_order(happening: DeliveredEvent) -> None:
     """Do what an edit leads to, should the process have died before it could."""
     finish_edit(happening.subject_id)
 
 
-def watch_stock(happening: Happening) -> None:
+def watch_stock(happening: DeliveredEvent) -> None:
     """Notice which variants run low now that an order has taken of them."""
     if low_variants(happening.subject_id):
         notice_low_stock(happening.subject_id, str(happening.payload["code"]))
@@ -102,7 +102,7 @@ EVENT_HANDLERS: Handlers = {
     events.InventoryReservationFailed: [alert_of_missing_stock],
     events.LatePaymentRefunded: [mail_late_payment, alert_of_late_payment],
     events.OrderLinkWanted: [mail_order_link],
-    ProofWanted: [mail_proof],
+    EmailTokenRequested: [mail_proof],
     StaffInvited: [mail_staff_invitation],
     MemberEmailChanged: [mail_email_changed],
     StockLow: [alert_of_low_stock],
@@ -128,7 +128,7 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     events.RefundQueued,
     events.RefundSettled,
     events.OrderLinkWanted,
-    ProofWanted,
+    EmailTokenRequested,
     StaffInvited,
     MemberEmailChanged,
     StockLow,

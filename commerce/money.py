@@ -118,7 +118,7 @@ def included_share(gross: int, rate_ppm: int) -> int:
     return divide_half_up(gross * rate_ppm, PPM + rate_ppm)
 
 
-def allocate(amount: int, weights: Sequence[int]) -> list[int]:
+def allocate_amount(amount: int, weights: Sequence[int]) -> list[int]:
     """Split `amount` over `weights` by largest remainder; the parts always sum to `amount`.
 
     Weights are non-negative integers; if all are zero the split is even. Ties go to the earlier part, so the result is

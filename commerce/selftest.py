@@ -27,21 +27,21 @@ from commerce.cart.queries import load_cart
 from commerce.cart.services import add_line, enter_code, new_shopper_key, save_details, shopper_hash
 from commerce.catalog.models import Product, Variant
 from commerce.checkout.services import PlacedOrder, place_order, quote_cart
-from commerce.checkout.settlement import settle_payment
 from commerce.db import Base, atomic, db, insert_rows, new_id
 from commerce.errors import CommerceError
 from commerce.events.outbox import SYSTEM, Actor
-from commerce.founding import ShippingRule, found_shop
-from commerce.inventory.receiving import set_initial_stock
-from commerce.migration import LOGS
+from commerce.inventory.adjustments import set_initial_stock
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order
 from commerce.orders.services import cancel_if_expired, cancel_order
 from commerce.orders.stock_check import check_stock
-from commerce.payments.gateways import Outcome
-from commerce.pricing.checking import PromotionValues
+from commerce.payments.gateways.base import PaymentOutcome
 from commerce.pricing.models import Coupon
 from commerce.pricing.services import create_coupon, create_promotion
+from commerce.pricing.validation import PromotionValues
+from commerce.schema_state import LOGS
+from commerce.settlement.services import settle_payment
+from commerce.tenant_setup import ShippingRule, set_up_shop
 from commerce.tenants.models import Shop, Tenant, TenantHost
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
@@ -50,11 +50,11 @@ BUYER = Actor("guest", name="buyer@selftest.invalid")
 GATEWAY = Actor("gateway", "test_card", "test_card")
 ONCE = "ONCE"
 """The scratch shop's coupon code, which may be used once."""
-Call = Callable[[], Any]
+RaceCall = Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RaceResult:
     """What one race tried and what came of it. `seconds` is from the first start to the last answer."""
 
     name: str
@@ -69,7 +69,7 @@ class Verdict:
         return not self.problems
 
 
-def run_races(app: Flask, workers: int) -> Generator[Verdict]:
+def run_races(app: Flask, workers: int) -> Generator[RaceResult]:
     """Run all races in a scratch shop, `workers` calls at a time, and yield a verdict for each; remove the shop."""
     with _scratch_shop() as shop, ThreadPoolExecutor(workers) as pool:
         arena = _Arena(app, shop, pool)
@@ -83,12 +83,12 @@ class _Arena:
     shop: Shop
     pool: ThreadPoolExecutor
 
-    def race(self, calls: Sequence[Call]) -> tuple[list[Any], float]:
+    def race(self, calls: Sequence[RaceCall]) -> tuple[list[Any], float]:
         """Let all calls loose at once and return results or refusals, and the seconds it took."""
         db.session.close()
         start = threading.Event()
 
-        def run(call: Call) -> Any:
+        def run(call: RaceCall) -> Any:
             with self.app.app_context(), shop_scope(self.shop):
                 start.wait()
                 try:
@@ -103,34 +103,34 @@ class _Arena:
         return results, time.perf_counter() - began
 
 
-def last_units(arena: _Arena) -> Verdict:
+def last_units(arena: _Arena) -> RaceResult:
     """50 buyers for the last 10 units: 10 have them, 40 are told so."""
-    variant = _shelf({"LAST": 10})["LAST"]
+    variant = _stock_item({"LAST": 10})["LAST"]
     calls = [_purchase({variant: 1}) for _ in range(50)]
     results, seconds = arena.race(calls)
-    return _verdict(
+    return _race_result(
         "50 buyers for the last 10 units", results, seconds, {"PlacedOrder": 10, "OutOfStock": 40}
     )
 
 
-def same_cart(arena: _Arena) -> Verdict:
+def same_cart(arena: _Arena) -> RaceResult:
     """One cart sent 20 times is one order."""
-    variant = _shelf({"ONCE": 50})["ONCE"]
+    variant = _stock_item({"ONCE": 50})["ONCE"]
     results, seconds = arena.race([_purchase({variant: 1})] * 20)
     orders = {result.id for result in results if isinstance(result, PlacedOrder)}
     problems = [] if len(orders) == 1 else [f"{len(orders)} orders instead of 1"]
-    return _verdict("the same cart 20 times", results, seconds, {"PlacedOrder": 20}, problems)
+    return _race_result("the same cart 20 times", results, seconds, {"PlacedOrder": 20}, problems)
 
 
-def single_coupon(arena: _Arena) -> Verdict:
+def single_coupon(arena: _Arena) -> RaceResult:
     """50 buyers with a code that may be used once: one has the discount, 49 are told so before they order."""
-    variant = _shelf({"CODE": 100})["CODE"]
+    variant = _stock_item({"CODE": 100})["CODE"]
     calls = [_purchase({variant: 1}, ONCE) for _ in range(50)]
     results, seconds = arena.race(calls)
     used = db.session.scalar(select(Coupon.used).where(Coupon.code == ONCE))
     db.session.close()
     problems = [] if used == 1 else [f"the code was used {used} times"]
-    return _verdict(
+    return _race_result(
         "50 buyers with a code for one",
         results,
         seconds,
@@ -139,17 +139,17 @@ def single_coupon(arena: _Arena) -> Verdict:
     )
 
 
-def opposite_carts(arena: _Arena) -> Verdict:
+def opposite_carts(arena: _Arena) -> RaceResult:
     """Carts with the same lines in opposite order: nobody waits crosswise."""
-    shelf = list(_shelf({f"PAIR-{number}": 100 for number in range(4)}).values())
+    shelf = list(_stock_item({f"PAIR-{number}": 100 for number in range(4)}).values())
     calls = [_purchase(dict.fromkeys(shelf if number % 2 else reversed(shelf), 1)) for number in range(40)]
     results, seconds = arena.race(calls)
-    return _verdict("40 carts of 4 lines in opposite order", results, seconds, {"PlacedOrder": 40})
+    return _race_result("40 carts of 4 lines in opposite order", results, seconds, {"PlacedOrder": 40})
 
 
-def pay_cancel_expire(arena: _Arena) -> Verdict:
+def pay_cancel_expire(arena: _Arena) -> RaceResult:
     """The payment, the expiry and the shopper's cancellation of one order, in one instant, 10 times."""
-    variant = _shelf({"CROSS": 100})["CROSS"]
+    variant = _stock_item({"CROSS": 100})["CROSS"]
     rounds, problems, total, outcomes = 10, [], 0.0, Counter[str]()
     for _ in range(rounds):
         placed = _purchase({variant: 1})()
@@ -157,8 +157,8 @@ def pay_cancel_expire(arena: _Arena) -> Verdict:
             raise AssertionError("a fresh order has an attempt to pay")
         _let_expire(placed.id)
         order = get_order(placed.id)
-        money = Outcome("captured", order.total, order.currency, "selftest")
-        calls: list[Call] = [
+        money = PaymentOutcome("captured", order.total, order.currency, "selftest")
+        calls: list[RaceCall] = [
             partial(settle_payment, placed.payment_id, money, GATEWAY),
             partial(cancel_if_expired, placed.id, clock.now()),
             partial(cancel_order, placed.id, BUYER, reason="Changed my mind"),
@@ -171,18 +171,18 @@ def pay_cancel_expire(arena: _Arena) -> Verdict:
             problems.append(f"{order.code} ended {order.status} and {order.payment_status}")
         db.session.close()
     problems += [str(each) for each in check_stock()]
-    return Verdict("pay against cancel against expire", rounds, dict(outcomes), tuple(problems), total)
+    return RaceResult("pay against cancel against expire", rounds, dict(outcomes), tuple(problems), total)
 
 
-def _verdict(
+def _race_result(
     name: str, results: Sequence[Any], seconds: float, expected: dict[str, int], problems: Sequence[str] = ()
-) -> Verdict:
+) -> RaceResult:
     outcomes = dict(Counter(type(result).__name__ for result in results))
     found = list(problems)
     if outcomes != expected:
         found.append(f"expected {expected}")
     found += [str(each) for each in check_stock()]
-    return Verdict(name, len(results), outcomes, tuple(found), seconds)
+    return RaceResult(name, len(results), outcomes, tuple(found), seconds)
 
 
 # --- the scratch shop ------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def _verdict(
 
 @contextmanager
 def _scratch_shop() -> Generator[Shop]:
-    shop = found_shop(
+    shop = set_up_shop(
         code=f"selftest-{secrets.token_hex(4)}",
         name="Self-test",
         currency="EUR",
@@ -226,7 +226,7 @@ def _remove(tenant_id: uuid.UUID) -> None:
 
 
 @atomic
-def _shelf(units: dict[str, int]) -> dict[str, uuid.UUID]:
+def _stock_item(units: dict[str, int]) -> dict[str, uuid.UUID]:
     """Put variants on the shelf (SKU -> units) and return their ids."""
     made = {sku: (new_id(), new_id()) for sku in units}
     insert_rows(

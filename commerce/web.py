@@ -27,7 +27,7 @@ from commerce.money import format_money
 log = logging.getLogger("commerce.web")
 
 
-class FormsOfThisSite(CSRFProtect):  # type: ignore[misc]
+class SameSiteCsrf(CSRFProtect):  # type: ignore[misc]
     """Flask-WTF's token for every form, and the browser's own word on where a form came from.
 
     `Sec-Fetch-Site` cannot be set by a page. A sibling host, such as another shop's, is elsewhere too. Clients that do
@@ -41,7 +41,7 @@ class FormsOfThisSite(CSRFProtect):  # type: ignore[misc]
             raise CSRFError("the form came from another site")
 
 
-csrf = FormsOfThisSite()
+csrf = SameSiteCsrf()
 
 STATUS_OF: dict[type[CommerceError], int] = {
     NotFound: 404,
@@ -52,7 +52,7 @@ STATUS_OF: dict[type[CommerceError], int] = {
 }
 """Error family -> HTTP status; the only place that knows."""
 
-PLAINLY = {413: "That is too much at once", 429: "Please wait a moment"}
+STATUS_TITLES = {413: "That is too much at once", 429: "Please wait a moment"}
 """What people read instead of the phrases of HTTP."""
 
 CONTENT_SECURITY_POLICY = (
@@ -99,7 +99,7 @@ class TextForm(FlaskForm):  # type: ignore[misc]
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-def takes(size: int) -> Callable[[View], View]:
+def accepts_bytes(size: int) -> Callable[[View], View]:
     """Mark a view whose form may hold `size` bytes, such as a picture; all others take 2 MB."""
 
     def mark(view: View) -> View:
@@ -109,7 +109,7 @@ def takes(size: int) -> Callable[[View], View]:
     return mark
 
 
-def _bound_the_body() -> None:
+def _limit_body() -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     size = getattr(view, "takes", None)
     if size is not None:
@@ -248,7 +248,7 @@ def _on_http_exception(error: HTTPException) -> BaseResponse:
         return error.response
     status = error.code or 500
     title = (
-        PLAINLY.get(status) or HTTPStatus(status).phrase
+        STATUS_TITLES.get(status) or HTTPStatus(status).phrase
         if status in HTTPStatus._value2member_map_
         else "Error"
     )
@@ -326,7 +326,7 @@ def _day(moment: datetime | None) -> str:
 def init_web(app: Flask) -> None:
     """Attach CSRF protection, template filters, the error table and the headers to the app."""
     # Before the form is read for its token.
-    app.before_request(_bound_the_body)
+    app.before_request(_limit_body)
     csrf.init_app(app)
     app.jinja_env.filters.update(money=_money, when=_when, day=_day)
     app.register_error_handler(CommerceError, _on_commerce_error)

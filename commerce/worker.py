@@ -19,24 +19,24 @@ from flask import Flask
 from sqlalchemy import select
 
 from commerce import clock
+from commerce.accounts.email_tokens import purge_expired_tokens
 from commerce.accounts.members import sweep_members
-from commerce.accounts.proofs import sweep_proofs
-from commerce.api.idempotency import SWEPT_AT_ONCE, sweep_keys
-from commerce.checkout.reconciliation import (
+from commerce.api.idempotency import SWEPT_AT_ONCE, purge_idempotency_keys
+from commerce.db import db
+from commerce.event_handlers import make_relay
+from commerce.events.outbox import SYSTEM
+from commerce.events.relay import Claim, Lane, Relay
+from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscribers
+from commerce.orders.models import Order
+from commerce.orders.queries import find_expired
+from commerce.orders.services import cancel_if_expired, change_status
+from commerce.settlement.reconciliation import (
     compare_books,
     find_queued_refunds,
     find_unsettled,
     reconcile_payment,
     reconcile_refund,
 )
-from commerce.db import db
-from commerce.event_handlers import make_relay
-from commerce.events.outbox import SYSTEM
-from commerce.events.worker import Claim, Lane, Relay
-from commerce.inventory.alerts import answer_wishes, find_back_in_stock
-from commerce.orders.models import Order
-from commerce.orders.queries import find_expired
-from commerce.orders.services import cancel_if_expired, change_status
 from commerce.tenants.queries import get_shop, list_shops
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.services import sweep_log
@@ -50,7 +50,7 @@ CALLERS = 8
 
 
 @contextmanager
-def _each_for_itself(what: str) -> Generator[None]:
+def log_and_continue(what: str) -> Generator[None]:
     """Log whatever fails and go on: the oldest comes first each time, so one bad row would stop all younger ones."""
     try:
         yield
@@ -64,7 +64,7 @@ def expire_unpaid_orders() -> int:
     db.session.close()
     count = 0
     for tenant_id, order_id in found:
-        with shop_scope(get_shop(tenant_id)), _each_for_itself(f"cancelling order {order_id}"):
+        with shop_scope(get_shop(tenant_id)), log_and_continue(f"cancelling order {order_id}"):
             count += cancel_if_expired(order_id, moment)
     return count
 
@@ -75,7 +75,7 @@ def reconcile_payments() -> int:
     db.session.close()
     settled = 0
     for tenant_id, payment_id in found:
-        with shop_scope(get_shop(tenant_id)), _each_for_itself(f"asking about payment {payment_id}"):
+        with shop_scope(get_shop(tenant_id)), log_and_continue(f"asking about payment {payment_id}"):
             result = reconcile_payment(payment_id)
             settled += result.after != result.before
     return settled
@@ -87,7 +87,7 @@ def reconcile_refunds() -> int:
     while found := find_queued_refunds(BATCH, after=after):
         db.session.close()
         for tenant_id, refund_id in found:
-            with shop_scope(get_shop(tenant_id)), _each_for_itself(f"asking about refund {refund_id}"):
+            with shop_scope(get_shop(tenant_id)), log_and_continue(f"asking about refund {refund_id}"):
                 settled += reconcile_refund(refund_id) != "queued"
         after = found[-1][1]
     return settled
@@ -97,7 +97,7 @@ def compare_payment_books() -> int:
     """Log where the books of the last two days differ from the gateways'; return how often they do."""
     count = 0
     for shop in list_shops():
-        with shop_scope(shop), _each_for_itself(f"comparing the books of {shop.code}"):
+        with shop_scope(shop), log_and_continue(f"comparing the books of {shop.code}"):
             for each in compare_books(clock.now() - timedelta(days=2)):
                 log.warning("the books of %s differ: %s", shop.code, each)
                 count += 1
@@ -121,41 +121,41 @@ def complete_delivered_orders() -> int:
             ).all()
             db.session.close()
             for order_id in found:
-                with _each_for_itself(f"completing order {order_id}"):
+                with log_and_continue(f"completing order {order_id}"):
                     change_status(order_id, "complete", SYSTEM)
                     count += 1
     return count
 
 
-def tell_of_stock() -> int:
+def send_back_in_stock_alerts() -> int:
     """Tell everybody who waits for a variant that can be had again; return how many."""
     found = find_back_in_stock()
     db.session.close()
     count = 0
     for tenant_id, variant_id in found:
-        with shop_scope(get_shop(tenant_id)), _each_for_itself(f"telling of variant {variant_id}"):
-            count += answer_wishes(variant_id)
+        with shop_scope(get_shop(tenant_id)), log_and_continue(f"telling of variant {variant_id}"):
+            count += notify_subscribers(variant_id)
     return count
 
 
-def forget_claims() -> int:
+def purge_expired_records() -> int:
     """Forget mailed links that are over, and accounts that were asked for and never opened; return how many."""
     count = 0
     for shop in list_shops():
-        with shop_scope(shop), _each_for_itself(f"forgetting claims of {shop.code}"):
-            sweep_proofs(clock.now() - timedelta(days=1))
+        with shop_scope(shop), log_and_continue(f"forgetting claims of {shop.code}"):
+            purge_expired_tokens(clock.now() - timedelta(days=1))
             count += sweep_members(clock.now() - timedelta(days=7))
     return count
 
 
-def forget_answers() -> int:
+def purge_idempotency_answers() -> int:
     """Forget what programs were answered under keys that are over; return how much."""
     count = 0
     for shop in list_shops():
-        with shop_scope(shop), _each_for_itself(f"forgetting answers of {shop.code}"):
+        with shop_scope(shop), log_and_continue(f"forgetting answers of {shop.code}"):
             swept = SWEPT_AT_ONCE
             while swept == SWEPT_AT_ONCE:
-                swept = sweep_keys()
+                swept = purge_idempotency_keys()
                 count += swept
     return count
 
@@ -173,21 +173,21 @@ def jobs() -> list[Job]:
     """Return the periodic jobs."""
     return [
         Job(expire_unpaid_orders, 10),
-        Job(tell_of_stock, 5),
+        Job(send_back_in_stock_alerts, 5),
         Job(reconcile_payments, 20),
         Job(reconcile_refunds, 120),
         Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
         Job(sweep_log, 3600),
-        Job(forget_claims, 3600),
-        Job(forget_answers, 3600),
+        Job(purge_expired_records, 3600),
+        Job(purge_idempotency_answers, 3600),
     ]
 
 
 def run(app: Flask, stop: threading.Event) -> None:
     """Work until `stop` is set. What fails is logged and tried again: a worker does not die of one bad order."""
     relay = make_relay()
-    caller = threading.Thread(target=_call_strangers, args=(app, relay, stop), name="webhooks", daemon=True)
+    caller = threading.Thread(target=_deliver_webhooks, args=(app, relay, stop), name="webhooks", daemon=True)
     caller.start()
     _work(app, relay, stop)
     caller.join()
@@ -198,18 +198,18 @@ def _work(app: Flask, relay: Relay, stop: threading.Event) -> None:
     while not stop.is_set():
         busy = 0
         with app.app_context():
-            with _each_for_itself("delivering events"):
+            with log_and_continue("delivering events"):
                 busy += relay.run_once(Lane.OWN)
             for job in periodic:
                 if time.monotonic() >= job.next_at:
                     job.next_at = time.monotonic() + job.seconds
-                    with _each_for_itself(job.run.__name__):
+                    with log_and_continue(job.run.__name__):
                         busy += job.run()
         if not busy:
             stop.wait(IDLE)
 
 
-def _call_strangers(app: Flask, relay: Relay, stop: threading.Event) -> None:
+def _deliver_webhooks(app: Flask, relay: Relay, stop: threading.Event) -> None:
     """Deliver webhooks, several at once."""
     with ThreadPoolExecutor(CALLERS, "webhook") as pool:
 
@@ -222,7 +222,7 @@ def _call_strangers(app: Flask, relay: Relay, stop: threading.Event) -> None:
 
         while not stop.is_set():
             busy = 0
-            with app.app_context(), _each_for_itself("calling webhooks"):
+            with app.app_context(), log_and_continue("calling webhooks"):
                 busy = relay.run_once(Lane.STRANGERS, spread)
             if not busy:
                 stop.wait(IDLE)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 
 import commerce.models  # noqa: F401 - every table must be known
 from commerce.db import Base, UtcDateTime, db
-from commerce.migration import let_in
+from commerce.schema_state import grant_app_role
 
 SEARCH_TABLES = ("product_search",)
 """Written by hand per database; on SQLite with the shadow tables of its full-text index."""
@@ -69,7 +69,7 @@ def run_on_postgresql(owner: str) -> None:
         connection.execute(text("SET lock_timeout = '5s'; SET statement_timeout = '600s'"))
         connection.commit()
         run(connection)
-        let_in(connection, str(db.engine.url.username or ""))
+        grant_app_role(connection, str(db.engine.url.username or ""))
         connection.commit()
 
 

@@ -19,7 +19,7 @@ from flask import Flask
 from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from commerce.founding import ShippingRule, TaxRule, found_shop
+from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.support import browser as browsers
@@ -34,9 +34,9 @@ from tests.support.databases import (
     quick_folder,
     told_again,
 )
-from tests.support.nursery import SERVE, Nursery
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.server import LiveServer
+from tests.support.spawn import SERVE, Nursery
 
 ARTEFACTS = Path(__file__).resolve().parents[1] / "test-results"
 FIGURES = ARTEFACTS / "figures.txt"
@@ -222,7 +222,7 @@ def client(app: Flask) -> ShopClient:
 def shop(app: Flask) -> Shop:
     """Alice's shop at demo.localhost: US dollars, 10 % tax included, shipping 5.00 anywhere; nothing to sell yet."""
     with app.app_context():
-        return found_shop(
+        return set_up_shop(
             code="demo",
             name="Alice's Tea",
             currency="USD",
@@ -237,7 +237,7 @@ def shop(app: Flask) -> Shop:
 def other_shop(app: Flask, shop: Shop) -> Shop:
     """Charlie's shop at other.localhost: yen, 10 % tax included, shipping 800 yen; nothing to sell yet."""
     with app.app_context():
-        return found_shop(
+        return set_up_shop(
             code="other",
             name="Charlie's Kites",
             currency="JPY",

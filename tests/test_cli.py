@@ -11,19 +11,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from commerce.checkout.settlement import take_payment
 from commerce.config import Config
 from commerce.db import atomic, db
 from commerce.errors import GatewayNoAnswer
-from commerce.migration import is_current
-from commerce.payments.gateways import GATEWAYS, TestCardGateway
+from commerce.payments.gateways.base import GATEWAYS, TestCardGateway
 from commerce.payments.models import Payment
 from commerce.payments.queries import get_payment
 from commerce.pricing.queries import tax_table
+from commerce.schema_state import is_current
 from commerce.server import refuse_taken_port
+from commerce.settlement.services import take_payment
 from commerce.shipping.queries import shipping_offers
 from commerce.tenants.models import Shop, TenantHost
-from commerce.tenants.queries import get_by_code, list_shops
+from commerce.tenants.queries import get_shop_by_code, list_shops
 from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
@@ -45,7 +45,7 @@ def test_a_shop_is_created_ready_to_sell(app: Flask) -> None:
     result = flask(app, *CREATE, "--tax-percent", "8.1", "--shipping", "4.90", "--prices-exclude-tax")
     assert (result.exit_code, result.output) == (0, "Created Kiosk (kiosk) at kiosk.localhost.\n")
     with app.app_context():
-        shop = get_by_code("kiosk")
+        shop = get_shop_by_code("kiosk")
         assert (shop.name, shop.currency, shop.country, shop.prices_include_tax) == (
             "Kiosk",
             "EUR",
@@ -64,7 +64,7 @@ def test_a_shop_is_created_ready_to_sell(app: Flask) -> None:
 def test_a_created_shop_is_told_to_programs_as_json(app: Flask) -> None:
     result = flask(app, *CREATE, "--host", "kiosk.example", "--host", "www.kiosk.example", "--json")
     with app.app_context():
-        shop = get_by_code("kiosk")
+        shop = get_shop_by_code("kiosk")
     assert json.loads(result.output) == {"id": str(shop.id), "code": "kiosk", "host": "kiosk.example"}
     assert shop.host == "kiosk.example"
 

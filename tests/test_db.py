@@ -14,14 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from commerce import db as database
 from commerce import engine
 from commerce.catalog.models import Category
-from commerce.db import (
-    atomic,
-    current_tenant_id,
-    db,
-    in_transaction,
-    insert_rows,
-    witnessed,
-)
+from commerce.db import atomic, current_tenant_id, db, in_transaction, insert_rows, with_audit
 from commerce.errors import Busy, Rejected
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -63,11 +56,11 @@ def test_a_witness_writes_in_the_transaction_of_the_deed(in_shop: Shop) -> None:
         if fail:
             raise Rejected("no")
 
-    with witnessed(lambda: put_shelf("seen")):
+    with with_audit(lambda: put_shelf("seen")):
         with pytest.raises(Rejected):
             use_case(fail=True)
         assert shelves() == []
-        with witnessed(None):
+        with with_audit(None):
             use_case()
         assert shelves() == ["deed"]
 
@@ -80,10 +73,10 @@ def test_a_deed_whose_witness_fails_is_not_done(in_shop: Shop) -> None:
     def blind() -> None:
         raise Rejected("no")
 
-    with witnessed(blind), pytest.raises(Rejected):
+    with with_audit(blind), pytest.raises(Rejected):
         use_case()
     assert shelves() == []
-    with witnessed(lambda: put_shelf("seen")):
+    with with_audit(lambda: put_shelf("seen")):
         use_case()
     assert shelves() == ["deed", "seen"]
 
@@ -348,7 +341,7 @@ def test_a_shops_rows_are_read_in_a_transaction_that_ends_with_the_session(
 
     look()
     atomic(look)()
-    with database._seeing(None, every=False):
+    with database._as_tenant(None, every=False):
         look()
     assert states == ["idle in transaction", "idle in transaction", "idle"]
     db.session.close()

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, inspect
 
 from commerce.config import ROOT
 from commerce.db import Base, db
-from commerce.migration import head, is_current
+from commerce.schema_state import head, is_current
 from tests.support.databases import bench_config, build_app, disconnect
 
 sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from commerce.errors import InvalidValue
 from commerce.money import (
     MAX_AMOUNT,
-    allocate,
+    allocate_amount,
     divide_half_up,
     exponent,
     format_money,
@@ -203,7 +203,7 @@ def test_tax_inside_is_what_tax_on_top_of_the_rest_would_be(gross: int, ppm: int
 
 @given(amounts, weights)
 def test_parts_always_sum_to_the_whole(amount: int, shares: list[int]) -> None:
-    parts = allocate(amount, shares)
+    parts = allocate_amount(amount, shares)
     assert len(parts) == len(shares)
     assert sum(parts) == amount
 
@@ -211,7 +211,7 @@ def test_parts_always_sum_to_the_whole(amount: int, shares: list[int]) -> None:
 @given(amounts, weights)
 def test_no_part_is_off_by_a_whole_unit_and_none_has_the_wrong_sign(amount: int, shares: list[int]) -> None:
     total = sum(shares)
-    for part, weight in zip(allocate(amount, shares), shares, strict=True):
+    for part, weight in zip(allocate_amount(amount, shares), shares, strict=True):
         if total:
             assert abs(part * total - amount * weight) < total
         assert part * amount >= 0
@@ -219,7 +219,7 @@ def test_no_part_is_off_by_a_whole_unit_and_none_has_the_wrong_sign(amount: int,
 
 @given(amounts, weights)
 def test_a_negative_amount_is_split_like_its_mirror_image(amount: int, shares: list[int]) -> None:
-    assert allocate(-amount, shares) == [-part for part in allocate(amount, shares)]
+    assert allocate_amount(-amount, shares) == [-part for part in allocate_amount(amount, shares)]
 
 
 @pytest.mark.parametrize(
@@ -237,10 +237,10 @@ def test_a_negative_amount_is_split_like_its_mirror_image(amount: int, shares: l
 def test_the_largest_remainders_get_the_rest_and_ties_go_to_the_earlier_part(
     amount: int, shares: list[int], parts: list[int]
 ) -> None:
-    assert allocate(amount, shares) == parts
+    assert allocate_amount(amount, shares) == parts
 
 
 @pytest.mark.parametrize("shares", [[], [1, -1]])
 def test_there_must_be_something_to_split_over(shares: list[int]) -> None:
     with pytest.raises(ValueError, match=r"allocate|negative"):
-        allocate(1, shares)
+        allocate_amount(1, shares)

@@ -11,7 +11,7 @@ from commerce.inventory import services as inventory
 from commerce.inventory.models import StockItem
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import list_shops
-from tests.support.everywhere import everywhere
+from tests.support.all_databases import everywhere
 
 
 def _rows() -> dict[str, int]:

@@ -11,7 +11,6 @@ from flask import Flask
 from sqlalchemy import update
 
 from commerce import worker
-from commerce.checkout.settlement import take_payment
 from commerce.db import atomic, db
 from commerce.errors import Conflict, GatewayNoAnswer
 from commerce.events.outbox import Actor
@@ -19,9 +18,10 @@ from commerce.orders import services as orders
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
 from commerce.orders.returns import request_return
-from commerce.payments.gateways import GATEWAYS, TestCardGateway
+from commerce.payments.gateways.base import GATEWAYS, TestCardGateway
 from commerce.payments.models import Payment
 from commerce.payments.queries import get_payment
+from commerce.settlement.services import take_payment
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
 from commerce.worker import complete_delivered_orders, expire_unpaid_orders, reconcile_payments
@@ -141,7 +141,7 @@ def test_an_order_that_cannot_be_cancelled_does_not_stop_the_others(
     odd, even = make_order((tea, 1)), make_order((tea, 1))
     hold_runs_out(odd.id, minutes=9)
     hold_runs_out(even.id)
-    cancel = orders.cancel
+    cancel = orders.cancel_by_system
 
     def fail_for_odd(order: Order, *args: Any, **kwargs: Any) -> None:
         if order.id == odd.id:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from flask import Flask
 from sqlalchemy import select
 
-from commerce.accounts.clients import create_client, issue_key
-from commerce.api.order_shapes import MOST_ITEMS
+from commerce.accounts.api_clients import create_client, issue_key
+from commerce.api.orders.schemas import MOST_ITEMS
 from commerce.db import db
 from commerce.errors import Busy
 from commerce.orders.models import Order

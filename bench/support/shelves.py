@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from commerce.catalog.models import Product, Variant
 from commerce.db import atomic, db, insert_rows, new_id
+from commerce.inventory.adjustments import book_movement, set_initial_stock
 from commerce.inventory.models import StockItem
-from commerce.inventory.receiving import book_movement, set_initial_stock
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ from commerce.catalog.models import Category, Product, ProductCategory, ProductI
 from commerce.catalog.search import index_products
 from commerce.config import ROOT, Config
 from commerce.db import atomic, db, insert_rows
-from commerce.founding import ShippingRule, TaxRule, found_shop
+from commerce.inventory.adjustments import default_location
 from commerce.inventory.models import StockItem
-from commerce.inventory.receiving import default_location
+from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Shop
-from commerce.tenants.queries import get_by_code
+from commerce.tenants.queries import get_shop_by_code
 from commerce.tenants.scope import shop_scope
 from tests.support import child
 from tests.support.postgres import Databases, PostgresServer
@@ -176,7 +176,7 @@ def _found(stage: Stage) -> None:
     app = stage.app()
     with app.app_context():
         upgrade(directory=str(ROOT / "migrations"))
-        found_shop(
+        set_up_shop(
             code=SHOP,
             name="Lantern & Leaf",
             currency="USD",
@@ -195,7 +195,7 @@ def in_shop(stage: Stage) -> Iterator[Shop]:
     """Enter the shop in this process, to put rows into it."""
     app = stage.app()
     with app.app_context():
-        shop = get_by_code(SHOP)
+        shop = get_shop_by_code(SHOP)
         db.session.remove()
         with shop_scope(shop):
             yield shop

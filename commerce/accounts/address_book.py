@@ -17,7 +17,7 @@ MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SavedAddress:
     """An entry as a plain value. `address` has the fields of the checkout."""
 
     id: uuid.UUID
@@ -27,20 +27,20 @@ class Entry:
     preferred: bool
 
 
-def addresses_of(member_id: uuid.UUID) -> list[Entry]:
+def addresses_of(member_id: uuid.UUID) -> list[SavedAddress]:
     """Return a member's addresses, the preferred one first, then the newest."""
     rows = db.session.scalars(
         select(MemberAddress)
         .where(MemberAddress.member_id == member_id)
         .order_by(MemberAddress.preferred.desc(), MemberAddress.id.desc())
     )
-    return [Entry(row.id, row.name, row.phone, dict(row.address), row.preferred) for row in rows]
+    return [SavedAddress(row.id, row.name, row.phone, dict(row.address), row.preferred) for row in rows]
 
 
-def get_address(member_id: uuid.UUID, address_id: uuid.UUID) -> Entry:
+def get_address(member_id: uuid.UUID, address_id: uuid.UUID) -> SavedAddress:
     """Return an address of this member. Raises NotFound, also for somebody else's."""
     row = _row(member_id, address_id)
-    return Entry(row.id, row.name, row.phone, dict(row.address), row.preferred)
+    return SavedAddress(row.id, row.name, row.phone, dict(row.address), row.preferred)
 
 
 @atomic

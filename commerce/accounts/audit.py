@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, select
 
 from commerce.accounts.models import AuditEntry
-from commerce.db import atomic, db, insert_rows, witnessed
+from commerce.db import atomic, db, insert_rows, with_audit
 from commerce.events.outbox import Actor
 
 PAGE = 50
@@ -48,14 +48,14 @@ _OF_ORDERS = re.compile(
 """Fields of forms about orders whose values are numbers and choices; all others may hold what a customer is called."""
 
 
-def told_of(fields: Iterable[tuple[str, str]], *, about_customers: bool) -> dict[str, Any]:
+def audited_changes(fields: Iterable[tuple[str, str]], *, about_customers: bool) -> dict[str, Any]:
     """Return of a form's fields what the log may keep: no secrets, no long texts, nothing personal of customers.
 
     A field whose value is left out is still named, with '…'.
     """
     kept: dict[str, Any] = {}
     for field, value in fields:
-        name = _legible(field)[:LONGEST]
+        name = _readable_changes(field)[:LONGEST]
         if name in _SAYS_NOTHING or not value:
             continue
         hidden = (
@@ -63,14 +63,14 @@ def told_of(fields: Iterable[tuple[str, str]], *, about_customers: bool) -> dict
             or len(value) > LONGEST
             or (about_customers and not _OF_ORDERS.fullmatch(name))
         )
-        shown = "…" if hidden else _legible(value)
+        shown = "…" if hidden else _readable_changes(value)
         kept[name] = f"{kept[name]}, {shown}"[: 2 * LONGEST] if name in kept else shown
         if len(kept) == MOST_FIELDS:
             break
     return kept
 
 
-def _legible(text: str) -> str:
+def _readable_changes(text: str) -> str:
     """Return a text without signs that cannot be seen; some of them PostgreSQL could not even store."""
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
@@ -90,9 +90,9 @@ def record(
             {
                 "actor_kind": actor.kind,
                 "actor_id": actor.id,
-                "actor_name": _legible(actor.name)[:255],
+                "actor_name": _readable_changes(actor.name)[:255],
                 "action": action[:60],
-                "subject": _legible(subject)[:255],
+                "subject": _readable_changes(subject)[:255],
                 "changes": dict(changes or {}),
                 "address": address[:45],
                 "request_id": actor.request_id,
@@ -119,7 +119,7 @@ def at_the_terminal() -> Actor:
 def by_command(action: str, subject: str = "") -> Generator[None]:
     """Write down what a command of the terminal does in the shop that it has entered."""
     actor = at_the_terminal()
-    with witnessed(lambda: record(actor, action, subject)):
+    with with_audit(lambda: record(actor, action, subject)):
         yield
 
 

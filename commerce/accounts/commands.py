@@ -13,7 +13,7 @@ from commerce.accounts.audit import by_command
 from commerce.accounts.permissions import ROLES
 from commerce.accounts.services import create_staff
 from commerce.errors import CommerceError
-from commerce.tenants.queries import get_by_code
+from commerce.tenants.queries import get_shop_by_code
 from commerce.tenants.scope import shop_scope
 
 staff = AppGroup("staff", help="People who work for a shop.")
@@ -36,7 +36,7 @@ def create(tenant: str, email: str, name: str, role: str, password_stdin: bool, 
     password = made or sys.stdin.readline().rstrip("\r\n")
     try:
         address = email.strip().lower()
-        with shop_scope(get_by_code(tenant)), by_command("staff_create", f"{address} {role}"):
+        with shop_scope(get_shop_by_code(tenant)), by_command("staff_create", f"{address} {role}"):
             staff_id = create_staff(email=email, name=name, password=password, role=role)
     except CommerceError as error:
         raise click.ClickException(error.detail) from error

@@ -8,7 +8,7 @@ from commerce.events.outbox import DomainEvent
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProofWanted(DomainEvent):
+class EmailTokenRequested(DomainEvent):
     """A link is to be mailed to an address, to prove that somebody reads it. `subject_id` is the proof's id."""
 
 

@@ -55,20 +55,20 @@ class ForgottenForm(TextForm):
     email = _email()
 
 
-class NewPasswordForm(TextForm):
+class StaffNewPasswordForm(TextForm):
     """A new password in place of a forgotten one."""
 
     password = _new_password()
 
 
-class ChangePasswordForm(TextForm):
+class StaffChangePasswordForm(TextForm):
     """A new password in place of the present one."""
 
     present_password = _password(_("Present password"))
     password = _new_password()
 
 
-class NameForm(TextForm):
+class StaffNameForm(TextForm):
     """How somebody is called in the history of orders."""
 
     name = StringField(_("Name"), [InputRequired(_("Please enter your name.")), Length(max=255)])
@@ -81,7 +81,7 @@ class EnrolForm(TextForm):
     secret = HiddenField()
 
 
-class ProofForm(TextForm):
+class ConfirmIdentityForm(TextForm):
     """The password once more, or a code from those who have a second factor."""
 
     password = PasswordField(_("Password"), [Length(max=MAX_LENGTH)])

@@ -13,13 +13,13 @@ from sqlalchemy import delete, select, update
 
 from commerce import clock
 from commerce.accounts import sessions
+from commerce.accounts.email_tokens import TokenExpired
 from commerce.accounts.events import StaffInvited
 from commerce.accounts.models import StaffInvitation, StaffMember
 from commerce.accounts.passwords import MIN_OF_STAFF, hash_password, judge_password
-from commerce.accounts.proofs import LinkOver
 from commerce.accounts.services import checked_email
 from commerce.accounts.sessions import STAFF, Device, new_token, token_hash
-from commerce.accounts.staff import checked_role, hold_places, leave_a_place
+from commerce.accounts.staff import checked_role, free_staff_place, lock_staff_places
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.events.outbox import Actor, publish
@@ -50,10 +50,10 @@ def invite(email: str, role: str, actor: Actor) -> None:
     """
     address = checked_email(email)
     checked_role(role)
-    limit = hold_places()
+    limit = lock_staff_places()
     if db.session.scalar(select(StaffMember.id).where(StaffMember.email == address)):
         raise InvalidValue("email", f"{address} is on the staff already, or was and can be reactivated.")
-    leave_a_place(limit, invited=address)
+    free_staff_place(limit, invited=address)
     _delete(StaffInvitation.email == address)
     row = StaffInvitation(
         email=address,
@@ -68,7 +68,7 @@ def invite(email: str, role: str, actor: Actor) -> None:
 
 
 @atomic
-def withdraw(invitation_id: uuid.UUID) -> None:
+def withdraw_invitation(invitation_id: uuid.UUID) -> None:
     """Take an invitation back; its link ends. Raises NotFound when it was accepted or withdrawn before."""
     if not _delete(StaffInvitation.id == invitation_id):
         raise NotFound("There is no such invitation. It may have been accepted meanwhile.")
@@ -82,7 +82,7 @@ def find_invitation(token: str) -> Invitation:
         )
     )
     if row is None:
-        raise LinkOver
+        raise TokenExpired
     return Invitation(row.email, row.role, row.invited_by)
 
 
@@ -93,7 +93,7 @@ def get_invitation(invitation_id: uuid.UUID) -> Invitation | None:
 
 
 @atomic
-def arm_invitation(invitation_id: uuid.UUID) -> str:
+def issue_invitation(invitation_id: uuid.UUID) -> str:
     """Give an invitation a new token, to be mailed now, and return it; a former one opens nothing any more."""
     token = new_token()
     db.session.execute(
@@ -119,7 +119,7 @@ def accept(token: str, *, name: str, password: str, device: Device) -> str:
 
 @atomic
 def _accept(token: str, name: str, password_hash: str, device: Device) -> str:
-    limit = hold_places()
+    limit = lock_staff_places()
     row = db.session.execute(
         delete(StaffInvitation)
         .where(StaffInvitation.token_hash == token_hash(token), StaffInvitation.expires_at > clock.now())
@@ -127,9 +127,9 @@ def _accept(token: str, name: str, password_hash: str, device: Device) -> str:
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is None:
-        raise LinkOver
+        raise TokenExpired
     # The invitation itself kept this place; a plan that has become smaller since does not let its guest in.
-    leave_a_place(limit, with_invitations=False)
+    free_staff_place(limit, with_invitations=False)
     if db.session.scalar(select(StaffMember.id).where(StaffMember.email == row.email)):
         raise Rejected("Somebody with this address is on the staff already.")
     person = StaffMember(email=row.email, name=name, password_hash=password_hash, role=row.role)
@@ -139,4 +139,4 @@ def _accept(token: str, name: str, password_hash: str, device: Device) -> str:
 
 
 def _delete(condition: object) -> int:
-    return sessions.run(STAFF, delete(StaffInvitation).where(condition))  # type: ignore[arg-type]
+    return sessions.session_options(STAFF, delete(StaffInvitation).where(condition))  # type: ignore[arg-type]

@@ -16,14 +16,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from commerce import clock
 from commerce.accounts import sessions
+from commerce.accounts.email_tokens import EmailToken, request_token, revoke_tokens, use_token
 from commerce.accounts.events import MemberEmailChanged
 from commerce.accounts.models import EmailProof, Member, MemberSession
-from commerce.accounts.proofs import Proof, end_proofs, use_proof, want_proof
 from commerce.accounts.sessions import MEMBER, Device
 from commerce.db import atomic, current_tenant_id, db, new_id
+from commerce.encryption import seal
 from commerce.errors import Conflict, NotFound
 from commerce.events.outbox import Actor, publish
-from commerce.sealing import seal
 
 NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 GUEST = Actor("guest")
@@ -76,7 +76,7 @@ def get_member(member_id: uuid.UUID) -> Member:
 
 
 @atomic
-def register(email: str, name: str) -> None:
+def register_member(email: str, name: str) -> None:
     """Have a link mailed to an address by which its reader gets an account.
 
     An address with an account gets a mail that says so. `email` is in lower case.
@@ -97,39 +97,39 @@ def register(email: str, name: str) -> None:
         )
         .on_conflict_do_nothing(index_elements=["tenant_id", "email"])
     )
-    _want_password(email)
+    _request_password_reset(email)
 
 
 @atomic
 def forgot_password(email: str) -> None:
     """Have a link mailed by which a member chooses another password; an address without an account gets no mail."""
-    _want_password(email)
+    _request_password_reset(email)
 
 
-def _want_password(email: str) -> None:
+def _request_password_reset(email: str) -> None:
     """Who has no password yet confirms his address by choosing one; everybody else may choose another one."""
     known = db.session.execute(
         select(Member.id, Member.confirmed_at).where(Member.email == email)
     ).one_or_none()
     purpose = "confirm_member" if known and known.confirmed_at is None else "reset_member"
-    want_proof(GUEST, purpose, email, known.id if known else new_id())
+    request_token(GUEST, purpose, email, known.id if known else new_id())
 
 
 @atomic
-def want_email(member: SignedInMember, email: str) -> None:
+def request_email_change(member: SignedInMember, email: str) -> None:
     """Have a link mailed by which a member proves that he reads `email`; his own shows him his orders as a guest."""
-    want_proof(member.actor, "change_member", email, member.id)
+    request_token(member.actor, "change_member", email, member.id)
 
 
 # --- what is behind the links ----------------------------------------------------------------------------
 
 
-def choose_password(purpose: str, token: str, password_hash: str, device: Device) -> tuple[Proof, str]:
+def choose_password(purpose: str, token: str, password_hash: str, device: Device) -> tuple[EmailToken, str]:
     """Set the password of a member who came by a link, sign him in here and nowhere else. A step. Raises LinkOver.
 
     Returns what he has proven, and the token of his session. His address counts as confirmed from now on.
     """
-    proof = use_proof(purpose, token)
+    proof = use_token(purpose, token)
     now = clock.now()
     member = db.session.scalars(select(Member).where(Member.id == proof.subject_id).with_for_update()).one()
     member.password_hash, member.active = password_hash, True
@@ -140,12 +140,12 @@ def choose_password(purpose: str, token: str, password_hash: str, device: Device
     return proof, sessions.begin(MEMBER, member.id, device)
 
 
-def change_email(token: str) -> Proof:
+def change_member_email(token: str) -> EmailToken:
     """Make the address that a link was mailed to the member's own, and tell the former one. A step.
 
     Raises LinkOver, Conflict when the address has an account of its own by now.
     """
-    proof = use_proof("change_member", token)
+    proof = use_token("change_member", token)
     member = db.session.scalars(select(Member).where(Member.id == proof.subject_id).with_for_update()).one()
     if member.email == proof.email:
         return proof
@@ -154,7 +154,7 @@ def change_email(token: str) -> Proof:
         raise Conflict("There is an account with this address already.")
     if taken is not None:
         # Somebody asked for an account there and never chose a password; its reader has just decided otherwise.
-        end_proofs(taken.id)
+        revoke_tokens(taken.id)
         db.session.delete(taken)
         db.session.flush()
     former, member.email = member.email, proof.email
@@ -170,7 +170,7 @@ def change_email(token: str) -> Proof:
 
 
 @atomic
-def rename(member_id: uuid.UUID, name: str, phone: str) -> None:
+def rename_member(member_id: uuid.UUID, name: str, phone: str) -> None:
     """Save how a member is called and where he can be reached."""
     db.session.execute(
         update(Member)

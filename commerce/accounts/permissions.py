@@ -67,7 +67,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 ROLES = tuple(PERMISSIONS)
 
 
-def who_may(permission: str) -> list[str]:
+def roles_with(permission: str) -> list[str]:
     """Return the roles that may do `permission`, in the order of the table."""
     return [role for role, permissions in PERMISSIONS.items() if permission in permissions]
 

@@ -15,7 +15,7 @@ from commerce.db import db
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedInStaff:
     """A member of staff behind a request, as a plain value.
 
     `waits_for_code` says that the password was given and the second factor is still missing: then nothing is open.
@@ -37,15 +37,15 @@ class SignedIn:
         return sessions.is_recent(self.proven_at)
 
 
-def find_signed_in(token: str) -> SignedIn | None:
+def find_signed_in_staff(token: str) -> SignedInStaff | None:
     """Return who the session of `token` belongs to in this shop; None when it is unknown or over or the person left."""
     found = sessions.find(STAFF, token)
     return _signed_in(*found) if found else None
 
 
-def _signed_in(person: StaffMember, session: StaffSession) -> SignedIn:
+def _signed_in(person: StaffMember, session: StaffSession) -> SignedInStaff:
     has_second_factor = person.totp_since is not None
-    return SignedIn(
+    return SignedInStaff(
         id=person.id,
         name=person.name,
         email=person.email,

@@ -22,10 +22,10 @@ from commerce import clock
 from commerce.accounts import sessions
 from commerce.accounts.models import RecoveryCode, SecondFactor
 from commerce.accounts.sessions import STAFF, Kind, P, S, token_hash
-from commerce.accounts.sign_in import Attempt, SignInRefused, begin_attempt, forgive
-from commerce.db import atomic, db, insert_rows, witnessed
+from commerce.accounts.sign_in import SignInAttempt, SignInRefused, begin_sign_in, clear_failed_sign_ins
+from commerce.db import atomic, db, insert_rows, with_audit
+from commerce.encryption import DecryptionError, seal
 from commerce.errors import Conflict, InvalidValue, Rejected
-from commerce.sealing import CannotOpen, seal
 
 T = TypeVar("T")
 
@@ -37,14 +37,14 @@ RECOVERY_CODES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
+class Enrollment:
     """What somebody gets who has a second factor now: the session's new token, and his codes on paper, this once."""
 
     token: str
     recovery_codes: list[str]
 
 
-def new_secret(person_id: uuid.UUID) -> tuple[str, str]:
+def new_totp_secret(person_id: uuid.UUID) -> tuple[str, str]:
     """Return a secret for the app, in base32, and the same sealed for this person, to be carried by the form.
 
     Nothing is stored before a first code has proven that the app has it.
@@ -57,7 +57,7 @@ def secret_of(person_id: uuid.UUID, carried: str) -> str:
     """Return the secret that a form carried. Raises Rejected when it is not one that was made for this person."""
     try:
         whose, _, secret = seal().open(carried).partition(":")
-    except CannotOpen:
+    except DecryptionError:
         whose = secret = ""
     if whose != str(person_id):
         raise Rejected("This page was open too long. Please begin again.")
@@ -70,16 +70,16 @@ def address_for_app(secret: str, *, email: str, shop: str) -> str:
 
 
 @atomic
-def enrol(
+def enroll(
     kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID, *, carried: str, code: str
-) -> Enrolled:
+) -> Enrollment:
     """Take the first code as proof that the app has the secret; from now on sign-in asks for codes.
 
     `carried` is the sealed secret. Raises InvalidValue for a wrong code, Conflict when there is a second factor
     already, Rejected for a secret that was not made for this person.
     """
     secret = secret_of(person_id, carried)
-    step = step_of(secret, code, after=0)
+    step = totp_step(secret, code, after=0)
     if step is None:
         raise InvalidValue("otp", "This is not the code of now. Please wait for the next one and type that.")
     person = _locked(kind, person_id)
@@ -88,7 +88,7 @@ def enrol(
     person.totp_secret, person.totp_since, person.totp_step = seal().close(secret), clock.now(), step
     db.session.flush()
     token = sessions.rotate(kind, session_id, second_factor=True)
-    return Enrolled(token, _write_codes(person_id) if kind is STAFF else [])
+    return Enrollment(token, _write_codes(person_id) if kind is STAFF else [])
 
 
 def complete_by_code(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID, code: str) -> str:
@@ -106,19 +106,19 @@ def prove_by_code(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID,
     Raises SignInRefused.
     """
     attempt = _begin(kind, person_id)
-    with witnessed(None):
+    with with_audit(None):
         use_code(kind, attempt, code, lambda: sessions.note_proof(kind, session_id))
 
 
-def _begin(kind: Kind[P, S], person_id: uuid.UUID) -> Attempt:
-    attempt = begin_attempt(kind, kind.person_id() == person_id)
+def _begin(kind: Kind[P, S], person_id: uuid.UUID) -> SignInAttempt:
+    attempt = begin_sign_in(kind, kind.person_id() == person_id)
     if attempt is None:
         raise SignInRefused("The code")
     return attempt
 
 
 @atomic
-def use_code(kind: Kind[P, S], attempt: Attempt, code: str, then: Callable[[], T]) -> T:
+def use_code(kind: Kind[P, S], attempt: SignInAttempt, code: str, then: Callable[[], T]) -> T:
     """Use a code up for an attempt that was counted, and do the step `then`.
 
     Raises SignInRefused for a code that is wrong or was used.
@@ -131,11 +131,11 @@ def use_code(kind: Kind[P, S], attempt: Attempt, code: str, then: Callable[[], T
     )
     if not good:
         raise SignInRefused("The code")
-    forgive(kind, attempt, all_of_them=True)
+    clear_failed_sign_ins(kind, attempt, all_of_them=True)
     return then()
 
 
-def step_of(secret: str, code: str, *, after: int) -> int | None:
+def totp_step(secret: str, code: str, *, after: int) -> int | None:
     """Return the time step whose code this is, None when it is none of now or not later than the step `after`."""
     plain = "".join(c for c in code if c.isalnum())
     now = int(clock.now().timestamp()) // STEP
@@ -165,15 +165,15 @@ def renew_recovery_codes(person_id: uuid.UUID) -> list[str]:
 @atomic
 def remove_second_factor(kind: Kind[P, S], person_id: uuid.UUID) -> None:
     """Take the second factor away; sign-in asks for the password alone."""
-    take_away(kind, person_id)
+    reset_second_factor_of(kind, person_id)
 
 
 # --- steps -----------------------------------------------------------------------------------------
 
 
-def take_away(kind: Kind[P, S], person_id: uuid.UUID) -> None:
+def reset_second_factor_of(kind: Kind[P, S], person_id: uuid.UUID) -> None:
     """Forget the app's secret and the codes on paper. A step."""
-    sessions.run(
+    sessions.session_options(
         kind,
         update(kind.person)
         .where(kind.person_id() == person_id)
@@ -194,7 +194,7 @@ def _locked(kind: Kind[P, S], person_id: uuid.UUID) -> SecondFactor:
 def _open(sealed: str) -> str:
     try:
         return seal().open(sealed)
-    except CannotOpen as error:
+    except DecryptionError as error:
         raise Rejected(
             "The second factor cannot be read any more, since the installation's key was changed. Please use a "
             "recovery code, or ask an owner to reset it."
@@ -209,11 +209,11 @@ def _use_app_code(kind: Kind[P, S], person_id: uuid.UUID, code: str) -> bool:
         ),
         execution_options=kind.options,
     ).one_or_none()
-    step = step_of(_open(row[0]), code, after=row[1]) if row else None
+    step = totp_step(_open(row[0]), code, after=row[1]) if row else None
     if step is None:
         return False
     used = update(kind.person).where(kind.person_id() == person_id, person.totp_step < step)
-    return sessions.run(kind, used.values(totp_step=step)) == 1
+    return sessions.session_options(kind, used.values(totp_step=step)) == 1
 
 
 def _use_recovery_code(kind: Kind[P, S], person_id: uuid.UUID, code: str) -> bool:
@@ -224,7 +224,7 @@ def _use_recovery_code(kind: Kind[P, S], person_id: uuid.UUID, code: str) -> boo
         RecoveryCode.code_hash == token_hash(code),
         RecoveryCode.used_at.is_(None),
     )
-    return sessions.run(kind, used.values(used_at=clock.now())) == 1
+    return sessions.session_options(kind, used.values(used_at=clock.now())) == 1
 
 
 def _write_codes(person_id: uuid.UUID) -> list[str]:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from commerce.accounts.models import StaffMember
 from commerce.accounts.passwords import MIN_OF_STAFF, hash_password, judge_password
-from commerce.accounts.staff import checked_role, hold_places, leave_a_place
+from commerce.accounts.staff import checked_role, free_staff_place, lock_staff_places
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, Rejected
 from commerce.tenants.scope import current_shop
@@ -37,10 +37,10 @@ def checked_email(email: str) -> str:
 
 @atomic
 def _insert_staff(email: str, name: str, password_hash: str, role: str) -> uuid.UUID:
-    limit = hold_places()
+    limit = lock_staff_places()
     if db.session.scalar(select(StaffMember.id).where(StaffMember.email == email)):
         raise Rejected(f"There is a member of staff with the address {email} already.")
-    leave_a_place(limit, invited=email)
+    free_staff_place(limit, invited=email)
     member = StaffMember(email=email, name=name, password_hash=password_hash, role=role)
     db.session.add(member)
     db.session.flush()

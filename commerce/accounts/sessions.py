@@ -148,7 +148,7 @@ def is_recent(proven_at: datetime) -> bool:
 # --- steps -----------------------------------------------------------------------------------------
 
 
-def run(kind: Kind[P, S], statement: Executable) -> int:
+def session_options(kind: Kind[P, S], statement: Executable) -> int:
     """Run a statement that changes rows of these people and return how many it hit. A step."""
     result = db.session.execute(statement, execution_options=kind.options)
     return cast("CursorResult[Any]", result).rowcount
@@ -187,7 +187,7 @@ def begin(
 def rotate(kind: Kind[P, S], session_id: uuid.UUID, **values: Any) -> str:
     """Give a session a new token, now that it may do more than before, and return it; '' when it has ended. A step."""
     token = new_token()
-    changed = run(
+    changed = session_options(
         kind,
         update(kind.session)
         .where(kind.session_id() == session_id)
@@ -198,7 +198,7 @@ def rotate(kind: Kind[P, S], session_id: uuid.UUID, **values: Any) -> str:
 
 def note_proof(kind: Kind[P, S], session_id: uuid.UUID) -> None:
     """Note that the person behind a session has just proven who he is. A step."""
-    run(
+    session_options(
         kind,
         update(kind.session).where(kind.session_id() == session_id).values(proven_at=clock.now()),
     )
@@ -206,7 +206,7 @@ def note_proof(kind: Kind[P, S], session_id: uuid.UUID) -> None:
 
 def touch(kind: Kind[P, S], session_id: uuid.UUID) -> None:
     """Note that a session is in use. A step."""
-    run(
+    session_options(
         kind,
         update(kind.session).where(kind.session_id() == session_id).values(seen_at=clock.now()),
     )
@@ -229,4 +229,4 @@ def end_all(kind: Kind[P, S], person_id: uuid.UUID, *, but: uuid.UUID | None = N
 
 
 def _delete(kind: Kind[P, S], condition: ColumnElement[bool]) -> int:
-    return run(kind, delete(kind.session).where(condition))
+    return session_options(kind, delete(kind.session).where(condition))

@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, select, update
 
 from commerce import clock
 from commerce.accounts import sessions
+from commerce.accounts.email_tokens import revoke_tokens
 from commerce.accounts.passwords import NOBODY, hash_password, is_outdated, verify_password
-from commerce.accounts.proofs import end_proofs
 from commerce.accounts.sessions import Device, Kind, P, S
-from commerce.db import atomic, db, witnessed
+from commerce.db import atomic, db, with_audit
 from commerce.errors import NotFound, Rejected
 
 FREE_TRIES = 4
@@ -42,7 +42,7 @@ class SignInRefused(Rejected):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class SignInAttempt:
     """An attempt that is counted and not judged yet."""
 
     person_id: uuid.UUID
@@ -53,7 +53,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSession:
     """A session that was just opened; with `needs_code` it opens nothing before a second factor was given."""
 
     token: str
@@ -63,7 +63,7 @@ class Opened:
 
 def sign_in(
     kind: Kind[P, S], email: str, password: str, device: Device | None = None, *, replaces: str = ""
-) -> Opened:
+) -> OpenedSession:
     """Check e-mail and password and open a session; the session of the token `replaces` ends.
 
     Raises SignInRefused, after the same work whether the address is known or not; Busy.
@@ -73,31 +73,31 @@ def sign_in(
 
 
 def open_session(
-    kind: Kind[P, S], attempt: Attempt, password: str, device: Device, *, replaces: str = ""
-) -> Opened:
+    kind: Kind[P, S], attempt: SignInAttempt, password: str, device: Device, *, replaces: str = ""
+) -> OpenedSession:
     """Open a session for an attempt whose `password` was right; a hash with former settings is renewed with it."""
     renewed = hash_password(password) if is_outdated(attempt.password_hash) else ""
     token = _open(kind, attempt, renewed, device, replaces)
-    return Opened(token, attempt.person_id, attempt.needs_code)
+    return OpenedSession(token, attempt.person_id, attempt.needs_code)
 
 
-def check_password(kind: Kind[P, S], email: str, password: str) -> Attempt:
+def check_password(kind: Kind[P, S], email: str, password: str) -> SignInAttempt:
     """Return whose e-mail and password these are, to be forgiven by the caller. Raises SignInRefused."""
     address = email.strip().lower()[:255]
-    found = begin_attempt(kind, kind.person.email == (address if address.isprintable() else ""))
+    found = begin_sign_in(kind, kind.person.email == (address if address.isprintable() else ""))
     if not verify_password(found.password_hash if found else NOBODY, password) or found is None:
         raise SignInRefused
     return found
 
 
-def begin_attempt(kind: Kind[P, S], whose: ColumnElement[bool]) -> Attempt | None:
+def begin_sign_in(kind: Kind[P, S], whose: ColumnElement[bool]) -> SignInAttempt | None:
     """Count an attempt as if it failed. None when nobody is meant or the account pauses."""
-    with witnessed(None):
+    with with_audit(None):
         return _count(kind, whose)
 
 
 @atomic
-def _count(kind: Kind[P, S], whose: ColumnElement[bool]) -> Attempt | None:
+def _count(kind: Kind[P, S], whose: ColumnElement[bool]) -> SignInAttempt | None:
     person = db.session.scalar(
         select(kind.person).where(whose, kind.person.active).with_for_update(key_share=True),
         execution_options=kind.options,
@@ -112,7 +112,7 @@ def _count(kind: Kind[P, S], whose: ColumnElement[bool]) -> Attempt | None:
     db.session.flush()
     row = cast("Any", person)
     needs_code = kind.has_second_factor and row.totp_since is not None
-    return Attempt(row.id, row.email, row.name, row.password_hash, needs_code)
+    return SignInAttempt(row.id, row.email, row.name, row.password_hash, needs_code)
 
 
 def delay_after(failures: int) -> timedelta:
@@ -122,14 +122,16 @@ def delay_after(failures: int) -> timedelta:
     return min(LONGEST_DELAY, FIRST_DELAY * (1 << min(failures - FREE_TRIES - 1, 16)))
 
 
-def forgive(kind: Kind[P, S], attempt: Attempt, *, all_of_them: bool, **values: Any) -> None:
+def clear_failed_sign_ins(
+    kind: Kind[P, S], attempt: SignInAttempt, *, all_of_them: bool, **values: Any
+) -> None:
     """Take back the counting of an attempt that was right. A step.
 
     Wrong codes stay counted until a right one comes (`all_of_them`): else whoever knows the password could sign in
     again after every few codes and guess without end.
     """
     failures: Any = 0 if all_of_them else kind.person.failed_sign_ins - 1
-    sessions.run(
+    sessions.session_options(
         kind,
         update(kind.person)
         .where(kind.person_id() == attempt.person_id)
@@ -138,9 +140,9 @@ def forgive(kind: Kind[P, S], attempt: Attempt, *, all_of_them: bool, **values: 
 
 
 @atomic
-def _open(kind: Kind[P, S], attempt: Attempt, renewed_hash: str, device: Device, replaces: str) -> str:
+def _open(kind: Kind[P, S], attempt: SignInAttempt, renewed_hash: str, device: Device, replaces: str) -> str:
     values = {"password_hash": renewed_hash} if renewed_hash else {}
-    forgive(kind, attempt, all_of_them=not attempt.needs_code, **values)
+    clear_failed_sign_ins(kind, attempt, all_of_them=not attempt.needs_code, **values)
     return sessions.begin(kind, attempt.person_id, device, replaces=replaces)
 
 
@@ -153,7 +155,7 @@ def sign_out(kind: Kind[P, S], token: str) -> None:
 def keep_alive(kind: Kind[P, S], session_id: uuid.UUID, seen_at: datetime) -> None:
     """Note that a session, which was last seen at `seen_at`, is in use; at most every five minutes."""
     if clock.now() - seen_at > sessions.TOUCH_AFTER:
-        with witnessed(None):
+        with with_audit(None):
             _touch(kind, session_id)
 
 
@@ -171,21 +173,21 @@ def prove_by_password(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.U
     Raises SignInRefused.
     """
     attempt = check_again(kind, person_id, password)
-    with witnessed(None):
+    with with_audit(None):
         _note_proof(kind, attempt, session_id)
 
 
-def check_again(kind: Kind[P, S], person_id: uuid.UUID, password: str) -> Attempt:
+def check_again(kind: Kind[P, S], person_id: uuid.UUID, password: str) -> SignInAttempt:
     """Check the password of somebody who is signed in, counted like any other attempt. Raises SignInRefused."""
-    found = begin_attempt(kind, kind.person_id() == person_id)
+    found = begin_sign_in(kind, kind.person_id() == person_id)
     if not verify_password(found.password_hash if found else NOBODY, password) or found is None:
         raise SignInRefused("The password")
     return found
 
 
 @atomic
-def _note_proof(kind: Kind[P, S], attempt: Attempt, session_id: uuid.UUID) -> None:
-    forgive(kind, attempt, all_of_them=not attempt.needs_code)
+def _note_proof(kind: Kind[P, S], attempt: SignInAttempt, session_id: uuid.UUID) -> None:
+    clear_failed_sign_ins(kind, attempt, all_of_them=not attempt.needs_code)
     sessions.note_proof(kind, session_id)
 
 
@@ -202,11 +204,13 @@ def change_password(
 
 
 @atomic
-def _write_password(kind: Kind[P, S], attempt: Attempt, session_id: uuid.UUID, password_hash: str) -> None:
-    forgive(kind, attempt, all_of_them=not attempt.needs_code, password_hash=password_hash)
+def _write_password(
+    kind: Kind[P, S], attempt: SignInAttempt, session_id: uuid.UUID, password_hash: str
+) -> None:
+    clear_failed_sign_ins(kind, attempt, all_of_them=not attempt.needs_code, password_hash=password_hash)
     sessions.note_proof(kind, session_id)
     if kind is not sessions.OPERATOR:
-        end_proofs(attempt.person_id)
+        revoke_tokens(attempt.person_id)
     sessions.end_all(kind, attempt.person_id, but=session_id)
 
 

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 
 from commerce import clock
 from commerce.accounts import sessions
+from commerce.accounts.email_tokens import revoke_tokens
 from commerce.accounts.models import StaffInvitation, StaffMember
 from commerce.accounts.permissions import ROLES
-from commerce.accounts.proofs import end_proofs
-from commerce.accounts.second_factor import take_away
+from commerce.accounts.second_factor import reset_second_factor_of
 from commerce.accounts.sessions import STAFF
 from commerce.db import atomic, current_tenant_id, db
 from commerce.errors import Conflict, InvalidValue, NotFound, Rejected
@@ -73,7 +73,7 @@ def change_role(staff_id: uuid.UUID, role: str, *, seen: str) -> None:
     Raises InvalidValue, NotFound, Conflict when somebody else changed it meanwhile, LastOwner.
     """
     checked_role(role)
-    hold_places()
+    lock_staff_places()
     person = _locked(staff_id)
     if person.role != seen:
         raise Conflict(f"{person.name} has become {person.role} meanwhile.")
@@ -86,7 +86,7 @@ def change_role(staff_id: uuid.UUID, role: str, *, seen: str) -> None:
 @atomic
 def deactivate(staff_id: uuid.UUID) -> None:
     """Let somebody in no more, from this moment on. Raises NotFound, LastOwner."""
-    hold_places()
+    lock_staff_places()
     person = _locked(staff_id)
     if not person.active:
         return
@@ -95,17 +95,17 @@ def deactivate(staff_id: uuid.UUID) -> None:
     person.active = False
     db.session.flush()
     sessions.end_all(STAFF, staff_id)
-    end_proofs(staff_id)
+    revoke_tokens(staff_id)
 
 
 @atomic
 def reactivate(staff_id: uuid.UUID) -> None:
     """Let somebody in again who was deactivated. Raises NotFound, PlanFull."""
-    limit = hold_places()
+    limit = lock_staff_places()
     person = _locked(staff_id)
     if person.active:
         return
-    leave_a_place(limit)
+    free_staff_place(limit)
     person.active = True
     db.session.flush()
 
@@ -114,12 +114,12 @@ def reactivate(staff_id: uuid.UUID) -> None:
 def reset_second_factor(staff_id: uuid.UUID) -> None:
     """Take somebody's second factor away who has lost it, and end all his sessions. Raises NotFound."""
     _locked(staff_id)
-    take_away(STAFF, staff_id)
+    reset_second_factor_of(STAFF, staff_id)
     sessions.end_all(STAFF, staff_id)
 
 
 @atomic
-def rename(staff_id: uuid.UUID, name: str) -> None:
+def rename_staff(staff_id: uuid.UUID, name: str) -> None:
     """Change how somebody is called in the history of orders. Raises NotFound, InvalidValue."""
     if not name.strip() or not name.isprintable():
         raise InvalidValue("name", "Please enter your name.")
@@ -137,15 +137,15 @@ def checked_role(role: str) -> str:
 # --- steps -----------------------------------------------------------------------------------------
 
 
-def hold_places() -> int | None:
+def lock_staff_places() -> int | None:
     """Let nobody else change who works here until the end; return the plan's limit (None: there is none). A step."""
     return db.session.scalars(
         select(Tenant.max_staff).where(Tenant.id == current_tenant_id()).with_for_update(key_share=True)
     ).one()
 
 
-def leave_a_place(limit: int | None, *, invited: str = "", with_invitations: bool = True) -> None:
-    """Go on if one more may come. A step, after `hold_places`. Raises PlanFull.
+def free_staff_place(limit: int | None, *, invited: str = "", with_invitations: bool = True) -> None:
+    """Go on if one more may come. A step, after `lock_staff_places`. Raises PlanFull.
 
     An open invitation keeps a place, unless it is that of the address `invited`.
     """

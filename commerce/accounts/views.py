@@ -6,27 +6,27 @@ from flask import make_response, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts import audit, links
+from commerce.accounts import audit, token_views
 from commerce.accounts import sign_in as signing
 from commerce.accounts.cookies import device, drop_token, keep_token, token_of
-from commerce.accounts.door import (
-    COOKIE,
-    HOME,
-    actor_of,
-    address,
-    blueprint,
-    signed_in_staff,
-    waiting_for_code,
-)
 from commerce.accounts.forms import CodeForm, SignInForm
 from commerce.accounts.queries import staff_with_email
 from commerce.accounts.second_factor import complete_by_code
 from commerce.accounts.sessions import STAFF
-from commerce.db import witnessed
+from commerce.accounts.staff_auth import (
+    COOKIE,
+    HOME,
+    actor_of,
+    blueprint,
+    client_address,
+    signed_in_staff,
+    waiting_for_code,
+)
+from commerce.db import with_audit
 from commerce.events.outbox import Actor
 from commerce.web import local_path, private, request_id, see_other
 
-__all__ = ["COOKIE", "HOME", "blueprint", "links", "signed_in_staff"]
+__all__ = ["COOKIE", "HOME", "blueprint", "signed_in_staff", "token_views"]
 
 CODE_PAGE = "/admin/sign-in/code"
 
@@ -38,7 +38,7 @@ def sign_in() -> BaseResponse:
     if request.method == "GET" and signed_in_staff() is not None:
         return see_other(target)
     if request.method == "GET" and waiting_for_code() is not None:
-        return see_other(links.path(CODE_PAGE, next=target))
+        return see_other(token_views.path(CODE_PAGE, next=target))
     form = SignInForm(next=target)
     if form.validate_on_submit():
         try:
@@ -46,13 +46,13 @@ def sign_in() -> BaseResponse:
         except signing.SignInRefused as refusal:
             form.form_errors.append(_(refusal.detail))
         else:
-            onward = see_other(links.path(CODE_PAGE, next=target) if opened.needs_code else target)
+            onward = see_other(token_views.path(CODE_PAGE, next=target) if opened.needs_code else target)
             return keep_token(onward, STAFF, opened.token)
     page = render_template("accounts/sign_in.html", form=form)
     return private(make_response(page, 422 if request.method == "POST" else 200))
 
 
-def _open(email: str, password: str) -> signing.Opened:
+def _open(email: str, password: str) -> signing.OpenedSession:
     """Check the password and open the session, with an entry in the log either way. Raises SignInRefused."""
     try:
         attempt = signing.check_password(STAFF, email, password)
@@ -60,12 +60,12 @@ def _open(email: str, password: str) -> signing.Opened:
         # Only an address of the staff is written down: anything may have been typed there, even a password.
         known = staff_with_email(email)
         actor = Actor("nobody", request_id=request_id())
-        audit.record_alone(actor, "sign_in_refused", known.email if known else "", address=address())
+        audit.record_alone(actor, "sign_in_refused", known.email if known else "", address=client_address())
         raise
     actor = Actor("staff", str(attempt.person_id), attempt.name, request_id())
     action = "password_given" if attempt.needs_code else "sign_in"
-    where = address()
-    with witnessed(lambda: audit.record(actor, action, attempt.email, address=where)):
+    where = client_address()
+    with with_audit(lambda: audit.record(actor, action, attempt.email, address=where)):
         return signing.open_session(STAFF, attempt, password, device(), replaces=token_of(STAFF))
 
 
@@ -74,12 +74,12 @@ def sign_in_code() -> BaseResponse:
     """Ask for the code of the second factor, after the password."""
     target, person = local_path(request.values.get("next"), HOME), waiting_for_code()
     if person is None:
-        return see_other(target if signed_in_staff() else links.path("/admin/sign-in", next=target))
+        return see_other(target if signed_in_staff() else token_views.path("/admin/sign-in", next=target))
     form = CodeForm(next=target)
     if form.validate_on_submit():
-        actor, where = actor_of(person), address()
+        actor, where = actor_of(person), client_address()
         try:
-            with witnessed(lambda: audit.record(actor, "sign_in", person.email, address=where)):
+            with with_audit(lambda: audit.record(actor, "sign_in", person.email, address=where)):
                 token = complete_by_code(STAFF, person.id, person.session_id, str(form.otp.data))
         except signing.SignInRefused as refusal:
             audit.record_alone(actor, "code_refused", person.email, address=where)
@@ -95,7 +95,7 @@ def sign_out() -> BaseResponse:
     """End the session on the server; the cookie goes with it."""
     token, person = token_of(STAFF), signed_in_staff() or waiting_for_code()
     if person is not None:
-        actor, where = actor_of(person), address()
-        with witnessed(lambda: audit.record(actor, "sign_out", person.email, address=where)):
+        actor, where = actor_of(person), client_address()
+        with with_audit(lambda: audit.record(actor, "sign_out", person.email, address=where)):
             signing.sign_out(STAFF, token)
     return drop_token(see_other("/admin/sign-in"), STAFF)

@@ -25,7 +25,7 @@ LEDGER = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """One page of a list: its rows, and where it stands. `current` is within 1..`last`."""
 
     rows: Sequence[Any]
@@ -34,12 +34,12 @@ class Page:
     last: int
 
 
-def paged(statement: Any, total: int, number: int) -> Page:
+def paged(statement: Any, total: int, number: int) -> ListPage:
     """Return page `number` of a statement that finds `total` rows in all; one beyond the end is the last."""
     last = max(1, math.ceil(total / PAGE))
     current = min(number, last)
     rows = db.session.execute(statement.limit(PAGE).offset((current - 1) * PAGE)).all()
-    return Page(rows, total, current, last)
+    return ListPage(rows, total, current, last)
 
 
 def _contains(text: str) -> str:
@@ -105,7 +105,7 @@ def _joined(*columns: Any) -> Any:
 _PROMISED = StockItem.reserved > StockItem.on_hand
 
 
-def list_stock(*, search: str = "", show: str = "", page: int = 1) -> Page:
+def list_stock_rows(*, search: str = "", show: str = "", page: int = 1) -> ListPage:
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
     conditions = []
     if search:
@@ -125,10 +125,10 @@ def list_stock(*, search: str = "", show: str = "", page: int = 1) -> Page:
     total = db.session.execute(_joined(func.count(StockItem.id)).where(*conditions)).scalar_one()
     statement = _joined(*_STOCK_COLUMNS).where(*conditions).order_by(Variant.sku, StockItem.id)
     found = paged(statement, total, page)
-    return Page([StockRow(*row) for row in found.rows], found.total, found.current, found.last)
+    return ListPage([StockRow(*row) for row in found.rows], found.total, found.current, found.last)
 
 
-def count_stock() -> dict[str, int]:
+def count_stock_rows() -> dict[str, int]:
     """Return how many stock items there are in all, low, with reserved units and with units promised beyond them."""
     low = StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at
     row = db.session.execute(
@@ -172,7 +172,7 @@ class LedgerRow:
     balance: int
 
 
-def ledger(row: StockRow, limit: int | None = LEDGER) -> list[LedgerRow]:
+def stock_ledger(row: StockRow, limit: int | None = LEDGER) -> list[LedgerRow]:
     """Return the newest movements of a stock item (None: all of them) as a running account, newest first.
 
     It is counted back from what is on hand now; that this is the sum of all movements is checked elsewhere.
@@ -202,7 +202,7 @@ def ledger(row: StockRow, limit: int | None = LEDGER) -> list[LedgerRow]:
 # --- products ----------------------------------------------------------------------------------------
 
 
-def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page:
+def list_products(*, search: str = "", status: str = "", page: int = 1) -> ListPage:
     """Return a page of products by title, with variants, lowest and highest price (minor units) and units available."""
     conditions = []
     if search:

@@ -8,7 +8,12 @@ from commerce.api.problems import MalformedRequest
 from commerce.errors import CommerceError
 from commerce.web import status_of
 
-ELSEWHERE = ("commerce.accounts.", "commerce.members.", "commerce.moving.", "commerce.catalog.importing.")
+ELSEWHERE = (
+    "commerce.accounts.",
+    "commerce.members.",
+    "commerce.tenant_transfer.",
+    "commerce.catalog_import.",
+)
 """Where errors are made that only people meet."""
 WITHOUT_CLASS = {
     400: {"http_400": "This cannot be read"},

@@ -20,13 +20,13 @@ from sqlalchemy import CursorResult, Row, Table, bindparam, delete, select, upda
 from sqlalchemy.dialects import postgresql, sqlite
 
 from commerce import clock
-from commerce.api.door import blueprint, program
+from commerce.api.auth import blueprint, current_api_client
 from commerce.api.models import IdempotencyKey
-from commerce.api.operations import Reply, as_json, sent_json
-from commerce.api.problems import KeyInFlight, MalformedRequest, MissingKey, refusal
-from commerce.db import atomic, current_tenant_id, db, done_once, new_id
+from commerce.api.operation import Reply, as_json, sent_json
+from commerce.api.problems import KeyInFlight, MalformedRequest, MissingKey, problem_document
+from commerce.db import atomic, current_tenant_id, db, idempotent, new_id
+from commerce.encryption import DecryptionError, seal
 from commerce.errors import Busy, Conflict, NotFound, Rejected
-from commerce.sealing import CannotOpen, seal
 
 R = TypeVar("R")
 HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
@@ -59,7 +59,7 @@ class AnswerLost(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class IdempotentResult:
     """What came of it: the answer, and what the use case returned (None when it had been done before)."""
 
     response: Response
@@ -67,7 +67,7 @@ class Done:
     replayed: bool = False
 
 
-class _DoneBefore(Exception):
+class _AlreadyDone(Exception):
     def __init__(self, sealed_outcome: str) -> None:
         self.sealed_outcome = sealed_outcome
 
@@ -78,7 +78,7 @@ class _Claim:
     def __init__(self, key: str, answer: Callable[[Any], Reply]) -> None:
         self._key = key
         self._answer = answer
-        self._fingerprint = fingerprint() if key else ""
+        self._fingerprint = request_fingerprint() if key else ""
         self._row_id = new_id()
         self.asked = self.claimed = self.kept = self.over = False
         self.result: Any = None
@@ -92,7 +92,7 @@ class _Claim:
         row = {
             "tenant_id": current_tenant_id(),
             "id": self._row_id,
-            "client_id": program().client_id,
+            "client_id": current_api_client().client_id,
             "route": _route(),
             "key": self._key,
             "fingerprint": self._fingerprint,
@@ -120,7 +120,7 @@ class _Claim:
             raise KeyReused(
                 "This idempotency key was sent before with another request. Please make a new one."
             )
-        raise _DoneBefore(found.sealed_outcome)
+        raise _AlreadyDone(found.sealed_outcome)
 
     def keep(self, result: Any) -> None:
         """Make the answer of the first use case that is done, and keep it under the key."""
@@ -147,9 +147,9 @@ class _Claim:
         self.kept = True
 
 
-def once(
+def run_idempotent(
     deed: Callable[[], R], answer: Callable[[R], Reply], *, needed: bool = True, other_key: str = ""
-) -> Done:
+) -> IdempotentResult:
     """Do a use case under the request's key and answer it; what was done before is answered as it was then.
 
     `answer` makes the reply inside the transaction, of what the use case returned; `other_key` is one that came in the
@@ -162,22 +162,22 @@ def once(
         )
     claim = _Claim(key, answer)
     try:
-        with done_once(claim):
+        with idempotent(claim):
             deed()
-    except _DoneBefore as before:
-        return Done(_replay(before), replayed=True)
+    except _AlreadyDone as before:
+        return IdempotentResult(_replay(before), replayed=True)
     except Busy as error:
         if claim.asked and not claim.claimed:
             raise KeyInFlight("The first request with this key is not finished. Please ask again.") from error
         raise
-    return Done(_respond(claim.outcome), claim.result)
+    return IdempotentResult(_respond(claim.outcome), claim.result)
 
 
 @blueprint.errorhandler(NotFound)
 @blueprint.errorhandler(Rejected)
 def _on_refusal(error: NotFound | Rejected) -> Response:
     """Answer what was done before as it was then, though what it was done to has changed its name or gone since."""
-    return _kept_answer() or refusal(error)
+    return _kept_answer() or problem_document(error)
 
 
 def _kept_answer() -> Response | None:
@@ -185,18 +185,18 @@ def _kept_answer() -> Response | None:
     if request.method != "POST" or "program" not in g:
         return None
     try:
-        key, asked = sent_key(), fingerprint()
+        key, asked = sent_key(), request_fingerprint()
     except MalformedRequest:
         return None
     found = _find(key) if key else None
-    return _replay(_DoneBefore(found.sealed_outcome)) if found and found.fingerprint == asked else None
+    return _replay(_AlreadyDone(found.sealed_outcome)) if found and found.fingerprint == asked else None
 
 
 def _find(key: str) -> Row[str, str] | None:
     """Return fingerprint and outcome of what this client did at this address under a key."""
     return db.session.execute(
         select(IdempotencyKey.fingerprint, IdempotencyKey.sealed_outcome).where(
-            IdempotencyKey.client_id == program().client_id,
+            IdempotencyKey.client_id == current_api_client().client_id,
             IdempotencyKey.route == _route(),
             IdempotencyKey.key == key,
         )
@@ -227,17 +227,17 @@ def _route() -> str:
     return f"{request.method} {request.url_rule.rule if request.url_rule else ''}"
 
 
-def fingerprint() -> str:
+def request_fingerprint() -> str:
     """Return the SHA-256 of what is asked for: where, and the JSON with its keys sorted and its numbers as written."""
     body = json.dumps(sent_json(), sort_keys=True, separators=(",", ":")) if request.get_data() else ""
     asked = json.dumps([request.method, request.path, sorted(request.args.items(multi=True)), body])
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
-def _replay(before: _DoneBefore) -> Response:
+def _replay(before: _AlreadyDone) -> Response:
     try:
         outcome = json.loads(seal().open(before.sealed_outcome))
-    except CannotOpen as error:
+    except DecryptionError as error:
         raise AnswerLost(
             "This was done before. Its answer cannot be read any more: please look it up."
         ) from error
@@ -253,7 +253,7 @@ def _respond(outcome: dict[str, Any]) -> Response:
 
 
 @atomic
-def sweep_keys() -> int:
+def purge_idempotency_keys() -> int:
     """Forget what was answered in the current shop more than KEPT ago; return how many."""
     old = (
         select(IdempotencyKey.id)

@@ -13,7 +13,7 @@ from flask import Response
 from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from commerce.api.shapes import EDGE_NAMES, Amount, Answer, amount
+from commerce.api.schemas import EDGE_NAMES, Amount, ResponseModel, amount
 from commerce.errors import (
     AlreadyExists,
     CommerceError,
@@ -28,7 +28,7 @@ from commerce.errors import (
     Rejected,
     StaleVersion,
 )
-from commerce.inventory.receiving import UnitsReserved
+from commerce.inventory.adjustments import UnitsReserved
 from commerce.tenants.scope import current_shop
 from commerce.web import problem, status_of
 
@@ -36,7 +36,7 @@ MOST = 100
 """Faults that one answer names; a request that holds more has one fault in each of its lines."""
 
 
-class FieldProblem(Answer):
+class FieldProblem(ResponseModel):
     """One field that cannot be taken: where it is, and why."""
 
     field: str = Field(examples=["items.0.quantity"])
@@ -44,7 +44,7 @@ class FieldProblem(Answer):
     message: str = Field(examples=["Input should be greater than or equal to 1"])
 
 
-class ShortLine(Answer):
+class ShortLine(ResponseModel):
     """A line that cannot be filled: units wanted and units left."""
 
     product_code: str
@@ -54,7 +54,7 @@ class ShortLine(Answer):
     available: int
 
 
-class Problem(Answer):
+class Problem(ResponseModel):
     """RFC 9457 problem details. `code` is stable and says the same as the end of `type`."""
 
     type: str = Field(examples=["urn:lockstep:problem:invalid_request"])
@@ -103,37 +103,37 @@ def invalid(found: list[FieldProblem], detail: str) -> Response:
     )
 
 
-def refusal(error: CommerceError) -> Response:
+def problem_document(error: CommerceError) -> Response:
     """Answer what a use case refused, with the facts that it told."""
     status = 400 if isinstance(error, MalformedRequest) else status_of(error)
-    response = problem(status, error.code, error.title, error.detail, **facts_of(error))
+    response = problem(status, error.code, error.title, error.detail, **problem_facts(error))
     if status == 503 or isinstance(error, KeyInFlight):
         response.headers["Retry-After"] = "1"
     return response
 
 
 @singledispatch
-def facts_of(error: CommerceError) -> dict[str, Any]:  # noqa: ARG001 - most errors have said it all
+def problem_facts(error: CommerceError) -> dict[str, Any]:  # noqa: ARG001 - most errors have said it all
     """Return what a program needs to know of an error beside its code."""
     return {}
 
 
-@facts_of.register
+@problem_facts.register
 def _(error: InvalidValues) -> dict[str, Any]:
     return _fields([(_spelled(each.field), error.code, each.reason) for each in error.problems])
 
 
-@facts_of.register
+@problem_facts.register
 def _(error: InvalidValue | AlreadyExists) -> dict[str, Any]:
     return _fields([(_spelled(error.field), error.code, error.reason)])
 
 
-@facts_of.register
+@problem_facts.register
 def _(error: StaleVersion) -> dict[str, Any]:
     return {"seenVersion": error.seen, "currentVersion": error.current}
 
 
-@facts_of.register
+@problem_facts.register
 def _(error: UnitsReserved) -> dict[str, Any]:
     return {
         "quantity": error.on_hand,
@@ -142,22 +142,22 @@ def _(error: UnitsReserved) -> dict[str, Any]:
     }
 
 
-@facts_of.register
+@problem_facts.register
 def _(error: IllegalTransition) -> dict[str, Any]:
     return {"orderStatus": error.status, "action": error.action}
 
 
-@facts_of.register
+@problem_facts.register
 def _(error: CouponExhausted) -> dict[str, Any]:
     return {"couponCodes": error.reasons}
 
 
-@facts_of.register
+@problem_facts.register
 def _(error: CouponRefused) -> dict[str, Any]:
     return {"couponCodes": {error.coupon_code: error.reason}}
 
 
-@facts_of.register
+@problem_facts.register
 def _(error: OutOfStock) -> dict[str, Any]:
     lines = [
         ShortLine(
@@ -172,7 +172,7 @@ def _(error: OutOfStock) -> dict[str, Any]:
     return {"shortages": [line.model_dump(mode="json") for line in lines]}
 
 
-@facts_of.register
+@problem_facts.register
 def _(error: PriceChanged) -> dict[str, Any]:
     currency = current_shop().currency
     return {

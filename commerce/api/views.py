@@ -1,24 +1,17 @@
 """Every address of the API: importing this puts them all on the blueprint."""
 
-from commerce.api import (
-    carts,
-    checkout,
-    coupons,
-    document,
-    events,
-    inventory,
-    order_events,
-    order_status,
-    orders,
-    payments,
-    products,
-    refunds,
-    returns,
-    shipments,
-    variants,
-    webhook_endpoints,
-)
-from commerce.api.door import blueprint
+from commerce.api.auth import blueprint
+from commerce.api.carts import views as carts
+from commerce.api.coupons import views as coupons
+from commerce.api.events import views as events
+from commerce.api.inventory import views as inventory
+from commerce.api.openapi import views as document
+from commerce.api.orders import checkout, history, payments, refunds, returns, shipments
+from commerce.api.orders import status as order_status
+from commerce.api.orders import views as orders
+from commerce.api.products import variants
+from commerce.api.products import views as products
+from commerce.api.webhooks import views as webhook_endpoints
 
 __all__ = [
     "blueprint",
@@ -27,8 +20,8 @@ __all__ = [
     "coupons",
     "document",
     "events",
+    "history",
     "inventory",
-    "order_events",
     "order_status",
     "orders",
     "payments",

@@ -25,7 +25,7 @@ from commerce.catalog.reading import (
 from commerce.db import db
 from commerce.inventory.models import StockItem
 from commerce.pricing.calculate import LineToPrice
-from commerce.pricing.discounts import Found, find_discounts
+from commerce.pricing.discounts import CartDiscounts, find_discounts
 
 MAX_UNITS_PER_LINE = 999
 
@@ -278,7 +278,7 @@ def _line_view(row: Any) -> CartLineView:
     return CartLineView(*facts, *rest)
 
 
-def discounts_of(cart: CartView) -> Found:
+def discounts_of(cart: CartView) -> CartDiscounts:
     """Return what promotions and codes take off a cart before shipping is chosen."""
     email = str(cart.details.get("email", ""))
     return find_discounts([line.to_price for line in cart.lines], None, cart.coupon_codes, email=email)

@@ -132,10 +132,10 @@ def add_line(
 @atomic
 def _add_line(shopper: str, variant_id: uuid.UUID, quantity: int, member_id: uuid.UUID | None) -> CartChange:
     cart_id = lock_open_cart(shopper) or new_cart(shopper, member_id=member_id)
-    return put(cart_id, variant_id, quantity)
+    return set_line(cart_id, variant_id, quantity)
 
 
-def put(cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int) -> CartChange:
+def set_line(cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int) -> CartChange:
     """Put more units of a variant into a locked cart, as many as there are. A step. Raises as `add_line` does."""
     _check(quantity, low=1)
     found = read(_WISH, cart=cart_id, variant=variant_id)
@@ -230,7 +230,7 @@ def _lock_codes(shopper: str) -> tuple[uuid.UUID, list[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedCart:
     """A cart that is being ordered: what its lines do not say, and the shop's present rules version.
 
     `draft_by` names the staff member who prepared it, if one did.
@@ -243,7 +243,7 @@ class Claimed:
     rules_version: int
 
 
-def claim(shopper: str, checkout_token: str, cart_version: int) -> Claimed | None:
+def claim_cart(shopper: str, checkout_token: str, cart_version: int) -> ClaimedCart | None:
     """Close an open cart for ordering: the lock and the once-only guard of a placement. A step, the first of all.
 
     Returns None when it is not open (any more). Raises CartChanged when the page that asks has seen another version
@@ -257,7 +257,7 @@ def claim(shopper: str, checkout_token: str, cart_version: int) -> Claimed | Non
         raise CartChanged(
             "Your cart or your details were changed in another window. Please check them and order again."
         )
-    return Claimed(*facts)
+    return ClaimedCart(*facts)
 
 
 def _check(quantity: int, low: int) -> None:

@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.membership import signed_in_member
-from commerce.cart.coupons import code_words, enter
+from commerce.accounts.member_auth import current_member
+from commerce.cart.coupon_messages import coupon_code_message, enter_coupon_code
 from commerce.cart.forms import MAX_CODE, AddLineForm, CouponForm, LineForm, printable_line
 from commerce.cart.queries import CartView, count_units, discounts_of, find_offer, load_cart
 from commerce.cart.services import (
@@ -23,8 +23,8 @@ from commerce.cart.services import (
     remove_codes,
     shopper_hash,
 )
-from commerce.catalog.product_page import chosen_variant
 from commerce.errors import NotFound, OutOfStock
+from commerce.storefront.product_page import chosen_variant
 from commerce.web import cookie_name, cookie_rules, private, render_region, see_other, wants_region
 
 blueprint = Blueprint("cart", __name__)
@@ -39,7 +39,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 
 def shopper() -> str:
     """Return the stored form of the member's name, or else of this browser's, or '' when it has none yet."""
-    member = signed_in_member()
+    member = current_member()
     if member is not None:
         return member_shopper(member.id)
     return guest_shopper()
@@ -92,7 +92,7 @@ def add() -> BaseResponse:
     try:
         # Without JavaScript the form's hidden variant may be older than the options beside it.
         form.variant_id.data = chosen_variant(form.variant_id.data, request.form)
-        member = signed_in_member()
+        member = current_member()
         change = add_line(
             _name_shopper(), form.variant_id.data, wished, member_id=member.id if member else None
         )
@@ -204,7 +204,7 @@ def enter_coupon() -> BaseResponse:
     """Put a coupon code into the cart, if it takes something off."""
     form = CouponForm()
     try:
-        message = enter(form, shopper())
+        message = enter_coupon_code(form, shopper())
     except NotFound as error:
         return _cart_page(404, message=error.detail, tone="warn")
     if not message:
@@ -252,6 +252,6 @@ def _cart_page(
         refused=refused,
         found=discounts_of(cart) if cart else None,
         coupon_form=coupon_form or CouponForm(formdata=None),
-        code_words=code_words,
+        code_words=coupon_code_message,
     )
     return private(page)

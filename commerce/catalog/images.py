@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, update
 
-from commerce.catalog.fetching import FetchRefused, HostSilent, fetch
 from commerce.catalog.models import Product, ProductImage
 from commerce.db import atomic, current_tenant_id, db
+from commerce.outbound import FetchRefused, HostUnresponsive, fetch
 from commerce.tenants.services import touch_catalogue
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -45,7 +45,7 @@ class NotAPicture(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class NormalizedImage:
     """A picture as it is kept: WebP, upright, without metadata. Sizes in pixels."""
 
     data: bytes
@@ -54,7 +54,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredImage:
     """A picture's name under the media folder and its size."""
 
     name: str
@@ -63,7 +63,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FetchFailure:
     """A picture that was not fetched."""
 
     product: str
@@ -78,7 +78,7 @@ class FetchReport:
     tenant: str
     fetched: int = 0
     left: int = 0
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[FetchFailure] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as one JSON object."""
@@ -91,7 +91,7 @@ class FetchReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingImage:
     """A picture whose address is known and whose file is not."""
 
     image_id: uuid.UUID
@@ -99,7 +99,7 @@ class Pending:
     url: str
 
 
-def normalise(data: bytes) -> Picture:
+def normalise(data: bytes) -> NormalizedImage:
     """Return an uploaded or fetched picture as the shop keeps it, its first frame only. Raises NotAPicture.
 
     It is decoded by a process of its own, bounded in memory, time and output (`picture_child.py`).
@@ -127,7 +127,7 @@ def normalise(data: bytes) -> Picture:
         head, written = json.loads(made.readline()), made.read()
     if "problem" in head:
         raise NotAPicture(_PROBLEMS[head["problem"]])
-    return Picture(written, int(head["width"]), int(head["height"]))
+    return NormalizedImage(written, int(head["width"]), int(head["height"]))
 
 
 _CHILD = [
@@ -150,7 +150,7 @@ _PROBLEMS = {
 }
 
 
-def store(picture: Picture, media: Path, tenant_id: uuid.UUID) -> str:
+def store(picture: NormalizedImage, media: Path, tenant_id: uuid.UUID) -> str:
     """Write a picture into the media folder and return its name there; the same picture has the same name."""
     name = f"{tenant_id}/{hashlib.sha256(picture.data).hexdigest()[:32]}.webp"
     path = media / name
@@ -167,7 +167,7 @@ def store(picture: Picture, media: Path, tenant_id: uuid.UUID) -> str:
     return name
 
 
-def pending_images() -> list[Pending]:
+def pending_images() -> list[PendingImage]:
     """Return the pictures of the current shop that have an address and no file, first pictures of products first."""
     rows = db.session.execute(
         select(ProductImage.id, Product.slug, ProductImage.source_url)
@@ -177,7 +177,7 @@ def pending_images() -> list[Pending]:
         .where(ProductImage.file == "", ProductImage.source_url != "")
         .order_by(ProductImage.position, ProductImage.id)
     )
-    return [Pending(*row) for row in rows]
+    return [PendingImage(*row) for row in rows]
 
 
 def fetch_images(
@@ -198,7 +198,7 @@ def fetch_images(
     report = FetchReport(tenant)
     if on_start:
         on_start(len(pending) if limit is None else min(limit, len(pending)))
-    known: dict[str, Stored | str] = {}
+    known: dict[str, StoredImage | str] = {}
     silent: Counter[str] = Counter()
     for each in pending:
         if limit is not None and report.fetched >= limit:
@@ -207,7 +207,7 @@ def fetch_images(
             known[each.url] = _take_in(each.url, media, download, silent)
         outcome = known[each.url]
         if isinstance(outcome, str):
-            report.failures.append(Failure(each.product, each.url, outcome))
+            report.failures.append(FetchFailure(each.product, each.url, outcome))
         else:
             _record(each.image_id, each.url, outcome)
             report.fetched += 1
@@ -225,23 +225,25 @@ def count_pending() -> int:
     return int(count or 0)
 
 
-def _take_in(url: str, media: Path, download: Callable[[str], bytes], silent: Counter[str]) -> Stored | str:
+def _take_in(
+    url: str, media: Path, download: Callable[[str], bytes], silent: Counter[str]
+) -> StoredImage | str:
     """Return where the picture is now, or the reason why there is none. `silent` counts the failures of each host."""
     host = urlsplit(url).netloc
     if silent[host] >= PATIENCE:
         return "not tried: the host did not answer for other pictures"
     try:
         picture = normalise(download(url))
-    except HostSilent as error:
+    except HostUnresponsive as error:
         silent[host] += 1
         return str(error)
     except (FetchRefused, NotAPicture) as error:
         return str(error)
-    return Stored(store(picture, media, current_tenant_id()), picture.width, picture.height)
+    return StoredImage(store(picture, media, current_tenant_id()), picture.width, picture.height)
 
 
 @atomic
-def _record(image_id: uuid.UUID, url: str, stored: Stored) -> None:
+def _record(image_id: uuid.UUID, url: str, stored: StoredImage) -> None:
     """Note a picture's file, unless its address has changed meanwhile."""
     db.session.execute(
         update(ProductImage)

@@ -13,7 +13,7 @@ from commerce.pricing.promotions import ManualDiscount, PromotionRule
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class CartPreview:
     """The lines of a sample cart, and what it would cost."""
 
     lines: tuple[CartLineView, ...]
@@ -31,7 +31,7 @@ def preview(
     discount: ManualDiscount | None = None,
     moment: datetime | None = None,
     trial: PromotionRule | None = None,
-) -> Preview:
+) -> CartPreview:
     """Price units by variant as a checkout would at `moment` (now); variants that the shop does not have are left out.
 
     `trial` is a promotion that is not stored; one with the same id stands back for it, and it needs no code to apply.
@@ -48,4 +48,4 @@ def preview(
         moment=moment,
         trial=trial,
     )
-    return Preview(lines, priced)
+    return CartPreview(lines, priced)

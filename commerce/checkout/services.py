@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from commerce.cart.queries import CartLineView, CartView, lines_of
-from commerce.cart.services import claim, remove_codes
-from commerce.checkout.placing import CodesGone, Raced, write_order
-from commerce.db import atomic, done_once
+from commerce.cart.services import claim_cart, remove_codes
+from commerce.checkout.placement import CouponsInvalidated, StockConflict, write_order
+from commerce.db import atomic, idempotent
 from commerce.errors import (
     CartChanged,
     CartEmpty,
@@ -25,12 +25,12 @@ from commerce.errors import (
 from commerce.events.outbox import Actor
 from commerce.inventory.queries import available_by_variant
 from commerce.orders.queries import find_by_cart
-from commerce.payments.gateways import gateway
+from commerce.payments.gateways.base import gateway
 from commerce.payments.queries import Method
 from commerce.payments.queries import payment_method as payment_method_of
 from commerce.pricing.calculate import Discount, FeeToPrice, ShippingToPrice, Totals, calculate
-from commerce.pricing.discounts import CodeState, Found, find_discounts
-from commerce.pricing.promotions import ManualDiscount, PromotionRule, Verdict
+from commerce.pricing.discounts import CartDiscounts, CouponState, find_discounts
+from commerce.pricing.promotions import Evaluation, ManualDiscount, PromotionRule
 from commerce.pricing.queries import tax_table
 from commerce.shipping.queries import ShippingOffer, shipping_offers
 from commerce.tenants.scope import current_shop
@@ -46,7 +46,7 @@ class Quote:
     offers: tuple[ShippingOffer, ...]
     shipping: ShippingOffer | None
     totals: Totals
-    found: Found
+    found: CartDiscounts
     payment: Method | None
 
     @property
@@ -55,12 +55,12 @@ class Quote:
         return self.found.discounts
 
     @property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> tuple[Evaluation, ...]:
         """What became of every promotion of the shop."""
         return self.found.verdicts
 
     @property
-    def coupons(self) -> tuple[CodeState, ...]:
+    def coupons(self) -> tuple[CouponState, ...]:
         """What became of every code of the cart."""
         return self.found.codes
 
@@ -190,13 +190,13 @@ def place_order(
             return _place_order(
                 shopper, checkout_token, cart_version, shown_total, shown_backordered, actor, card_number
             )
-        except Raced as raced:
+        except StockConflict as raced:
             # Rolled back. Look again without our own grip on the rows: what is really short is said, all of it.
             shortages = shortages_of(raced.lines)
             if shortages:
                 raise OutOfStock(shortages) from None
-        except CodesGone as gone:
-            with done_once(None):
+        except CouponsInvalidated as gone:
+            with idempotent(None):
                 remove_codes(shopper, gone.reasons)
             raise CouponExhausted(gone.reasons) from None
     raise CartChanged("Others are buying the same things right now. Please try again.")
@@ -212,7 +212,7 @@ def _place_order(
     actor: Actor,
     card_number: str | None,
 ) -> PlacedOrder:
-    claimed = claim(shopper, checkout_token, cart_version)
+    claimed = claim_cart(shopper, checkout_token, cart_version)
     if claimed is None:
         return _placed_before(shopper, checkout_token)
     cart_id, details = claimed.cart_id, claimed.details
@@ -225,7 +225,7 @@ def _place_order(
     )
     if priced.totals.total != shown_total:
         gone = {state.code: state.reason for state in priced.coupons if state.gone}
-        raise CodesGone(gone) if gone else PriceChanged(shown_total, priced.totals.total)
+        raise CouponsInvalidated(gone) if gone else PriceChanged(shown_total, priced.totals.total)
     if sum(line.backordered for line in lines) > shown_backordered:
         raise CartChanged(
             "Some of this was in stock a moment ago and would now be on backorder. "

@@ -10,17 +10,16 @@ from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.membership import signed_in_member
-from commerce.cart.coupons import code_words, enter
+from commerce.accounts.member_auth import current_member
+from commerce.cart.coupon_messages import coupon_code_message, enter_coupon_code
 from commerce.cart.forms import MAX_CODE, CouponForm, printable_line
 from commerce.cart.queries import CartView
 from commerce.cart.services import remove_codes, save_details
 from commerce.cart.views import current_cart, shopper
 from commerce.checkout.forms import AUTOCOMPLETE, DetailsForm, PayForm, PlaceForm, details_form
-from commerce.checkout.language import best_language
-from commerce.checkout.own_addresses import own_addresses, save_address, with_chosen_address
+from commerce.checkout.locale import best_language
+from commerce.checkout.saved_addresses import save_address, saved_addresses, with_chosen_address
 from commerce.checkout.services import PlacedOrder, check_details, place_order, quote_cart
-from commerce.checkout.settlement import leave_payments, start_another_payment, take_payment
 from commerce.errors import (
     CartChanged,
     CartEmpty,
@@ -35,8 +34,9 @@ from commerce.errors import (
 from commerce.events.outbox import Actor
 from commerce.orders.addresses import address_lines
 from commerce.orders.views import order_of, order_page
-from commerce.payments.gateways import gateway
+from commerce.payments.gateways.base import gateway
 from commerce.payments.queries import payment_method, payment_methods
+from commerce.settlement.services import abandon_payments, start_another_payment, take_payment
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop, shop_scope
 from commerce.web import private, render_region, request_id, see_other, wants_region
@@ -108,7 +108,7 @@ def _details_page(form: DetailsForm, cart: CartView, status: int = 200) -> Respo
         cart=cart,
         quote=form.quote,
         autocomplete=AUTOCOMPLETE,
-        own_addresses=own_addresses(),
+        own_addresses=saved_addresses(),
         notes={method.code: method.instructions for method in payment_methods()},
     )
     return private(page)
@@ -154,7 +154,7 @@ def place() -> BaseResponse:
 
 def _buyer() -> Actor:
     """Return who places the order. The session tells whether he is a member, and nothing that he sends."""
-    member = signed_in_member()
+    member = current_member()
     return replace(member.actor if member else Actor("guest"), request_id=request_id())
 
 
@@ -224,7 +224,7 @@ def _review_page(
             found=quote.found,
             coupon_form=coupon_form or CouponForm(formdata=None),
             coupon_message=coupon_message,
-            code_words=code_words,
+            code_words=coupon_code_message,
         )
     return private(page)
 
@@ -239,7 +239,7 @@ def enter_coupon() -> BaseResponse:
     if cart is None:
         return _leave_for(see_other("/cart"))
     form, shipping = CouponForm(), quote_cart(cart).shipping
-    message = enter(form, shopper(), shipping.price if shipping else None)
+    message = enter_coupon_code(form, shopper(), shipping.price if shipping else None)
     if not message:
         return _review_again(422, coupon_form=form)
     return _review_again(coupon_message=message)
@@ -289,7 +289,7 @@ def pay_again(token: str) -> BaseResponse:
     card_number = form.card_number.data or ""
     try:
         _check_payment(form.payment_method.data, card_number)
-        leave_payments(order_id, request_id())
+        abandon_payments(order_id, request_id())
         payment_id = start_another_payment(order_id, form.payment_method.data)
     except InvalidValue as error:
         errors = {"card_number": error.reason} if error.field == "card_number" else {}

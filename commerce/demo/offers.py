@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from commerce.catalog.models import Category
 from commerce.db import atomic, db
 from commerce.payments.models import PaymentMethod
-from commerce.pricing.checking import PromotionValues
 from commerce.pricing.services import create_coupon, create_promotion
+from commerce.pricing.validation import PromotionValues
 from commerce.tenants.services import touch_rules
 
 

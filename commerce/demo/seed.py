@@ -16,7 +16,7 @@ import click
 
 from commerce import clock
 from commerce.accounts.services import create_staff
-from commerce.catalog.images import Picture, store
+from commerce.catalog.images import NormalizedImage, store
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
 from commerce.catalog.search import index_products
 from commerce.db import atomic, db, insert_rows, new_id
@@ -24,8 +24,8 @@ from commerce.demo.drawing import HERO_SIZE, SIZE, draw, draw_hero
 from commerce.demo.offers import lay_out_offers
 from commerce.demo.shops import SHOPS
 from commerce.demo.spec import DemoPicture, DemoProduct, DemoShop
-from commerce.founding import ShippingRule, TaxRule, found_shop
-from commerce.inventory.receiving import set_initial_stock
+from commerce.inventory.adjustments import set_initial_stock
+from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Tenant
 from commerce.tenants.scope import current_shop, shop_scope
 
@@ -127,7 +127,7 @@ def _found(
     pictures: Mapping[DemoPicture, bytes],
     hero: bytes,
 ) -> SignIn:
-    shop = found_shop(
+    shop = set_up_shop(
         code=spec.code,
         name=spec.name,
         tagline=spec.tagline,
@@ -145,8 +145,10 @@ def _found(
         bank_details=BANK[spec.code],
     )
     with shop_scope(shop):
-        files = {picture: store(Picture(data, *SIZE), media, shop.id) for picture, data in pictures.items()}
-        hero_file = store(Picture(hero, *HERO_SIZE), media, shop.id)
+        files = {
+            picture: store(NormalizedImage(data, *SIZE), media, shop.id) for picture, data in pictures.items()
+        }
+        hero_file = store(NormalizedImage(hero, *HERO_SIZE), media, shop.id)
         _stock_shelves(spec, files, hero_file)
         lay_out_offers(spec.code)
         password = secrets.token_urlsafe(12)

@@ -41,7 +41,7 @@ def read_feed(after: int, types: Collection[str], limit: int) -> FeedPage:
     """
     page = _page(after, types, limit)
     for _ in range(MOST_BATCHES):
-        if len(page.events) == limit or not _anything_new():
+        if len(page.events) == limit or not _has_new_events():
             break
         _give_positions()
         page = _page(after, types, limit)
@@ -64,7 +64,7 @@ def _page(after: int, types: Collection[str], limit: int) -> FeedPage:
     return FeedPage(events, (events[-1].position or reached) if len(events) == limit else reached)
 
 
-def _anything_new() -> bool:
+def _has_new_events() -> bool:
     """Look before taking a write lock: a program that polls an idle shop writes nothing."""
     return db.session.scalar(select(Event.id).where(Event.position.is_(None)).limit(1)) is not None
 

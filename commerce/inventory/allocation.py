@@ -28,7 +28,7 @@ _ON_SHELVES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class AllocationRequest:
     """Units of one variant for one order line. Up to `beyond` of them need not be there, as the buyer was shown."""
 
     order_line_id: uuid.UUID
@@ -38,7 +38,7 @@ class Want:
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class Allocation:
     """Units of a stock item for an order line, of them `beyond` that are not there."""
 
     order_line_id: uuid.UUID
@@ -48,7 +48,7 @@ class Take:
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _StockLevel:
     """A stock item while units of it are handed out: those that are `there`, and `room` for promises beyond them."""
 
     id: uuid.UUID
@@ -56,11 +56,13 @@ class _Shelf:
     room: int
 
 
-class StockRaced(Exception):
+class StockChangedMeanwhile(Exception):
     """Somebody took units between our look and our grip. The caller rolls back, looks again and decides."""
 
 
-def allocate(wants: Sequence[Want], freed: Mapping[uuid.UUID, int] | None = None) -> list[Take]:
+def allocate_stock(
+    wants: Sequence[AllocationRequest], freed: Mapping[uuid.UUID, int] | None = None
+) -> list[Allocation]:
     """Choose stock items for every want. A step; changes nothing.
 
     One location that has all, else several in their order; then, for what is missing and need not be there, those
@@ -68,14 +70,14 @@ def allocate(wants: Sequence[Want], freed: Mapping[uuid.UUID, int] | None = None
     StockRaced when any want is short.
     """
     rows = read(_ON_SHELVES, variants=[want.variant_id for want in wants])
-    left: dict[uuid.UUID, list[_Shelf]] = defaultdict(list)
+    left: dict[uuid.UUID, list[_StockLevel]] = defaultdict(list)
     for variant_id, stock_id, free, limit in rows:
         there = free + (freed or {}).get(stock_id, 0)
-        left[variant_id].append(_Shelf(stock_id, max(0, there), limit + min(0, there)))
-    return [take for want in wants for take in _hand_out(want, left[want.variant_id])]
+        left[variant_id].append(_StockLevel(stock_id, max(0, there), limit + min(0, there)))
+    return [take for want in wants for take in _assign(want, left[want.variant_id])]
 
 
-def _hand_out(want: Want, shelves: Sequence[_Shelf]) -> Iterator[Take]:
+def _assign(want: AllocationRequest, shelves: Sequence[_StockLevel]) -> Iterator[Allocation]:
     """Take the units of a want off the shelves' counts and yield what came from each."""
     whole = next((shelf for shelf in shelves if shelf.there >= want.quantity), None)
     there: dict[uuid.UUID, int] = defaultdict(int)
@@ -85,18 +87,20 @@ def _hand_out(want: Want, shelves: Sequence[_Shelf]) -> Iterator[Take]:
         units = min(missing, shelf.there)
         shelf.there, missing, there[shelf.id] = shelf.there - units, missing - units, units
     if missing > want.beyond:
-        raise StockRaced
+        raise StockChangedMeanwhile
     for shelf in shelves if missing else ():
         units = min(missing, shelf.room)
         shelf.room, missing, beyond[shelf.id] = shelf.room - units, missing - units, units
     if missing:
-        raise StockRaced
+        raise StockChangedMeanwhile
     for shelf in shelves:
         if there[shelf.id] or beyond[shelf.id]:
-            yield Take(want.order_line_id, shelf.id, there[shelf.id] + beyond[shelf.id], beyond[shelf.id])
+            yield Allocation(
+                want.order_line_id, shelf.id, there[shelf.id] + beyond[shelf.id], beyond[shelf.id]
+            )
 
 
-def floors(plan: Sequence[Take]) -> dict[uuid.UUID, int]:
+def minimum_available(plan: Sequence[Allocation]) -> dict[uuid.UUID, int]:
     """Return what `on_hand - reserved` must not fall below by a plan, by stock item.
 
     Where any units shall be there it is 0, less those that need not be; where none need, the limit alone decides.

@@ -11,8 +11,8 @@ import click
 from flask.cli import with_appcontext
 
 from commerce.errors import CommerceError
-from commerce.inventory.stock_file import StockLine, StockPlan, apply_stock, plan_stock
-from commerce.tenants.queries import get_by_code
+from commerce.inventory.stock_file import StockFileLine, StockPlan, apply_stock, plan_stock
+from commerce.tenants.queries import get_shop_by_code
 from commerce.tenants.scope import shop_scope
 
 SHOWN = 50
@@ -35,7 +35,7 @@ def import_stock(file: str, code: str, *, dry_run: bool, as_json: bool) -> None:
     """
     try:
         stream = io.BytesIO(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
-        with shop_scope(get_by_code(code)):
+        with shop_scope(get_shop_by_code(code)):
             plan = plan_stock(stream)
             done = [] if dry_run else _apply(plan, Path(file).name)
     except (OSError, CommerceError) as error:
@@ -47,7 +47,7 @@ def import_stock(file: str, code: str, *, dry_run: bool, as_json: bool) -> None:
     sys.exit(SOME_LEFT if left else ALL_DONE)
 
 
-def _apply(plan: StockPlan, name: str) -> list[StockLine]:
+def _apply(plan: StockPlan, name: str) -> list[StockFileLine]:
     if not sys.stderr.isatty():
         return apply_stock(plan, actor="system", reference=name[:255])
     with click.progressbar(length=len(plan.changes), label="Stock", file=sys.stderr) as bar:
@@ -55,7 +55,7 @@ def _apply(plan: StockPlan, name: str) -> list[StockLine]:
 
 
 def _report(
-    plan: StockPlan, done: list[StockLine], left: list[StockLine], *, dry_run: bool, as_json: bool
+    plan: StockPlan, done: list[StockFileLine], left: list[StockFileLine], *, dry_run: bool, as_json: bool
 ) -> None:
     changed = plan.changes if dry_run else [line for line in done if not line.problem]
     if as_json:

@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from commerce.db import atomic, current_tenant_id, db, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound
+from commerce.inventory.adjustments import check_quantity
 from commerce.inventory.models import Location, StockItem
-from commerce.inventory.receiving import check_quantity
-from commerce.inventory.services import Books
+from commerce.inventory.services import StockChanges
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 TAKEN = "There is a location with this code already."
@@ -79,15 +79,15 @@ def transfer(
         raise NotFound("There is no such stock or location.")
     if source.location_id == location_id:
         raise InvalidValue("location", "Please choose another location.")
-    books = Books("transfer", actor, reference)
+    books = StockChanges("transfer", actor, reference)
     books.shift(stock_item_id, on_hand=-units)
-    books.shift(shelf_at(source.variant_id, location_id), on_hand=units)
+    books.shift(stock_item_at(source.variant_id, location_id), on_hand=units)
     books.keep({stock_item_id: 0})
     if not books.post():
         raise Conflict("Fewer units are free than that: the others are reserved for orders.")
 
 
-def shelf_at(variant_id: uuid.UUID, location_id: uuid.UUID) -> uuid.UUID:
+def stock_item_at(variant_id: uuid.UUID, location_id: uuid.UUID) -> uuid.UUID:
     """Return the stock item of a variant at a location, making an empty one when there is none. A step."""
     mine = (StockItem.variant_id == variant_id, StockItem.location_id == location_id)
     found = db.session.scalar(select(StockItem.id).where(*mine))

@@ -16,9 +16,16 @@ from sqlalchemy import bindparam, select, update
 
 from commerce.db import current_tenant_id, db, execute_many, insert_rows, new_id
 from commerce.errors import Conflict
-from commerce.inventory.allocation import NO_FLOOR, StockRaced, Take, Want, allocate, floors
+from commerce.inventory.allocation import (
+    NO_FLOOR,
+    Allocation,
+    AllocationRequest,
+    StockChangedMeanwhile,
+    allocate_stock,
+    minimum_available,
+)
+from commerce.inventory.backorders import lock_backordered
 from commerce.inventory.models import OPEN, Reservation, StockItem, StockMovement
-from commerce.inventory.promises import lock_waiting
 
 OWNED = ("committed", "deducted", "restocked")
 Units = Mapping[uuid.UUID, int]
@@ -56,12 +63,12 @@ _SHIFT = (
 # --- steps of placing, settling, cancelling and shipping an order ----------------------------------
 
 
-def reserve(order_id: uuid.UUID, wants: Sequence[Want]) -> None:
+def reserve_stock(order_id: uuid.UUID, wants: Sequence[AllocationRequest]) -> None:
     """Hold units for every want or for none. A step, and the last one of its transaction.
 
     Raises StockRaced when any of them is short; the rows touched so far are undone by the caller's rollback.
     """
-    plan = allocate(wants)
+    plan = allocate_stock(wants)
     insert_rows(
         Reservation,
         [
@@ -74,21 +81,21 @@ def reserve(order_id: uuid.UUID, wants: Sequence[Want]) -> None:
             for take in plan
         ],
     )
-    _take(plan)
+    _take_units(plan)
 
 
-def _take(plan: Sequence[Take]) -> None:
+def _take_units(plan: Sequence[Allocation]) -> None:
     """Reserve units of stock items or raise StockRaced."""
     units: dict[uuid.UUID, int] = defaultdict(int)
     for take in plan:
         units[take.stock_item_id] += take.units
-    tenant_id, floor = current_tenant_id(), floors(plan)
+    tenant_id, floor = current_tenant_id(), minimum_available(plan)
     rows = [
         {"b_tenant": tenant_id, "b_id": key, "b_units": units[key], "b_floor": floor[key]}
         for key in sorted(units)
     ]
     if rows and execute_many(_TAKE, rows) != len(rows):
-        raise StockRaced
+        raise StockChangedMeanwhile
 
 
 def commit_reservations(order_id: uuid.UUID) -> int:
@@ -102,7 +109,7 @@ def commit_reservations(order_id: uuid.UUID) -> int:
     return sum(row.quantity - row.released for row in _reservations(order_id, OWNED))
 
 
-def reserve_again(order_id: uuid.UUID, wanted: Units | None = None, *, beyond: Units | None = None) -> None:
+def re_reserve(order_id: uuid.UUID, wanted: Units | None = None, *, beyond: Units | None = None) -> None:
     """Hold once more what a cancelled order held, or of it what is `wanted`; `beyond` units need not be there. A step.
 
     What it held it lost: it stands last in the queue of each stock item. Raises StockRaced when any of it is short.
@@ -114,22 +121,22 @@ def reserve_again(order_id: uuid.UUID, wanted: Units | None = None, *, beyond: U
         if units and _change(row, id=new_id(), state="held", released=row.quantity - units):
             left[row.order_line_id] = left.get(row.order_line_id, 0) - units
             not_there = _take_from(spare, row.order_line_id, units)
-            plan.append(Take(row.order_line_id, row.stock_item_id, units, not_there))
+            plan.append(Allocation(row.order_line_id, row.stock_item_id, units, not_there))
     if not plan:
-        raise StockRaced
-    _take(plan)
+        raise StockChangedMeanwhile
+    _take_units(plan)
 
 
-def deduct(
+def deduct_stock(
     order_id: uuid.UUID, *, cause: str, actor: str, reference: str, units: Units | None = None
 ) -> None:
     """Take committed units off the shelf, as far as they are there: those of `units`, or all. A step.
 
     What others wait for before us stays theirs. Repeating it changes nothing.
     """
-    books = Books(cause, actor, reference)
+    books = StockChanges(cause, actor, reference)
     rows = _reservations(order_id, ("committed",))
-    waiting = lock_waiting([row.stock_item_id for row in rows]) if rows else {}
+    waiting = lock_backordered([row.stock_item_id for row in rows]) if rows else {}
     for row, count in _pick(rows, units, lambda each: _open_units(each) - waiting.get(each.id, 0)):
         state = "deducted" if count == _open_units(row) else "committed"
         if _change(row, state=state, deducted=row.deducted + count):
@@ -137,9 +144,9 @@ def deduct(
     books.close()
 
 
-def release(order_id: uuid.UUID, state: str = "released") -> None:
+def release_stock(order_id: uuid.UUID, state: str = "released") -> None:
     """Give back what the order holds and has not taken off the shelf. Repeating it changes nothing. A step."""
-    books = Books("released", "", "")
+    books = StockChanges("released", "", "")
     for row in _reservations(order_id, OPEN):
         count = _open_units(row)
         after = "deducted" if row.deducted else state
@@ -148,14 +155,14 @@ def release(order_id: uuid.UUID, state: str = "released") -> None:
     books.close()
 
 
-def restock(order_id: uuid.UUID, *, cause: str, actor: str, reference: str) -> None:
+def restock_units(order_id: uuid.UUID, *, cause: str, actor: str, reference: str) -> None:
     """Put back everything that the order had taken off the shelf, once. A step."""
-    books = Books(cause, actor, reference)
-    _put_back(_reservations(order_id), None, books)
+    books = StockChanges(cause, actor, reference)
+    _restock_units(_reservations(order_id), None, books)
     books.close()
 
 
-def take_back(
+def release_and_restock(
     order_id: uuid.UUID,
     *,
     unsent: Units,
@@ -170,7 +177,7 @@ def take_back(
     Unsent units are open, or off the shelf already when the shop deducts at confirmation; then they go back to it.
     All counters change in one sorted pass. Returns how many unsent units the reservations really held.
     """
-    books = Books(cause, actor, reference)
+    books = StockChanges(cause, actor, reference)
     rows = _reservations(order_id)
     freed = 0
     for row, from_open, from_shelf in _unsent(rows, unsent):
@@ -180,7 +187,7 @@ def take_back(
         if _change(row, state=_state(row, deducted, released, state), deducted=deducted, released=released):
             books.shift(row.stock_item_id, on_hand=from_shelf, reserved=-from_open)
     if any(returned.values()):
-        _put_back(_reservations(order_id) if any(unsent.values()) else rows, returned, books)
+        _restock_units(_reservations(order_id) if any(unsent.values()) else rows, returned, books)
     books.close()
     return freed
 
@@ -204,7 +211,7 @@ def _take_from(left: dict[uuid.UUID, int], line_id: uuid.UUID, available: int) -
     return count
 
 
-def _put_back(rows: Sequence[Any], units: Units | None, books: Books) -> None:
+def _restock_units(rows: Sequence[Any], units: Units | None, books: StockChanges) -> None:
     for row, count in _pick(rows, units, lambda each: int(each.deducted - each.restocked)):
         restocked = row.restocked + count
         whole = restocked == row.deducted and not _open_units(row)
@@ -282,7 +289,7 @@ def _change(row: Any, **values: Any) -> bool:
     return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 
-class Books:
+class StockChanges:
     """What one step does to the counters and the ledger, collected and then done in the one order of all rows."""
 
     def __init__(self, cause: str, actor: str, reference: str) -> None:

@@ -14,14 +14,14 @@ from typing import BinaryIO
 
 from sqlalchemy import bindparam, select, update
 
-from commerce.catalog.importing.files import CsvTable, UnreadableFile
-from commerce.catalog.importing.text import clean_line
-from commerce.catalog.importing.values import parse_quantity
 from commerce.catalog.models import Variant
+from commerce.catalog.text import clean_line
+from commerce.catalog.values import parse_quantity
+from commerce.csv_files import CsvTable, UnreadableFile
 from commerce.db import atomic, current_tenant_id, db, execute_many
+from commerce.inventory.adjustments import default_location, set_initial_stock
 from commerce.inventory.models import MAX_QUANTITY, Location, StockItem
-from commerce.inventory.receiving import default_location, set_initial_stock
-from commerce.inventory.services import Books
+from commerce.inventory.services import StockChanges
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "sku": ("sku", "variant sku", "productcode", "product code"),
@@ -58,7 +58,7 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class StockLine:
+class StockFileLine:
     """What one row means here. `after` is units on hand; `version` is that of the shelf when it was looked at.
 
     `limit` is how many units may be promised beyond them, None when the row does not say.
@@ -97,16 +97,16 @@ class StockLine:
 class StockPlan:
     """What a file would do. `seen` stands for the shelves as they were looked at: another value, another plan."""
 
-    lines: tuple[StockLine, ...]
+    lines: tuple[StockFileLine, ...]
     seen: str
 
     @property
-    def changes(self) -> tuple[StockLine, ...]:
+    def changes(self) -> tuple[StockFileLine, ...]:
         """The rows that change something."""
         return tuple(line for line in self.lines if line.changes)
 
     @property
-    def problems(self) -> tuple[StockLine, ...]:
+    def problems(self) -> tuple[StockFileLine, ...]:
         """The rows that cannot be followed."""
         return tuple(line for line in self.lines if line.problem)
 
@@ -127,12 +127,12 @@ def plan_stock(stream: BinaryIO) -> StockPlan:
 
 def apply_stock(
     plan: StockPlan, *, actor: str, reference: str, progress: Progress = lambda _rows: None
-) -> list[StockLine]:
+) -> list[StockFileLine]:
     """Do what a plan says, in transactions of 200 rows, and return every changing row with what became of it.
 
     A shelf that moved since the plan was made is left alone, and its row says so: nobody's count is lost.
     """
-    results: list[StockLine] = []
+    results: list[StockFileLine] = []
     changes = plan.changes
     for start in range(0, len(changes), BATCH):
         batch = changes[start : start + BATCH]
@@ -144,7 +144,7 @@ def apply_stock(
 # --- reading ---------------------------------------------------------------------------------------
 
 
-def _read(stream: BinaryIO) -> Iterator[StockLine]:
+def _read(stream: BinaryIO) -> Iterator[StockFileLine]:
     table = CsvTable(stream)
     index = _find_columns(table.header)
     for count, (row, cells) in enumerate(table.rows()):
@@ -176,10 +176,10 @@ def _cell(cells: Sequence[str], at: int) -> str:
     return clean_line(cells[at]) if at < len(cells) else ""
 
 
-def _parse(row: int, cells: dict[str, str]) -> StockLine | None:
+def _parse(row: int, cells: dict[str, str]) -> StockFileLine | None:
     """Return what a row says, or None when it says nothing about stock."""
     counted, change, limit = cells.get("on_hand", ""), cells.get("change", ""), cells.get("limit", "")
-    line = StockLine(row, cells["sku"], cells.get("location", ""), note=cells.get("note", "")[:255])
+    line = StockFileLine(row, cells["sku"], cells.get("location", ""), note=cells.get("note", "")[:255])
     if counted.lower() in BLANK and not change and not limit:
         return None
     if not line.sku:
@@ -202,7 +202,7 @@ def _parse(row: int, cells: dict[str, str]) -> StockLine | None:
         return replace(line, problem=f"'{', '.join(filter(None, (counted, change, limit)))}': {error}.")
 
 
-def _refuse_twice(lines: Sequence[StockLine]) -> list[StockLine]:
+def _refuse_twice(lines: Sequence[StockFileLine]) -> list[StockFileLine]:
     """Refuse a second row about the same shelf: which of them is right, nobody can say."""
     seen: set[tuple[uuid.UUID | None, uuid.UUID | None]] = set()
     checked = []
@@ -219,7 +219,7 @@ def _refuse_twice(lines: Sequence[StockLine]) -> list[StockLine]:
 # --- looking up ------------------------------------------------------------------------------------
 
 
-def _look_up(lines: Sequence[StockLine]) -> list[StockLine]:
+def _look_up(lines: Sequence[StockFileLine]) -> list[StockFileLine]:
     places = {
         row.code.lower(): (row.id, row.code) for row in db.session.execute(select(Location.id, Location.code))
     }
@@ -230,11 +230,11 @@ def _look_up(lines: Sequence[StockLine]) -> list[StockLine]:
     first = db.session.execute(
         select(Location.id, Location.code).order_by(Location.position, Location.id).limit(1)
     ).first()
-    known: list[StockLine] = []
+    known: list[StockFileLine] = []
     for start in range(0, len(lines), BATCH):
         batch = lines[start : start + BATCH]
         variants = _variants({line.sku for line in batch if not line.problem})
-        shelves = _shelves(set(variants.values()))
+        shelves = _stock_items(set(variants.values()))
         for line in batch:
             key = line.location.lower()
             place = (first or (None, "main")) if not key else places.get(key) or names.get(key)
@@ -251,7 +251,7 @@ Shelf = tuple[uuid.UUID, int, int, int, int]
 """Stock item id, units on hand, units reserved, version, units that may be promised beyond."""
 
 
-def _shelves(variant_ids: set[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], Shelf]:
+def _stock_items(variant_ids: set[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], Shelf]:
     rows = db.session.execute(
         select(
             StockItem.variant_id,
@@ -267,11 +267,11 @@ def _shelves(variant_ids: set[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], S
 
 
 def _resolve(
-    line: StockLine,
+    line: StockFileLine,
     variants: dict[str, uuid.UUID],
     shelves: dict[tuple[uuid.UUID, uuid.UUID], Shelf],
     place: tuple[uuid.UUID | None, str] | None,
-) -> StockLine:
+) -> StockFileLine:
     if line.problem:
         return line
     if place is None:
@@ -307,7 +307,7 @@ def _resolve(
     return known
 
 
-def _fingerprint(lines: Sequence[StockLine]) -> str:
+def _fingerprint(lines: Sequence[StockFileLine]) -> str:
     facts = "\n".join(
         f"{line.row}|{line.stock_item_id}|{line.version}|{line.after}|{line.limit}" for line in lines
     )
@@ -318,7 +318,7 @@ def _fingerprint(lines: Sequence[StockLine]) -> str:
 
 
 @atomic
-def _apply(batch: Sequence[StockLine], actor: str, reference: str) -> list[StockLine]:
+def _apply(batch: Sequence[StockFileLine], actor: str, reference: str) -> list[StockFileLine]:
     ids = sorted(line.stock_item_id for line in batch if line.stock_item_id)
     rows = db.session.execute(
         select(StockItem.id, StockItem.version)
@@ -330,17 +330,17 @@ def _apply(batch: Sequence[StockLine], actor: str, reference: str) -> list[Stock
     results = [_still(line, versions) for line in batch]
     _set_limits(results, raising=True)
     for cause in CAUSES:
-        books = Books(cause, actor, reference)
+        books = StockChanges(cause, actor, reference)
         for line in results:
             if line.stock_item_id and line.cause == cause:
                 books.shift(line.stock_item_id, on_hand=line.delta)
         books.close()
     _set_limits(results, raising=False)
-    _open_shelves([line for line in results if not line.stock_item_id], actor, reference)
+    _open_stock_items([line for line in results if not line.stock_item_id], actor, reference)
     return results
 
 
-def _set_limits(lines: Sequence[StockLine], *, raising: bool) -> None:
+def _set_limits(lines: Sequence[StockFileLine], *, raising: bool) -> None:
     """Set the limits that rise, or those that fall: a limit rises before the units go, and falls after they came."""
     rows = [
         {"b_tenant": current_tenant_id(), "b_id": line.stock_item_id, "b_limit": line.limit}
@@ -352,13 +352,13 @@ def _set_limits(lines: Sequence[StockLine], *, raising: bool) -> None:
         execute_many(_SET_LIMIT, rows)
 
 
-def _still(line: StockLine, versions: Mapping[uuid.UUID, int]) -> StockLine:
+def _still(line: StockFileLine, versions: Mapping[uuid.UUID, int]) -> StockFileLine:
     if line.stock_item_id is None or versions.get(line.stock_item_id) == line.version:
         return line
     return replace(line, problem="The shelf moved while the file was being read: look at it again.")
 
 
-def _open_shelves(lines: Sequence[StockLine], actor: str, reference: str) -> None:
+def _open_stock_items(lines: Sequence[StockFileLine], actor: str, reference: str) -> None:
     by_place: dict[uuid.UUID, dict[uuid.UUID, int]] = {}
     limits = {line.variant_id: line.limit or 0 for line in lines}
     for line in lines:

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, EmailField, PasswordField, StringField, TelField
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from commerce.accounts.address_book import Entry
+from commerce.accounts.address_book import SavedAddress
 from commerce.accounts.passwords import MAX_LENGTH
 from commerce.cart.forms import no_unprintable, printable_line
 from commerce.checkout.addresses import check_address, country_choices, rules_for
@@ -57,13 +57,13 @@ class FindOrderForm(EmailForm):
     code = StringField(_l("Order number"), _rules(_l("Please enter the number of your order."), 40), **_CLEAN)
 
 
-class NewPasswordForm(TextForm):
+class MemberNewPasswordForm(TextForm):
     """A password that was not known before."""
 
     password = _password(_l("New password"), _l("Please choose a password."))
 
 
-class NameForm(TextForm):
+class MemberNameForm(TextForm):
     """How a member is called, and where he can be reached."""
 
     name = StringField(_l("Full name"), _rules(_l("Please enter your name.")), **_CLEAN)
@@ -79,20 +79,20 @@ class ChangeEmailForm(EmailForm):
     password = _password(_l("Your password"), _l("Please enter your password."))
 
 
-class ChangePasswordForm(TextForm):
+class MemberChangePasswordForm(TextForm):
     """Another password."""
 
     present = _password(_l("Present password"), _l("Please enter your present password."))
     password = _password(_l("New password"), _l("Please choose a password."))
 
 
-class ProofForm(TextForm):
+class ConfirmPasswordForm(TextForm):
     """The password once more, before something that concerns all that we know of somebody."""
 
     password = _password(_l("Your password"), _l("Please enter your password."))
 
 
-class ErasureForm(ProofForm):
+class ErasureForm(ConfirmPasswordForm):
     """The last question before an account goes for good."""
 
     sure = BooleanField(
@@ -128,7 +128,7 @@ class AddressForm(DetailsForm):
         }
 
 
-def address_form(formdata: Any = None, entry: Entry | None = None) -> AddressForm:
+def address_form(formdata: Any = None, entry: SavedAddress | None = None) -> AddressForm:
     """Return the form for an address, from what was sent, or else from an entry; its fields fit the chosen country."""
     known = (
         {**entry.address, "name": entry.name, "phone": entry.phone, "preferred": entry.preferred}

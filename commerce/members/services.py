@@ -5,19 +5,19 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 
-from commerce.accounts.members import change_email, choose_password
+from commerce.accounts.email_tokens import EmailToken
+from commerce.accounts.members import change_member_email, choose_password
 from commerce.accounts.passwords import MIN_OF_MEMBERS, hash_password, judge_password
-from commerce.accounts.proofs import Proof
 from commerce.accounts.sessions import Device
 from commerce.cart.services import add_line, member_shopper
 from commerce.db import atomic
 from commerce.errors import NotFound, OutOfStock
-from commerce.orders.members import attach_orders, get_own_order
+from commerce.orders.member_orders import attach_orders, get_own_order
 from commerce.tenants.scope import current_shop
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class MemberSignIn:
     """Who came in by a link: the token of his session, and how many orders of his time as a guest he found."""
 
     member_id: uuid.UUID
@@ -30,7 +30,7 @@ def judge(password: str, *about: str) -> None:
     judge_password(password, minimum=MIN_OF_MEMBERS, about=(current_shop().name, *about))
 
 
-def enter_by_link(proof: Proof, token: str, password: str, device: Device) -> Entered:
+def sign_in_by_link(proof: EmailToken, token: str, password: str, device: Device) -> MemberSignIn:
     """Set the password that somebody chose behind a link and sign him in; all his other sessions end.
 
     Who confirms his address that way gets the orders that were placed with it before. Raises InvalidValue for a bad
@@ -41,20 +41,20 @@ def enter_by_link(proof: Proof, token: str, password: str, device: Device) -> En
 
 
 @atomic
-def _enter(purpose: str, token: str, password_hash: str, device: Device) -> Entered:
+def _enter(purpose: str, token: str, password_hash: str, device: Device) -> MemberSignIn:
     proof, session_token = choose_password(purpose, token, password_hash, device)
     confirming = proof.purpose == "confirm_member"
     orders = attach_orders(proof.subject_id, proof.email) if confirming else 0
-    return Entered(proof.subject_id, session_token, orders)
+    return MemberSignIn(proof.subject_id, session_token, orders)
 
 
 @atomic
-def prove_email(token: str) -> int:
+def confirm_email(token: str) -> int:
     """Make a proven address the member's own, and the guest orders with it, too; return how many those are.
 
     Raises LinkOver, Conflict when the address has an account of its own.
     """
-    proof = change_email(token)
+    proof = change_member_email(token)
     return attach_orders(proof.subject_id, proof.email)
 
 

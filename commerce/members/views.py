@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commerce.members import account, addresses, data, entering, orders
-from commerce.members.desk import blueprint
+from commerce.members import account_views, address_views, order_views, privacy_views, sign_in_views
+from commerce.members.auth import blueprint
 
-__all__ = ["account", "addresses", "blueprint", "data", "entering", "orders"]
+__all__ = ["account_views", "address_views", "blueprint", "order_views", "privacy_views", "sign_in_views"]

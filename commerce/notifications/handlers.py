@@ -25,18 +25,18 @@ from itertools import dropwhile
 
 from sqlalchemy import select
 
-from commerce.accounts.invitations import arm_invitation, get_invitation
+from commerce.accounts.email_tokens import EmailToken, get_token, issue_token
+from commerce.accounts.invitations import get_invitation, issue_invitation
 from commerce.accounts.models import Member, StaffMember
-from commerce.accounts.proofs import Proof, arm_proof, get_proof
 from commerce.db import db
+from commerce.encryption import seal
 from commerce.events.models import Event
-from commerce.events.worker import Happening
-from commerce.inventory.alerts import address_of, forget_alert
-from commerce.notifications.emails import send_mail
-from commerce.notifications.facts import Told, told_by
+from commerce.events.relay import DeliveredEvent
+from commerce.inventory.back_in_stock import address_of, delete_alert
+from commerce.notifications.context import MailContext, mail_context
+from commerce.notifications.rendering import send_mail
 from commerce.orders.returns import PARTLY
 from commerce.payments.queries import payment_method
-from commerce.sealing import seal
 
 BESIDE_A_PAYMENT = ("PaymentNeedsReview", "OrderStatusChanged", "RefundQueued")
 """What may stand between a payment and what it led to: doubts, a reopened order, money on its way back."""
@@ -45,23 +45,23 @@ BESIDE_A_PAYMENT = ("PaymentNeedsReview", "OrderStatusChanged", "RefundQueued")
 # --- to the customer: the way of an order -----------------------------------------------------------
 
 
-def mail_order_received(happening: Happening) -> None:
+def mail_order_received(happening: DeliveredEvent) -> None:
     """Tell how to pay when the money comes by another way than a card, or when staff placed the order."""
-    told = told_by(happening)
+    told = mail_context(happening)
     method = payment_method(told.order.payment_method)
     by_hand = method is not None and method.gateway == "manual"
     if not told.order.pay_later and (by_hand or told.by_staff):
         send_mail(happening, "order_received", told)
 
 
-def mail_payment_received(happening: Happening) -> None:
+def mail_payment_received(happening: DeliveredEvent) -> None:
     """Say that money arrived, unless what followed from it says so in a mail of its own."""
-    told = told_by(happening)
-    if not _spoken_for(told.after):
+    told = mail_context(happening)
+    if not _is_covered_by_another_mail(told.after):
         send_mail(happening, "payment_received", told)
 
 
-def _spoken_for(after: Sequence[Event]) -> bool:
+def _is_covered_by_another_mail(after: Sequence[Event]) -> bool:
     types = [event.type for event in dropwhile(lambda event: event.type in BESIDE_A_PAYMENT, after)]
     if types[:1] == ["PaymentSucceeded"]:
         types = [name for name in types[1:] if name != "PaymentNeedsReview"]
@@ -69,102 +69,102 @@ def _spoken_for(after: Sequence[Event]) -> bool:
     return types[:1] == ["LatePaymentRefunded"]
 
 
-def mail_payment_failed(happening: Happening) -> None:
+def mail_payment_failed(happening: DeliveredEvent) -> None:
     """Say how to try again: once for a row of declined attempts, and only while there is something to pay."""
-    told = told_by(happening)
+    told = mail_context(happening)
     last = next((e.type for e in reversed(told.before) if e.type != "PaymentUnknown"), "")
     closed = told.order.status in ("cancelled", "refunded")
     if last != happening.type and told.owed and not closed:
         send_mail(happening, "payment_failed", told)
 
 
-def mail_order_confirmation(happening: Happening) -> None:
+def mail_order_confirmation(happening: DeliveredEvent) -> None:
     """Confirm the order: its stock is committed."""
-    send_mail(happening, "order_confirmation", told_by(happening))
+    send_mail(happening, "order_confirmation", mail_context(happening))
 
 
-def mail_parcel_sent(happening: Happening) -> None:
+def mail_parcel_sent(happening: DeliveredEvent) -> None:
     """Say that a part of the order is on its way, and whether more follows."""
-    send_mail(happening, "parcel_sent", told_by(happening))
+    send_mail(happening, "parcel_sent", mail_context(happening))
 
 
-def mail_shipping_notification(happening: Happening) -> None:
+def mail_shipping_notification(happening: DeliveredEvent) -> None:
     """Say that all is on its way, unless its last parcel was told of when it left."""
-    told = told_by(happening)
+    told = mail_context(happening)
     told_of = {e.payload.get("shipment_id") for e in (*told.before, *told.after) if e.type == "ParcelSent"}
     if told.parcel is None or told.parcel.id not in told_of:
         send_mail(happening, "order_shipped", told)
 
 
-def mail_delivery_confirmation(happening: Happening) -> None:
+def mail_delivery_confirmation(happening: DeliveredEvent) -> None:
     """Say that the parcel arrived."""
-    send_mail(happening, "order_delivered", told_by(happening))
+    send_mail(happening, "order_delivered", mail_context(happening))
 
 
-def mail_order_completed(happening: Happening) -> None:
+def mail_order_completed(happening: DeliveredEvent) -> None:
     """Thank at the end."""
-    send_mail(happening, "order_completed", told_by(happening))
+    send_mail(happening, "order_completed", mail_context(happening))
 
 
-def mail_cancellation_notice(happening: Happening) -> None:
+def mail_cancellation_notice(happening: DeliveredEvent) -> None:
     """Say that the order was cancelled, why, and what happens to the money."""
-    send_mail(happening, "order_cancelled", told_by(happening))
+    send_mail(happening, "order_cancelled", mail_context(happening))
 
 
-def mail_late_payment(happening: Happening) -> None:
+def mail_late_payment(happening: DeliveredEvent) -> None:
     """Say that a payment for a cancelled order goes back."""
-    send_mail(happening, "late_payment", told_by(happening))
+    send_mail(happening, "late_payment", mail_context(happening))
 
 
-def mail_order_edited(happening: Happening) -> None:
+def mail_order_edited(happening: DeliveredEvent) -> None:
     """Say what the order is now, and how to pay or get back the difference."""
-    send_mail(happening, "order_edited", told_by(happening))
+    send_mail(happening, "order_edited", mail_context(happening))
 
 
-def mail_order_note(happening: Happening) -> None:
+def mail_order_note(happening: DeliveredEvent) -> None:
     """Pass on a note that staff wrote for the customer."""
     if happening.payload["for_customer"]:
-        send_mail(happening, "order_note", told_by(happening))
+        send_mail(happening, "order_note", mail_context(happening))
 
 
 # --- to the customer: money and goods that come back ------------------------------------------------
 
 
-def mail_refund_requested(happening: Happening) -> None:
+def mail_refund_requested(happening: DeliveredEvent) -> None:
     """Say that the customer's request arrived; staff who ask in his name talk to him anyway."""
-    told = told_by(happening)
+    told = mail_context(happening)
     if not told.by_staff:
         send_mail(happening, "refund_requested", told)
 
 
-def mail_return_answered(happening: Happening) -> None:
+def mail_return_answered(happening: DeliveredEvent) -> None:
     """Say how to send goods back, that they arrived, or why not. Money is told of when it is given back."""
     name = {"approved": "return_approved", "received": "return_received", "declined": "refund_declined"}.get(
         happening.payload["state"]
     )
     if name:
-        send_mail(happening, name, told_by(happening))
+        send_mail(happening, name, mail_context(happening))
 
 
-def mail_refund_declined(happening: Happening) -> None:
+def mail_refund_declined(happening: DeliveredEvent) -> None:
     """Say why a refund is not granted; one that is granted in part is told of with its amount."""
     if not happening.payload["reason"].startswith(PARTLY):
-        send_mail(happening, "refund_declined", told_by(happening))
+        send_mail(happening, "refund_declined", mail_context(happening))
 
 
-def mail_refund_notice(happening: Happening) -> None:
+def mail_refund_notice(happening: DeliveredEvent) -> None:
     """Say that all the money that is left goes back."""
-    send_mail(happening, "order_refunded", told_by(happening))
+    send_mail(happening, "order_refunded", mail_context(happening))
 
 
-def mail_credit_notice(happening: Happening) -> None:
+def mail_credit_notice(happening: DeliveredEvent) -> None:
     """Say that a part of the money goes back, unless it is the last part of a whole refund."""
-    told = told_by(happening)
+    told = mail_context(happening)
     if happening.payload["amount"] and not _part_of_a_whole_refund(told):
         send_mail(happening, "order_credited", told)
 
 
-def _part_of_a_whole_refund(told: Told) -> bool:
+def _part_of_a_whole_refund(told: MailContext) -> bool:
     decision = next((event.type for event in reversed(told.before) if event.type != "RefundQueued"), "")
     return decision == "OrderRefunded"
 
@@ -172,38 +172,38 @@ def _part_of_a_whole_refund(told: Told) -> bool:
 # --- to somebody who waits --------------------------------------------------------------------------
 
 
-def mail_back_in_stock(happening: Happening) -> None:
+def mail_back_in_stock(happening: DeliveredEvent) -> None:
     """Say that a product is back, and forget who asked. One who was told already is forgotten, so he hears it once."""
     reader = address_of(happening.subject_id)
     if reader:
         send_mail(happening, "back_in_stock", to=reader)
-        forget_alert(happening.subject_id)
+        delete_alert(happening.subject_id)
 
 
 # --- to whoever has an account, or may get one --------------------------------------------------------
 
 
-def mail_proof(happening: Happening) -> None:
+def mail_proof(happening: DeliveredEvent) -> None:
     """Mail a link that proves that somebody reads an address; its token is made here and stored nowhere.
 
     An address that belongs to nobody gets none.
     """
-    proof = get_proof(happening.subject_id)
+    proof = get_token(happening.subject_id)
     name = _note_of(proof) if proof else ""
     if proof and name:
-        facts = {**happening.payload, "key": arm_proof(proof.id)}
+        facts = {**happening.payload, "key": issue_token(proof.id)}
         send_mail(replace(happening, payload=facts), name, to=proof.email)
 
 
-def mail_staff_invitation(happening: Happening) -> None:
+def mail_staff_invitation(happening: DeliveredEvent) -> None:
     """Mail an invitation to work for the shop; its token is made here and stored nowhere."""
     invitation = get_invitation(happening.subject_id)
     if invitation:
-        facts = {**happening.payload, "key": arm_invitation(happening.subject_id)}
+        facts = {**happening.payload, "key": issue_invitation(happening.subject_id)}
         send_mail(replace(happening, payload=facts), "staff_invited", to=invitation.email)
 
 
-def _note_of(proof: Proof) -> str:
+def _note_of(proof: EmailToken) -> str:
     """Return which mail takes a proof's link, '' for an address without an account."""
     if proof.purpose == "reset_staff":
         mine = (StaffMember.id == proof.subject_id) & StaffMember.active
@@ -216,53 +216,53 @@ def _note_of(proof: Proof) -> str:
     return {"confirm_member": "member_confirm", "reset_member": "member_reset"}.get(proof.purpose, "")
 
 
-def mail_email_changed(happening: Happening) -> None:
+def mail_email_changed(happening: DeliveredEvent) -> None:
     """Tell the address that a member had that it is not his any more."""
     sealed = happening.payload["sealed_former"]
     if sealed:
         send_mail(happening, "member_email_changed", to=seal().open(sealed))
 
 
-def mail_order_link(happening: Happening) -> None:
+def mail_order_link(happening: DeliveredEvent) -> None:
     """Mail the link of an order to the address on it."""
     if happening.payload["code"]:
-        send_mail(happening, "order_link", told_by(happening))
+        send_mail(happening, "order_link", mail_context(happening))
 
 
 # --- to operations ----------------------------------------------------------------------------------
 
 
-def alert_of_refund_request(happening: Happening) -> None:
+def alert_of_refund_request(happening: DeliveredEvent) -> None:
     """Tell operations that somebody wants money back."""
-    send_mail(happening, "alert_refund_requested", told_by(happening))
+    send_mail(happening, "alert_refund_requested", mail_context(happening))
 
 
-def alert_of_missing_stock(happening: Happening) -> None:
+def alert_of_missing_stock(happening: DeliveredEvent) -> None:
     """Tell operations that a paid order cannot be confirmed."""
-    send_mail(happening, "alert_stock_missing", told_by(happening))
+    send_mail(happening, "alert_stock_missing", mail_context(happening))
 
 
-def alert_of_odd_payment(happening: Happening) -> None:
+def alert_of_odd_payment(happening: DeliveredEvent) -> None:
     """Tell operations that money does not match its order."""
-    send_mail(happening, "alert_payment_review", told_by(happening))
+    send_mail(happening, "alert_payment_review", mail_context(happening))
 
 
-def alert_of_late_payment(happening: Happening) -> None:
+def alert_of_late_payment(happening: DeliveredEvent) -> None:
     """Tell operations that money for a cancelled order goes back."""
-    send_mail(happening, "alert_late_payment", told_by(happening))
+    send_mail(happening, "alert_late_payment", mail_context(happening))
 
 
-def alert_of_failed_refund(happening: Happening) -> None:
+def alert_of_failed_refund(happening: DeliveredEvent) -> None:
     """Tell operations that money could not be sent back."""
     if not happening.payload["succeeded"]:
-        send_mail(happening, "alert_refund_failed", told_by(happening))
+        send_mail(happening, "alert_refund_failed", mail_context(happening))
 
 
-def alert_of_low_stock(happening: Happening) -> None:
+def alert_of_low_stock(happening: DeliveredEvent) -> None:
     """Tell operations that a variant runs low."""
     send_mail(happening, "alert_low_stock")
 
 
-def alert_of_disabled_webhook(happening: Happening) -> None:
+def alert_of_disabled_webhook(happening: DeliveredEvent) -> None:
     """Tell operations that another program is not told any more."""
     send_mail(happening, "alert_webhook_disabled")

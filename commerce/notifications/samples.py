@@ -13,11 +13,11 @@ from commerce import clock
 from commerce.catalog.models import Product, Variant
 from commerce.db import db, new_id
 from commerce.events.models import Event
-from commerce.events.worker import Happening
-from commerce.notifications.facts import Parcel, Told, Units, told_by
-from commerce.notifications.mails import Mail
+from commerce.events.relay import DeliveredEvent
+from commerce.notifications.context import MailContext, MailParcel, MailUnits, mail_context
+from commerce.notifications.mail_types import MailType
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
-from commerce.orders.queries import get_by_code, timeline
+from commerce.orders.queries import get_order_by_code, timeline
 from commerce.payments.queries import Method, payment_methods
 from commerce.shipping.queries import shipping_offers
 from commerce.tenants.scope import current_shop
@@ -35,17 +35,17 @@ PRICE = 1500
 """Minor units, where a shop has nothing to sell yet."""
 
 
-def told_for_trial(mail: Mail, code: str = "") -> Told:
+def sample_context(mail: MailType, code: str = "") -> MailContext:
     """Return what `mail` would tell of an order, or of a made-up one; nothing is written. Raises NotFound.
 
     Of an order it tells the last event that the mail follows from, or what such an event could be.
     """
     if not code:
         return _sample(mail)
-    order = get_by_code(code)
+    order = get_order_by_code(code)
     event = next((e for e in reversed(timeline(order.id)) if e.type in mail.events and _fits(mail, e)), None)
     facts = {**_trial(mail, order), "code": code} if event is None else event.payload
-    happening = Happening(
+    happening = DeliveredEvent(
         current_shop().id,
         event.id if event else new_id(),
         new_id(),
@@ -54,34 +54,34 @@ def told_for_trial(mail: Mail, code: str = "") -> Told:
         dict(facts),
         event.occurred_at if event else clock.now(),
     )
-    return told_by(happening)
+    return mail_context(happening)
 
 
-def _fits(mail: Mail, event: Event) -> bool:
+def _fits(mail: MailType, event: Event) -> bool:
     """Tell whether an event that several mails follow from is one of this mail's."""
     return "state" not in event.payload or event.payload["state"] == mail.trial.get("state")
 
 
-def _trial(mail: Mail, order: Order) -> Mapping[str, Any]:
+def _trial(mail: MailType, order: Order) -> Mapping[str, Any]:
     """Return a mail's trial facts, with what depends on the order."""
     line = order.lines[0]
     filled = {"currency": order.currency, "sku": line.sku, "title": line.title, "options": line.options}
     return {name: filled.get(name, value) if value == "" else value for name, value in mail.trial.items()}
 
 
-def _sample(mail: Mail) -> Told:
+def _sample(mail: MailType) -> MailContext:
     order = sample_order()
-    units = tuple(Units(line.title, line.options, line.quantity) for line in order.lines)
+    units = tuple(MailUnits(line.title, line.options, line.quantity) for line in order.lines)
     owing = mail.name in ("order_received", "payment_received", "payment_failed", "order_edited")
     method = _transfer()
-    return Told(
+    return MailContext(
         order=order,
         facts=_trial(mail, order),
         received=0 if owing else order.total,
         owed=order.total if owing else 0,
         going_back=0 if owing else int(mail.trial.get("amount", order.total)),
         instructions=method.instructions if method else "",
-        parcel=Parcel("", 1, "Example Post", "EX123456789", units[:1]),
+        parcel=MailParcel("", 1, "Example Post", "EX123456789", units[:1]),
         rest=mail.name == "parcel_sent",
         asked=units[:1],
     )
@@ -99,7 +99,7 @@ def sample_order() -> Order:
     subtotal = sum(line.amount for line in lines)
     discount = subtotal // 10
     offers = shipping_offers(country=shop.country, subtotal=subtotal, weight_grams=0)
-    shipping, label = (offers[0].price, offers[0].name) if offers else (0, "Parcel")
+    shipping, label = (offers[0].price, offers[0].name) if offers else (0, "MailParcel")
     method = _transfer()
     order = Order(
         id=new_id(),

@@ -16,8 +16,8 @@ from commerce.catalog.models import Variant
 from commerce.db import UtcDateTime, database_now, db, every_shop
 from commerce.errors import NotFound
 from commerce.events.models import Event
+from commerce.inventory.backorders import BackorderQueueEntry, backorder_queues
 from commerce.inventory.models import OPEN, Reservation, StockItem, StockMovement
-from commerce.inventory.promises import Place, queues
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.transitions import STATUSES
 
@@ -36,12 +36,12 @@ def _whole(condition: Any) -> Order:
     return order
 
 
-def get_by_token(token: str) -> Order:
+def get_order_by_token(token: str) -> Order:
     """Return an order by the secret of its link. Raises NotFound."""
     return _whole(Order.token == token)
 
 
-def get_by_code(code: str) -> Order:
+def get_order_by_code(code: str) -> Order:
     """Return an order by the code that people use. Raises NotFound."""
     return _whole(Order.code == code)
 
@@ -202,7 +202,7 @@ def stock_effects(order_id: uuid.UUID) -> list[StockEffect]:
         .order_by(OrderLine.position)
     ).all()
     short = {row.stock_item_id for row in rows if row.state in OPEN and row.reserved > row.on_hand}
-    places = queues(short) if short else []
+    places = backorder_queues(short) if short else []
     waiting = {each.reservation_id: each.units - each.covered for each in places}
     return [
         StockEffect(
@@ -214,7 +214,9 @@ def stock_effects(order_id: uuid.UUID) -> list[StockEffect]:
     ]
 
 
-def _codes_before(places: Sequence[Place], stock_item_id: uuid.UUID, order_id: uuid.UUID) -> tuple[str, ...]:
+def _codes_before(
+    places: Sequence[BackorderQueueEntry], stock_item_id: uuid.UUID, order_id: uuid.UUID
+) -> tuple[str, ...]:
     first = {each.order_id for each in places if each.stock_item_id == stock_item_id and each.covered}
     return codes_of(first - {order_id})
 
@@ -225,7 +227,7 @@ def codes_of(order_ids: Collection[uuid.UUID]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
+class OrderMovement:
     """A row of the stock ledger that an order caused: `delta` units of a SKU came or went."""
 
     sku: str
@@ -235,7 +237,7 @@ class Movement:
     occurred_at: datetime
 
 
-def movements_of(code: str) -> list[Movement]:
+def movements_of(code: str) -> list[OrderMovement]:
     """Return the ledger rows that an order caused, oldest first."""
     rows = db.session.execute(
         select(
@@ -253,7 +255,7 @@ def movements_of(code: str) -> list[Movement]:
         .where(StockMovement.reference == code)
         .order_by(StockMovement.id)
     )
-    return [Movement(*row) for row in rows]
+    return [OrderMovement(*row) for row in rows]
 
 
 @every_shop()

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import Uuid, literal, select
 
 from commerce.db import db
+from commerce.inventory.backorders import OPEN_UNITS
 from commerce.inventory.models import OPEN, Location, Reservation, StockItem
-from commerce.inventory.promises import OPEN_UNITS
 from commerce.orders.models import Order
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import selectinload
 
 from commerce.db import UtcDateTime, db
 from commerce.errors import NotFound
-from commerce.orders.credit_math import away, uncredited
 from commerce.orders.models import Credit, Order, ReturnLine, ReturnRequest
+from commerce.orders.refund_amounts import shipped_not_returned, uncredited
 
 KINDS = ("refund", "return")
 STATES = ("requested", "approved", "received", "closed", "declined", "withdrawn")
@@ -27,21 +27,21 @@ PAGE = 25
 
 def units_to_ask_for(order: Order) -> dict[uuid.UUID, int]:
     """Return the units by order line id that were neither given back nor asked for yet."""
-    asked = _asked(order.id, KINDS)
+    asked = _requested_units(order.id, KINDS)
     left = {key: count - asked.get(key, 0) for key, count in uncredited(order).items()}
     return {key: count for key, count in left.items() if count > 0}
 
 
-def limits(order: Order, free: Mapping[uuid.UUID, int], kind: str) -> dict[uuid.UUID, int]:
+def returnable_units(order: Order, free: Mapping[uuid.UUID, int], kind: str) -> dict[uuid.UUID, int]:
     """Return how many of the `free` units a request of a kind may be about: only what has left can be sent back."""
     if kind != "return":
         return dict(free)
-    coming = _asked(order.id, ("return",))
-    gone = {line.id: away(line) - coming.get(line.id, 0) for line in order.lines}
+    coming = _requested_units(order.id, ("return",))
+    gone = {line.id: shipped_not_returned(line) - coming.get(line.id, 0) for line in order.lines}
     return {key: min(count, gone[key]) for key, count in free.items() if gone[key] > 0}
 
 
-def _asked(order_id: uuid.UUID, kinds: tuple[str, ...]) -> dict[uuid.UUID, int]:
+def _requested_units(order_id: uuid.UUID, kinds: tuple[str, ...]) -> dict[uuid.UUID, int]:
     rows = db.session.execute(
         select(ReturnLine.order_line_id, func.sum(ReturnLine.quantity))
         .join(

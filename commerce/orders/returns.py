@@ -16,21 +16,21 @@ from commerce import clock
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import Actor, publish
-from commerce.orders.credit_math import is_count, uncredited
-from commerce.orders.credits import (
-    Plan,
-    Wish,
-    check_reason,
-    check_shown,
-    credit,
-    plan_credit,
-    plan_refund,
-    refund,
-)
 from commerce.orders.events import ReturnAnswered, ReturnRequested
 from commerce.orders.models import Order, ReturnLine, ReturnRequest
-from commerce.orders.return_queries import KINDS, OPEN, limits, units_to_ask_for
-from commerce.orders.services import ACTOR_KINDS, close_requests, guards, lock_order, move
+from commerce.orders.refund_amounts import is_count, uncredited
+from commerce.orders.refunds import (
+    RefundPlan,
+    RefundRequest,
+    check_reason,
+    check_shown,
+    credit_lines,
+    plan_credit,
+    plan_refund,
+    refund_remaining,
+)
+from commerce.orders.return_queries import KINDS, OPEN, returnable_units, units_to_ask_for
+from commerce.orders.services import ACTOR_KINDS, apply_transition, close_requests, guards, lock_order
 from commerce.orders.transitions import BY_ACTION, STAFF, why_not
 from commerce.payments.models import Payment
 from commerce.payments.services import lock_payments
@@ -66,7 +66,7 @@ def request_return(
         raise InvalidValue("kind", "Please choose between a refund and a return.")
     free = units_to_ask_for(order)
     chosen = free if units is None else {key: count for key, count in units.items() if count}
-    _check_units(order, chosen, limits(order, free, kind), kind)
+    _check_units(order, chosen, returnable_units(order, free, kind), kind)
     row = {
         "id": new_id(),
         "order_id": order.id,
@@ -82,7 +82,7 @@ def request_return(
         [{"return_id": row["id"], "order_line_id": key, "quantity": count} for key, count in chosen.items()],
     )
     if row["whole"]:
-        move(order, "request_refund", actor, reason)
+        apply_transition(order, "request_refund", actor, reason)
     else:
         _raise_version(order)
         publish(
@@ -142,7 +142,7 @@ def decline_return(
     _expect(request, OPEN)
     _answer(order, request, "declined", actor, check_reason(reason))
     if request.whole and order.status == "refund_requested":
-        move(order, "decline_refund", actor, reason)
+        apply_transition(order, "decline_refund", actor, reason)
 
 
 @atomic
@@ -182,7 +182,7 @@ def receive_return(
 @atomic
 def refund_return(
     return_id: uuid.UUID,
-    wish: Wish,
+    wish: RefundRequest,
     actor: Actor,
     *,
     seen_version: int | None = None,
@@ -201,17 +201,19 @@ def refund_return(
     check_shown(plan, shown_amount)
     why = check_reason(reason.strip() or request.reason)
     if plan.status_after == "refunded":
-        refund(order, payments, actor, why, restock=wish.restock, return_id=request.id)
+        refund_remaining(order, payments, actor, why, restock=wish.restock, return_id=request.id)
     else:
         if request.whole:
-            move(order, "decline_refund", actor, f"{PARTLY}{why}"[:500])
-        credit(order, payments, plan, actor, why, request.id)
+            apply_transition(order, "decline_refund", actor, f"{PARTLY}{why}"[:500])
+        credit_lines(order, payments, plan, actor, why, request.id)
     _answer(order, request, "closed", actor, reason.strip())
     if plan.status_after == "refunded":
         close_requests(order.id)
 
 
-def plan_return(order: Order, payments: Sequence[Payment], request: ReturnRequest, wish: Wish) -> Plan:
+def plan_return(
+    order: Order, payments: Sequence[Payment], request: ReturnRequest, wish: RefundRequest
+) -> RefundPlan:
     """Return what giving money back for a request would do; nothing is changed.
 
     Raises Conflict when the request does not wait for it, InvalidValue for units that it does not ask for, and as
@@ -228,7 +230,7 @@ def plan_return(order: Order, payments: Sequence[Payment], request: ReturnReques
     )
 
 
-def _check_answered(request: ReturnRequest, wish: Wish) -> None:
+def _check_answered(request: ReturnRequest, wish: RefundRequest) -> None:
     asked = {line.order_line_id: line.quantity for line in request.lines}
     came = {line.order_line_id: line.received for line in request.lines}
     if set(wish.units) - set(asked) or set(wish.restock) - set(asked):
@@ -243,7 +245,7 @@ def _check_answered(request: ReturnRequest, wish: Wish) -> None:
             raise InvalidValue("restock", f"Only {came[key]} units came back.")
 
 
-def covers_everything(order: Order, wish: Wish) -> bool:
+def covers_everything(order: Order, wish: RefundRequest) -> bool:
     """Tell whether a wish gives back every unit that is left, with shipping and without another amount."""
     chosen = {key: count for key, count in wish.units.items() if count}
     return wish.amount is None and wish.shipping and chosen == uncredited(order)
@@ -268,7 +270,7 @@ def refund_order(
     payments = lock_payments(order.id)
     check_shown(plan_refund(order, payments, restock=restore_inventory), shown_amount)
     request = _open_whole(order.id)
-    refund(
+    refund_remaining(
         order, payments, actor, reason, restock=restore_inventory, return_id=request.id if request else None
     )
     if request is not None:
@@ -283,7 +285,7 @@ def decline_refund(
     """Decline the request that the order waits with; it goes back to its status. Raises as `refund_order`."""
     order = lock_order(order_id, seen_version)
     request = _open_whole(order.id)
-    move(order, "decline_refund", actor, reason)
+    apply_transition(order, "decline_refund", actor, reason)
     if request is not None:
         _answer(order, request, "declined", actor, reason.strip())
 

@@ -14,14 +14,14 @@ from commerce import clock
 from commerce.db import atomic, current_tenant_id, db, insert_rows, new_id
 from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFound, StaleVersion
 from commerce.events.outbox import SYSTEM, Actor, publish
-from commerce.inventory.services import commit_reservations, deduct, take_back
+from commerce.inventory.services import commit_reservations, deduct_stock, release_and_restock
 from commerce.orders.events import STATUS_EVENTS, InventoryReservationFailed, RefundQueued
 from commerce.orders.models import Order, OrderAdjustment, OrderLine, ReturnRequest
 from commerce.orders.return_queries import OPEN as OPEN_REQUESTS
 from commerce.orders.transitions import BY_ACTION, REMEMBERED, why_not
 from commerce.payments.models import Payment, Refund
 from commerce.payments.services import lock_payments, net_captured, queue_refunds
-from commerce.pricing.services import give_back_coupons
+from commerce.pricing.services import release_coupons
 from commerce.tenants.order_codes import order_code
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import order_code_sequence
@@ -102,7 +102,7 @@ def guards(order: Order) -> Guards:
     }
 
 
-def move(order: Order, action: str, actor: Actor, reason: str = "") -> None:
+def apply_transition(order: Order, action: str, actor: Actor, reason: str = "") -> None:
     """Do one action of the table on a locked order: status, time stamp, event. A step.
 
     Raises IllegalTransition, NotAllowed (wrong actor) or InvalidValue (reason missing).
@@ -140,7 +140,7 @@ def move(order: Order, action: str, actor: Actor, reason: str = "") -> None:
     publish(actor, event)
 
 
-def confirm(order: Order, actor: Actor, reason: str = "") -> bool:
+def confirm_step(order: Order, actor: Actor, reason: str = "") -> bool:
     """Commit the stock of a locked order and confirm it; tell whether that was possible. A step.
 
     If units are missing the order stays as it is, flagged, and operations are alerted: no confirmation leaves
@@ -161,20 +161,20 @@ def confirm(order: Order, actor: Actor, reason: str = "") -> bool:
             ),
         )
         return False
-    move(order, "confirm", actor, reason)
+    apply_transition(order, "confirm", actor, reason)
     if current_shop().deduct_on == "confirmation":
-        deduct(order.id, cause="sale", actor=actor.name or actor.kind, reference=order.code)
+        deduct_stock(order.id, cause="sale", actor=actor.name or actor.kind, reference=order.code)
     return True
 
 
-def cancel(order: Order, actor: Actor, reason: str, *, reservation_state: str = "released") -> None:
+def cancel_by_system(order: Order, actor: Actor, reason: str, *, reservation_state: str = "released") -> None:
     """Cancel a locked order: stock back, captured money queued for refund. A step."""
     payments = lock_payments(order.id)
-    move(order, "cancel", actor, reason)
-    give_back(order, payments, actor, f"Order cancelled: {reason}")
-    give_back_coupons(order.id)
+    apply_transition(order, "cancel", actor, reason)
+    queue_refund(order, payments, actor, f"Order cancelled: {reason}")
+    release_coupons(order.id)
     close_requests(order.id)
-    take_back(
+    release_and_restock(
         order.id,
         unsent={line.id: line.to_ship for line in order.lines},
         returned={},
@@ -195,7 +195,7 @@ def close_requests(order_id: uuid.UUID) -> None:
     )
 
 
-def give_back(
+def queue_refund(
     order: Order,
     payments: Sequence[Payment],
     actor: Actor,
@@ -242,7 +242,7 @@ def change_status(
     """
     if action not in ("process", "deliver", "complete"):
         raise ValueError(f"{action} has a use case of its own")
-    move(lock_order(order_id, seen_version), action, actor, reason)
+    apply_transition(lock_order(order_id, seen_version), action, actor, reason)
 
 
 @atomic
@@ -260,7 +260,7 @@ def confirm_order(
     )
     if refusal:
         raise IllegalTransition(order.status, "confirm", refusal)
-    confirmed = confirm(order, actor, reason)
+    confirmed = confirm_step(order, actor, reason)
     if confirmed:
         order.attention = ""
     return confirmed
@@ -271,7 +271,7 @@ def confirm_pay_later(order_id: uuid.UUID) -> None:
     """Confirm a fresh order that is paid for at the door. Repeating it changes nothing."""
     order = lock_order(order_id)
     if order.status == "pending" and order.pay_later:
-        confirm(order, SYSTEM)
+        confirm_step(order, SYSTEM)
 
 
 @atomic
@@ -279,7 +279,7 @@ def cancel_order(
     order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = ""
 ) -> None:
     """Cancel with all that follows from it. Raises as `change_status`."""
-    cancel(lock_order(order_id, seen_version), actor, reason)
+    cancel_by_system(lock_order(order_id, seen_version), actor, reason)
 
 
 @atomic
@@ -297,5 +297,5 @@ def cancel_if_expired(order_id: uuid.UUID, moment: datetime) -> bool:
     )
     if order is None or any(payment.state in UNDER_WAY for payment in lock_payments(order.id)):
         return False
-    cancel(order, SYSTEM, "Not paid in time", reservation_state="expired")
+    cancel_by_system(order, SYSTEM, "Not paid in time", reservation_state="expired")
     return True

@@ -16,7 +16,7 @@ from sqlalchemy import Row, func, select, update
 from commerce.catalog.models import Variant
 from commerce.db import atomic, db, insert_rows
 from commerce.inventory.models import OPEN, Reservation, StockItem, StockMovement
-from commerce.inventory.services import OWNED, release
+from commerce.inventory.services import OWNED, release_stock
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.services import lock_order
 from commerce.orders.transitions import FINAL
@@ -198,7 +198,7 @@ def _correct_reserved(stock_item_id: uuid.UUID) -> str:
 def _release_leftovers(order_id: uuid.UUID) -> str:
     order = lock_order(order_id)
     if order.status in FINAL:
-        release(order.id)
+        release_stock(order.id)
     return "released what the finished order still held"
 
 

@@ -11,18 +11,25 @@ from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.membership import signed_in_member
+from commerce.accounts.member_auth import current_member
 from commerce.errors import Conflict, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import Actor
 from commerce.orders.addresses import address_lines
+from commerce.orders.customer_timeline import (
+    REQUEST_WORDS,
+    STATUS_WORDS,
+    order_updates,
+    progress,
+    refund_options,
+    refusal_text,
+)
 from commerce.orders.forms import ReasonForm, RequestForm, read_units
 from commerce.orders.models import Order
 from commerce.orders.payment_panel import payment_panel
-from commerce.orders.queries import get_by_token, timeline
+from commerce.orders.queries import get_order_by_token, timeline
 from commerce.orders.return_queries import get_request
 from commerce.orders.returns import request_return, withdraw_return
 from commerce.orders.services import cancel_order
-from commerce.orders.story import REQUEST_WORDS, STATUS_WORDS, asking_back, progress, refusal, tell
 from commerce.payments.queries import payments_of
 from commerce.web import private, render_region, request_id, see_other, wants_region
 
@@ -35,7 +42,7 @@ def order_of(token: str) -> Order:
     """Return the order that a link opens. Raises NotFound, also for what no link of ours can be."""
     if not _TOKEN.fullmatch(token):
         raise NotFound("There is no such order.")
-    return get_by_token(token)
+    return get_order_by_token(token)
 
 
 @blueprint.get("/orders/<token>")
@@ -83,7 +90,7 @@ def withdraw(token: str, return_id: uuid.UUID) -> BaseResponse:
 
 
 def _shopper(order: Order) -> Actor:
-    member = signed_in_member()
+    member = current_member()
     own = member is not None and order.member_id == member.id
     who = member.actor if member and own else Actor("guest")
     return replace(who, name=order.email, request_id=request_id())
@@ -134,7 +141,7 @@ def order_page(
     `notices` shows in the region itself what a page shows above it. Raises NotFound.
     """
     order = order_of(token)
-    back = asking_back(order)
+    back = refund_options(order)
     page = render_region(
         "orders/page.html",
         "orders/_region.html",
@@ -145,8 +152,8 @@ def order_page(
         status_words=STATUS_WORDS,
         request_words=REQUEST_WORDS,
         steps=progress(order),
-        story=tell(timeline(order.id)),
-        why_not_cancel=refusal(order, "cancel"),
+        story=order_updates(timeline(order.id)),
+        why_not_cancel=refusal_text(order, "cancel"),
         why_not_refund=back.why_not,
         back=back,
         chosen=request.form if errors and "request_refund" in errors else {},

@@ -9,12 +9,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from commerce import clock
 from commerce.db import atomic, current_tenant_id, db, new_id
-from commerce.payments.gateways import Message
+from commerce.payments.gateways.base import GatewayMessage
 from commerce.payments.models import GatewayEvent
 
 
 @atomic
-def receive_message(message: Message) -> tuple[uuid.UUID, str]:
+def receive_message(message: GatewayMessage) -> tuple[uuid.UUID, str]:
     """Write a message down, unless it is there already, and return the id and state of its row.
 
     'received' has still to be processed: it is new, or its process died in between.

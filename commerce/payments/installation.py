@@ -19,7 +19,7 @@ class Installation:
 _installation = [Installation()]
 
 
-def configure(installation: Installation) -> None:
+def configure_installation(installation: Installation) -> None:
     """Use this from now on; called once by `create_app`."""
     _installation[:] = [installation]
 

@@ -14,12 +14,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from commerce.db import atomic, db
+from commerce.encryption import DecryptionError, seal
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.money import MAX_AMOUNT, PPM
-from commerce.payments.gateways import GATEWAY_NAMES
+from commerce.payments.gateways.base import GATEWAY_NAMES
+from commerce.payments.gateways.stripe.amounts import stripe_exponent
 from commerce.payments.models import Payment, PaymentMethod
-from commerce.payments.stripe_money import stripe_exponent
-from commerce.sealing import CannotOpen, seal
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import touch_rules
 
@@ -75,7 +75,7 @@ def _open_or_none(sealed: str) -> dict[str, Any] | None:
     """Return the secrets, None when nobody can open them any more: then staff must enter them again."""
     try:
         return open_secrets(sealed)
-    except CannotOpen:
+    except DecryptionError:
         return None
 
 

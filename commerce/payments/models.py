@@ -17,7 +17,7 @@ class PaymentMethod(TenantRow, Base):
     """A way to pay. `pay_later` methods (cash on delivery) confirm the order before the money is there.
 
     Its fee is `fee_amount` (minor units) plus `fee_ppm` millionths of what is paid for the goods. `settings` are the
-    gateway's public ones; `sealed_secrets` is a sealed JSON object (see `commerce/sealing.py`).
+    gateway's public ones; `sealed_secrets` is a sealed JSON object (see `commerce/encryption.py`).
     """
 
     __tablename__ = "payment_methods"

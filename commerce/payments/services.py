@@ -10,7 +10,7 @@ from sqlalchemy import select
 from commerce import clock
 from commerce.db import db, insert_rows, new_id
 from commerce.errors import InvalidValue
-from commerce.payments.gateways import Charge, Outcome
+from commerce.payments.gateways.base import Charge, PaymentOutcome
 from commerce.payments.models import Payment, Refund
 
 RANK = {"started": 0, "unknown": 1, "failed": 2, "authorized": 3, "voided": 4, "captured": 5}
@@ -67,7 +67,7 @@ def lock_payments(order_id: uuid.UUID) -> Sequence[Payment]:
     ).all()
 
 
-def record_outcome(payment: Payment, outcome: Outcome) -> bool:
+def record_outcome(payment: Payment, outcome: PaymentOutcome) -> bool:
     """Note what the gateway said, if it is news, and tell whether it was. A step; the row is locked.
 
     A 'failed' that arrives after a capture, or the same news twice, changes nothing. What waits for the payer only
@@ -90,7 +90,7 @@ def record_outcome(payment: Payment, outcome: Outcome) -> bool:
     return True
 
 
-def _note_where_to_pay(payment: Payment, outcome: Outcome) -> None:
+def _note_where_to_pay(payment: Payment, outcome: PaymentOutcome) -> None:
     if payment.state not in ("started", "unknown", "failed"):
         return
     if payment.state == "unknown":
@@ -149,7 +149,7 @@ def queue_refunds(
     return refunds
 
 
-def record_refund_outcome(refund: Refund, payment: Payment, outcome: Outcome) -> bool:
+def record_refund_outcome(refund: Refund, payment: Payment, outcome: PaymentOutcome) -> bool:
     """Note what became of a refund, if it is news, and tell whether it was. A step; order and payments are locked.
 
     A payout may still come back after it succeeded; what failed has failed for good, and counts as refunded no more.

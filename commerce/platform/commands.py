@@ -20,10 +20,10 @@ from commerce.accounts.sessions import OPERATOR
 from commerce.db import db
 from commerce.errors import CommerceError
 from commerce.money import parse_amount
-from commerce.platform.log import written_down
+from commerce.platform.operator_log import recorded
 from commerce.platform.queries import numbers_of
 from commerce.platform.services import NewShop, create_operator, open_shop, parts_per_million
-from commerce.tenants.queries import get_by_code, list_shops
+from commerce.tenants.queries import get_shop_by_code, list_shops
 from commerce.tenants.services import reopen, suspend
 
 tenants = AppGroup("tenants", help="Shops of this installation.")
@@ -31,7 +31,7 @@ operators = AppGroup("operators", help="People who run this installation.")
 
 
 def _noted(action: str, subject: str, **changes: Any) -> AbstractContextManager[None]:
-    return written_down(f"terminal: {at_the_terminal().name}", action, subject, **changes)
+    return recorded(f"terminal: {at_the_terminal().name}", action, subject, **changes)
 
 
 @tenants.command("create")
@@ -125,7 +125,7 @@ def tenants_list(as_json: bool) -> None:
 def tenants_suspend(code: str, reason: str, as_json: bool) -> None:
     """Close the shop CODE to shoppers. Payments under way still settle, mails still go out, staff can still work."""
     try:
-        shop = get_by_code(code)
+        shop = get_shop_by_code(code)
         with _noted("shop_suspended", code, because=reason):
             suspend(shop.id, reason)
     except CommerceError as error:
@@ -139,7 +139,7 @@ def tenants_suspend(code: str, reason: str, as_json: bool) -> None:
 def tenants_reopen(code: str, as_json: bool) -> None:
     """Open the shop CODE again."""
     try:
-        shop = get_by_code(code)
+        shop = get_shop_by_code(code)
         with _noted("shop_reopened", code):
             reopen(shop.id)
     except CommerceError as error:
@@ -148,7 +148,7 @@ def tenants_reopen(code: str, as_json: bool) -> None:
 
 
 def _tell_status(code: str, as_json: bool) -> None:
-    shop = get_by_code(code)
+    shop = get_shop_by_code(code)
     if as_json:
         click.echo(json.dumps({"code": shop.code, "status": shop.status, "because": shop.suspended_because}))
     else:

@@ -46,13 +46,13 @@ class NewShopForm(PlatformForm):
     )
 
 
-class ReasonForm(PlatformForm):
+class SuspendForm(PlatformForm):
     """Why a shop is closed."""
 
     reason = StringField(_("Why"), [_NEEDED, Length(max=500)])
 
 
-class LimitsForm(PlatformForm):
+class PlanLimitsForm(PlatformForm):
     """What the plan of a shop allows; an empty field is no limit."""
 
     version = IntegerField(validators=[_NEEDED])

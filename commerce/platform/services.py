@@ -16,8 +16,8 @@ from commerce.accounts.services import checked_email, create_staff
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, Rejected
 from commerce.events.outbox import Actor
-from commerce.founding import ShippingRule, TaxRule, found_shop
 from commerce.money import PPM
+from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 
@@ -63,7 +63,7 @@ def open_shop(new: NewShop, actor: Actor, *, test_card: bool) -> tuple[Shop, str
     """
     email = checked_email(new.owner_email) if new.owner_email else ""
     label = f"{new.tax_label} {(Decimal(new.tax_ppm) / 10_000).normalize():f} %"
-    shop = found_shop(
+    shop = set_up_shop(
         code=new.code,
         name=new.name,
         currency=new.currency,

@@ -8,14 +8,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.errors import CommerceError, InvalidValue, Rejected, StaleVersion
 from commerce.money import parse_amount
-from commerce.platform.door import acting, blueprint, noted
-from commerce.platform.forms import HostForm, LimitsForm, NewShopForm, PlatformForm, ReasonForm
-from commerce.platform.log import PAGE, newest_entries
+from commerce.platform.auth import audit_operator, blueprint, operator_actor
+from commerce.platform.forms import HostForm, NewShopForm, PlanLimitsForm, PlatformForm, SuspendForm
+from commerce.platform.operator_log import PAGE, newest_entries
 from commerce.platform.queries import numbers_of
 from commerce.platform.services import NewShop, open_shop, parts_per_million
 from commerce.tenants import hosts
 from commerce.tenants.models import Shop
-from commerce.tenants.queries import get_by_code, list_shops
+from commerce.tenants.queries import get_shop_by_code, list_shops
 from commerce.tenants.services import reopen, suspend
 from commerce.tenants.settings import change_settings
 from commerce.web import see_other, status_of
@@ -46,8 +46,12 @@ def shop_new() -> BaseResponse:
     if form.validate_on_submit():
         try:
             new = _new_shop(form)
-            with noted("shop_opened", new.code, name=new.name, hosts=list(new.hosts), owner=new.owner_email):
-                shop, password = open_shop(new, acting(), test_card=current_app.config["LOCKSTEP"].test_card)
+            with audit_operator(
+                "shop_opened", new.code, name=new.name, hosts=list(new.hosts), owner=new.owner_email
+            ):
+                shop, password = open_shop(
+                    new, operator_actor(), test_card=current_app.config["LOCKSTEP"].test_card
+                )
         except InvalidValue as error:
             form.refuse(error)
         except Rejected as error:
@@ -88,17 +92,17 @@ def _new_shop(form: NewShopForm) -> NewShop:
 @blueprint.get("/shops/<code>")
 def shop_page(code: str) -> BaseResponse:
     """Show one shop: its state, limits and host names."""
-    return _show(get_by_code(code))
+    return _show(get_shop_by_code(code))
 
 
 @blueprint.post("/shops/<code>/suspension")
 def shop_suspend(code: str) -> BaseResponse:
     """Close a shop to shoppers."""
-    shop, form = get_by_code(code), ReasonForm()
+    shop, form = get_shop_by_code(code), SuspendForm()
     if not form.validate():
         return _show(shop, form)
     try:
-        with noted("shop_suspended", code, because=str(form.reason.data)):
+        with audit_operator("shop_suspended", code, because=str(form.reason.data)):
             suspend(shop.id, str(form.reason.data))
     except InvalidValue as error:
         return _refused(shop, form, error)
@@ -108,8 +112,8 @@ def shop_suspend(code: str) -> BaseResponse:
 @blueprint.post("/shops/<code>/reopening")
 def shop_reopen(code: str) -> BaseResponse:
     """Open a shop again."""
-    shop = get_by_code(code)
-    with noted("shop_reopened", code):
+    shop = get_shop_by_code(code)
+    with audit_operator("shop_reopened", code):
         reopen(shop.id)
     return _done(shop, _("The shop is open."))
 
@@ -117,12 +121,12 @@ def shop_reopen(code: str) -> BaseResponse:
 @blueprint.post("/shops/<code>/limits")
 def shop_limits(code: str) -> BaseResponse:
     """Change what the shop's plan allows; what it has above a new limit stays."""
-    shop, form = get_by_code(code), LimitsForm()
+    shop, form = get_shop_by_code(code), PlanLimitsForm()
     if not form.validate():
         return _show(shop, form)
     limits = {"max_products": form.max_products.data, "max_staff": form.max_staff.data}
     try:
-        with noted("limits_changed", code, **limits):
+        with audit_operator("limits_changed", code, **limits):
             change_settings(shop.id, limits, seen_version=int(form.version.data))
     except (InvalidValue, StaleVersion) as error:
         return _refused(shop, form, error)
@@ -132,11 +136,11 @@ def shop_limits(code: str) -> BaseResponse:
 @blueprint.post("/shops/<code>/hosts")
 def shop_host_add(code: str) -> BaseResponse:
     """Let one more host name lead to a shop."""
-    shop, form = get_by_code(code), HostForm()
+    shop, form = get_shop_by_code(code), HostForm()
     if not form.validate():
         return _show(shop, form)
     try:
-        with noted("host_added", code, host=str(form.host.data)):
+        with audit_operator("host_added", code, host=str(form.host.data)):
             hosts.add_host(shop.id, str(form.host.data), seen_version=int(form.version.data))
     except (InvalidValue, StaleVersion) as error:
         return _refused(shop, form, error)
@@ -146,13 +150,13 @@ def shop_host_add(code: str) -> BaseResponse:
 @blueprint.post("/shops/<code>/hosts/<host>/<any(primary, removal):deed>")
 def shop_host_change(code: str, host: str, deed: str) -> BaseResponse:
     """Put a host name into a shop's links, or take it away."""
-    shop, form = get_by_code(code), HostForm()
+    shop, form = get_shop_by_code(code), HostForm()
     do = hosts.make_primary if deed == "primary" else hosts.remove_host
     try:
-        with noted(f"host_{deed}", code, host=host):
+        with audit_operator(f"host_{deed}", code, host=host):
             do(shop.id, host, seen_version=int(form.version.data or 0))
     except (Rejected, StaleVersion) as error:
-        return _show(get_by_code(code), problem=error)
+        return _show(get_shop_by_code(code), problem=error)
     return _done(shop, _("Saved."))
 
 
@@ -165,7 +169,7 @@ def _refused(shop: Shop, form: PlatformForm, error: CommerceError) -> BaseRespon
     if isinstance(error, InvalidValue):
         form.refuse(error)
         return _show(shop, form)
-    return _show(get_by_code(shop.code), problem=error)
+    return _show(get_shop_by_code(shop.code), problem=error)
 
 
 def _show(shop: Shop, form: PlatformForm | None = None, problem: CommerceError | None = None) -> BaseResponse:
@@ -180,8 +184,8 @@ def _show(shop: Shop, form: PlatformForm | None = None, problem: CommerceError |
         hosts=hosts.hosts_of(shop.id),
         form=form,
         problem=problem,
-        reason_form=own.get(ReasonForm) or ReasonForm(formdata=None),
-        limits_form=own.get(LimitsForm) or LimitsForm(formdata=None, data=limits),
+        reason_form=own.get(SuspendForm) or SuspendForm(formdata=None),
+        limits_form=own.get(PlanLimitsForm) or PlanLimitsForm(formdata=None, data=limits),
         host_form=own.get(HostForm) or HostForm(formdata=None),
     )
     return make_response(page, status)

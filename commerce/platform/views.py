@@ -10,13 +10,21 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.accounts import second_factor
 from commerce.accounts import sign_in as signing
 from commerce.accounts.cookies import device, drop_token, exchange_token, keep_token, token_of
-from commerce.accounts.forms import ChangePasswordForm, CodeForm, EnrolForm, SignInForm
+from commerce.accounts.forms import CodeForm, EnrolForm, SignInForm, StaffChangePasswordForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import OPERATOR
 from commerce.errors import InvalidValue
 from commerce.platform import shops
-from commerce.platform.door import CODE, HOME, SIGN_IN, behind_the_request, blueprint, noted, operator
-from commerce.platform.log import record_alone, written_down
+from commerce.platform.auth import (
+    CODE,
+    HOME,
+    SIGN_IN,
+    audit_operator,
+    blueprint,
+    current_operator,
+    load_current_operator,
+)
+from commerce.platform.operator_log import record_operator_entry, recorded
 from commerce.web import see_other
 
 __all__ = ["blueprint", "shops"]
@@ -38,34 +46,34 @@ def sign_in() -> BaseResponse:
     return _page("platform/sign_in.html", form=form)
 
 
-def _open(email: str, password: str) -> signing.Opened:
+def _open(email: str, password: str) -> signing.OpenedSession:
     """Check the password and open the session, with an entry in the log either way. Raises SignInRefused."""
     where = request.remote_addr or ""
     try:
         attempt = signing.check_password(OPERATOR, email, password)
     except signing.SignInRefused:
         # What was typed is not written down: it may have been a password.
-        record_alone("nobody", "sign_in_refused", where)
+        record_operator_entry("nobody", "sign_in_refused", where)
         raise
-    with written_down(attempt.email, "password_given" if attempt.needs_code else "sign_in", address=where):
+    with recorded(attempt.email, "password_given" if attempt.needs_code else "sign_in", address=where):
         return signing.open_session(OPERATOR, attempt, password, device(), replaces=token_of(OPERATOR))
 
 
 @blueprint.route("/sign-in/code", methods=["GET", "POST"])
 def sign_in_code() -> BaseResponse:
     """Ask for the code of the second factor, after the password."""
-    person = behind_the_request()
+    person = load_current_operator()
     if person is None or not person.waits_for_code:
         return see_other(HOME if person else SIGN_IN)
     form = CodeForm()
     if form.validate_on_submit():
         try:
-            with noted("sign_in"):
+            with audit_operator("sign_in"):
                 token = second_factor.complete_by_code(
                     OPERATOR, person.id, person.session_id, str(form.otp.data)
                 )
         except signing.SignInRefused as refusal:
-            record_alone(person.email, "code_refused", request.remote_addr or "")
+            record_operator_entry(person.email, "code_refused", request.remote_addr or "")
             form.form_errors.append(_(refusal.detail))
         else:
             return keep_token(see_other(HOME), OPERATOR, token)
@@ -75,8 +83,8 @@ def sign_in_code() -> BaseResponse:
 @blueprint.post("/sign-out")
 def sign_out() -> BaseResponse:
     """End the session on the server; the cookie goes with it."""
-    if behind_the_request() is not None:
-        with noted("sign_out"):
+    if load_current_operator() is not None:
+        with audit_operator("sign_out"):
             signing.sign_out(OPERATOR, token_of(OPERATOR))
     return drop_token(see_other(SIGN_IN), OPERATOR)
 
@@ -84,12 +92,12 @@ def sign_out() -> BaseResponse:
 @blueprint.route("/account", methods=["GET", "POST"])
 def account() -> BaseResponse:
     """Change one's own password; every other browser is signed out."""
-    form, me = ChangePasswordForm(), operator()
+    form, me = StaffChangePasswordForm(), current_operator()
     if form.validate_on_submit():
         try:
             new = str(form.password.data)
             judge_password(new, minimum=MIN_OF_STAFF, about=(me.email, me.name))
-            with noted("password_changed"):
+            with audit_operator("password_changed"):
                 signing.change_password(
                     OPERATOR, me.id, me.session_id, present=str(form.present_password.data), new=new
                 )
@@ -106,13 +114,13 @@ def account() -> BaseResponse:
 @blueprint.route("/second-factor", methods=["GET", "POST"])
 def enrol() -> BaseResponse:
     """Show a secret for the app, and take its first code."""
-    form, me = EnrolForm(), operator()
+    form, me = EnrolForm(), current_operator()
     if me.has_second_factor:
         return see_other(ACCOUNT)
     if form.validate_on_submit():
         try:
-            with noted("second_factor_added"):
-                done = second_factor.enrol(
+            with audit_operator("second_factor_added"):
+                done = second_factor.enroll(
                     OPERATOR, me.id, me.session_id, carried=str(form.secret.data), code=str(form.otp.data)
                 )
         except InvalidValue as error:
@@ -125,7 +133,7 @@ def enrol() -> BaseResponse:
         carried = str(form.secret.data)
         secret = second_factor.secret_of(me.id, carried)
     else:
-        secret, carried = second_factor.new_secret(me.id)
+        secret, carried = second_factor.new_totp_secret(me.id)
     picture = segno.make(second_factor.address_for_app(secret, email=me.email, shop=request.host), error="m")
     return _page(
         "platform/enrol.html",

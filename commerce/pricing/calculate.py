@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from commerce.money import allocate, included_share, share_of
+from commerce.money import allocate_amount, included_share, share_of
 from commerce.pricing.queries import Rate, TaxTable
 
 
@@ -206,6 +206,8 @@ def _tax_shares(amounts: list[int], rates: list[Rate], included: bool, rounding:
     for ppm in {rate.ppm for rate in rates}:
         members = [index for index, rate in enumerate(rates) if rate.ppm == ppm]
         tax = tax_of(sum(amounts[index] for index in members), ppm)
-        for index, part in zip(members, allocate(tax, [amounts[index] for index in members]), strict=True):
+        for index, part in zip(
+            members, allocate_amount(tax, [amounts[index] for index in members]), strict=True
+        ):
             shares[index] = part
     return shares

@@ -12,8 +12,21 @@ from commerce import clock
 from commerce.db import db
 from commerce.pricing.calculate import Discount, LineToPrice
 from commerce.pricing.models import Promotion
-from commerce.pricing.promotions import ManualDiscount, OpenedBy, PromotionRule, Shelves, Verdict, reckon
-from commerce.pricing.queries import CouponFacts, coupons_by_code, fold_code, shelves_of, uses_by_customer
+from commerce.pricing.promotions import (
+    Evaluation,
+    ManualDiscount,
+    OpenedBy,
+    ProductCategories,
+    PromotionRule,
+    apply_promotions,
+)
+from commerce.pricing.queries import (
+    CouponFacts,
+    coupons_by_code,
+    fold_code,
+    product_categories,
+    uses_by_customer,
+)
 from commerce.tenants.scope import rules_cache
 
 GONE = ("unknown", "disabled", "ended", "used_up", "used_by_you")
@@ -51,7 +64,7 @@ def rule_of(row: Promotion) -> PromotionRule:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeState:
+class CouponState:
     """What became of a code that was entered: `reason` is '' when it takes something off, else why it does not.
 
     The reasons are those of a Verdict, and unknown, disabled, used_up, used_by_you, duplicate (another code opened
@@ -70,12 +83,12 @@ class CodeState:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CartDiscounts:
     """The discounts of a cart in their order, a verdict on every promotion, and the state of every code."""
 
     discounts: tuple[Discount, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-    codes: tuple[CodeState, ...] = ()
+    verdicts: tuple[Evaluation, ...] = ()
+    codes: tuple[CouponState, ...] = ()
 
     @property
     def amount(self) -> int:
@@ -97,7 +110,7 @@ def find_discounts(
     manual: ManualDiscount | None = None,
     moment: datetime | None = None,
     trial: PromotionRule | None = None,
-) -> Found:
+) -> CartDiscounts:
     """Reckon the discounts of lines and a price of shipping (minor units; None: not chosen yet) at `moment` (now).
 
     With an `email` limits per customer are looked at too. `trial` is a promotion that is not stored (yet); one with
@@ -110,26 +123,26 @@ def find_discounts(
     states, opened = _open(rules, codes, email)
     if trial is not None and trial.needs_code:
         opened.setdefault(trial.id, OpenedBy("", ""))
-    reckoned = reckon(
+    reckoned = apply_promotions(
         rules,
         lines,
         shipping,
         moment=moment or clock.now(),
         opened=opened,
-        shelves=_shelves(rules, lines, opened),
+        shelves=_product_categories(rules, lines, opened),
         manual=manual,
     )
     verdicts = {verdict.promotion_id: verdict for verdict in reckoned.verdicts}
-    return Found(
+    return CartDiscounts(
         reckoned.discounts,
         reckoned.verdicts,
-        tuple(_judged(state, verdicts) for state in states),
+        tuple(_evaluate_codes(state, verdicts) for state in states),
     )
 
 
 def _open(
     rules: Sequence[PromotionRule], codes: Sequence[str], email: str
-) -> tuple[list[CodeState], dict[str, OpenedBy]]:
+) -> tuple[list[CouponState], dict[str, OpenedBy]]:
     """Return the state of each code, and which promotions they open."""
     folded = list(dict.fromkeys(fold_code(code) for code in codes))
     known = coupons_by_code(folded)
@@ -152,22 +165,22 @@ def _open(
             reason = "duplicate"
         else:
             opened[str(coupon.promotion_id)] = OpenedBy(str(coupon.id), code)
-        states.append(CodeState(code, reason, coupon=coupon))
+        states.append(CouponState(code, reason, coupon=coupon))
     return states, opened
 
 
-def _judged(state: CodeState, verdicts: dict[str, Verdict]) -> CodeState:
+def _evaluate_codes(state: CouponState, verdicts: dict[str, Evaluation]) -> CouponState:
     """Add to the state of a code what became of its promotion."""
     if state.reason or state.coupon is None:
         return state
     verdict = verdicts[str(state.coupon.promotion_id)]
-    return CodeState(state.code, verdict.reason, verdict.missing, state.coupon)
+    return CouponState(state.code, verdict.reason, verdict.missing, state.coupon)
 
 
-def _shelves(
+def _product_categories(
     rules: Sequence[PromotionRule], lines: Sequence[LineToPrice], opened: dict[str, OpenedBy]
-) -> Shelves:
+) -> ProductCategories:
     """Return the categories of what is in the cart, if any promotion asks for them."""
     asked = any(rule.scope == "categories" and (not rule.needs_code or rule.id in opened) for rule in rules)
     products = {line.product_id for line in lines if line.product_id is not None}
-    return shelves_of(products) if asked and products else {}
+    return product_categories(products) if asked and products else {}

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from commerce.money import allocate, divide_half_up, share_of
+from commerce.money import allocate_amount, divide_half_up, share_of
 from commerce.pricing.calculate import Discount, LineToPrice
 
-Shelves = Mapping[uuid.UUID, frozenset[str]]
+ProductCategories = Mapping[uuid.UUID, frozenset[str]]
 """The category ids (as text) of each product."""
 
 
@@ -56,7 +56,7 @@ class ManualDiscount:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Evaluation:
     """What became of one promotion: `reason` is '' when it applied, else why not.
 
     not_started, ended, needs_code, below_minimum (`missing` minor units), nothing_eligible, awaits_shipping (shipping
@@ -71,11 +71,11 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoning:
+class PromotionResult:
     """The discounts of a cart, in their order, and a verdict on every promotion of the shop."""
 
     discounts: tuple[Discount, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Evaluation, ...]
 
 
 @dataclass(slots=True)
@@ -86,32 +86,32 @@ class _Left:
     shipping: int
 
 
-def reckon(
+def apply_promotions(
     rules: Sequence[PromotionRule],
     lines: Sequence[LineToPrice],
     shipping: int | None,
     *,
     moment: datetime,
     opened: Mapping[str, OpenedBy],
-    shelves: Shelves,
+    shelves: ProductCategories,
     manual: ManualDiscount | None = None,
-) -> Reckoning:
+) -> PromotionResult:
     """Apply the shop's `rules` (in their order) to lines and a price of shipping (None: not chosen yet).
 
     `opened` holds the promotions whose code the cart has. Minimums are met by the subtotal before any discount.
     A `manual` discount comes last and takes off what is left of the goods at most.
     """
     subtotal = sum(line.amount for line in lines)
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, Evaluation] = {}
     live = []
     for rule in rules:
         verdict = _refusal(rule, lines, shipping, subtotal, moment, opened, shelves)
-        verdicts[rule.id] = verdict or Verdict(rule.id, rule.label)
+        verdicts[rule.id] = verdict or Evaluation(rule.id, rule.label)
         if verdict is None:
             live.append(rule)
     best = _best(live, lines, shipping, shelves)
     for rule in live:
-        verdicts[rule.id] = _verdict(rule, best, lines, shipping, shelves)
+        verdicts[rule.id] = _evaluation(rule, best, lines, shipping, shelves)
     discounts = [
         replace(found, coupon_id=opened[rule.id].coupon_id, code=opened[rule.id].code)
         if rule.needs_code
@@ -120,7 +120,7 @@ def reckon(
     ]
     if manual is not None:
         discounts += _by_hand(manual, lines, discounts)
-    return Reckoning(tuple(discounts), tuple(verdicts[rule.id] for rule in rules))
+    return PromotionResult(tuple(discounts), tuple(verdicts[rule.id] for rule in rules))
 
 
 def _refusal(
@@ -130,8 +130,8 @@ def _refusal(
     subtotal: int,
     moment: datetime,
     opened: Mapping[str, OpenedBy],
-    shelves: Shelves,
-) -> Verdict | None:
+    shelves: ProductCategories,
+) -> Evaluation | None:
     """Return why a promotion is out of the question, whatever the others do, or None."""
     reason, missing = "", 0
     if rule.needs_code and rule.id not in opened:
@@ -146,11 +146,14 @@ def _refusal(
         reason, missing = "below_minimum", rule.min_subtotal - subtotal
     elif rule.kind == "free_shipping" and shipping is None:
         reason = "awaits_shipping"
-    return Verdict(rule.id, rule.label, 0, reason, missing) if reason else None
+    return Evaluation(rule.id, rule.label, 0, reason, missing) if reason else None
 
 
 def _best(
-    live: Sequence[PromotionRule], lines: Sequence[LineToPrice], shipping: int | None, shelves: Shelves
+    live: Sequence[PromotionRule],
+    lines: Sequence[LineToPrice],
+    shipping: int | None,
+    shelves: ProductCategories,
 ) -> list[tuple[PromotionRule, Discount]]:
     """Return the discounts that take off most: all that combine, or one of the others; a tie goes to the former."""
     choices = [[rule for rule in live if rule.combines], *([rule] for rule in live if not rule.combines)]
@@ -159,7 +162,10 @@ def _best(
 
 
 def _apply(
-    rules: Sequence[PromotionRule], lines: Sequence[LineToPrice], shipping: int | None, shelves: Shelves
+    rules: Sequence[PromotionRule],
+    lines: Sequence[LineToPrice],
+    shipping: int | None,
+    shelves: ProductCategories,
 ) -> list[tuple[PromotionRule, Discount]]:
     """Apply rules one after the other, each to what is left; one that takes nothing off leaves no discount."""
     left = _Left([line.amount for line in lines], shipping or 0)
@@ -174,22 +180,22 @@ def _apply(
     return found
 
 
-def _verdict(
+def _evaluation(
     rule: PromotionRule,
     best: Sequence[tuple[PromotionRule, Discount]],
     lines: Sequence[LineToPrice],
     shipping: int | None,
-    shelves: Shelves,
-) -> Verdict:
+    shelves: ProductCategories,
+) -> Evaluation:
     for chosen, discount in best:
         if chosen.id == rule.id:
-            return Verdict(rule.id, rule.label, discount.amount)
+            return Evaluation(rule.id, rule.label, discount.amount)
     alone = _apply([rule], lines, shipping, shelves)
     beside = rule.combines and (not best or best[0][0].combines)
-    return Verdict(rule.id, rule.label, 0, "outdone" if alone and not beside else "no_effect")
+    return Evaluation(rule.id, rule.label, 0, "outdone" if alone and not beside else "no_effect")
 
 
-def _eligible(rule: PromotionRule, lines: Sequence[LineToPrice], shelves: Shelves) -> list[bool]:
+def _eligible(rule: PromotionRule, lines: Sequence[LineToPrice], shelves: ProductCategories) -> list[bool]:
     """Tell for each line whether the promotion is about it."""
     if rule.scope == "products":
         return [str(line.product_id) in rule.targets for line in lines]
@@ -212,7 +218,7 @@ def _reduction(
         return _cheapest_units(rule, lines, bases, eligible), 0
     whole = sum(bases)
     off = share_of(whole, rule.percent_ppm) if rule.kind == "percentage" else min(rule.amount, whole)
-    return (allocate(off, bases) if off else [0] * len(lines)), 0
+    return (allocate_amount(off, bases) if off else [0] * len(lines)), 0
 
 
 def _cheapest_units(
@@ -246,4 +252,4 @@ def _by_hand(
         line.amount - sum(discount.shares[index] for discount in before) for index, line in enumerate(lines)
     ]
     off = min(manual.amount, sum(left))
-    return [Discount("manual", manual.label, tuple(allocate(off, left)))] if off > 0 else []
+    return [Discount("manual", manual.label, tuple(allocate_amount(off, left)))] if off > 0 else []

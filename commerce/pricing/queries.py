@@ -144,7 +144,7 @@ def uses_by_customer(coupons: Collection[uuid.UUID], email: str) -> dict[uuid.UU
     return {row[0]: row[1] for row in rows}
 
 
-def shelves_of(products: Collection[uuid.UUID]) -> Mapping[uuid.UUID, frozenset[str]]:
+def product_categories(products: Collection[uuid.UUID]) -> Mapping[uuid.UUID, frozenset[str]]:
     """Return the category ids (as text) of each product that has any."""
     found: dict[uuid.UUID, set[str]] = defaultdict(set)
     for product_id, category_id in read(_SHELVES, products=list(products)):

@@ -18,16 +18,10 @@ from commerce import clock
 from commerce.catalog.reading import TENANT, dialect_name, read
 from commerce.db import UtcDateTime, atomic, current_tenant_id, db, execute_many, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
-from commerce.pricing.checking import (
-    PromotionValues,
-    TaxValues,
-    check_promotion,
-    check_tax,
-    tax_values_of,
-)
-from commerce.pricing.issuing import add_coupon, add_promotion, add_random_coupons
+from commerce.pricing.coupon_codes import add_coupon, add_promotion, add_random_coupons
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse, Promotion, TaxRate
 from commerce.pricing.queries import CouponFacts, fold_customer, get_tax_rate
+from commerce.pricing.validation import PromotionValues, TaxValues, check_promotion, check_tax, tax_values_of
 from commerce.tenants.services import touch_rules
 
 MAX_CODES_AT_ONCE = 1000
@@ -92,7 +86,7 @@ _RETAKE = (
 )
 
 
-class CouponRaced(Exception):
+class CouponConflict(Exception):
     """A coupon's limit was reached between our look and our grip. The caller rolls back; `codes` are used up.
 
     `by_customer` tells that it is this customer's own limit.
@@ -120,7 +114,7 @@ def use_coupons(order_id: uuid.UUID, coupons: Sequence[CouponFacts], email: str)
         _use_up(coupon)
     for coupon in wanted:
         if coupon.per_customer_limit is not None and not _count_for(customer, coupon):
-            raise CouponRaced([coupon.code], by_customer=True)
+            raise CouponConflict([coupon.code], by_customer=True)
     insert_rows(
         CouponUse,
         [{"coupon_id": coupon.id, "order_id": order_id, "customer": customer} for coupon in wanted],
@@ -136,7 +130,7 @@ def _use_up(coupon: CouponFacts) -> None:
     if db.session.connection().execute(_STILL, {**row, "b_limit": coupon.usage_limit}).first() is None:
         raise StaleDataError(f"The coupon {coupon.code} has just been changed.")
     if limited:
-        raise CouponRaced([coupon.code], by_customer=False)
+        raise CouponConflict([coupon.code], by_customer=False)
 
 
 def _count_for(customer: str, coupon: CouponFacts) -> bool:
@@ -156,7 +150,7 @@ def _count_for(customer: str, coupon: CouponFacts) -> bool:
     return bool(read(statement))
 
 
-def give_back_coupons(order_id: uuid.UUID) -> None:
+def release_coupons(order_id: uuid.UUID) -> None:
     """Give an order's uses of coupons back to their limits. A step; repeating it changes nothing.
 
     Locks coupon rows: call it before stock is released.
@@ -164,7 +158,7 @@ def give_back_coupons(order_id: uuid.UUID) -> None:
     _count_uses(read(_GIVE_BACK, order=order_id, now=clock.now()), by=-1)
 
 
-def retake_coupons(order_id: uuid.UUID) -> None:
+def reclaim_coupons(order_id: uuid.UUID) -> None:
     """Count an order's uses of coupons again, because it was reopened. A step; repeating it changes nothing.
 
     The shopper has paid the reduced price, so a limit that others have reached meanwhile is passed.

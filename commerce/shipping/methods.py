@@ -17,7 +17,7 @@ from commerce.money import MAX_AMOUNT
 from commerce.orders.models import Order
 from commerce.shipping.models import ShippingMethod, ShippingRate
 from commerce.shipping.queries import REST_OF_WORLD
-from commerce.tenants.fingerprints import fingerprint
+from commerce.tenants.row_hash import row_fingerprint
 from commerce.tenants.services import touch_rules
 
 MAX_RATES = 200
@@ -52,7 +52,7 @@ class MethodTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class MethodOnFile:
+class StoredMethod:
     """A way to ship as it stands now. `version` changes with everything that staff can change."""
 
     id: uuid.UUID
@@ -65,12 +65,12 @@ class MethodOnFile:
         rates = [
             [*rate.countries, rate.max_weight_grams, rate.min_subtotal, rate.price] for rate in terms.rates
         ]
-        return fingerprint(
+        return row_fingerprint(
             terms.code, terms.name, terms.description, terms.tax_class, terms.position, terms.enabled, rates
         )
 
 
-def shipping_methods() -> list[MethodOnFile]:
+def shipping_methods() -> list[StoredMethod]:
     """Return every method of the shop with its prices, disabled ones too, in the shop's order."""
     methods = db.session.scalars(
         select(ShippingMethod).order_by(ShippingMethod.position, ShippingMethod.id)
@@ -81,7 +81,7 @@ def shipping_methods() -> list[MethodOnFile]:
     return [_on_file(method, rates[method.id]) for method in methods]
 
 
-def shipping_method(method_id: uuid.UUID) -> MethodOnFile:
+def shipping_method(method_id: uuid.UUID) -> StoredMethod:
     """Return one method with its prices. Raises NotFound."""
     method = db.session.scalar(
         select(ShippingMethod).where(ShippingMethod.id == method_id).execution_options(populate_existing=True)
@@ -97,8 +97,8 @@ def _rates_of(method_id: uuid.UUID) -> Sequence[ShippingRate]:
     ).all()
 
 
-def _on_file(method: ShippingMethod, rates: Sequence[ShippingRate]) -> MethodOnFile:
-    return MethodOnFile(
+def _on_file(method: ShippingMethod, rates: Sequence[ShippingRate]) -> StoredMethod:
+    return StoredMethod(
         method.id,
         MethodTerms(
             code=method.code,
@@ -171,7 +171,7 @@ def delete_method(method_id: uuid.UUID, *, seen_version: int) -> None:
     touch_rules()
 
 
-def _lock(method_id: uuid.UUID, seen_version: int) -> tuple[ShippingMethod, MethodOnFile]:
+def _lock(method_id: uuid.UUID, seen_version: int) -> tuple[ShippingMethod, StoredMethod]:
     method = db.session.scalar(select(ShippingMethod).where(ShippingMethod.id == method_id).with_for_update())
     if method is None:
         raise NotFound("There is no such shipping method.")

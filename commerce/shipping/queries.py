@@ -111,7 +111,7 @@ def shipments_of(order_id: uuid.UUID) -> Sequence[Shipment]:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class ShippedParcel:
     """A parcel with the units that are in it, by order line id; `url` shows where it is, '' for an unknown carrier."""
 
     number: int
@@ -122,7 +122,7 @@ class Parcel:
     units: dict[uuid.UUID, int]
 
 
-def parcels_of(order_id: uuid.UUID) -> list[Parcel]:
+def shipped_parcels(order_id: uuid.UUID) -> list[ShippedParcel]:
     """Return the parcels of an order with what is in them, oldest first."""
     rows = db.session.execute(
         select(Shipment, ShipmentLine.order_line_id, ShipmentLine.quantity)
@@ -133,11 +133,11 @@ def parcels_of(order_id: uuid.UUID) -> list[Parcel]:
         .where(Shipment.order_id == order_id)
         .order_by(Shipment.number, ShipmentLine.id)
     )
-    parcels: dict[int, Parcel] = {}
+    parcels: dict[int, ShippedParcel] = {}
     for shipment, line_id, quantity in rows:
         parcel = parcels.setdefault(
             shipment.number,
-            Parcel(
+            ShippedParcel(
                 shipment.number,
                 shipment.carrier,
                 shipment.tracking_code,

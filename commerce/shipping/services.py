@@ -11,13 +11,13 @@ from commerce import clock
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import Actor, publish
-from commerce.inventory.promises import Cover, lock_cover
-from commerce.inventory.services import deduct
-from commerce.orders.credit_math import is_count
+from commerce.inventory.backorders import BackorderCoverage, lock_coverage
+from commerce.inventory.services import deduct_stock
 from commerce.orders.events import ParcelSent
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.queries import codes_of
-from commerce.orders.services import ACTOR_KINDS, guards, lock_order, move
+from commerce.orders.refund_amounts import is_count
+from commerce.orders.services import ACTOR_KINDS, apply_transition, guards, lock_order
 from commerce.orders.transitions import BY_ACTION, why_not
 from commerce.shipping.models import Shipment, ShipmentLine
 
@@ -47,7 +47,7 @@ def ship_order(
     order = lock_order(order_id, seen_version)
     _check_may_ship(order, actor)
     chosen = _chosen(order, units)
-    from_shelf = _from_shelf(order, chosen)
+    from_shelf = _on_hand_now(order, chosen)
     shipment_id, number = new_id(), _next_number(order.id)
     parcel = {
         "id": shipment_id,
@@ -69,9 +69,9 @@ def ship_order(
     if any(line.to_ship for line in order.lines):
         _tell_of_parcel(order, actor, shipment_id, number)
     else:
-        move(order, "ship", actor, reason)
+        apply_transition(order, "ship", actor, reason)
     who = actor.name or actor.kind
-    deduct(order.id, cause="shipped", actor=who, reference=order.code, units=from_shelf)
+    deduct_stock(order.id, cause="shipped", actor=who, reference=order.code, units=from_shelf)
     return shipment_id
 
 
@@ -103,24 +103,24 @@ def _chosen(order: Order, units: Mapping[uuid.UUID, int] | None) -> dict[uuid.UU
     return chosen
 
 
-def _from_shelf(order: Order, chosen: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, int]:
+def _on_hand_now(order: Order, chosen: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, int]:
     """Return which of the chosen units have still to be taken off the shelf. Raises InvalidValue unless they are there.
 
     The shelves stay locked, so that they are there still when they are taken.
     """
-    cover = lock_cover(order.id)
+    cover = lock_coverage(order.id)
     wanted = {}
     for line in order.lines:
-        line_cover = cover.get(line.id, Cover())
+        line_cover = cover.get(line.id, BackorderCoverage())
         ready = line_cover.off_shelf - line.shipped
         wanted[line.id] = max(0, chosen.get(line.id, 0) - ready)
         if line_cover.waiting and wanted[line.id] > line_cover.covered:
             there = ready + line_cover.covered
-            raise InvalidValue("lines", _not_there(line, there, line_cover.before))
+            raise InvalidValue("lines", _missing_units(line, there, line_cover.before))
     return wanted
 
 
-def _not_there(line: OrderLine, there: int, before: set[uuid.UUID]) -> str:
+def _missing_units(line: OrderLine, there: int, before: set[uuid.UUID]) -> str:
     """Say how many units of a line can be sent, and who gets first what is on the shelf."""
     codes = codes_of(before)
     more = f" and {len(codes) - MOST_NAMED} more" if len(codes) > MOST_NAMED else ""

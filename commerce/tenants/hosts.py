@@ -20,7 +20,7 @@ ALL = {"all_tenants": True}
 _reserved: set[str] = set()
 
 
-def reserve(host: str) -> None:
+def reserve_hosts(host: str) -> None:
     """Keep a host name for the installation itself: no shop may have it. Called once by `create_app`."""
     _reserved.clear()
     if host:

@@ -28,7 +28,7 @@ _AT_HOST = _shops(
 )
 
 
-def find_by_host(host: str) -> Shop | None:
+def find_shop_by_host(host: str) -> Shop | None:
     """Return the shop that answers at `host` (lower case, no port), or None."""
     # Asked at the start of every request: the statement is kept, and runs on the connection without the session's work.
     row = db.session.connection().execute(_AT_HOST, {"host": host}).one_or_none()
@@ -43,7 +43,7 @@ def get_shop(tenant_id: uuid.UUID) -> Shop:
     return Shop(*row)
 
 
-def get_by_code(code: str) -> Shop:
+def get_shop_by_code(code: str) -> Shop:
     """Return a shop by its code. Raises NotFound."""
     row = db.session.execute(_shops(Tenant.code == code)).one_or_none()
     if row is None:

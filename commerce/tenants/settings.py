@@ -16,9 +16,9 @@ from sqlalchemy import select
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, NotFound, StaleVersion
 from commerce.money import exponent
-from commerce.tenants.look import COLOURS, TYPEFACES, is_colour, unreadable
 from commerce.tenants.models import Tenant
 from commerce.tenants.order_codes import check_format
+from commerce.tenants.theme import COLOURS, TYPEFACES, is_colour, unreadable
 
 MAX_NAME = 255
 MAX_RETURN_DAYS = 365

@@ -9,9 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, make_response, render_template, request
 
 from commerce.config import ROOT
-from commerce.tenants.look import COLOURS, DEFAULTS, TYPEFACES, is_colour
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop
+from commerce.tenants.theme import COLOURS, DEFAULTS, TYPEFACES, is_colour
 from commerce.web import private, problem, wants_json
 
 blueprint = Blueprint("tenants", __name__)

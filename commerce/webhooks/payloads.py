@@ -14,7 +14,7 @@ from typing import Any
 
 from commerce.events.models import Event
 from commerce.events.outbox import DomainEvent
-from commerce.events.worker import Happening
+from commerce.events.relay import DeliveredEvent
 from commerce.inventory.events import StockLow
 from commerce.money import to_decimal
 from commerce.orders import events
@@ -122,7 +122,7 @@ def message_id(event_id: uuid.UUID) -> str:
     return f"msg_{event_id.hex}"
 
 
-def body_of(event: Happening | Event, shop_code: str) -> dict[str, Any]:
+def body_of(event: DeliveredEvent | Event, shop_code: str) -> dict[str, Any]:
     """Return what is told about an event; the same at every try. Raises KeyError for what stays inside."""
     public = _BY_TYPE[event.type]
     facts = event.payload

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import Uuid, func, literal, select, tuple_
 
 from commerce.db import UtcDateTime, database_now, db
+from commerce.encryption import seal
 from commerce.errors import NotFound
-from commerce.sealing import seal
 from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
 
 PREFIX = "webhook:"
@@ -93,7 +93,7 @@ def signs_with_both(endpoint_id: uuid.UUID) -> bool:
     )
 
 
-def was_called_for(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> bool:
+def was_called(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> bool:
     """Tell whether a delivery is one of an endpoint's."""
     found = select(WebhookAttempt.id).where(
         WebhookAttempt.endpoint_id == endpoint_id, WebhookAttempt.delivery_id == delivery_id

@@ -11,15 +11,15 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, select, update
 
 from commerce.db import atomic, database_now, db, every_shop, insert_rows, new_id
+from commerce.encryption import seal
 from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.events.outbox import SYSTEM, publish
 from commerce.events.services import forget_handler
-from commerce.sealing import seal
 from commerce.webhooks.events import WebhookDisabled
 from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
 from commerce.webhooks.payloads import EVENT_TYPES
 from commerce.webhooks.queries import PREFIX
-from commerce.webhooks.signing import new_secret
+from commerce.webhooks.signing import new_webhook_secret
 
 MAX_ENDPOINTS = 20
 BOTH_SECRETS = timedelta(hours=24)
@@ -32,7 +32,7 @@ BY_PROGRAM = "Disabled by a program."
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class WebhookCall:
     """One call and what came of it, for the log."""
 
     endpoint_id: uuid.UUID
@@ -56,7 +56,7 @@ def create_endpoint(*, url: str, description: str, event_types: Sequence[str]) -
     """
     if len(db.session.execute(select(WebhookEndpoint.id)).all()) >= MAX_ENDPOINTS:
         raise Conflict(f"A shop has at most {MAX_ENDPOINTS} webhooks.")
-    endpoint_id, secret = new_id(), new_secret()
+    endpoint_id, secret = new_id(), new_webhook_secret()
     db.session.add(
         WebhookEndpoint(
             id=endpoint_id,
@@ -96,7 +96,7 @@ def change_endpoint(
 @atomic
 def rotate_secret(endpoint_id: uuid.UUID) -> str:
     """Return a new secret, shown this once; for a day the former one signs as well. Raises NotFound."""
-    endpoint, secret = _lock(endpoint_id), new_secret()
+    endpoint, secret = _lock(endpoint_id), new_webhook_secret()
     endpoint.sealed_previous, endpoint.sealed_secret = endpoint.sealed_secret, seal().close(secret)
     endpoint.previous_until = _now() + BOTH_SECRETS
     db.session.flush()
@@ -138,7 +138,7 @@ def delete_endpoint(endpoint_id: uuid.UUID) -> None:
 
 
 @atomic
-def record_call(call: Call) -> None:
+def record_call(call: WebhookCall) -> None:
     """Write a call into the log, and draw conclusions: 410 ends it at once, five days of failures end it too.
 
     A call to an endpoint that was deleted meanwhile leaves no trace.
@@ -151,7 +151,7 @@ def record_call(call: Call) -> None:
     )
     if endpoint is None:
         return
-    insert_rows(WebhookAttempt, [{name: getattr(call, name) for name in Call.__dataclass_fields__}])
+    insert_rows(WebhookAttempt, [{name: getattr(call, name) for name in WebhookCall.__dataclass_fields__}])
     now = _now()
     if 200 <= call.status < 300:
         _remember_failing(endpoint, None)

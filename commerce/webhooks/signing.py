@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import Webhook
 SECRET_BYTES = 32
 
 
-def new_secret() -> str:
+def new_webhook_secret() -> str:
     """Return a fresh secret in the form that receivers expect: `whsec_` and base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from commerce.tenants.models import Shop
-from tests.notifications.post import Post
+from tests.notifications.outgoing import Post
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import select
 
-from commerce.accounts import clients
+from commerce.accounts import api_clients
 from commerce.accounts.models import AuditEntry
 from commerce.accounts.scopes import SCOPES
 from commerce.db import db
@@ -39,12 +39,12 @@ def test_a_key_is_made_for_a_new_program_and_then_for_the_same(app: Flask, in_sh
     with time_machine.travel("2026-03-01 12:00", tick=False):
         first = create(app, "--scopes", "orders:write, orders:read", "--days", "90")
         second = create(app, "--all-scopes")
-        program = clients.recognise(first["key"])
+        program = api_clients.authenticate_key(first["key"])
         assert program is not None
         assert (program.name, program.scopes) == ("Books", frozenset({"orders:read", "orders:write"}))
         assert first["expires_at"] == "2026-05-30T12:00:00+00:00"
         assert (second["expires_at"], second["scopes"]) == (None, list(SCOPES))
-        other = clients.recognise(second["key"])
+        other = api_clients.authenticate_key(second["key"])
         assert other is not None
         assert other.client_id == program.client_id
         assert {row["id"] for row in listed(app)} == {first["id"], second["id"]}
@@ -54,7 +54,7 @@ def test_a_person_reads_the_key_once_and_the_list_never_has_it(app: Flask, in_sh
     made = run(app, "create", "--tenant", "demo", "--client", "Books", "--scopes", "events:read")
     assert made.exit_code == 0, made.output
     token = made.output.rpartition("Key (shown only now): ")[2].strip()
-    assert clients.recognise(token)
+    assert api_clients.authenticate_key(token)
     shown = run(app, "list", "--tenant", "demo")
     assert f"…{token[-4:]}  Books" in shown.output
     assert "good" in shown.output
@@ -67,9 +67,9 @@ def test_a_revoked_key_opens_nothing_and_is_listed_as_such(app: Flask, in_shop: 
     done = run(app, "revoke", "--tenant", "demo", made["id"])
     assert done.exit_code == 0, done.output
     assert "opens nothing any more" in done.output
-    assert clients.recognise(made["key"]) is None
+    assert api_clients.authenticate_key(made["key"]) is None
     assert [row["state"] for row in listed(app)] == ["revoked"]
-    clients.switch_client(clients.list_clients()[0].id, active=False)
+    api_clients.set_client_active(api_clients.list_clients()[0].id, active=False)
     assert "program kept out" in run(app, "list", "--tenant", "demo").output
 
 
@@ -102,7 +102,7 @@ def test_a_call_that_makes_no_sense_leaves_nothing(
     result = run(app, "create", "--tenant", "demo", "--client", "Books", *arguments)
     assert result.exit_code == 2
     assert words in result.output
-    assert clients.list_clients() == []
+    assert api_clients.list_clients() == []
 
 
 def test_a_refusal_is_one_sentence_and_exit_code_1(app: Flask, in_shop: Shop, other_shop: Shop) -> None:
@@ -117,4 +117,4 @@ def test_a_refusal_is_one_sentence_and_exit_code_1(app: Flask, in_shop: Shop, ot
         assert (result.exit_code, words in result.output) == (1, True), result.output
     assert listed(app, other_shop.code) == []
     with shop_scope(in_shop):
-        assert clients.recognise(made["key"])
+        assert api_clients.authenticate_key(made["key"])

@@ -7,11 +7,11 @@ import time_machine
 from sqlalchemy import select, update
 
 from commerce import clock
-from commerce.accounts import forgotten, invitations, staff
+from commerce.accounts import invitations, password_reset, staff
 from commerce.accounts import sign_in as signing
+from commerce.accounts.email_tokens import TokenExpired
 from commerce.accounts.models import EmailProof, StaffInvitation, StaffMember
-from commerce.accounts.proofs import LinkOver
-from commerce.accounts.queries import find_signed_in
+from commerce.accounts.queries import find_signed_in_staff
 from commerce.accounts.sessions import STAFF, Device
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, NotFound
@@ -19,9 +19,9 @@ from commerce.events.models import Event
 from commerce.events.outbox import Actor
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from tests.accounts.links import mailed_token
+from tests.accounts.token_links import mailed_token
 from tests.factories.staff import PASSWORD, make_enrolled, make_staff
-from tests.notifications.post import Post
+from tests.notifications.outgoing import Post
 
 OLIVIA = Actor("staff", name="Olivia")
 NEW = "another battery horse"
@@ -36,12 +36,12 @@ def test_an_invited_person_chooses_a_password_and_is_in(in_shop: Shop, post: Pos
     invitations.invite(f" {BOB.upper()} ", "support", OLIVIA)
     token = mailed_token(post, BOB)
     assert invitations.find_invitation(token) == invitations.Invitation(BOB, "support", "Olivia")
-    me = find_signed_in(accept(token))
+    me = find_signed_in_staff(accept(token))
     assert me is not None
     assert (me.email, me.name, me.role) == (BOB, "Bob", "support")
     assert invitations.open_invitations() == []
     for again in (accept, invitations.find_invitation):
-        with pytest.raises(LinkOver):
+        with pytest.raises(TokenExpired):
             again(token)
     assert signing.sign_in(STAFF, BOB, PASSWORD).token
 
@@ -49,7 +49,7 @@ def test_an_invited_person_chooses_a_password_and_is_in(in_shop: Shop, post: Pos
 def test_no_token_is_stored_anywhere(in_shop: Shop, post: Post) -> None:
     make_staff()
     invitations.invite(BOB, "support", OLIVIA)
-    forgotten.ask_for_reset("owner@shop.test")
+    password_reset.ask_for_reset("owner@shop.test")
     tokens = [mailed_token(post, BOB), mailed_token(post, "owner@shop.test")]
     stored = [
         *db.session.scalars(select(StaffInvitation.token_hash)),
@@ -65,9 +65,9 @@ def test_a_new_invitation_ends_the_link_of_the_one_before(in_shop: Shop, post: P
     first = mailed_token(post, BOB)
     invitations.invite(BOB, "owner", OLIVIA)
     second = mailed_token(post, BOB)
-    with pytest.raises(LinkOver):
+    with pytest.raises(TokenExpired):
         accept(first)
-    me = find_signed_in(accept(second))
+    me = find_signed_in_staff(accept(second))
     assert me is not None
     assert me.role == "owner"
 
@@ -78,13 +78,13 @@ def test_an_invitation_is_over_after_a_week_or_when_it_is_withdrawn(in_shop: Sho
         invitations.invite("eve@people.test", "owner", OLIVIA)
         token, withdrawn = mailed_token(post, BOB), mailed_token(post, "eve@people.test")
         (eve,) = [row for row in invitations.open_invitations() if row.role == "owner"]
-        invitations.withdraw(eve.id)
-        with pytest.raises(LinkOver):
+        invitations.withdraw_invitation(eve.id)
+        with pytest.raises(TokenExpired):
             accept(withdrawn)
         with pytest.raises(NotFound):
-            invitations.withdraw(eve.id)
+            invitations.withdraw_invitation(eve.id)
         now.shift(timedelta(days=7, seconds=1))
-        with pytest.raises(LinkOver):
+        with pytest.raises(TokenExpired):
             accept(token)
     assert db.session.scalars(select(StaffMember)).all() == []
 
@@ -109,19 +109,19 @@ def test_a_weak_password_or_no_name_leaves_the_invitation_open(in_shop: Shop, po
     for name, password in (("Bob", "password1234"), ("Bob", "short"), (" ", PASSWORD), ("B\0b", PASSWORD)):
         with pytest.raises(InvalidValue):
             invitations.accept(token, name=name, password=password, device=Device())
-    assert find_signed_in(accept(token))
+    assert find_signed_in_staff(accept(token))
 
 
 def test_a_link_of_one_shop_opens_nothing_in_another(in_shop: Shop, other_shop: Shop, post: Post) -> None:
     make_staff()
     invitations.invite(BOB, "support", OLIVIA)
-    forgotten.ask_for_reset("owner@shop.test")
+    password_reset.ask_for_reset("owner@shop.test")
     invited, reset = mailed_token(post, BOB), mailed_token(post, "owner@shop.test")
     with shop_scope(other_shop):
-        with pytest.raises(LinkOver):
+        with pytest.raises(TokenExpired):
             accept(invited)
-        with pytest.raises(LinkOver):
-            forgotten.reset_password(reset, NEW)
+        with pytest.raises(TokenExpired):
+            password_reset.reset_password(reset, NEW)
 
 
 # --- forgotten passwords -------------------------------------------------------------------------------
@@ -130,23 +130,23 @@ def test_a_link_of_one_shop_opens_nothing_in_another(in_shop: Shop, other_shop: 
 def test_a_forgotten_password_is_replaced_and_every_session_ends(in_shop: Shop, post: Post) -> None:
     make_staff()
     before = signing.sign_in(STAFF, "owner@shop.test", PASSWORD).token
-    forgotten.ask_for_reset("Owner@Shop.test ")
+    password_reset.ask_for_reset("Owner@Shop.test ")
     token = mailed_token(post, "owner@shop.test")
     with pytest.raises(InvalidValue):
-        forgotten.reset_password(token, "password1234")
-    assert forgotten.reset_password(token, NEW) == "Owner"
-    assert find_signed_in(before) is None
+        password_reset.reset_password(token, "password1234")
+    assert password_reset.reset_password(token, NEW) == "Owner"
+    assert find_signed_in_staff(before) is None
     assert signing.sign_in(STAFF, "owner@shop.test", NEW).token
     with pytest.raises(signing.SignInRefused):
         signing.sign_in(STAFF, "owner@shop.test", PASSWORD)
-    with pytest.raises(LinkOver):
-        forgotten.reset_password(token, NEW)
+    with pytest.raises(TokenExpired):
+        password_reset.reset_password(token, NEW)
 
 
 def test_a_second_factor_outlives_a_forgotten_password(in_shop: Shop, post: Post) -> None:
     make_enrolled()
-    forgotten.ask_for_reset("owner@shop.test")
-    forgotten.reset_password(mailed_token(post, "owner@shop.test"), NEW)
+    password_reset.ask_for_reset("owner@shop.test")
+    password_reset.reset_password(mailed_token(post, "owner@shop.test"), NEW)
     assert signing.sign_in(STAFF, "owner@shop.test", NEW).needs_code
 
 
@@ -155,7 +155,7 @@ def test_nobody_is_mailed_at_an_address_without_an_account(in_shop: Shop, post: 
     make_staff()
     staff.deactivate(gone)
     for email in ("nobody@shop.test", "support@shop.test", "\0", ""):
-        forgotten.ask_for_reset(email)
+        password_reset.ask_for_reset(email)
     with pytest.raises(LookupError):
         mailed_token(post, "nobody@shop.test")
     assert post.letters == []
@@ -165,20 +165,20 @@ def test_a_link_is_over_after_an_hour_and_for_whoever_left(in_shop: Shop, post: 
     bob = make_staff("support")
     make_staff()
     with time_machine.travel(clock.now(), tick=False) as now:
-        forgotten.ask_for_reset("owner@shop.test")
-        forgotten.ask_for_reset("support@shop.test")
+        password_reset.ask_for_reset("owner@shop.test")
+        password_reset.ask_for_reset("support@shop.test")
         token, his = mailed_token(post, "owner@shop.test"), mailed_token(post, "support@shop.test")
         staff.deactivate(bob)
-        with pytest.raises(LinkOver):
-            forgotten.reset_password(his, NEW)
+        with pytest.raises(TokenExpired):
+            password_reset.reset_password(his, NEW)
         now.shift(timedelta(hours=1, seconds=1))
-        with pytest.raises(LinkOver):
-            forgotten.reset_password(token, NEW)
+        with pytest.raises(TokenExpired):
+            password_reset.reset_password(token, NEW)
 
 
 def test_a_link_to_an_address_that_is_not_his_any_more_sets_no_password(in_shop: Shop, post: Post) -> None:
     owner = make_staff()
-    forgotten.ask_for_reset("owner@shop.test")
+    password_reset.ask_for_reset("owner@shop.test")
     token = mailed_token(post, "owner@shop.test")
     atomic(db.session.execute)(
         update(StaffMember)
@@ -186,17 +186,17 @@ def test_a_link_to_an_address_that_is_not_his_any_more_sets_no_password(in_shop:
         .values(email="new@shop.test")
         .execution_options(synchronize_session=False)
     )
-    with pytest.raises(LinkOver):
-        forgotten.reset_password(token, NEW)
+    with pytest.raises(TokenExpired):
+        password_reset.reset_password(token, NEW)
     assert signing.sign_in(STAFF, "new@shop.test", PASSWORD).token
 
 
 def test_a_link_ends_when_the_password_is_changed_by_its_owner(in_shop: Shop, post: Post) -> None:
     make_staff()
-    forgotten.ask_for_reset("owner@shop.test")
+    password_reset.ask_for_reset("owner@shop.test")
     token = mailed_token(post, "owner@shop.test")
-    me = find_signed_in(signing.sign_in(STAFF, "owner@shop.test", PASSWORD).token)
+    me = find_signed_in_staff(signing.sign_in(STAFF, "owner@shop.test", PASSWORD).token)
     assert me is not None
     signing.change_password(STAFF, me.id, me.session_id, present=PASSWORD, new=NEW)
-    with pytest.raises(LinkOver):
-        forgotten.reset_password(token, "somebody else's battery")
+    with pytest.raises(TokenExpired):
+        password_reset.reset_password(token, "somebody else's battery")

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from commerce.accounts.models import StaffMember
-from commerce.accounts.permissions import EVERYTHING, MANAGEMENT, PERMISSIONS, ROLES, VIEW, allows, who_may
+from commerce.accounts.permissions import EVERYTHING, MANAGEMENT, PERMISSIONS, ROLES, VIEW, allows, roles_with
 from commerce.orders.transitions import STAFF, TRANSITIONS
 
 OF_FULFILMENT = {
@@ -67,14 +67,14 @@ def test_a_role_may_do_its_work_and_no_more(role: str) -> None:
 
 def test_owners_alone_decide_who_works_here_which_programs_come_in_and_who_takes_the_data_away() -> None:
     assert {"staff.manage", "api.manage", "data.export"} == EVERYTHING - MANAGEMENT
-    assert who_may("audit.view") == ["owner", "manager"]
-    assert who_may("customers.view") == ["owner", "manager", "support"]
+    assert roles_with("audit.view") == ["owner", "manager"]
+    assert roles_with("customers.view") == ["owner", "manager", "support"]
 
 
 def test_it_can_be_told_who_may() -> None:
-    assert who_may("orders.refund") == ["owner", "manager"]
-    assert who_may("returns.answer") == ["owner", "manager", "fulfilment", "support"]
-    assert who_may("nonsense") == []
+    assert roles_with("orders.refund") == ["owner", "manager"]
+    assert roles_with("returns.answer") == ["owner", "manager", "fulfilment", "support"]
+    assert roles_with("nonsense") == []
 
 
 def test_an_unknown_role_may_do_nothing() -> None:

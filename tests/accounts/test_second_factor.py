@@ -11,7 +11,7 @@ from commerce import clock
 from commerce.accounts import second_factor, sessions
 from commerce.accounts import sign_in as signing
 from commerce.accounts.models import RecoveryCode, StaffMember
-from commerce.accounts.queries import SignedIn, find_signed_in
+from commerce.accounts.queries import SignedInStaff, find_signed_in_staff
 from commerce.accounts.sessions import STAFF
 from commerce.db import db
 from commerce.errors import Conflict, InvalidValue, Rejected
@@ -21,10 +21,10 @@ from tests.factories.staff import PASSWORD, make_enrolled, make_staff
 OWNER = "owner@shop.test"
 
 
-def signed_in() -> SignedIn:
+def signed_in() -> SignedInStaff:
     """Give the password and return what is open now."""
     db.session.close()
-    found = find_signed_in(signing.sign_in(STAFF, OWNER, PASSWORD).token)
+    found = find_signed_in_staff(signing.sign_in(STAFF, OWNER, PASSWORD).token)
     assert found is not None
     return found
 
@@ -37,13 +37,13 @@ def person() -> StaffMember:
 def test_the_first_code_turns_it_on_and_ten_codes_for_paper_are_made(in_shop: Shop) -> None:
     make_staff()
     me = signed_in()
-    secret, carried = second_factor.new_secret(me.id)
+    secret, carried = second_factor.new_totp_secret(me.id)
     assert secret not in carried
     with pytest.raises(InvalidValue):
-        second_factor.enrol(STAFF, me.id, me.session_id, carried=carried, code="000000x")
+        second_factor.enroll(STAFF, me.id, me.session_id, carried=carried, code="000000x")
     assert person().totp_since is None
     code = pyotp.TOTP(secret).at(clock.now())
-    enrolled = second_factor.enrol(
+    enrolled = second_factor.enroll(
         STAFF, me.id, me.session_id, carried=carried, code=f"{code[:3]} {code[3:]}"
     )
     assert len(set(enrolled.recovery_codes)) == 10
@@ -51,19 +51,19 @@ def test_the_first_code_turns_it_on_and_ten_codes_for_paper_are_made(in_shop: Sh
     assert secret not in (person().totp_secret or "")
     stored = db.session.scalars(select(RecoveryCode.code_hash)).all()
     assert not set(stored) & {code.replace("-", "") for code in enrolled.recovery_codes}
-    whole = find_signed_in(enrolled.token)
+    whole = find_signed_in_staff(enrolled.token)
     assert whole is not None
     assert not whole.waits_for_code
     with pytest.raises(Conflict):
-        second_factor.enrol(STAFF, me.id, me.session_id, carried=carried, code=code)
+        second_factor.enroll(STAFF, me.id, me.session_id, carried=carried, code=code)
 
 
 def test_a_secret_that_was_made_for_somebody_else_is_refused(in_shop: Shop) -> None:
     me, other = make_staff(), make_staff("manager")
-    secret, carried = second_factor.new_secret(other)
+    secret, carried = second_factor.new_totp_secret(other)
     for foreign in (carried, "nonsense", ""):
         with pytest.raises(Rejected):
-            second_factor.enrol(STAFF, me, me, carried=foreign, code=pyotp.TOTP(secret).now())
+            second_factor.enroll(STAFF, me, me, carried=foreign, code=pyotp.TOTP(secret).now())
 
 
 def test_the_password_alone_opens_nothing_any_more(in_shop: Shop) -> None:
@@ -75,7 +75,7 @@ def test_the_password_alone_opens_nothing_any_more(in_shop: Shop) -> None:
         token = second_factor.complete_by_code(
             STAFF, waiting.id, waiting.session_id, pyotp.TOTP(secret).at(clock.now())
         )
-        whole = find_signed_in(token)
+        whole = find_signed_in_staff(token)
         assert whole is not None
         assert not whole.waits_for_code
         assert whole.session_id == waiting.session_id
@@ -98,7 +98,7 @@ def test_a_telephone_may_go_half_a_minute_wrong(in_shop: Shop, seconds: int, goo
     with time_machine.travel(clock.now(), tick=False):
         secret = pyotp.random_base32()
         code = pyotp.TOTP(secret).at(clock.now() + timedelta(seconds=seconds))
-        assert (second_factor.step_of(secret, code, after=0) is not None) == good
+        assert (second_factor.totp_step(secret, code, after=0) is not None) == good
 
 
 def test_a_code_from_paper_is_good_once_however_it_is_typed(in_shop: Shop) -> None:
@@ -121,7 +121,7 @@ def test_the_codes_of_a_colleague_are_worth_nothing(in_shop: Shop) -> None:
     codes: list[str] = []
     make_enrolled(codes)
     make_staff("manager")
-    other = find_signed_in(signing.sign_in(STAFF, "manager@shop.test", PASSWORD).token)
+    other = find_signed_in_staff(signing.sign_in(STAFF, "manager@shop.test", PASSWORD).token)
     assert other is not None
     with pytest.raises(signing.SignInRefused):
         second_factor.complete_by_code(STAFF, other.id, other.session_id, codes[0])
@@ -158,7 +158,7 @@ def test_a_code_is_a_proof_and_keeps_the_session_as_it_is(in_shop: Shop) -> None
         now.shift(sessions.RECENT)
         second_factor.prove_by_code(STAFF, me.id, me.session_id, pyotp.TOTP(secret).at(clock.now()))
         db.session.close()
-        proven = find_signed_in(token)
+        proven = find_signed_in_staff(token)
         assert proven is not None
         assert proven.recently_proven
 

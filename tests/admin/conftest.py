@@ -13,7 +13,7 @@ from commerce.db import atomic
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.staff import make_staff
-from tests.notifications.post import Post
+from tests.notifications.outgoing import Post
 from tests.support.client import ShopClient
 
 SignedIn = Callable[..., ShopClient]

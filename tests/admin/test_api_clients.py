@@ -10,7 +10,7 @@ import time_machine
 from sqlalchemy import select, update
 
 from commerce import clock
-from commerce.accounts import clients
+from commerce.accounts import api_clients
 from commerce.accounts.models import ApiClient, ApiKey, AuditEntry
 from commerce.accounts.scopes import READING, SCOPES
 from commerce.db import atomic, db
@@ -32,7 +32,7 @@ def owner(signed_in: SignedIn) -> ShopClient:
 
 @pytest.fixture
 def books(in_shop: Shop) -> uuid.UUID:
-    return clients.create_client("Books", by="Olivia")
+    return api_clients.create_client("Books", by="Olivia")
 
 
 def send(client: ShopClient, path: str, **data: Any) -> Any:
@@ -43,18 +43,18 @@ def send(client: ShopClient, path: str, **data: Any) -> Any:
 
 def fresh(client_id: uuid.UUID) -> ApiClient:
     db.session.close()
-    return clients.get_client(client_id)
+    return api_clients.get_client(client_id)
 
 
 def keys(client_id: uuid.UUID) -> list[ApiKey]:
     db.session.close()
-    return clients.keys_of([client_id])[client_id]
+    return api_clients.keys_of([client_id])[client_id]
 
 
-def opened_by(token: str) -> clients.Program | None:
+def opened_by(token: str) -> api_clients.ApiProgram | None:
     """Return which program comes in by a key, as a new request would find it."""
     db.session.close()
-    return clients.recognise(token)
+    return api_clients.authenticate_key(token)
 
 
 @atomic
@@ -87,7 +87,7 @@ def test_without_programs_the_page_says_so_and_one_is_added(owner: ShopClient) -
     assert 'href="/admin/api-clients" aria-current="page"' in page
     assert 'href="/api/docs"' in page
     answer = send(owner, "", name=" Books ", requests_per_minute="60")
-    (made,) = clients.list_clients()
+    (made,) = api_clients.list_clients()
     assert (answer.status_code, answer.location) == (303, f"{HERE}/{made.id}")
     assert (made.name, made.requests_per_minute, made.created_by) == ("Books", 60, "Olivia")
     page = owner.get(answer.location).text
@@ -111,7 +111,7 @@ def test_without_programs_the_page_says_so_and_one_is_added(owner: ShopClient) -
 def test_what_cannot_be_is_said_at_its_field(
     owner: ShopClient, books: uuid.UUID, name: str, rate: str, status: int, words: str
 ) -> None:
-    till = clients.create_client("The till", by="")
+    till = api_clients.create_client("The till", by="")
     for path in ("", f"/{till}"):
         answer = send(owner, path, name=name, requests_per_minute=rate)
         assert answer.status_code == status
@@ -120,7 +120,7 @@ def test_what_cannot_be_is_said_at_its_field(
             f'field__error" id="{"name" if name != "Till" else "requests_per_minute"}-error">{words}'
             in answer.text
         )
-    assert (len(clients.list_clients()), fresh(till).name) == (2, "The till")
+    assert (len(api_clients.list_clients()), fresh(till).name) == (2, "The till")
 
 
 def test_a_new_key_is_shown_once_and_by_nobody_kept(owner: ShopClient, books: uuid.UUID) -> None:
@@ -236,7 +236,7 @@ def test_a_last_day_that_makes_no_sense_is_refused(
 def test_there_are_not_more_keys_than_anybody_needs(
     owner: ShopClient, books: uuid.UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clients, "MOST_KEYS", 1)
+    monkeypatch.setattr(api_clients, "MOST_KEYS", 1)
     new_key(owner, books)
     answer = send(owner, f"/{books}/keys", scopes=["orders:read"])
     assert answer.status_code == 409
@@ -275,13 +275,13 @@ def test_a_program_is_kept_out_and_let_in_again_whatever_an_older_page_says(
 def test_the_list_tells_which_keys_are_good_and_when_one_was_used(
     owner: ShopClient, books: uuid.UUID
 ) -> None:
-    clients.create_client("Till", by="")
+    api_clients.create_client("Till", by="")
     for _ in range(3):
         token = new_key(owner, books)
     program = opened_by(token)
     assert program is not None
-    clients.note_use(program.key_id)
-    clients.revoke_key(books, next(key.id for key in keys(books) if key.id != program.key_id))
+    api_clients.note_use(program.key_id)
+    api_clients.revoke_key(books, next(key.id for key in keys(books) if key.id != program.key_id))
     page = owner.get(HERE).text
     check(page)
     rows = re.findall(r'Good keys">(\d+)</td>\s*<td data-label="Last use">([^<]+)<', page)
@@ -308,7 +308,7 @@ def test_what_is_dangerous_asks_who_it_is_when_that_was_long_ago(owner: ShopClie
 
 
 def test_only_owners_have_the_pages(signed_in: SignedIn, books: uuid.UUID) -> None:
-    token = clients.issue_key(books, scopes=["orders:read"], by="")
+    token = api_clients.issue_key(books, scopes=["orders:read"], by="")
     (key,) = keys(books)
     for role in ("manager", "fulfilment", "support", "readonly"):
         client = signed_in(role)
@@ -325,7 +325,7 @@ def test_only_owners_have_the_pages(signed_in: SignedIn, books: uuid.UUID) -> No
 def test_charlie_neither_sees_nor_touches_them(
     signed_in: SignedIn, books: uuid.UUID, in_shop: Shop, other_shop: Shop
 ) -> None:
-    token = clients.issue_key(books, scopes=["orders:read"], by="")
+    token = api_clients.issue_key(books, scopes=["orders:read"], by="")
     (key,) = keys(books)
     charlie = signed_in("owner", shop=other_shop)
     assert str(books) not in charlie.get(HERE).text

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from commerce.catalog.models import Product, Variant
-from commerce.checkout.receipts import record_receipt
 from commerce.db import db
 from commerce.inventory.models import StockItem
 from commerce.orders.models import Order
 from commerce.orders.services import change_status
+from commerce.settlement.manual_payments import record_receipt
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn

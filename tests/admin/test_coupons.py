@@ -11,9 +11,9 @@ from commerce.cart.services import enter_code
 from commerce.checkout.services import place_order
 from commerce.db import db
 from commerce.orders.services import cancel_order
-from commerce.pricing.checking import PromotionValues
 from commerce.pricing.models import Coupon
 from commerce.pricing.services import create_coupon, create_promotion
+from commerce.pricing.validation import PromotionValues
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import func, select
 
 from commerce.cart.models import Cart
-from commerce.checkout.drafts import get_draft, list_drafts
 from commerce.db import db
+from commerce.order_management.drafts import get_draft, list_drafts
 from commerce.orders.models import Order
-from commerce.orders.queries import get_by_code
+from commerce.orders.queries import get_order_by_code
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
@@ -81,7 +81,7 @@ def test_an_order_is_prepared_and_placed(desk: ShopClient, in_shop: Shop) -> Non
     assert counters(tea) == (9, 0)
     placed = press(desk, path, do="place")
     assert placed.status_code == 303
-    order = get_by_code(placed.location.rsplit("/", 1)[1])
+    order = get_order_by_code(placed.location.rsplit("/", 1)[1])
     assert (order.email, order.total, order.status) == ("ann@example.com", 1500, "pending")
     assert counters(tea) == (9, 1)
     assert order.code in desk.get(placed.location).text

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from commerce.checkout.receipts import record_receipt
 from commerce.db import db
 from commerce.orders.models import Order
 from commerce.orders.services import change_status
 from commerce.payments.models import Refund
+from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from tests.admin.conftest import SignedIn

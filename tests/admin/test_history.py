@@ -6,7 +6,7 @@ import uuid
 import pytest
 from sqlalchemy import select, update
 
-from commerce.admin.timeline import ACTIONS, TITLES, history, hosts_of
+from commerce.admin.orders.timeline import ACTIONS, TITLES, endpoint_hosts, history
 from commerce.db import atomic, db
 from commerce.event_handlers import EVENT_KINDS, make_relay
 from commerce.events.models import Delivery, Event
@@ -131,7 +131,7 @@ def test_a_webhook_is_named_by_where_it_goes(tea: Sold) -> None:
     )
     gone = uuid.uuid4()
     told = [Delivery(handler=f"webhook:{key}") for key in (endpoint_id, gone)]
-    assert hosts_of([*told, Delivery(handler="mail_order_confirmation")]) == {
+    assert endpoint_hosts([*told, Delivery(handler="mail_order_confirmation")]) == {
         f"webhook:{endpoint_id}": "webhook to erp.example",
         f"webhook:{gone}": "a webhook that was deleted",
     }

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from commerce.accounts import clients
+from commerce.accounts import api_clients
 from commerce.accounts.scopes import SCOPES
 from commerce.tenants.models import Shop
 from tests.factories.orders import fresh, order_in
@@ -152,8 +152,8 @@ def test_pages_are_accessible_and_fit_the_screen(
 ) -> None:
     make_product("Green tea", sku="TEA-1", stock=10, options={"Size": "100 g"})
     order = order_in("processing", note="A note", name="Bartholomew Featherstonehaugh-Cholmondeley")
-    books = clients.create_client("Books and the second warehouse", by="Bob")
-    clients.issue_key(books, scopes=list(SCOPES), by="Bob")
+    books = api_clients.create_client("Books and the second warehouse", by="Bob")
+    api_clients.issue_key(books, scopes=list(SCOPES), by="Bob")
     page = new_page(viewport={"width": width, "height": 900})
     page.goto(server.url("/admin/sign-in"))
     assert violations(page) == []

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from commerce.db import db
 from commerce.events.models import Event
-from commerce.notifications.mails import MAILS
-from commerce.notifications.words import LANGUAGES
+from commerce.notifications.i18n import LANGUAGES
+from commerce.notifications.mail_types import MAILS
 from commerce.orders.models import Order
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope

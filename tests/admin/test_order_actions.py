@@ -166,11 +166,11 @@ def test_cash_at_the_door_is_recorded_after_the_goods_left(desk: ShopClient, in_
 
 def test_an_order_that_cannot_be_confirmed_says_so(desk: ShopClient, in_shop: Shop) -> None:
     from commerce.db import atomic
-    from commerce.inventory.services import release
+    from commerce.inventory.services import release_stock
 
     make_product(sku="TEA-1", stock=10)
     order = order_in("paid")
-    atomic(release)(order.id)
+    atomic(release_stock)(order.id)
     answer = press(desk, order, "confirm", htmx=True)
     assert answer.status_code == 200
     assert "could not be confirmed" in answer.text

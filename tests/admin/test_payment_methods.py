@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from commerce import sealing
+from commerce import encryption
 from commerce.db import db
 from commerce.payments.methods import configure_method, get_method, list_methods, open_secrets
 from commerce.payments.models import PaymentMethod
@@ -248,7 +248,7 @@ def test_charlie_finds_no_way_to_pay_of_alices(
 def test_keys_that_cannot_be_opened_are_told_and_entered_anew(
     desk: ShopClient, stripe: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sealing, "_seal", [sealing.Seal(["quite-another-key-0123456789abcdef"])])
+    monkeypatch.setattr(encryption, "_seal", [encryption.Seal(["quite-another-key-0123456789abcdef"])])
     said = "The keys cannot be opened any more."
     assert "Keys needed" in desk.get(LIST).text
     html = desk.get(stripe).text

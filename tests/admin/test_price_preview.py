@@ -11,8 +11,8 @@ from commerce.cart.models import Cart
 from commerce.db import db
 from commerce.orders.models import Order
 from commerce.payments.methods import configure_method
-from commerce.pricing.checking import PromotionValues
 from commerce.pricing.services import create_coupon, create_promotion
+from commerce.pricing.validation import PromotionValues
 from commerce.tenants.models import Shop
 from tests.admin.conftest import SignedIn
 from tests.factories.shop import Sold, counters, make_product

@@ -7,10 +7,10 @@ from sqlalchemy import select
 from commerce.admin import picker
 from commerce.db import db
 from commerce.payments.methods import configure_method
-from commerce.pricing.checking import PromotionValues
 from commerce.pricing.models import Promotion
 from commerce.pricing.queries import list_tax_rates
 from commerce.pricing.services import create_coupons, create_promotion
+from commerce.pricing.validation import PromotionValues
 from commerce.shipping.methods import shipping_methods
 from commerce.tenants.models import Shop
 from tests.admin.test_in_browser import Start, sign_in, violations

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from commerce.catalog.models import Category, ProductCategory
 from commerce.db import atomic, db, new_id
-from commerce.pricing.checking import PromotionValues
 from commerce.pricing.models import Promotion
 from commerce.pricing.services import create_promotion
+from commerce.pricing.validation import PromotionValues
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from commerce.db import db
 from commerce.events.models import Event
-from commerce.orders.credits import Wish, credit_order
 from commerce.orders.models import Credit, Order
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.return_queries import requests_of
 from commerce.orders.returns import approve_return, receive_return, request_return
 from commerce.tenants.models import Shop
@@ -346,7 +346,7 @@ def test_the_history_has_money_stock_and_a_second_chance_in_one_line_of_time(
     desk: ShopClient, tea: Sold
 ) -> None:
     order = order_in("delivered")
-    wish = Wish(units={order.lines[0].id: 1}, restock={order.lines[0].id: 1}, returned=True)
+    wish = RefundRequest(units={order.lines[0].id: 1}, restock={order.lines[0].id: 1}, returned=True)
     credit_order(order.id, wish, COLLEAGUE, reason="Broken")
     history = desk.get(page_of(order)).text.split('id="history-title"')[1]
     back, given, out = (

@@ -14,7 +14,7 @@ from commerce.db import db
 from commerce.orders.models import Order
 from commerce.shipping.queries import shipping_countries, shipping_offers
 from commerce.tenants.models import Shop, Tenant
-from commerce.tenants.queries import find_by_host, get_shop
+from commerce.tenants.queries import find_shop_by_host, get_shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
 from tests.admin.pricing_pages import changed, filled, submit
@@ -225,7 +225,7 @@ def test_host_names_come_and_go_and_one_stays(
     app: Flask, desk: ShopClient, in_shop: Shop, now: Callable[[], Shop]
 ) -> None:
     assert submit(desk, HOSTS, filled(desk, HOSTS, host=" Tea.Example.COM ")).status_code == 303
-    found = find_by_host("tea.example.com")
+    found = find_shop_by_host("tea.example.com")
     assert found is not None
     assert found.id == in_shop.id
     assert now().host == "demo.localhost"
@@ -238,7 +238,7 @@ def test_host_names_come_and_go_and_one_stays(
     assert now().host == "tea.example.com"
     assert submit(desk, removal, filled(desk, HOSTS, removal)).status_code == 303
     db.session.close()
-    assert find_by_host("demo.localhost") is None
+    assert find_shop_by_host("demo.localhost") is None
 
 
 IMPOSSIBLE = [
@@ -271,7 +271,7 @@ def test_a_name_that_cannot_be_or_is_taken_is_refused(
 
 def test_a_name_in_other_letters_is_kept_as_dns_spells_it(desk: ShopClient, in_shop: Shop) -> None:
     assert submit(desk, HOSTS, filled(desk, HOSTS, host="bücher.example")).status_code == 303
-    assert find_by_host("xn--bcher-kva.example") is not None
+    assert find_shop_by_host("xn--bcher-kva.example") is not None
 
 
 def test_who_may_not_sees_nothing_and_changes_nothing(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from commerce.shipping.queries import parcels_of
+from commerce.shipping.queries import shipped_parcels
 from commerce.tenants.models import Shop
 from tests.admin.conftest import SignedIn
 from tests.factories.orders import fresh, order_in
@@ -34,7 +34,7 @@ def test_a_parcel_with_a_part_and_one_with_the_rest(desk: ShopClient, tea: Sold)
     assert counters(tea) == (9, 2)
     assert send(desk, fresh(order.id), 2).status_code == 303
     assert (fresh(order.id).status, counters(tea)) == ("shipped", (7, 0))
-    assert [sum(parcel.units.values()) for parcel in parcels_of(order.id)] == [1, 2]
+    assert [sum(parcel.units.values()) for parcel in shipped_parcels(order.id)] == [1, 2]
 
 
 @pytest.mark.parametrize("units", ["4", "0", "", "x", "-1", "1.5", "9999999"])

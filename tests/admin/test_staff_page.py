@@ -10,10 +10,10 @@ from commerce.accounts.models import StaffMember
 from commerce.db import atomic, db
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
-from tests.accounts.links import mailed_token
+from tests.accounts.token_links import mailed_token
 from tests.admin.conftest import SignedIn
 from tests.factories.staff import PASSWORD, csrf_token, make_staff, sign_in
-from tests.notifications.post import Post
+from tests.notifications.outgoing import Post
 from tests.support.client import ShopClient
 
 HERE = "/admin/staff"

@@ -8,8 +8,8 @@ from flask import Flask
 
 from commerce.orders.queries import count_orders
 from commerce.tenants.models import Shop
+from tests.factories.api_clients import ADDRESS, Program, make_program, new_key, order_body
 from tests.factories.pricing import make_coupon, used
-from tests.factories.programs import ADDRESS, Program, make_program, new_key, order_body
 from tests.factories.shop import change_stock, counters, make_product, set_price
 from tests.support.invariants import broken_invariants
 

@@ -8,8 +8,8 @@ from flask import Flask
 
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
+from tests.factories.api_clients import ADDRESS, Program, make_program, new_key
 from tests.factories.pricing import make_coupon
-from tests.factories.programs import ADDRESS, Program, make_program, new_key
 from tests.factories.shop import allow_backorder, change_stock, make_product, set_price, stop_selling
 
 

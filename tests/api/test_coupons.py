@@ -8,8 +8,8 @@ from flask import Flask
 from commerce.pricing.queries import list_promotions
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
+from tests.factories.api_clients import Program, make_program, new_key, order_body
 from tests.factories.pricing import make_coupon, make_promotion
-from tests.factories.programs import Program, make_program, new_key, order_body
 from tests.factories.shop import make_product
 
 TEN_OFF = {"label": "Welcome", "kind": "percentage", "percent": 10}

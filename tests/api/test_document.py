@@ -8,13 +8,13 @@ import pytest
 from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from commerce.api.describing import make_document
-from commerce.api.door import PUBLIC
-from commerce.api.examples import Examples
-from commerce.api.operations import OPERATIONS
-from commerce.api.words import TAGS
+from commerce.api.auth import PUBLIC
+from commerce.api.openapi.document import make_document
+from commerce.api.openapi.examples import Examples
+from commerce.api.openapi.texts import TAGS
+from commerce.api.operation import OPERATIONS
 from commerce.tenants.models import Shop
-from tests.factories.contract import Contract
+from tests.factories.api_contract import Contract
 from tests.support.client import ShopClient
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

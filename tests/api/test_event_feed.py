@@ -14,12 +14,12 @@ from commerce.events.models import Event, EventFeed
 from commerce.orders.events import OrderConfirmed, OrderNoteAdded, OrderPlaced, PaymentSucceeded
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from tests.factories.programs import Program, make_program, order_body
+from tests.factories.api_clients import Program, make_program, order_body
 from tests.factories.shop import make_product
 from tests.support.statements import count_statements
 from tests.webhooks.conftest import calling, receiver  # noqa: F401 - fixtures
-from tests.webhooks.happenings import happen, listen, verify, work
 from tests.webhooks.receiver import Receiver
+from tests.webhooks.sample_events import happen, listen, verify, work
 
 
 @pytest.fixture

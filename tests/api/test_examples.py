@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from commerce.tenants.models import Shop
-from tests.factories.programs import Program, make_program, new_key
+from tests.factories.api_clients import Program, make_program, new_key
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 CODE = "PRD-001"

@@ -11,8 +11,8 @@ from commerce.inventory.locations import create_location
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.concurrency.race import race
+from tests.factories.api_clients import Program, make_program, new_key, order_body
 from tests.factories.catalog import Made, put_up
-from tests.factories.programs import Program, make_program, new_key, order_body
 from tests.factories.shop import Sold, counters, make_product
 from tests.support.invariants import broken_invariants
 

@@ -11,7 +11,7 @@ from commerce.catalog.models import Product, Variant
 from commerce.db import db
 from commerce.tenants.models import Shop
 from tests.checkout.test_naughty_strings import naughty
-from tests.factories.programs import make_program
+from tests.factories.api_clients import make_program
 from tests.support.invariants import broken_invariants
 
 SCRIPT = re.compile(r"<script|<[^>]+\son\w+\s*=|href\s*=\s*\"?\s*javascript:", re.IGNORECASE)

@@ -3,12 +3,12 @@
 import pytest
 from flask import Flask
 
-from commerce.api.order_events import name_of
+from commerce.api.orders.history import name_of
 from commerce.orders.events import OrderEvent
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from tests.api.order_desk import assert_refused, at, bought, tea
-from tests.factories.programs import Program, make_program
+from tests.api.order_helpers import assert_refused, at, bought, tea
+from tests.factories.api_clients import Program, make_program
 
 
 @pytest.fixture

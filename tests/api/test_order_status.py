@@ -8,22 +8,22 @@ from sqlalchemy import select
 
 from commerce.accounts.models import AuditEntry
 from commerce.accounts.scopes import SCOPES
-from commerce.api import order_status
-from commerce.checkout.order_actions import LEADING_TO, SERVICES, gives_money_back
-from commerce.checkout.receipts import record_receipt
+from commerce.api.orders import status as order_status
 from commerce.db import atomic, db
 from commerce.events.models import Event
-from commerce.inventory.services import take_back
+from commerce.inventory.services import release_and_restock
+from commerce.order_management.actions import LEADING_TO, SERVICES, gives_money_back
 from commerce.orders.models import Order
 from commerce.orders.transitions import STATUSES
+from commerce.settlement.manual_payments import record_receipt
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from commerce.tenants.settings import change_settings
-from tests.api.order_desk import assert_refused, at, bought, money, tea, traces
+from tests.api.order_helpers import assert_refused, at, bought, money, tea, traces
+from tests.factories.api_clients import Program, make_program
 from tests.factories.checkout import make_order
 from tests.factories.orders import BOB, fresh, order_in
-from tests.factories.programs import Program, make_program
 from tests.factories.shop import counters
 from tests.orders.test_transitions import ALLOWED
 from tests.support.invariants import broken_invariants
@@ -214,7 +214,9 @@ def test_a_key_that_only_reads_moves_nothing(app: Flask, program: Program) -> No
 def lose_the_hold(order: Order) -> None:
     """Let go of what is reserved for an order, as a fault might."""
     unsent = {line.id: line.quantity for line in order.lines}
-    take_back(order.id, unsent=unsent, returned={}, cause="cancelled", actor="test", reference="test")
+    release_and_restock(
+        order.id, unsent=unsent, returned={}, cause="cancelled", actor="test", reference="test"
+    )
 
 
 def test_an_order_whose_stock_is_missing_is_not_confirmed_and_says_so(program: Program) -> None:

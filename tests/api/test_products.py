@@ -12,8 +12,8 @@ from commerce.db import atomic, current_tenant_id, db
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
 from tests.concurrency.race import race
+from tests.factories.api_clients import Program, make_program, new_key, order_body
 from tests.factories.catalog import Made, put_up
-from tests.factories.programs import Program, make_program, new_key, order_body
 from tests.support.invariants import broken_invariants
 
 MOUSE = {

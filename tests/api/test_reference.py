@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from markupsafe import Markup
 
-from commerce.api.reference import make_reference, prose
+from commerce.api.openapi.reference import make_reference, prose
 from commerce.tenants.models import Shop
 from tests.support.client import ShopClient
 from tests.support.templates import find_inline_code

@@ -7,9 +7,9 @@ from flask import Flask
 
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from tests.api.order_desk import assert_refused, at, bought, money, tea, traces
+from tests.api.order_helpers import assert_refused, at, bought, money, tea, traces
+from tests.factories.api_clients import Program, make_program, new_key
 from tests.factories.orders import fresh, order_in
-from tests.factories.programs import Program, make_program, new_key
 from tests.factories.shop import counters
 from tests.support.invariants import broken_invariants
 

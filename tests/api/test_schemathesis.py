@@ -18,7 +18,7 @@ from schemathesis.engine.events import FatalError, NonFatalError, PhaseFinished,
 from schemathesis.transport.wsgi import WSGITransport
 
 from commerce.tenants.models import Shop
-from tests.factories.programs import make_program, new_key, order_body
+from tests.factories.api_clients import make_program, new_key, order_body
 from tests.factories.shop import make_product
 from tests.support.invariants import broken_invariants
 

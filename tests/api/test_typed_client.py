@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from mypy import api as mypy
 
-from commerce.api.describing import make_document
+from commerce.api.openapi.document import make_document
 from commerce.tenants.models import Shop
-from tests.factories.programs import make_program
+from tests.factories.api_clients import make_program
 from tests.factories.shop import counters, make_product
 from tests.factories.typed_client import write_client
 from tests.support.server import LiveServer

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from commerce.sealing import seal
+from commerce.encryption import seal
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.queries import get_secret, list_endpoints
 from commerce.webhooks.services import MAX_ENDPOINTS, create_endpoint
-from tests.factories.programs import Program, make_program, new_key
+from tests.factories.api_clients import Program, make_program, new_key
 from tests.webhooks.receiver import receiving
 
 ALL = "/api/webhook-endpoints"

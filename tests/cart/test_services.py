@@ -9,7 +9,7 @@ from commerce.cart.queries import count_units, load_cart
 from commerce.cart.services import (
     add_line,
     change_quantity,
-    claim,
+    claim_cart,
     new_shopper_key,
     save_details,
     shopper_hash,
@@ -20,7 +20,7 @@ from commerce.tenants.models import Shop
 from tests.factories.cart import load, make_cart
 from tests.factories.shop import make_product, set_price, stop_selling
 
-claim_once = atomic(claim)
+claim_once = atomic(claim_cart)
 
 
 def test_a_browsers_name_is_256_bits_and_stored_only_as_a_hash() -> None:

@@ -12,15 +12,15 @@ from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import select, update
 
 from commerce.catalog import images
-from commerce.catalog.fetching import FetchRefused, HostSilent
 from commerce.catalog.images import LONGEST_SIDE, NotAPicture, fetch_images, normalise, store
-from commerce.catalog.importing.services import import_catalogue
 from commerce.catalog.models import ProductImage
+from commerce.catalog_import.services import import_catalogue
 from commerce.db import atomic, db, in_transaction
-from commerce.inventory.receiving import CatalogueStock
+from commerce.inventory.adjustments import CatalogueStock
+from commerce.outbound import FetchRefused, HostUnresponsive
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from tests.catalog.importing.sheets import more, mug, sheet, stream
+from tests.catalog_import.sheets import more, mug, sheet, stream
 
 
 def picture(
@@ -288,7 +288,7 @@ def test_a_silent_host_is_not_waited_for_again_and_again(in_shop: Shop, tmp_path
     def download(url: str) -> bytes:
         asked.append(url)
         if "dead" in url:
-            raise HostSilent("it took longer than 20 seconds")
+            raise HostUnresponsive("it took longer than 20 seconds")
         return picture()
 
     report = fetch_images(tmp_path, tenant="demo", download=download)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce.catalog.models import Product
-from commerce.catalog.queries import found_products
 from commerce.catalog.search import index_products, query_tokens, stored_words, tokens
 from commerce.db import atomic, db
+from commerce.storefront.listings import found_products
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.catalog import Made, put_up

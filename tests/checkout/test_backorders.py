@@ -10,10 +10,10 @@ from flask import Flask
 from commerce import clock
 from commerce.checkout.services import place_order
 from commerce.errors import CartChanged
-from commerce.orders.queries import get_by_code
+from commerce.orders.queries import get_order_by_code
 from commerce.tenants.models import Shop
 from tests.checkout.pages import put_in, to_review
-from tests.checkout.test_placing import place, send, traces
+from tests.checkout.test_placement import place, send, traces
 from tests.factories.checkout import order_as_shown, ready_cart
 from tests.factories.shop import Sold, allow_backorder, change_stock, counters, make_product
 from tests.support.visitor import Visitor
@@ -44,7 +44,7 @@ def test_a_pre_order_says_its_day_from_the_list_to_the_order(app: Flask, tea: So
     assert "2 of 3 on backorder, ships from Mar 1, 2999" in visitor.get("/cart").text
     ordered = place(review)
     assert "2 of 3 on backorder, ships from Mar 1, 2999" in ordered.text
-    line = get_by_code("ORD-000001").lines[0]
+    line = get_order_by_code("ORD-000001").lines[0]
     assert (line.quantity, line.backordered, line.ships_from) == (3, 2, MARCH)
     assert counters(tea) == (1, 3)
 
@@ -86,7 +86,7 @@ def test_less_on_backorder_than_was_shown_is_good_news(app: Flask, tea: Sold) ->
     review = to_review(Visitor(app), (tea, 3))
     change_stock(tea, 1)
     assert send(review).status_code == 303
-    assert get_by_code("ORD-000001").lines[0].backordered == 1
+    assert get_order_by_code("ORD-000001").lines[0].backordered == 1
 
 
 def test_a_program_that_shows_nothing_gets_only_what_is_there(in_shop: Shop, tea: Sold) -> None:

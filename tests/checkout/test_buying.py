@@ -5,7 +5,7 @@ from flask import Flask
 
 from commerce.db import db
 from commerce.orders.models import Order
-from commerce.orders.queries import get_by_code
+from commerce.orders.queries import get_order_by_code
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.checkout.pages import ANN, CARD, DECLINED, NO_ANSWER, buy, put_in, to_review
@@ -30,7 +30,7 @@ def test_a_guest_buys_by_card_in_eight_requests(app: Flask, in_shop: Shop) -> No
     assert order.path.startswith("/orders/")
     assert order.heading == "Confirmed"
     assert "$30.00 is paid" in order.text
-    placed = get_by_code("ORD-000001")
+    placed = get_order_by_code("ORD-000001")
     assert (placed.subtotal, placed.shipping_amount, placed.tax_amount, placed.total) == (
         2500,
         500,
@@ -60,7 +60,7 @@ def test_every_way_to_pay_leads_to_an_order_with_its_stock_held(
     order = buy(Visitor(app), (tea, 1), pay_by=pay_by, card=card)
     assert order.heading == heading
     assert words in order.text
-    assert get_by_code("ORD-000001").status == status
+    assert get_order_by_code("ORD-000001").status == status
     assert counters(tea) == (5, 1)
 
 
@@ -72,7 +72,7 @@ def test_the_cart_is_empty_after_the_purchase_and_a_new_one_opens_by_itself(
     assert buy(ann, (tea, 2)).response.status_code == 200
     assert "There is nothing in it yet." in ann.get("/cart").text
     assert buy(ann, (tea, 3)).heading == "Confirmed"
-    assert [get_by_code(code).lines[0].quantity for code in ("ORD-000001", "ORD-000002")] == [2, 3]
+    assert [get_order_by_code(code).lines[0].quantity for code in ("ORD-000001", "ORD-000002")] == [2, 3]
 
 
 def test_a_shop_with_prices_in_yen_sells_to_japan(app: Flask, shop: Shop, other_shop: Shop) -> None:
@@ -89,7 +89,7 @@ def test_a_shop_with_prices_in_yen_sells_to_japan(app: Flask, shop: Shop, other_
     assert "¥4,400" in order.text
     assert "Chiyoda" not in order.text
     with app.app_context(), shop_scope(other_shop):
-        assert get_by_code("ORD-000001").total == 4400
+        assert get_order_by_code("ORD-000001").total == 4400
     with app.app_context(), shop_scope(shop):
         assert db.session.query(Order).count() == 0
 

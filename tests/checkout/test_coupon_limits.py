@@ -8,7 +8,7 @@ from commerce.cart.services import enter_code
 from commerce.checkout.services import PlacedOrder, place_order
 from commerce.errors import CouponRefused, InvalidValue, NotFound, StaleVersion
 from commerce.orders.services import cancel_order
-from commerce.pricing.limits import change_limits, limits_version
+from commerce.pricing.coupon_limits import change_limits, limits_version
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import GUEST, order_as_shown, ready_cart

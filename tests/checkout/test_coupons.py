@@ -8,22 +8,22 @@ from flask import Flask
 
 from commerce import clock
 from commerce.cart.services import enter_code, remove_codes
-from commerce.checkout import placing
+from commerce.checkout import placement
 from commerce.checkout.services import place_order
-from commerce.checkout.settlement import settle_payment
 from commerce.db import atomic
 from commerce.errors import CouponExhausted, CouponRefused
 from commerce.events.outbox import Actor
-from commerce.inventory.services import StockRaced
+from commerce.inventory.services import StockChangedMeanwhile
 from commerce.orders.queries import get_order
 from commerce.orders.services import cancel_order
-from commerce.payments.gateways import Outcome
+from commerce.payments.gateways.base import PaymentOutcome
 from commerce.pricing.queries import list_promotions
-from commerce.pricing.services import create_coupon, give_back_coupons, retake_coupons, set_coupon_enabled
+from commerce.pricing.services import create_coupon, reclaim_coupons, release_coupons, set_coupon_enabled
+from commerce.settlement.services import settle_payment
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.checkout.pages import put_in, to_review
-from tests.checkout.test_placing import place, traces
+from tests.checkout.test_placement import place, traces
 from tests.factories.cart import load, make_cart
 from tests.factories.checkout import GUEST, order_as_shown, ready_cart
 from tests.factories.pricing import make_coupon, make_promotion, rules_of_now, used, used_by, uses
@@ -285,9 +285,9 @@ def test_out_of_stock_uses_no_coupon(in_shop: Shop, monkeypatch: pytest.MonkeyPa
     coupon = make_coupon("ONCE", limit=1, each=1)
 
     def raced(*_args: Any) -> None:
-        raise StockRaced
+        raise StockChangedMeanwhile
 
-    monkeypatch.setattr(placing, "reserve", raced)
+    monkeypatch.setattr(placement, "reserve", raced)
     with rules_of_now():
         shopper = cart_with("ONCE", (make_product(), 1))
         with pytest.raises(Exception, match="Others are buying"):
@@ -306,12 +306,12 @@ def test_a_cancelled_order_gives_its_coupons_back_once(in_shop: Shop) -> None:
         cancel_order(placed.id, GUEST, reason="Changed my mind")
         assert (used(coupon), used_by(coupon, "ann@example.com")) == (0, 0)
         assert uses(coupon) == uses(free) == [("ann@example.com", True)]
-        atomic(give_back_coupons)(placed.id)
+        atomic(release_coupons)(placed.id)
         assert (used(coupon), used_by(coupon, "ann@example.com")) == (0, 0)
         for _ in range(2):
-            atomic(retake_coupons)(placed.id)
+            atomic(reclaim_coupons)(placed.id)
             assert (used(coupon), used_by(coupon, "ann@example.com"), used(free)) == (1, 1, 0)
-        atomic(give_back_coupons)(placed.id)
+        atomic(release_coupons)(placed.id)
         again = place_order(**order_as_shown(cart_with("ONCE", (tea, 1))))
     assert get_order(again.id).discount_amount == 100
     assert broken_invariants() == []
@@ -324,7 +324,7 @@ def test_a_payment_that_comes_after_the_cancellation_counts_the_coupons_again(in
         cancel_order(placed.id, GUEST, reason="Changed my mind")
         assert (used(coupon), uses(coupon)) == (0, [("ann@example.com", True)])
         assert placed.payment_id is not None
-        money = Outcome("captured", 1400, "USD", "late")
+        money = PaymentOutcome("captured", 1400, "USD", "late")
         for _ in range(2):
             settle_payment(placed.payment_id, money, Actor("gateway", "test_card", "test_card"))
     assert get_order(placed.id).status == "confirmed"

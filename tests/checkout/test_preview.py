@@ -11,8 +11,8 @@ from commerce.catalog.models import Category
 from commerce.checkout.preview import preview
 from commerce.checkout.services import quote_cart
 from commerce.db import db
-from commerce.pricing.checking import PromotionValues
 from commerce.pricing.discounts import promotion_rules
+from commerce.pricing.validation import PromotionValues
 from commerce.tenants.models import Shop
 from tests.checkout.test_coupons import cart_with
 from tests.factories.cart import load

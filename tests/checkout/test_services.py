@@ -8,7 +8,7 @@ from commerce.errors import CartChanged, InvalidValue, NotFound, OutOfStock, Pri
 from commerce.orders.queries import get_order, timeline
 from commerce.payments.queries import payments_of
 from commerce.tenants.models import Shop
-from tests.checkout.test_placing import traces
+from tests.checkout.test_placement import traces
 from tests.factories.cart import load
 from tests.factories.checkout import ADDRESS, details, make_order, order_as_shown, ready_cart
 from tests.factories.shop import change_stock, counters, make_product

@@ -16,14 +16,14 @@ from flask import Flask
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from commerce.accounts.clients import issue_key, keys_of, revoke_key
-from commerce.checkout import direct
+from commerce.accounts.api_clients import issue_key, keys_of, revoke_key
+from commerce.checkout import direct_orders
 from commerce.db import db
 from commerce.orders.models import Order
 from commerce.tenants.models import Shop
-from tests.factories.programs import Program, make_program, new_key, order_body
+from tests.factories.api_clients import Program, make_program, new_key, order_body
 from tests.factories.shop import Sold, counters, make_product
-from tests.support.caller import CHECKOUT, Caller, Sent
+from tests.support.api_caller import CHECKOUT, Caller, Sent
 from tests.support.invariants import broken_invariants
 from tests.support.server import LiveServer
 
@@ -132,7 +132,7 @@ def test_the_last_unit_goes_to_one_of_fifty_and_the_others_read_what_is_left(
 def test_a_server_killed_before_or_after_the_commit_has_ordered_once_when_the_program_asks_again(
     program: Program, sold: Sold, live_server: Callable[..., LiveServer], died: str
 ) -> None:
-    server = live_server(program=["tests.faults.mortal", died], WEB_PROCESSES="2")
+    server = live_server(program=["tests.faults.kill_points", died], WEB_PROCESSES="2")
     sent = Sent(program.key, new_key(), MOUSE)
     with Caller(server) as caller:
         with pytest.raises(urllib3.exceptions.HTTPError):
@@ -151,16 +151,16 @@ def test_who_asks_again_while_the_first_request_is_still_at_work_is_told_when_to
     program: Program, sold: Sold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite has one writer: there the second request waits for its turn, and gets the first one's answer."""
-    key, write_order = new_key(), direct.write_order
+    key, write_order = new_key(), direct_orders.write_order
     meanwhile: list[TestResponse] = []
 
     def ask_meanwhile(*args: Any, **kwargs: Any) -> Any:
-        monkeypatch.setattr(direct, "write_order", write_order)
+        monkeypatch.setattr(direct_orders, "write_order", write_order)
         with ThreadPoolExecutor(1) as pool:
             meanwhile.append(pool.submit(program.post, CHECKOUT, MOUSE, key=key).result())
         return write_order(*args, **kwargs)
 
-    monkeypatch.setattr(direct, "write_order", ask_meanwhile)
+    monkeypatch.setattr(direct_orders, "write_order", ask_meanwhile)
     first = program.post(CHECKOUT, MOUSE, key=key)
     (second,) = meanwhile
     assert (first.status_code, second.status_code) == (201, 409)

@@ -9,9 +9,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from commerce.tenants.models import Shop
-from tests.api.order_desk import WAY, at, bought, money, tea
+from tests.api.order_helpers import WAY, at, bought, money, tea
 from tests.concurrency.race import race
-from tests.factories.programs import Program, make_program, new_key
+from tests.factories.api_clients import Program, make_program, new_key
 from tests.factories.shop import Sold, counters
 from tests.support.invariants import broken_invariants
 

@@ -12,9 +12,9 @@ from commerce.db import db
 from commerce.errors import InvalidValue
 from commerce.inventory.locations import create_location
 from commerce.payments.methods import configure_method
-from commerce.pricing.checking import TaxValues
 from commerce.pricing.models import Promotion
 from commerce.pricing.services import create_coupon, create_tax_rate
+from commerce.pricing.validation import TaxValues
 from commerce.tenants.models import Shop
 from tests.concurrency.race import race
 from tests.factories.pricing import make_coupon

@@ -16,7 +16,7 @@ from commerce.db import atomic, db
 from commerce.orders.models import Order
 from commerce.orders.services import cancel_order
 from commerce.pricing import services as pricing
-from commerce.pricing.limits import change_limits, limits_version
+from commerce.pricing.coupon_limits import change_limits, limits_version
 from commerce.pricing.models import Coupon
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -163,7 +163,7 @@ def test_an_order_that_has_read_the_limits_before_staff_changed_them_reads_them_
         tries.append(args)
         original(*args)
 
-    monkeypatch.setattr("commerce.checkout.placing.use_coupons", come_between)
+    monkeypatch.setattr("commerce.checkout.placement.use_coupons", come_between)
     with rules_of_now():
         place()
     assert len(tries) == 2

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
 
-from commerce.checkout.direct import DirectOrder, Wanted, place_directly
+from commerce.checkout.direct_orders import DirectOrder, RequestedItem, place_direct_order
 from commerce.db import db
 from commerce.events.feed import read_feed
 from commerce.events.outbox import Actor
@@ -16,7 +16,7 @@ from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.payloads import types_of
 from tests.concurrency.race import race
-from tests.events.bell import events
+from tests.events.sample_event import events
 from tests.factories.checkout import ADDRESS
 from tests.factories.shop import make_product
 
@@ -24,14 +24,14 @@ BUYERS, EACH = 8, 25
 PAGE = 7
 """Odd and small, so that pages end everywhere between the events of an order."""
 PROGRAM = Actor("api", name="ERP")
-ORDER = DirectOrder([Wanted(1, "PRD-001")], ADDRESS, name="Ann Buyer", payment_method="bank_transfer")
+ORDER = DirectOrder([RequestedItem(1, "PRD-001")], ADDRESS, name="Ann Buyer", payment_method="bank_transfer")
 Heard = list[tuple[uuid.UUID, uuid.UUID, int]]
 
 
 def buy() -> None:
     """Order again and again, and cancel every third order."""
     for number in range(EACH):
-        placed = place_directly(ORDER, PROGRAM).order
+        placed = place_direct_order(ORDER, PROGRAM).order
         if number % 3 == 0:
             cancel_order(placed.id, PROGRAM, reason="Changed his mind")
 

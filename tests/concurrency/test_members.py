@@ -7,10 +7,10 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from commerce.accounts.address_book import add_address, addresses_of, prefer_address
-from commerce.accounts.members import register
+from commerce.accounts.email_tokens import issue_token
+from commerce.accounts.members import register_member
 from commerce.accounts.models import EmailProof, Member
 from commerce.accounts.passwords import hash_password
-from commerce.accounts.proofs import arm_proof
 from commerce.accounts.sessions import Device
 from commerce.cart.merging import merge_cart
 from commerce.cart.queries import load_cart
@@ -62,8 +62,8 @@ def test_a_cart_is_ordered_or_merged_and_never_both(arena: Flask, shop: Shop) ->
 
 
 def test_a_link_that_is_clicked_twenty_times_at_once_opens_one_session(arena: Flask, shop: Shop) -> None:
-    register("ann@example.com", "Ann")
-    token = arm_proof(db.session.scalars(select(EmailProof.id)).one())
+    register_member("ann@example.com", "Ann")
+    token = issue_token(db.session.scalars(select(EmailProof.id)).one())
     made = hash_password(PASSWORD)
     enter = partial(_enter, "confirm_member", token, made, Device())
     assert kinds(race(arena, shop, [enter] * RACERS)) == {"Entered": 1, "LinkOver": RACERS - 1}
@@ -71,7 +71,7 @@ def test_a_link_that_is_clicked_twenty_times_at_once_opens_one_session(arena: Fl
 
 def test_without_its_guard_a_link_would_open_more_than_one(arena: Flask, shop: Shop) -> None:
     """The control: looking first and noting the use after lets several through."""
-    register("ann@example.com", "Ann")
+    register_member("ann@example.com", "Ann")
     key = db.session.scalars(select(EmailProof.id)).one()
     looked = threading.Barrier(RACERS)
 
@@ -96,7 +96,7 @@ def _note_use(key: object) -> None:
 
 
 def test_an_address_asked_for_many_times_at_once_is_one_account(arena: Flask, shop: Shop) -> None:
-    results = race(arena, shop, [partial(register, "ann@example.com", f"Ann {n}") for n in range(8)])
+    results = race(arena, shop, [partial(register_member, "ann@example.com", f"Ann {n}") for n in range(8)])
     assert kinds(results) == {"NoneType": 8}
     assert len(db.session.scalars(select(Member.id)).all()) == 1
 

@@ -7,7 +7,7 @@ from commerce.checkout.preview import preview
 from commerce.demo.offers import OFFERS, lay_out_offers
 from commerce.demo.shops import SHOPS
 from commerce.demo.spec import DemoShop
-from commerce.founding import ShippingRule, found_shop
+from commerce.tenant_setup import ShippingRule, set_up_shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.catalog import put_up, variant_id
 from tests.factories.pricing import rules_of_now
@@ -19,7 +19,7 @@ def test_every_demo_shop_has_a_promotion_a_code_and_a_fee(app: Flask, spec: Demo
     offer = OFFERS[spec.code]
     shelf = next(each for each in spec.categories if each.slug == offer.category)
     with app.app_context():
-        shop = found_shop(
+        shop = set_up_shop(
             code=spec.code,
             name=spec.name,
             currency=spec.currency,

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from commerce.catalog.models import Variant
 from commerce.db import atomic, db
 from commerce.events.outbox import Actor, publish
-from commerce.inventory.services import Want, reserve
+from commerce.inventory.services import AllocationRequest, reserve_stock
 from commerce.money import included_share, share_of
 from commerce.orders.events import OrderPlaced
 from commerce.orders.services import create_order
@@ -167,7 +167,9 @@ def place(what: Bought, sold: Sequence[Sold]) -> uuid.UUID:
         ),
     )
     wants = zip(line_ids, what.lines, sold, strict=False)
-    reserve(order_id, [Want(key, product.variant_id, line.quantity) for key, line, product in wants])
+    reserve_stock(
+        order_id, [AllocationRequest(key, product.variant_id, line.quantity) for key, line, product in wants]
+    )
     return order_id
 
 

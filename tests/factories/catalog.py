@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from commerce.catalog.importing.text import make_slug
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
 from commerce.catalog.search import index_products
+from commerce.catalog.text import make_slug
 from commerce.db import atomic, db
-from commerce.inventory.receiving import set_initial_stock
+from commerce.inventory.adjustments import set_initial_stock
 
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 

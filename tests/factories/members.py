@@ -9,7 +9,7 @@ from commerce import clock
 from commerce.accounts.models import Member
 from commerce.accounts.passwords import hash_password
 from commerce.db import atomic, db
-from tests.notifications.post import Post, text_of
+from tests.notifications.outgoing import Post, text_of
 from tests.support.client import ShopClient
 
 PASSWORD = "four words that rhyme"

@@ -8,20 +8,20 @@ from sqlalchemy import select
 from commerce.catalog.models import Product, Variant
 from commerce.db import atomic, db
 from commerce.events.outbox import Actor, publish
-from commerce.inventory.services import Want, reserve
+from commerce.inventory.services import AllocationRequest, reserve_stock
 from commerce.orders.events import OrderPlaced
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order
 from commerce.orders.returns import decline_refund, refund_order, request_return
 from commerce.orders.services import (
+    apply_transition,
     cancel_order,
     change_status,
     confirm_order,
     create_order,
     lock_order,
-    move,
 )
-from commerce.payments.gateways import Outcome
+from commerce.payments.gateways.base import PaymentOutcome
 from commerce.payments.services import lock_payments, record_outcome, start_payment
 from commerce.shipping.services import ship_order
 from commerce.tenants.scope import current_shop
@@ -116,7 +116,7 @@ def placed_order(
             pay_later=pay_later,
         ),
     )
-    reserve(order_id, [Want(line_ids[0], variant.id, quantity)])
+    reserve_stock(order_id, [AllocationRequest(line_ids[0], variant.id, quantity)])
     return order_id
 
 
@@ -153,15 +153,15 @@ def _pay(order_id: uuid.UUID) -> None:
     """Capture the money and stop there: the moment between payment and confirmation."""
     order = lock_order(order_id)
     payment = lock_payments(order_id)[0]
-    record_outcome(payment, Outcome("captured", payment.amount, payment.currency, "receipt"))
+    record_outcome(payment, PaymentOutcome("captured", payment.amount, payment.currency, "receipt"))
     order.payment_status = "paid"
-    move(order, "pay", GATEWAY)
+    apply_transition(order, "pay", GATEWAY)
 
 
 @atomic
 def move_alone(order_id: uuid.UUID, action: str, actor: Actor, reason: str = "Because") -> None:
     """Do nothing but the change of status itself."""
-    move(lock_order(order_id), action, actor, reason)
+    apply_transition(lock_order(order_id), action, actor, reason)
 
 
 def fresh(order_id: uuid.UUID) -> Order:

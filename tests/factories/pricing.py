@@ -9,9 +9,9 @@ from sqlalchemy import select, update
 
 from commerce.db import atomic, db
 from commerce.payments.models import PaymentMethod
-from commerce.pricing.checking import PromotionValues
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse
 from commerce.pricing.services import create_coupon, create_promotion
+from commerce.pricing.validation import PromotionValues
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop, shop_scope

@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 
 from commerce.catalog.models import Product, Variant
 from commerce.db import atomic, db
+from commerce.inventory.adjustments import change_on_hand, set_initial_stock
 from commerce.inventory.models import StockItem
-from commerce.inventory.receiving import change_on_hand, set_initial_stock
 
 
 @dataclass(frozen=True)

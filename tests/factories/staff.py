@@ -11,7 +11,7 @@ import pyotp
 from commerce import clock
 from commerce.accounts import passwords, second_factor, services
 from commerce.accounts import sign_in as signing
-from commerce.accounts.queries import find_signed_in
+from commerce.accounts.queries import find_signed_in_staff
 from commerce.accounts.sessions import STAFF
 from tests.support.client import ShopClient
 
@@ -57,11 +57,11 @@ def post(client: ShopClient, path: str, data: dict[str, Any] | None = None, *, h
 def make_enrolled(codes: list[str] | None = None, role: str = "owner") -> str:
     """Make a member of staff with a second factor and return the app's secret; `codes` gets the recovery codes."""
     staff_id = make_staff(role)
-    found = find_signed_in(signing.sign_in(STAFF, f"{role}@shop.test", PASSWORD).token)
+    found = find_signed_in_staff(signing.sign_in(STAFF, f"{role}@shop.test", PASSWORD).token)
     assert found is not None
-    secret, carried = second_factor.new_secret(staff_id)
+    secret, carried = second_factor.new_totp_secret(staff_id)
     code = pyotp.TOTP(secret).at(clock.now())
-    enrolled = second_factor.enrol(STAFF, staff_id, found.session_id, carried=carried, code=code)
+    enrolled = second_factor.enroll(STAFF, staff_id, found.session_id, carried=carried, code=code)
     if codes is not None:
         codes.extend(enrolled.recovery_codes)
     return secret

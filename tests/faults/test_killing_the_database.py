@@ -23,17 +23,17 @@ from sqlalchemy import func, select
 
 from bench.support.load import LoadFailed
 from commerce.db import db
-from commerce.founding import ShippingRule, found_shop
 from commerce.orders.models import Order, OrderLine
+from commerce.tenant_setup import ShippingRule, set_up_shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.shop import Sold, counters, make_product
-from tests.faults.house import left_to_do, time_passes, wait_until
+from tests.faults.worker_setup import left_to_do, time_passes, wait_until
 from tests.support.buyer import Buyer, NoAnswer, Reply
 from tests.support.databases import bench_config, build_app, disconnect, migrate
 from tests.support.invariants import broken_invariants
-from tests.support.nursery import Nursery
 from tests.support.postgres import APPLICATION, Databases, PostgresServer
 from tests.support.server import LiveServer
+from tests.support.spawn import Nursery
 
 pytestmark = [
     pytest.mark.durable,
@@ -204,7 +204,7 @@ def at_home(postgres: PostgresServer, var: Path) -> Iterator[tuple[Flask, str]]:
     app = build_app(bench_config(url, var, databases.owner_url("lockstep")))
     migrate(app)
     with app.app_context():
-        shop = found_shop(
+        shop = set_up_shop(
             code="demo",
             name="Alice's Tea",
             currency="USD",

@@ -12,19 +12,28 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from commerce.checkout.settlement import take_payment
 from commerce.db import db
 from commerce.events.models import Delivery, Event
 from commerce.events.outbox import Actor
 from commerce.orders.models import Order
 from commerce.orders.services import cancel_order
 from commerce.payments.models import Refund
+from commerce.settlement.services import take_payment
 from commerce.tenants.models import Shop
 from commerce.webhooks.services import create_endpoint
 from tests.factories.checkout import make_order
 from tests.factories.shop import Sold, make_product
-from tests.faults.house import ALL, Nursery, Postman, count, left_to_do, post_office, time_passes, wait_until
-from tests.faults.nursery import OWN, POINTS
+from tests.faults.worker_setup import (
+    ALL,
+    Nursery,
+    Postman,
+    count,
+    left_to_do,
+    post_office,
+    time_passes,
+    wait_until,
+)
+from tests.faults.worker_spawner import OWN, POINTS
 from tests.support.invariants import broken_invariants
 from tests.webhooks.receiver import Receiver, receiving
 

@@ -23,7 +23,7 @@ from commerce.db import atomic, db
 from commerce.tenants.models import Shop, Tenant
 from tests.factories.checkout import details
 from tests.factories.shop import Sold, make_product
-from tests.faults.house import wait_until
+from tests.faults.worker_setup import wait_until
 from tests.support.buyer import Buyer, NoAnswer
 from tests.support.invariants import broken_invariants
 from tests.support.linearizable import NEVER, Call, unexplained

@@ -10,8 +10,8 @@ from sqlalchemy.exc import OperationalError
 
 from commerce.cart import views as cart_views
 from commerce.cart.services import new_shopper_key
-from commerce.checkout import webhooks
 from commerce.db import db
+from commerce.settlement import webhooks
 from commerce.tenants.models import Shop
 from tests.support.client import ShopClient
 

@@ -12,18 +12,18 @@ from sqlalchemy import func, select
 from commerce import clock
 from commerce.db import atomic, insert_rows, new_id
 from commerce.event_handlers import make_relay
-from commerce.events import worker
+from commerce.events import relay as worker
 from commerce.events.models import Delivery, Event
-from commerce.events.worker import PAUSES
+from commerce.events.relay import PAUSES
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.services import create_endpoint
 from tests.admin.conftest import desk, signed_in  # noqa: F401 - fixtures
-from tests.events.bell import Ear, deliveries, pauses_end, relay, ring
+from tests.events.sample_event import Ear, deliveries, pauses_end, relay, ring
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
 from tests.factories.staff import post
-from tests.faults.house import Nursery, count, left_to_do, post_office, time_passes, wait_until
+from tests.faults.worker_setup import Nursery, count, left_to_do, post_office, time_passes, wait_until
 from tests.support.client import ShopClient
 from tests.support.invariants import broken_invariants
 from tests.webhooks.receiver import receiving

@@ -10,22 +10,22 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
-from commerce.checkout.editing import edit_order, preview_edit
-from commerce.checkout.edits import Edit
-from commerce.checkout.receipts import record_receipt
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, OutOfStock, StaleVersion
-from commerce.inventory.alerts import find_back_in_stock, wish_alert
+from commerce.inventory.adjustments import change_on_hand, set_backorder_limit
+from commerce.inventory.back_in_stock import find_back_in_stock, subscribe_back_in_stock
+from commerce.inventory.backorders import coverage_of
 from commerce.inventory.locations import create_location, transfer
 from commerce.inventory.models import Reservation, StockItem
-from commerce.inventory.promises import cover_of
 from commerce.inventory.queries import available_by_variant
-from commerce.inventory.receiving import change_on_hand, set_backorder_limit
-from commerce.orders.credits import Wish, credit_order
+from commerce.order_management.edit_order import edit_order, preview_edit
+from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.models import Order
 from commerce.orders.queries import find_expired
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.services import cancel_if_expired, cancel_order, change_status
 from commerce.orders.stock_check import check_stock, mend
+from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -54,7 +54,7 @@ def line_of(order: Order) -> uuid.UUID:
 
 
 def waiting(order: Order) -> int:
-    return sum(each.waiting for each in cover_of(order.id).values())
+    return sum(each.waiting for each in coverage_of(order.id).values())
 
 
 def shelf_of(sold: Sold) -> StockItem:
@@ -159,7 +159,7 @@ def test_a_promise_that_is_given_up_moves_everybody_behind_it_forward(in_shop: S
     first, second = ready_to_send(tea, 4), ready_to_send(tea, 4)
     cancel_order(first.id, BOB, reason="No more wanted")
     assert (counters(tea), waiting(second)) == ((2, 4), 2)
-    credit_order(second.id, Wish(units={line_of(second): 2}), BOB, reason="Sold out")
+    credit_order(second.id, RefundRequest(units={line_of(second): 2}), BOB, reason="Sold out")
     assert (counters(tea), waiting(fresh(second.id))) == ((2, 2), 0)
     ship_order(second.id, BOB)
     assert broken_invariants() == list(check_stock()) == []
@@ -197,7 +197,7 @@ def test_money_that_comes_late_takes_the_promise_again_at_the_end_of_the_queue(i
 
 
 def edit(order_id: uuid.UUID, units: dict[uuid.UUID, int]) -> None:
-    change = Edit(units=units)
+    change = OrderEdit(units=units)
     plan = preview_edit(order_id, change)
     edit_order(order_id, BOB, change, seen_version=fresh(order_id).version, shown_total=plan.total)
 
@@ -224,7 +224,7 @@ def test_an_edit_takes_the_stock_first_and_then_a_promise(in_shop: Shop, policy:
 def test_two_lines_of_one_variant_share_what_is_there(in_shop: Shop) -> None:
     tea = promised_tea(stock=2)
     order = ready_to_send(tea, 1)
-    change = Edit(units={line_of(order): 2}, added={tea.variant_id: 2})
+    change = OrderEdit(units={line_of(order): 2}, added={tea.variant_id: 2})
     plan = preview_edit(order.id, change)
     edit_order(order.id, BOB, change, seen_version=order.version, shown_total=plan.total)
     assert [line.backordered for line in fresh(order.id).lines] == [0, 2]
@@ -300,7 +300,7 @@ def test_units_that_orders_count_on_are_not_moved_away_but_may_get_lost(in_shop:
 
 def test_nobody_is_told_that_it_is_back_while_there_is_only_a_promise(in_shop: Shop) -> None:
     tea = promised_tea(stock=0, limit=5)
-    wish_alert(tea.variant_id, "ann@example.com")
+    subscribe_back_in_stock(tea.variant_id, "ann@example.com")
     assert list(find_back_in_stock()) == []
     change_stock(tea, 1)
     assert [variant for _shop, variant in find_back_in_stock()] == [tea.variant_id]

@@ -12,16 +12,16 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, update
 
-from commerce.checkout.editing import edit_order, preview_edit
-from commerce.checkout.edits import Edit
-from commerce.checkout.receipts import record_receipt
 from commerce.db import atomic, db
 from commerce.inventory.models import Reservation, StockItem, StockMovement
-from commerce.orders.credits import Wish, credit_order
+from commerce.order_management.edit_order import edit_order, preview_edit
+from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.models import Order
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.returns import refund_order, request_return
 from commerce.orders.services import cancel_order
 from commerce.orders.transitions import FINAL, STATUSES
+from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -131,7 +131,7 @@ def test_parcels_before_and_after_the_switch_take_each_unit_once(in_shop: Shop, 
         check(tea, [order.id])
         ship_order(order.id, BOB, units={line.id: 1})
         check(tea, [order.id])
-        credit_order(order.id, Wish(units={line.id: 1}), BOB, reason="Sold out")
+        credit_order(order.id, RefundRequest(units={line.id: 1}), BOB, reason="Sold out")
         check(tea, [order.id])
         ship_order(order.id, BOB)
         check(tea, [order.id])
@@ -227,7 +227,7 @@ class Walk:
         """Give one unit back that has not left, as long as another one is to leave."""
         (line,) = order.lines
         if line.to_ship > 1:
-            credit_order(order.id, Wish(units={line.id: 1}), BOB, reason="Sold out")
+            credit_order(order.id, RefundRequest(units={line.id: 1}), BOB, reason="Sold out")
 
     def edit(self, order: Order) -> None:
         """Let the line have one unit more, or one less."""
@@ -235,7 +235,7 @@ class Walk:
         if line.cancelled or line.credited or order.payment_status not in ("unpaid", "paid"):
             return
         wanted = line.quantity + (1 if self.dice.random() < 0.6 or line.to_ship < 2 else -1)
-        change = Edit(units={line.id: wanted})
+        change = OrderEdit(units={line.id: wanted})
         total = preview_edit(order.id, change).total
         edit_order(order.id, BOB, change, seen_version=order.version, shown_total=total)
 

@@ -9,24 +9,24 @@ from sqlalchemy.exc import IntegrityError
 
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
-from commerce.inventory.models import MAX_QUANTITY, Location, Reservation, StockItem, StockMovement
-from commerce.inventory.queries import available_by_variant
-from commerce.inventory.receiving import (
+from commerce.inventory.adjustments import (
     book_count,
     book_movement,
     default_location,
     replace_on_hand,
     set_initial_stock,
 )
+from commerce.inventory.models import MAX_QUANTITY, Location, Reservation, StockItem, StockMovement
+from commerce.inventory.queries import available_by_variant
 from commerce.inventory.services import (
-    StockRaced,
-    Want,
+    AllocationRequest,
+    StockChangedMeanwhile,
     commit_reservations,
-    deduct,
-    release,
-    reserve,
-    reserve_again,
-    restock,
+    deduct_stock,
+    re_reserve,
+    release_stock,
+    reserve_stock,
+    restock_units,
 )
 from commerce.orders.models import OrderLine
 from commerce.tenants.models import Shop
@@ -118,12 +118,12 @@ def test_an_order_goes_from_held_to_committed_to_deducted_and_back_each_step_onc
         assert atomic(commit_reservations)(order.id) == 3
         assert (states(order.id), counters(tea)) == ([("committed", 3)], (10, 3))
     for _ in range(2):
-        atomic(deduct)(order.id, **WHY)
+        atomic(deduct_stock)(order.id, **WHY)
         assert (states(order.id), counters(tea)) == ([("deducted", 3)], (7, 0))
-    atomic(release)(order.id)
+    atomic(release_stock)(order.id)
     assert (states(order.id), counters(tea)) == ([("deducted", 3)], (7, 0))
     for _ in range(2):
-        atomic(restock)(order.id, **WHY)
+        atomic(restock_units)(order.id, **WHY)
         assert (states(order.id), counters(tea)) == ([("restocked", 3)], (10, 0))
     assert ledger(tea) == [(10, "opening"), (-3, "trial"), (3, "trial")]
     assert broken_invariants() == []
@@ -133,12 +133,12 @@ def test_an_order_goes_from_held_to_committed_to_deducted_and_back_each_step_onc
 def test_what_was_given_back_is_free_once_and_may_be_held_again(tea: Sold, state: str) -> None:
     order = make_order((tea, 4))
     for _ in range(2):
-        atomic(release)(order.id, state)
+        atomic(release_stock)(order.id, state)
         assert (states(order.id), counters(tea)) == ([(state, 4)], (10, 0))
-    atomic(deduct)(order.id, **WHY)
-    atomic(restock)(order.id, **WHY)
+    atomic(deduct_stock)(order.id, **WHY)
+    atomic(restock_units)(order.id, **WHY)
     assert counters(tea) == (10, 0)
-    atomic(reserve_again)(order.id)
+    atomic(re_reserve)(order.id)
     assert (states(order.id), counters(tea)) == ([("held", 4)], (10, 4))
     assert ledger(tea) == [(10, "opening")]
     assert broken_invariants() == []
@@ -146,10 +146,10 @@ def test_what_was_given_back_is_free_once_and_may_be_held_again(tea: Sold, state
 
 def test_what_is_gone_cannot_be_held_again_and_nothing_changes(tea: Sold) -> None:
     order = make_order((tea, 4))
-    atomic(release)(order.id)
+    atomic(release_stock)(order.id)
     make_order((tea, 7))
-    with pytest.raises(StockRaced):
-        atomic(reserve_again)(order.id)
+    with pytest.raises(StockChangedMeanwhile):
+        atomic(re_reserve)(order.id)
     assert (states(order.id), counters(tea)) == ([("released", 4)], (10, 7))
     assert broken_invariants() == []
 
@@ -163,10 +163,13 @@ def line_of(order_id: uuid.UUID) -> uuid.UUID:
 def test_a_want_that_is_short_takes_nothing_of_the_others_either(tea: Sold) -> None:
     scarce = make_product("White tea", stock=1)
     order = make_order((make_product("Paper", stock=5), 1))
-    wants = [Want(line_of(order.id), tea.variant_id, 2), Want(line_of(order.id), scarce.variant_id, 2)]
-    for each in (wants, wants[::-1], [Want(line_of(order.id), new_id(), 1)]):
-        with pytest.raises(StockRaced):
-            atomic(reserve)(order.id, each)
+    wants = [
+        AllocationRequest(line_of(order.id), tea.variant_id, 2),
+        AllocationRequest(line_of(order.id), scarce.variant_id, 2),
+    ]
+    for each in (wants, wants[::-1], [AllocationRequest(line_of(order.id), new_id(), 1)]):
+        with pytest.raises(StockChangedMeanwhile):
+            atomic(reserve_stock)(order.id, each)
     assert (counters(tea), counters(scarce)) == ((10, 0), (1, 0))
     assert states(order.id) == [("held", 1)]
 
@@ -182,7 +185,7 @@ def test_when_none_has_all_the_warehouses_share_in_their_order(tea: Sold) -> Non
     order = make_order((tea, 15))
     assert by_warehouse(tea) == [(10, 10), (12, 5)]
     assert sorted(states(order.id)) == [("held", 5), ("held", 10)]
-    atomic(release)(order.id)
+    atomic(release_stock)(order.id)
     assert by_warehouse(tea) == [(10, 0), (12, 0)]
     assert available_by_variant([tea.variant_id]) == {tea.variant_id: 22}
     db.session.close()
@@ -192,9 +195,12 @@ def test_when_none_has_all_the_warehouses_share_in_their_order(tea: Sold) -> Non
 def test_holding_two_lines_is_three_statements(tea: Sold) -> None:
     other = make_product("White tea", stock=5)
     order = make_order((make_product("Paper", stock=5), 1))
-    wants = [Want(line_of(order.id), tea.variant_id, 1), Want(line_of(order.id), other.variant_id, 1)]
+    wants = [
+        AllocationRequest(line_of(order.id), tea.variant_id, 1),
+        AllocationRequest(line_of(order.id), other.variant_id, 1),
+    ]
     with count_statements() as statements:
-        atomic(reserve)(order.id, wants)
+        atomic(reserve_stock)(order.id, wants)
     assert len(statements) == 3, statements
 
 
@@ -207,7 +213,7 @@ def test_books_that_disagree_stop_the_step_and_change_nothing(tea: Sold) -> None
 
     cook_the_books()
     with pytest.raises(Conflict, match="disagree"):
-        atomic(release)(order.id)
+        atomic(release_stock)(order.id)
     assert (states(order.id), counters(tea)) == ([("held", 3)], (10, 1))
 
 

@@ -5,11 +5,11 @@ import io
 import pytest
 from sqlalchemy import select
 
-from commerce.catalog.importing.files import UnreadableFile
+from commerce.csv_files import UnreadableFile
 from commerce.db import db
+from commerce.inventory.adjustments import book_movement
 from commerce.inventory.locations import create_location
 from commerce.inventory.models import StockItem, StockMovement
-from commerce.inventory.receiving import book_movement
 from commerce.inventory.stock_file import StockPlan, apply_stock, plan_stock
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope

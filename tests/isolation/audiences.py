@@ -5,7 +5,7 @@ from werkzeug.routing import Rule
 
 INSTALLATION = {"static", "healthz", "readyz"}
 """The same for every shop; they know of none."""
-PROGRAMS = {"payment_messages.receive"}
+PROGRAMS = {"payment_webhooks.receive"}
 """Gateways call these; the signature of the message decides, in the shop whose host was called."""
 SHOP = {
     "cart.add_line",
@@ -14,15 +14,15 @@ SHOP = {
     "cart.remove_code",
     "cart.remove_line",
     "cart.show",
-    "catalog.categories",
-    "catalog.category",
-    "catalog.choose_variant",
-    "catalog.favicon",
-    "catalog.home",
-    "catalog.product",
-    "catalog.robots",
-    "catalog.search",
-    "catalog.sitemap",
+    "storefront.categories",
+    "storefront.category",
+    "storefront.choose_variant",
+    "storefront.favicon",
+    "storefront.home",
+    "storefront.product",
+    "storefront.robots",
+    "storefront.search",
+    "storefront.sitemap",
     "checkout.enter_code",
     "checkout.pay_again",
     "checkout.place",
@@ -30,7 +30,7 @@ SHOP = {
     "checkout.review",
     "checkout.save_details",
     "checkout.show",
-    "inventory.wish",
+    "stock_alerts.wish",
     "media",
     "members.confirm",
     "members.find_order",
@@ -44,7 +44,7 @@ SHOP = {
     "orders.request_refund",
     "orders.show",
     "orders.withdraw",
-    "payment_messages.come_back",
+    "payment_webhooks.return_from_gateway",
     "tenants.theme",
     "api.openapi",
     "api.reference",

@@ -66,7 +66,7 @@ class Charlie:
             "key": str(self.ids["members"]),
             "name": {
                 "media": f"{self.shop.id}/picture.png",
-                "payment_messages.receive": f"{CANARY}-name",
+                "payment_webhooks.receive": f"{CANARY}-name",
             }.get(rule.endpoint, "logo" if "look" in path else "order_placed"),
             "session_id": str(
                 self.ids["staff_sessions" if path.startswith("/admin/") else "member_sessions"]

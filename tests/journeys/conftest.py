@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.journeys.house import House
+from tests.journeys.live_shop import House
 from tests.journeys.people import Shopper, Staff
 from tests.support.browser import NewPage
 from tests.support.databases import Worker
-from tests.support.nursery import Nursery
+from tests.support.spawn import Nursery
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

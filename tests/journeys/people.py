@@ -4,8 +4,8 @@ from playwright.sync_api import Locator, Page, Response, expect
 
 from tests.factories.shop import Sold
 from tests.factories.staff import PASSWORD
-from tests.journeys.house import House
-from tests.journeys.looking import Looker
+from tests.journeys.live_shop import House
+from tests.journeys.page_checks import Looker
 
 CARD = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 0002"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.house import House, Stock
+from tests.journeys.live_shop import House, Stock
 from tests.journeys.people import CARD, DECLINED, NO_ANSWER, Shopper
 from tests.support.browser import Watch
 

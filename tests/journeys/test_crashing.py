@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error
 
-from tests.journeys.house import House, Stock
+from tests.journeys.live_shop import House, Stock
 from tests.journeys.people import CARD, Shopper
 from tests.support.browser import Watch
 

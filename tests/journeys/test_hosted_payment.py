@@ -15,10 +15,10 @@ from commerce.payments.methods import configure_method
 from tests.factories.shop import Sold
 from tests.fakes.stripe import FakeStripe, running_stripe
 from tests.fakes.stripe_account import HOOK_SECRET, SECRET_KEY
-from tests.journeys.house import House, Stock
+from tests.journeys.live_shop import House, Stock
 from tests.journeys.people import CARD, Shopper
 from tests.support.databases import Worker
-from tests.support.nursery import Nursery
+from tests.support.spawn import Nursery
 
 pytestmark = pytest.mark.browser
 Arrive = Callable[..., Shopper]

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.factories.shop import Sold
-from tests.journeys.house import House, Stock
+from tests.journeys.live_shop import House, Stock
 from tests.journeys.people import CARD, Shopper, Staff
 
 pytestmark = pytest.mark.browser

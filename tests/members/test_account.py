@@ -15,7 +15,7 @@ from tests.factories.checkout import make_order
 from tests.factories.members import ANN, PASSWORD, link_in, make_member, send, sign_in_member
 from tests.factories.shop import change_stock, make_product, set_price, stop_selling
 from tests.notifications.orders import work
-from tests.notifications.post import Post, text_of
+from tests.notifications.outgoing import Post, text_of
 from tests.support.client import ShopClient
 
 CHANGE = "Please confirm your new e-mail address"

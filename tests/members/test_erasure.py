@@ -11,31 +11,31 @@ from sqlalchemy.types import JSON
 
 from commerce import clock
 from commerce.accounts.address_book import add_address
-from commerce.accounts.members import find_signed_in_member, want_email
+from commerce.accounts.members import find_signed_in_member, request_email_change
 from commerce.accounts.models import AuditEntry, Member
 from commerce.accounts.sessions import MEMBER, Device
 from commerce.accounts.sign_in import sign_in
 from commerce.cart.models import Cart
 from commerce.cart.services import add_line, member_shopper, save_details
-from commerce.checkout.receipts import record_receipt
 from commerce.checkout.services import place_order
 from commerce.db import Base, atomic, db
 from commerce.errors import NotFound
 from commerce.events.models import Delivery
 from commerce.events.outbox import Actor
-from commerce.inventory.alerts import wish_alert
+from commerce.inventory.back_in_stock import subscribe_back_in_stock
 from commerce.inventory.models import Reservation, StockItem, StockMovement
 from commerce.members.customers import customer_of_member, customer_of_order, find_guests, find_members
 from commerce.members.erasure import StillOpen, erase_customer
-from commerce.orders.credits import Wish, credit_order
-from commerce.orders.members import orders_of_member
+from commerce.orders.member_orders import orders_of_member
 from commerce.orders.models import Credit, Order, OrderAdjustment, OrderLine
 from commerce.orders.notes import add_note
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.returns import decline_return, request_return
 from commerce.orders.services import cancel_order, change_status
 from commerce.orders.stock_check import check_stock
 from commerce.payments.models import GatewayEvent, Payment, Refund
 from commerce.pricing.models import Coupon
+from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -50,7 +50,7 @@ from tests.factories.shop import Sold, make_product
 from tests.factories.staff import make_staff
 from tests.factories.staff import sign_in as sign_in_staff
 from tests.notifications.orders import work
-from tests.notifications.post import Post
+from tests.notifications.outgoing import Post
 from tests.support.client import ShopClient
 
 CANARY = "xanary"
@@ -133,12 +133,12 @@ def live_through_everything(member_id: uuid.UUID) -> str:
 
 def live_on(member_id: uuid.UUID, tea: Sold, empty: Sold) -> str:
     add_address(member_id, name=TYPED["name"], phone=TYPED["phone"], address=TYPED["address"])
-    wish_alert(empty.variant_id, EMAIL)
+    subscribe_back_in_stock(empty.variant_id, EMAIL)
     email = db.session.scalars(select(Member.email).where(Member.id == member_id)).one()
     opened = sign_in(MEMBER, email, PASSWORD, Device("10.0.0.1", f"Browser of {CANARY}"))
     member = find_signed_in_member(opened.token)
     assert member is not None
-    want_email(member, f"other-{CANARY}@example.com")
+    request_email_change(member, f"other-{CANARY}@example.com")
     own = member_shopper(member_id)
     add_line(own, tea.variant_id, 2, member_id=member_id)
     save_details(own, details(**TYPED))
@@ -156,7 +156,7 @@ def live_on(member_id: uuid.UUID, tea: Sold, empty: Sold) -> str:
         asked = request_return(placed.id, Actor("guest", name=EMAIL), reason=f"{CANARY} is sad")
         decline_return(asked, BOB, reason=f"Dear {CANARY}, no")
         line = db.session.scalars(select(OrderLine.id).where(OrderLine.order_id == placed.id)).one()
-        credit_order(placed.id, Wish(units={line: 1}), BOB, reason=f"{CANARY} again")
+        credit_order(placed.id, RefundRequest(units={line: 1}), BOB, reason=f"{CANARY} again")
     work()
     add_line(own, tea.variant_id, 1, member_id=member_id)
     save_details(own, details(**TYPED))
@@ -170,7 +170,7 @@ def live_a_little(member_id: uuid.UUID) -> str:
     """Let a member leave the marks that most people leave; return the code of his order, which he took back."""
     tea, empty = make_product("Green tea", stock=50), make_product("Sold out", stock=0)
     add_address(member_id, name=TYPED["name"], phone=TYPED["phone"], address=TYPED["address"])
-    wish_alert(empty.variant_id, EMAIL)
+    subscribe_back_in_stock(empty.variant_id, EMAIL)
     own = member_shopper(member_id)
     for _ in range(2):
         add_line(own, tea.variant_id, 1, member_id=member_id)

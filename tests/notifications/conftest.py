@@ -5,7 +5,7 @@ from flask import Flask
 
 from commerce.tenants.models import Shop
 from tests.factories.shop import Sold, make_product
-from tests.notifications.post import Post
+from tests.notifications.outgoing import Post
 
 
 @pytest.fixture

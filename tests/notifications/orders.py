@@ -3,28 +3,28 @@
 import uuid
 from datetime import UTC, datetime
 
-from commerce.checkout.receipts import record_receipt
 from commerce.db import atomic, new_id
 from commerce.event_handlers import make_relay
 from commerce.events.outbox import SYSTEM, publish
-from commerce.events.worker import Happening
-from commerce.notifications.mails import MAILS
+from commerce.events.relay import DeliveredEvent
+from commerce.notifications.mail_types import MAILS
 from commerce.orders.queries import get_order
 from commerce.orders.services import change_status
+from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from tests.factories.checkout import make_order
 from tests.factories.orders import BOB
 from tests.factories.shop import Sold
-from tests.notifications.post import Post
+from tests.notifications.outgoing import Post
 
 SENT_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def happening(shop: Shop, name: str, order_id: uuid.UUID, **payload: object) -> Happening:
+def happening(shop: Shop, name: str, order_id: uuid.UUID, **payload: object) -> DeliveredEvent:
     """An event that a mail follows from, as the worker hands it over; no event of the order's history."""
     facts = {**MAILS[name].trial, "currency": "USD", **payload}
-    return Happening(shop.id, new_id(), new_id(), MAILS[name].events[0], order_id, facts, SENT_AT)
+    return DeliveredEvent(shop.id, new_id(), new_id(), MAILS[name].events[0], order_id, facts, SENT_AT)
 
 
 def subjects(post: Post) -> list[str]:

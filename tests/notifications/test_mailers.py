@@ -17,20 +17,20 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from flask import Flask
 
-from commerce.checkout.receipts import record_receipt
 from commerce.db import atomic, new_id
 from commerce.event_handlers import make_relay
 from commerce.events.outbox import Actor
-from commerce.events.worker import Happening
-from commerce.notifications.emails import send_mail
-from commerce.notifications.facts import told_by
+from commerce.events.relay import DeliveredEvent
+from commerce.notifications.context import mail_context
 from commerce.notifications.mailer import FileMailer, SmtpMailer, make_mailer, send
+from commerce.notifications.rendering import send_mail
+from commerce.settlement.manual_payments import record_receipt
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from tests.events.bell import deliveries, pauses_end
+from tests.events.sample_event import deliveries, pauses_end
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
-from tests.notifications.post import Post
+from tests.notifications.outgoing import Post
 from tests.support.postgres import free_port
 
 
@@ -114,10 +114,10 @@ def test_no_mail_is_sent_inside_a_transaction(app: Flask, in_shop: Shop, tmp_pat
 
 def tell_of_a_cancellation(shop: Shop, to: str = "ann@shop.test", **order_values: Any) -> None:
     order_id = make_order((make_product(stock=30), 1), **order_values).id
-    event = Happening(
+    event = DeliveredEvent(
         shop.id, new_id(), new_id(), "Trial", order_id, {"reason": "Because"}, datetime.now(UTC)
     )
-    told = told_by(event)
+    told = mail_context(event)
     told.order.email = to
     send_mail(event, "order_cancelled", told)
 

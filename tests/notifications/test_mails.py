@@ -7,9 +7,9 @@ import pytest
 
 from commerce.event_handlers import EVENT_HANDLERS, EVENT_KINDS
 from commerce.notifications import handlers
-from commerce.notifications.emails import base_url, send_mail
-from commerce.notifications.facts import told_by
-from commerce.notifications.mails import CUSTOMER, MAILS, OPERATIONS, READER
+from commerce.notifications.context import mail_context
+from commerce.notifications.mail_types import CUSTOMER, MAILS, OPERATIONS, READER
+from commerce.notifications.rendering import base_url, send_mail
 from commerce.orders.notes import add_note
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -17,7 +17,7 @@ from tests.factories.checkout import make_order
 from tests.factories.orders import BOB
 from tests.factories.shop import Sold, change_stock
 from tests.notifications.orders import SENT_AT, happening, paid_order, work
-from tests.notifications.post import Post, html_of, text_of
+from tests.notifications.outgoing import Post, html_of, text_of
 from tests.support.databases import bench_config
 
 
@@ -28,7 +28,7 @@ def test_each_mail_is_text_and_html_with_headers_that_stay_the_same(
     order = make_order((tea, 1), name="Ann <b>& Sons</b>")
     happened = happening(in_shop, name, order.id)
     for _ in range(2):
-        send_mail(happened, name, told_by(happened))
+        send_mail(happened, name, mail_context(happened))
     (mail,) = post.mails
     assert mail.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
@@ -51,7 +51,7 @@ def test_each_mail_is_text_and_html_with_headers_that_stay_the_same(
 def test_links_lead_to_the_shops_own_host(in_shop: Shop, tea: Sold, post: Post, name: str) -> None:
     order = make_order((tea, 1))
     happened = happening(in_shop, name, order.id, sku="TEA/1 a")
-    send_mail(happened, name, told_by(happened))
+    send_mail(happened, name, mail_context(happened))
     (mail,) = post.mails
     customers = MAILS[name].to == CUSTOMER
     path = {
@@ -129,9 +129,9 @@ def test_a_customer_reads_the_language_of_his_order_and_staff_that_of_the_shop(
     with shop_scope(replace(in_shop, locale="de_AT")):
         order = make_order((tea, 1))
     happened = happening(in_shop, "payment_received", order.id, amount=1500)
-    send_mail(happened, "payment_received", told_by(happened))
+    send_mail(happened, "payment_received", mail_context(happened))
     alert = happening(in_shop, "alert_payment_review", order.id)
-    send_mail(alert, "alert_payment_review", told_by(alert))
+    send_mail(alert, "alert_payment_review", mail_context(alert))
     assert [subject for _to, subject in post.letters] == [
         "Wir haben Ihre Zahlung für Bestellung ORD-000001 erhalten",
         "Order ORD-000001: a payment needs a look",

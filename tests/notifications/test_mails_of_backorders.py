@@ -7,7 +7,7 @@ import pytest
 from tests.factories.checkout import make_order
 from tests.factories.shop import Sold, allow_backorder
 from tests.notifications.orders import work
-from tests.notifications.post import Post, html_of, text_of
+from tests.notifications.outgoing import Post, html_of, text_of
 
 
 @pytest.mark.parametrize(

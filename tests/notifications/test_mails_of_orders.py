@@ -2,17 +2,17 @@
 
 import pytest
 
-from commerce.checkout.receipts import record_receipt
 from commerce.event_handlers import make_relay
-from commerce.orders.credits import Wish, credit_order
 from commerce.orders.queries import get_order
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.services import change_status
+from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from tests.factories.checkout import make_order
 from tests.factories.shop import Sold
 from tests.notifications.orders import BOB, paid_order, subjects, work
-from tests.notifications.post import Post, html_of, text_of
+from tests.notifications.outgoing import Post, html_of, text_of
 
 
 def test_an_order_by_bank_transfer_is_told_of_at_every_step(in_shop: Shop, tea: Sold, post: Post) -> None:
@@ -90,7 +90,7 @@ def test_an_order_whose_rest_was_given_back_is_not_told_of_as_sent_again(tea: So
     (line,) = get_order(order_id).lines
     ship_order(order_id, BOB, units={line.id: 2})
     work()
-    credit_order(order_id, Wish(units={line.id: 1}), BOB, reason="Sold out")
+    credit_order(order_id, RefundRequest(units={line.id: 1}), BOB, reason="Sold out")
     work()
     assert get_order(order_id).status == "shipped"
     assert subjects(post) == [

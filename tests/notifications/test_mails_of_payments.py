@@ -2,21 +2,21 @@
 
 import pytest
 
-from commerce.checkout.editing import edit_order, preview_edit
-from commerce.checkout.edits import Edit
-from commerce.checkout.receipts import record_receipt
-from commerce.checkout.settlement import settle_payment
 from commerce.events.outbox import SYSTEM, Actor
+from commerce.order_management.edit_order import edit_order, preview_edit
+from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.events import OrderEdited, PaymentFailed
 from commerce.orders.queries import get_order
 from commerce.orders.services import cancel_order
-from commerce.payments.gateways import Outcome
+from commerce.payments.gateways.base import PaymentOutcome
+from commerce.settlement.manual_payments import record_receipt
+from commerce.settlement.services import settle_payment
 from commerce.tenants.models import Shop
 from tests.factories.checkout import make_order
 from tests.factories.orders import BOB
 from tests.factories.shop import Sold, change_stock
 from tests.notifications.orders import paid_order, publish_of, subjects, work
-from tests.notifications.post import Post, text_of
+from tests.notifications.outgoing import Post, text_of
 
 CARD = Actor("gateway", "test_card", "test_card")
 
@@ -44,7 +44,7 @@ def test_who_has_paid_meanwhile_is_not_asked_to_pay_again(tea: Sold, post: Post)
 def test_money_of_a_wrong_amount_is_told_to_both_sides(in_shop: Shop, tea: Sold, post: Post) -> None:
     order = make_order((tea, 1), payment_method="card")
     assert order.payment_id is not None
-    settle_payment(order.payment_id, Outcome("captured", 900, "USD", "ref"), CARD)
+    settle_payment(order.payment_id, PaymentOutcome("captured", 900, "USD", "ref"), CARD)
     work()
     assert sorted(post.letters) == [
         ("ann@example.com", "We received your payment for order ORD-000001"),
@@ -76,7 +76,7 @@ def test_a_payment_that_came_too_late_is_told_to_both_sides(in_shop: Shop, tea: 
     assert order.payment_id is not None
     cancel_order(order.id, SYSTEM, reason="Not paid in time")
     change_stock(tea, -29)
-    settle_payment(order.payment_id, Outcome("captured", 2500, "USD", "ref"), CARD)
+    settle_payment(order.payment_id, PaymentOutcome("captured", 2500, "USD", "ref"), CARD)
     work()
     assert sorted(each for each in post.letters if "Low stock" not in each[1]) == [
         ("ann@example.com", "Your order ORD-000001 was cancelled"),
@@ -101,7 +101,7 @@ def test_an_edit_asks_for_the_difference_or_promises_it(in_shop: Shop, tea: Sold
 def test_an_edit_that_makes_the_order_cheaper_names_the_money_that_goes_back(tea: Sold, post: Post) -> None:
     order_id = paid_order(tea, post)
     order = get_order(order_id)
-    edit = Edit(units={line.id: 1 for line in order.lines})
+    edit = OrderEdit(units={line.id: 1 for line in order.lines})
     shown = preview_edit(order_id, edit).total
     edit_order(order_id, BOB, edit, seen_version=order.version, shown_total=shown, refund=True)
     work()

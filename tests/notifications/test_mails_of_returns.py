@@ -7,8 +7,8 @@ from flask import Flask
 
 from commerce.events.outbox import Actor
 from commerce.notifications import handlers
-from commerce.orders.credits import Wish
 from commerce.orders.queries import get_order
+from commerce.orders.refunds import RefundRequest
 from commerce.orders.returns import (
     approve_return,
     decline_return,
@@ -24,7 +24,7 @@ from tests.factories.checkout import make_order
 from tests.factories.orders import BOB
 from tests.factories.shop import Sold
 from tests.notifications.orders import happening, paid_order, subjects, work
-from tests.notifications.post import Post, html_of, text_of
+from tests.notifications.outgoing import Post, html_of, text_of
 
 ANN = Actor("guest", name="ann@example.com")
 
@@ -77,7 +77,7 @@ def test_a_request_that_is_granted_in_part_is_one_mail(tea: Sold, post: Post) ->
     order_id = paid_order(tea, post)
     (line,) = get_order(order_id).lines
     request_id = request_return(order_id, BOB, reason="Too bitter")
-    refund_return(request_id, Wish(units={line.id: 1}), BOB, reason="One was opened")
+    refund_return(request_id, RefundRequest(units={line.id: 1}), BOB, reason="One was opened")
     work()
     assert subjects(post) == ["A part of your money for order ORD-000001 is on its way back"]
     mail = next(mail for mail in post.mails if mail["To"] == "ann@example.com")
@@ -94,7 +94,7 @@ def test_a_return_is_told_of_from_the_request_to_the_money(tea: Sold, post: Post
     work()
     receive_return(request_id, {line.id: 1}, BOB)
     work()
-    refund_return(request_id, Wish(units={line.id: 1}, returned=True), BOB)
+    refund_return(request_id, RefundRequest(units={line.id: 1}, returned=True), BOB)
     work()
     assert subjects(post) == [
         "We received your request for order ORD-000001",

@@ -10,9 +10,9 @@ from commerce.db import db
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed, NotFound, StaleVersion
 from commerce.events.models import Event
 from commerce.events.outbox import Actor
-from commerce.orders.credits import Wish, credit_order
 from commerce.orders.models import Credit, Order, ReturnRequest
 from commerce.orders.queries import timeline
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.return_queries import (
     count_requests,
     credits_of,
@@ -108,7 +108,9 @@ def test_a_request_for_everything_moves_the_order(tea: Sold, units: int | None) 
 
 def test_a_request_for_all_the_rest_moves_the_order_too(tea: Sold) -> None:
     order = order_in("delivered")
-    credit_order(order.id, Wish(units={order.lines[0].id: 1}, returned=True), BOB, reason="One was broken")
+    credit_order(
+        order.id, RefundRequest(units={order.lines[0].id: 1}, returned=True), BOB, reason="One was broken"
+    )
     ask(order, None)
     assert (fresh(order.id).status, asked(order).whole) == ("refund_requested", True)
     refund_order(order.id, BOB)
@@ -184,7 +186,7 @@ def test_a_return_goes_from_the_request_to_the_money(tea: Sold) -> None:
     receive_return(return_id, {key: 1}, BOB)
     assert last_event(order).payload["answer"] == "", "what was said before is not said again"
     assert counters(tea) == (8, 0)
-    refund_return(return_id, Wish(units={key: 1}, restock={key: 1}), BOB)
+    refund_return(return_id, RefundRequest(units={key: 1}, restock={key: 1}), BOB)
     now = fresh(order.id)
     assert (now.status, now.payment_status) == ("delivered", "partially_refunded")
     assert (asked(order).state, counters(tea)) == ("closed", (9, 0))
@@ -214,7 +216,7 @@ def test_a_request_is_answered_with_what_it_asks_for(tea: Sold, wish: dict[str, 
     seen, stock = traces(order), counters(tea)
     units = {uuid.uuid4(): 1} if "foreign" in wish else {key: wish["units"]}
     with pytest.raises(InvalidValue, match=words):
-        refund_return(return_id, Wish(units=units, restock={key: wish.get("restock", 0)}), BOB)
+        refund_return(return_id, RefundRequest(units=units, restock={key: wish.get("restock", 0)}), BOB)
     assert (traces(order), counters(tea)) == (seen, stock)
 
 
@@ -234,7 +236,7 @@ def test_a_whole_request_granted_with_shipping_refunds_the_order(tea: Sold) -> N
     return_id = ask(order, 2, "return")
     approve_return(return_id, BOB)
     receive_return(return_id, {order.lines[0].id: 2}, BOB)
-    wish = Wish(units={order.lines[0].id: 2}, shipping=True, restock={order.lines[0].id: 1})
+    wish = RefundRequest(units={order.lines[0].id: 2}, shipping=True, restock={order.lines[0].id: 1})
     refund_return(return_id, wish, BOB, shown_amount=order.total)
     now = fresh(order.id)
     assert (now.status, now.payment_status, counters(tea)) == ("refunded", "refunded", (9, 0))
@@ -245,7 +247,7 @@ def test_a_whole_request_granted_with_shipping_refunds_the_order(tea: Sold) -> N
 def test_a_whole_request_granted_in_part_goes_on_where_it_was(tea: Sold) -> None:
     order = order_in("delivered")
     return_id = ask(order, None)
-    wish = Wish(units={order.lines[0].id: 1}, returned=True)
+    wish = RefundRequest(units={order.lines[0].id: 1}, returned=True)
     refund_return(return_id, wish, BOB, shown_amount=1000)
     now = fresh(order.id)
     assert (now.status, now.payment_status, asked(order).state) == (
@@ -261,9 +263,9 @@ def test_a_whole_request_before_anything_left_is_not_granted_without_shipping(te
     return_id = ask(order, None)
     seen = traces(order)
     with pytest.raises(Conflict, match="cancel the order instead"):
-        refund_return(return_id, Wish(units={order.lines[0].id: 2}), BOB)
+        refund_return(return_id, RefundRequest(units={order.lines[0].id: 2}), BOB)
     assert traces(order) == seen
-    refund_return(return_id, Wish(units={order.lines[0].id: 2}, shipping=True), BOB)
+    refund_return(return_id, RefundRequest(units={order.lines[0].id: 2}, shipping=True), BOB)
     assert (fresh(order.id).status, counters(tea)) == ("refunded", (10, 0))
 
 
@@ -303,7 +305,7 @@ def test_steps_out_of_order_are_refused(tea: Sold) -> None:
     with pytest.raises(Conflict):
         receive_return(back, {key: 1}, BOB)
     with pytest.raises(Conflict):
-        refund_return(back, Wish(units={key: 1}), BOB)
+        refund_return(back, RefundRequest(units={key: 1}), BOB)
     for do in (approve_return, decline_return):
         with pytest.raises(NotAllowed):
             do(back, ANN)
@@ -331,7 +333,9 @@ def test_requests_close_with_their_order(tea: Sold) -> None:
     cancel_order(cancelled.id, BOB, reason="Sold out")
     assert asked(cancelled).state == "closed"
     ask(delivered, 1)
-    credit_order(delivered.id, Wish(units={delivered.lines[0].id: 1}, returned=True), BOB, reason="One")
+    credit_order(
+        delivered.id, RefundRequest(units={delivered.lines[0].id: 1}, returned=True), BOB, reason="One"
+    )
     with pytest.raises(IllegalTransition):
         refund_order(delivered.id, BOB)
     assert asked(delivered).state == "requested"

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from commerce.checkout.receipts import record_receipt
-from commerce.checkout.reconciliation import reconcile_payment
-from commerce.checkout.settlement import settle_payment
 from commerce.db import atomic, db
 from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.orders.models import Order
-from commerce.orders.queries import get_by_code, timeline
+from commerce.orders.queries import get_order_by_code, timeline
 from commerce.orders.returns import refund_order
 from commerce.orders.services import cancel_order, change_status
-from commerce.payments.gateways import Outcome
+from commerce.payments.gateways.base import PaymentOutcome
 from commerce.payments.queries import payments_of
+from commerce.settlement.manual_payments import record_receipt
+from commerce.settlement.reconciliation import reconcile_payment
+from commerce.settlement.services import settle_payment
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from tests.checkout.pages import CARD, DECLINED, NO_ANSWER, buy
@@ -34,7 +34,7 @@ def tea(in_shop: Shop) -> Sold:
 
 
 def the_order() -> Order:
-    order = get_by_code("ORD-000001")
+    order = get_order_by_code("ORD-000001")
     db.session.close()
     return order
 
@@ -163,7 +163,7 @@ def test_while_nobody_knows_the_page_asks_again_and_stops_when_it_is_settled(app
 def test_a_wrong_amount_asks_for_patience_and_not_for_more_money(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 1), card=NO_ANSWER)
     (payment,) = payments_of(the_order().id)
-    settle_payment(payment.id, Outcome("captured", 1499, "USD"), Actor("gateway"))
+    settle_payment(payment.id, PaymentOutcome("captured", 1499, "USD"), Actor("gateway"))
     looked_at = reload(page)
     assert "Please do not pay again" in looked_at.text
     assert not looked_at.has_button("Pay")

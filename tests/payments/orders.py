@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import select, update
 
 from commerce import clock
-from commerce.checkout.settlement import Taken, take_payment
 from commerce.db import atomic, db
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
 from commerce.payments.models import GatewayEvent, Payment, Refund
 from commerce.payments.queries import get_payment, payments_of, refunds_of
+from commerce.settlement.services import PaymentResult, take_payment
 from tests.factories.checkout import make_order
 from tests.factories.shop import Sold
 
@@ -28,7 +28,7 @@ class Bought:
     order_id: uuid.UUID
     payment_id: uuid.UUID
     token: str
-    taken: Taken
+    taken: PaymentResult
 
     @property
     def session(self) -> str:

@@ -1,15 +1,15 @@
 """An order that waits at Stripe's page is changed: the page that asks for the old amount must not take it."""
 
-from commerce.checkout.editing import edit_order, preview_edit
-from commerce.checkout.edits import Edit
-from commerce.checkout.settlement import start_another_payment, take_payment
 from commerce.db import db
 from commerce.event_handlers import finish_edited_order
 from commerce.events.models import Event
-from commerce.events.worker import Happening
+from commerce.events.relay import DeliveredEvent
+from commerce.order_management.edit_order import edit_order, preview_edit
+from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.payment_panel import payment_panel
 from commerce.payments.models import Refund
 from commerce.payments.queries import payments_of
+from commerce.settlement.services import start_another_payment, take_payment
 from tests.factories.orders import BOB, fresh
 from tests.factories.shop import Sold, counters
 from tests.fakes.stripe import FakeStripe
@@ -20,7 +20,7 @@ from tests.support.invariants import broken_invariants
 def edit(bought: Bought, units: int, *, refund: bool = False) -> None:
     """Change the units of the only line."""
     order = fresh(bought.payment.order_id)
-    change = Edit(units={order.lines[0].id: units})
+    change = OrderEdit(units={order.lines[0].id: units})
     total = preview_edit(order.id, change).total
     edit_order(order.id, BOB, change, seen_version=order.version, shown_total=total, refund=refund)
     assert broken_invariants() == []
@@ -69,7 +69,7 @@ def test_the_worker_does_again_what_follows_from_an_edit(fake: FakeStripe, tea: 
     bought = buy(tea)
     edit(bought, 2)
     told = db.session.query(Event).where(Event.type == "OrderEdited").one()
-    happening = Happening(
+    happening = DeliveredEvent(
         told.tenant_id, told.id, told.id, told.type, told.subject_id, told.payload, told.occurred_at
     )
     before = fresh(told.subject_id).version

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import select
 
 from commerce.db import db
+from commerce.encryption import DecryptionError
 from commerce.errors import Conflict, InvalidValue, NotFound
-from commerce.payments.gateways import GATEWAY_NAMES, gateway
-from commerce.payments.installation import Installation, configure, installation
+from commerce.payments.gateways.base import GATEWAY_NAMES, gateway
+from commerce.payments.installation import Installation, configure_installation, installation
 from commerce.payments.methods import configure_method, get_method, list_methods, open_secrets, remove_method
 from commerce.payments.models import PaymentMethod
-from commerce.sealing import CannotOpen
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import make_order
@@ -42,7 +42,7 @@ def test_secrets_are_sealed_and_only_their_ends_are_shown(in_shop: Shop) -> None
     make()
     assert SECRET_KEY not in sealed()
     assert open_secrets(sealed())["secret_key"] == SECRET_KEY
-    with pytest.raises(CannotOpen):
+    with pytest.raises(DecryptionError):
         open_secrets("x" + sealed())
     hints = get_method("stripe").secret_hints
     assert hints == {"secret_key": "…6789", "webhook_secret": "…6789"}
@@ -154,11 +154,11 @@ def test_a_currency_that_stripe_cannot_express_is_refused(in_shop: Shop) -> None
 def test_no_other_address_is_heard_in_production() -> None:
     before = installation()
     try:
-        configure(Installation("https", None, other_addresses=False))
+        configure_installation(Installation("https", None, other_addresses=False))
         assert gateway("stripe").origins({"api_base": "http://127.0.0.1:1"}) == (
             "https://checkout.stripe.com",
         )
-        configure(Installation("http", 5000, other_addresses=True))
+        configure_installation(Installation("http", 5000, other_addresses=True))
         assert "http://127.0.0.1:1" in gateway("stripe").origins({"api_base": "http://127.0.0.1:1"})
     finally:
-        configure(before)
+        configure_installation(before)

@@ -25,26 +25,26 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from commerce import clock
-from commerce.checkout.receipts import refund_surplus
-from commerce.checkout.reconciliation import (
-    compare_books,
-    find_queued_refunds,
-    reconcile_payment,
-    reconcile_refund,
-)
-from commerce.checkout.refunds import id_of_next, send_refund, send_refund_again
-from commerce.checkout.settlement import (
-    end_open_payments,
-    leave_payments,
-    start_another_payment,
-    take_payment,
-)
 from commerce.db import db
 from commerce.errors import Conflict, GatewayNoAnswer, InvalidValue
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.orders.models import Order
 from commerce.orders.services import cancel_order
 from commerce.payments.models import Payment, Refund
+from commerce.settlement.manual_payments import refund_overpayment
+from commerce.settlement.reconciliation import (
+    compare_books,
+    find_queued_refunds,
+    reconcile_payment,
+    reconcile_refund,
+)
+from commerce.settlement.refunds import id_of_next, send_refund, send_refund_again
+from commerce.settlement.services import (
+    abandon_payments,
+    end_open_payments,
+    start_another_payment,
+    take_payment,
+)
 from commerce.tenants.models import Shop
 from tests.factories.shop import Sold, change_stock
 from tests.fakes.stripe import FakeStripe
@@ -176,7 +176,7 @@ class Permutations(RuleBasedStateMachine):
     @rule()
     def pay_another_way(self) -> None:
         with contextlib.suppress(*REFUSALS):
-            leave_payments(self.bought.order_id)
+            abandon_payments(self.bought.order_id)
             take_payment(start_another_payment(self.bought.order_id, "stripe"))
 
     @rule(pick=PICK)
@@ -201,7 +201,7 @@ class Permutations(RuleBasedStateMachine):
     @rule()
     def give_surplus_back(self) -> None:
         with contextlib.suppress(*REFUSALS):
-            refund_surplus(self.bought.order_id, BOB)
+            refund_overpayment(self.bought.order_id, BOB)
 
     # --- what must always hold -----------------------------------------------------------------------------
 

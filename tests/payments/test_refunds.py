@@ -2,12 +2,12 @@
 
 import pytest
 
-from commerce.checkout.reconciliation import find_queued_refunds, reconcile_refund
-from commerce.checkout.refunds import send_refund, send_refund_again
 from commerce.db import db
 from commerce.errors import Conflict, GatewayNoAnswer, NotAllowed
 from commerce.events.outbox import Actor
 from commerce.orders.services import cancel_order
+from commerce.settlement.reconciliation import find_queued_refunds, reconcile_refund
+from commerce.settlement.refunds import send_refund, send_refund_again
 from tests.factories.shop import Sold
 from tests.fakes.stripe import FakeStripe
 from tests.payments.orders import Bought, age, buy

@@ -5,14 +5,14 @@ import uuid
 import pytest
 from flask import Flask
 
-from commerce.checkout.settlement import (
+from commerce.errors import Conflict
+from commerce.orders.services import cancel_order
+from commerce.settlement.services import (
+    abandon_payments,
     end_open_payments,
-    leave_payments,
     start_another_payment,
     take_payment,
 )
-from commerce.errors import Conflict
-from commerce.orders.services import cancel_order
 from tests.factories.orders import BOB
 from tests.factories.shop import Sold, counters
 from tests.fakes.stripe import FakeStripe
@@ -120,7 +120,7 @@ def test_only_one_page_is_open_when_the_payer_changes_his_mind(
 ) -> None:
     bought = buy(tea)
     first = bought.session
-    leave_payments(bought.order_id)
+    abandon_payments(bought.order_id)
     second = take_payment(start_another_payment(bought.order_id, "stripe"))
     assert fake.sessions[first]["status"] == "expired"
     assert second.redirect != bought.taken.redirect
@@ -133,7 +133,7 @@ def test_whoever_has_paid_cannot_pay_another_way(fake: FakeStripe, tea: Sold) ->
     bought = buy(tea)
     fake.faults.keep_messages = True
     fake.pay(bought.session)
-    leave_payments(bought.order_id)
+    abandon_payments(bought.order_id)
     assert bought.status == ("confirmed", "paid")
     with pytest.raises(Conflict):
         start_another_payment(bought.order_id, "bank_transfer")

@@ -9,21 +9,21 @@ from flask import Flask
 from sqlalchemy import update
 
 from commerce import clock
-from commerce.checkout import messages
-from commerce.checkout.messages import handle_message
-from commerce.checkout.reconciliation import reconcile_payment
-from commerce.checkout.settlement import (
-    end_open_payments,
-    leave_payments,
-    start_another_payment,
-    take_payment,
-)
 from commerce.db import atomic, db
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.orders.services import cancel_order
-from commerce.payments.gateways import gateway
+from commerce.payments.gateways.base import gateway
 from commerce.payments.methods import configure_method
 from commerce.payments.models import Payment
+from commerce.settlement import gateway_events
+from commerce.settlement.gateway_events import handle_message
+from commerce.settlement.reconciliation import reconcile_payment
+from commerce.settlement.services import (
+    abandon_payments,
+    end_open_payments,
+    start_another_payment,
+    take_payment,
+)
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.orders import BOB
@@ -95,13 +95,13 @@ def test_a_key_that_is_still_in_use_is_no_second_charge(app: Flask, fake: FakeSt
 
 
 def _shop() -> Shop:
-    from commerce.tenants.queries import get_by_code
+    from commerce.tenants.queries import get_shop_by_code
 
-    return get_by_code("demo")
+    return get_shop_by_code("demo")
 
 
 def make_second_attempt(order_id: uuid.UUID) -> uuid.UUID:
-    leave_payments(order_id)
+    abandon_payments(order_id)
     return start_another_payment(order_id, "stripe")
 
 
@@ -231,7 +231,7 @@ def test_a_process_that_dies_between_inbox_and_settlement_is_made_up_for(
     body, signature = fake.signed(fake.events[0])
     message = gateway("stripe").receive(body, {"Stripe-Signature": signature})
     with monkeypatch.context() as patch:
-        patch.setattr(messages, "settle_payment", die)
+        patch.setattr(gateway_events, "settle_payment", die)
         with pytest.raises(Killed):
             handle_message(message, Actor("gateway", "stripe", "stripe"))
     assert inbox() == [("payment_intent.succeeded", "received")]

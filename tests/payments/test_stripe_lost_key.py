@@ -6,15 +6,12 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from commerce import sealing
-from commerce.checkout.settlement import (
-    start_another_payment,
-    take_payment,
-)
+from commerce import encryption
 from commerce.errors import GatewayNoAnswer
-from commerce.payments.gateways import gateway
+from commerce.payments.gateways.base import gateway
 from commerce.payments.methods import configure_method
 from commerce.payments.services import charge_of
+from commerce.settlement.services import start_another_payment, take_payment
 from commerce.tenants.models import Shop
 from tests.factories.shop import Sold
 from tests.fakes.stripe import FakeStripe
@@ -26,10 +23,10 @@ from tests.support.client import ShopClient
 @pytest.fixture
 def lost_key(stripe_shop: Shop, tea: Sold) -> Iterator[None]:
     """The installation has another SECRET_KEY, and nobody kept the one under which the keys were sealed."""
-    before = sealing.seal()
-    sealing.configure(["quite-another-key-0123456789abcdef"])
+    before = encryption.seal()
+    encryption.configure_encryption(["quite-another-key-0123456789abcdef"])
     yield
-    sealing._seal[:] = [before]
+    encryption._seal[:] = [before]
 
 
 @pytest.mark.usefixtures("lost_key")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from commerce.errors import InvalidValue
-from commerce.payments.stripe_messages import (
+from commerce.payments.gateways.stripe.messages import (
     message_of,
     outcome_of_intent,
     outcome_of_refund,

@@ -1,7 +1,7 @@
 """Whose payment is asked about at Stripe, and in what order."""
 
-from commerce.checkout.reconciliation import find_unsettled, reconcile_payment
 from commerce.payments.queries import get_payment
+from commerce.settlement.reconciliation import find_unsettled, reconcile_payment
 from tests.factories.shop import Sold
 from tests.fakes.stripe import FakeStripe
 from tests.payments.orders import age, buy

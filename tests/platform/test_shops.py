@@ -12,7 +12,7 @@ from commerce.catalog.models import Product
 from commerce.db import db
 from commerce.orders.models import Order
 from commerce.tenants.models import Shop
-from commerce.tenants.queries import get_by_code
+from commerce.tenants.queries import get_shop_by_code
 from commerce.tenants.scope import shop_scope
 from commerce.worker import expire_unpaid_orders
 from tests.admin.pricing_pages import filled
@@ -73,7 +73,7 @@ def test_a_new_shop_can_sell_and_its_owner_is_invited(olga: ShopClient, app: Fla
     assert answer.status_code == 200
     assert "bea@honey.test" in answer.text.lower()
     with app.app_context():
-        honey = get_by_code("honey")
+        honey = get_shop_by_code("honey")
         assert (honey.name, honey.currency, honey.country) == ("Bees & Honey", "EUR", "DE")
         with shop_scope(honey):
             invitation = db.session.scalars(select(StaffInvitation)).one()
@@ -122,7 +122,7 @@ def test_what_makes_no_shop_is_said_at_its_field_and_leaves_none(
         assert said in answer.text, (field, value)
     assert logged(app) == []
     with app.app_context():
-        assert [each.code for each in [get_by_code("demo")]] == ["demo"]
+        assert [each.code for each in [get_shop_by_code("demo")]] == ["demo"]
 
 
 def test_a_suspended_shop_is_closed_to_shoppers_and_its_staff_see_why(
@@ -183,17 +183,17 @@ def test_limits_hold_the_staff_and_an_empty_field_is_none(
     for wrong in ("-1", "many", "1.5"):
         data = filled(olga, DEMO, f"{DEMO}/limits", max_products=wrong)
         assert post(olga, f"{DEMO}/limits", **data).status_code == 422
-    assert get_by_code("demo").max_products == 2
+    assert get_shop_by_code("demo").max_products == 2
     none = filled(olga, DEMO, f"{DEMO}/limits", max_staff="", max_products="")
     assert post(olga, f"{DEMO}/limits", **none).status_code == 303
     db.session.close()
-    assert (get_by_code("demo").max_products, get_by_code("demo").max_staff) == (None, None)
+    assert (get_shop_by_code("demo").max_products, get_shop_by_code("demo").max_staff) == (None, None)
 
 
 def test_host_names_are_the_operators_too(olga: ShopClient, app: Flask, shop: Shop, other_shop: Shop) -> None:
     def version() -> str:
         with app.app_context():
-            return str(get_by_code("demo").version)
+            return str(get_shop_by_code("demo").version)
 
     assert post(olga, f"{DEMO}/hosts", host="tea.example", version=version()).status_code == 303
     assert post(olga, f"{DEMO}/hosts", host="other.localhost", version=version()).status_code == 422

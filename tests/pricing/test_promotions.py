@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from commerce.money import exponent, included_share, share_of
 from commerce.pricing.calculate import FeeToPrice, LineToPrice, ShippingToPrice, Totals, calculate
-from commerce.pricing.promotions import ManualDiscount, OpenedBy, PromotionRule, Reckoning, reckon
+from commerce.pricing.promotions import (
+    ManualDiscount,
+    OpenedBy,
+    PromotionResult,
+    PromotionRule,
+    apply_promotions,
+)
 from commerce.pricing.queries import Rate, TaxTable
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -44,8 +50,8 @@ def got(
     opened: Sequence[str] = (),
     moment: datetime = NOW,
     manual: ManualDiscount | None = None,
-) -> Reckoning:
-    return reckon(
+) -> PromotionResult:
+    return apply_promotions(
         rules,
         lines,
         shipping,
@@ -56,11 +62,11 @@ def got(
     )
 
 
-def amounts(found: Reckoning) -> dict[str, int]:
+def amounts(found: PromotionResult) -> dict[str, int]:
     return {discount.source_id: discount.amount for discount in found.discounts}
 
 
-def reasons(found: Reckoning) -> dict[str, str]:
+def reasons(found: PromotionResult) -> dict[str, str]:
     return {verdict.promotion_id: verdict.reason for verdict in found.verdicts}
 
 
@@ -250,7 +256,7 @@ def carts(draw: st.DrawFn) -> tuple[list[PromotionRule], list[LineToPrice], Ship
     return rules, lines, shipping, fee, manual
 
 
-def _price(cart: Any, *, included: bool, rounding: str) -> tuple[Reckoning, Totals]:
+def _price(cart: Any, *, included: bool, rounding: str) -> tuple[PromotionResult, Totals]:
     rules, lines, shipping, fee, manual = cart
     found = got(rules, *lines, shipping=shipping.price if shipping else None, manual=manual)
     totals = calculate(

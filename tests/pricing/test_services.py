@@ -9,7 +9,6 @@ import pytest
 from commerce.db import db
 from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.money import MAX_AMOUNT
-from commerce.pricing.checking import PromotionValues, TaxValues, tax_values_of, values_of
 from commerce.pricing.discounts import promotion_rules
 from commerce.pricing.queries import coupons_of, get_promotion, get_tax_rate, list_promotions, list_tax_rates
 from commerce.pricing.services import (
@@ -23,6 +22,7 @@ from commerce.pricing.services import (
     delete_tax_rate,
     set_coupon_enabled,
 )
+from commerce.pricing.validation import PromotionValues, TaxValues, tax_values_of, values_of
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.pricing import make_coupon, make_promotion, rules_of_now

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 
-from commerce.accounts import clients, sessions
+from commerce.accounts import api_clients, sessions
 from commerce.accounts.sessions import STAFF, Device
 from commerce.accounts.views import COOKIE
 from commerce.db import atomic
@@ -37,7 +37,7 @@ def owner(app: Flask, in_shop: Shop) -> Visitor:
     """Alice, signed in; a program works with her shop."""
     visitor = Visitor(app)
     staff_id: uuid.UUID = make_staff("owner", name="Alice")
-    clients.issue_key(clients.create_client("Books", by="Alice"), scopes=["orders:read"], by="Alice")
+    api_clients.issue_key(api_clients.create_client("Books", by="Alice"), scopes=["orders:read"], by="Alice")
     token = atomic(sessions.begin)(STAFF, staff_id, Device())
     visitor.client.set_cookie(COOKIE, token, domain=in_shop.host, path="/admin")
     return visitor

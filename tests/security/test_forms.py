@@ -32,7 +32,7 @@ def test_only_gateways_and_programs_need_no_token(app: Flask) -> None:
         for endpoint, view in app.view_functions.items()
         if f"{view.__module__}.{view.__name__}" in csrf._exempt_views
     }
-    assert exempt == {"payment_messages.receive"}
+    assert exempt == {"payment_webhooks.receive"}
     assert {each.name for each in csrf._exempt_blueprints} == {"api"}, "it looks at no cookie, only at a key"
     assert app.config["WTF_CSRF_METHODS"] == UNSAFE
     assert app.config.get("WTF_CSRF_ENABLED", True)
@@ -46,7 +46,7 @@ def test_no_address_takes_a_form_without_its_token(
         (rule.endpoint, method)
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) & UNSAFE
-        if rule.endpoint != "payment_messages.receive"
+        if rule.endpoint != "payment_webhooks.receive"
     ]
     assert len(rules) > 60
     before = everything(app)

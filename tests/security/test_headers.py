@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import AnyConverter
 
-from commerce.notifications.mails import MAILS
+from commerce.notifications.mail_types import MAILS
 from commerce.tenants.models import Shop
 from commerce.web import SECURITY_HEADERS
 from tests.factories.shop import make_product

@@ -7,12 +7,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from commerce import sealing
+from commerce import encryption
 from commerce.accounts.models import StaffMember
 from commerce.db import Base, atomic, current_tenant_id, db
+from commerce.encryption import DecryptionError, Seal, seal
+from commerce.key_rotation import encrypted_columns, rotate_secrets
 from commerce.payments.models import PaymentMethod
-from commerce.resealing import reseal, sealed_columns
-from commerce.sealing import CannotOpen, Seal, seal
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.models import WebhookEndpoint
@@ -27,7 +27,7 @@ OLD, NEW = "an old key of the installation, long enough", "the present key of th
 def own_keys(app: Flask) -> Iterator[None]:
     """Apps of this file change the seal of the process; the app of the other tests gets its own back."""
     yield
-    sealing.configure([app.config["SECRET_KEY"]])
+    encryption.configure_encryption([app.config["SECRET_KEY"]])
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -73,7 +73,7 @@ def sealed() -> list[str]:
     tables = Base.metadata.tables
     return [
         row[0]
-        for name, columns in sealed_columns().items()
+        for name, columns in encrypted_columns().items()
         if "tenant_id" in tables[name].columns
         for column in columns
         for row in db.session.connection().execute(
@@ -96,11 +96,11 @@ def test_everything_is_sealed_anew_in_every_shop_so_that_the_old_key_can_go(
                     url="https://a.example/", description="", event_types=[]
                 )
                 rotate_secret(endpoint_id)
-        sealing.configure([NEW, OLD])
+        encryption.configure_encryption([NEW, OLD])
         with shop_scope(shop):
             before = [seal().open(each) for each in sealed()]
             assert len(before) == 4
-        done = reseal()
+        done = rotate_secrets()
         assert (done.renewed, done.lost) == (8, [])
         only_new = Seal([NEW])
         for each in (shop, other_shop):
@@ -131,7 +131,7 @@ def test_what_no_key_opens_is_left_alone_and_named(app: Flask, in_shop: Shop) ->
 
 
 def test_every_column_that_holds_something_sealed_is_known() -> None:
-    assert sealed_columns() == {
+    assert encrypted_columns() == {
         "idempotency_keys": ["sealed_outcome"],
         "operators": ["totp_secret"],
         "payment_methods": ["sealed_secrets"],
@@ -141,5 +141,5 @@ def test_every_column_that_holds_something_sealed_is_known() -> None:
 
 
 def test_a_sealed_text_that_was_changed_is_not_renewed() -> None:
-    with pytest.raises(CannotOpen):
+    with pytest.raises(DecryptionError):
         Seal([NEW, OLD]).renew(Seal([OLD]).close("x")[:-4] + "AAAA")

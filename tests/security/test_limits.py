@@ -83,7 +83,7 @@ def test_in_development_only_guessing_is_limited(make_app: Callable[..., Flask],
 
 def test_every_form_has_a_bucket_and_reading_has_none_but_search(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
-        if rule.rule.startswith("/api/"):  # programs are counted by client: tests/api/test_door.py
+        if rule.rule.startswith("/api/"):  # programs are counted by client: tests/api/test_auth.py
             assert not any(bucket_of(method, rule.rule) for method in rule.methods or ())
             continue
         for method in rule.methods or ():

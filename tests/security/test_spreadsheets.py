@@ -13,8 +13,8 @@ from commerce.accounts.models import StaffMember
 from commerce.catalog.models import Category, Product, ProductCategory, Variant
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue
+from commerce.inventory.adjustments import change_on_hand
 from commerce.inventory.models import StockItem
-from commerce.inventory.receiving import change_on_hand
 from commerce.pricing.models import Promotion
 from commerce.pricing.services import create_coupon
 from commerce.tenants.models import Shop

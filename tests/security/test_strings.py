@@ -15,12 +15,12 @@ from argon2.exceptions import VerifyMismatchError
 from flask import Flask
 from sqlalchemy import String, Text, select
 
-from commerce.catalog.importing.services import import_catalogue
 from commerce.catalog.models import Product
+from commerce.catalog_import.services import import_catalogue
 from commerce.db import Base, db
-from commerce.inventory.receiving import CatalogueStock
+from commerce.inventory.adjustments import CatalogueStock
 from commerce.tenants.models import Shop
-from tests.catalog.importing.sheets import mug, sheet, stream
+from tests.catalog_import.sheets import mug, sheet, stream
 from tests.checkout.test_naughty_strings import naughty
 from tests.factories.shop import make_product
 from tests.security.conftest import Walks

@@ -11,11 +11,11 @@ from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFoun
 from commerce.events.outbox import Actor
 from commerce.inventory.locations import create_location, transfer
 from commerce.inventory.models import StockItem, StockMovement
-from commerce.orders.credits import Wish, credit_order
 from commerce.orders.queries import get_order, timeline
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.services import cancel_order
 from commerce.shipping.models import Shipment, ShipmentLine
-from commerce.shipping.queries import parcels_of, shipments_of
+from commerce.shipping.queries import shipments_of, shipped_parcels
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -114,7 +114,7 @@ def test_two_parcels_take_an_order_out_of_the_house(in_shop: Shop, tea: Sold, de
         assert told == ("ParcelSent", 1)
         ship_order(order.id, BOB, units={key: 2})
         assert (fresh(order.id).status, counters(tea)) == ("shipped", (7, 0))
-        assert [parcel.units for parcel in parcels_of(order.id)] == [{key: 1}, {key: 2}]
+        assert [parcel.units for parcel in shipped_parcels(order.id)] == [{key: 1}, {key: 2}]
         db.session.close()
         assert broken_invariants() == []
 
@@ -159,7 +159,7 @@ def test_what_is_freed_comes_from_the_shelf_that_still_holds_it(tea: Sold) -> No
     key = order.lines[0].id
     ship_order(order.id, BOB, units={key: 5})
     assert counters(tea) == (5, 3)
-    credit_order(order.id, Wish(units={key: 2}), BOB, reason="Sold out")
+    credit_order(order.id, RefundRequest(units={key: 2}), BOB, reason="Sold out")
     assert counters(tea) == (5, 1)
     assert broken_invariants() == []
     ship_order(order.id, BOB)

@@ -22,8 +22,8 @@ from psycopg import sql
 from sqlalchemy import QueuePool
 from sqlalchemy.exc import DBAPIError
 
-from commerce import sealing
-from commerce.catalog import facts
+from commerce import encryption
+from commerce.catalog import product_cache
 from commerce.config import Config
 from commerce.db import db
 from commerce.payments import installation
@@ -273,7 +273,7 @@ def build_app(config: Config) -> Flask:
 @contextlib.contextmanager
 def told_again() -> Iterator[None]:
     """Put back what `create_app` tells the whole process, so that an app of other settings leaves no trace in it."""
-    lists: tuple[list[Any], ...] = (sealing._seal, facts._facts, installation._installation)
+    lists: tuple[list[Any], ...] = (encryption._seal, product_cache._facts, installation._installation)
     kept, reserved = [list(each) for each in lists], set(hosts._reserved)
     yield
     for each, before in zip(lists, kept, strict=True):

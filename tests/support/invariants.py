@@ -8,7 +8,7 @@ from commerce.inventory.models import Reservation, StockItem, StockMovement
 from commerce.orders.models import Credit, CreditLine, Order, OrderLine
 from commerce.orders.transitions import FINAL
 from commerce.payments.models import Payment, Refund
-from tests.support.everywhere import everywhere
+from tests.support.all_databases import everywhere
 
 
 def broken_invariants() -> list[str]:

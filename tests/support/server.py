@@ -13,8 +13,8 @@ from typing import Self
 import urllib3
 
 from tests.support import child
-from tests.support.nursery import SERVE, Nursery
 from tests.support.postgres import free_port
+from tests.support.spawn import SERVE, Nursery
 
 ROOT = Path(__file__).resolve().parents[2]
 START_ATTEMPTS = 3

@@ -7,7 +7,7 @@ from flask import Flask
 from commerce.errors import CommerceError
 from commerce.tenants.hosts import add_host, hosts_of
 from commerce.tenants.models import Shop
-from commerce.tenants.queries import find_by_host
+from commerce.tenants.queries import find_shop_by_host
 from commerce.tenants.services import create_tenant
 from commerce.tenants.settings import change_settings
 
@@ -42,7 +42,7 @@ def test_of_many_shops_that_want_a_name_at_once_one_has_it(app: Flask) -> None:
         deeds = [lambda shop=shop: add_host(shop.id, "tea.example", seen_version=1) for shop in shops]
         results = at_once(app, *deeds)
         assert sorted(map(str, results)) == ["InvalidValue"] * 7 + ["tea.example"]
-        found = find_by_host("tea.example")
+        found = find_shop_by_host("tea.example")
         assert found is not None
         assert [len(hosts_of(shop.id)) for shop in shops].count(2) == 1
 

@@ -13,9 +13,9 @@ from commerce.accounts.models import StaffMember
 from commerce.catalog.models import Product, Variant
 from commerce.db import Base, TenantOwned, atomic, db, insert_rows, new_id
 from commerce.errors import NotFound
+from commerce.inventory.adjustments import book_movement
 from commerce.inventory.models import StockItem
-from commerce.inventory.receiving import book_movement
-from commerce.inventory.services import StockRaced, Want, reserve
+from commerce.inventory.services import AllocationRequest, StockChangedMeanwhile, reserve_stock
 from commerce.orders.models import OrderLine
 from commerce.orders.queries import get_order
 from commerce.tenants.models import Shop
@@ -23,7 +23,7 @@ from commerce.tenants.scope import current_shop, shop_scope
 from tests.factories.checkout import make_order
 from tests.factories.shop import Sold, counters, make_product
 from tests.factories.staff import make_staff
-from tests.support.everywhere import everywhere
+from tests.support.all_databases import everywhere
 
 
 @pytest.fixture
@@ -152,8 +152,8 @@ def test_services_treat_another_shops_id_as_one_that_does_not_exist(
 def test_stock_of_another_shop_cannot_be_reserved(tea: Sold, kite: Sold, other_shop: Shop) -> None:
     order = make_order((tea, 1))
     line_id = db.session.scalars(select(OrderLine.id).where(OrderLine.order_id == order.id)).one()
-    with pytest.raises(StockRaced):
-        atomic(reserve)(order.id, [Want(line_id, kite.variant_id, 1)])
+    with pytest.raises(StockChangedMeanwhile):
+        atomic(reserve_stock)(order.id, [AllocationRequest(line_id, kite.variant_id, 1)])
     with shop_scope(other_shop):
         assert counters(kite) == (7, 0)
 

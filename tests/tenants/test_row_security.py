@@ -17,7 +17,7 @@ from commerce.events.models import Event
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop, shop_scope
 from tests.factories.shop import Sold, make_product
-from tests.support.everywhere import everywhere
+from tests.support.all_databases import everywhere
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -104,7 +104,7 @@ def test_a_row_cannot_be_put_into_another_shop_nor_moved_there(tea: Sold, other_
 
 
 def test_no_shop_entered_is_no_row_seen_and_none_written(app: Flask, tea: Sold) -> None:
-    with database._seeing(None, every=False):
+    with database._as_tenant(None, every=False):
         assert names(text("SELECT title FROM products")) == []
 
         @atomic

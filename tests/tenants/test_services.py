@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 from commerce.db import atomic, db, new_id
 from commerce.errors import NotFound, Rejected
 from commerce.tenants.models import Shop, TenantHost
-from commerce.tenants.queries import find_by_host, get_by_code, get_shop, list_shops
+from commerce.tenants.queries import find_shop_by_host, get_shop, get_shop_by_code, list_shops
 from commerce.tenants.scope import current_shop, rules_cache, shop_scope
 from commerce.tenants.services import create_tenant, order_code_sequence, touch_rules
 
@@ -22,8 +22,8 @@ def test_the_first_host_is_the_one_for_links_and_all_of_them_lead_to_the_shop(ap
     with app.app_context():
         shop = create("tea", "tea.example", "www.tea.example", "tea.example")
         assert shop.host == "tea.example"
-        assert find_by_host("www.tea.example") == shop == find_by_host("tea.example")
-        assert find_by_host("tea.localhost") is None
+        assert find_shop_by_host("www.tea.example") == shop == find_shop_by_host("tea.example")
+        assert find_shop_by_host("tea.localhost") is None
         rows = db.session.execute(
             select(TenantHost.host, TenantHost.is_primary).order_by(TenantHost.host), execution_options=ALL
         ).all()
@@ -34,7 +34,7 @@ def test_a_shop_without_hosts_is_found_by_its_code(app: Flask) -> None:
     with app.app_context():
         shop = create("tea")
         assert shop.host == "tea.localhost"
-        assert get_by_code("tea") == get_shop(shop.id) == find_by_host("tea.localhost") == shop
+        assert get_shop_by_code("tea") == get_shop(shop.id) == find_shop_by_host("tea.localhost") == shop
 
 
 def test_the_defaults_of_a_shop_are_the_careful_ones(app: Flask) -> None:
@@ -53,7 +53,7 @@ def test_nobody_takes_another_shops_code_or_host(app: Flask) -> None:
         with pytest.raises(Rejected, match=r"host 'tea\.example' leads"):
             create("kites", "kites.example", "tea.example")
         assert list_shops() == [first]
-        assert find_by_host("other.example") is find_by_host("kites.example") is None
+        assert find_shop_by_host("other.example") is find_shop_by_host("kites.example") is None
 
 
 def test_shops_that_do_not_exist_are_not_found(app: Flask) -> None:
@@ -61,8 +61,8 @@ def test_shops_that_do_not_exist_are_not_found(app: Flask) -> None:
         with pytest.raises(NotFound):
             get_shop(new_id())
         with pytest.raises(NotFound, match="'nowhere'"):
-            get_by_code("nowhere")
-        assert find_by_host("nowhere") is None
+            get_shop_by_code("nowhere")
+        assert find_shop_by_host("nowhere") is None
         assert list_shops() == []
 
 

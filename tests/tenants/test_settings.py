@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce.errors import InvalidValue
-from commerce.tenants.look import DEFAULTS, contrast, unreadable
 from commerce.tenants.order_codes import check_format, order_code
+from commerce.tenants.theme import DEFAULTS, contrast, unreadable
 
 
 @pytest.mark.parametrize(

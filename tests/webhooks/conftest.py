@@ -7,7 +7,7 @@ from flask import Flask, current_app
 
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from tests.notifications.post import Post
+from tests.notifications.outgoing import Post
 from tests.webhooks.receiver import Receiver, receiving
 
 

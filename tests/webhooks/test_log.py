@@ -6,19 +6,19 @@ from sqlalchemy import update
 
 from commerce.db import atomic, db, new_id
 from commerce.event_handlers import EVENT_HANDLERS
+from commerce.events.relay import DeliveredEvent
 from commerce.events.services import replay
-from commerce.events.worker import Happening
 from commerce.orders import events as order_events
 from commerce.tenants.models import Shop
 from commerce.webhooks import services
+from commerce.webhooks.delivery import Webhooks, ping
 from commerce.webhooks.events import WebhookDisabled
 from commerce.webhooks.models import WebhookAttempt
 from commerce.webhooks.queries import PREFIX, last_calls, log_of
-from commerce.webhooks.telling import Webhooks, ping
-from tests.events.bell import deliveries, events, pauses_end
-from tests.notifications.post import Post, html_of, text_of
-from tests.webhooks.happenings import endpoint, happen, listen, set_endpoint, told, work
+from tests.events.sample_event import deliveries, events, pauses_end
+from tests.notifications.outgoing import Post, html_of, text_of
 from tests.webhooks.receiver import Receiver
+from tests.webhooks.sample_events import endpoint, happen, listen, set_endpoint, told, work
 
 
 def test_each_call_is_in_the_log(calling: Shop, receiver: Receiver) -> None:
@@ -110,7 +110,7 @@ def test_a_deleted_endpoint_takes_along_what_it_was_not_told(calling: Shop, rece
     assert told() == []
     assert log_of(endpoint_id) == ([], False)
     # One that was just being fanned out meanwhile: nobody is left who could be told, and nothing fails.
-    late = Happening(calling.id, new_id(), new_id(), "OrderConfirmed", new_id(), {}, datetime.now(UTC))
+    late = DeliveredEvent(calling.id, new_id(), new_id(), "OrderConfirmed", new_id(), {}, datetime.now(UTC))
     Webhooks().tell(f"{PREFIX}{endpoint_id}", late)
     assert len(receiver.messages) == 1
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from commerce.catalog.importing.text import without_accents
+from commerce.catalog.text import without_accents
 
 HEADINGS: dict[str, tuple[str, ...]] = {
     "id": ("ID",),
@@ -24,7 +24,16 @@ HEADINGS: dict[str, tuple[str, ...]] = {
         "GTIN, UPC, EAN または ISBN",
     ),
     "title": ("Name", "Nom", "Nombre", "Nome", "Naam", "名前", "商品名"),
-    "published": ("Published", "Veröffentlicht", "Publié", "Publicado", "Pubblicato", "Gepubliceerd", "公開済み", "公開"),
+    "published": (
+        "Published",
+        "Veröffentlicht",
+        "Publié",
+        "Publicado",
+        "Pubblicato",
+        "Gepubliceerd",
+        "公開済み",
+        "公開",
+    ),
     "visibility": (
         "Visibility in catalog",
         "Catalog visibility",
@@ -52,7 +61,15 @@ HEADINGS: dict[str, tuple[str, ...]] = {
         "簡単な説明",
         "商品の簡単な説明",
     ),
-    "body": ("Description", "Beschreibung", "Descripción", "Descrizione", "Beschrijving", "Descrição", "説明"),
+    "body": (
+        "Description",
+        "Beschreibung",
+        "Descripción",
+        "Descrizione",
+        "Beschrijving",
+        "Descrição",
+        "説明",
+    ),
     "sale_from": (
         "Date sale price starts",
         "Datum, an dem Angebotspreis beginnt",
@@ -152,7 +169,15 @@ HEADINGS: dict[str, tuple[str, ...]] = {
         "標準価格",
         "通常価格",
     ),
-    "categories": ("Categories", "Kategorien", "Catégories", "Categorías", "Categorie", "Categorieën", "Categorias")
+    "categories": (
+        "Categories",
+        "Kategorien",
+        "Catégories",
+        "Categorías",
+        "Categorie",
+        "Categorieën",
+        "Categorias",
+    )
     + ("カテゴリー", "商品カテゴリー"),
     "tags": ("Tags", "Schlagwörter", "Étiquettes", "Etiquetas", "Tag", "タグ", "商品タグ"),
     "image": ("Images", "Bilder", "Imágenes", "Immagine", "Immagini", "Afbeeldingen", "Imagens", "画像"),

@@ -1,0 +1,53 @@
+"""Forgotten passwords of staff: a mailed link, good once, for an hour. It never takes a second factor away."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+
+from commerce.accounts import sessions
+from commerce.accounts.email_tokens import TokenExpired, find_token, request_token, use_token
+from commerce.accounts.models import StaffMember
+from commerce.accounts.passwords import MIN_OF_STAFF, hash_password, judge_password
+from commerce.accounts.sessions import STAFF
+from commerce.db import atomic, db, new_id
+from commerce.events.outbox import Actor
+from commerce.tenants.scope import current_shop
+
+PURPOSE = "reset_staff"
+
+
+@atomic
+def ask_for_reset(email: str, request_id: str = "") -> None:
+    """Ask for a link to be mailed. An unknown address leads to the same work and to no mail."""
+    address = email.strip().lower()[:255]
+    address = address if address.isprintable() else ""
+    staff_id = db.session.scalar(
+        select(StaffMember.id).where(StaffMember.email == address, StaffMember.active)
+    )
+    request_token(Actor("guest", request_id=request_id), PURPOSE, address, staff_id or new_id())
+
+
+def reset_password(token: str, password: str) -> str:
+    """Put a new password in place of the forgotten one, end every session, and return whose it was (name).
+
+    Raises LinkOver, InvalidValue.
+    """
+    proof = find_token(PURPOSE, token)
+    judge_password(password, minimum=MIN_OF_STAFF, about=(proof.email, current_shop().name))
+    return _reset(token, hash_password(password))
+
+
+@atomic
+def _reset(token: str, password_hash: str) -> str:
+    proof = use_token(PURPOSE, token)
+    name = db.session.scalar(
+        update(StaffMember)
+        .where(StaffMember.id == proof.subject_id, StaffMember.email == proof.email, StaffMember.active)
+        .values(password_hash=password_hash)
+        .returning(StaffMember.name)
+        .execution_options(synchronize_session=False)
+    )
+    if name is None:
+        raise TokenExpired
+    sessions.end_all(STAFF, proof.subject_id)
+    return name

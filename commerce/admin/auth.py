@@ -1,0 +1,183 @@
+"""The back office's front door: one blueprint, and nobody passes it without the permission that a view asks for."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from babel.lists import format_list
+from flask import Blueprint, Response, current_app, g, request
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.accounts import audit
+from commerce.accounts.permissions import allows, roles_with
+from commerce.accounts.queries import SignedInStaff
+from commerce.accounts.staff_auth import HOME, actor_of, client_address, signed_in_staff
+from commerce.admin.step_up import challenge, is_dangerous
+from commerce.db import with_audit
+from commerce.errors import NotAllowed
+from commerce.events.outbox import Actor
+from commerce.web import local_path, private, see_other, wants_region
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+MAX_SEARCH = 200
+ENROLMENT = "/admin/account/second-factor"
+ABOUT_CUSTOMERS = ("orders", "returns", "customers")
+"""What a permission begins with when the forms behind it may hold what a customer is called."""
+
+
+def requires_permission(permission: str) -> Callable[[View], View]:
+    """Mark a view with the permission it takes; a view without the mark is closed to everybody."""
+
+    def mark(view: View) -> View:
+        view.permission = permission  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def logged(view: View) -> View:
+    """Mark a view that only shows and is written into the log all the same, such as a file to take away."""
+    view.logged = True  # type: ignore[attr-defined]
+    return view
+
+
+def may(permission: str) -> bool:
+    """Tell whether the person behind the request may do `permission`."""
+    staff = signed_in_staff()
+    return staff is not None and allows(staff.role, permission)
+
+
+def ensure_permission(permission: str) -> None:
+    """Go on only with `permission`. Raises NotAllowed."""
+    if not may(permission):
+        raise NotAllowed(_("Your role does not allow this.") + " " + roles_text(permission))
+
+
+def roles_text(permission: str) -> str:
+    """Return in words which roles may do what `permission` names."""
+    roles = format_list(roles_with(permission), locale=str(get_locale() or "en"))
+    return str(_("Only %(roles)s may do this.", roles=roles))
+
+
+def current_staff() -> SignedInStaff:
+    """Return the person behind a request that has passed the door."""
+    staff = signed_in_staff()
+    if staff is None:
+        raise AssertionError("the door lets nobody in who is not signed in")
+    return staff
+
+
+def current_actor() -> Actor:
+    """Return the person behind the request as the history of orders names people."""
+    return actor_of(current_staff())
+
+
+@blueprint.before_request
+def _guard() -> BaseResponse | None:
+    staff = signed_in_staff()
+    if staff is None:
+        return _to_sign_in()
+    view = current_app.view_functions[request.endpoint or ""]
+    if _must_enrol(staff) and not request.path.startswith(ENROLMENT):
+        return _go(ENROLMENT)
+    ensure_permission(getattr(view, "permission", ""))
+    if is_dangerous(view):
+        stopped = challenge(staff)
+        if stopped is not None:
+            return stopped
+    _audit_request(view)
+    return None
+
+
+def _must_enrol(staff: SignedInStaff) -> bool:
+    """Owners of a real shop need a second factor; until they have one, nothing else is open to them."""
+    return staff.role == "owner" and not staff.has_second_factor and current_app.config["LOCKSTEP"].production
+
+
+# --- the log -----------------------------------------------------------------------------------------
+
+
+def _audit_request(view: Callable[..., Any]) -> None:
+    """Write down each use case of a request that changes something, in its own transaction."""
+    actor, action = current_actor(), (request.endpoint or "").removeprefix("admin.")
+    permission, where = str(getattr(view, "permission", "")), client_address()
+    about_customers = permission.partition(".")[0] in ABOUT_CUSTOMERS
+    subject = " ".join(
+        str(value)
+        for value in (request.view_args or {}).values()
+        if not (about_customers and "@" in str(value))
+    )
+    if request.method == "POST":
+        changes = audit.audited_changes(request.form.items(multi=True), about_customers=about_customers)
+        g.watched = ExitStack()
+        g.watched.enter_context(
+            with_audit(lambda: audit.record(actor, action, subject, changes, address=where))
+        )
+    elif getattr(view, "logged", False):
+        audit.record_alone(actor, action, subject, address=where)
+
+
+@blueprint.teardown_request
+def _stop_auditing(_error: BaseException | None) -> None:
+    stack = g.pop("watched", None)
+    if stack is not None:
+        stack.close()
+
+
+# --- to the door and back ----------------------------------------------------------------------------
+
+
+def _to_sign_in() -> BaseResponse:
+    return _go(f"/admin/sign-in?next={quote(_way_back(), safe='/')}")
+
+
+def _go(target: str) -> BaseResponse:
+    if not wants_region():
+        return see_other(target)
+    response = Response(status=401)
+    response.headers["HX-Redirect"] = target
+    return response
+
+
+def _way_back() -> str:
+    """Return the page to show after sign-in: this one, or for a form the page that it stood on."""
+    if request.method == "GET" and not wants_region():
+        return local_path(request.full_path.rstrip("?"), HOME)
+    page = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    if page.netloc != request.host:
+        return HOME
+    return local_path(f"{page.path}?{page.query}" if page.query else page.path, HOME)
+
+
+@blueprint.after_request
+def _set_no_store(response: Response) -> Response:
+    return private(response)
+
+
+@blueprint.context_processor
+def _template_globals() -> dict[str, Any]:
+    # An error page may come before the shop is known; then there is nobody to name either.
+    return {"staff": signed_in_staff() if "shop" in g else None, "may": may}
+
+
+# --- what a query string says ------------------------------------------------------------------------
+
+
+def search_text() -> str:
+    """Return what was searched for: one line without control characters, which PostgreSQL does not store."""
+    text = request.args.get("q", "")[:MAX_SEARCH]
+    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs")).strip()
+
+
+def page_number() -> int:
+    """Return `?page=`, 1 when it is missing or no sensible number."""
+    text = request.args.get("page", "1")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 and int(text) else 1

@@ -1,0 +1,122 @@
+"""What staff can do to an order: the rows of the transition table as buttons, with their words.
+
+Buttons, permissions and addresses all come from that table; nothing here knows which status follows which.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
+from commerce.accounts.permissions import allows
+from commerce.admin.auth import roles_text
+from commerce.errors import NotFound
+from commerce.events.outbox import Actor
+from commerce.order_management import actions
+from commerce.order_management.actions import SERVICES, ActionInput, is_settled
+from commerce.orders.models import Order
+from commerce.orders.services import guards
+from commerce.orders.transitions import BY_RESOURCE, STAFF, TRANSITIONS, Transition, why_not
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "pay": ("amount", "reference", "reason"),
+    "ship": ("lines", "carrier", "tracking_code"),
+    "refund": ("restock",),
+}
+"""What a button asks for beside the reason that the table requires."""
+
+PREVIEWED = ("cancel", "refund")
+"""Actions whose button leads to a look at the consequences first."""
+
+DONE = {
+    "pay": lazy_gettext("The payment is recorded."),
+    "confirm": lazy_gettext("The order is confirmed; its stock is committed."),
+    "process": lazy_gettext("The order is being processed."),
+    "ship": lazy_gettext("The order is shipped; its stock is deducted and the customer gets a mail."),
+    "deliver": lazy_gettext("The order is delivered."),
+    "complete": lazy_gettext("The order is complete."),
+    "cancel": lazy_gettext("The order is cancelled; its stock is free again."),
+    "request_refund": lazy_gettext("The refund is requested and waits for a decision."),
+    "decline_refund": lazy_gettext("The refund is declined."),
+    "refund": lazy_gettext("The order is refunded."),
+}
+IN_PART = {
+    "confirm": (lazy_gettext("The order could not be confirmed: there is not enough stock for it."), "warn"),
+    "ship": (lazy_gettext("The parcel is on its way; the rest of the order waits to be sent."), "good"),
+}
+"""What to say, and in which tone, when a use case did a part of what the button says."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionNotice:
+    """What to tell the person who pressed the button; `tone` is that of a notice."""
+
+    text: str
+    tone: str = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A row of the table on an order's page. `why` says why it cannot be pressed now, '' when it can."""
+
+    row: Transition
+    why: str
+    fields: tuple[str, ...]
+
+    @property
+    def destructive(self) -> bool:
+        """Tell whether the button leads off the way that an order usually goes; it then opens before it is pressed."""
+        return self.row.reason_required or self.row.action == "refund"
+
+    @property
+    def previewed(self) -> bool:
+        """Tell whether the button shows first what it would do, because money moves."""
+        return self.row.action in PREVIEWED
+
+
+def staff_action(resource: str) -> Transition:
+    """Return the row whose address ends in `resource`. Raises NotFound when there is none or staff never do it."""
+    row = BY_RESOURCE.get(resource)
+    if row is None or row.action not in SERVICES:
+        raise NotFound("There is no such action.")
+    return row
+
+
+def perform_staff_action(
+    row: Transition, order_id: uuid.UUID, actor: Actor, wish: ActionInput
+) -> ActionNotice:
+    """Do it. Raises what the use case raises: StaleVersion, IllegalTransition, Conflict, InvalidValue, NotAllowed."""
+    if not actions.perform_action(row.action, order_id, actor, wish):
+        words, tone = IN_PART[row.action]
+        return ActionNotice(str(words), tone)
+    return ActionNotice(str(DONE[row.action]))
+
+
+def buttons(order: Order, role: str) -> list[Button]:
+    """Return every action of staff for an order, possible ones first, each in the order of the table."""
+    found = [
+        Button(row, _why_not(row, order, role), tuple(_fields(row)))
+        for row in TRANSITIONS
+        if STAFF in row.actors
+    ]
+    return sorted(found, key=lambda button: bool(button.why))
+
+
+def _why_not(row: Transition, order: Order, role: str) -> str:
+    if row.action == "pay":
+        # Money may also come after the goods left (cash on delivery), so the table's status is not the whole truth.
+        why = _("There is nothing left to pay.") if is_settled(order) else ""
+    else:
+        why = why_not(row, order.status, STAFF, **guards(order))
+    who = "" if allows(role, f"orders.{row.action}") else roles_text(f"orders.{row.action}")
+    return " ".join(filter(None, [why, who]))
+
+
+def _fields(row: Transition) -> Iterator[str]:
+    yield from FIELDS.get(row.action, ())
+    if row.reason_required:
+        yield "reason"

@@ -1,0 +1,133 @@
+"""Products in the back office: find one, rename, publish or hide it, change its prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+from urllib.parse import quote
+
+from flask import Response, flash, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce.admin import queries
+from commerce.admin.auth import blueprint, page_number, requires_permission, search_text
+from commerce.admin.products.forms import ProductForm, differences
+from commerce.catalog.models import Product, Variant
+from commerce.catalog.update_product import change_product
+from commerce.catalog.validation import STATUSES
+from commerce.catalog_import.export import export_catalogue
+from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
+from commerce.inventory.initial_stock import first_location_stock
+from commerce.tenants.scope import current_shop
+from commerce.web import render_region, see_other
+
+MEMORY = 1 << 20
+"""Bytes of an export that stay in memory; a longer one goes through a file."""
+
+
+@blueprint.get("/products")
+@requires_permission("products.view")
+def product_list() -> BaseResponse:
+    """Show the catalogue by title, hidden products too."""
+    search, status = search_text(), request.args.get("status", "")
+    if status not in STATUSES:
+        status = ""
+    counts = queries.count_products()
+    return render_region(
+        "admin/products.html",
+        "admin/products/_list.html",
+        listing=queries.list_products(search=search, status=status, page=page_number()),
+        search=search,
+        chosen=status,
+        statuses=STATUSES,
+        counts=counts,
+        total=sum(counts.values()),
+        currency=current_shop().currency,
+    )
+
+
+@blueprint.get("/products.csv")
+@requires_permission("products.view")
+def product_file() -> Response:
+    """Hand out all products as a file with Shopify's columns, which `catalog import` reads back."""
+    out = SpooledTemporaryFile(max_size=MEMORY)  # noqa: SIM115 - closed when it has been sent
+    text = TextIOWrapper(out, encoding="utf-8", newline="")
+    export_catalogue(text, base=request.host_url.rstrip("/"), on_hand=first_location_stock)
+    text.detach().seek(0)
+    answer = Response(_chunks(out), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = 'attachment; filename="products.csv"'
+    answer.call_on_close(out.close)  # for who goes away before the end
+    return answer
+
+
+@blueprint.get("/products/<slug>")
+@requires_permission("products.view")
+def product_page(slug: str) -> BaseResponse:
+    """Show one product as a form."""
+    product, variants = _find(slug)
+    return _show(product, variants, ProductForm(product, variants))
+
+
+@blueprint.post("/products/<slug>")
+@requires_permission("products.change")
+def product_change(slug: str) -> BaseResponse:
+    """Save title, status and prices, unless somebody else has changed the product meanwhile."""
+    product, variants = _find(slug)
+    form = ProductForm(product, variants, request.form)
+    if not form.validate():
+        return _show(product, variants, form, 422)
+    try:
+        changed = change_product(
+            product.id,
+            seen_version=form.version.data,
+            values={"title": form.title.data, "status": form.status.data},
+            variants=form.changes(),
+        )
+    except InvalidValue as error:
+        form.refuse(error)
+        return _show(*_find(slug), form, 422)
+    except StaleVersion as error:
+        product, variants = _find(slug)
+        compared = differences(form, product, variants)
+        form.catch_up(product, variants)
+        return _show(product, variants, form, 409, error, compared)
+    flash(_("Saved.") if changed else _("Nothing was different, so nothing was changed."), "good")
+    return see_other(f"/admin/products/{quote(slug)}")
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(MEMORY):
+            yield chunk
+
+
+def _find(slug: str) -> tuple[Product, Sequence[Variant]]:
+    if not slug.isprintable() or len(slug) > 255:
+        raise NotFound("There is no such product.")
+    product = queries.get_product(slug)
+    return product, queries.variants_of(product.id)
+
+
+def _show(
+    product: Product,
+    variants: Sequence[Variant],
+    form: ProductForm,
+    status: int = 200,
+    problem: CommerceError | None = None,
+    compared: Sequence[Any] = (),
+) -> BaseResponse:
+    """Answer with the form and what was typed into it."""
+    return render_region(
+        "admin/product.html",
+        "admin/products/_form.html",
+        status,
+        product=product,
+        variants=variants,
+        form=form,
+        problem=problem,
+        compared=compared,
+        currency=current_shop().currency,
+    )

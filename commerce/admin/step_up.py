@@ -1,0 +1,141 @@
+"""Before what is dangerous: a proof that is at most half an hour old, else it is asked for, and nothing is lost.
+
+The form that was sent travels through the page that asks, sealed, so that no secret in it can be read there; with the
+proof it comes back to the same address and goes on as if it had just been sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from flask import request
+from flask_babel import gettext as _
+from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce import clock
+from commerce.accounts import audit
+from commerce.accounts.forms import ConfirmIdentityForm
+from commerce.accounts.queries import SignedInStaff
+from commerce.accounts.second_factor import prove_by_code
+from commerce.accounts.sessions import RECENT, STAFF
+from commerce.accounts.sign_in import SignInRefused, prove_by_password
+from commerce.accounts.staff_auth import HOME, actor_of, clear_current_staff, client_address
+from commerce.encryption import DecryptionError, seal
+from commerce.errors import Rejected
+from commerce.web import local_path, private, render_region, wants_region
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+PAGE = "/admin/proof"
+_LEFT_OUT = ("csrf_token", "kept")
+
+
+def requires_recent_auth(view: View) -> View:
+    """Mark a view as dangerous: money, who may come in, secrets, whole files of data."""
+    return requires_recent_auth_when(lambda: True)(view)
+
+
+def requires_recent_auth_when(dangerous: Callable[[], bool]) -> Callable[[View], View]:
+    """Mark a view as dangerous in some requests, which `dangerous()` tells."""
+
+    def mark(view: View) -> View:
+        view.dangerous = dangerous  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def is_dangerous(view: Callable[..., Any]) -> bool:
+    """Tell whether the present request to `view` takes a recent proof."""
+    dangerous = getattr(view, "dangerous", None)
+    return dangerous is not None and bool(dangerous())
+
+
+def challenge(staff: SignedInStaff) -> BaseResponse | None:
+    """Return the page that asks for a proof, or None to go on, with the form that was sent before it was asked."""
+    if request.method == "POST" and request.form.get("kept"):
+        kept = _open_request(staff)
+        refused = None if staff.recently_proven else _check(staff)
+        if refused is not None:
+            return refused
+        _resume_request(kept["fields"])
+        return None
+    return (
+        None
+        if staff.recently_proven
+        else _ask(staff, ConfirmIdentityForm(formdata=None, kept=_seal_request(staff)))
+    )
+
+
+def has_recent_auth_for_page(staff: SignedInStaff) -> BaseResponse | str:
+    """Take the proof for a page that was only to be looked at, and return its address, or the page that asks again."""
+    kept = _open_request(staff)
+    refused = _check(staff)
+    return refused if refused is not None else local_path(kept["path"], HOME)
+
+
+def _check(staff: SignedInStaff) -> BaseResponse | None:
+    """Check what was typed; None when it is right."""
+    form = ConfirmIdentityForm()
+    try:
+        if staff.has_second_factor:
+            prove_by_code(STAFF, staff.id, staff.session_id, str(form.otp.data or ""))
+        else:
+            prove_by_password(STAFF, staff.id, staff.session_id, str(form.password.data or ""))
+    except SignInRefused as refusal:
+        audit.record_alone(actor_of(staff), "proof_refused", request.path, address=client_address())
+        form.form_errors = [_(refusal.detail)]
+        return _ask(staff, form, 422)
+    return None
+
+
+def _ask(staff: SignedInStaff, form: ConfirmIdentityForm, status: int = 403) -> BaseResponse:
+    action = request.full_path.rstrip("?") if request.method == "POST" else PAGE
+    page = render_region(
+        "accounts/confirm_identity.html",
+        "accounts/_confirm_identity.html",
+        status,
+        form=form,
+        person=staff,
+        action=action,
+    )
+    if wants_region():
+        page.headers["HX-Retarget"] = "#main"
+        page.headers["HX-Reswap"] = "innerHTML"
+    return private(page)
+
+
+def _seal_request(staff: SignedInStaff) -> str:
+    """Return what was asked for, readable only for us and good only in this session."""
+    fields = [pair for pair in request.form.items(multi=True) if pair[0] not in _LEFT_OUT]
+    kept = {
+        "session": str(staff.session_id),
+        "path": request.full_path.rstrip("?"),
+        "fields": fields,
+        "at": clock.now().timestamp(),
+    }
+    return seal().close(json.dumps(kept))
+
+
+def _open_request(staff: SignedInStaff) -> dict[str, Any]:
+    """Return what the page carried. Raises Rejected when it is of another session or address, or too old."""
+    try:
+        kept: dict[str, Any] = json.loads(seal().open(request.form.get("kept", "")))
+    except (DecryptionError, ValueError):
+        kept = {}
+    fresh = kept and clock.now().timestamp() - kept["at"] < RECENT.total_seconds()
+    here = kept and (request.path == PAGE or kept["path"] == request.full_path.rstrip("?"))
+    if not fresh or not here or kept["session"] != str(staff.session_id):
+        raise Rejected(_("This page was open too long. Please begin again."))
+    return kept
+
+
+def _resume_request(fields: list[list[str]]) -> None:
+    """Put the form that was sent first in the place of the proof's."""
+    real = cast("Any", request)._get_current_object()
+    real.__dict__.pop("values", None)
+    real.form = ImmutableMultiDict([(name, value) for name, value in fields])
+    clear_current_staff()

@@ -1,0 +1,103 @@
+"""Coupons over JSON: codes made, listed with their uses, limited and switched."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import quote
+
+from flask import Response
+
+from commerce.api.coupons.schemas import (
+    CouponFilter,
+    CouponList,
+    CouponOut,
+    CouponPatch,
+    CouponToMake,
+    coupon_out,
+    place_in_body,
+)
+from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.idempotency import run_idempotent
+from commerce.api.operation import Reply, operation
+from commerce.api.preconditions import needed_version
+from commerce.errors import InvalidValue
+from commerce.pricing.coupon_codes import issue_coupon
+from commerce.pricing.coupon_limits import change_coupon
+from commerce.pricing.coupon_rows import count_coupon_rows, find_coupon, list_coupon_rows
+
+TAG = "Coupons"
+
+
+@operation("GET", "/coupons", scope="coupons:read", tag=TAG, query=CouponFilter, answers={200: CouponList})
+def list_all_coupons(query: CouponFilter) -> Reply:
+    """List coupons, newest first."""
+    filters = {"promotion": query.promotion_id}
+    position = open_cursor("coupons", filters, query.cursor)
+    rows, older = list_coupon_rows(query.promotion_id, uuid.UUID(position) if position else None, query.limit)
+    return Reply(
+        CouponList(
+            items=[coupon_out(row) for row in rows],
+            next_cursor=close_cursor("coupons", filters, older) if older else None,
+            total=count_coupon_rows(query.promotion_id) if query.total else None,
+        )
+    )
+
+
+@operation(
+    "POST",
+    "/coupons",
+    scope="coupons:write",
+    tag=TAG,
+    body=CouponToMake,
+    answers={201: CouponOut},
+    problems=(404,),
+    idempotent="honoured",
+)
+def create_coupon(body: CouponToMake) -> Response:
+    """Add a coupon: a code with a promotion of its own, or one more code of a promotion that is there."""
+
+    def issue() -> str:
+        try:
+            return issue_coupon(
+                body.opens(),
+                body.code,
+                usage_limit=body.usage_limit,
+                per_customer_limit=body.per_customer_limit,
+            )
+        except InvalidValue as error:
+            raise place_in_body(error) from None
+
+    def answer(code: str) -> Reply:
+        reply = _reply(code)
+        return Reply(reply.body, 201, {"Location": f"/api/coupons/{quote(code)}"}, reply.version)
+
+    return run_idempotent(issue, answer, needed=False).response
+
+
+@operation("GET", "/coupons/<code>", scope="coupons:read", tag=TAG, answers={200: CouponOut}, problems=(404,))
+def get_one_coupon(code: str) -> Reply:
+    """Show one coupon, and how often orders have used it."""
+    return _reply(code)
+
+
+@operation(
+    "PATCH",
+    "/coupons/<code>",
+    scope="coupons:write",
+    tag=TAG,
+    body=CouponPatch,
+    answers={200: CouponOut},
+    problems=(404, 409),
+)
+def change_one_coupon(code: str, body: CouponPatch) -> Reply:
+    """Switch a coupon or change its limits, if it still has the version that you have seen.
+
+    A limit that orders have passed already is refused.
+    """
+    change_coupon(find_coupon(code).id, needed_version(body.version), body.changes())
+    return _reply(code)
+
+
+def _reply(code: str) -> Reply:
+    shown = coupon_out(find_coupon(code))
+    return Reply(shown, version=shown.version)

@@ -1,0 +1,216 @@
+"""Stock over JSON: what there is, what came and went, what is reserved; counted, received, corrected."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from urllib.parse import quote
+
+from flask import Response
+
+from commerce.api.auth import current_api_actor
+from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.idempotency import run_idempotent
+from commerce.api.inventory.schemas import (
+    InventoryFilter,
+    InventoryList,
+    InventoryOut,
+    MovementList,
+    MovementOut,
+    MovementToBook,
+    ReservationList,
+    StockChange,
+    Warehouse,
+    WarehousePage,
+    inventory_out,
+    movement_out,
+    reservation_out,
+)
+from commerce.api.operation import Reply, operation
+from commerce.api.preconditions import needed_version
+from commerce.catalog.product_records import variant_of
+from commerce.inventory.stock_by_location import book_movement_at, count_stock_at, set_backorder_limit_at
+from commerce.inventory.stock_by_variant import (
+    count_stocked_variants,
+    fresh_movement,
+    list_stock_by_variant,
+    movement_ledger,
+    stock_of_variant,
+)
+from commerce.orders.reservations import open_reservations
+
+TAG = "Inventory"
+READ, WRITE = "inventory:read", "inventory:write"
+
+
+@operation("GET", "/inventory", scope=READ, tag=TAG, query=InventoryFilter, answers={200: InventoryList})
+def list_inventory(query: InventoryFilter) -> Reply:
+    """List the stock of all variants, the oldest variant first, hidden ones too.
+
+    A page ends with `nextCursor`; variants that are added meanwhile come at the end.
+    """
+    warehouse = query.warehouse_code or ""
+    filters = {"warehouse": warehouse, "low": query.low}
+    after = _position("inventory", filters, query.cursor)
+    found, more = list_stock_by_variant(warehouse, after, query.limit, low=query.low)
+    return Reply(
+        InventoryList(
+            items=[inventory_out(each) for each in found],
+            next_cursor=close_cursor("inventory", filters, more) if more else None,
+            total=count_stocked_variants(warehouse, low=query.low) if query.total else None,
+        )
+    )
+
+
+@operation(
+    "GET",
+    "/inventory/<sku:product_code>",
+    scope=READ,
+    tag=TAG,
+    query=Warehouse,
+    answers={200: InventoryOut},
+    problems=(404,),
+)
+def get_inventory(product_code: str, query: Warehouse) -> Reply:
+    """Show what there is of a variant, by its SKU or by the code of a product that has one."""
+    return _shown(variant_of(product_code).id, query.warehouse_code or "")
+
+
+@operation(
+    "PATCH",
+    "/inventory/<sku:product_code>",
+    scope=WRITE,
+    tag=TAG,
+    body=StockChange,
+    answers={200: InventoryOut},
+    problems=(404, 409),
+    idempotent="honoured",
+)
+def change_inventory(product_code: str, body: StockChange) -> Response:
+    """Set the stock of a variant to what was counted, or book what came or went.
+
+    A `quantity` or `backorderLimit` needs the version that you have seen, 0 where there was no stock: somebody who was
+    faster is not overwritten (409). An `adjustment` is relative and needs an `Idempotency-Key`. Orders keep what they
+    have reserved (409), and `reservedQuantity` changes with orders alone.
+    """
+    variant_id, warehouse, actor = (
+        variant_of(product_code).id,
+        body.warehouse_code or "",
+        current_api_actor().name,
+    )
+
+    def adjust() -> uuid.UUID:
+        return book_movement_at(
+            variant_id,
+            warehouse,
+            body.adjustment,
+            cause=body.cause,
+            actor=actor,
+            reference=body.reference,
+        )
+
+    relative = "adjustment" in body.model_fields_set
+    change = adjust if relative else _absolute(variant_id, warehouse, actor, body)
+    return run_idempotent(change, lambda _id: _shown(variant_id, warehouse), needed=relative).response
+
+
+@operation(
+    "POST",
+    "/inventory/<sku:product_code>/movements",
+    scope=WRITE,
+    tag=TAG,
+    body=MovementToBook,
+    answers={201: MovementOut},
+    problems=(404, 409),
+    idempotent="required",
+)
+def book_movement(product_code: str, body: MovementToBook) -> Response:
+    """Book units of a variant that came or went.
+
+    It is relative, so it needs no version. Orders keep what they have reserved (409).
+    """
+    variant_id, actor = variant_of(product_code).id, current_api_actor().name
+
+    def move() -> uuid.UUID:
+        return book_movement_at(
+            variant_id,
+            body.warehouse_code or "",
+            body.adjustment,
+            cause=body.cause,
+            actor=actor,
+            reference=body.reference,
+        )
+
+    def answer(movement_id: uuid.UUID) -> Reply:
+        address = f"/api/inventory/{quote(product_code)}/movements"
+        return Reply(movement_out(fresh_movement(movement_id)), 201, {"Location": address})
+
+    return run_idempotent(move, answer).response
+
+
+@operation(
+    "GET",
+    "/inventory/<sku:product_code>/movements",
+    scope=READ,
+    tag=TAG,
+    query=WarehousePage,
+    answers={200: MovementList},
+    problems=(404,),
+)
+def list_movements(product_code: str, query: WarehousePage) -> Reply:
+    """List what came and went of a variant, newest first, as a running account of each warehouse."""
+    variant_id, warehouse = variant_of(product_code).id, query.warehouse_code or ""
+    listing, filters = f"movements {variant_id}", {"warehouse": warehouse}
+    lines, older = movement_ledger(
+        variant_id, warehouse, _position(listing, filters, query.cursor), query.limit
+    )
+    return Reply(
+        MovementList(
+            items=[movement_out(line) for line in lines],
+            next_cursor=close_cursor(listing, filters, older) if older else None,
+        )
+    )
+
+
+@operation(
+    "GET",
+    "/inventory/<sku:product_code>/reservations",
+    scope=READ,
+    tag=TAG,
+    query=WarehousePage,
+    answers={200: ReservationList},
+    problems=(404,),
+)
+def list_reservations(product_code: str, query: WarehousePage) -> Reply:
+    """List which orders have units of a variant reserved, as they stand in the queue: the oldest is served first."""
+    variant_id, warehouse = variant_of(product_code).id, query.warehouse_code or ""
+    listing, filters = f"reservations {variant_id}", {"warehouse": warehouse}
+    after = _position(listing, filters, query.cursor)
+    found, more = open_reservations(variant_id, warehouse, after, query.limit)
+    return Reply(
+        ReservationList(
+            items=[reservation_out(each) for each in found],
+            next_cursor=close_cursor(listing, filters, more) if more else None,
+        )
+    )
+
+
+def _absolute(
+    variant_id: uuid.UUID, warehouse: str, actor: str, body: StockChange
+) -> Callable[[], uuid.UUID]:
+    seen = needed_version(body.version)
+    if "backorder_limit" in body.model_fields_set:
+        return lambda: set_backorder_limit_at(variant_id, warehouse, body.backorder_limit, seen_version=seen)
+    return lambda: count_stock_at(
+        variant_id, warehouse, body.quantity, seen_version=seen, actor=actor, reference=body.reference
+    )
+
+
+def _shown(variant_id: uuid.UUID, warehouse: str) -> Reply:
+    shown = inventory_out(stock_of_variant(variant_id, warehouse), warehouse)
+    return Reply(shown, version=shown.version)
+
+
+def _position(listing: str, filters: Mapping[str, object], cursor: str | None) -> uuid.UUID | None:
+    found = open_cursor(listing, filters, cursor)
+    return uuid.UUID(found) if found is not None else None

@@ -1,0 +1,120 @@
+"""The parcels of an order over JSON."""
+
+from __future__ import annotations
+
+from flask import Response
+from pydantic import Field
+
+from commerce.api.auth import current_api_actor
+from commerce.api.idempotency import run_idempotent
+from commerce.api.operation import Reply, operation, seen_resource_version
+from commerce.api.orders.parts import (
+    MOST_LINES,
+    LineOut,
+    LineUnits,
+    OrderState,
+    Versioned,
+    line_facts,
+    state_of,
+    units_of,
+)
+from commerce.api.schemas import Moment, ResponseModel, Text
+from commerce.orders.models import Order
+from commerce.orders.queries import get_order, get_order_by_code
+from commerce.shipping.queries import ShippedParcel, shipped_parcels
+from commerce.shipping.services import ship_order
+
+TAG = "Shipments"
+
+
+class ShipmentToSend(Versioned):
+    """A parcel that leaves. An order leaves in several, if you like."""
+
+    lines: list[LineUnits] | None = Field(
+        None, min_length=1, max_length=MOST_LINES, description="What is in it; left out, all that is left."
+    )
+    carrier: Text = Field("", max_length=255, examples=["DHL"])
+    tracking_code: Text = Field("", max_length=255, examples=["00340434161094042557"])
+    reason: Text = Field("", max_length=500, description="For the history, when nothing is left to send.")
+
+
+class ShipmentOut(ResponseModel):
+    """A parcel. `trackingUrl` shows where it is, '' for a carrier that is not known."""
+
+    number: int
+    carrier: str
+    tracking_code: str
+    tracking_url: str
+    shipped_at: Moment
+    lines: list[LineOut]
+
+
+class ShipmentSent(OrderState):
+    """The parcel that left."""
+
+    shipment: ShipmentOut
+
+
+class ShipmentList(OrderState):
+    """The parcels of an order, oldest first."""
+
+    items: list[ShipmentOut]
+
+
+@operation("GET", "/orders/<code>/shipments", scope="orders:read", tag=TAG, answers={200: ShipmentList})
+def list_shipments(code: str) -> Reply:
+    """List an order's parcels, oldest first."""
+    order = get_order_by_code(code)
+    items = [_shipment_out(each, order) for each in shipped_parcels(order.id)]
+    return Reply(ShipmentList(**state_of(order), items=items), version=order.version)
+
+
+@operation(
+    "POST",
+    "/orders/<code>/shipments",
+    scope="orders:write",
+    tag=TAG,
+    body=ShipmentToSend,
+    answers={201: ShipmentSent},
+    problems=(404, 409),
+    idempotent="required",
+)
+def send_shipment(code: str, body: ShipmentToSend) -> Response:
+    """Send a parcel with all or some of what is left.
+
+    Its units leave the stock, and the customer is told. The order stays `processing` until all of it has left; then it
+    is `shipped`. 409 when the order is not being processed, 422 for units that it does not have or that are not there.
+    """
+    order = get_order_by_code(code)
+    units = None if body.lines is None else units_of(order, body.lines)
+    done = run_idempotent(
+        lambda: ship_order(
+            order.id,
+            current_api_actor(),
+            units=units,
+            seen_version=seen_resource_version(body.version),
+            reason=body.reason,
+            carrier=body.carrier,
+            tracking_code=body.tracking_code,
+        ),
+        lambda _: _sent(get_order(order.id)),
+    )
+    return done.response
+
+
+def _sent(order: Order) -> Reply:
+    parcel = shipped_parcels(order.id)[-1]
+    body = ShipmentSent(**state_of(order), shipment=_shipment_out(parcel, order))
+    return Reply(body, 201, {"Location": f"/api/orders/{order.code}/shipments"}, order.version)
+
+
+def _shipment_out(parcel: ShippedParcel, order: Order) -> ShipmentOut:
+    facts = line_facts(order)
+    return ShipmentOut(
+        number=parcel.number,
+        carrier=parcel.carrier,
+        tracking_code=parcel.tracking_code,
+        tracking_url=parcel.url,
+        shipped_at=parcel.shipped_at,
+        lines=[LineOut(**facts[key], quantity=count) for key, count in parcel.units.items()],
+    )

@@ -1,0 +1,99 @@
+"""Orders over JSON: placed in one breath, listed, looked at."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from commerce.api.auth import current_api_actor
+from commerce.api.cursors import close_cursor, open_position
+from commerce.api.idempotency import run_idempotent
+from commerce.api.operation import Reply, operation
+from commerce.api.orders.placement import finish
+from commerce.api.orders.schemas import (
+    OrderFilter,
+    OrderList,
+    OrderOut,
+    OrderRowOut,
+    OrderSummary,
+    OrderToPlace,
+    customer_of,
+    order_out,
+)
+from commerce.api.schemas import amount
+from commerce.checkout.direct_orders import PlacedDirectOrder, place_direct_order
+from commerce.orders.queries import OrderRow, count_orders, get_order, get_order_by_code, list_orders
+
+TAG = "Orders"
+
+
+@operation(
+    "POST",
+    "/orders",
+    scope="orders:write",
+    tag=TAG,
+    body=OrderToPlace,
+    answers={201: OrderOut},
+    problems=(409,),
+    idempotent="required",
+    audited=False,
+)
+def create_order(body: OrderToPlace) -> Response:
+    """Place an order.
+
+    Its stock is held, or nothing happens: 422 names every line that is short. Prices are those of the shop; a `price`
+    or a `total` that you send is compared, and if it differs nothing is ordered.
+    """
+
+    def answer(placed: PlacedDirectOrder) -> Reply:
+        order = get_order(placed.order.id)
+        return Reply(order_out(order), 201, {"Location": f"/api/orders/{order.code}"}, order.version)
+
+    done = run_idempotent(lambda: place_direct_order(body.order(), current_api_actor()), answer)
+    return finish(done)
+
+
+@operation("GET", "/orders", scope="orders:read", tag=TAG, query=OrderFilter, answers={200: OrderList})
+def list_all_orders(query: OrderFilter) -> Reply:
+    """List orders, newest first.
+
+    A page ends with `nextCursor`; orders that are placed meanwhile do not shift the pages that follow.
+    """
+    filters = {"status": query.status or ""}
+    page = list_orders(
+        status=query.status or "",
+        before=open_position("orders", filters, query.cursor),
+        limit=query.limit,
+    )
+    return Reply(
+        OrderList(
+            items=[_row_out(row) for row in page.rows],
+            next_cursor=close_cursor("orders", filters, page.older) if page.older else None,
+            total=count_orders(query.status or "") if query.total else None,
+        )
+    )
+
+
+@operation("GET", "/orders/<code>", scope="orders:read", tag=TAG, answers={200: OrderOut}, problems=(404,))
+def get_one_order(code: str) -> Reply:
+    """Show one order."""
+    order = get_order_by_code(code)
+    return Reply(order_out(order), version=order.version)
+
+
+def _row_out(row: OrderRow) -> OrderRowOut:
+    return OrderRowOut(
+        code=row.code,
+        name=f"Order {row.code}",
+        version=row.version,
+        attributes=OrderSummary(
+            customer_id=customer_of(row),
+            email=row.email,
+            name=row.name,
+            payment_status=row.payment_status,
+            currency=row.currency,
+            total=amount(row.total, row.currency),
+            status=row.status,
+            attention=row.attention,
+            placed_at=row.placed_at,
+        ),
+    )

@@ -1,0 +1,126 @@
+"""Products over JSON: made with their variants and stock, listed, changed."""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+from urllib.parse import quote
+
+from flask import Response, request
+
+from commerce.api.auth import current_api_actor
+from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.idempotency import run_idempotent
+from commerce.api.operation import Reply, operation
+from commerce.api.preconditions import needed_version
+from commerce.api.products.answers import ProductList, ProductOut, product_out
+from commerce.api.products.schemas import ProductPatch, ProductSearch, ProductToMake
+from commerce.catalog.create_product import OpenStock, create_product
+from commerce.catalog.product_records import count_records, list_records, product_id_of, product_record
+from commerce.catalog.update_product import change_product
+from commerce.inventory.adjustments import set_initial_stock
+
+TAG = "Products"
+
+
+@operation(
+    "POST",
+    "/products",
+    scope="products:write",
+    tag=TAG,
+    body=ProductToMake,
+    answers={201: ProductOut},
+    problems=(409,),
+    idempotent="honoured",
+)
+def add_product(body: ProductToMake) -> Response:
+    """Add a product with its variants and their first stock, or nothing.
+
+    With `sku` and `price` it has one variant; else name `variants`. A code or SKU that the shop has is refused (409).
+    """
+    new, open_stock = body.new(), stock_opener()
+
+    def answer(product_id: uuid.UUID) -> Reply:
+        shown = _shown(product_id)
+        return Reply(shown, 201, {"Location": f"/api/products/{quote(shown.code)}"}, shown.version)
+
+    return run_idempotent(lambda: create_product(new, open_stock=open_stock), answer, needed=False).response
+
+
+@operation(
+    "GET", "/products", scope="products:read", tag=TAG, query=ProductSearch, answers={200: ProductList}
+)
+def list_all_products(query: ProductSearch) -> Reply:
+    """List products, the newest first, hidden ones too.
+
+    A page ends with `nextCursor`; products that are added meanwhile do not shift the pages that follow.
+    """
+    wanted = query.filter()
+    filters = {"active": wanted.active, "shelf": wanted.shelf, "words": wanted.words}
+    position = open_cursor("products", filters, query.cursor)
+    records, older = list_records(wanted, uuid.UUID(position) if position else None, query.limit)
+    return Reply(
+        ProductList(
+            items=[product_out(each, _base()) for each in records],
+            next_cursor=close_cursor("products", filters, older) if older else None,
+            total=count_records(wanted) if query.total else None,
+        )
+    )
+
+
+@operation(
+    "GET", "/products/<sku:code>", scope="products:read", tag=TAG, answers={200: ProductOut}, problems=(404,)
+)
+def get_one_product(code: str) -> Reply:
+    """Show one product, by its code or by the SKU of one of its variants."""
+    shown = _shown(product_id_of(code))
+    return Reply(shown, version=shown.version)
+
+
+@operation(
+    "PATCH",
+    "/products/<sku:code>",
+    scope="products:write",
+    tag=TAG,
+    body=ProductPatch,
+    answers={200: ProductOut},
+    problems=(404, 409),
+)
+def change_one_product(code: str, body: ProductPatch) -> Response:
+    """Change a product, if it still has the version that you have seen.
+
+    Price, weight and the like are those of its only variant; a product with several refuses them.
+    """
+    record = product_record(product_id_of(code))
+    seen = needed_version(body.version)
+    values = body.product_values(record.product.status)
+    if "name" in body.model_fields_set:
+        values["title"] = body.name
+
+    def change() -> bool:
+        return change_product(
+            record.product.id,
+            seen_version=seen,
+            values=values,
+            only_variant=body.only_variant(),
+            shelves=body.shelves,
+        )
+
+    def answer(_changed: bool) -> Reply:
+        shown = _shown(record.product.id)
+        return Reply(shown, version=shown.version)
+
+    return run_idempotent(change, answer, needed=False).response
+
+
+def stock_opener() -> OpenStock:
+    """Return what opens the first stock of new variants in the name of the program."""
+    return partial(set_initial_stock, cause="received", actor=current_api_actor().name, reference="")
+
+
+def _shown(product_id: uuid.UUID) -> ProductOut:
+    return product_out(product_record(product_id), _base())
+
+
+def _base() -> str:
+    return request.host_url.rstrip("/")

@@ -1,0 +1,177 @@
+"""Make a product with its variants, or one more variant, by hand: whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from commerce.catalog.models import Product, ProductImage, Variant
+from commerce.catalog.plan_limits import enforce_product_limit
+from commerce.catalog.search import index_products
+from commerce.catalog.text import digest, make_slug
+from commerce.catalog.update_product import catalogue_changed, lock_product, set_categories
+from commerce.catalog.validation import (
+    LIMITS,
+    ProductValues,
+    VariantValues,
+    checked_line,
+    checked_product,
+    checked_sku,
+    checked_variant,
+)
+from commerce.catalog_import.matching import folded
+from commerce.db import atomic, db
+from commerce.errors import AlreadyExists, InvalidValue
+from commerce.tenants.services import touch_catalogue
+
+OpenStock = Callable[[Mapping[uuid.UUID, int]], None]
+"""What opens the first stock of new variants (units by variant id): a step of the stock room, which stands above us."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVariant:
+    """A variant to make: what it is by each option, and the units there are of it.
+
+    `place` is where it stands in what was sent, such as `variants.0.`, so that a fault names its field.
+    """
+
+    sku: str
+    values: VariantValues
+    options: Mapping[str, str] = field(default_factory=dict)
+    quantity: int = 0
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewProduct:
+    """A product to make. Without a `code` one is made from its title; `images` are addresses, nothing is fetched."""
+
+    values: ProductValues
+    variants: Sequence[NewVariant]
+    code: str = ""
+    shelves: Sequence[str] = ()
+    images: Sequence[str] = ()
+
+
+@atomic
+def create_product(new: NewProduct, *, open_stock: OpenStock) -> uuid.UUID:
+    """Put a product with its variants and their stock into the catalogue and return its id.
+
+    Raises InvalidValue, AlreadyExists for a code or SKU that the shop has, CatalogueFull when the plan has no room.
+    """
+    values = checked_product(new.values)
+    axes = [checked_line(f"{new.variants[0].place}options", name) for name in new.variants[0].options]
+    variants = _variants(new.variants, axes, [])
+    with _taken_meanwhile():
+        product = Product(slug=_free_slug(new, values["title"]), option_names=axes, **values)
+        product.images = [
+            ProductImage(source_url=address, position=place) for place, address in enumerate(new.images)
+        ]
+        product.variants = variants
+        db.session.add(product)
+        db.session.flush()
+    enforce_product_limit()
+    set_categories(product.id, new.shelves)
+    index_products([product.id])
+    touch_catalogue()
+    open_stock({row.id: each.quantity for row, each in zip(variants, new.variants, strict=True)})
+    return product.id
+
+
+@atomic
+def add_variant(product_id: uuid.UUID, new: NewVariant, *, open_stock: OpenStock) -> uuid.UUID:
+    """Give a product one more variant with its stock and return its id.
+
+    Raises NotFound, InvalidValue when its options are not those of the product, or are those of another variant,
+    AlreadyExists for a SKU that the shop has.
+    """
+    product = lock_product(product_id)
+    others = list(db.session.scalars(select(Variant.option_values).where(Variant.product_id == product_id)))
+    variant = _variants([new], product.option_names, others)[0]
+    last = db.session.scalar(select(func.max(Variant.position)).where(Variant.product_id == product_id))
+    variant.product_id, variant.position = product_id, 0 if last is None else last + 1
+    with _taken_meanwhile():
+        db.session.add(variant)
+        db.session.flush()
+    catalogue_changed(product)
+    open_stock({variant.id: new.quantity})
+    return variant.id
+
+
+@contextmanager
+def _taken_meanwhile() -> Iterator[None]:
+    """Say it as well as can be when somebody else took the code or the SKU between our look and our insert."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise AlreadyExists("sku", "Somebody else has just taken this code or this SKU.") from error
+
+
+def _variants(new: Sequence[NewVariant], axes: Sequence[str], others: Sequence[list[str]]) -> list[Variant]:
+    """Return the rows of variants, checked. `others` are the options of those that the product has. A step."""
+    if len({axis.casefold() for axis in axes if axis}) != len(axes):
+        raise InvalidValue(f"{new[0].place}options", "An option has a name, and no two have the same.")
+    made: list[Variant] = []
+    seen = {folded(values) for values in others}
+    for position, each in enumerate(new):
+        with _at(each.place):
+            sku = checked_sku(each.sku)
+            if sku in {row.sku for row in made}:
+                raise InvalidValue("sku", "Another variant of this product has the same SKU.")
+            values = _option_values(each.options, axes)
+            if folded(values) in seen:
+                raise InvalidValue("options", "Another variant of this product has the same options.")
+            columns = checked_variant(each.values)
+        seen.add(folded(values))
+        made.append(Variant(sku=sku, position=position, option_values=values, **columns))
+    _refuse_taken_skus(new)
+    return made
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidValue as error:
+        raise InvalidValue(place + error.field, error.reason) from error
+
+
+def _option_values(options: Mapping[str, str], axes: Sequence[str]) -> list[str]:
+    given = {checked_line("options", name): checked_line("options", value) for name, value in options.items()}
+    if given.keys() != set(axes) or len(given) != len(options):
+        wanted = ", ".join(axes) or "none, for the product has one variant only"
+        raise InvalidValue("options", f"The options of this product are: {wanted}.")
+    if not all(given.values()):
+        raise InvalidValue("options", "Every option has a value.")
+    return [given[axis] for axis in axes]
+
+
+def _refuse_taken_skus(new: Sequence[NewVariant]) -> None:
+    taken = set(db.session.scalars(select(Variant.sku).where(Variant.sku.in_([each.sku for each in new]))))
+    for each in new:
+        if each.sku in taken:
+            raise AlreadyExists(f"{each.place}sku", f"There is a variant with the SKU {each.sku} already.")
+
+
+def _free_slug(new: NewProduct, title: str) -> str:
+    """Return the address of a new product: its code, or one that is made and free. A step."""
+    if new.code:
+        slug = make_slug(new.code, LIMITS.slug)
+        if slug != new.code.lower():
+            raise InvalidValue("code", "A code has letters, digits, _ and single dashes between them.")
+        if _has(slug):
+            raise AlreadyExists("code", f"There is a product with the code {slug} already.")
+        return slug
+    sku = new.variants[0].sku
+    candidates = (title, f"{title} {sku}", f"{title} {digest(title, sku)}")
+    made = [make_slug(each, LIMITS.slug) for each in candidates]
+    return next((slug for slug in made if not _has(slug)), made[-1])
+
+
+def _has(slug: str) -> bool:
+    return db.session.scalar(select(Product.id).where(Product.slug == slug)) is not None

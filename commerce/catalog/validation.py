@@ -1,0 +1,99 @@
+"""What may be said of a product and of a variant, and how it is cleaned: one place for everybody who writes by hand."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TypedDict
+
+from commerce.catalog.html_cleaning import clean_html
+from commerce.catalog.text import clean_line
+from commerce.catalog.values import MAX_GRAMS, TAX_CLASSES
+from commerce.catalog_import.rows import FieldLimits
+from commerce.errors import InvalidValue
+from commerce.money import MAX_AMOUNT
+
+STATUSES = ("active", "draft", "archived")
+LIMITS = FieldLimits()
+
+
+class ProductValues(TypedDict, total=False):
+    """Columns of a product; those that are not there stay as they are."""
+
+    title: str
+    description_html: str
+    vendor: str
+    tags: list[str]
+    status: str
+
+
+class VariantValues(TypedDict, total=False):
+    """Columns of a variant; those that are not there stay as they are. Prices are minor units, weights grams.
+
+    `ships_from` is the day on which units beyond the stock are expected, None when nobody knows.
+    """
+
+    price: int
+    compare_at: int | None
+    weight_grams: int
+    tax_class: str
+    barcode: str
+    active: bool
+    ships_from: date | None
+
+
+def checked_product(values: ProductValues) -> ProductValues:
+    """Return the columns as they are stored. Raises InvalidValue for the first that cannot be."""
+    clean = values.copy()
+    if "title" in values:
+        clean["title"] = clean_line(values["title"])
+        if not 0 < len(clean["title"]) <= LIMITS.title:
+            raise InvalidValue("name", "A title has 1 to 500 characters.")
+    if "vendor" in values:
+        clean["vendor"] = checked_line("vendor", values["vendor"])
+    if "tags" in values:
+        tags = [checked_line("tags", tag) for tag in values["tags"]]
+        clean["tags"] = list({tag.casefold(): tag for tag in reversed(tags) if tag}.values())[::-1]
+    if "description_html" in values:
+        clean["description_html"] = clean_html(values["description_html"])
+        if len(clean["description_html"]) > LIMITS.body:
+            raise InvalidValue("description", f"A description has at most {LIMITS.body} characters.")
+    if values.get("status", "active") not in STATUSES:
+        raise InvalidValue("status", f"{values['status']!r} is no status of a product.")
+    return clean
+
+
+def checked_variant(values: VariantValues) -> VariantValues:
+    """Return the columns as they are stored. Raises InvalidValue for the first that cannot be."""
+    clean = values.copy()
+    for name, amount in (("price", values.get("price")), ("compare_at", values.get("compare_at"))):
+        if amount is not None and not 0 <= amount <= MAX_AMOUNT:
+            raise InvalidValue(name, "This price is out of bounds.")
+    if not 0 <= values.get("weight_grams", 0) <= MAX_GRAMS:
+        raise InvalidValue("weight_grams", f"A weight is 0 to {MAX_GRAMS} grams.")
+    if not re.fullmatch(TAX_CLASSES, values.get("tax_class", "standard")):
+        raise InvalidValue(
+            "tax_class", "A tax class has 1 to 20 small letters, digits, - and _, a letter first."
+        )
+    if "barcode" in values:
+        clean["barcode"] = checked_line("barcode", values["barcode"])
+    return clean
+
+
+def checked_sku(sku: str) -> str:
+    """Return a SKU that can be stored, found again and stand in an address. Raises InvalidValue."""
+    if clean_line(sku) != sku or not sku.isprintable() or not 0 < len(sku) <= LIMITS.sku:
+        raise InvalidValue("sku", "A SKU is one line of 1 to 255 visible characters in their composed form.")
+    if {"", ".", ".."} & set(sku.split("/")):
+        raise InvalidValue(
+            "sku", "A SKU does not begin or end with a slash, nor has it '//', '/./' or '/../'."
+        )
+    return sku
+
+
+def checked_line(name: str, text: str) -> str:
+    """Return one line of text, cleaned. Raises InvalidValue when it is too long."""
+    line = clean_line(text)
+    if len(line) > LIMITS.line:
+        raise InvalidValue(name, f"This has at most {LIMITS.line} characters.")
+    return line

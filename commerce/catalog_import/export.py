@@ -1,0 +1,205 @@
+"""The catalogue as a CSV file with Shopify's columns, which our own import reads back to the same products."""
+
+from __future__ import annotations
+
+import csv
+import json
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from sqlalchemy import Text, and_, cast, or_, select
+from sqlalchemy.orm import selectinload
+
+from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
+from commerce.catalog_import.columns import COLUMNS, OPTIONS, OWN_COLUMNS
+from commerce.catalog_import.product import EXEMPT, STANDARD, option_name, option_value
+from commerce.catalog_import.rows import as_text, join_names
+from commerce.db import db
+from commerce.money import to_decimal
+from commerce.tenants.scope import current_shop
+
+BATCH = 100
+LEFT_OUT = frozenset({"category"})
+"""Shopify's own taxonomy, which a shelf of ours is not."""
+
+OnHand = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, int]]
+"""What the catalogue asks the stock room, which stands above it: units on hand by variant id."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportContext:
+    """What a product's row in a file depends on beside the product.
+
+    `base` is the address of the shop, for pictures that came from nowhere else; `shelves` are names of categories by
+    product id, `stock` units by variant id.
+    """
+
+    currency: str
+    base: str
+    shelves: Mapping[uuid.UUID, Sequence[str]]
+    stock: Mapping[uuid.UUID, int]
+
+
+def export_catalogue(out: TextIO, *, base: str, on_hand: OnHand) -> int:
+    """Write all products of the current shop into `out`, the newest first, and return how many there were.
+
+    They are read a batch at a time, so memory does not grow with them. A text that a spreadsheet would take for a
+    formula is marked by a leading ' (CWE-1236), which the import takes off again.
+    """
+    axes = _most_options()
+    columns = _columns(axes)
+    writer = csv.writer(out)
+    writer.writerow(columns.values())
+    count = 0
+    for products in _batches():
+        variants = [variant.id for product in products for variant in product.variants]
+        around = ExportContext(
+            current_shop().currency, base, category_names([each.id for each in products]), on_hand(variants)
+        )
+        for product in products:
+            rows = product_cells(product, around)
+            writer.writerows([row.get(field, "") for field in columns] for row in rows)
+            count += 1
+        db.session.expunge_all()
+    return count
+
+
+def product_cells(product: Product, around: ExportContext) -> list[dict[str, str]]:
+    """Return the rows of a product, as cells by field: variants and pictures stand beside each other."""
+    variants = [_variant(variant, product, around) for variant in _shown(product)]
+    pictures = [
+        {"image": url, "image_position": str(place), "image_alt": as_text(image.alt)}
+        for place, image in enumerate(product.images, start=1)
+        if (url := image_address(image, around.base))
+    ]
+    rows = [{"handle": product.slug} for _ in range(max(len(variants), len(pictures), 1))]
+    for part in (variants, pictures, [_head(product, around)]):
+        for row, cells in zip(rows, part, strict=False):
+            row.update(cells)
+    return rows
+
+
+def image_address(image: ProductImage, base: str) -> str:
+    """Return where a picture came from, or else where the shop shows it; empty when it is nowhere."""
+    return image.source_url or (f"{base}/media/{image.file}" if image.file else "")
+
+
+def category_names(product_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
+    """Return the names of the categories of products."""
+    rows = db.session.execute(
+        select(ProductCategory.product_id, Category.name)
+        .join(
+            Category,
+            and_(Category.tenant_id == ProductCategory.tenant_id, Category.id == ProductCategory.category_id),
+        )
+        .where(ProductCategory.product_id.in_(product_ids))
+        .order_by(Category.position, Category.name, Category.id)
+    )
+    found: dict[uuid.UUID, list[str]] = {}
+    for product_id, name in rows:
+        found.setdefault(product_id, []).append(name)
+    return found
+
+
+def _head(product: Product, around: ExportContext) -> dict[str, str]:
+    shelves = around.shelves.get(product.id, [])
+    names = product.option_names or ["Title"]
+    texts = {
+        "title": product.title,
+        "body": product.description_html,
+        "vendor": product.vendor,
+        "type": shelves[0] if shelves else "",
+        "categories": join_names(shelves) if len(shelves) > 1 else "",
+        "tags": ", ".join(product.tags),
+        "seo_title": product.seo_title,
+        "seo_description": product.seo_description,
+        **{option_name(axis): name for axis, name in enumerate(names)},
+    }
+    flags = {
+        "published": _flag(product.status == "active"),
+        "gift_card": "FALSE",
+        "status": product.status,
+    }
+    return {name: as_text(text) for name, text in texts.items()} | flags
+
+
+def _variant(variant: Variant, product: Product, around: ExportContext) -> dict[str, str]:
+    pictures = {image.id: image_address(image, around.base) for image in product.images}
+    values = variant.option_values or ["Default Title"]
+    texts = {
+        "sku": variant.sku,
+        "barcode": variant.barcode,
+        "tax_class": variant.tax_class if variant.tax_class not in (STANDARD, EXEMPT) else "",
+        **{option_value(axis): value for axis, value in enumerate(values)},
+    }
+    facts = {
+        "grams": str(variant.weight_grams),
+        "tracker": "shopify",
+        "quantity": str(around.stock.get(variant.id, 0)),
+        "policy": "continue" if variant.backorder else "deny",
+        "price": _amount(variant.price, around.currency),
+        "compare_at": _amount(variant.compare_at, around.currency),
+        "ships": _flag(variant.requires_shipping),
+        "taxable": _flag(variant.tax_class != EXEMPT),
+        "variant_image": pictures.get(variant.image_id, "") if variant.image_id else "",
+        "active": _flag(variant.active),
+    }
+    return {name: as_text(text) for name, text in texts.items()} | facts
+
+
+def _shown(product: Product) -> list[Variant]:
+    """Return the variants that a file can have: a switched-off one only while it fits the product's options."""
+    taken = {_folded(variant) for variant in product.variants if variant.active}
+    return [
+        variant
+        for variant in product.variants
+        if variant.active
+        or (len(variant.option_values) == len(product.option_names) and _folded(variant) not in taken)
+    ]
+
+
+def _folded(variant: Variant) -> tuple[str, ...]:
+    return tuple(value.casefold() for value in variant.option_values)
+
+
+def _amount(amount: int | None, currency: str) -> str:
+    return "" if amount is None else str(to_decimal(amount, currency))
+
+
+def _flag(truth: bool) -> str:
+    return "TRUE" if truth else "FALSE"
+
+
+def _columns(axes: int) -> dict[str, str]:
+    """Return the headings by field, for products with at most `axes` options."""
+    columns = {field: names[0] for field, names in COLUMNS.items() if field not in LEFT_OUT}
+    for axis in range(OPTIONS, axes):
+        columns[option_name(axis)] = f"Option{axis + 1} Name"
+        columns[option_value(axis)] = f"Option{axis + 1} Value"
+    return columns | {field: names[0] for field, names in OWN_COLUMNS.items()}
+
+
+def _most_options() -> int:
+    # There are few sets of options, however many products have them.
+    sets = db.session.scalars(select(cast(Product.option_names, Text)).distinct())
+    return max((len(json.loads(names)) for names in sets), default=0)
+
+
+def _batches() -> Iterator[Sequence[Product]]:
+    """Yield all products, the newest first: an import puts the first row of a file first."""
+    query = (
+        select(Product)
+        .order_by(Product.published_at.desc(), Product.id.desc())
+        .limit(BATCH)
+        .options(selectinload(Product.variants), selectinload(Product.images))
+    )
+    products = db.session.scalars(query).all()
+    while products:
+        last = (products[-1].published_at, products[-1].id)
+        yield products
+        older = or_(
+            Product.published_at < last[0], and_(Product.published_at == last[0], Product.id < last[1])
+        )
+        products = db.session.scalars(query.where(older)).all()

@@ -1,0 +1,121 @@
+"""What an import did, in numbers that add up and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from commerce.catalog_import.parsed import NOTES, ImportNote, RowError
+
+Outcome = Literal["imported", "updated", "unchanged", "rejected"]
+OUTCOMES: tuple[Outcome, ...] = ("imported", "updated", "unchanged", "rejected")
+_ROWS_KEPT = 20
+_ERRORS_SHOWN = 50
+
+
+@dataclass(slots=True)
+class NoteGroup:
+    """All remarks of one kind: how many, and the first rows and details."""
+
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+
+    def add(self, note: ImportNote) -> None:
+        """Count `note`; remember where it was while there are few."""
+        self.count += 1
+        if note.row and len(self.rows) < _ROWS_KEPT:
+            self.rows.append(note.row)
+        if note.detail and note.detail not in self.details and len(self.details) < _ROWS_KEPT:
+            self.details.append(note.detail)
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """Counts rows and products by what became of them; rows read is the sum of the four.
+
+    With `dry_run` the outcomes are what would have happened.
+    """
+
+    tenant: str
+    file: str
+    dry_run: bool
+    rows: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    products: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    variants_created: int = 0
+    stock_set: int = 0
+    categories_created: list[str] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
+    notes: dict[str, NoteGroup] = field(default_factory=dict)
+
+    @property
+    def rows_read(self) -> int:
+        """Rows below the headings that held anything."""
+        return sum(self.rows.values())
+
+    def count(self, outcome: Outcome, rows: int, *, product: bool = True) -> None:
+        """Count a product's outcome with its rows (`product=False`: rows that belong to no product)."""
+        self.rows[outcome] += rows
+        self.products[outcome] += product
+
+    def note(self, note: ImportNote) -> None:
+        """Count a remark under its kind."""
+        self.notes.setdefault(note.code, NoteGroup()).add(note)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as one JSON object."""
+        return {
+            "tenant": self.tenant,
+            "file": self.file,
+            "dryRun": self.dry_run,
+            "rowsRead": self.rows_read,
+            "rows": dict(self.rows),
+            "products": dict(self.products),
+            "variantsCreated": self.variants_created,
+            "stockSet": self.stock_set,
+            "categoriesCreated": list(self.categories_created),
+            "errors": [asdict(error) for error in self.errors],
+            "notes": [
+                {"code": code, "text": NOTES[code], **asdict(group)} for code, group in self.notes.items()
+            ],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report as a person reads it on a terminal."""
+        for error in self.errors[:_ERRORS_SHOWN]:
+            product = f" [{error.handle}]" if error.handle else ""
+            yield f"Row {error.row}, {error.column}{product}: '{error.value}' {_joined(error)}"
+        if len(self.errors) > _ERRORS_SHOWN:
+            yield f"... and {len(self.errors) - _ERRORS_SHOWN} more errors; --json lists all of them."
+        for code, group in self.notes.items():
+            yield f"Note: {NOTES[code]}{_where(group)}"
+        if self.categories_created:
+            yield f"New categories: {', '.join(self.categories_created)}"
+        prefix = "Dry run, nothing was kept. " if self.dry_run else ""
+        rows = ", ".join(f"{self.rows[outcome]} {outcome}" for outcome in OUTCOMES)
+        products = ", ".join(f"{self.products[outcome]} {outcome}" for outcome in OUTCOMES)
+        yield f"{prefix}{_count(self.rows_read, 'row')} read = {rows}."
+        yield (
+            f"{_count(sum(self.products.values()), 'product')}: {products}; "
+            f"{_count(self.variants_created, 'new variant')}; stock set for {_count(self.stock_set, 'known variant')}."
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _joined(error: RowError) -> str:
+    return error.reason if error.reason.startswith(("is ", "has ")) else f"- {error.reason}"
+
+
+def _where(group: NoteGroup) -> str:
+    parts = []
+    if group.rows:
+        shown = ", ".join(str(row) for row in group.rows[:8])
+        more = ", ..." if group.count > len(group.rows[:8]) else ""
+        parts.append(f"row {shown}" if group.count == 1 else f"{group.count} times, rows {shown}{more}")
+    if group.details and len(group.details) <= 3:
+        parts.append(", ".join(group.details))
+    return f" ({'; '.join(parts)})" if parts else ""

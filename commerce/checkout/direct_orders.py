@@ -1,0 +1,341 @@
+"""An order without a cart: a program names what is wanted, for whom and where to, in one breath."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+
+from commerce.accounts.models import Member
+from commerce.cart.queries import CartLineView, lines_by_sku, lines_for
+from commerce.catalog.models import Product, Variant
+from commerce.catalog.reading import TENANT, read
+from commerce.checkout.addresses import check_address, known_countries, rules_for
+from commerce.checkout.placement import CouponsInvalidated, StockConflict, write_order
+from commerce.checkout.services import (
+    PLACEMENT_TRIES,
+    PlacedOrder,
+    Quote,
+    check_lines,
+    quote,
+    shortage_of,
+    shortages_of,
+)
+from commerce.db import atomic, db
+from commerce.errors import (
+    Busy,
+    CouponRefused,
+    FieldError,
+    InvalidValue,
+    InvalidValues,
+    OutOfStock,
+    PriceChanged,
+)
+from commerce.events.outbox import Actor
+from commerce.money import MAX_AMOUNT, to_decimal
+from commerce.payments.queries import Method, payment_methods
+from commerce.shipping.queries import shipping_offers
+from commerce.tenants.models import Tenant
+from commerce.tenants.queries import get_shop
+from commerce.tenants.scope import current_shop, shop_scope
+
+MAX_UNITS = 100_000
+"""Units of one variant in one order of a program: wholesale buys by the pallet, a cart on a page by the piece."""
+CARD = "credit_card"
+"""What the source documents call paying by card: the first method of the shop by which one can."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedItem:
+    """Units of a variant, named by its id or its product code. `price` is what the program believes that one costs."""
+
+    quantity: int
+    product_code: str = ""
+    variant_id: uuid.UUID | None = None
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectOrder:
+    """What a program orders. `shown_total` (minor units) is what it showed its customer; None: whatever it costs.
+
+    Methods of shipping and payment may be left open: the cheapest shipping, the first way to pay. Without an `email`
+    nobody is written to. Of `shown_backordered` units the customer was told that they are not there yet.
+    """
+
+    wanted: Sequence[RequestedItem]
+    address: Mapping[str, str]
+    customer_reference: str = ""
+    email: str = ""
+    name: str = ""
+    phone: str = ""
+    note: str = ""
+    locale: str = ""
+    shipping_method: str = ""
+    payment_method: str = ""
+    coupon_codes: Sequence[str] = ()
+    shown_total: int | None = None
+    shown_backordered: int = 0
+    member_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedDirectOrder:
+    """The order that was written, with its price."""
+
+    order: PlacedOrder
+    priced: Quote
+
+
+def place_direct_order(order: DirectOrder, actor: Actor) -> PlacedDirectOrder:
+    """Order what is named, holding its stock, or leave everything as it was. One transaction.
+
+    Raises InvalidValues (unknown codes, prices that are not ours), InvalidValue (details), OutOfStock (all short
+    lines), CouponRefused, PriceChanged (another total than the one that was shown), Busy.
+    """
+    for _ in range(PLACEMENT_TRIES):
+        try:
+            return _place_direct_order(order, actor)
+        except StockConflict as raced:
+            # Rolled back. Look again without our own grip on the rows: what is really short is said, all of it.
+            shortages = shortages_of(raced.lines)
+            if shortages:
+                raise OutOfStock(shortages) from None
+        except CouponsInvalidated as gone:
+            code, reason = next(iter(gone.reasons.items()))
+            raise CouponRefused(code, reason) from None
+        except _RulesChanged:
+            with shop_scope(get_shop(current_shop().id)):
+                return place_direct_order(order, actor)
+    raise Busy("Others are buying the same things right now. Please try again.")
+
+
+_RULES = select(Tenant.__table__.c.rules_version).where(Tenant.__table__.c.id == TENANT)
+
+
+class _RulesChanged(Exception):
+    """The shop changed its prices or terms while we reckoned with those of before."""
+
+
+@atomic
+def _place_direct_order(order: DirectOrder, actor: Actor) -> PlacedDirectOrder:
+    order = _for_member(order)
+    lines = find_lines(order.wanted)
+    check_lines(lines)
+    _check_there(lines, order.shown_backordered)
+    _check_rules()
+    details = _details(order, lines)
+    priced = quote(
+        lines,
+        details["address"]["country_code"],
+        details["shipping_method"],
+        payment_method=details["payment_method"],
+        coupon_codes=order.coupon_codes,
+        email=order.email or order.customer_reference,  # who it is, for limits of coupons
+    )
+    _check_shown(order, priced)
+    if priced.payment is None:
+        raise AssertionError("the method was found before")
+    written = write_order(
+        lines,
+        details,
+        priced.payment,
+        priced,
+        actor,
+        member_id=order.member_id,
+        customer_reference=order.customer_reference,
+    )
+    method = priced.payment
+    placed = PlacedOrder(
+        written.order_id, written.code, written.token, written.payment_id, method.gateway, method.pay_later
+    )
+    return PlacedDirectOrder(placed, priced)
+
+
+def _check_there(lines: Sequence[CartLineView], shown: int) -> None:
+    """Refuse units that are not there yet, but for as many as the customer was `shown` not to be."""
+    if sum(line.backordered for line in lines) > shown:
+        short = [replace(line, available=line.in_stock) for line in lines if line.backordered]
+        raise OutOfStock([shortage_of(line) for line in short])
+
+
+def _for_member(order: DirectOrder) -> DirectOrder:
+    """Fill in what the shop knows of a customer who has an account; any other reference is the program's own."""
+    try:
+        member_id = uuid.UUID(order.customer_reference)
+    except ValueError:
+        return order
+    if str(member_id) != order.customer_reference:  # another way to write a UUID is a name like any other
+        return order
+    member = db.session.scalar(select(Member).where(Member.id == member_id, Member.erased_at.is_(None)))
+    if member is None:
+        return order
+    return replace(
+        order,
+        member_id=member.id,
+        email=order.email or member.email,
+        name=order.name or member.name,
+        phone=order.phone or member.phone,
+    )
+
+
+def _check_rules() -> None:
+    """Raise _RulesChanged when the rules are others than when the request began."""
+    if read(_RULES)[0].rules_version != current_shop().rules_version:
+        raise _RulesChanged
+
+
+# --- what is wanted ----------------------------------------------------------------------------------
+
+
+def find_lines(wanted: Sequence[RequestedItem]) -> tuple[CartLineView, ...]:
+    """Return a line for each variant, the same ones merged. Raises InvalidValues for all that cannot be had."""
+    found = _look_up(wanted)
+    faults, units = [], Counter[uuid.UUID]()
+    for index, (each, line) in enumerate(zip(wanted, found, strict=True)):
+        fault = _fault(each, line)
+        if fault:
+            faults.append(FieldError(f"items.{index}.{fault[0]}", fault[1]))
+        elif line is not None:
+            units[line.variant_id] += each.quantity
+            if units[line.variant_id] > MAX_UNITS or units[line.variant_id] * line.price > MAX_AMOUNT:
+                words = f"At most {MAX_UNITS} units of one variant can be ordered at once, for a sum within bounds."
+                faults.append(FieldError(f"items.{index}.quantity", words))
+    if faults:
+        raise InvalidValues(faults)
+    views = {line.variant_id: line for line in found if line is not None}
+    return tuple(replace(views[key], quantity=count) for key, count in units.items())
+
+
+def _look_up(wanted: Sequence[RequestedItem]) -> list[CartLineView | None]:
+    ids = {each.variant_id: 1 for each in wanted if each.variant_id is not None}
+    by_id = {line.variant_id: line for line in lines_for(ids)}
+    by_code = lines_by_code({each.product_code for each in wanted if each.variant_id is None})
+    return [
+        by_id.get(each.variant_id) if each.variant_id is not None else by_code.get(each.product_code)
+        for each in wanted
+    ]
+
+
+def lines_by_code(codes: set[str]) -> dict[str, CartLineView]:
+    """Return a line of one unit for each product code: a SKU, or the slug of a product with one active variant."""
+    found = lines_by_sku(codes)
+    others = codes - found.keys()
+    if not others:
+        return found
+    rows = db.session.execute(
+        select(Product.slug, func.min(Variant.sku))
+        .join(Variant, (Variant.tenant_id == Product.tenant_id) & (Variant.product_id == Product.id))
+        .where(Product.slug.in_({code.lower() for code in others}), Variant.active)
+        .group_by(Product.slug)
+        .having(func.count() == 1)
+    )
+    skus = {slug: sku for slug, sku in rows}  # noqa: C416 - rows are no pairs for the type checker
+    lines = lines_by_sku(set(skus.values()))
+    return found | {code: lines[skus[code.lower()]] for code in others if code.lower() in skus}
+
+
+def _fault(wanted: RequestedItem, line: CartLineView | None) -> tuple[str, str] | None:
+    name = "product_code" if wanted.variant_id is None else "variant_id"
+    if line is None or not line.sold:
+        return name, f"There is no product {wanted.product_code or wanted.variant_id} for sale."
+    currency = current_shop().currency
+    price = to_decimal(line.price, currency)
+    if wanted.price is not None and wanted.price != price:
+        return "price", f"The price of {line.sku} is {price} {currency}, not {wanted.price}."
+    return None
+
+
+# --- for whom, and how -------------------------------------------------------------------------------
+
+
+def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> dict[str, Any]:
+    """Return the order's details as a checkout keeps them. Raises InvalidValue."""
+    name = order.name or order.customer_reference or order.email
+    if not name:
+        raise InvalidValue("shipping_address.name", "Please name who receives it.")
+    address = clean_address(order.address)
+    method = find_method(order.payment_method)
+    return {
+        "email": order.email,
+        "name": name,
+        "phone": order.phone,
+        "note": order.note,
+        "locale": order.locale,
+        "address": address,
+        "payment_method": method.code,
+        "shipping_method": find_shipping(order.shipping_method, address["country_code"], lines),
+    }
+
+
+def clean_address(sent: Mapping[str, str]) -> dict[str, str]:
+    """Return an address as its country writes it, and lose nothing of what was sent.
+
+    Programs have addresses from everywhere and cannot ask again, so a region that is not told is no fault; a postcode
+    that cannot be is. Raises InvalidValues.
+    """
+    if sent.get("country_code") not in known_countries():
+        raise InvalidValue("shipping_address.country", "This is no ISO 3166 code of a country.")
+    values = dict(sent)
+    rules = rules_for(values["country_code"])
+    if values.get("city") and "city" not in rules.order:
+        town = values.pop("city")
+        if not values.get("country_area") and town.casefold() in rules.spellings.get("country_area", {}):
+            values["country_area"] = town
+        else:
+            values["street_address"] = f"{values.get('street_address', '')}\n{town}".strip()
+    clean, problems = check_address(values)
+    problems = {name: words for name, words in problems.items() if clean[name]}
+    if not clean["street_address"] and "street_address" in rules.required:
+        problems["street_address"] = "Please name street and number."
+    if problems:
+        raise InvalidValues(
+            [FieldError(f"shipping_address.{name}", str(text)) for name, text in problems.items()]
+        )
+    return clean
+
+
+def find_method(code: str) -> Method:
+    """Return the method of a code, or the first one without a code. Raises InvalidValue."""
+    methods = payment_methods()
+    chosen = next((each for each in methods if code in ("", each.code)), None)
+    if chosen is None and code == CARD:
+        chosen = next((each for each in methods if each.gateway != "manual"), None)
+    if chosen is None:
+        offered = ", ".join(each.code for each in methods)
+        raise InvalidValue("payment_method", f"Please choose how to pay: {offered}.")
+    return chosen
+
+
+def find_shipping(code: str, country: str, lines: Sequence[CartLineView]) -> str:
+    """Return the code, or the cheapest offer's, if that ships the lines to a country. Raises InvalidValue."""
+    offers = shipping_offers(
+        country=country,
+        subtotal=sum(line.amount for line in lines),
+        weight_grams=sum(line.quantity * line.weight_grams for line in lines),
+    )
+    if not offers:
+        raise InvalidValue("shipping_address.country", "This shop does not ship this order to there.")
+    if not code:
+        return min(offers, key=lambda offer: offer.price).code
+    if code not in {offer.code for offer in offers}:
+        offered = ", ".join(offer.code for offer in offers)
+        raise InvalidValue("shipping_method", f"Please choose how to ship: {offered}.")
+    return code
+
+
+def _check_shown(order: DirectOrder, priced: Quote) -> None:
+    """Refuse what the customer was not shown: a code that takes nothing off, another total."""
+    refused = next((state for state in priced.coupons if state.reason), None)
+    if refused is not None:
+        raise CouponRefused(refused.code, refused.reason, refused.missing)
+    total = priced.totals.total
+    if total > MAX_AMOUNT:
+        raise InvalidValue("items", "This comes to more than one order can.")
+    if order.shown_total is not None and order.shown_total != total:
+        raise PriceChanged(order.shown_total, total)

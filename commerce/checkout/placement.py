@@ -1,0 +1,144 @@
+"""The step that writes an order: what every placement does, whoever places it and however his wishes were gathered."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from commerce import clock
+from commerce.cart.queries import CartLineView
+from commerce.events.outbox import Actor, publish
+from commerce.inventory.allocation import AllocationRequest, StockChangedMeanwhile
+from commerce.inventory.services import reserve_stock
+from commerce.orders.events import OrderPlaced
+from commerce.orders.services import create_order
+from commerce.payments.queries import Method
+from commerce.payments.services import start_payment
+from commerce.pricing.services import CouponConflict, use_coupons
+from commerce.tenants.scope import current_shop
+
+if TYPE_CHECKING:
+    from commerce.checkout.services import Quote
+
+
+class StockConflict(Exception):
+    """Stock went between look and grip; carries the lines so that the shortage can be told."""
+
+    def __init__(self, lines: tuple[CartLineView, ...]) -> None:
+        self.lines = lines
+
+
+class CouponsInvalidated(Exception):
+    """Codes that the shopper was promised have become worthless; carries why, by code."""
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedOrder:
+    """An order that is in the database when its transaction commits."""
+
+    order_id: uuid.UUID
+    code: str
+    token: str
+    payment_id: uuid.UUID
+
+
+def write_order(
+    lines: tuple[CartLineView, ...],
+    details: dict[str, Any],
+    method: Method,
+    priced: Quote,
+    actor: Actor,
+    *,
+    cart_id: uuid.UUID | None = None,
+    member_id: uuid.UUID | None = None,
+    customer_reference: str = "",
+) -> CreatedOrder:
+    """Write an order with its payment, its event, its coupons and, last, its stock. A step.
+
+    `details` are those of a checkout: email, name, address and so on. Raises Raced when stock went meanwhile,
+    CodesGone when a coupon did.
+    """
+    known = {"cart_id": cart_id, "member_id": member_id, "customer_reference": customer_reference}
+    order_id, code, token, line_ids = create_order(
+        {**_order_values(details, method, priced), **known},
+        [_order_line(*pair) for pair in zip(lines, priced.totals.lines, strict=True)],
+        [{**asdict(each), "shares": list(each.shares)} for each in priced.totals.adjustments],
+    )
+    total, currency = priced.totals.total, current_shop().currency
+    payment_id = start_payment(
+        order_id=order_id, method=method.code, gateway=method.gateway, amount=total, currency=currency
+    )
+    placed = OrderPlaced(
+        subject_id=order_id,
+        subject_version=1,
+        code=code,
+        total=total,
+        currency=currency,
+        pay_later=method.pay_later,
+    )
+    publish(replace(actor, name=actor.name or details["email"]), placed)
+    _use_coupons(order_id, priced, details["email"] or customer_reference)
+    try:
+        reserve_stock(
+            order_id,
+            [
+                AllocationRequest(key, line.variant_id, line.quantity, beyond=line.backordered)
+                for key, line in zip(line_ids, lines, strict=True)
+            ],
+        )
+    except StockChangedMeanwhile:
+        raise StockConflict(lines) from None
+    return CreatedOrder(order_id, code, token, payment_id)
+
+
+def _use_coupons(order_id: uuid.UUID, priced: Quote, customer: str) -> None:
+    try:
+        use_coupons(order_id, priced.found.coupons, customer)
+    except CouponConflict as raced:
+        reason = "used_by_you" if raced.by_customer else "used_up"
+        raise CouponsInvalidated(dict.fromkeys(raced.codes, reason)) from None
+
+
+def _order_values(details: dict[str, Any], method: Method, priced: Quote) -> dict[str, Any]:
+    shop, totals, now = current_shop(), priced.totals, clock.now()
+    if priced.shipping is None:
+        raise AssertionError("checked before")
+    return {
+        "email": details["email"],
+        "name": details["name"],
+        "phone": details.get("phone", ""),
+        "note": details.get("note", ""),
+        "locale": details.get("locale") or shop.locale,
+        "shipping_address": details["address"],
+        "shipping_method": priced.shipping.code,
+        "shipping_label": priced.shipping.name,
+        "payment_method": method.code,
+        "payment_label": method.name,
+        "pay_later": method.pay_later,
+        "currency": shop.currency,
+        "prices_include_tax": shop.prices_include_tax,
+        "subtotal": totals.subtotal,
+        "discount_amount": totals.discount_amount,
+        "shipping_amount": totals.shipping_amount,
+        "fee_amount": totals.fee_amount,
+        "tax_amount": totals.tax_amount,
+        "total": totals.total,
+        "placed_at": now,
+        "hold_expires_at": now + timedelta(minutes=method.hold_minutes),
+    }
+
+
+def _order_line(line: CartLineView, priced: Any) -> dict[str, Any]:
+    facts = ("product_id", "variant_id", "sku", "title", "options", "slug", "image")
+    amounts = ("amount", "discount_amount", "tax_rate_ppm", "tax_amount")
+    return {
+        **{name: getattr(line, name) for name in (*facts, "quantity", "backordered")},
+        **{name: getattr(priced, name) for name in amounts},
+        "ships_from": line.ships_from if line.backordered else None,
+        "unit_price": line.price,
+    }

@@ -1,0 +1,242 @@
+"""Stock that comes in, is counted or gets lost: everything that changes the shelf without an order."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from sqlalchemy import select, update
+
+from commerce import clock
+from commerce.db import atomic, db, insert_rows, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.inventory.models import MAX_QUANTITY, Location, StockItem, StockMovement
+from commerce.inventory.services import StockChanges
+
+
+class UnitsReserved(Conflict):
+    """Fewer units would be left than are reserved for orders. Facts of the stock item as it is now, in units."""
+
+    code = "units_reserved"
+    title = "Orders need these units"
+
+    def __init__(self, reason: str, on_hand: int, reserved: int, backorder_limit: int) -> None:
+        self.on_hand = on_hand
+        self.reserved = reserved
+        self.backorder_limit = backorder_limit
+        super().__init__(reason)
+
+
+def default_location() -> uuid.UUID:
+    """Return the id of the shop's first location, making `main` when there is none. A step."""
+    found = db.session.scalar(select(Location.id).order_by(Location.position, Location.id).limit(1))
+    if found is not None:
+        return found
+    location_id = new_id()
+    insert_rows(Location, [{"id": location_id, "code": "main", "name": "Main warehouse"}])
+    return location_id
+
+
+def set_initial_stock(
+    quantities: Mapping[uuid.UUID, int],
+    *,
+    cause: str,
+    actor: str,
+    reference: str,
+    location_id: uuid.UUID | None = None,
+    limits: Mapping[uuid.UUID | None, int] | None = None,
+) -> None:
+    """Open stock items for new variants (variant id -> units on hand), at the default location or another. A step.
+
+    `limits` says how many units may be promised beyond them; none where it says nothing.
+
+    Raises InvalidValue for a quantity below 0 or above MAX_QUANTITY.
+    """
+    for units in quantities.values():
+        check_quantity(units, low=0)
+    location_id = location_id or default_location()
+    ids = {variant_id: new_id() for variant_id in quantities}
+    moment = clock.now()
+    insert_rows(
+        StockItem,
+        [
+            {
+                "id": ids[variant_id],
+                "variant_id": variant_id,
+                "location_id": location_id,
+                "on_hand": units,
+                "backorder_limit": (limits or {}).get(variant_id, 0),
+                "restocked_at": moment if units else None,
+            }
+            for variant_id, units in quantities.items()
+        ],
+    )
+    movements = [
+        {
+            "stock_item_id": ids[variant_id],
+            "delta": units,
+            "cause": cause,
+            "actor": actor,
+            "reference": reference,
+        }
+        for variant_id, units in quantities.items()
+        if units
+    ]
+    insert_rows(StockMovement, movements)
+
+
+def replace_on_hand(
+    quantities: Mapping[uuid.UUID, int], *, cause: str, actor: str, reference: str
+) -> set[uuid.UUID]:
+    """Set the units on hand of variants at the default location, making stock items where there are none. A step.
+
+    Returns the variants that this changed. Raises InvalidValue for a bad quantity, Conflict when fewer would be left
+    than are reserved, less what may be promised beyond the stock.
+    """
+    for units in quantities.values():
+        check_quantity(units, low=0)
+    rows = db.session.execute(
+        select(StockItem.variant_id, StockItem.id, StockItem.on_hand)
+        .where(StockItem.location_id == default_location(), StockItem.variant_id.in_(quantities))
+        .order_by(StockItem.id)
+        .with_for_update()
+    ).all()
+    known = {row.variant_id for row in rows}
+    missing = {variant_id: units for variant_id, units in quantities.items() if variant_id not in known}
+    if missing:
+        set_initial_stock(missing, cause=cause, actor=actor, reference=reference)
+    books = StockChanges(cause, actor, reference)
+    changed = {row.variant_id for row in rows if quantities[row.variant_id] != row.on_hand}
+    for row in rows:
+        books.shift(row.id, on_hand=quantities[row.variant_id] - row.on_hand)
+    if not books.post():
+        raise Conflict("Fewer units would be left than are reserved for orders.")
+    return changed | missing.keys()
+
+
+class CatalogueStock:
+    """The stock room as the catalogue import knows it (it may not import us: it stands below)."""
+
+    def open(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> None:
+        """Give new variants their first stock."""
+        set_initial_stock(quantities, cause="import", actor=actor, reference=reference)
+
+    def replace(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> set[uuid.UUID]:
+        """Set the units on hand of known variants and return those that this changed."""
+        return replace_on_hand(quantities, cause="import", actor=actor, reference=reference)
+
+
+def change_on_hand(
+    stock_item_id: uuid.UUID, delta: int, *, cause: str, actor: str, reference: str = ""
+) -> uuid.UUID:
+    """Add (or, negative, take) free units: received, damaged, lost. Relative, so it needs no version. A step.
+
+    Returns the id of the movement. What is lost is lost: units that orders count on go too, as far as so many may be
+    promised beyond the stock.
+    Raises InvalidValue for 0 or an absurd number, UnitsReserved when fewer units are free than are to go.
+    """
+    check_quantity(abs(delta), low=1)
+    books = StockChanges(cause, actor, reference)
+    books.shift(stock_item_id, on_hand=delta)
+    if not books.post():
+        counters = (StockItem.on_hand, StockItem.reserved, StockItem.backorder_limit)
+        row = db.session.execute(select(*counters).where(StockItem.id == stock_item_id)).one()
+        raise UnitsReserved("Fewer units are free than that: the others are reserved for orders.", *row)
+    if delta > 0:
+        db.session.execute(
+            update(StockItem)
+            .where(StockItem.id == stock_item_id)
+            .values(restocked_at=clock.now())
+            .execution_options(synchronize_session=False)
+        )
+    return books.movements[stock_item_id]
+
+
+def check_quantity(quantity: object, low: int = 1) -> None:
+    """Raise InvalidValue unless `quantity` is a whole number from `low` to MAX_QUANTITY."""
+    if isinstance(quantity, bool) or not isinstance(quantity, int) or not low <= quantity <= MAX_QUANTITY:
+        raise InvalidValue("quantity", f"The quantity must be a whole number from {low} to {MAX_QUANTITY}.")
+
+
+# --- use cases of staff ----------------------------------------------------------------------------
+
+
+@atomic
+def book_movement(
+    stock_item_id: uuid.UUID, delta: int, *, cause: str, actor: str, reference: str = ""
+) -> None:
+    """Book units that came (positive) or went by hand. Relative, so it needs no version.
+
+    Raises NotFound, InvalidValue for 0 or an absurd number, Conflict when fewer units are free than are to go.
+    """
+    if db.session.scalar(select(StockItem.id).where(StockItem.id == stock_item_id)) is None:
+        raise NotFound("There is no such stock.")
+    change_on_hand(stock_item_id, delta, cause=cause, actor=actor, reference=reference)
+
+
+@atomic
+def book_count(stock_item_id: uuid.UUID, counted: int, *, seen_version: int, actor: str) -> int:
+    """Set the units on hand to what somebody counted and return the difference that was booked.
+
+    Raises what `count_on_hand` raises.
+    """
+    return count_on_hand(stock_item_id, counted, seen_version=seen_version, actor=actor)
+
+
+def count_on_hand(
+    stock_item_id: uuid.UUID, counted: int, *, seen_version: int, actor: str, reference: str = ""
+) -> int:
+    """Set the units on hand to what somebody counted and return the difference that was booked. A step.
+
+    Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue, UnitsReserved when fewer
+    were counted than are reserved, less what may be promised beyond the stock.
+    """
+    check_quantity(counted, low=0)
+    item = _locked_as_seen(stock_item_id, seen_version)
+    if counted + item.backorder_limit < item.reserved:
+        words = f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand."
+        raise UnitsReserved(words, item.on_hand, item.reserved, item.backorder_limit)
+    difference = counted - item.on_hand
+    if difference:
+        change_on_hand(stock_item_id, difference, cause="count", actor=actor, reference=reference)
+    return difference
+
+
+def _locked_as_seen(stock_item_id: uuid.UUID, seen_version: int) -> StockItem:
+    """Lock a stock item that did not move since its page was opened. A step. Raises NotFound, StaleVersion."""
+    item = db.session.scalar(
+        select(StockItem)
+        .where(StockItem.id == stock_item_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if item is None:
+        raise NotFound("There is no such stock.")
+    if item.version != seen_version:
+        raise StaleVersion("stock", seen_version, item.version)
+    return item
+
+
+@atomic
+def set_backorder_limit(stock_item_id: uuid.UUID, limit: int, *, seen_version: int) -> None:
+    """Say how many units of a stock item may be promised beyond what is there; 0 sells only what is there.
+
+    Raises what `limit_promises` raises.
+    """
+    limit_promises(stock_item_id, limit, seen_version=seen_version)
+
+
+def limit_promises(stock_item_id: uuid.UUID, limit: int, *, seen_version: int) -> None:
+    """Say how many units of a stock item may be promised beyond what is there. A step.
+
+    Raises NotFound, StaleVersion when stock moved since the page was opened, InvalidValue for a bad number,
+    UnitsReserved when more are promised already.
+    """
+    check_quantity(limit, low=0)
+    item = _locked_as_seen(stock_item_id, seen_version)
+    promised = item.reserved - item.on_hand
+    if limit < promised:
+        words = f"{promised} units are promised beyond the stock already, so the limit cannot be {limit}."
+        raise UnitsReserved(words, item.on_hand, item.reserved, item.backorder_limit)
+    item.backorder_limit = limit
+    item.version += 1

@@ -1,0 +1,143 @@
+"""Shoppers who wait for a variant: a wish is one row, one event when units are there again, one mail, and then nothing.
+
+The events hold no address, so neither their history nor other programs get it. Only the mail's handler looks it up, and
+forgets it when the mail is sent.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import Table, delete, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from commerce import clock
+from commerce.catalog.models import Product, Variant
+from commerce.catalog.reading import dialect_name
+from commerce.db import atomic, current_tenant_id, database_now, db, every_shop, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound
+from commerce.events.outbox import SYSTEM, publish
+from commerce.inventory.events import BackInStock
+from commerce.inventory.models import MOST_ALERTS, StockAlert, StockItem
+
+BATCH = 100
+"""Wishes that one transaction answers: a long list of them must not hold up a shop."""
+_alerts = cast("Table", StockAlert.__table__)
+_there = exists().where(
+    StockItem.tenant_id == StockAlert.tenant_id,
+    StockItem.variant_id == StockAlert.variant_id,
+    StockItem.on_hand > StockItem.reserved,
+)
+_sold = exists().where(
+    Variant.tenant_id == StockAlert.tenant_id,
+    Variant.id == StockAlert.variant_id,
+    Variant.active,
+    Product.tenant_id == Variant.tenant_id,
+    Product.id == Variant.product_id,
+    Product.status == "active",
+)
+
+
+# --- wishing ----------------------------------------------------------------------------------------
+
+
+@atomic
+def subscribe_back_in_stock(variant_id: uuid.UUID, email: str) -> None:
+    """Remember to write to `email` when the variant can be had again. Wishing twice changes nothing.
+
+    Raises NotFound for what is not sold, InvalidValue when the address waits for MOST_ALERTS variants already,
+    Conflict when it was asked for at the same moment too often.
+    """
+    email = email.lower()
+    if not db.session.scalar(
+        select(Variant.id)
+        .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
+        .where(Variant.id == variant_id, Variant.active, Product.status == "active")
+    ):
+        raise NotFound("This is not sold here.")
+    # Each try that is lost has filled a place, so after the last of them there is none left to lose.
+    for _try in range(MOST_ALERTS + 1):
+        waiting = db.session.execute(
+            select(StockAlert.variant_id, StockAlert.place).where(StockAlert.email == email)
+        ).all()
+        if any(row.variant_id == variant_id for row in waiting):
+            return
+        free = sorted(set(range(1, MOST_ALERTS + 1)) - {row.place for row in waiting})
+        if not free:
+            raise InvalidValue(
+                "email",
+                f"This address already waits for {MOST_ALERTS} products. We write as soon as one is back.",
+            )
+        # Somebody else may take the place meanwhile; then this writes nothing and we look again.
+        _take_place(variant_id, email, free[0])
+    raise Conflict("This address was entered too often at once. Please try again.")
+
+
+def _take_place(variant_id: uuid.UUID, email: str, place: int) -> None:
+    insert: Any = postgresql.insert if dialect_name() == "postgresql" else sqlite.insert
+    row = {"tenant_id": current_tenant_id(), "id": new_id(), "variant_id": variant_id, "email": email}
+    db.session.connection().execute(
+        insert(_alerts).values(**row, place=place, created_at=clock.now()).on_conflict_do_nothing()
+    )
+
+
+# --- telling ----------------------------------------------------------------------------------------
+
+
+@every_shop()
+def find_back_in_stock(limit: int = 50) -> Sequence[tuple[uuid.UUID, uuid.UUID]]:
+    """Return (shop, variant) over all shops where somebody waits and units are there. One statement."""
+    rows = db.session.execute(
+        select(StockAlert.tenant_id, StockAlert.variant_id)
+        .where(StockAlert.told_at.is_(None), _there, _sold)
+        .distinct()
+        .limit(limit),
+        execution_options={"all_tenants": True},
+    )
+    return [(row.tenant_id, row.variant_id) for row in rows]
+
+
+@atomic
+def notify_subscribers(variant_id: uuid.UUID) -> int:
+    """Write one event for each of the oldest wishes for a variant that can be had, and return how many.
+
+    A wish is marked in the same transaction, so no event is written twice, by however many workers.
+    """
+    wishes = db.session.scalars(
+        select(StockAlert.id)
+        .where(StockAlert.variant_id == variant_id, StockAlert.told_at.is_(None), _there, _sold)
+        .order_by(StockAlert.id)
+        .limit(BATCH)
+        .with_for_update(of=StockAlert, skip_locked=True)
+    ).all()
+    if not wishes:
+        return 0
+    db.session.execute(
+        update(StockAlert)
+        .where(StockAlert.id.in_(wishes))
+        .values(told_at=database_now())
+        .execution_options(synchronize_session=False)
+    )
+    sku, options, title, slug = db.session.execute(
+        select(Variant.sku, Variant.option_values, Product.title, Product.slug)
+        .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
+        .where(Variant.id == variant_id)
+    ).one()
+    facts = {"sku": sku, "options": " / ".join(options), "title": title, "slug": slug}
+    publish(SYSTEM, *(BackInStock(subject_id=wish, subject_version=1, **facts) for wish in wishes))
+    return len(wishes)
+
+
+def address_of(alert_id: uuid.UUID) -> str:
+    """Return who waits, or '' when his mail was sent already."""
+    return db.session.scalar(select(StockAlert.email).where(StockAlert.id == alert_id)) or ""
+
+
+@atomic
+def delete_alert(alert_id: uuid.UUID) -> None:
+    """Delete a wish whose mail was sent. Repeating it changes nothing."""
+    db.session.execute(
+        delete(StockAlert).where(StockAlert.id == alert_id).execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,91 @@
+"""Notice when a variant runs low, once for each time that it does."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import Row, func, select
+
+from commerce.catalog.models import Product, Variant
+from commerce.catalog.reading import units_there
+from commerce.db import atomic, db
+from commerce.events.models import Event
+from commerce.events.outbox import SYSTEM, publish
+from commerce.inventory.events import StockLow
+from commerce.inventory.models import Reservation, StockItem, StockMovement
+from commerce.tenants.scope import current_shop
+
+
+def low_variants(order_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the variants of an order that have no more than the shop's threshold left, sorted by id."""
+    taken = (
+        select(StockItem.variant_id)
+        .join(
+            Reservation,
+            (Reservation.tenant_id == StockItem.tenant_id) & (Reservation.stock_item_id == StockItem.id),
+        )
+        .where(Reservation.order_id == order_id)
+    )
+    return list(
+        db.session.scalars(
+            select(StockItem.variant_id)
+            .where(StockItem.variant_id.in_(taken))
+            .group_by(StockItem.variant_id)
+            .having(func.sum(units_there(StockItem)) <= current_shop().low_stock_at)
+            .order_by(StockItem.variant_id)
+        )
+    )
+
+
+@atomic
+def notice_low_stock(order_id: uuid.UUID, code: str) -> int:
+    """Tell of variants of an order that run low and were not told of since units last came in; return how many.
+
+    Repeating it changes nothing.
+    """
+    told = 0
+    for variant_id in low_variants(order_id):
+        shelves = db.session.scalars(
+            select(StockItem)
+            .where(StockItem.variant_id == variant_id)
+            .order_by(StockItem.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+        available = sum(max(0, shelf.on_hand - shelf.reserved) for shelf in shelves)
+        if available <= current_shop().low_stock_at and not _already_notified(variant_id, shelves):
+            publish(SYSTEM, _event(variant_id, shelves, available, code))
+            told += 1
+    return told
+
+
+def _already_notified(variant_id: uuid.UUID, shelves: Sequence[StockItem]) -> bool:
+    last = db.session.scalar(
+        select(func.max(Event.occurred_at)).where(Event.subject_id == variant_id, Event.type == "StockLow")
+    )
+    came_in = db.session.scalar(
+        select(func.max(StockMovement.occurred_at)).where(
+            StockMovement.stock_item_id.in_([shelf.id for shelf in shelves]), StockMovement.delta > 0
+        )
+    )
+    return last is not None and (came_in is None or came_in <= last)
+
+
+def _event(variant_id: uuid.UUID, shelves: Sequence[StockItem], available: int, code: str) -> StockLow:
+    row: Row[str, list[str], str] = db.session.execute(
+        select(Variant.sku, Variant.option_values, Product.title)
+        .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
+        .where(Variant.id == variant_id)
+    ).one()
+    sku, options, title = row
+    return StockLow(
+        subject_id=variant_id,
+        subject_version=max(shelf.version for shelf in shelves),
+        sku=sku,
+        title=title,
+        options=" / ".join(options),
+        available=available,
+        low_at=current_shop().low_stock_at,
+        code=code,
+    )

@@ -1,0 +1,136 @@
+"""The words of editing a placed order: what is wished, what becomes of each line, what all of it comes to."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from commerce.cart.queries import CartLineView
+from commerce.errors import Shortage
+from commerce.pricing.calculate import Adjustment, LineToPrice, PricedLine
+from commerce.pricing.promotions import ManualDiscount
+from commerce.shipping.queries import ShippingOffer
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEdit:
+    """What an order shall become. What is not named stays.
+
+    `units` by order line id (0 takes the line out), `added` units by variant id; `contact` may name email, name and
+    phone. `price_shipping` asks for the shipping price of now. With `set_discount` the discount by hand becomes
+    `discount` (None takes it away).
+    """
+
+    units: Mapping[uuid.UUID, int] = field(default_factory=dict)
+    added: Mapping[uuid.UUID, int] = field(default_factory=dict)
+    contact: Mapping[str, str] = field(default_factory=dict)
+    address: Mapping[str, str] | None = None
+    shipping_method: str = ""
+    price_shipping: bool = False
+    set_discount: bool = False
+    discount: ManualDiscount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EditedLine:
+    """One line before and after. `line_id` is None for a new one; `view` are the facts of its variant as it is now.
+
+    Of the units before, `promised` were sold beyond the stock; of those that come, `beyond` are not there either.
+    """
+
+    line_id: uuid.UUID | None
+    variant_id: uuid.UUID
+    sku: str
+    title: str
+    options: str
+    unit_price: int
+    before: int
+    after: int
+    share: Mapping[int, int]
+    view: CartLineView | None
+    promised: int = 0
+    beyond: int = 0
+
+    @property
+    def amount_before(self) -> int:
+        """What the line cost, before discounts (minor units)."""
+        return self.before * self.unit_price
+
+    @property
+    def amount(self) -> int:
+        """What the line will cost, before discounts (minor units)."""
+        return self.after * self.unit_price
+
+    @property
+    def difference(self) -> int:
+        """Units that have to be reserved (positive) or become free (negative)."""
+        return self.after - self.before
+
+    @property
+    def available(self) -> int:
+        """Units that could be reserved now, beside those of this order."""
+        return self.view.available if self.view else 0
+
+    @property
+    def backordered(self) -> int:
+        """How many of the units after are a promise beyond the stock: what is given up is taken from these first."""
+        return max(0, self.promised + min(0, self.difference)) + self.beyond
+
+    @property
+    def to_price(self) -> LineToPrice:
+        """What prices are reckoned from."""
+        tax_class = self.view.tax_class if self.view else "standard"
+        return LineToPrice(self.variant_id, self.after, self.unit_price, tax_class)
+
+
+@dataclass(frozen=True, slots=True)
+class EditPlan:
+    """What an edit comes to. Amounts are minor units; `lines` are all lines, those that go too.
+
+    `repriced` is False when only contact or address changed: then every amount stays. `priced` are the lines that
+    stay or come, in their order. `paid` is what was captured and not given back.
+    """
+
+    lines: tuple[EditedLine, ...]
+    priced: tuple[PricedLine, ...]
+    adjustments: tuple[Adjustment, ...]
+    subtotal: int
+    discount_amount: int
+    shipping_amount: int
+    fee_amount: int
+    tax_amount: int
+    total: int
+    total_before: int
+    paid: int
+    offers: tuple[ShippingOffer, ...]
+    shipping_method: str
+    shipping_label: str
+    repriced: bool
+    shortages: tuple[Shortage, ...]
+    changes: tuple[str, ...]
+
+    @property
+    def kept(self) -> list[EditedLine]:
+        """The lines that stay or come, in their order."""
+        return [line for line in self.lines if line.after]
+
+    @property
+    def difference(self) -> int:
+        """What the order costs more (positive) or less (negative)."""
+        return self.total - self.total_before
+
+    @property
+    def open_amount(self) -> int:
+        """What the customer still has to pay after the edit."""
+        return max(0, self.total - self.paid)
+
+    @property
+    def surplus(self) -> int:
+        """What he has paid too much after the edit."""
+        return max(0, self.paid - self.total)
+
+    @property
+    def summary(self) -> str:
+        """What changes, in one line of words."""
+        return "; ".join(self.changes)

@@ -1,0 +1,386 @@
+"""Give money back, whole or by line: what it would come to, and doing exactly that.
+
+Staff see the `RefundPlan` before they confirm; the use case makes the same plan again under the order's lock and refuses if
+it comes to another amount than the one that was shown.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import func, select
+
+from commerce import clock
+from commerce.db import atomic, db, insert_rows, new_id
+from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
+from commerce.events.outbox import Actor, publish
+from commerce.inventory.services import release_and_restock
+from commerce.orders.events import OrderCredited
+from commerce.orders.models import Credit, CreditLine, Order, OrderLine
+from commerce.orders.refund_amounts import CreditSum, is_count, shipped_not_returned, sum_up, uncredited
+from commerce.orders.services import apply_transition, cancel_by_system, lock_order, queue_refund
+from commerce.payments.models import Payment
+from commerce.payments.services import lock_payments, net_captured
+from commerce.pricing.services import release_coupons
+
+CREDITABLE = ("paid", "confirmed", "processing", "shipped", "delivered", "completed", "refund_requested")
+"""Statuses in which a part of the money can go back by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """What is to be given back: units by order line id, shipping and fee, or another amount than these come to.
+
+    `returned` says that the units came back from the customer; `restock` of them (by line id) go back on the shelf.
+    Otherwise units that have not left yet are taken first, and are free again at once.
+    """
+
+    units: Mapping[uuid.UUID, int] = field(default_factory=dict)
+    shipping: bool = False
+    amount: int | None = None
+    restock: Mapping[uuid.UUID, int] = field(default_factory=dict)
+    returned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefundStockLine:
+    """What happens to units of an order line: `freed` never left, `restocked` came back, `written_off` stay away."""
+
+    line_id: uuid.UUID
+    sku: str
+    title: str
+    freed: int
+    restocked: int
+    written_off: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPlan:
+    """The consequences of giving money back, before anything is done. Amounts are minor units of `currency`."""
+
+    sum: CreditSum
+    currency: str
+    captured: int
+    left_after: int
+    stock: tuple[RefundStockLine, ...]
+    status_after: str
+    payment_status_after: str
+    coupon_given_back: bool
+    mails: tuple[str, ...]
+
+    @property
+    def amount(self) -> int:
+        """The money that goes back."""
+        return self.sum.amount
+
+
+def plan_credit(
+    order: Order, payments: Sequence[Payment], wish: RefundRequest, *, status: str = ""
+) -> RefundPlan:
+    """Return what giving back `wish` would do; nothing is changed.
+
+    `status` is the one that the order will have by then, when that is not the present one. Raises InvalidValue for what
+    cannot be given back, Conflict when nothing would be left of an order that has not left the house (it is to be
+    cancelled instead) or waits for a refund, IllegalTransition in a status without money to give back.
+    """
+    status = status or order.status
+    if status not in CREDITABLE:
+        raise IllegalTransition(status, "refund", f"Nothing can be given back while it is {status}.")
+    captured = net_captured(payments, order.currency)
+    due = sum_up(order, wish.units, with_shipping=wish.shipping, amount=wish.amount)
+    if not due.lines and due.amount == 0:
+        raise InvalidValue("lines", "Please choose what to give back.")
+    if due.amount > captured:
+        raise InvalidValue("amount", "That is more than is left of what was paid.")
+    if set(wish.restock) - {line.line_id for line in due.lines}:
+        raise InvalidValue("restock", "Only what is given back can go back on the shelf.")
+    stock = tuple(_stock_line(order, line.line_id, line.quantity, wish) for line in due.lines)
+    freed = {each.line_id: each.freed for each in stock}
+    waiting = sum(line.to_ship - freed.get(line.id, 0) for line in order.lines)
+    sent = any(line.shipped for line in order.lines)
+    if any(freed.values()) and not waiting and status == "refund_requested":
+        raise Conflict("Nothing would be left to deliver: answer the request for all of it instead.")
+    if any(freed.values()) and not waiting and not sent:
+        raise Conflict("Nothing would be left to deliver: cancel the order instead.")
+    left = captured - due.amount
+    shipped_now = status == "processing" and not waiting and any(freed.values())
+    return RefundPlan(
+        sum=replace(due, tax=min(due.tax, _tax_left(order))),
+        currency=order.currency,
+        captured=captured,
+        left_after=left,
+        stock=stock,
+        status_after="shipped" if shipped_now else status,
+        payment_status_after=_payment_status(order, due.amount, left),
+        coupon_given_back=False,
+        mails=("order_credited",) if due.amount else (),
+    )
+
+
+def _payment_status(order: Order, amount: int, left: int) -> str:
+    if not amount:
+        return order.payment_status
+    return "partially_refunded" if left else "refunded"
+
+
+def _tax_left(order: Order) -> int:
+    """Return the order's tax (minor units) that is in no credit yet, so that all credits together name no more."""
+    told = select(func.sum(Credit.tax_amount)).where(Credit.order_id == order.id)
+    return max(0, order.tax_amount - (db.session.scalar(told) or 0))
+
+
+def _closing_tax(order: Order, due: CreditSum) -> int:
+    """Return the tax in the last of an order's money: all that is left of it, of a part-paid order its share."""
+    paid_whole = order.payment_status in ("paid", "partially_refunded")
+    return min(due.amount if paid_whole else due.tax, _tax_left(order))
+
+
+def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, wish: RefundRequest) -> RefundStockLine:
+    line = next(each for each in order.lines if each.id == line_id)
+    freed = 0 if wish.returned else min(quantity, line.to_ship)
+    gone = quantity - freed
+    if gone > shipped_not_returned(line):
+        raise InvalidValue(
+            "lines",
+            f"{line.sku}: only {shipped_not_returned(line)} units have left, so no more can come back.",
+        )
+    restocked = wish.restock.get(line_id, 0)
+    if not is_count(restocked, 0, gone):
+        raise InvalidValue("restock", f"{line.sku}: between 0 and {gone} units can go back on the shelf.")
+    return RefundStockLine(line_id, line.sku, line.title, freed, restocked, gone - restocked)
+
+
+def credit_lines(
+    order: Order,
+    payments: Sequence[Payment],
+    plan: RefundPlan,
+    actor: Actor,
+    reason: str,
+    return_id: uuid.UUID | None,
+) -> uuid.UUID:
+    """Do what a plan says on a locked order and return the credit's id. A step; stock comes last.
+
+    Raises Conflict when a confirmed order turns out not to hold the units that are to be freed.
+    """
+    credit_id = new_id()
+    number = (
+        db.session.scalar(select(func.count()).select_from(Credit).where(Credit.order_id == order.id)) or 0
+    )
+    row = {
+        "id": credit_id,
+        "order_id": order.id,
+        "number": number + 1,
+        "return_id": return_id,
+        "amount": plan.amount,
+        "shipping_amount": plan.sum.shipping,
+        "tax_amount": plan.sum.tax,
+        "reason": reason,
+        "actor": actor.name or actor.kind,
+    }
+    insert_rows(Credit, [row])
+    stock = {each.line_id: each for each in plan.stock}
+    insert_rows(
+        CreditLine,
+        [
+            {
+                "credit_id": credit_id,
+                "order_line_id": part.line_id,
+                "quantity": part.quantity,
+                "restocked": stock[part.line_id].restocked,
+                "amount": part.amount,
+                "tax_amount": part.tax,
+            }
+            for part in plan.sum.lines
+        ],
+    )
+    _note_on_lines(order, plan)
+    if plan.amount:
+        queue_refund(order, payments, actor, reason, amount=plan.amount, credit_id=credit_id)
+    order.updated_at = clock.now()  # raises the version: whoever still looks at the old page is told
+    db.session.flush()
+    if order.status != "refunded":  # then the change of status has told it already
+        publish(actor, _credited(order, credit_id, plan, reason))
+    owning = order.status in ("confirmed", "processing")
+    if plan.status_after == "shipped" and order.status == "processing":
+        apply_transition(order, "ship", actor)
+    if plan.coupon_given_back:
+        release_coupons(order.id)
+    unsent = {key: each.freed for key, each in stock.items() if each.freed}
+    held = release_and_restock(
+        order.id,
+        unsent=unsent,
+        returned={key: each.restocked for key, each in stock.items() if each.restocked},
+        cause="returned",
+        actor=actor.name or actor.kind,
+        reference=order.code,
+    )
+    if owning and held != sum(unsent.values()):
+        raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+    return credit_id
+
+
+def _credited(order: Order, credit_id: uuid.UUID, plan: RefundPlan, reason: str) -> OrderCredited:
+    return OrderCredited(
+        subject_id=order.id,
+        subject_version=order.version,
+        code=order.code,
+        credit_id=str(credit_id),
+        amount=plan.amount,
+        currency=order.currency,
+        reason=reason,
+    )
+
+
+def _note_on_lines(order: Order, plan: RefundPlan) -> None:
+    freed = {each.line_id: each.freed for each in plan.stock}
+    parts = {part.line_id: part for part in plan.sum.lines}
+    for line in order.lines:
+        part = parts.get(line.id)
+        if part is not None:
+            line.credited += part.quantity
+            line.credited_amount += part.amount
+            line.credited_tax += part.tax
+            line.cancelled += freed[line.id]
+    order.credited_shipping += plan.sum.shipping
+
+
+# --- everything that is left -----------------------------------------------------------------------
+
+
+def plan_refund(
+    order: Order, payments: Sequence[Payment], *, restock: bool | Mapping[uuid.UUID, int]
+) -> RefundPlan:
+    """Return what refunding all that is left of a requested refund would do; nothing is changed.
+
+    `restock` says which units that had left go back on the shelf: all, none, or some by order line id. Raises
+    InvalidValue when there are not that many.
+    """
+    captured = net_captured(payments, order.currency)
+    due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
+    return RefundPlan(
+        sum=replace(due, tax=_closing_tax(order, due)),
+        currency=order.currency,
+        captured=captured,
+        left_after=0,
+        stock=tuple(
+            _refunded_stock(line, restock)
+            for line in order.lines
+            if line.to_ship or shipped_not_returned(line)
+        ),
+        status_after="refunded",
+        payment_status_after="refunded" if captured else order.payment_status,
+        coupon_given_back=not any(line.shipped for line in order.lines),
+        mails=("order_refunded",),
+    )
+
+
+def _refunded_stock(line: OrderLine, restock: bool | Mapping[uuid.UUID, int]) -> RefundStockLine:
+    most = shipped_not_returned(line)
+    if isinstance(restock, bool):
+        back = most if restock else 0
+    else:
+        back = restock.get(line.id, 0)
+        if not is_count(back, 0, most):
+            raise InvalidValue("restock", f"{line.sku}: between 0 and {most} units can go back on the shelf.")
+    return RefundStockLine(line.id, line.sku, line.title, line.to_ship, back, most - back)
+
+
+def refund_remaining(
+    order: Order,
+    payments: Sequence[Payment],
+    actor: Actor,
+    reason: str,
+    *,
+    restock: bool | Mapping[uuid.UUID, int],
+    return_id: uuid.UUID | None,
+) -> None:
+    """Refund what is left on a locked order whose refund was requested; it is `refunded` afterwards. A step."""
+    plan = plan_refund(order, payments, restock=restock)
+    apply_transition(order, "refund", actor, reason)
+    credit_lines(order, payments, plan, actor, reason or "Refund", return_id)
+
+
+def plan_cancel(order: Order, payments: Sequence[Payment]) -> RefundPlan:
+    """Return what cancelling an order would do; nothing is changed."""
+    captured = net_captured(payments, order.currency)
+    due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
+    return RefundPlan(
+        sum=replace(due, tax=_closing_tax(order, due)),
+        currency=order.currency,
+        captured=captured,
+        left_after=0,
+        stock=tuple(
+            RefundStockLine(line.id, line.sku, line.title, line.to_ship, 0, 0)
+            for line in order.lines
+            if line.to_ship
+        ),
+        status_after="cancelled",
+        payment_status_after="refunded" if captured else order.payment_status,
+        coupon_given_back=True,
+        mails=("order_cancelled",),
+    )
+
+
+# --- use cases -------------------------------------------------------------------------------------
+
+
+@atomic
+def credit_order(
+    order_id: uuid.UUID,
+    wish: RefundRequest,
+    actor: Actor,
+    *,
+    seen_version: int | None = None,
+    shown_amount: int | None = None,
+    reason: str = "",
+) -> uuid.UUID:
+    """Give back a part of the money, by line or as an amount, and return the credit's id.
+
+    `shown_amount` (minor units) is what the preview said. Raises NotFound, StaleVersion, IllegalTransition, NotAllowed
+    (not staff), InvalidValue, Conflict when it would come to something else now.
+    """
+    order = lock_order(order_id, seen_version)
+    if not actor.works_here:
+        raise NotAllowed("Only staff may give money back.")
+    reason = check_reason(reason)
+    payments = lock_payments(order.id)
+    plan = plan_credit(order, payments, wish)
+    check_shown(plan, shown_amount)
+    return credit_lines(order, payments, plan, actor, reason, None)
+
+
+@atomic
+def cancel_as_shown(
+    order_id: uuid.UUID,
+    actor: Actor,
+    *,
+    shown_amount: int,
+    seen_version: int | None = None,
+    reason: str = "",
+) -> None:
+    """Cancel after a preview, which showed that `shown_amount` (minor units) goes back.
+
+    Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue, Conflict when it would come to another
+    amount now.
+    """
+    order = lock_order(order_id, seen_version)
+    check_shown(plan_cancel(order, lock_payments(order.id)), shown_amount)
+    cancel_by_system(order, actor, reason)
+
+
+def check_shown(plan: RefundPlan, shown_amount: int | None) -> None:
+    """Raise Conflict when the plan comes to another amount than the one that was shown."""
+    if shown_amount is not None and plan.amount != shown_amount:
+        raise Conflict("This would come to another amount now. Please look at it again.")
+
+
+def check_reason(reason: str) -> str:
+    """Return a reason without blanks around it. Raises InvalidValue when it is missing or too long."""
+    reason = reason.strip()
+    if not reason:
+        raise InvalidValue("reason", "Please give a reason.")
+    if len(reason) > 500:
+        raise InvalidValue("reason", "A reason has at most 500 characters.")
+    return reason

@@ -1,0 +1,115 @@
+"""Change how often a coupon may be used, while shoppers use it.
+
+Uses are counted only where there is a limit. So whoever changes one counts them anew, from the orders that have the
+code, under the coupon's lock: every order that uses it holds that lock until it is placed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, func, select
+
+from commerce.db import atomic, db, insert_rows
+from commerce.errors import InvalidValue, NotFound, StaleVersion
+from commerce.pricing.models import Coupon, CouponCustomer, CouponUse
+from commerce.pricing.validation import check_limit
+from commerce.tenants.row_hash import row_fingerprint
+
+
+def limits_version(usage_limit: int | None, per_customer_limit: int | None) -> int:
+    """Return the number by which a form says which limits it had shown."""
+    return row_fingerprint(usage_limit, per_customer_limit)
+
+
+@atomic
+def change_limits(
+    coupon_id: uuid.UUID, *, usage_limit: int | None, per_customer_limit: int | None, seen_version: int
+) -> None:
+    """Set how often a code may be used, in all and by one customer; None is no limit.
+
+    Raises NotFound, StaleVersion, InvalidValue for a limit that orders have passed already.
+    """
+    coupon = _lock(coupon_id)
+    version = limits_version(coupon.usage_limit, coupon.per_customer_limit)
+    if version != seen_version:
+        raise StaleVersion("coupon", seen_version, version)
+    _set_limits(coupon, usage_limit, per_customer_limit)
+
+
+def coupon_version(usage_limit: int | None, per_customer_limit: int | None, *, enabled: bool) -> int:
+    """Return the number by which a program says in which state it has seen a coupon."""
+    return row_fingerprint(usage_limit, per_customer_limit, enabled)
+
+
+@atomic
+def change_coupon(coupon_id: uuid.UUID, seen_version: int, changes: Mapping[str, Any]) -> None:
+    """Change what `changes` names of enabled, usage_limit and per_customer_limit; the rest stays.
+
+    Raises NotFound, StaleVersion, InvalidValue for a limit that orders have passed already.
+    """
+    coupon = _lock(coupon_id)
+    now = {name: getattr(coupon, name) for name in ("usage_limit", "per_customer_limit", "enabled")}
+    version = coupon_version(**now)
+    if version != seen_version:
+        raise StaleVersion("coupon", seen_version, version)
+    wanted = {**now, **changes}
+    coupon.enabled = wanted["enabled"]
+    _set_limits(coupon, wanted["usage_limit"], wanted["per_customer_limit"])
+
+
+def _set_limits(coupon: Coupon, usage_limit: int | None, per_customer_limit: int | None) -> None:
+    check_limit("usage_limit", usage_limit)
+    check_limit("per_customer_limit", per_customer_limit)
+    uses = _uses_by_customer(coupon.id)
+    _refuse_below("usage_limit", usage_limit, sum(uses.values()), "The code has been used %d times already.")
+    most = max(uses.values(), default=0)
+    _refuse_below(
+        "per_customer_limit", per_customer_limit, most, "One customer has used it %d times already."
+    )
+    coupon.usage_limit, coupon.per_customer_limit = usage_limit, per_customer_limit
+    coupon.used = 0 if usage_limit is None else sum(uses.values())
+    db.session.flush()
+    _count_customers(coupon.id, {} if per_customer_limit is None else uses)
+
+
+def _lock(coupon_id: uuid.UUID) -> Coupon:
+    coupon = db.session.scalar(
+        select(Coupon)
+        .where(Coupon.id == coupon_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if coupon is None:
+        raise NotFound("There is no such coupon.")
+    return coupon
+
+
+def _uses_by_customer(coupon_id: uuid.UUID) -> dict[str, int]:
+    rows = db.session.execute(
+        select(CouponUse.customer, func.count(CouponUse.id))
+        .where(CouponUse.coupon_id == coupon_id, CouponUse.given_back_at.is_(None))
+        .group_by(CouponUse.customer)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _refuse_below(field: str, limit: int | None, used: int, words: str) -> None:
+    if limit is not None and limit < used:
+        raise InvalidValue(field, words % used)
+
+
+def _count_customers(coupon_id: uuid.UUID, uses: dict[str, int]) -> None:
+    db.session.execute(
+        delete(CouponCustomer)
+        .where(CouponCustomer.coupon_id == coupon_id)
+        .execution_options(synchronize_session=False)
+    )
+    rows = [
+        {"coupon_id": coupon_id, "customer": customer, "used": count}
+        for customer, count in sorted(uses.items())
+    ]
+    if rows:
+        insert_rows(CouponCustomer, rows)

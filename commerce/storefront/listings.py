@@ -1,0 +1,351 @@
+"""Read the lists of the catalogue: products by shelf, search or age, and the shelves themselves."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
+
+from commerce.catalog.product_cache import cache_enabled, cached
+from commerce.catalog.reading import (
+    CATEGORIES,
+    IMAGES,
+    PRODUCTS,
+    SHELVED,
+    STOCK,
+    TENANT,
+    VARIANTS,
+    dialect_name,
+    read,
+    sold,
+    units_sellable,
+    units_there,
+)
+from commerce.catalog.search import found_ids, search_parameters, title_rank
+from commerce.db import current_tenant_id
+from commerce.errors import NotFound
+from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink
+
+SORTS = ("newest", "price", "-price")
+MAX_PAGE = 100_000
+MAX_SITEMAP = 20_000
+COUNTED_EXACTLY = 240
+"""Lists up to here are counted with every page; the total of a longer one may be `TOTAL_SECONDS` old."""
+TOTAL_SECONDS = 30
+MAX_TOTALS = 1000
+MAX_PICTURED_SHELVES = 24
+"""More categories than these are listed by name alone."""
+
+
+# --- lists ------------------------------------------------------------------------------------------
+
+
+def newest(limit: int) -> tuple[Card, ...]:
+    """Return the products published last, at most `limit`. One statement."""
+    statement = _list_statement("all", "newest", dialect_name(), counted=False)
+    rows = cached("newest", str(limit), lambda: _rows(read(statement, limit=limit, offset=0)))
+    return _cards(rows)
+
+
+def all_products(page: int, sort: str) -> CardPage:
+    """Return a page of everything that is sold. One statement. Raises NotFound for a page beyond the last."""
+    return _card_page("all", page, sort)
+
+
+def products_of(category_id: uuid.UUID, page: int, sort: str) -> CardPage:
+    """Return a page of a category. One statement. Raises NotFound for a page beyond the last."""
+    return _card_page("category", page, sort, category=category_id)
+
+
+def found_products(query: str, page: int, sort: str) -> CardPage:
+    """Return a page of what a search finds, titles first. One statement at most. Raises NotFound beyond its end."""
+    parameters = search_parameters(query)
+    if parameters is None:
+        return CardPage((), 0, 1)
+    if sort != "newest":
+        del parameters["titled"]
+    return _card_page("search", page, sort, **parameters)
+
+
+def neighbours(shelf: str, slug: str, limit: int) -> tuple[Card, ...]:
+    """Return the newest products of a category (by slug) other than the product `slug`. One statement."""
+    statement = _list_statement("shelf", "newest", dialect_name(), counted=False)
+    rows = cached(
+        "shelf", f"{shelf} {limit}", lambda: _rows(read(statement, shelf=shelf, limit=limit + 1, offset=0))
+    )
+    return tuple(card for card in _cards(rows) if card.slug != slug)[:limit]
+
+
+def _rows(found: Sequence[Any]) -> list[list[Any]]:
+    """Return rows as JSON values."""
+    return [list(row) for row in found]
+
+
+def _cards(rows: Sequence[Sequence[Any]]) -> tuple[Card, ...]:
+    """Make cards of a list's rows; in sport mode these may be old, so what can be had is read anew. One statement."""
+    cards = tuple(Card._make(row[:-1]) for row in rows)
+    if not cache_enabled() or not cards:
+        return cards
+    units = {row[0]: row[1:] for row in read(_AVAILABLE, slugs=[card.slug for card in cards])}
+    return tuple(
+        card._replace(available=available, in_stock=in_stock)
+        for card in cards
+        for available, in_stock in (units.get(card.slug, (0, 0)),)
+    )
+
+
+def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
+    if not 1 <= page <= MAX_PAGE:
+        raise NotFound("This list has no such page.")
+    offset = (page - 1) * PAGE_SIZE
+    statement = _list_statement(kind, sort, dialect_name(), counted=True)
+
+    def load() -> list[list[Any]]:
+        return _rows(read(statement, limit=PAGE_SIZE, offset=offset, **parameters))
+
+    # What people search for has no end, so it is not kept.
+    name = f"{kind} {parameters.get('category', '')} {sort} {page}"
+    rows = load() if kind == "search" else cached("list", name, load)
+    if not rows and page > 1:
+        raise NotFound("This list has no such page.")
+    total = rows[0][-1] if rows else 0
+    if len(rows) < PAGE_SIZE:
+        total = offset + len(rows)
+    elif total > COUNTED_EXACTLY:
+        total = max(_large_total(kind, **parameters), offset + len(rows))
+    return CardPage(_cards(rows), total, page)
+
+
+_totals: dict[tuple[Any, ...], tuple[float, int]] = {}
+
+
+def _large_total(kind: str, **parameters: Any) -> int:
+    """Return how many products a long list has; counted every `TOTAL_SECONDS`: it means to read them all."""
+    parameters.pop("titled", None)
+    key = (current_tenant_id(), kind, *parameters.values())
+    now = time.monotonic()
+    kept = _totals.get(key)
+    if kept is not None and kept[0] > now:
+        return kept[1]
+    total: int = read(_total_statement(kind, dialect_name()), **parameters)[0][0]
+    if len(_totals) >= MAX_TOTALS:
+        _totals.clear()
+    _totals[key] = (now + TOTAL_SECONDS, total)
+    return total
+
+
+@lru_cache(maxsize=16)
+def _total_statement(kind: str, dialect: str) -> Select[Any]:
+    return select(func.count()).select_from(PRODUCTS).where(sold(), *_restriction(kind, dialect))
+
+
+@lru_cache(maxsize=64)
+def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Select[Any]:
+    """Build the statement of a list: first the products of one page, then what their cards show, then the total.
+
+    Parameters: `tenant`, `limit`, `offset`; by kind `category` (id), `shelf` (slug), or `words` and, sorted by newest,
+    `titled`.
+    """
+    condition = and_(sold(), *_restriction(kind, dialect))
+    first = [key.label("first") for key in _first_keys(kind, sort, dialect)]
+    shown = (PRODUCTS.c.id, PRODUCTS.c.slug, PRODUCTS.c.title, PRODUCTS.c.published_at)
+    page = (
+        select(*shown, *first)
+        .where(condition)
+        .order_by(*_in_order(sort, first, PRODUCTS.c))
+        .limit(bindparam("limit", type_=Integer()))
+        .offset(bindparam("offset", type_=Integer()))
+        .cte("page")
+    )
+    some = (
+        select(PRODUCTS.c.id)
+        .where(condition)
+        .limit(literal_column(str(COUNTED_EXACTLY + 1)))
+        .subquery("some")
+    )
+    total = select(func.count()).select_from(some).scalar_subquery() if counted else literal(0)
+    former = case((VARIANTS.c.compare_at > VARIANTS.c.price, VARIANTS.c.compare_at))
+    return (
+        select(
+            page.c.slug,
+            page.c.title,
+            func.min(VARIANTS.c.price),
+            func.max(VARIANTS.c.price),
+            func.max(former),
+            # One variant's units never make up for another's shortage, because none is ever below zero.
+            func.coalesce(func.sum(units_sellable(STOCK.c)), 0).cast(BigInteger()),
+            _first_picture(page.c.id, IMAGES.c.file),
+            _first_picture(page.c.id, IMAGES.c.alt),
+            func.coalesce(func.sum(units_there(STOCK.c)), 0).cast(BigInteger()),
+            func.min(VARIANTS.c.ships_from).cast(String()),
+            total,
+        )
+        .join_from(page, VARIANTS, and_(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == page.c.id))
+        .outerjoin(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
+        .where(VARIANTS.c.active)
+        .group_by(*page.c)
+        .order_by(*_in_order(sort, list(page.c)[len(shown) :], page.c))
+    )
+
+
+def _first_picture(product_id: ColumnElement[uuid.UUID], fact: ColumnElement[str]) -> ColumnElement[str]:
+    return (
+        select(fact)
+        .where(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == product_id, IMAGES.c.file != "")
+        .order_by(IMAGES.c.position)  # by this alone, so that the index gives the order
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+
+
+def _restriction(kind: str, dialect: str) -> list[ColumnElement[bool]]:
+    if kind == "search":
+        return [PRODUCTS.c.id.in_(found_ids(dialect))]
+    on_shelf = select(SHELVED.c.product_id).where(SHELVED.c.tenant_id == TENANT)
+    if kind == "category":
+        return [
+            PRODUCTS.c.id.in_(on_shelf.where(SHELVED.c.category_id == bindparam("category", type_=Uuid())))
+        ]
+    if kind == "shelf":
+        named = select(CATEGORIES.c.id).where(
+            CATEGORIES.c.tenant_id == TENANT, CATEGORIES.c.slug == bindparam("shelf")
+        )
+        return [PRODUCTS.c.id.in_(on_shelf.where(SHELVED.c.category_id.in_(named)))]
+    return []
+
+
+def _first_keys(kind: str, sort: str, dialect: str) -> list[ColumnElement[Any]]:
+    """Return what a list is sorted by before the age: the lowest price, whether a found title matches, or nothing."""
+    if sort == "newest":
+        # Nothing, and not a constant: only then does the index on the age spare the sorting of all products.
+        return [case((title_rank(dialect, PRODUCTS.c.id), 0), else_=1)] if kind == "search" else []
+    lowest = select(func.min(VARIANTS.c.price)).where(
+        VARIANTS.c.tenant_id == PRODUCTS.c.tenant_id,
+        VARIANTS.c.product_id == PRODUCTS.c.id,
+        VARIANTS.c.active,
+    )
+    return [lowest.correlate(PRODUCTS).scalar_subquery()]
+
+
+def _in_order(sort: str, first: Sequence[ColumnElement[Any]], columns: Any) -> list[ColumnElement[Any]]:
+    keys = [key.desc() if sort == "-price" else key.asc() for key in first]
+    return [*keys, columns.published_at.desc(), columns.id.desc()]
+
+
+# --- categories -------------------------------------------------------------------------------------
+
+
+def list_categories(limit: int) -> tuple[CategoryLink, ...]:
+    """Return the categories that have something to show, in the shop's order. One statement."""
+
+    def load() -> list[list[Any]]:
+        return [[str(row[0]), *row[1:]] for row in read(_SHELVES, limit=limit)]
+
+    return tuple(CategoryLink(uuid.UUID(row[0]), *row[1:]) for row in cached("shelves", str(limit), load))
+
+
+def category_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return for each of these categories the picture file of its oldest product that has one. One statement at most.
+
+    The oldest, so that a category keeps its picture when something new arrives.
+    """
+    if not ids:
+        return {}
+    parameters = {f"category_{number}": category_id for number, category_id in enumerate(ids)}
+
+    def load() -> list[list[str]]:
+        found = read(_category_pictures_statement(len(ids)), **parameters)
+        return [[str(row[0]), row[1]] for row in found]
+
+    rows = cached("shelf pictures", " ".join(map(str, ids)), load)
+    return {uuid.UUID(row[0]): row[1] for row in rows}
+
+
+@lru_cache(maxsize=MAX_PICTURED_SHELVES)
+def _category_pictures_statement(count: int) -> CompoundSelect[Any]:
+    # One short walk along an index for each category. Neither database finds that by itself for one walk over all.
+    return union_all(*(select(_category_picture(f"category_{number}").subquery()) for number in range(count)))
+
+
+def _category_picture(parameter: str) -> Select[Any]:
+    return (
+        select(SHELVED.c.category_id, IMAGES.c.file)
+        .join(PRODUCTS, PRODUCTS.c.id == SHELVED.c.product_id)
+        .join(IMAGES, and_(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == PRODUCTS.c.id))
+        .where(SHELVED.c.tenant_id == TENANT, SHELVED.c.category_id == bindparam(parameter, type_=Uuid()))
+        .where(sold(), IMAGES.c.file != "")
+        .order_by(SHELVED.c.product_id, IMAGES.c.position)
+        .limit(literal_column("1"))
+    )
+
+
+def find_category(slug: str) -> tuple[uuid.UUID, str, str]:
+    """Return a category's id, name and description. One statement. Raises NotFound."""
+    rows = read(_CATEGORY, slug=slug)
+    if not rows:
+        raise NotFound("There is no such category.")
+    return rows[0][0], rows[0][1], rows[0][2]
+
+
+def all_paths() -> list[str]:
+    """Return the address of every category and product page, for search engines. Two statements."""
+    products = read(select(PRODUCTS.c.slug).where(sold()).order_by(PRODUCTS.c.id).limit(MAX_SITEMAP))
+    return [shelf.path for shelf in list_categories(MAX_SITEMAP)] + [
+        f"/products/{quote(row[0])}" for row in products
+    ]
+
+
+def _sold_in_category() -> Select[Any]:
+    """Return the statement for the ids of what is sold on a shelf, from the shelf's side: it is the smaller one."""
+    product = exists().where(PRODUCTS.c.id == SHELVED.c.product_id, sold()).correlate(SHELVED)
+    return select(SHELVED.c.product_id).where(
+        SHELVED.c.tenant_id == TENANT, SHELVED.c.category_id == CATEGORIES.c.id, product
+    )
+
+
+_AVAILABLE = (
+    select(
+        PRODUCTS.c.slug,
+        func.sum(units_sellable(STOCK.c)).cast(BigInteger()),
+        func.sum(units_there(STOCK.c)).cast(BigInteger()),
+    )
+    .join(VARIANTS, and_(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == PRODUCTS.c.id))
+    .join(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
+    .where(PRODUCTS.c.tenant_id == TENANT, VARIANTS.c.active)
+    .where(PRODUCTS.c.slug.in_(bindparam("slugs", expanding=True)))
+    .group_by(PRODUCTS.c.slug)
+)
+_shelf_limit = bindparam("limit", type_=Integer())
+_shelf_order = (CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
+_filled = and_(CATEGORIES.c.tenant_id == TENANT, _sold_in_category().correlate(CATEGORIES).exists())
+_SHELVES = (
+    select(CATEGORIES.c.id, CATEGORIES.c.slug, CATEGORIES.c.name)
+    .where(_filled)
+    .order_by(*_shelf_order)
+    .limit(_shelf_limit)
+)
+_CATEGORY = select(CATEGORIES.c.id, CATEGORIES.c.name, CATEGORIES.c.description).where(
+    CATEGORIES.c.tenant_id == TENANT, CATEGORIES.c.slug == bindparam("slug")
+)

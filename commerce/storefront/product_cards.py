@@ -1,0 +1,80 @@
+"""What the lists of the catalogue show: products, pages of them, and the shelves."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from typing import NamedTuple
+from urllib.parse import quote
+
+from commerce.catalog.reading import expected_on
+
+PAGE_SIZE = 24
+
+
+class Card(NamedTuple):
+    """A product as lists show it. Prices are minor units; `available` counts all variants and locations.
+
+    `in_stock` of these units are there, the others may be promised beyond them; `ships_from` is the first day on which
+    such are expected, as ISO 8601 text.
+
+    Lists make dozens of these for each request; a named tuple is made and compared several times faster than a frozen
+    dataclass.
+    """
+
+    slug: str
+    title: str
+    price_from: int
+    price_to: int
+    was: int | None
+    available: int
+    file: str | None
+    alt: str | None
+    in_stock: int
+    ships_from: str | None
+
+    @property
+    def path(self) -> str:
+        """The address of the product's page."""
+        return f"/products/{quote(self.slug)}"
+
+    @property
+    def sold_out(self) -> bool:
+        """Whether none of the variants can be had."""
+        return self.available <= 0
+
+    @property
+    def on_backorder(self) -> bool:
+        """Whether its variants can be had only as a promise: none is there."""
+        return self.in_stock <= 0 < self.available
+
+    @property
+    def expected(self) -> date | None:
+        """The day on which units beyond the stock are expected, None when nobody knows."""
+        return expected_on(date.fromisoformat(self.ships_from)) if self.ships_from else None
+
+
+class CardPage(NamedTuple):
+    """One page of a list, and how many products the whole list has."""
+
+    cards: tuple[Card, ...]
+    total: int
+    number: int
+
+    @property
+    def last(self) -> int:
+        """The number of the last page; an empty list has one."""
+        return max(1, -(-self.total // PAGE_SIZE))
+
+
+class CategoryLink(NamedTuple):
+    """A category that has something to show."""
+
+    id: uuid.UUID
+    slug: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """The address of the category's page."""
+        return f"/categories/{quote(self.slug)}"

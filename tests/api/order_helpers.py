@@ -1,0 +1,68 @@
+"""A program at an order: what the tests of payments, refunds, shipments, returns and the status share."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+from werkzeug.test import TestResponse
+
+from commerce.db import db
+from commerce.events.models import Event
+from commerce.orders.models import Credit, Order, ReturnRequest
+from commerce.payments.models import Payment, Refund
+from commerce.settlement.manual_payments import record_receipt
+from commerce.shipping.models import Shipment
+from tests.factories.checkout import make_order
+from tests.factories.orders import BOB, fresh, take_step
+from tests.factories.shop import Sold, make_product
+from tests.support.invariants import broken_invariants
+
+WAY = ("process", "ship", "deliver", "complete")
+
+
+def tea(**values: Any) -> Sold:
+    """Put tea on the shelf: 100 units at 10.00."""
+    return make_product(**{"title": "Green tea", "sku": "TEA-1", "price": 1000, "stock": 100, **values})
+
+
+def bought(sold: Sold, quantity: int, *actions: str) -> Order:
+    """Place an order, pay it by transfer, so that it is confirmed, and lead it on."""
+    placed = make_order((sold, quantity))
+    record_receipt(placed.id, BOB)
+    for action in actions:
+        take_step(placed.id, action)
+    return fresh(placed.id)
+
+
+def at(order: Order, part: str = "") -> str:
+    """Return the address of an order, or of what belongs to it."""
+    return f"/api/orders/{order.code}" + (f"/{part}" if part else "")
+
+
+def assert_refused(answer: TestResponse, status: int, code: str, *fields: str) -> dict[str, Any]:
+    """Hold an answer to be this refusal, at these fields, and return it."""
+    problem = answer.get_json(force=True)
+    assert (answer.status_code, problem["code"]) == (status, code), answer.text
+    assert [each["field"] for each in problem.get("errors") or []] == list(fields), answer.text
+    return dict(problem)
+
+
+def traces(order: Order) -> tuple[Any, ...]:
+    """Return everything that doing something to an order changes; the books must agree at any time."""
+    now = fresh(order.id)
+    counts = [
+        db.session.scalar(select(func.count()).select_from(each))
+        for each in (Event, Credit, Refund, Shipment, ReturnRequest, Payment)
+    ]
+    captured, refunded = money(order)
+    assert broken_invariants() == []
+    return now.status, now.payment_status, now.version, captured, refunded, *counts
+
+
+def money(order: Order) -> tuple[int, int]:
+    """Return (captured, refunded), minor units."""
+    db.session.close()
+    row = db.session.execute(
+        select(func.sum(Payment.captured), func.sum(Payment.refunded)).where(Payment.order_id == order.id)
+    ).one()
+    db.session.close()
+    return int(row[0] or 0), int(row[1] or 0)
