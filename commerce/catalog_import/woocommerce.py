@@ -13,7 +13,7 @@ from datetime import date
 from itertools import islice
 from typing import BinaryIO
 
-from commerce.catalog.importing.woo_headings import (
+from commerce.catalog_import.woocommerce_headings import (
     HEADINGS,
     find_attributes,
     find_by_order,

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice, product
 
-from commerce.catalog.importing.woo_headings import UNCATEGORIZED, UNIT, fold
+from commerce.catalog_import.woocommerce_headings import UNCATEGORIZED, UNIT, fold
 from commerce.catalog.text import clean_line, make_skus, slugify
 from commerce.catalog.values import parse_flag, parse_quantity, plain_number
 from commerce.catalog_import.parsed import ImportNote, RowError
