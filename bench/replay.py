@@ -50,7 +50,8 @@ from bench.support.stage import ADDRESS, SHOP, Stage, postgres_stage, sqlite_sta
 from commerce.cart.models import Cart, CartLine
 from commerce.cart.queries import load_cart
 from commerce.cart.services import new_shopper_key, shopper_hash
-from commerce.checkout.services import place_order, quote_cart
+from commerce.checkout.quote import quote_cart
+from commerce.checkout.services import place_order
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Busy
 from commerce.events.outbox import Actor

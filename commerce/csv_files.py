@@ -11,10 +11,10 @@ import io
 import re
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
 
-from commerce.catalog_import.parsed import ImportNote
 from commerce.errors import Rejected
 
 MAX_CELL_CHARS = 16 * 1024 * 1024
@@ -30,7 +30,7 @@ _NOT_TEXT = {
     b"\x1f\x8b": "This is a gzip archive. Unpack it and import the CSV file in it.",
 }
 _MARKUP = {
-    "wordpress": "This is a WordPress XML export. Export the products as CSV: WooCommerce, Products, All Products, Export.",
+    "wordpress": "This is a WordPress XML export. Export the products as CSV, under Products, All Products, Export.",
     "rss": "This is an RSS or product feed in XML, not a CSV file. Export the products as CSV.",
     "html": "This is a web page, not a CSV file. Perhaps the download needed a sign-in: download it again.",
     "xml": "This is an XML file, not a CSV file. Export the products as CSV.",
@@ -209,3 +209,12 @@ def _too_long(row: int, error: csv.Error) -> str:
     if "field larger" in str(error):
         return f"Row {row}: a cell is longer than {MAX_CELL_CHARS} characters."
     return f"Row {row}: the file cannot be read as CSV ({error})."
+
+
+@dataclass(frozen=True, slots=True)
+class ImportNote:
+    """A remark about a row (0: about the whole file); `code` is a key of NOTES."""
+
+    row: int
+    code: str
+    detail: str = ""

@@ -26,7 +26,8 @@ from commerce import clock
 from commerce.cart.queries import load_cart
 from commerce.cart.services import add_line, enter_code, new_shopper_key, save_details, shopper_hash
 from commerce.catalog.models import Product, Variant
-from commerce.checkout.services import PlacedOrder, place_order, quote_cart
+from commerce.checkout.quote import quote_cart
+from commerce.checkout.services import PlacedOrder, place_order
 from commerce.db import Base, atomic, db, insert_rows, new_id
 from commerce.errors import CommerceError
 from commerce.events.outbox import SYSTEM, Actor

@@ -14,7 +14,8 @@ from sqlalchemy import func, select, update
 from commerce.config import Config
 from commerce.db import atomic, db
 from commerce.errors import GatewayNoAnswer
-from commerce.payments.gateways.base import GATEWAYS, TestCardGateway
+from commerce.payments.gateways.registry import GATEWAYS
+from commerce.payments.gateways.test_card import TestCardGateway
 from commerce.payments.models import Payment
 from commerce.payments.queries import get_payment
 from commerce.pricing.queries import tax_table

@@ -18,7 +18,8 @@ from commerce.orders import services as orders
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
 from commerce.orders.returns import request_return
-from commerce.payments.gateways.base import GATEWAYS, TestCardGateway
+from commerce.payments.gateways.registry import GATEWAYS
+from commerce.payments.gateways.test_card import TestCardGateway
 from commerce.payments.models import Payment
 from commerce.payments.queries import get_payment
 from commerce.settlement.services import take_payment

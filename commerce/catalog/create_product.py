@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.catalog.plan_limits import enforce_product_limit
 from commerce.catalog.search import index_products
-from commerce.catalog.text import digest, make_slug
+from commerce.catalog.text import digest, folded, make_slug
 from commerce.catalog.update_product import catalogue_changed, lock_product, set_categories
 from commerce.catalog.validation import (
     LIMITS,
@@ -24,7 +24,6 @@ from commerce.catalog.validation import (
     checked_sku,
     checked_variant,
 )
-from commerce.catalog_import.matching import folded
 from commerce.db import atomic, db
 from commerce.errors import AlreadyExists, InvalidValue
 from commerce.tenants.services import touch_catalogue

@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
+from dataclasses import dataclass
 
 # Zero-width and byte-order marks are invisible; embedding and override marks can make a text read backwards.
 # Joiners (U+200C, U+200D) stay: Persian and emoji need them.
@@ -114,3 +115,23 @@ def make_skus(slug: str, option_values: list[tuple[str, ...]], limit: int) -> li
         lossy = seen[code] > 1 or any(value and not slugify(value) for value in values)
         skus.append(shorten(f"{code}-{digest(*values)}" if lossy and values else code, limit))
     return skus
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLimits:
+    """How many characters the shop's columns take."""
+
+    title: int = 500
+    line: int = 255
+    text: int = 10_000
+    slug: int = 200
+    sku: int = 255
+    made_sku: int = 80
+    alt: int = 1000
+    body: int = 200_000
+    variants: int = 2048
+
+
+def folded(values: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Return option values as they are compared: without regard to case."""
+    return tuple(value.casefold() for value in values)

@@ -7,9 +7,8 @@ from datetime import date
 from typing import TypedDict
 
 from commerce.catalog.html_cleaning import clean_html
-from commerce.catalog.text import clean_line
+from commerce.catalog.text import FieldLimits, clean_line
 from commerce.catalog.values import MAX_GRAMS, TAX_CLASSES
-from commerce.catalog_import.rows import FieldLimits
 from commerce.errors import InvalidValue
 from commerce.money import MAX_AMOUNT
 

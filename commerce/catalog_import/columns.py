@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from commerce.catalog.text import clean_line, without_accents
-from commerce.catalog_import.parsed import ImportNote
-from commerce.csv_files import UnreadableFile
+from commerce.csv_files import ImportNote, UnreadableFile
 
 # First the heading of the exports until 2025, then those of the newer template and of widespread tools.
 # Headings are compared exactly, as Shopify does: 'Option1 name' is of the newer template, 'Variant price' of neither.
@@ -64,11 +63,11 @@ OWN_COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """What our own export adds, because Shopify has no column for it."""
 METAFIELD = re.compile(r"(?P<name>.*?)\s*\((?P<owner>product|variant)\.metafields\.(?P<key>[^\s()]+)\)")
-"""How Shopify heads a column with facts of a kind that the owner made: 'Washing (product.metafields.custom.washing)'."""
+"""How Shopify heads a column for a metafield: 'Washing (product.metafields.custom.washing)'."""
 SYNONYMS: dict[str, str] = {
     "handle": "slug urlkey url permalink producthandle productid parentid itemgroupid id",
-    "title": "name productname producttitle itemname nombre nom nome naam titel titre titulo titolo bezeichnung artikelname"
-    " productnaam",
+    "title": "name productname producttitle itemname nombre nom nome naam titel titre titulo titolo bezeichnung"
+    " artikelname productnaam",
     "body": "body description productdescription longdescription html details beschreibung descripcion descrizione"
     " descricao omschrijving",
     "vendor": "brand manufacturer supplier maker marke hersteller marque fabricant marca fabricante merk",
@@ -76,7 +75,8 @@ SYNONYMS: dict[str, str] = {
     "tags": "tag tags keywords labels schlagworter schlagworte etiquettes etiquetas",
     "status": "state productstatus",
     "published": "visible active online enabled",
-    "sku": "sku itemnumber articlenumber artikelnummer artnr article code productcode itemcode reference referencia ref mpn",
+    "sku": "sku itemnumber articlenumber artikelnummer artnr article code productcode itemcode reference"
+    " referencia ref mpn",
     "quantity": "quantity qty stock inventory inventoryqty stockquantity onhand available bestand lagerbestand menge"
     " anzahl cantidad existencias quantite quantita quantidade voorraad aantal inventoryquantity",
     "price": "price unitprice sellingprice saleprice retailprice regularprice listprice amount preis verkaufspreis vk"

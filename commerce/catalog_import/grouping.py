@@ -12,10 +12,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from commerce.catalog_import.columns import Headings
-from commerce.catalog_import.parsed import ImportNote, ParsedProduct, RejectedProduct, RowError
+from commerce.catalog_import.parsed import ParsedProduct, RejectedProduct, RowError
 from commerce.catalog_import.product import DUPLICATE_HINT
 from commerce.catalog_import.rows import ImportSettings, SourceRow
-from commerce.csv_files import CsvTable
+from commerce.csv_files import CsvTable, ImportNote
 
 
 class ProductFile(ABC):

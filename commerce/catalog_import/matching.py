@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from commerce.catalog.models import Product, ProductImage, Variant
+from commerce.catalog.text import folded
 from commerce.catalog_import.export import ExportContext, image_address, product_cells
-from commerce.catalog_import.parsed import ImportNote, ParsedImage, ParsedProduct, ParsedVariant, RowError
+from commerce.catalog_import.parsed import ParsedImage, ParsedProduct, ParsedVariant, RowError
 from commerce.catalog_import.product import ProductBuilder
 from commerce.catalog_import.report import Outcome
 from commerce.catalog_import.rows import ImportSettings, SourceRow
+from commerce.csv_files import ImportNote
 from commerce.db import new_id
 
 
@@ -167,11 +169,6 @@ def match(existing: list[Variant], parsed: tuple[ParsedVariant, ...]) -> dict[st
             del free[variant.id]
             found[each.sku] = variant
     return found
-
-
-def folded(values: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Return option values as they are compared: without regard to case."""
-    return tuple(value.casefold() for value in values)
 
 
 def _change_images(product: Product, parsed: ParsedProduct, base: str) -> dict[str, uuid.UUID]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from commerce.csv_files import ImportNote
+
 ProductStatus = Literal["active", "draft", "archived"]
 
 NOTES = {
@@ -12,7 +14,7 @@ NOTES = {
     "delimiter": "The columns are separated by something other than a comma.",
     "repeated_column": "A column heading stands twice; its first column was read.",
     "unread_column": "A heading is close to one that is read, but not the same; it was ignored. Use --map to read it.",
-    "loose_quotes": "Quotation marks do not follow the CSV standard; they were read as spreadsheets do. Check this row.",
+    "loose_quotes": "Quotation marks do not follow the CSV standard; they were read as spreadsheets do. Check the row.",
     "mapped": "Headings are read as you said, now or in an earlier import.",
     "no_stock_column": "The file has no quantities. This is what was done instead, as you asked.",
     "no_rows": "The file has headings but no rows.",
@@ -66,15 +68,6 @@ class RowError:
     value: str
     reason: str
     handle: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImportNote:
-    """A remark about a row (0: about the whole file); `code` is a key of NOTES."""
-
-    row: int
-    code: str
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

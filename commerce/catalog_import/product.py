@@ -24,7 +24,6 @@ from commerce.catalog.values import (
     parse_url,
 )
 from commerce.catalog_import.parsed import (
-    ImportNote,
     ParsedImage,
     ParsedProduct,
     ParsedVariant,
@@ -33,6 +32,7 @@ from commerce.catalog_import.parsed import (
     RowError,
 )
 from commerce.catalog_import.rows import BLANKS, ImportSettings, SourceRow, plain, split_names
+from commerce.csv_files import ImportNote
 
 DEFAULT_NAME, DEFAULT_VALUE = "title", "default title"
 STATUSES: dict[str, ProductStatus] = {
@@ -225,7 +225,7 @@ class ProductBuilder:
         return cleaned
 
     def _categories(self) -> tuple[str, ...]:
-        """Return categories and the collection; the type, or else the last level of the taxonomy, stands for the first."""
+        """Return categories (or the type, or else the last level of the taxonomy) and the collection."""
         row, text = self._first("categories")
         kind = self._line("type", self.shop.limits.line)
         path_row, path_text = self._first("category")
@@ -342,13 +342,12 @@ class ProductBuilder:
     def _options(
         self, names: list[str], rows: list[SourceRow]
     ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        if not self.shop.has(*(option_value(axis) for axis in range(self.shop.axes))):
+        if "option_values" in self._lacks():
+            reason = f"row {rows[0].number} is the same variant: no option at all" if rows else ""
             for row in rows[1:]:
-                self._reject_new(
-                    row, "option1_value", f"row {rows[0].number} is the same variant: no option at all"
-                )
+                self._reject_new(row, "option1_value", reason)
             return (), [() for _ in rows]
-        named = self.shop.has(*(option_name(axis) for axis in range(self.shop.axes)))
+        named = "option_names" not in self._lacks()
         table = [[self._value(row, axis, names) for axis in range(self.shop.axes)] for row in rows]
         if not named and any(map(any, table)):
             reason = "the product is new, and the file has no column with the names of its options"
@@ -356,6 +355,18 @@ class ProductBuilder:
         if _is_default_variant(names, table):
             return (), [()]
         used = [axis for axis in range(self.shop.axes) if any(values[axis] for values in table)]
+        self._refuse_incomplete(rows, table, names, used, named=named)
+        chosen = [tuple(values[axis] for axis in used) for values in table]
+        self._refuse_collisions(rows, chosen)
+        folded = [names[axis].casefold() for axis in used]
+        for position, axis in enumerate(used):
+            if folded[position] and folded[position] in folded[:position]:
+                self._reject(rows[0], option_name(axis), f"two options are called '{names[axis]}'")
+        return tuple(names[axis] for axis in used), chosen
+
+    def _refuse_incomplete(
+        self, rows: list[SourceRow], table: list[list[str]], names: list[str], used: list[int], *, named: bool
+    ) -> None:
         for axis in used:
             for row, values in zip(rows, table, strict=True):
                 if not values[axis]:
@@ -368,13 +379,6 @@ class ProductBuilder:
                     self._reject(
                         row, option_value(axis), f"is longer than {self.shop.limits.line} characters"
                     )
-        chosen = [tuple(values[axis] for axis in used) for values in table]
-        self._refuse_collisions(rows, chosen)
-        folded = [names[axis].casefold() for axis in used]
-        for position, axis in enumerate(used):
-            if folded[position] and folded[position] in folded[:position]:
-                self._reject(rows[0], option_name(axis), f"two options are called '{names[axis]}'")
-        return tuple(names[axis] for axis in used), chosen
 
     def _refuse_collisions(self, rows: list[SourceRow], chosen: list[tuple[str, ...]]) -> None:
         seen: dict[tuple[str, ...], int] = {}
@@ -528,7 +532,7 @@ class ProductBuilder:
         return tuple(unique.values())
 
     def _described_images(self) -> list[ParsedImage]:
-        """Return the pictures that the description shows: they stand with the others, since it cannot show them here."""
+        """Return the pictures that the description shows: it cannot show them here, so they join the others."""
         row, text = self._first("body")
         images = []
         for address, alt in pictures_in(text):

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from commerce.catalog_import.parsed import NOTES, ImportNote, RowError
+from commerce.catalog_import.parsed import NOTES, RowError
+from commerce.csv_files import ImportNote
 
 Outcome = Literal["imported", "updated", "unchanged", "rejected"]
 OUTCOMES: tuple[Outcome, ...] = ("imported", "updated", "unchanged", "rejected")

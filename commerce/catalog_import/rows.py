@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from commerce.catalog.text import FieldLimits
+
 BLANKS = frozenset({"", "N/A", "#N/A", "NaN", "nan"})
 """What tools write for nothing. In option values 'N/A' is a value when the row is a variant."""
 
@@ -42,21 +44,6 @@ def join_names(names: Iterable[str]) -> str:
 def split_names(cell: str) -> list[str]:
     """Return the names in a cell that `join_names` or a person wrote."""
     return [name for line in csv.reader([cell], skipinitialspace=True) for name in line]
-
-
-@dataclass(frozen=True, slots=True)
-class FieldLimits:
-    """How many characters the shop's columns take."""
-
-    title: int = 500
-    line: int = 255
-    text: int = 10_000
-    slug: int = 200
-    sku: int = 255
-    made_sku: int = 80
-    alt: int = 1000
-    body: int = 200_000
-    variants: int = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +83,7 @@ class ImportSettings:
     heading: Callable[[str], str]
     source: str
     axes: int = 3
-    limits: FieldLimits = FieldLimits()
+    limits: FieldLimits = field(default_factory=FieldLimits)
     given: frozenset[str] | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     duplicate_sku: str = "refuse"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import BinaryIO
 
-from commerce.catalog.text import clean_line, digest, make_slug, same_handle
+from commerce.catalog.text import FieldLimits, clean_line, digest, make_slug, same_handle
 from commerce.catalog_import.columns import Columns, renamed
 from commerce.catalog_import.grouping import ProductFile
 from commerce.catalog_import.parsed import ParsedProduct, RejectedProduct, RowError
 from commerce.catalog_import.product import ProductBuilder
-from commerce.catalog_import.rows import FieldLimits, ImportSettings, SourceRow
+from commerce.catalog_import.rows import ImportSettings, SourceRow
 from commerce.csv_files import CsvTable
 
 SOURCE = "shopify"

@@ -13,6 +13,12 @@ from datetime import date
 from itertools import islice
 from typing import BinaryIO
 
+from commerce.catalog.text import FieldLimits, clean_line, digest, former_slugs, make_slug, slugify
+from commerce.catalog_import.columns import Headings, renamed
+from commerce.catalog_import.grouping import ProductFile
+from commerce.catalog_import.parsed import ParsedProduct, RejectedProduct, RowError
+from commerce.catalog_import.product import ProductBuilder, option_name, option_value
+from commerce.catalog_import.rows import ImportSettings, SourceRow
 from commerce.catalog_import.woocommerce_headings import (
     HEADINGS,
     find_attributes,
@@ -20,15 +26,9 @@ from commerce.catalog_import.woocommerce_headings import (
     find_columns,
     fold,
 )
-from commerce.catalog.text import clean_line, digest, former_slugs, make_slug, slugify
-from commerce.catalog_import.columns import Headings, renamed
-from commerce.catalog_import.grouping import ProductFile
-from commerce.catalog_import.parsed import ImportNote, ParsedProduct, RejectedProduct, RowError
-from commerce.catalog_import.product import ProductBuilder, option_name, option_value
-from commerce.catalog_import.rows import FieldLimits, ImportSettings, SourceRow
 from commerce.catalog_import.woocommerce_product import WooProduct, kinds_of
 from commerce.catalog_import.woocommerce_text import names_in
-from commerce.csv_files import CsvTable, UnreadableFile
+from commerce.csv_files import CsvTable, ImportNote, UnreadableFile
 
 SOURCE = "woocommerce"
 MARKS = ("kind", "title", "price")

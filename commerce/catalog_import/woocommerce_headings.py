@@ -177,8 +177,9 @@ HEADINGS: dict[str, tuple[str, ...]] = {
         "Categorie",
         "Categorieën",
         "Categorias",
-    )
-    + ("カテゴリー", "商品カテゴリー"),
+        "カテゴリー",
+        "商品カテゴリー",
+    ),
     "tags": ("Tags", "Schlagwörter", "Étiquettes", "Etiquetas", "Tag", "タグ", "商品タグ"),
     "image": ("Images", "Bilder", "Imágenes", "Immagine", "Immagini", "Afbeeldingen", "Imagens", "画像"),
     "parent": (
@@ -199,18 +200,49 @@ HEADINGS: dict[str, tuple[str, ...]] = {
 """Headings by what they mean: those in English first, then in German, French, Spanish, Italian, Dutch, Portuguese and
 Japanese, in every wording that exports are known to have."""
 UNCATEGORIZED = frozenset(
-    ["uncategorized", "uncategorised", "unkategorisiert", "allgemein", "non classé", "sin categorizar"]
-    + ["sin categoría", "senza categoria", "geen categorie", "sem categoria", "未分類"]
+    {
+        "uncategorized",
+        "uncategorised",
+        "unkategorisiert",
+        "non classé",
+        "sin categorizar",
+        "sin categoría",
+        "senza categoria",
+        "geen categorie",
+        "sem categoria",
+        "未分類",
+    }
 )
 """Where WooCommerce puts what has no category."""
 
 _WEIGHT = re.compile(r"(weight|gewicht|poids|peso|重量|重さ).*")
 UNIT = re.compile(r".*[(（](kg|g|lbs|oz)[)）]")
 _ORDER = (
-    "id kind sku barcode title published featured visibility short body sale_from sale_to taxable tax_class in_stock"
-    " quantity low_stock policy individually grams length width height reviews note sale price categories tags"
-    " shipping_class image download_limit download_expiry parent grouped upsells crosssells external button position"
-).split()
+    *("id", "kind", "sku", "barcode", "title", "published", "featured", "visibility", "short", "body"),
+    *(
+        "sale_from",
+        "sale_to",
+        "taxable",
+        "tax_class",
+        "in_stock",
+        "quantity",
+        "low_stock",
+        "policy",
+        "individually",
+    ),
+    *("grams", "length", "width", "height", "reviews", "note", "sale", "price", "categories", "tags"),
+    *(
+        "shipping_class",
+        "image",
+        "download_limit",
+        "download_expiry",
+        "parent",
+        "grouped",
+        "upsells",
+        "crosssells",
+    ),
+    *("external", "button", "position"),
+)
 _LATER = ("barcode", "low_stock")
 """Columns that older versions do not have."""
 _TYPES = re.compile(r"(simple|variable|variation|grouped|external|virtual|downloadable|[a-z_-]+)(, ?[a-z]+)*")

@@ -11,13 +11,14 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice, product
 
-from commerce.catalog_import.woocommerce_headings import UNCATEGORIZED, UNIT, fold
 from commerce.catalog.text import clean_line, make_skus, slugify
 from commerce.catalog.values import parse_flag, parse_quantity, plain_number
-from commerce.catalog_import.parsed import ImportNote, RowError
+from commerce.catalog_import.parsed import RowError
 from commerce.catalog_import.product import option_name, option_value
 from commerce.catalog_import.rows import ImportSettings, SourceRow, as_text, join_names
+from commerce.catalog_import.woocommerce_headings import UNCATEGORIZED, UNIT, fold
 from commerce.catalog_import.woocommerce_text import Attribute, describe, names_in, split_list
+from commerce.csv_files import ImportNote
 
 FLAGS = frozenset(["virtual", "downloadable"])
 SOLD = frozenset(["simple", "variable", "external"])

@@ -17,15 +17,8 @@ from commerce.catalog.models import Product, Variant
 from commerce.catalog.reading import TENANT, read
 from commerce.checkout.addresses import check_address, known_countries, rules_for
 from commerce.checkout.placement import CouponsInvalidated, StockConflict, write_order
-from commerce.checkout.services import (
-    PLACEMENT_TRIES,
-    PlacedOrder,
-    Quote,
-    check_lines,
-    quote,
-    shortage_of,
-    shortages_of,
-)
+from commerce.checkout.quote import Quote, quote
+from commerce.checkout.services import PLACEMENT_TRIES, PlacedOrder, check_lines, shortage_of, shortages_of
 from commerce.db import atomic, db
 from commerce.errors import (
     Busy,

@@ -27,8 +27,8 @@ from wtforms.widgets import Select, TextInput, html_params
 from commerce.cart.forms import no_unprintable, printable, printable_line
 from commerce.cart.queries import CartView
 from commerce.checkout.addresses import FIELDS, AddressRules, check_address, country_choices, rules_for
+from commerce.checkout.quote import Quote, quote
 from commerce.checkout.saved_addresses import known_details
-from commerce.checkout.services import Quote, quote
 from commerce.payments.queries import payment_methods
 from commerce.shipping.queries import shipping_countries
 from commerce.tenants.scope import current_shop

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from commerce import clock
 from commerce.cart.queries import CartLineView
+from commerce.checkout.quote import Quote
 from commerce.events.outbox import Actor, publish
 from commerce.inventory.allocation import AllocationRequest, StockChangedMeanwhile
 from commerce.inventory.services import reserve_stock
@@ -18,9 +19,6 @@ from commerce.payments.queries import Method
 from commerce.payments.services import start_payment
 from commerce.pricing.services import CouponConflict, use_coupons
 from commerce.tenants.scope import current_shop
-
-if TYPE_CHECKING:
-    from commerce.checkout.services import Quote
 
 
 class StockConflict(Exception):

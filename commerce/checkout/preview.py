@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from commerce.cart.queries import CartLineView, lines_for
-from commerce.checkout.services import Quote, quote
+from commerce.checkout.quote import Quote, quote
 from commerce.pricing.promotions import ManualDiscount, PromotionRule
 
 

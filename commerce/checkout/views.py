@@ -18,8 +18,9 @@ from commerce.cart.services import remove_codes, save_details
 from commerce.cart.views import current_cart, shopper
 from commerce.checkout.forms import AUTOCOMPLETE, DetailsForm, PayForm, PlaceForm, details_form
 from commerce.checkout.locale import best_language
+from commerce.checkout.quote import quote_cart
 from commerce.checkout.saved_addresses import save_address, saved_addresses, with_chosen_address
-from commerce.checkout.services import PlacedOrder, check_details, place_order, quote_cart
+from commerce.checkout.services import PlacedOrder, check_details, place_order
 from commerce.errors import (
     CartChanged,
     CartEmpty,
@@ -34,7 +35,7 @@ from commerce.errors import (
 from commerce.events.outbox import Actor
 from commerce.orders.addresses import address_lines
 from commerce.orders.views import order_of, order_page
-from commerce.payments.gateways.base import gateway
+from commerce.payments.gateways.registry import gateway
 from commerce.payments.queries import payment_method, payment_methods
 from commerce.settlement.services import abandon_payments, start_another_payment, take_payment
 from commerce.tenants.queries import get_shop

@@ -26,7 +26,8 @@ from commerce.cart.queries import (
     lines_of,
     load_cart,
 )
-from commerce.checkout.services import PlacedOrder, place_order, quote
+from commerce.checkout.quote import quote
+from commerce.checkout.services import PlacedOrder, place_order
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotAllowed, NotFound, StaleVersion
 from commerce.events.outbox import Actor
@@ -34,7 +35,8 @@ from commerce.money import MAX_AMOUNT, PPM, share_of
 from commerce.orders.models import Order
 from commerce.orders.refund_amounts import is_count
 from commerce.orders.services import lock_order
-from commerce.payments.gateways.base import PaymentOutcome, gateway
+from commerce.payments.gateways.base import PaymentOutcome
+from commerce.payments.gateways.registry import gateway
 from commerce.payments.queries import payment_methods
 from commerce.payments.services import lock_payments, record_outcome
 from commerce.settlement.services import take_payment

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from commerce.orders.models import Order
-from commerce.payments.gateways.base import gateway
+from commerce.payments.gateways.registry import gateway
 from commerce.payments.models import Payment
 from commerce.payments.queries import Method, payment_method, payment_methods
 from commerce.payments.services import net_captured

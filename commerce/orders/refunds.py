@@ -1,7 +1,7 @@
 """Give money back, whole or by line: what it would come to, and doing exactly that.
 
-Staff see the `RefundPlan` before they confirm; the use case makes the same plan again under the order's lock and refuses if
-it comes to another amount than the one that was shown.
+Staff see the `RefundPlan` before they confirm; the use case makes the same plan again under the order's lock and
+refuses if it comes to another amount than the one that was shown.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from commerce.db import atomic, db, every_shop
 from commerce.errors import GatewayNoAnswer
 from commerce.events.outbox import SYSTEM
 from commerce.orders.models import Order
-from commerce.payments.gateways.base import GatewayRecord, gateway
+from commerce.payments.gateways.base import GatewayRecord
+from commerce.payments.gateways.registry import gateway
 from commerce.payments.models import GatewayEvent, Payment, PaymentMethod, Refund
 from commerce.payments.queries import get_payment
 from commerce.settlement.refunds import fail_foreign_refunds, send_refund, settle_foreign_refunds

@@ -35,7 +35,8 @@ from commerce.orders.services import (
     lock_order,
     queue_refund,
 )
-from commerce.payments.gateways.base import UNKNOWN, Charge, Gateway, PaymentOutcome, gateway
+from commerce.payments.gateways.base import UNKNOWN, Charge, Gateway, PaymentOutcome
+from commerce.payments.gateways.registry import gateway
 from commerce.payments.inbox import close_message
 from commerce.payments.models import Payment
 from commerce.payments.queries import get_payment, payment_method, payments_of

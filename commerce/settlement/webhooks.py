@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.errors import InvalidValue, NotFound
 from commerce.events.outbox import Actor
 from commerce.orders.views import order_of
-from commerce.payments.gateways.base import GATEWAY_NAMES, gateway
+from commerce.payments.gateways.registry import GATEWAY_NAMES, gateway
 from commerce.payments.queries import get_payment, hosted_settings
 from commerce.settlement.gateway_events import handle_message
 from commerce.settlement.reconciliation import query_gateway

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from commerce import clock
 from commerce.catalog.models import Category
 from commerce.checkout.preview import preview
-from commerce.checkout.services import quote_cart
+from commerce.checkout.quote import quote_cart
 from commerce.db import db
 from commerce.pricing.discounts import promotion_rules
 from commerce.pricing.validation import PromotionValues

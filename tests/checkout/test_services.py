@@ -2,7 +2,8 @@
 
 import pytest
 
-from commerce.checkout.services import place_order, quote_cart
+from commerce.checkout.quote import quote_cart
+from commerce.checkout.services import place_order
 from commerce.db import db
 from commerce.errors import CartChanged, InvalidValue, NotFound, OutOfStock, PriceChanged
 from commerce.orders.queries import get_order, timeline

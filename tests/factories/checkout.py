@@ -3,7 +3,8 @@
 from typing import Any
 
 from commerce.cart.services import save_details
-from commerce.checkout.services import PlacedOrder, place_order, quote_cart
+from commerce.checkout.quote import quote_cart
+from commerce.checkout.services import PlacedOrder, place_order
 from commerce.events.outbox import Actor
 from tests.factories.cart import load, make_cart
 from tests.factories.shop import Sold

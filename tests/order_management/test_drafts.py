@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from commerce import clock
 from commerce.cart.queries import count_units, load_cart
 from commerce.cart.services import new_shopper_key, shopper_hash
-from commerce.checkout.services import PlacedOrder, quote_cart
+from commerce.checkout.quote import quote_cart
+from commerce.checkout.services import PlacedOrder
 from commerce.db import db, new_id
 from commerce.errors import (
     CartChanged,

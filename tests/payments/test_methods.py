@@ -9,7 +9,7 @@ from sqlalchemy import select
 from commerce.db import db
 from commerce.encryption import DecryptionError
 from commerce.errors import Conflict, InvalidValue, NotFound
-from commerce.payments.gateways.base import GATEWAY_NAMES, gateway
+from commerce.payments.gateways.registry import GATEWAY_NAMES, gateway
 from commerce.payments.installation import Installation, configure_installation, installation
 from commerce.payments.methods import configure_method, get_method, list_methods, open_secrets, remove_method
 from commerce.payments.models import PaymentMethod

@@ -12,7 +12,7 @@ from commerce import clock
 from commerce.db import atomic, db
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.orders.services import cancel_order
-from commerce.payments.gateways.base import gateway
+from commerce.payments.gateways.registry import gateway
 from commerce.payments.methods import configure_method
 from commerce.payments.models import Payment
 from commerce.settlement import gateway_events

@@ -8,7 +8,7 @@ from flask import Flask
 
 from commerce import encryption
 from commerce.errors import GatewayNoAnswer
-from commerce.payments.gateways.base import gateway
+from commerce.payments.gateways.registry import gateway
 from commerce.payments.methods import configure_method
 from commerce.payments.services import charge_of
 from commerce.settlement.services import start_another_payment, take_payment

@@ -12,7 +12,8 @@ from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
 from commerce.orders.returns import refund_order, request_return
 from commerce.orders.services import cancel_order
-from commerce.payments.gateways.base import PaymentOutcome, TestCardGateway
+from commerce.payments.gateways.base import PaymentOutcome
+from commerce.payments.gateways.test_card import TestCardGateway
 from commerce.payments.queries import get_payment, payments_of, refunds_of
 from commerce.settlement.manual_payments import record_receipt
 from commerce.settlement.reconciliation import reconcile_payment

@@ -20,7 +20,7 @@ from commerce.cart.forms import printable_line
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView, lines_for
 from commerce.checkout.addresses import FIELDS, check_address, country_choices, rules_for
 from commerce.checkout.forms import DetailsForm, details_form
-from commerce.checkout.services import Quote, quote_cart
+from commerce.checkout.quote import Quote, quote_cart
 from commerce.order_management.drafts import DraftDiscount, kept_discount
 from commerce.orders.models import Order
 from commerce.shipping.queries import ShippingOffer, shipping_countries

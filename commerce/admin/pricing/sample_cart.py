@@ -18,7 +18,7 @@ from commerce.admin.versioned_form import shown_versions
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView
 from commerce.checkout.addresses import country_choices
 from commerce.checkout.preview import preview
-from commerce.checkout.services import Quote
+from commerce.checkout.quote import Quote
 from commerce.payments.queries import payment_methods
 from commerce.pricing.calculate import PricedLine
 from commerce.pricing.promotions import PromotionRule

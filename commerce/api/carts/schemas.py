@@ -23,7 +23,7 @@ from commerce.api.schemas import (
 )
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView
 from commerce.checkout.direct_orders import clean_address, find_method, find_shipping
-from commerce.checkout.services import Quote, quote_cart
+from commerce.checkout.quote import Quote, quote_cart
 from commerce.errors import InvalidValue
 from commerce.payments.queries import payment_methods
 from commerce.tenants.scope import current_shop

@@ -31,7 +31,8 @@ from commerce.cart.services import (
     save_details,
 )
 from commerce.checkout.api_carts import NO_CART, add_to_cart, api_cart_key, open_cart
-from commerce.checkout.services import PlacedOrder, place_order, quote_cart
+from commerce.checkout.quote import quote_cart
+from commerce.checkout.services import PlacedOrder, place_order
 from commerce.errors import NotFound
 from commerce.orders.queries import get_order
 from commerce.pricing.queries import fold_code

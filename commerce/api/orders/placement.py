@@ -10,7 +10,7 @@ from commerce.api.idempotency import IdempotentResult
 from commerce.checkout.direct_orders import PlacedDirectOrder
 from commerce.checkout.services import PlacedOrder
 from commerce.order_management.drafts import await_customer
-from commerce.payments.gateways.base import gateway
+from commerce.payments.gateways.registry import gateway
 from commerce.settlement.services import take_payment
 from commerce.web import request_id
 

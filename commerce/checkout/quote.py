@@ -1,0 +1,130 @@
+"""What a cart costs: lines, promotions, shipping, fees and tax."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from commerce.cart.queries import CartLineView, CartView
+from commerce.payments.queries import Method
+from commerce.payments.queries import payment_method as payment_method_of
+from commerce.pricing.calculate import Discount, FeeToPrice, ShippingToPrice, Totals, calculate
+from commerce.pricing.discounts import CartDiscounts, CouponState, find_discounts
+from commerce.pricing.promotions import Evaluation, ManualDiscount, PromotionRule
+from commerce.pricing.queries import tax_table
+from commerce.shipping.queries import ShippingOffer, shipping_offers
+from commerce.tenants.scope import current_shop
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a cart costs, delivered to a country by a chosen (or not yet chosen) method. Minor units."""
+
+    country: str
+    offers: tuple[ShippingOffer, ...]
+    shipping: ShippingOffer | None
+    totals: Totals
+    found: CartDiscounts
+    payment: Method | None
+
+    @property
+    def discounts(self) -> tuple[Discount, ...]:
+        """What is taken off, in the order in which it is."""
+        return self.found.discounts
+
+    @property
+    def verdicts(self) -> tuple[Evaluation, ...]:
+        """What became of every promotion of the shop."""
+        return self.found.verdicts
+
+    @property
+    def coupons(self) -> tuple[CouponState, ...]:
+        """What became of every code of the cart."""
+        return self.found.codes
+
+    def fee_of(self, method: Method) -> int:
+        """Return what paying by a method would cost, before tax that prices do not include."""
+        return _fee(method).on(self.totals.goods)
+
+
+def quote(
+    lines: tuple[CartLineView, ...],
+    country: str,
+    shipping_method: str,
+    *,
+    payment_method: str = "",
+    coupon_codes: Sequence[str] = (),
+    email: str = "",
+    discount: ManualDiscount | None = None,
+    moment: datetime | None = None,
+    trial: PromotionRule | None = None,
+) -> Quote:
+    """Price cart lines for a destination (ISO 3166 code). Unknown methods leave shipping and payment unchosen.
+
+    What ships a cart, and for how much, is told by its subtotal before discounts, so that a coupon never makes
+    shipping dearer. An `email` lets limits per customer be looked at; `discount` is what staff take off by hand;
+    `trial` is a promotion that is not stored, `moment` another time than now.
+    """
+    shop = current_shop()
+    subtotal = sum(line.amount for line in lines)
+    weight = sum(line.quantity * line.weight_grams for line in lines)
+    offers = tuple(shipping_offers(country=country, subtotal=subtotal, weight_grams=weight))
+    chosen = next((offer for offer in offers if offer.code == shipping_method), None)
+    method = payment_method_of(payment_method)
+    to_price = [line.to_price for line in lines]
+    found = find_discounts(
+        to_price,
+        chosen.price if chosen else None,
+        coupon_codes,
+        email=email,
+        manual=discount,
+        moment=moment,
+        trial=trial,
+    )
+    totals = calculate(
+        to_price,
+        ShippingToPrice(chosen.id, chosen.name, chosen.price, chosen.tax_class) if chosen else None,
+        country=country,
+        taxes=tax_table(),
+        prices_include_tax=shop.prices_include_tax,
+        rounding=shop.tax_rounding,
+        discounts=found.discounts,
+        fee=_fee(method) if method else None,
+    )
+    return Quote(country, offers, chosen, totals, found, method)
+
+
+def _fee(method: Method) -> FeeToPrice:
+    return FeeToPrice(method.code, method.name, method.fee_amount, method.fee_ppm, method.fee_tax_class)
+
+
+def quote_cart(cart: CartView) -> Quote:
+    """Price a cart with the details that its shopper has entered so far."""
+    address = cart.details.get("address") or {}
+    country = address.get("country_code") or current_shop().country
+    return quote_details(
+        cart.lines, country, cart.details, coupon_codes=cart.coupon_codes, draft=bool(cart.draft_by)
+    )
+
+
+def quote_details(
+    lines: tuple[CartLineView, ...],
+    country: str,
+    details: dict[str, Any],
+    *,
+    coupon_codes: Sequence[str],
+    draft: bool,
+) -> Quote:
+    """Price lines with saved details. A discount by hand counts only in a `draft`, which staff alone can write."""
+    by_hand = details.get("discount") if draft else None
+    return quote(
+        lines,
+        country,
+        details.get("shipping_method", ""),
+        payment_method=details.get("payment_method", ""),
+        coupon_codes=coupon_codes,
+        email=details.get("email", ""),
+        discount=ManualDiscount(by_hand["amount"], by_hand["label"]) if by_hand else None,
+    )
