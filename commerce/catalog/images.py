@@ -102,7 +102,7 @@ class PendingImage:
 def normalise(data: bytes) -> NormalizedImage:
     """Return an uploaded or fetched picture as the shop keeps it, its first frame only. Raises NotAPicture.
 
-    It is decoded by a process of its own, bounded in memory, time and output (`picture_child.py`).
+    It is decoded by a process of its own, bounded in memory, time and output (`image_decoder.py`).
     """
     if len(data) > MAX_BYTES:
         raise NotAPicture(f"the file is larger than {MAX_BYTES // 1_048_576} MB")
@@ -133,7 +133,7 @@ def normalise(data: bytes) -> NormalizedImage:
 _CHILD = [
     sys.executable,
     "-I",
-    str(Path(__file__).with_name("picture_child.py")),
+    str(Path(__file__).with_name("image_decoder.py")),
     *(
         ",".join(FORMATS),
         str(MAX_PIXELS),
