@@ -146,7 +146,7 @@ class ProductBuilder:
             images=images,
             rows=numbers,
             notes=tuple(sorted(self.notes, key=lambda note: note.row)),
-            former_slugs=former_slugs(self.handle, self.shop.limits.slug),
+            former_slugs=former_slugs(self.handle, self.shop.limits.slug) if self.slug != self.handle else (),
             lacks=self._lacks(),
             only_known=tuple(self.only_known),
             status_with_price=status if unpriced and status == "active" else None,

@@ -308,6 +308,8 @@ def _report(result: WriteResult, report: ImportReport) -> None:
     report.count(result.outcome, len(result.parsed.rows))
     report.errors.extend(result.errors)
     if result.outcome not in ("imported", "updated"):
+        for note in result.notes:
+            report.note(note)
         return
     report.changes.extend(result.changes)
     kept = {each.row for _, each in result.found}
@@ -480,7 +482,7 @@ def _update_product(
     result = WriteResult(parsed, "updated", product_id=product.id)
     rows = apply(merged, result)
     if not result.changes:
-        return WriteResult(parsed, "unchanged", found=result.found)
+        return WriteResult(parsed, "unchanged", found=result.found, notes=result.notes)
     _prepare_stock(result, rows, task)
     new.tables[Variant] += rows
     product.source, product.source_digest = parsed.source, _digest_to_keep(parsed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import BinaryIO
 
-from commerce.catalog.text import FieldLimits, clean_line, digest, make_slug, same_handle
+from commerce.catalog.text import FieldLimits, clean_line, digest, make_slug, same_handle, slugify
 from commerce.catalog_import.columns import Columns, renamed
 from commerce.catalog_import.grouping import ProductFile
 from commerce.catalog_import.parsed import ParsedProduct, RejectedProduct, RowError
@@ -35,6 +35,7 @@ class ShopifyFile(ProductFile):
         table = CsvTable(stream)
         columns = Columns(renamed(table.header, mapping or {}))
         self._definitions = columns.definitions
+        self._ours = "active" in columns.index
         self._slugs: dict[str, str] = {}
         self._taken: set[str] = set()
         shop = ImportSettings(
@@ -69,6 +70,8 @@ class ShopifyFile(ProductFile):
         if key and key not in self._slugs:
             handle, limit = clean_line(row.get("handle")), self._shop.limits.slug
             slug = make_slug(handle, limit)
+            if self._ours and slugify(handle) == handle and len(handle) <= limit:
+                slug = handle  # an address of ours, from before accents were left out
             if slug in self._taken:  # of another handle, that differs in accents or emoji
                 slug = make_slug(f"{slug} {digest(key)}", limit)
             self._slugs[key] = slug

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from commerce.catalog.models import Category, Product, ProductCategory, Variant
-from commerce.catalog_import.export import export_catalogue
+from commerce.catalog_import.export import BOM, export_catalogue
 from commerce.catalog_import.report import ImportReport
 from commerce.catalog_import.services import import_catalogue
 from commerce.db import atomic, db
@@ -57,7 +57,7 @@ def taken_in(content: str | bytes, **options: Any) -> ImportReport:
 
 
 def rows(content: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(content, newline="")))
+    return list(csv.DictReader(io.StringIO(content.removeprefix(BOM), newline="")))
 
 
 def catalogue() -> list[Any]:
@@ -161,14 +161,32 @@ def test_an_import_can_be_exported_and_imported_again(in_shop: Shop) -> None:
 
 
 def test_no_cell_is_a_formula_and_no_text_is_lost(in_shop: Shop, branch: Shop) -> None:
-    titles = ["=1+1", "+1", "-1", "@x", "'=1", "''-", "N/A", "NaN", "it's", "'quoted'", '"', "a,b;c"]
+    titles = [
+        "＝1+1",
+        "＋1",
+        "－1",
+        "＠x",
+        '="00123"',
+        "=1+1",
+        "+1",
+        "-1",
+        "@x",
+        "'=1",
+        "''-",
+        "N/A",
+        "NaN",
+        "it's",
+        "'quoted'",
+        '"',
+        "a,b;c",
+    ]
     for number, title in enumerate(titles):
         put_up(title, slug=f"p{number}", vendor=title, tags=[title.replace(",", " ")], day=number)
     file, ours = exported(), catalogue()
     db.session.rollback()
 
     assert [
-        cell for row in rows(file) for cell in row.values() if cell[:1] in tuple("=+-@\t\r") and cell
+        cell for row in rows(file) for cell in row.values() if cell[:1] in tuple("=+-@\t\r＝＋－＠") and cell
     ] == []
     with shop_scope(branch):
         taken_in(file)
@@ -202,7 +220,7 @@ def test_naughty_strings_come_back_as_they_went(in_shop: Shop, branch: Shop) -> 
 
 def test_a_shop_without_products_gives_headings_alone(in_shop: Shop) -> None:
     (line,) = exported().splitlines()
-    assert line.startswith("Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Status,Option1 Name")
+    assert line.startswith(f"{BOM}Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Status,Option1 Name")
     assert list(taken_in(exported()).notes) == ["no_rows"]
 
 
