@@ -1,6 +1,6 @@
-"""From bytes to rows of cells: encoding, separator, quoting. Knows nothing of products.
+"""From bytes to rows of cells: encoding, separator, quoting; and from rows to a file for spreadsheets.
 
-A file is read as a stream, several times; what it takes in memory does not grow with it.
+A file is read as a stream, several times; what it takes in memory does not grow with it. Knows nothing of products.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +17,10 @@ from typing import BinaryIO
 
 from commerce.errors import Rejected
 
+BOM = "\ufeff"
+"""What tells Excel that a file is UTF-8. `CsvTable` takes it off."""
+FORMULA_SIGNS = "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
+"""What a cell begins with that a spreadsheet takes for a formula (CWE-1236); Excel reads the full-width ones, too."""
 MAX_CELL_CHARS = 16 * 1024 * 1024
 """Some shops paste pictures as text into descriptions; the csv module's own bound (128 KiB) is too tight."""
 
@@ -40,6 +44,20 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 """What Excel reads as the separator, when it is all that the first line says."""
 _END = "\ue000end of file\ue000"
 """Fed to the reader after the last line. A cell that ends with it is one whose quotation mark was never closed."""
+
+
+def to_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a CSV file for spreadsheets; a text that one would take for a formula is marked as text."""
+    out = io.StringIO()
+    out.write(BOM)
+    writer = csv.writer(out)
+    writer.writerow(header)
+    writer.writerows([[_harmless(cell) for cell in row] for row in rows])
+    return out.getvalue()
+
+
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell and cell[0] in FORMULA_SIGNS else cell
 
 
 class UnreadableFile(Rejected):

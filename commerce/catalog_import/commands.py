@@ -18,8 +18,10 @@ from flask.cli import AppGroup
 from commerce.catalog.images import FetchReport, fetch_images
 from commerce.catalog_import.export import OnHand, export_catalogue
 from commerce.catalog_import.formats import FORMATS
+from commerce.catalog_import.mapping import BadMapping
 from commerce.catalog_import.report import ImportReport
-from commerce.catalog_import.services import StockWriter, import_catalogue
+from commerce.catalog_import.rows import DUPLICATES
+from commerce.catalog_import.services import MISSING_STOCK, StockWriter, import_catalogue
 from commerce.config import Config
 from commerce.errors import CommerceError
 from commerce.tenants.models import Shop
@@ -78,16 +80,47 @@ def catalog_commands(
     @click.option(
         "--set-stock", is_flag=True, help="Also set the stock of variants that the shop has already."
     )
+    @click.option(
+        "--missing-stock",
+        type=click.Choice(MISSING_STOCK),
+        help="What new variants have when the file does not say: no stock, a stock that is not counted (sold without "
+        "limit), or none yet (the products stay drafts until you import the stock file, then this file again).",
+    )
+    @click.option(
+        "--duplicate-sku",
+        type=click.Choice(DUPLICATES),
+        default=DUPLICATES[0],
+        show_default=True,
+        help="What to do when a SKU comes again: refuse the product, or make a SKU for the second variant.",
+    )
+    @click.option(
+        "--map",
+        "mappings",
+        multiple=True,
+        metavar="HEADING=MEANING",
+        help="Read a heading of the file as another one, such as 'price=Variant Price'; or a JSON file of such pairs. "
+        "It is remembered for the shop; 'price=' forgets it. May be given several times.",
+    )
     @_json
     def import_(
-        file: str, code: str, *, dry_run: bool, file_format: str | None, set_stock: bool, as_json: bool
+        file: str,
+        code: str,
+        *,
+        dry_run: bool,
+        file_format: str | None,
+        set_stock: bool,
+        missing_stock: str | None,
+        duplicate_sku: str,
+        mappings: tuple[str, ...],
+        as_json: bool,
     ) -> None:
-        """Import products from FILE ('-' reads standard input): a product CSV of Shopify, of WooCommerce in English, or
-        one that `catalog export` wrote.
+        """Import products from FILE ('-' reads standard input): a product CSV of Shopify, of WooCommerce, or one that
+        `catalog export` wrote.
 
         Good products are imported, bad ones are left out as a whole, and each error names row, column, value and
-        reason. The same file again changes nothing. Stock is set for new variants only, unless --set-stock is given.
-        Pictures are not fetched: see fetch-images.
+        reason. The same file again changes nothing, and what the file has no column for stays as it is; every field
+        that changes is listed. Stock is set for new variants only, unless --set-stock is given. Pictures are not
+        fetched: see fetch-images.
 
         Exit status: 0 all rows taken in; 1 some rejected; 2 nothing done (no such file, shop or column).
         """
@@ -103,6 +136,9 @@ def catalog_commands(
                     file_format=file_format or "",
                     dry_run=dry_run,
                     replace_stock=set_stock,
+                    missing_stock=missing_stock or "",
+                    duplicate_sku=duplicate_sku,
+                    mapping=_mapping(mappings),
                     on_start=progress.start,
                     on_rows=progress.advance,
                 )
@@ -149,6 +185,30 @@ def catalog_commands(
         _say_fetch(report, as_json=as_json)
 
     return group
+
+
+def _mapping(given: tuple[str, ...]) -> dict[str, str]:
+    """Return what headings mean, from pairs and from JSON files with such pairs. Raises BadMapping."""
+    mapping: dict[str, str] = {}
+    for each in given:
+        if each.lower().endswith(".json"):
+            mapping |= _mapping_file(Path(each))
+            continue
+        heading, mark, meaning = each.rpartition("=")
+        if not mark or not heading.strip():
+            raise BadMapping(f"'{each}' is no mapping: write HEADING=MEANING, such as 'price=Variant Price'.")
+        mapping[heading] = meaning
+    return mapping
+
+
+def _mapping_file(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise BadMapping(f"{path} is no JSON file: {error}.") from error
+    if not isinstance(found, dict) or not all(isinstance(meaning, str) for meaning in found.values()):
+        raise BadMapping(f'{path} must hold one object of texts, such as {{"price": "Variant Price"}}.')
+    return found
 
 
 @contextmanager

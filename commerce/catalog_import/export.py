@@ -23,13 +23,12 @@ from commerce.catalog.models import (
 from commerce.catalog_import.columns import COLUMNS, OPTIONS, OWN_COLUMNS
 from commerce.catalog_import.product import EXEMPT, STANDARD, VARIANT_ATTRIBUTE, option_name, option_value
 from commerce.catalog_import.rows import as_text, join_names
+from commerce.csv_files import BOM
 from commerce.db import UtcDateTime, db
 from commerce.money import to_decimal
 from commerce.tenants.scope import current_shop
 
 BATCH = 250
-BOM = "\ufeff"
-"""What tells Excel that a file is UTF-8; every import of ours takes it off."""
 LEFT_OUT = frozenset({"category", "collection"})
 """Shopify's own taxonomy, which a category of ours is not; the first category stands as the type."""
 

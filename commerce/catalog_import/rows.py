@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from commerce.catalog.text import FieldLimits
+from commerce.csv_files import FORMULA_SIGNS
 
 BLANKS = frozenset({"", "N/A", "#N/A", "NaN", "nan"})
 """What tools write for nothing. In option values 'N/A' is a value when the row is a variant."""
@@ -16,7 +17,7 @@ BLANKS = frozenset({"", "N/A", "#N/A", "NaN", "nan"})
 DUPLICATES = ("refuse", "blank")
 """What becomes of a SKU that comes again: its product is refused, or the variant gets a made one."""
 
-_MISREAD = re.compile(rf"'*([=+\-@\t\r＝＋－＠]|({'|'.join(sorted(BLANKS - {''}))})\Z)")
+_MISREAD = re.compile(rf"'*([{re.escape(FORMULA_SIGNS)}]|({'|'.join(sorted(BLANKS - {''}))})\Z)")
 _AS_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 """How tools keep a spreadsheet from taking a code for a number: ="00123"."""
 

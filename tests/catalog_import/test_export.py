@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import func, select
 
 from commerce.catalog.models import Category, Product, ProductCategory, Variant
-from commerce.catalog_import.export import BOM, export_catalogue
+from commerce.catalog_import.export import export_catalogue
 from commerce.catalog_import.report import ImportReport
 from commerce.catalog_import.services import import_catalogue
+from commerce.csv_files import BOM
 from commerce.db import atomic, db
 from commerce.inventory.adjustments import CatalogueStock
 from commerce.inventory.initial_stock import first_location_stock
