@@ -27,12 +27,21 @@ from sqlalchemy import (
 )
 
 from commerce import clock
-from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
+from commerce.catalog.models import (
+    Category,
+    Product,
+    ProductAttribute,
+    ProductCategory,
+    ProductImage,
+    ProductRedirect,
+    Variant,
+)
 from commerce.db import current_tenant_id, db
 
 PRODUCTS, VARIANTS, IMAGES, CATEGORIES, SHELVED = (
     cast("Table", model.__table__) for model in (Product, Variant, ProductImage, Category, ProductCategory)
 )
+ATTRIBUTES, REDIRECTS = (cast("Table", model.__table__) for model in (ProductAttribute, ProductRedirect))
 # The stock room stands above the catalogue, so its models cannot be imported here; these columns are all that is read.
 STOCK = table(
     "stock_items",

@@ -15,6 +15,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from commerce.catalog.attributes import list_attributes, show_attributes
 from commerce.catalog.images import FetchReport, fetch_images
 from commerce.catalog_import.export import OnHand, export_catalogue
 from commerce.catalog_import.formats import FORMATS
@@ -68,7 +69,7 @@ def catalog_commands(
 
     `stock` and `on_hand` are the stock room and `address_of` tells where a shop is: the catalogue may not import them.
     """
-    group = AppGroup("catalog", help="Import and export a catalogue, and fetch its pictures.")
+    group = AppGroup("catalog", help="Import and export a catalogue, its pictures and attributes.")
 
     @group.command("import")
     @click.argument("file", metavar="FILE")
@@ -159,6 +160,33 @@ def catalog_commands(
                 base = address_of(current_app.config["LOCKSTEP"], shop)
                 count = export_catalogue(file, base=base, on_hand=on_hand)
         click.echo(f"{count} products exported.", err=True)
+
+    @group.command("attributes")
+    @_tenant
+    @click.option(
+        "--show", multiple=True, metavar="KEY", help="Show it on product pages. May be given several times."
+    )
+    @click.option("--hide", multiple=True, metavar="KEY", help="Show it no longer.")
+    @_json
+    def attributes_(code: str, show: tuple[str, ...], hide: tuple[str, ...], *, as_json: bool) -> None:
+        """List what imports have brought beyond the usual fields (Shopify's metafields), and say which of it shoppers
+        see under "Details" on a product page. A new one is not shown.
+
+        Exit status: 0 done; 2 no such shop or attribute.
+        """
+        with _refusals(as_json=as_json):
+            shop: Shop = get_shop_by_code(code)
+            with shop_scope(shop):
+                if show or hide:
+                    show_attributes(show=show, hide=hide)
+                rows = [
+                    {"key": each.key, "name": each.name, "shown": each.shown} for each in list_attributes()
+                ]
+        if as_json:
+            click.echo(json.dumps({"attributes": rows}, ensure_ascii=False))
+            return
+        for row in rows:
+            click.echo(f"{row['key']}\t{row['name']}\t{'shown' if row['shown'] else 'not shown'}")
 
     @group.command("fetch-images")
     @_tenant

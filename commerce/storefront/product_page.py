@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from sqlalchemy import BigInteger, ColumnElement, Uuid, and_, bindparam, func, s
 
 from commerce.catalog.product_cache import cache_enabled, cached
 from commerce.catalog.reading import (
+    ATTRIBUTES,
     CATEGORIES,
     IMAGES,
     PRODUCTS,
+    REDIRECTS,
     SHELVED,
     STOCK,
     TENANT,
@@ -26,6 +29,7 @@ from commerce.catalog.reading import (
     units_sellable,
     units_there,
 )
+from commerce.catalog.text import lookup_key
 from commerce.errors import NotFound, Rejected
 from commerce.storefront.product_cards import CategoryLink
 from commerce.storefront.variant_picker import RESERVED_KEYS, SoldVariant, axis_keys
@@ -57,6 +61,7 @@ class ProductPage:
     variants: tuple[SoldVariant, ...]
     pictures: tuple[PagePicture, ...]
     shelves: tuple[CategoryLink, ...]
+    details: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> str:
@@ -70,7 +75,7 @@ def product_page(slug: str) -> ProductPage:
     Four statements; one, for the stock, when its facts come from the cache.
     """
     facts = cached("product", slug, lambda: _read_facts(slug))
-    product_id, slug, title, description_html, vendor, option_names, seo_title, seo_description = facts[0]
+    product_id, slug, title, description_html, vendor, option_names, seo_title, seo_description = facts[0][:8]
     variants = [
         [uuid.UUID(row[0]), *row[1:6], _id_or_none(row[6]), row[7], expected_on(_day_or_none(row[8]))]
         for row in facts[1]
@@ -92,7 +97,16 @@ def product_page(slug: str) -> ProductPage:
         fitted,
         tuple(PagePicture(uuid.UUID(row[0]), *row[1:]) for row in facts[2]),
         tuple(CategoryLink(uuid.UUID(row[0]), *row[1:]) for row in facts[3]),
+        tuple((name, text) for name, text in facts[4]),
     )
+
+
+def moved_to(slug: str) -> str:
+    """Return the address of the product that had this one before. One statement. Raises NotFound."""
+    rows = read(_MOVED, slug=lookup_key(slug))
+    if not rows:
+        raise NotFound("There is no such product.")
+    return f"/products/{quote(rows[0][0])}"
 
 
 def _read_facts(slug: str) -> list[Any]:
@@ -102,7 +116,25 @@ def _read_facts(slug: str) -> list[Any]:
         raise NotFound("There is no such product.")
     product_id = rows[0][0]
     lists = [read(each, product=product_id) for each in (_SOLD_VARIANTS, _PICTURES, _SHELVES_OF)]
-    return [_plain(rows[0]), *([_plain(row) for row in each] for each in lists)]
+    details = _details(rows[0].attributes) if rows[0].attributes else []
+    return [_plain(rows[0]), *([_plain(row) for row in each] for each in lists), details]
+
+
+def _details(attributes: Mapping[str, str]) -> list[list[str]]:
+    """Return names and texts of those attributes that the shop shows."""
+    shown = [
+        (row.name, _spelled(attributes[row.key])) for row in read(_SHOWN_ATTRIBUTES) if row.key in attributes
+    ]
+    return [[name, text] for name, text in shown if text]
+
+
+def _spelled(text: str) -> str:
+    """Return an attribute as shoppers read it: a list of texts with commas; nothing for a reference to another shop."""
+    try:
+        parts = json.loads(text) if text.startswith("[") else [text]
+    except ValueError:
+        parts = [text]
+    return ", ".join(part for part in parts if isinstance(part, str) and not part.startswith("gid://"))
 
 
 def _plain(row: Any) -> list[Any]:
@@ -178,7 +210,21 @@ _PRODUCT = select(
     PRODUCTS.c.option_names,
     PRODUCTS.c.seo_title,
     PRODUCTS.c.seo_description,
+    PRODUCTS.c.attributes,
 ).where(sold(), PRODUCTS.c.slug == bindparam("slug"))
+_MOVED = (
+    select(PRODUCTS.c.slug)
+    .join(
+        REDIRECTS,
+        and_(REDIRECTS.c.tenant_id == PRODUCTS.c.tenant_id, REDIRECTS.c.product_id == PRODUCTS.c.id),
+    )
+    .where(sold(), REDIRECTS.c.slug == bindparam("slug"))
+)
+_SHOWN_ATTRIBUTES = (
+    select(ATTRIBUTES.c.key, ATTRIBUTES.c.name)
+    .where(ATTRIBUTES.c.tenant_id == TENANT, ATTRIBUTES.c.shown)
+    .order_by(ATTRIBUTES.c.name, ATTRIBUTES.c.key)
+)
 _PRODUCT_OF = (
     select(PRODUCTS.c.id, PRODUCTS.c.option_names)
     .join(
