@@ -17,6 +17,7 @@ from flask.cli import AppGroup
 
 from commerce.catalog.attributes import list_attributes, show_attributes
 from commerce.catalog.images import FetchReport, fetch_images
+from commerce.catalog.search import reindex_catalogue
 from commerce.catalog_import.export import OnHand, export_catalogue
 from commerce.catalog_import.formats import FORMATS
 from commerce.catalog_import.mapping import BadMapping
@@ -187,6 +188,16 @@ def catalog_commands(
             return
         for row in rows:
             click.echo(f"{row['key']}\t{row['name']}\t{'shown' if row['shown'] else 'not shown'}")
+
+    @group.command("reindex")
+    @_tenant
+    def reindex_(code: str) -> None:
+        """Write the words anew by which products are found, after an update that says so. Shoppers notice nothing."""
+        with _refusals(as_json=False), Progress("Indexing") as progress:
+            shop: Shop = get_shop_by_code(code)
+            with shop_scope(shop):
+                count = reindex_catalogue(progress.advance)
+        click.echo(f"{count} products indexed.")
 
     @group.command("fetch-images")
     @_tenant
