@@ -181,7 +181,7 @@ class Columns(Headings):
                 "This is an inventory file, not a product file. Import it with: flask stock import FILE --tenant CODE"
             )
         missing: list[tuple[str, str]] = []
-        lost = "handle" not in self.index or self.index.keys() <= {"handle", "title", *_NAMES_A_VARIANT}
+        lost = "handle" not in self.index or self.index.keys() <= {"handle", *_NAMES_A_VARIANT}
         for field, headings in COLUMNS.items():
             if field in self.index:
                 continue

@@ -93,7 +93,7 @@ def merge(
                 result.errors.append(RowError(each.row, heading("sku"), each.sku, reason, parsed.handle))
     result.whole = _filled_product(parsed, now, variants)
     names = result.whole.option_names
-    for each in result.whole.variants:
+    for each in () if result.errors else result.whole.variants:
         if len(each.option_values) != len(names):
             reason = f"the product's options are {', '.join(names) or 'none'}, and the row has others"
             result.errors.append(

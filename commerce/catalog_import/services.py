@@ -224,7 +224,8 @@ def _ask_for_stock(file: ProductFile, missing_stock: str, *, replace_stock: bool
         return
     if replace_stock:
         raise NothingToSet(file.heading("quantity"))
-    if not missing_stock and _any_is_new(file):
+    makes = file.has("title") and file.has("price")  # without these it can only change what is there
+    if makes and not missing_stock and _any_is_new(file):
         raise StockMissing(file.heading("quantity"))
 
 
@@ -467,7 +468,7 @@ def _update_product(
     unsaid_new = [
         each for at, each in enumerate(parsed.variants) if at not in merged.matched and each.quantity is None
     ]
-    if unsaid_new and not task.has_stock and not task.missing_stock:
+    if unsaid_new and not (task.has_stock or task.missing_stock or merged.errors):
         merged.errors.append(
             RowError(
                 unsaid_new[0].row,

@@ -83,7 +83,9 @@ class WooColumns(Headings):
         super().__init__(header, {})
         by_order = find_by_order(header, _some_rows(table))
         by_name = find_columns(header)
-        # The order is proven, and names may have two meanings; what the order does not cover, names tell.
+        known = set(MARKS) <= by_name.keys()
+        if known and any(by_order.get(field, at) != at for field, at in by_name.items()):
+            by_order = {}  # somebody has moved columns, so their order says nothing
         self.index = by_order | {
             field: at
             for field, at in by_name.items()
