@@ -25,6 +25,7 @@ from commerce.tenants.scope import shop_scope
 from tests.catalog_import.sheets import more, mug, sheet
 from tests.catalog_import.test_import import everything
 from tests.factories.catalog import Made, put_up
+from tests.support.statements import count_statements
 
 BASE = "https://shop.example"
 DATA = Path(os.environ.get("LOCKSTEP_TEST_DATA", "../shared/data"))
@@ -237,3 +238,42 @@ def test_products_come_in_batches_and_each_once(in_shop: Shop, monkeypatch: pyte
     assert sorted(handles) == [f"product-{number}" for number in range(5)]
     assert handles[0] == "product-4"
     assert db.session.scalar(select(func.count(Product.id))) == 5
+
+
+def test_statements_grow_by_batches_and_memory_does_not(
+    in_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from commerce.catalog_import import export
+
+    monkeypatch.setattr(export, "BATCH", 3)
+
+    def statements() -> int:
+        with count_statements() as made:
+            exported()
+        return len(made)
+
+    for number in range(3):
+        put_up(f"First {number}", day=number)
+    one_batch = statements()
+    for number in range(6):
+        put_up(f"Second {number}", day=number)
+    three_batches = statements()
+    for number in range(6):
+        put_up(f"Third {number}", Made((str(number),)), options=["Size"], day=number)
+    five_batches = statements()
+
+    assert three_batches - one_batch == five_batches - three_batches
+    assert (three_batches - one_batch) / 2 <= 6
+    assert len(db.session.identity_map) == 0
+
+
+def test_the_next_batch_is_found_in_the_index(in_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from commerce.catalog_import import export
+
+    monkeypatch.setattr(export, "BATCH", 2)
+    for number in range(5):
+        put_up(f"Product {number}", day=number)
+    with count_statements() as made:
+        exported()
+    later = next(statement for statement in made if "published_at, products.id) <" in statement)
+    assert "ORDER BY products.published_at DESC, products.id DESC" in later
