@@ -304,7 +304,7 @@ def index_products(product_ids: Iterable[uuid.UUID]) -> None:
 
 
 def reindex_catalogue(on_done: Callable[[int], None] = lambda _count: None) -> int:
-    """Write the search words of all products of the current shop anew, in transactions of a batch each.
+    """Rebuild the search words of all products of the current shop, in transactions of a batch each.
 
     Returns how many products there are. For an installation whose words are of an older version.
     """

@@ -192,7 +192,7 @@ def catalog_commands(
     @group.command("reindex")
     @_tenant
     def reindex_(code: str) -> None:
-        """Write the words anew by which products are found, after an update that says so. Shoppers notice nothing."""
+        """Rebuild the search index of a shop, after an update that asks for it. The shop stays open meanwhile."""
         with _refusals(as_json=False), Progress("Indexing") as progress:
             shop: Shop = get_shop_by_code(code)
             with shop_scope(shop):

@@ -112,7 +112,7 @@ class ParsedVariant:
 class ParsedProduct:
     """One product with all its variants, judged and cleaned; every text is ready for the database.
 
-    `source` names the shop system that the file came from, `categories` the shelves that the product stands on,
+    `source` names the shop system that the file came from, `categories` the names of its categories,
     `former_slugs` the addresses that it may have had. `lacks` names the fields that the file has no column for: in a
     product of the shop they stay as they are; `only_known` says why it cannot be made of what the file has. An
     attribute that is empty is to go. `status_with_price` is the status of a draft that is one for want of a price only.

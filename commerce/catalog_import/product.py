@@ -86,7 +86,7 @@ UNIT_PRICE = (
     "unit_price_base_measure",
     "unit_price_base_measure_unit",
 )
-"""Attributes of a variant: how much it holds, and for how much of that a price is told."""
+"""Attributes of a variant: how much it holds, and for which amount its unit price is given."""
 STANDARD, EXEMPT = "standard", "exempt"
 """Tax classes; the second is that of what the other shop sold without tax."""
 

@@ -134,7 +134,7 @@ class ImportTask:
     has_stock: bool
     definitions: Mapping[str, str]
     released: set[str] = field(default_factory=set)
-    foretold: list[uuid.UUID] = field(default_factory=list)
+    undone_products: list[uuid.UUID] = field(default_factory=list)
 
 
 class _Undo(Exception):
@@ -352,13 +352,13 @@ def _write_batch(products: list[ParsedProduct], task: ImportTask, done: int) -> 
     db.session.flush()
     new.insert()
     if new.tables[Product]:
-        enforce_product_limit(beyond=len(task.foretold))
+        enforce_product_limit(beyond=len(task.undone_products))
     index_products([result.product_id for result in results if result.product_id is not None])
     if any(result.outcome in ("imported", "updated") for result in results):
         touch_catalogue()
     _write_stock(results, task)
     if task.dry_run:
-        task.foretold.extend(row["id"] for row in new.tables[Product])
+        task.undone_products.extend(row["id"] for row in new.tables[Product])
         task.released.update(
             change.before for result in results for change in result.changes if change.field == "sku"
         )

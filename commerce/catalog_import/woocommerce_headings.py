@@ -1,7 +1,7 @@
 """The headings of a WooCommerce product export, which are in the language of the account that exported.
 
-Headings are told by WooCommerce's own translations. A complete export in any other language is told by its order, which
-never changes; where its weights and sizes stand proves the order. The cells themselves are never translated.
+Headings are recognized by WooCommerce's own translations. A complete export in any other language is recognized by its
+order, which never changes; where its weights and sizes stand proves the order. The cells are never translated.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class StockFileLine:
-    """What one row means here. `after` is units on hand; `version` is that of the shelf when it was looked at.
+    """What one row means here. `after` is units on hand; `version` is that of the stock item when it was looked at.
 
     `limit` is how many units may be promised beyond them, None when the row does not say. `handle` and `options` name
     the variant where the SKU does not. `remark` says what was understood otherwise than it is written.
@@ -173,7 +173,7 @@ def apply_stock(
 ) -> list[StockFileLine]:
     """Do what a plan says, in transactions of 200 rows, and return every changing row with what became of it.
 
-    A shelf that moved since the plan was made is left alone, and its row says so: nobody's count is lost.
+    Stock that moved since the plan was made is left alone, and its row says so: nobody's count is lost.
     """
     results: list[StockFileLine] = []
     changes = plan.changes
@@ -281,12 +281,12 @@ def _refuse_twice(lines: Sequence[StockFileLine]) -> list[StockFileLine]:
     seen: set[tuple[uuid.UUID | None, uuid.UUID | str]] = set()
     checked = []
     for line in lines:
-        shelf = (line.variant_id, line.location_id or line.location.lower())
-        twice = not line.problem and shelf in seen
+        item = (line.variant_id, line.location_id or line.location.lower())
+        twice = not line.problem and item in seen
         checked.append(
             replace(line, problem="An earlier row is about the same SKU and location.") if twice else line
         )
-        seen.add(shelf)
+        seen.add(item)
     return checked
 
 
