@@ -138,7 +138,8 @@ def _read_facts(slug: str) -> _Facts:
     product_id = rows[0].id
     lists = [fetch_all(each, product=product_id) for each in (_SOLD_VARIANTS, _PICTURES, _CATEGORIES_OF)]
     details = _details(rows[0].attributes) if rows[0].attributes else []
-    return _Facts(_plain(rows[0]), *([_plain(row) for row in each] for each in lists), details=details)
+    facts = _Facts(_plain(rows[0]), *([_plain(row) for row in each] for each in lists))
+    return facts._replace(details=details)
 
 
 def _details(attributes: Mapping[str, str]) -> list[list[str]]:
