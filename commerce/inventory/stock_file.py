@@ -30,8 +30,6 @@ from commerce.catalog_import.rows import plain
 from commerce.catalog_import.woocommerce_headings import find_columns
 from commerce.csv_files import CsvTable, UnreadableFile
 from commerce.db import atomic, current_tenant_id, db, execute_many
-from commerce.error_messages import describe
-from commerce.errors import InvalidValue
 from commerce.inventory.adjustments import default_location, set_initial_stock
 from commerce.inventory.locations import create_location
 from commerce.inventory.models import MAX_QUANTITY, Location, StockItem
