@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, exists, or_, select, update
 
-from commerce.db import atomic, database_now, db
+from commerce.db import atomic, database_now, db, every_shop
 from commerce.errors import IllegalTransition, NotFound
 from commerce.events.models import Delivery, Event
 from commerce.events.queries import PARKED, WAITING
@@ -29,9 +29,9 @@ def replay(delivery_id: uuid.UUID, *, even_done: bool = False) -> None:
         .execution_options(populate_existing=True)
     )
     if delivery is None:
-        raise NotFound("There is no such delivery.")
+        raise NotFound("delivery_not_found")
     if delivery.state == "done" and not even_done:
-        raise IllegalTransition("done", "replay", "This was delivered already.")
+        raise IllegalTransition("done", "replay", "delivery_done")
     delivery.state, delivery.tries, delivery.lease, delivery.leased_until = "waiting", 0, None, None
     delivery.done_at = None
     delivery.due_at = now = db.session.execute(
@@ -59,6 +59,21 @@ def replay_parked(handler: str) -> int:
         update(Delivery)
         .where(Delivery.state == PARKED, Delivery.handler == handler)
         .values(state="waiting", tries=0, lease=None, leased_until=None, due_at=database_now())
+    )
+
+
+@every_shop()
+@atomic
+def make_all_due() -> int:
+    """Let whatever waits, in all shops, be delivered at once with a fresh schedule; return how many that are.
+
+    Only while no worker runs: the leases of deliveries that are being made are taken away.
+    """
+    return _change(
+        update(Delivery)
+        .where(Delivery.state == "waiting")
+        .values(tries=0, lease=None, leased_until=None, due_at=database_now())
+        .execution_options(all_tenants=True)
     )
 
 

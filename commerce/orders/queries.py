@@ -32,7 +32,7 @@ def _whole(condition: Any) -> Order:
         .execution_options(populate_existing=True)
     )
     if order is None:
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     return order
 
 

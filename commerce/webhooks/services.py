@@ -55,7 +55,7 @@ def create_endpoint(*, url: str, description: str, event_types: Sequence[str]) -
     are too many endpoints.
     """
     if len(db.session.execute(select(WebhookEndpoint.id)).all()) >= MAX_ENDPOINTS:
-        raise Conflict(f"A shop has at most {MAX_ENDPOINTS} webhooks.")
+        raise Conflict("too_many_webhooks", limit=MAX_ENDPOINTS)
     endpoint_id, secret = new_id(), new_webhook_secret()
     db.session.add(
         WebhookEndpoint(
@@ -210,14 +210,14 @@ def _lock(endpoint_id: uuid.UUID) -> WebhookEndpoint:
         .execution_options(populate_existing=True)
     )
     if found is None:
-        raise NotFound("There is no such webhook.")
+        raise NotFound("webhook_not_found")
     return found
 
 
 def _known(event_types: Sequence[str]) -> list[str]:
     unknown = set(event_types) - set(EVENT_TYPES)
     if unknown:
-        raise InvalidValue("event_types", f"There is no event called {min(unknown)}.")
+        raise InvalidValue("event_types", "unknown_event_type", type=min(unknown)[:60])
     return [name for name in EVENT_TYPES if name in set(event_types)]
 
 

@@ -146,7 +146,7 @@ class WithoutPages:
 
     def receive(self, body: bytes, headers: Mapping[str, str]) -> GatewayMessage:  # noqa: ARG002 - the interface of all
         """Refuse: nothing of the kind is ever sent."""
-        raise NotFound("There is no such address.")
+        raise NotFound("webhook_url_not_found")
 
     def origins(self, settings: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """Return none: the payer stays here."""
