@@ -214,6 +214,9 @@ MESSAGES: dict[str, str] = {
     "weight_out_of_range": N_("Enter a weight from 0 to %(maximum)s grams."),
     # --- cells of import files: ends of a sentence that begins with the value ---
     "cell_ambiguous": N_("can be read in two ways; write it with %(places)s decimals and without separators"),
+    "cell_code_rounded": N_(
+        "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
+    ),
     "cell_currency_without_decimals": N_("%(currency)s has no decimals"),
     "cell_not_a_flag": N_("is neither TRUE nor FALSE"),
     "cell_not_a_number": N_("is not a number"),
