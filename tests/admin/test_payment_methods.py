@@ -176,8 +176,8 @@ def test_keys_that_cannot_be_right_are_refused_and_not_shown_again(
     [
         ("name", "", "This field is required."),
         ("instructions", "x" * 1001, "At most 1000 characters."),
-        ("hold_minutes", "0", "Enter a whole number from"),
-        ("hold_minutes", "99999999", "Enter a whole number from"),
+        ("hold_minutes", "0", "a whole number from 1"),
+        ("hold_minutes", "99999999", "a whole number from 1"),
         ("position", "first", "whole number from 0"),
         ("fee_amount", "-1", "never below zero"),
         ("fee_amount", "1.234", "more decimals"),

@@ -140,7 +140,7 @@ def test_categories_are_ticked(desk: ShopClient, tea: Sold) -> None:
         ({"percent_ppm": "ten"}, "from 0 to 100"),
         ({"kind": "fixed", "amount": ""}, "an amount above zero"),
         ({"kind": "fixed", "amount": "-5"}, "never below zero"),
-        ({"kind": "buy_x_get_y", "buy_quantity": "0", "get_quantity": "1"}, "Enter a whole number from"),
+        ({"kind": "buy_x_get_y", "buy_quantity": "0", "get_quantity": "1"}, "a whole number from 1"),
         ({"scope": "products"}, "Choose 1 to"),
         ({"scope": "categories", "categories": "nonsense"}, "Choose 1 to"),
         (

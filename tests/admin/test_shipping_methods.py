@@ -137,7 +137,7 @@ def test_saving_what_is_there_already_changes_nothing(desk: ShopClient, in_shop:
         ("rate0__countries", "", "name the countries"),
         ("rate0__countries", "US, Atlantis", "“Atlantis” is no country"),
         ("rate0__countries", "EU", "no country"),
-        ("rate0__max_weight_grams", "0", "Enter a whole number from"),
+        ("rate0__max_weight_grams", "0", "a whole number from 1"),
         ("rate0__min_subtotal", "free", "t a valid amount"),
     ],
 )
