@@ -180,7 +180,7 @@ def test_keys_that_cannot_be_right_are_refused_and_not_shown_again(
         ("hold_minutes", "99999999", "a whole number from 1"),
         ("position", "first", "whole number from 0"),
         ("fee_amount", "-1", "never below zero"),
-        ("fee_amount", "1.234", "more decimals"),
+        ("fee_amount", "1.234", "too many decimal places"),
         ("fee_ppm", "101", "from 0 to 100"),
         ("fee_tax_class", "", "A tax class has"),
         ("version", "", "reload the page"),

@@ -132,7 +132,7 @@ def test_saving_what_is_there_already_changes_nothing(desk: ShopClient, in_shop:
         ("rate0__price", "", "enter a price"),
         ("rate0__price", "5,00", "t a valid amount"),
         ("rate0__price", "-5", "never below zero"),
-        ("rate0__price", "5.005", "more decimals"),
+        ("rate0__price", "5.005", "too many decimal places"),
         ("rate0__price", "9" * 70, "too long"),
         ("rate0__countries", "", "name the countries"),
         ("rate0__countries", "US, Atlantis", "“Atlantis” is no country"),
