@@ -29,6 +29,7 @@ from commerce.inventory.commands import import_stock
 from commerce.inventory.initial_stock import first_location_stock
 from commerce.notifications.rendering import base_url
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
+from commerce.outbox_commands import outbox
 from commerce.platform.commands import operators, tenants
 from commerce.schema_state import is_current
 from commerce.selftest import run_races
@@ -47,7 +48,18 @@ def register(app: Flask) -> None:
     stock.add_command(import_stock)
     for command in (tenants_export, tenants_import):
         tenants.add_command(command)
-    groups = (tenants, operators, staff, api_keys, catalog, stock, selftest, payment_commands, secrets)
+    groups = (
+        tenants,
+        operators,
+        staff,
+        api_keys,
+        catalog,
+        stock,
+        selftest,
+        payment_commands,
+        secrets,
+        outbox,
+    )
     for command in (*groups, doctor, serve, setup, run_worker):
         app.cli.add_command(command)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime
@@ -228,8 +229,12 @@ def _answer_problem(status: int, code: str, title: str, detail: str, **facts_of_
 
 def log_refusal(why: str) -> None:
     """Write down that somebody was kept out: when, who, what and why, for whoever looks into an attack."""
-    what = f"{request.method} {request.path[:200]}"
-    log.warning("refused (%s): %s from %s, request %s", why, what, request.remote_addr, request_id())
+    log.warning("refused (%s): %s from %s, request %s", why, route(), request.remote_addr, request_id())
+
+
+def route() -> str:
+    """Return method and route of this request for a log; in an address there may be a secret, such as an order's."""
+    return f"{request.method} {request.url_rule.rule if request.url_rule else '-'}"
 
 
 def _on_commerce_error(error: CommerceError) -> Response:
@@ -275,7 +280,8 @@ def _on_pool_timeout(error: PoolTimeout) -> Response:
 
 def _on_database_trouble(error: OperationalError | psycopg.OperationalError) -> Response:
     """Say that the shop cannot answer now: the database is away, full, or took too long."""
-    log.error("the database failed, request %s", request_id(), exc_info=error)
+    # Who reads this wants to know why, not which page met it: of all pages that do there is one trace.
+    log.error("the database failed (%s), request %s", type(error).__name__, request_id(), exc_info=error)
     response = _answer_problem(
         503, "unavailable", "The shop cannot answer right now", "Please try again in a moment."
     )
@@ -293,10 +299,19 @@ def _on_bug(_error: Exception) -> Response:
     )
 
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{7,63}")
+"""What we take over, and can keep: 64 characters have room in the history."""
+
+
 def request_id() -> str:
-    """Return the id of this request, for logs and for the history of what it changed."""
+    """Return the id of this request, for logs and for the history of what it changed.
+
+    It is the one that the proxy has given, so that both logs speak of the same; what is no plain short name is not
+    taken over.
+    """
     if "request_id" not in g:
-        g.request_id = secrets.token_hex(8)
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
     return str(g.request_id)
 
 

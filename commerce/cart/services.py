@@ -7,9 +7,10 @@ import secrets
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, literal_column, select, update
+from sqlalchemy import Table, and_, bindparam, delete, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
@@ -280,3 +281,28 @@ def new_cart(shopper: str, *, member_id: uuid.UUID | None = None, checkout_token
     row = {"id": cart_id, "shopper_hash": shopper, "member_id": member_id}
     insert_rows(Cart, [{**row, "checkout_token": checkout_token or secrets.token_urlsafe(32)}])
     return cart_id
+
+
+@atomic
+def sweep_carts(before: datetime, limit: int = 500) -> int:
+    """Delete open carts of guests that nobody has changed since a moment, with what was typed; return how many.
+
+    Carts of members, which come back with them, and orders that staff prepare are kept.
+    """
+    abandoned = db.session.scalars(
+        select(Cart.id)
+        .where(
+            Cart.status == literal_column("'open'"),
+            Cart.updated_at < before,
+            Cart.member_id.is_(None),
+            Cart.draft_by == "",
+        )
+        .order_by(Cart.updated_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if abandoned:
+        db.session.execute(
+            delete(Cart).where(Cart.id.in_(abandoned)).execution_options(synchronize_session=False)
+        )
+    return len(abandoned)

@@ -62,6 +62,7 @@ def import_shop(
     reader = Reader(source)
     try:
         tenant_id = _check(reader.manifest)
+        _refuse_taken_names(reader, tenant_id, code, hosts)
         pictures = _Pictures(media / str(tenant_id))
         try:
             with tenant_scope(tenant_id):
@@ -97,8 +98,7 @@ def _insert_shop(
 ) -> Imported:
     manifest = reader.manifest
     unpacker = carrier(passphrase, base64.b64decode((manifest["secrets"] or {}).get("salt", "")))
-    if db.session.get(Tenant, tenant_id, execution_options={"all_tenants": True}):
-        raise Rejected("shop_exists")
+    _refuse_present(tenant_id)
     counts: dict[str, int] = {}
     pictures.seen = 0  # the transaction may be tried again
     for table in shop_tables():
@@ -116,6 +116,22 @@ def _insert_shop(
     books = totals_of(db.session.connection(), tenant_id)
     _compare(manifest, counts, books, replaced_hosts=bool(hosts))
     return Imported(get_shop(tenant_id), counts, pictures.seen, books, unpacker.left)
+
+
+def _refuse_taken_names(reader: Reader, tenant_id: uuid.UUID, code: str, hosts: Sequence[str]) -> None:
+    """Raise Rejected when the shop, its code or a host is here: from inside of the new shop no other is seen."""
+    _refuse_present(tenant_id)
+    refuse_taken_code(checked_code(code or str(reader.manifest["shop"]["code"])))
+    for host in hosts or [str(row["host"]) for row in reader.rows("tenant_hosts")]:
+        try:
+            refuse_taken_host(checked_host(host))
+        except InvalidValue as error:
+            raise Rejected("import_host_refused", host=host[:80]) from error
+
+
+def _refuse_present(tenant_id: uuid.UUID) -> None:
+    if db.session.get(Tenant, tenant_id, execution_options={"all_tenants": True}):
+        raise Rejected("shop_exists")
 
 
 def _rows(reader: Reader, table: Table, tenant_id: uuid.UUID, unpacker: Carrier) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ import uuid
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from commerce.db import atomic, db
+from commerce.db import atomic, db, in_its_shop
 from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.tenants.models import TenantHost
 from commerce.tenants.settings import claim_settings
@@ -66,6 +66,7 @@ def hosts_of(tenant_id: uuid.UUID) -> list[TenantHost]:
     )
 
 
+@in_its_shop
 @atomic
 def add_host(tenant_id: uuid.UUID, text: str, *, seen_version: int) -> str:
     """Let a host name lead to a shop and return it.
@@ -96,6 +97,7 @@ def _taken(host: str) -> InvalidValue:
     return InvalidValue("host", "host_taken", host=host)
 
 
+@in_its_shop
 @atomic
 def remove_host(tenant_id: uuid.UUID, host: str, *, seen_version: int) -> None:
     """Take a host name away. Raises NotFound, Rejected for the primary one, which is always there; StaleVersion."""
@@ -105,6 +107,7 @@ def remove_host(tenant_id: uuid.UUID, host: str, *, seen_version: int) -> None:
     db.session.execute(delete(TenantHost).where(TenantHost.host == host), execution_options=_BULK)
 
 
+@in_its_shop
 @atomic
 def make_primary(tenant_id: uuid.UUID, host: str, *, seen_version: int) -> None:
     """Use a host name in the shop's links from now on. Raises NotFound, StaleVersion."""

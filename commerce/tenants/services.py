@@ -7,9 +7,10 @@ import uuid
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
-from commerce.db import atomic, current_tenant_id, db
+from commerce.db import atomic, current_tenant_id, db, in_its_shop, new_id
 from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.money import exponent
 from commerce.tenants.hosts import checked_host
@@ -26,7 +27,6 @@ def order_code_sequence(tenant_id: uuid.UUID) -> str:
     return f"order_code_{tenant_id.hex}"
 
 
-@atomic
 def create_tenant(
     *, code: str, name: str, currency: str, country: str, hosts: tuple[str, ...] = (), **settings: Any
 ) -> Shop:
@@ -44,14 +44,23 @@ def create_tenant(
     hosts = tuple(dict.fromkeys(map(checked_host, hosts))) or (f"{code}.localhost",)
     refuse_taken_code(code)
     _refuse_taken(hosts)
-    tenant = Tenant(code=code, name=name, currency=currency, country=country, **settings)
-    db.session.add(tenant)
+    columns = {"code": code, "name": name, "currency": currency, "country": country, **settings}
+    try:
+        return _insert(new_id(), columns, hosts)
+    except IntegrityError as error:
+        raise Rejected("shop_code_or_host_taken", code=code) from error
+
+
+@in_its_shop
+@atomic
+def _insert(tenant_id: uuid.UUID, columns: dict[str, Any], hosts: tuple[str, ...]) -> Shop:
+    db.session.add(Tenant(id=tenant_id, **columns))
     db.session.flush()
     for index, host in enumerate(hosts):
-        db.session.add(TenantHost(host=host, tenant_id=tenant.id, is_primary=index == 0))
-    number_orders(tenant.id)
+        db.session.add(TenantHost(host=host, tenant_id=tenant_id, is_primary=index == 0))
+    number_orders(tenant_id)
     db.session.flush()
-    return get_shop(tenant.id)
+    return get_shop(tenant_id)
 
 
 def checked_code(code: str) -> str:
@@ -102,6 +111,7 @@ def _raise(version: InstrumentedAttribute[int]) -> None:
     )
 
 
+@in_its_shop
 @atomic
 def suspend(tenant_id: uuid.UUID, because: str) -> None:
     """Close a shop to shoppers; its staff see why, and what is under way goes on. Raises NotFound, InvalidValue."""
@@ -111,6 +121,7 @@ def suspend(tenant_id: uuid.UUID, because: str) -> None:
     _set_status(tenant_id, "suspended", reason)
 
 
+@in_its_shop
 @atomic
 def reopen(tenant_id: uuid.UUID) -> None:
     """Open a shop again that was suspended. Raises NotFound."""

@@ -13,7 +13,7 @@ from babel import Locale, UnknownLocaleError, localedata
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
-from commerce.db import atomic, db
+from commerce.db import atomic, db, in_its_shop
 from commerce.errors import InvalidValue, NotFound, StaleVersion
 from commerce.money import exponent
 from commerce.tenants.models import Tenant
@@ -22,6 +22,7 @@ from commerce.tenants.theme import COLOURS, TYPEFACES, is_colour, unreadable
 
 MAX_NAME = 255
 MAX_RETURN_DAYS = 365
+MAX_CART_DAYS = 365
 MAX_LOW_STOCK = 100_000
 MAX_LIMIT = 10_000_000
 MAX_LANGUAGES = 20
@@ -53,6 +54,7 @@ def claim_settings(tenant_id: uuid.UUID, seen_version: int) -> None:
     db.session.flush()
 
 
+@in_its_shop
 @atomic
 def change_settings(
     tenant_id: uuid.UUID,
@@ -252,6 +254,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "tax_rounding": _one_of("line", "rate"),
     "deduct_on": _one_of("shipment", "confirmation"),
     "return_days": _number(0, MAX_RETURN_DAYS),
+    "cart_days": _number(1, MAX_CART_DAYS),
     "low_stock_at": _number(0, MAX_LOW_STOCK),
     "order_code_format": _code_format,
     "mail_from": _email,

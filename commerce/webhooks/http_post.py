@@ -20,9 +20,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
-from commerce.db import in_transaction
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
+from commerce.events.outcomes import before_effect
 from commerce.outbound import FetchRefused, is_public, resolve
 
 TOTAL_SECONDS = 10.0
@@ -88,8 +88,7 @@ def post(
     total_seconds: float = TOTAL_SECONDS,
 ) -> HttpAnswer:
     """Send one message and return what came of it; nothing of what a stranger's server does is raised."""
-    if in_transaction():
-        raise RuntimeError("a webhook was sent inside a transaction")
+    before_effect("a webhook was sent")
     started = time.monotonic()
 
     def answer(status: int, text: str, error: str) -> HttpAnswer:

@@ -100,6 +100,7 @@ NONSENSE = [
     (SELLING, "tax_rounding", "up", "Not a valid choice"),
     (SELLING, "deduct_on", "never", "Not a valid choice"),
     (SELLING, "return_days", "366", "from 0 to 365"),
+    (SELLING, "cart_days", "0", "from 1 to 365"),
     (SELLING, "low_stock_at", "-1", "from 0 to 100000"),
     (SELLING, "order_code_format", "ORD-###", "4 to 12"),
     (

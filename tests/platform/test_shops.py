@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from commerce.accounts.models import OperatorEntry, StaffInvitation, StaffMember
 from commerce.catalog.models import Product
-from commerce.db import db
+from commerce.db import _as_tenant, db
 from commerce.orders.models import Order
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop_by_code
@@ -40,7 +40,7 @@ DEMO = "/platform/shops/demo"
 
 
 def logged(app: Flask) -> list[tuple[str, str]]:
-    with app.app_context():
+    with app.app_context(), _as_tenant(None, every=False):
         rows = db.session.execute(
             select(OperatorEntry.action, OperatorEntry.subject)
             .where(OperatorEntry.action.not_like("sign%"))

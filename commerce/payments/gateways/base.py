@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from commerce.db import in_transaction
 from commerce.errors import NotFound
+from commerce.events.outcomes import before_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +159,4 @@ class WithoutPages:
 
 def refuse_inside_transaction() -> None:
     """Raise RuntimeError in a use case: the network is slow, and a rollback would not take back what it did."""
-    if in_transaction():
-        raise RuntimeError("a gateway was called inside a transaction")
+    before_effect("a gateway was called")
