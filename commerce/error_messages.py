@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from babel.lists import format_list
 from flask import has_app_context
 from flask_babel import format_date, format_datetime, get_locale, gettext
 
@@ -85,7 +86,7 @@ MESSAGES: dict[str, str] = {
     "too_many_api_keys": N_(
         "An API client can have up to %(limit)s keys. Revoke a key that you no longer need."
     ),
-    "unknown_role": N_("“%(role)s” isn't a role. Choose one of: %(roles)s."),
+    "unknown_role": N_("“%(role)s” isn't a role. The roles are %(roles)s."),
     # --- admin ---
     "delivery_not_found": N_("We couldn't find this delivery."),
     "event_handler_not_found": N_("We couldn't find this event handler."),
@@ -108,7 +109,7 @@ MESSAGES: dict[str, str] = {
     ),
     "refund_not_found": N_("We couldn't find this refund."),
     "refund_page_outdated": N_("The page is out of date. Reload it and try again."),
-    "role_not_allowed": N_("Your role doesn't allow this. It can be done by: %(roles)s."),
+    "role_not_allowed": N_("Your role does not allow this. Only %(roles)s may do this."),
     "settings_page_not_found": N_("We couldn't find this settings page."),
     "shipment_not_found": N_("We couldn't find this shipment."),
     "stock_not_found": N_("We couldn't find this inventory item."),
@@ -147,7 +148,7 @@ MESSAGES: dict[str, str] = {
     "line_id_or_product_code": N_("Identify a line by its lineId or productCode."),
     "open_cart_not_found": N_("There's no open cart with this ID."),
     "percent_too_precise": N_("A percentage can have up to four decimal places."),
-    "reservation_failed": N_("There isn't enough stock to confirm this order. %(attention)s"),
+    "reservation_failed": N_("%(attention)s"),
     "resource_not_found": N_("We couldn't find this resource."),
     "return_not_found": N_("We couldn't find this request."),
     "shipping_method_without_address": N_(
@@ -733,6 +734,8 @@ def _translated(text: str) -> str:
 
 def _shown(name: str, value: Any, facts: Mapping[str, Any]) -> str:
     """Return a fact as people read it. Amounts are minor units of the fact `currency`."""
+    if name == "roles":
+        return format_list(value, locale=_locale())
     if isinstance(value, list | tuple):
         separator = "; " if value and isinstance(value[0], Shortage) else " " if name == "problems" else ", "
         return separator.join(_shown(name, each, facts) for each in value)
