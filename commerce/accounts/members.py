@@ -7,7 +7,6 @@ can be taken by nobody who does not read it, and an account that waits for its o
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -19,7 +18,7 @@ from commerce.accounts import sessions
 from commerce.accounts.email_tokens import EmailToken, request_token, revoke_tokens, use_token
 from commerce.accounts.events import MemberEmailChanged
 from commerce.accounts.models import EmailProof, Member, MemberSession
-from commerce.accounts.sessions import MEMBER, Device
+from commerce.accounts.sessions import MEMBER, Device, SignedIn
 from commerce.db import atomic, current_tenant_id, db, new_id
 from commerce.encryption import seal
 from commerce.errors import Conflict, NotFound
@@ -27,41 +26,6 @@ from commerce.events.outbox import Actor, publish
 
 NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 GUEST = Actor("guest")
-
-
-@dataclass(frozen=True, slots=True)
-class SignedInMember:
-    """The member behind a request, as a plain value."""
-
-    id: uuid.UUID
-    name: str
-    email: str
-    phone: str
-    session_id: uuid.UUID
-    seen_at: datetime
-    proven_at: datetime
-
-    @property
-    def actor(self) -> Actor:
-        """The member as histories name him: by his id, since names and addresses are erased when he wishes."""
-        return Actor("member", id=str(self.id))
-
-
-def find_signed_in_member(token: str) -> SignedInMember | None:
-    """Return whom the session of `token` belongs to in this shop; None when it is unknown or over."""
-    found = sessions.find(MEMBER, token)
-    if found is None:
-        return None
-    person, session = found
-    return SignedInMember(
-        person.id,
-        person.name,
-        person.email,
-        person.phone,
-        session.id,
-        session.seen_at,
-        session.proven_at,
-    )
 
 
 def get_member(member_id: uuid.UUID) -> Member:
@@ -116,9 +80,9 @@ def _request_password_reset(email: str) -> None:
 
 
 @atomic
-def request_email_change(member: SignedInMember, email: str) -> None:
+def request_email_change(member: SignedIn, email: str) -> None:
     """Have a link mailed by which a member proves that he reads `email`; his own shows him his orders as a guest."""
-    request_token(member.actor, "change_member", email, member.id)
+    request_token(member.actor(), "change_member", email, member.id)
 
 
 # --- what is behind the links ----------------------------------------------------------------------------

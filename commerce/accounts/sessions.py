@@ -28,6 +28,7 @@ from commerce.accounts.models import (
     StaffSession,
 )
 from commerce.db import TenantOwned, db
+from commerce.events.outbox import Actor
 
 P = TypeVar("P", bound=Credentials)
 S = TypeVar("S", bound=Session)
@@ -56,7 +57,12 @@ class Kind(Generic[P, S]):
     @property
     def options(self) -> Mapping[str, Any]:
         """Execution options of every statement: people of no shop are looked for outside of the tenant net."""
-        return {"synchronize_session": False, "all_tenants": not issubclass(self.person, TenantOwned)}
+        return {"synchronize_session": False, "all_tenants": not self.belongs_to_shop}
+
+    @property
+    def belongs_to_shop(self) -> bool:
+        """Tell whether these people are those of one shop; operators are of none."""
+        return issubclass(self.person, TenantOwned)
 
     @property
     def has_second_factor(self) -> bool:
@@ -121,6 +127,59 @@ def find(kind: Kind[P, S], token: str) -> tuple[P, S] | None:
         execution_options=kind.options,
     ).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The person behind a request, as a plain value: a member of staff, a member or an operator.
+
+    `role` is that of staff and `phone` that of members. `waits_for_code`: the password was given and the second factor
+    is still missing, so nothing is open yet.
+    """
+
+    kind: str
+    id: uuid.UUID
+    name: str
+    email: str
+    session_id: uuid.UUID
+    seen_at: datetime
+    proven_at: datetime
+    role: str = ""
+    phone: str = ""
+    has_second_factor: bool = False
+    waits_for_code: bool = False
+
+    @property
+    def recently_proven(self) -> bool:
+        """Tell whether password or code were given recently enough for sensitive actions."""
+        return is_recent(self.proven_at)
+
+    def actor(self, request_id: str = "") -> Actor:
+        """Return the person as histories name people: members by id alone, since their names may be erased."""
+        name = "" if self.kind == MEMBER.name else self.name
+        return Actor(self.kind, id=str(self.id), name=name, request_id=request_id)
+
+
+def find_signed_in(kind: Kind[P, S], token: str) -> SignedIn | None:
+    """Return the person whose session the token opens; None for an unknown or ended session or inactive person."""
+    found = find(kind, token) if token else None
+    if found is None:
+        return None
+    person, session = cast("tuple[Any, Any]", found)
+    has_second_factor = kind.has_second_factor and person.totp_since is not None
+    return SignedIn(
+        kind=kind.name,
+        id=person.id,
+        name=person.name,
+        email=person.email,
+        session_id=session.id,
+        seen_at=session.seen_at,
+        proven_at=session.proven_at,
+        role=getattr(person, "role", ""),
+        phone=getattr(person, "phone", ""),
+        has_second_factor=has_second_factor,
+        waits_for_code=has_second_factor and not session.second_factor,
+    )
 
 
 def open_sessions(kind: Kind[P, S], person_id: uuid.UUID) -> list[S]:

@@ -10,15 +10,15 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit, invitations, password_reset
+from commerce.accounts.auth import HOME, blueprint, client_address
 from commerce.accounts.cookies import device, keep_token
 from commerce.accounts.email_tokens import find_token
 from commerce.accounts.forms import ForgottenForm, InvitationForm, StaffNewPasswordForm
 from commerce.accounts.sessions import STAFF
-from commerce.accounts.staff_auth import HOME, blueprint, client_address
 from commerce.db import with_audit
 from commerce.errors import InvalidValue
 from commerce.events.outbox import Actor
-from commerce.web import TextForm, private, request_id, see_other
+from commerce.web import TextForm, request_id, see_other
 
 
 def path(page: str, **arguments: str) -> str:
@@ -79,4 +79,4 @@ def reset_password(token: str) -> BaseResponse:
 
 def _answer(template: str, form: TextForm, **context: object) -> BaseResponse:
     page = render_template(template, form=form, **context)
-    return private(make_response(page, 422 if request.method == "POST" else 200))
+    return make_response(page, 422 if request.method == "POST" else 200)

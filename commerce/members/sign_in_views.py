@@ -12,10 +12,10 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import members, sign_in
+from commerce.accounts.auth import current_member
 from commerce.accounts.cookies import device, drop_token, token_of
 from commerce.accounts.email_tokens import EmailToken, TokenExpired, find_token
 from commerce.accounts.forms import SignInForm
-from commerce.accounts.member_auth import current_member
 from commerce.accounts.sessions import MEMBER
 from commerce.errors import Conflict, InvalidValue
 from commerce.members.auth import HOME, blueprint, member, members_only, start_session

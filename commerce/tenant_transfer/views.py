@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit
-from commerce.accounts.staff_auth import client_address
+from commerce.accounts.auth import client_address
 from commerce.admin.auth import blueprint, current_actor, requires_permission
 from commerce.admin.step_up import requires_recent_auth
 from commerce.clock import now

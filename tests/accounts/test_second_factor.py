@@ -11,8 +11,7 @@ from commerce import clock
 from commerce.accounts import second_factor, sessions
 from commerce.accounts import sign_in as signing
 from commerce.accounts.models import RecoveryCode, StaffMember
-from commerce.accounts.queries import SignedInStaff, find_signed_in_staff
-from commerce.accounts.sessions import STAFF
+from commerce.accounts.sessions import STAFF, SignedIn, find_signed_in
 from commerce.db import db
 from commerce.errors import Conflict, InvalidValue, Rejected
 from commerce.tenants.models import Shop
@@ -21,10 +20,10 @@ from tests.factories.staff import PASSWORD, make_enrolled, make_staff
 OWNER = "owner@shop.test"
 
 
-def signed_in() -> SignedInStaff:
+def signed_in() -> SignedIn:
     """Give the password and return what is open now."""
     db.session.close()
-    found = find_signed_in_staff(signing.sign_in(STAFF, OWNER, PASSWORD).token)
+    found = find_signed_in(STAFF, signing.sign_in(STAFF, OWNER, PASSWORD).token)
     assert found is not None
     return found
 
@@ -51,7 +50,7 @@ def test_the_first_code_turns_it_on_and_ten_codes_for_paper_are_made(in_shop: Sh
     assert secret not in (person().totp_secret or "")
     stored = db.session.scalars(select(RecoveryCode.code_hash)).all()
     assert not set(stored) & {code.replace("-", "") for code in enrolled.recovery_codes}
-    whole = find_signed_in_staff(enrolled.token)
+    whole = find_signed_in(STAFF, enrolled.token)
     assert whole is not None
     assert not whole.waits_for_code
     with pytest.raises(Conflict):
@@ -75,7 +74,7 @@ def test_the_password_alone_opens_nothing_any_more(in_shop: Shop) -> None:
         token = second_factor.complete_by_code(
             STAFF, waiting.id, waiting.session_id, pyotp.TOTP(secret).at(clock.now())
         )
-        whole = find_signed_in_staff(token)
+        whole = find_signed_in(STAFF, token)
         assert whole is not None
         assert not whole.waits_for_code
         assert whole.session_id == waiting.session_id
@@ -121,7 +120,7 @@ def test_the_codes_of_a_colleague_are_worth_nothing(in_shop: Shop) -> None:
     codes: list[str] = []
     make_enrolled(codes)
     make_staff("manager")
-    other = find_signed_in_staff(signing.sign_in(STAFF, "manager@shop.test", PASSWORD).token)
+    other = find_signed_in(STAFF, signing.sign_in(STAFF, "manager@shop.test", PASSWORD).token)
     assert other is not None
     with pytest.raises(signing.SignInRefused):
         second_factor.complete_by_code(STAFF, other.id, other.session_id, codes[0])
@@ -158,7 +157,7 @@ def test_a_code_is_a_proof_and_keeps_the_session_as_it_is(in_shop: Shop) -> None
         now.shift(sessions.RECENT)
         second_factor.prove_by_code(STAFF, me.id, me.session_id, pyotp.TOTP(secret).at(clock.now()))
         db.session.close()
-        proven = find_signed_in_staff(token)
+        proven = find_signed_in(STAFF, token)
         assert proven is not None
         assert proven.recently_proven
 

@@ -12,8 +12,7 @@ from commerce import clock
 from commerce.accounts import services
 from commerce.accounts import sign_in as signing
 from commerce.accounts.models import StaffMember, StaffSession
-from commerce.accounts.queries import find_signed_in_staff
-from commerce.accounts.sessions import STAFF, token_hash
+from commerce.accounts.sessions import STAFF, find_signed_in, token_hash
 from commerce.accounts.views import COOKIE
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue, Rejected
@@ -133,7 +132,7 @@ def test_signing_in_again_ends_the_session_before(client: ShopClient, in_shop: S
         "/admin/sign-in",
         data={"csrf_token": csrf_token(page.text), "email": "owner@shop.test", "password": PASSWORD},
     )
-    assert find_signed_in_staff(first.value) is None
+    assert find_signed_in(STAFF, first.value) is None
     assert len(stored_sessions()) == 1
 
 

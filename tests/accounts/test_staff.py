@@ -8,9 +8,8 @@ from sqlalchemy import select, update
 from commerce.accounts import invitations, staff
 from commerce.accounts import sign_in as signing
 from commerce.accounts.models import StaffMember
-from commerce.accounts.queries import find_signed_in_staff
 from commerce.accounts.services import create_staff
-from commerce.accounts.sessions import STAFF
+from commerce.accounts.sessions import STAFF, find_signed_in
 from commerce.db import atomic, db
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.outbox import Actor
@@ -62,11 +61,11 @@ def test_who_is_deactivated_is_out_at_once_and_comes_back_with_the_same_password
     bob = make_staff("support")
     token = signing.sign_in(STAFF, "support@shop.test", PASSWORD).token
     staff.deactivate(bob)
-    assert find_signed_in_staff(token) is None
+    assert find_signed_in(STAFF, token) is None
     with pytest.raises(signing.SignInRefused):
         signing.sign_in(STAFF, "support@shop.test", PASSWORD)
     staff.reactivate(bob)
-    assert find_signed_in_staff(token) is None, "an ended session does not come back"
+    assert find_signed_in(STAFF, token) is None, "an ended session does not come back"
     assert signing.sign_in(STAFF, "support@shop.test", PASSWORD).token
 
 
@@ -75,7 +74,7 @@ def test_a_lost_second_factor_is_reset_and_every_session_ends(in_shop: Shop) -> 
     opened = signing.sign_in(STAFF, "manager@shop.test", PASSWORD)
     assert opened.needs_code
     staff.reset_second_factor(opened.person_id)
-    assert find_signed_in_staff(opened.token) is None
+    assert find_signed_in(STAFF, opened.token) is None
     assert not signing.sign_in(STAFF, "manager@shop.test", PASSWORD).needs_code
 
 

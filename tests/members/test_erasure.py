@@ -11,9 +11,9 @@ from sqlalchemy.types import JSON
 
 from commerce import clock
 from commerce.accounts.address_book import add_address
-from commerce.accounts.members import find_signed_in_member, request_email_change
+from commerce.accounts.members import request_email_change
 from commerce.accounts.models import AuditEntry, Member
-from commerce.accounts.sessions import MEMBER, Device
+from commerce.accounts.sessions import MEMBER, Device, find_signed_in
 from commerce.accounts.sign_in import sign_in
 from commerce.cart.models import Cart
 from commerce.cart.services import add_line, member_shopper, save_details
@@ -136,7 +136,7 @@ def live_on(member_id: uuid.UUID, tea: Sold, empty: Sold) -> str:
     subscribe_back_in_stock(empty.variant_id, EMAIL)
     email = db.session.scalars(select(Member.email).where(Member.id == member_id)).one()
     opened = sign_in(MEMBER, email, PASSWORD, Device("10.0.0.1", f"Browser of {CANARY}"))
-    member = find_signed_in_member(opened.token)
+    member = find_signed_in(MEMBER, opened.token)
     assert member is not None
     request_email_change(member, f"other-{CANARY}@example.com")
     own = member_shopper(member_id)
