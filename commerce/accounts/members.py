@@ -19,6 +19,7 @@ from commerce.accounts.email_tokens import EmailToken, request_token, revoke_tok
 from commerce.accounts.events import MemberEmailChanged
 from commerce.accounts.models import EmailProof, Member, MemberSession
 from commerce.accounts.sessions import MEMBER, Device, SignedIn
+from commerce.accounts.throttle import clear_throttle
 from commerce.db import atomic, current_tenant_id, db, new_id
 from commerce.encryption import seal
 from commerce.errors import Conflict, NotFound
@@ -55,7 +56,6 @@ def register_member(email: str, name: str) -> None:
             name=name,
             password_hash=NO_PASSWORD,
             active=False,
-            failed_sign_ins=0,
             phone="",
             created_at=clock.now(),
         )
@@ -98,8 +98,8 @@ def choose_password(purpose: str, token: str, password_hash: str, device: Device
     member = db.session.scalars(select(Member).where(Member.id == proof.subject_id).with_for_update()).one()
     member.password_hash, member.active = password_hash, True
     member.confirmed_at = member.confirmed_at or now
-    member.failed_sign_ins, member.locked_until = 0, None
     db.session.flush()
+    clear_throttle(MEMBER, member.email)
     sessions.end_all(MEMBER, member.id)
     return proof, sessions.begin(MEMBER, member.id, device)
 

@@ -26,14 +26,12 @@ from commerce.db import Base, TenantRow, new_id
 
 
 class Credentials:
-    """Mixin of whoever signs in with a password; a run of wrong ones makes the account pause."""
+    """Mixin of everybody who signs in with a password."""
 
     email: Mapped[str]
     name: Mapped[str] = mapped_column(default="")
     password_hash: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
-    failed_sign_ins: Mapped[int] = mapped_column(default=0)
-    locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
@@ -47,6 +45,19 @@ class SecondFactor:
     totp_secret: Mapped[str | None] = mapped_column(Text)
     totp_since: Mapped[datetime | None]
     totp_step: Mapped[int] = mapped_column(default=0)
+
+
+class Throttle:
+    """Mixin of the wrong passwords or codes at one account (`accounts/throttle.py`).
+
+    `subject` is a hash of kind, factor and e-mail address, which may belong to nobody. `sources` are by source the
+    wrong tries, when the last one was and until when the source waits; `paused_until` is for all addresses together.
+    """
+
+    subject: Mapped[str] = mapped_column(String(64))
+    sources: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    paused_until: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
 class Session:
@@ -93,6 +104,16 @@ class StaffSession(Session, TenantRow, Base):
 
     staff_id: Mapped[uuid.UUID]
     second_factor: Mapped[bool] = mapped_column(default=False)
+
+
+class SignInThrottle(Throttle, TenantRow, Base):
+    """Wrong tries at an account of staff or of a member."""
+
+    __tablename__ = "sign_in_throttles"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "subject"),
+    )
 
 
 class RecoveryCode(TenantRow, Base):
@@ -299,6 +320,15 @@ class OperatorSession(Session, Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     operator_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("operators.id", ondelete="CASCADE"))
     second_factor: Mapped[bool] = mapped_column(default=False)
+
+
+class OperatorSignInThrottle(Throttle, Base):
+    """Wrong tries at an account of an operator."""
+
+    __tablename__ = "operator_sign_in_throttles"
+    __table_args__ = (UniqueConstraint("subject"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
 
 
 class OperatorEntry(Base):

@@ -22,8 +22,10 @@ from commerce.accounts.models import (
     MemberSession,
     Operator,
     OperatorSession,
+    OperatorSignInThrottle,
     SecondFactor,
     Session,
+    SignInThrottle,
     StaffMember,
     StaffSession,
 )
@@ -53,6 +55,8 @@ class Kind(Generic[P, S]):
     lifetime: timedelta
     owner: Any = field(repr=False)
     """The column of `session` with the person's id."""
+    throttle: Any = field(repr=False)
+    """The table of wrong tries."""
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -79,10 +83,22 @@ class Kind(Generic[P, S]):
 
 
 STAFF = Kind(
-    "staff", StaffMember, StaffSession, timedelta(hours=12), timedelta(days=7), StaffSession.staff_id
+    "staff",
+    StaffMember,
+    StaffSession,
+    timedelta(hours=12),
+    timedelta(days=7),
+    StaffSession.staff_id,
+    SignInThrottle,
 )
 MEMBER = Kind(
-    "member", Member, MemberSession, timedelta(days=30), timedelta(days=90), MemberSession.member_id
+    "member",
+    Member,
+    MemberSession,
+    timedelta(days=30),
+    timedelta(days=90),
+    MemberSession.member_id,
+    SignInThrottle,
 )
 OPERATOR = Kind(
     "operator",
@@ -91,15 +107,17 @@ OPERATOR = Kind(
     timedelta(hours=1),
     timedelta(hours=12),
     OperatorSession.operator_id,
+    OperatorSignInThrottle,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where a session was opened from, so that its owner knows it again in the list."""
+    """Where somebody signs in from: shown in the list of sessions. `mark` is that of a browser that did so before."""
 
     address: str = ""
     user_agent: str = ""
+    mark: str = ""
 
 
 def token_hash(token: str) -> str:

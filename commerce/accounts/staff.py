@@ -16,6 +16,7 @@ from commerce.accounts.models import StaffInvitation, StaffMember
 from commerce.accounts.permissions import ROLES
 from commerce.accounts.second_factor import reset_second_factor_of
 from commerce.accounts.sessions import STAFF
+from commerce.accounts.throttle import clear_throttle
 from commerce.db import atomic, current_tenant_id, db
 from commerce.errors import Conflict, InvalidValue, NotFound, Rejected
 from commerce.tenants.models import Tenant
@@ -108,6 +109,7 @@ def reactivate(staff_id: uuid.UUID) -> None:
     free_staff_place(limit)
     person.active = True
     db.session.flush()
+    clear_throttle(STAFF, person.email)
 
 
 @atomic

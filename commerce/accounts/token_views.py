@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit, invitations, password_reset
 from commerce.accounts.auth import HOME, blueprint, client_address
-from commerce.accounts.cookies import device, keep_token
+from commerce.accounts.cookies import device, keep_token, remember_browser
 from commerce.accounts.email_tokens import find_token
 from commerce.accounts.forms import ForgottenForm, InvitationForm, StaffNewPasswordForm
 from commerce.accounts.sessions import STAFF
@@ -40,7 +40,7 @@ def invitation(token: str) -> BaseResponse:
                 )
             ):
                 opened = invitations.accept(
-                    token, name=name, password=str(form.password.data), device=device()
+                    token, name=name, password=str(form.password.data), device=device(STAFF)
                 )
         except InvalidValue as error:
             form[error.field].errors = [_(error.reason)]
@@ -68,12 +68,12 @@ def reset_password(token: str) -> BaseResponse:
         actor, where = Actor("staff", request_id=request_id()), client_address()
         try:
             with with_audit(lambda: audit.record(actor, "password_reset", proof.email, address=where)):
-                password_reset.reset_password(token, str(form.password.data))
+                staff_id = password_reset.reset_password(token, str(form.password.data))
         except InvalidValue as error:
             form[error.field].errors = [_(error.reason)]
         else:
             flash(_("Your new password is set. Please sign in."), "good")
-            return see_other("/admin/sign-in")
+            return remember_browser(see_other("/admin/sign-in"), STAFF, staff_id)
     return _answer("accounts/new_password.html", form)
 
 

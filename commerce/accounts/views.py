@@ -17,7 +17,7 @@ from commerce.accounts.auth import (
     signed_in_staff,
     waiting_for_code,
 )
-from commerce.accounts.cookies import device, drop_token, keep_token, token_of
+from commerce.accounts.cookies import device, drop_token, keep_token, remember_browser, token_of
 from commerce.accounts.forms import CodeForm, SignInForm
 from commerce.accounts.queries import staff_with_email
 from commerce.accounts.second_factor import complete_by_code
@@ -47,6 +47,8 @@ def sign_in() -> BaseResponse:
             form.form_errors.append(_(refusal.detail))
         else:
             onward = see_other(token_views.path(CODE_PAGE, next=target) if opened.needs_code else target)
+            if not opened.needs_code:
+                remember_browser(onward, STAFF, opened.person_id)
             return keep_token(onward, STAFF, opened.token)
     page = render_template("accounts/sign_in.html", form=form)
     return make_response(page, 422 if request.method == "POST" else 200)
@@ -55,7 +57,7 @@ def sign_in() -> BaseResponse:
 def _open(email: str, password: str) -> signing.OpenedSession:
     """Check the password and open the session, with an entry in the log either way. Raises SignInRefused."""
     try:
-        attempt = signing.check_password(STAFF, email, password)
+        attempt = signing.check_password(STAFF, email, password, device(STAFF))
     except signing.SignInRefused:
         # Only an address of the staff is written down: anything may have been typed there, even a password.
         known = staff_with_email(email)
@@ -66,7 +68,7 @@ def _open(email: str, password: str) -> signing.OpenedSession:
     action = "password_given" if attempt.needs_code else "sign_in"
     where = client_address()
     with with_audit(lambda: audit.record(actor, action, attempt.email, address=where)):
-        return signing.open_session(STAFF, attempt, password, device(), replaces=token_of(STAFF))
+        return signing.open_session(STAFF, attempt, password, device(STAFF), replaces=token_of(STAFF))
 
 
 @blueprint.route(CODE_PAGE, methods=["GET", "POST"])
@@ -80,12 +82,15 @@ def sign_in_code() -> BaseResponse:
         actor, where = person.actor(request_id()), client_address()
         try:
             with with_audit(lambda: audit.record(actor, "sign_in", person.email, address=where)):
-                token = complete_by_code(STAFF, person.id, person.session_id, str(form.otp.data))
+                token = complete_by_code(
+                    STAFF, person.id, person.session_id, str(form.otp.data), device(STAFF)
+                )
         except signing.SignInRefused as refusal:
             audit.record_alone(actor, "code_refused", person.email, address=where)
             form.form_errors.append(_(refusal.detail))
         else:
-            return keep_token(see_other(target), STAFF, token)
+            onward = remember_browser(see_other(target), STAFF, person.id, gave_code=True)
+            return keep_token(onward, STAFF, token)
     page = render_template("accounts/code.html", form=form, person=person)
     return make_response(page, 422 if request.method == "POST" else 200)
 

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.auth import current_member, require_current
-from commerce.accounts.cookies import keep_token
+from commerce.accounts.cookies import keep_token, remember_browser
 from commerce.accounts.sessions import MEMBER, SignedIn
 from commerce.cart.merging import merge_cart
 from commerce.cart.views import COOKIE as CART_COOKIE
@@ -50,6 +50,6 @@ def start_session(response: BaseResponse, token: str, member_id: uuid.UUID) -> B
     merged = merge_cart(guest_shopper(), member_id)
     for title in merged.capped if merged else ():
         flash(_("You had %(title)s in both carts; we put in as many as there are.", title=title), "warn")
-    response = keep_token(response, MEMBER, token)
+    response = remember_browser(keep_token(response, MEMBER, token), MEMBER, member_id)
     response.delete_cookie(cookie_name(CART_COOKIE), **cookie_rules())
     return response

@@ -22,6 +22,7 @@ from commerce.accounts import sessions
 from commerce.accounts.members import NO_PASSWORD
 from commerce.accounts.models import EmailProof, Member, MemberAddress
 from commerce.accounts.sessions import MEMBER
+from commerce.accounts.throttle import clear_throttle
 from commerce.cart.models import Cart
 from commerce.checkout.addresses import FIELDS
 from commerce.db import atomic, db
@@ -211,6 +212,7 @@ def _erase_carts(carts: Sequence[Cart], ordered: Sequence[uuid.UUID]) -> None:
 def _erase_person(customer: Customer) -> None:
     _delete(StockAlert, func.lower(StockAlert.email) == customer.email)
     _delete(EmailProof, (EmailProof.email == customer.email) & (EmailProof.purpose != "reset_staff"))
+    clear_throttle(MEMBER, customer.email)
     # Somebody may have asked for an account with a guest's address and never opened the link.
     _delete(Member, (Member.email == customer.email) & Member.confirmed_at.is_(None))
     if customer.member_id is None:

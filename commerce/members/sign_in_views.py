@@ -65,7 +65,7 @@ def enter() -> BaseResponse:
     if form.validate_on_submit():
         email, password = str(form.email.data), str(form.password.data)
         try:
-            opened = sign_in.sign_in(MEMBER, email, password, device(), replaces=token_of(MEMBER))
+            opened = sign_in.sign_in(MEMBER, email, password, device(MEMBER), replaces=token_of(MEMBER))
         except sign_in.SignInRefused as refusal:
             form.form_errors.append(_(refusal.detail))
         else:
@@ -104,7 +104,7 @@ def _choose_password(purpose: str, token: str) -> BaseResponse:
         proof = find_token(purpose, token)
         if not form.validate_on_submit():
             return _link_page(form, proof)
-        entered = sign_in_by_link(proof, token, str(form.password.data), device())
+        entered = sign_in_by_link(proof, token, str(form.password.data), device(MEMBER))
     except TokenExpired as over:
         return _over(over)
     except InvalidValue as error:

@@ -147,6 +147,15 @@ def shop_host_add(code: str) -> BaseResponse:
     return _done(shop, _("Saved."))
 
 
+@blueprint.post("/shops/<code>/hosts/<host>/proof")
+def shop_host_prove(code: str, host: str) -> BaseResponse:
+    """Vouch for a host name, so that it may be in links."""
+    shop = get_shop_by_code(code)
+    with audit_operator("host_proven", code, host=host):
+        hosts.mark_proven(shop.id, host)
+    return _done(shop, _("Saved."))
+
+
 @blueprint.post("/shops/<code>/hosts/<host>/<any(primary, removal):deed>")
 def shop_host_change(code: str, host: str, deed: str) -> BaseResponse:
     """Put a host name into a shop's links, or take it away."""

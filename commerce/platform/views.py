@@ -10,7 +10,14 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.accounts import second_factor
 from commerce.accounts import sign_in as signing
 from commerce.accounts.auth import client_address, current, forget_current, load_current, waiting_for_code
-from commerce.accounts.cookies import device, drop_token, exchange_token, keep_token, token_of
+from commerce.accounts.cookies import (
+    device,
+    drop_token,
+    exchange_token,
+    keep_token,
+    remember_browser,
+    token_of,
+)
 from commerce.accounts.forms import CodeForm, EnrolForm, SignInForm, StaffChangePasswordForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import OPERATOR
@@ -42,7 +49,10 @@ def sign_in() -> BaseResponse:
         except signing.SignInRefused as refusal:
             form.form_errors.append(_(refusal.detail))
         else:
-            return keep_token(see_other(CODE if opened.needs_code else HOME), OPERATOR, opened.token)
+            onward = see_other(CODE if opened.needs_code else HOME)
+            if not opened.needs_code:
+                remember_browser(onward, OPERATOR, opened.person_id)
+            return keep_token(onward, OPERATOR, opened.token)
     return _page("platform/sign_in.html", form=form)
 
 
@@ -50,13 +60,15 @@ def _open(email: str, password: str) -> signing.OpenedSession:
     """Check the password and open the session, with an entry in the log either way. Raises SignInRefused."""
     where = client_address()
     try:
-        attempt = signing.check_password(OPERATOR, email, password)
+        attempt = signing.check_password(OPERATOR, email, password, device(OPERATOR))
     except signing.SignInRefused:
         # What was typed is not written down: it may have been a password.
         record_operator_entry("nobody", "sign_in_refused", where)
         raise
     with recorded(attempt.email, "password_given" if attempt.needs_code else "sign_in", address=where):
-        return signing.open_session(OPERATOR, attempt, password, device(), replaces=token_of(OPERATOR))
+        return signing.open_session(
+            OPERATOR, attempt, password, device(OPERATOR), replaces=token_of(OPERATOR)
+        )
 
 
 @blueprint.route("/sign-in/code", methods=["GET", "POST"])
@@ -70,13 +82,14 @@ def sign_in_code() -> BaseResponse:
         try:
             with recorded(person.email, "sign_in", address=client_address()):
                 token = second_factor.complete_by_code(
-                    OPERATOR, person.id, person.session_id, str(form.otp.data)
+                    OPERATOR, person.id, person.session_id, str(form.otp.data), device(OPERATOR)
                 )
         except signing.SignInRefused as refusal:
             record_operator_entry(person.email, "code_refused", client_address())
             form.form_errors.append(_(refusal.detail))
         else:
-            return keep_token(see_other(HOME), OPERATOR, token)
+            onward = remember_browser(see_other(HOME), OPERATOR, person.id, gave_code=True)
+            return keep_token(onward, OPERATOR, token)
     return _page("platform/code.html", form=form, person=person)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
+from commerce import clock
 from commerce.db import atomic, current_tenant_id, db
 from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.money import exponent
@@ -48,7 +49,10 @@ def create_tenant(
     db.session.add(tenant)
     db.session.flush()
     for index, host in enumerate(hosts):
-        db.session.add(TenantHost(host=host, tenant_id=tenant.id, is_primary=index == 0))
+        # Named by whoever runs the installation, who vouches for them.
+        db.session.add(
+            TenantHost(host=host, tenant_id=tenant.id, is_primary=index == 0, proven_at=clock.now())
+        )
     number_orders(tenant.id)
     db.session.flush()
     return get_shop(tenant.id)
