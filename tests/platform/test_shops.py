@@ -201,6 +201,9 @@ def test_host_names_are_the_operators_too(olga: ShopClient, app: Flask, shop: Sh
     assert post(olga, f"{DEMO}/hosts/demo.localhost/removal", version=version()).status_code == 422
     assert post(olga, f"{DEMO}/hosts/other.localhost/removal", version=version()).status_code == 404
     assert post(olga, f"{DEMO}/hosts/tea.example/primary", version="99").status_code == 409
+    assert post(olga, f"{DEMO}/hosts/tea.example/primary", version=version()).status_code == 422
+    assert post(olga, f"{DEMO}/hosts/other.localhost/proof").status_code == 404
+    assert post(olga, f"{DEMO}/hosts/tea.example/proof").status_code == 303
     assert post(olga, f"{DEMO}/hosts/tea.example/primary", version=version()).status_code == 303
     assert post(olga, f"{DEMO}/hosts/demo.localhost/removal", version=version()).status_code == 303
     assert app.test_client(host="tea.example").get("/").status_code == 200
