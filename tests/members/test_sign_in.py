@@ -24,7 +24,7 @@ from tests.notifications.orders import work
 from tests.notifications.outgoing import Post, text_of
 from tests.support.client import ShopClient
 
-CONFIRM = "Please confirm your e-mail address"
+CONFIRM = "Confirm your email address"
 RESET = "Your account: choose a new password"
 WRONG = "is not right"
 
