@@ -30,7 +30,7 @@ GUEST = Actor("guest")
 
 
 def get_member(member_id: uuid.UUID) -> Member:
-    """Return a member, also one who waits for his link or was erased. Raises NotFound."""
+    """Return a member, also one who is unconfirmed or erased. Raises NotFound."""
     found = db.session.scalar(select(Member).where(Member.id == member_id))
     if found is None:
         raise NotFound("There is no such member.")
@@ -71,7 +71,7 @@ def forgot_password(email: str) -> None:
 
 
 def _request_password_reset(email: str) -> None:
-    """Who has no password yet confirms his address by choosing one; everybody else may choose another one."""
+    """Request a link: to confirm the address for an account without a password, else to reset the password."""
     known = db.session.execute(
         select(Member.id, Member.confirmed_at).where(Member.email == email)
     ).one_or_none()
@@ -81,7 +81,7 @@ def _request_password_reset(email: str) -> None:
 
 @atomic
 def request_email_change(member: SignedIn, email: str) -> None:
-    """Have a link mailed by which a member proves that he reads `email`; his own shows him his orders as a guest."""
+    """Mail a link that proves that a member reads `email`; for their own address it adds their guest orders."""
     request_token(member.actor(), "change_member", email, member.id)
 
 
@@ -89,9 +89,9 @@ def request_email_change(member: SignedIn, email: str) -> None:
 
 
 def choose_password(purpose: str, token: str, password_hash: str, device: Device) -> tuple[EmailToken, str]:
-    """Set the password of a member who came by a link, sign him in here and nowhere else. A step. Raises LinkOver.
+    """Set a member's password after a mailed link, end their sessions and open one. A step. Raises TokenExpired.
 
-    Returns what he has proven, and the token of his session. His address counts as confirmed from now on.
+    Returns the token's facts and the session's token. The address counts as confirmed from now on.
     """
     proof = use_token(purpose, token)
     now = clock.now()
@@ -107,7 +107,7 @@ def choose_password(purpose: str, token: str, password_hash: str, device: Device
 def change_member_email(token: str) -> EmailToken:
     """Make the address that a link was mailed to the member's own, and tell the former one. A step.
 
-    Raises LinkOver, Conflict when the address has an account of its own by now.
+    Raises TokenExpired, Conflict when the address has an account of its own by now.
     """
     proof = use_token("change_member", token)
     member = db.session.scalars(select(Member).where(Member.id == proof.subject_id).with_for_update()).one()
@@ -135,7 +135,7 @@ def change_member_email(token: str) -> EmailToken:
 
 @atomic
 def rename_member(member_id: uuid.UUID, name: str, phone: str) -> None:
-    """Save how a member is called and where he can be reached."""
+    """Save a member's name and phone number."""
     db.session.execute(
         update(Member)
         .where(Member.id == member_id)

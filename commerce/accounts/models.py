@@ -36,7 +36,7 @@ class Credentials:
 
 
 class SecondFactor:
-    """Mixin of whoever can prove himself with one-time codes (RFC 6238).
+    """Mixin of people who may have one-time codes as a second factor (RFC 6238).
 
     `totp_secret` is sealed; it counts once a first code has proven it (`totp_since`). `totp_step` is the last time step
     that was accepted: no code is good twice.
@@ -63,7 +63,7 @@ class Throttle:
 class Session:
     """Mixin of a signed-in browser: random 256 bits in its cookie, their SHA-256 here.
 
-    `proven_at` is when the person last gave his password or a code: what is dangerous asks for it to be recent.
+    `proven_at` is when the person last gave a password or a code; sensitive actions ask for it to be recent.
     """
 
     token_hash: Mapped[str] = mapped_column(String(64))
@@ -117,7 +117,7 @@ class SignInThrottle(Throttle, TenantRow, Base):
 
 
 class RecoveryCode(TenantRow, Base):
-    """A code for the day on which the telephone is lost; each is good once."""
+    """A code for the case that the phone is lost; each works once."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = (
@@ -178,7 +178,7 @@ class AuditEntry(TenantRow, Base):
 class Member(Credentials, TenantRow, Base):
     """A customer with an account in one shop; nobody in another. Until `confirmed_at` the address is only claimed.
 
-    An erased one keeps its row, so that his orders still belong to somebody, with nothing personal left in it.
+    An erased one keeps its row, so that their orders still belong to somebody, with nothing personal left in it.
     """
 
     __tablename__ = "members"

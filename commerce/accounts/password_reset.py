@@ -33,7 +33,7 @@ def ask_for_reset(email: str, request_id: str = "") -> None:
 def reset_password(token: str, password: str) -> uuid.UUID:
     """Replace a forgotten password, end every session and every delay, and return the id of the member of staff.
 
-    Raises LinkOver, InvalidValue.
+    Raises TokenExpired, InvalidValue.
     """
     proof = find_token(PURPOSE, token)
     judge_password(password, minimum=MIN_OF_STAFF, about=(proof.email, current_shop().name))

@@ -39,7 +39,7 @@ RECOVERY_CODES = 10
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """What somebody gets who has a second factor now: the session's new token, and his codes on paper, this once."""
+    """The result of turning on two-factor authentication: the session's new token, and the recovery codes, this once."""
 
     token: str
     recovery_codes: list[str]
@@ -147,7 +147,7 @@ def _plain(code: str) -> str:
 
 
 def totp_step(secret: str, code: str, *, after: int) -> int | None:
-    """Return the time step whose code this is, None when it is none of now or not later than the step `after`."""
+    """Return the time step that a code belongs to; None when it is not a current one or not later than `after`."""
     plain = _plain(code)
     now = int(clock.now().timestamp()) // STEP
     made = pyotp.TOTP(secret)

@@ -1,4 +1,4 @@
-"""Sessions of whoever signs in: staff, members, operators. One way for all, told apart by a `Kind`.
+"""Sessions of whoever signs in: staff, members, operators. One way for all, distinguished by a `Kind`.
 
 The browser has 256 random bits, the database their SHA-256. Everything here but `find` and `open_sessions` is a step.
 """
@@ -274,7 +274,7 @@ def rotate(kind: Kind[P, S], session_id: uuid.UUID, **values: Any) -> str:
 
 
 def note_proof(kind: Kind[P, S], session_id: uuid.UUID) -> None:
-    """Note that the person behind a session has just proven who he is. A step."""
+    """Note that the person behind a session has just confirmed their identity. A step."""
     session_options(
         kind,
         update(kind.session).where(kind.session_id() == session_id).values(proven_at=clock.now()),
@@ -295,7 +295,7 @@ def end_by_token(kind: Kind[P, S], token: str) -> None:
 
 
 def end_one(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID) -> bool:
-    """End one session of this person; False when it is not his or has ended. A step."""
+    """End one session of this person; False when it is not theirs or has ended. A step."""
     return _delete(kind, (kind.owner == person_id) & (kind.session_id() == session_id)) == 1
 
 

@@ -1,4 +1,4 @@
-"""Sign in and out, and prove again who one is: the same for staff, members and operators (`sessions.Kind`).
+"""Sign in, sign out and confirm one's identity again: the same for staff, members and operators (`sessions.Kind`).
 
 A password is checked outside of any transaction, since it takes long on purpose. A try is counted before it is
 checked and forgiven when it was right, so that many tries at once are not cheaper than one after the other. What a
@@ -221,7 +221,7 @@ def _write_password(
 
 @atomic
 def end_session(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID) -> None:
-    """End one session of a person. Raises NotFound when it is not his or has ended."""
+    """End one session of a person. Raises NotFound when it is not theirs or has ended."""
     if not sessions.end_one(kind, person_id, session_id):
         raise NotFound("There is no such session.")
 

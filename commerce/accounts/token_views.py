@@ -55,7 +55,7 @@ def forgotten_password() -> BaseResponse:
     form = ForgottenForm()
     if form.validate_on_submit():
         password_reset.ask_for_reset(str(form.email.data), request_id())
-        flash(_("If somebody with this address works here, a mail with a link is on its way."), "good")
+        flash(_("If a staff member has this address, we’ve sent an email with a link."), "good")
         return see_other("/admin/password-reset")
     return _answer("accounts/password_reset.html", form)
 
@@ -72,7 +72,7 @@ def reset_password(token: str) -> BaseResponse:
         except InvalidValue as error:
             form[error.field].errors = [_(error.reason)]
         else:
-            flash(_("Your new password is set. Please sign in."), "good")
+            flash(_("Password changed. Sign in with your new password."), "good")
             return remember_browser(see_other("/admin/sign-in"), STAFF, staff_id)
     return _answer("accounts/new_password.html", form)
 

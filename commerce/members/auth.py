@@ -49,7 +49,7 @@ def start_session(response: BaseResponse, token: str, member_id: uuid.UUID) -> B
     """Merge the browser's cart into the member's, then give the browser its session."""
     merged = merge_cart(guest_shopper(), member_id)
     for title in merged.capped if merged else ():
-        flash(_("You had %(title)s in both carts; we put in as many as there are.", title=title), "warn")
+        flash(_("%(title)s was in both carts. We added as many as are available.", title=title), "warn")
     response = remember_browser(keep_token(response, MEMBER, token), MEMBER, member_id)
     response.delete_cookie(cookie_name(CART_COOKIE), **cookie_rules())
     return response

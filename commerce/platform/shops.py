@@ -41,7 +41,7 @@ def shop_list() -> BaseResponse:
 
 @blueprint.route("/shops/new", methods=["GET", "POST"])
 def shop_new() -> BaseResponse:
-    """Make a shop with its first owner; a password for him is on the answer and nowhere else."""
+    """Create a shop with its first owner; a password for the owner is on this page alone."""
     form = NewShopForm()
     if form.validate_on_submit():
         try:
@@ -106,7 +106,7 @@ def shop_suspend(code: str) -> BaseResponse:
             suspend(shop.id, str(form.reason.data))
     except InvalidValue as error:
         return _refused(shop, form, error)
-    return _done(shop, _("Shoppers find the shop closed."))
+    return _done(shop, _("Shop suspended."))
 
 
 @blueprint.post("/shops/<code>/reopening")
@@ -115,7 +115,7 @@ def shop_reopen(code: str) -> BaseResponse:
     shop = get_shop_by_code(code)
     with audit_operator("shop_reopened", code):
         reopen(shop.id)
-    return _done(shop, _("The shop is open."))
+    return _done(shop, _("Shop reopened."))
 
 
 @blueprint.post("/shops/<code>/limits")
@@ -135,7 +135,7 @@ def shop_limits(code: str) -> BaseResponse:
 
 @blueprint.post("/shops/<code>/hosts")
 def shop_host_add(code: str) -> BaseResponse:
-    """Let one more host name lead to a shop."""
+    """Add a host name to a shop."""
     shop, form = get_shop_by_code(code), HostForm()
     if not form.validate():
         return _show(shop, form)

@@ -120,7 +120,7 @@ def account() -> BaseResponse:
         except signing.SignInRefused as refusal:
             form.present_password.errors = [_(refusal.detail)]
         else:
-            flash(_("Your new password is set. Every other browser is signed out."), "good")
+            flash(_("Password changed. You were signed out on all other devices."), "good")
             return see_other(ACCOUNT)
     return _page("platform/account.html", form=form)
 
@@ -141,7 +141,7 @@ def enrol() -> BaseResponse:
             form.otp.errors = [_(error.reason)]
         else:
             forget_current(OPERATOR)
-            flash(_("From now on, signing in asks for a code."), "good")
+            flash(_("Two-factor authentication is on."), "good")
             return exchange_token(see_other(HOME), OPERATOR, done.token)
     if request.method == "POST":
         carried = str(form.secret.data)

@@ -77,7 +77,7 @@ def test_quantities_are_added_as_far_as_there_are_units_and_he_is_told(
     add_line(member_shopper(member_id), tea.variant_id, 3, member_id=member_id)
     put_in(client, tea.variant_id, 2)
     sign_in_member(client)
-    assert "You had Green tea in both carts" in client.get("/cart").text
+    assert "Green tea was in both carts" in client.get("/cart").text
     assert in_cart(member_shopper(member_id)) == {"GREEN-TEA": 4}
 
 
