@@ -1,7 +1,7 @@
 """Mailed links that prove that somebody reads an address.
 
-A request for one is a row with a token that nobody knows, and an event. The handler that writes the mail gives the row a
-new token and mails that, so no token is ever stored but as its SHA-256. An address that belongs to nobody gets a row
+A request for one is a row with a token that nobody knows, and an event. The handler that writes the mail gives the row
+a new token and mails that, so no token is ever stored but as its SHA-256. An address that belongs to nobody gets a row
 and an event too, and no mail: who asks cannot tell the one from the other.
 """
 
@@ -49,7 +49,7 @@ class EmailToken:
 
 
 def find_token(purpose: str, token: str, *, of: uuid.UUID | None = None) -> EmailToken:
-    """Return the proof whose link holds `token`, without using it. Raises TokenExpired, also when it does not belong to `of`."""
+    """Return the proof of a link without using it. Raises TokenExpired, also when it is not that of `of`."""
     row = db.session.scalar(select(EmailProof).where(*_good(purpose, token)))
     if row is None or (of is not None and row.subject_id != of):
         raise TokenExpired

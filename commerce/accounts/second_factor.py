@@ -39,7 +39,7 @@ RECOVERY_CODES = 10
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """The result of turning on two-factor authentication: the session's new token, and the recovery codes, this once."""
+    """The result of turning on two-factor authentication: the session's new token and the recovery codes."""
 
     token: str
     recovery_codes: list[str]

@@ -114,7 +114,7 @@ def reactivate(staff_id: uuid.UUID) -> None:
 
 @atomic
 def reset_second_factor(staff_id: uuid.UUID) -> None:
-    """Turn off two-factor authentication for a colleague who lost it, and end their sessions and delays. Raises NotFound."""
+    """Turn off two-factor authentication for a colleague and end their sessions and delays. Raises NotFound."""
     _locked(staff_id)
     reset_second_factor_of(STAFF, staff_id)
     sessions.end_all(STAFF, staff_id)
