@@ -242,9 +242,15 @@ def _answer_problem(status: int, code: str, title: str, detail: str) -> Response
     return private(response)
 
 
+def path_for_log() -> str:
+    """Return the path of the request without the secret of a link in it: whoever reads a log must not use the link."""
+    path, token = request.path, str((request.view_args or {}).get("token", ""))
+    return path.replace(token, "…") if token else path
+
+
 def log_refusal(why: str) -> None:
     """Write down that somebody was kept out: when, who, what and why, for whoever looks into an attack."""
-    what = f"{request.method} {request.path[:200]}"
+    what = f"{request.method} {path_for_log()[:200]}"
     log.warning("refused (%s): %s from %s, request %s", why, what, request.remote_addr, request_id())
 
 

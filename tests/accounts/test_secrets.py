@@ -60,6 +60,26 @@ def _stored() -> Iterator[object]:
         yield from (value for row in rows for value in row if value)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/invitations",
+        "/admin/password-reset",
+        "/account/password-reset",
+        "/account/confirmation",
+        "/orders",
+    ],
+)
+def test_the_log_names_a_refused_link_without_its_secret(
+    client: ShopClient, in_shop: Shop, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    token = "a-secret-that-opens-an-account"
+    page = f"{path}/{token}" + ("/cancellation" if path == "/orders" else "")
+    assert client.post(page).status_code == 400
+    assert f"{path}/…" in caplog.text
+    assert token not in caplog.text
+
+
 @pytest.mark.parametrize("role", permissions.ROLES)
 def test_no_page_of_the_back_office_shows_a_secret_of_an_account(
     app: Flask, client: ShopClient, in_shop: Shop, secrets: list[str], role: str
