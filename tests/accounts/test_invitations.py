@@ -88,7 +88,7 @@ def test_an_invitation_is_over_after_a_week_or_when_it_is_withdrawn(in_shop: Sho
     assert db.session.scalars(select(StaffMember)).all() == []
 
 
-def test_what_cannot_be_invited_is_refused_at_its_field(in_shop: Shop) -> None:
+def test_an_invalid_invitation_is_refused_at_its_field(in_shop: Shop) -> None:
     bob = make_staff("support")
     make_staff()
     staff.deactivate(bob)
@@ -160,7 +160,7 @@ def test_nobody_is_mailed_at_an_address_without_an_account(in_shop: Shop, post: 
     assert post.letters == []
 
 
-def test_a_link_is_over_after_an_hour_and_for_whoever_left(in_shop: Shop, post: Post) -> None:
+def test_a_link_expires_after_an_hour_and_when_the_person_is_deactivated(in_shop: Shop, post: Post) -> None:
     bob = make_staff("support")
     make_staff()
     with time_machine.travel(clock.now(), tick=False) as now:
@@ -175,7 +175,7 @@ def test_a_link_is_over_after_an_hour_and_for_whoever_left(in_shop: Shop, post: 
             password_reset.reset_password(token, NEW)
 
 
-def test_a_link_to_an_address_that_is_not_his_any_more_sets_no_password(in_shop: Shop, post: Post) -> None:
+def test_a_link_to_a_former_address_sets_no_password(in_shop: Shop, post: Post) -> None:
     owner = make_staff()
     password_reset.ask_for_reset("owner@shop.test")
     token = mailed_token(post, "owner@shop.test")

@@ -71,7 +71,7 @@ def test_only_owners_manage_staff_api_keys_host_names_and_exports() -> None:
     assert roles_with("customers.view") == ["owner", "manager", "support"]
 
 
-def test_it_can_be_told_who_may() -> None:
+def test_roles_with_a_permission_are_listed() -> None:
     assert roles_with("orders.refund") == ["owner", "manager"]
     assert roles_with("returns.answer") == ["owner", "manager", "fulfilment", "support"]
     assert roles_with("nonsense") == []

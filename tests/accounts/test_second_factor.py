@@ -33,7 +33,7 @@ def person() -> StaffMember:
     return db.session.scalars(select(StaffMember).where(StaffMember.email == OWNER)).one()
 
 
-def test_the_first_code_turns_it_on_and_ten_codes_for_paper_are_made(in_shop: Shop) -> None:
+def test_the_first_code_turns_it_on_and_ten_recovery_codes_are_made(in_shop: Shop) -> None:
     make_staff()
     me = signed_in()
     secret, carried = second_factor.new_totp_secret(me.id)
@@ -80,7 +80,7 @@ def test_the_password_alone_opens_nothing_any_more(in_shop: Shop) -> None:
         assert whole.session_id == waiting.session_id
 
 
-def test_a_code_is_good_once_and_none_before_it_is_good_after_it(in_shop: Shop) -> None:
+def test_a_code_works_once_and_no_earlier_code_works_after_it(in_shop: Shop) -> None:
     with time_machine.travel(clock.now(), tick=False) as now:
         secret = make_enrolled()
         now.shift(timedelta(seconds=90))
@@ -93,14 +93,14 @@ def test_a_code_is_good_once_and_none_before_it_is_good_after_it(in_shop: Shop) 
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(-60, False), (-30, True), (0, True), (30, True), (60, False)])
-def test_a_telephone_may_go_half_a_minute_wrong(in_shop: Shop, seconds: int, good: bool) -> None:
+def test_a_phone_may_be_half_a_minute_off(in_shop: Shop, seconds: int, good: bool) -> None:
     with time_machine.travel(clock.now(), tick=False):
         secret = pyotp.random_base32()
         code = pyotp.TOTP(secret).at(clock.now() + timedelta(seconds=seconds))
         assert (second_factor.totp_step(secret, code, after=0) is not None) == good
 
 
-def test_a_code_from_paper_is_good_once_however_it_is_typed(in_shop: Shop) -> None:
+def test_a_recovery_code_works_once_however_it_is_typed(in_shop: Shop) -> None:
     codes: list[str] = []
     make_enrolled(codes)
     me = signed_in()
@@ -168,7 +168,7 @@ def test_a_code_is_a_proof_and_keeps_the_session_as_it_is(in_shop: Shop) -> None
         assert proven.recently_proven
 
 
-def test_it_can_be_taken_away_with_everything_that_belongs_to_it(in_shop: Shop) -> None:
+def test_a_second_factor_can_be_removed_with_everything_that_belongs_to_it(in_shop: Shop) -> None:
     make_enrolled()
     me = signed_in()
     second_factor.remove_second_factor(STAFF, me.id)

@@ -177,7 +177,7 @@ def test_a_session_that_is_used_is_over_after_a_week(client: ShopClient, in_shop
         assert client.get("/admin/orders").status_code == 303
 
 
-def test_who_leaves_the_shop_is_signed_out_at_once(client: ShopClient, in_shop: Shop) -> None:
+def test_a_deactivated_person_is_signed_out_at_once(client: ShopClient, in_shop: Shop) -> None:
     make_staff()
     sign_in(client)
     atomic(db.session.execute)(update(StaffMember).values(active=False))
@@ -289,7 +289,7 @@ def test_staff_of_another_shop_are_nobody_here(
         {"role": "emperor"},
     ],
 )
-def test_staff_are_not_made_of_nonsense(in_shop: Shop, changes: dict[str, str]) -> None:
+def test_invalid_staff_are_refused(in_shop: Shop, changes: dict[str, str]) -> None:
     values = {"email": "new@shop.test", "name": "New", "password": PASSWORD, "role": "owner", **changes}
     with pytest.raises(InvalidValue):
         services.create_staff(**values)

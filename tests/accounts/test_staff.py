@@ -30,7 +30,7 @@ def limit_plan(shop: Shop, places: int | None) -> None:
     atomic(db.session.execute)(update(Tenant).where(Tenant.id == shop.id).values(max_staff=places))
 
 
-def test_a_role_is_given_unless_somebody_else_gave_another_meanwhile(in_shop: Shop) -> None:
+def test_a_role_change_is_refused_when_somebody_else_changed_it_meanwhile(in_shop: Shop) -> None:
     make_staff()
     bob = make_staff("support")
     staff.change_role(bob, "manager", seen="support")
@@ -56,7 +56,7 @@ def test_the_last_active_owner_stays(in_shop: Shop) -> None:
         staff.deactivate(other)
 
 
-def test_who_is_deactivated_is_out_at_once_and_comes_back_with_the_same_password(in_shop: Shop) -> None:
+def test_deactivation_ends_sessions_and_reactivation_keeps_the_password(in_shop: Shop) -> None:
     make_staff()
     bob = make_staff("support")
     token = signing.sign_in(STAFF, "support@shop.test", PASSWORD).token
@@ -78,7 +78,7 @@ def test_a_lost_second_factor_is_reset_and_every_session_ends(in_shop: Shop) -> 
     assert not signing.sign_in(STAFF, "manager@shop.test", PASSWORD).needs_code
 
 
-def test_charlies_staff_are_nobody_here(in_shop: Shop, other_shop: Shop) -> None:
+def test_staff_of_charlies_shop_do_not_exist_here(in_shop: Shop, other_shop: Shop) -> None:
     make_staff()
     with shop_scope(other_shop):
         his = make_staff("support", email="cleo@kites.test")
@@ -91,7 +91,7 @@ def test_charlies_staff_are_nobody_here(in_shop: Shop, other_shop: Shop) -> None
         assert (role_of(his), staff.get_staff(his).active) == ("support", True)
 
 
-def test_the_plan_says_how_many_may_work_here(in_shop: Shop) -> None:
+def test_the_plan_limits_the_number_of_staff(in_shop: Shop) -> None:
     make_staff()
     bob = make_staff("support")
     limit_plan(in_shop, 2)
