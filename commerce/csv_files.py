@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from commerce.errors import Rejected
+from commerce.errors import Refusal, Rejected
 
 MAX_CELL_CHARS = 16 * 1024 * 1024
 """Some shops paste pictures as text into descriptions; the csv module's own bound (128 KiB) is too tight."""
@@ -22,10 +22,10 @@ _CHUNK = 1 << 20
 _DELIMITERS = ",;\t"
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _NOT_TEXT = {
-    b"PK\x03\x04": "This is an Excel workbook or a zip archive. Save the sheet as CSV (UTF-8) and import that.",
-    b"\xd0\xcf\x11\xe0": "This is an old Excel workbook. Save the sheet as CSV (UTF-8) and import that.",
-    b"%PDF": "This is a PDF, not a CSV file.",
-    b"\x1f\x8b": "This is a gzip archive. Unpack it and import the CSV file in it.",
+    b"PK\x03\x04": Refusal("file_is_workbook"),
+    b"\xd0\xcf\x11\xe0": Refusal("file_is_old_workbook"),
+    b"%PDF": Refusal("file_is_pdf"),
+    b"\x1f\x8b": Refusal("file_is_gzip"),
 }
 
 
@@ -33,7 +33,6 @@ class UnreadableFile(Rejected):
     """The file as a whole cannot be read; nothing of it was taken in."""
 
     code = "unreadable_file"
-    title = "This file cannot be read"
 
 
 class CsvTable:
@@ -74,7 +73,7 @@ class CsvTable:
                 number += 1  # counted here, because the number matters when the reader fails
                 yield cells
         except csv.Error as error:
-            raise UnreadableFile(_quoting_problem(number + 1, error)) from error
+            raise _quoting_problem(number + 1, error) from error
         finally:
             text.detach()
 
@@ -82,10 +81,10 @@ class CsvTable:
         self._stream.seek(0)
         start = self._stream.read(4)
         if not start:
-            raise UnreadableFile("The file is empty.")
-        for magic, sentence in _NOT_TEXT.items():
+            raise UnreadableFile("file_empty")
+        for magic, refusal in _NOT_TEXT.items():
             if start.startswith(magic):
-                raise UnreadableFile(sentence)
+                raise UnreadableFile(refusal.reason)
         candidates = (
             [_BYTE_ORDER_MARKS[start[:2]]] if start[:2] in _BYTE_ORDER_MARKS else ["utf-8-sig", "cp1252"]
         )
@@ -96,7 +95,7 @@ class CsvTable:
                 if encoding == "cp1252":
                     self.notes.append(ImportNote(0, "cp1252"))
                 return encoding
-        raise UnreadableFile("The file is neither UTF-8 nor Windows-1252 text. Save it as CSV UTF-8.")
+        raise UnreadableFile("file_encoding_unknown")
 
     def _decodes_as(self, encoding: str) -> bool:
         self._stream.seek(0)
@@ -116,9 +115,7 @@ class CsvTable:
             position = chunk.find(b"\0")
             if position >= 0:
                 line = lines + chunk.count(b"\n", 0, position)
-                raise UnreadableFile(
-                    f"Line {line} holds a NUL byte: the file is damaged, or no text. Save it again as CSV UTF-8."
-                )
+                raise UnreadableFile("file_has_nul", line=line)
             lines += chunk.count(b"\n")
 
     def _find_delimiter(self) -> str:
@@ -129,7 +126,7 @@ class CsvTable:
             while not first_line.strip():
                 first_line = text.readline(1 << 16)
                 if not first_line:
-                    raise UnreadableFile("The file is empty.")
+                    raise UnreadableFile("file_empty")
         finally:
             text.detach()
         found = max(_DELIMITERS, key=first_line.count)
@@ -143,12 +140,12 @@ class CsvTable:
             return next(records, [])
 
 
-def _quoting_problem(row: int, error: csv.Error) -> str:
+def _quoting_problem(row: int, error: csv.Error) -> UnreadableFile:
     if "unexpected end of data" in str(error):
-        return f"Row {row}: a quotation mark is opened and never closed, so the rest of the file is lost in one cell."
+        return UnreadableFile("file_quote_open", row=row)
     if "field larger" in str(error):
-        return f"Row {row}: a cell is longer than {MAX_CELL_CHARS} characters."
-    return f"Row {row}: the quotation marks are broken ({error}). Quote marks inside a cell must be doubled."
+        return UnreadableFile("file_cell_too_long", row=row, maximum=MAX_CELL_CHARS)
+    return UnreadableFile("file_quotes_broken", row=row, error=str(error))
 
 
 @dataclass(frozen=True, slots=True)

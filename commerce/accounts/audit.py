@@ -124,7 +124,8 @@ def delete_refused_tries(log: type[AuditEntry | OperatorEntry]) -> int:
     """Delete the refused sign-ins of a log that are older than 90 days, and return how many. A step."""
     if db.engine.dialect.name == "postgresql":
         # The role of the application may delete nothing there; a function of the owner's deletes these and no others.
-        return int(db.session.scalar(select(func.purge_refused_sign_ins(log.__tablename__))) or 0)
+        purge = select(func.purge_refused_sign_ins(log.__tablename__))
+        return int(db.session.scalar(purge, execution_options={"all_tenants": True}) or 0)
     old = (log.action.in_(REFUSED)) & (log.occurred_at < clock.now() - REFUSED_KEPT)
     done = db.session.execute(
         delete(log).where(old),

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from flask import request
-from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -23,6 +22,7 @@ from commerce.accounts.second_factor import prove_by_code
 from commerce.accounts.sessions import RECENT, STAFF, SignedIn
 from commerce.accounts.sign_in import SignInRefused, prove_by_password
 from commerce.encryption import DecryptionError, seal
+from commerce.error_messages import describe
 from commerce.errors import Rejected
 from commerce.web import local_path, private, render_region, request_id, wants_region
 
@@ -86,7 +86,7 @@ def _check(staff: SignedIn) -> BaseResponse | None:
             prove_by_password(STAFF, staff.id, staff.session_id, str(form.password.data or ""))
     except SignInRefused as refusal:
         audit.record_alone(staff.actor(request_id()), "proof_refused", request.path, address=client_address())
-        form.form_errors = [_(refusal.detail)]
+        form.form_errors = [describe(refusal)]
         return _ask(staff, form, 422)
     return None
 
@@ -128,7 +128,7 @@ def _open_request(staff: SignedIn) -> dict[str, Any]:
     fresh = kept and clock.now().timestamp() - kept["at"] < RECENT.total_seconds()
     here = kept and (request.path == PAGE or kept["path"] == request.full_path.rstrip("?"))
     if not fresh or not here or kept["session"] != str(staff.session_id):
-        raise Rejected(_("This page was open too long. Please begin again."))
+        raise Rejected("sign_in_page_expired")
     return kept
 
 

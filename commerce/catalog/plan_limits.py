@@ -14,11 +14,10 @@ class ProductLimitReached(Rejected):
     """The plan allows no more products. `limit` is how many."""
 
     code = "plan_full"
-    title = "There is no room left"
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        super().__init__(f"Your plan allows {limit} products, and they are all there. Ask for a larger one.")
+        super().__init__("product_limit_reached", limit=limit)
 
 
 def enforce_product_limit() -> None:

@@ -1,4 +1,4 @@
-"""Reading of single cells. Every function raises ValueError with a reason that a shop owner understands."""
+"""Reading of single cells. Every function raises InvalidValue."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def plain_number(text: str, *, comma_is_mark: bool = False) -> str:
     if _PLAIN.fullmatch(digits):
         return sign + ("0" + digits if digits.startswith(".") else digits)
     if _EXPONENT.fullmatch(digits):
-        raise ValueError("a spreadsheet has turned the number into scientific notation")
+        raise InvalidValue("value", "cell_scientific")
     if _COMMA_MARK.fullmatch(digits) and (comma_is_mark or not _COMMA_GROUPS.fullmatch(digits)):
         return sign + digits.replace(",", ".")
     if _COMMA_GROUPS.fullmatch(digits):
@@ -46,7 +46,7 @@ def plain_number(text: str, *, comma_is_mark: bool = False) -> str:
         return sign + digits.replace(".", "").replace(",", ".")
     if _OPEN_GROUPS.fullmatch(digits):
         return sign + re.sub("[ '\u2019]", "", digits).replace(",", ".")
-    raise ValueError("is not a number")
+    raise InvalidValue("value", "cell_not_a_number")
 
 
 def parse_price(text: str, currency: str, *, comma_is_mark: bool = False) -> int:
@@ -56,18 +56,18 @@ def parse_price(text: str, currency: str, *, comma_is_mark: bool = False) -> int
     """
     places = exponent(currency)
     if (mark := _ONE_MARK.fullmatch(text)) and not _is_clear(mark[1], places, comma_is_mark=comma_is_mark):
-        raise ValueError(f"can be read in two ways; write it with {places} decimals and without separators")
+        raise InvalidValue("value", "cell_ambiguous", places=places)
     number = plain_number(text, comma_is_mark=comma_is_mark and places > 0)
     if number.startswith("-"):
-        raise ValueError("a price cannot be negative")
+        raise InvalidValue("value", "cell_price_negative")
     if len(number) > 40 or Decimal(number) > MAX_PRICE_UNITS:
-        raise ValueError(f"is above {MAX_PRICE_UNITS} {currency}, which cannot be right")
+        raise InvalidValue("value", "cell_price_too_high", maximum=MAX_PRICE_UNITS, currency=currency)
     try:
         return parse_amount(number, currency)
     except InvalidValue as error:
         if places == 0:
-            raise ValueError(f"{currency} has no decimals") from error
-        raise ValueError(f"has more decimals than {currency} knows ({places})") from error
+            raise InvalidValue("value", "cell_currency_without_decimals", currency=currency) from error
+        raise InvalidValue("value", "cell_too_many_decimals", currency=currency, places=places) from error
 
 
 def _is_clear(mark: str, places: int, *, comma_is_mark: bool) -> bool:
@@ -81,12 +81,12 @@ def parse_quantity(text: str) -> int:
     """Return a number of units: whole, from 0 to MAX_QUANTITY ('20.0' is 20)."""
     number = plain_number(text)
     if number.startswith("-") and number.strip("-0."):
-        raise ValueError("a stock cannot be negative; here nothing is sold that is not there")
+        raise InvalidValue("value", "cell_stock_negative")
     value = abs(Decimal(number[:40]))
     if value != value.to_integral_value():
-        raise ValueError("a stock is a whole number")
+        raise InvalidValue("value", "cell_stock_not_whole")
     if len(number) > 40 or value > MAX_QUANTITY:
-        raise ValueError(f"is above {MAX_QUANTITY}, which cannot be right")
+        raise InvalidValue("value", "cell_too_high", maximum=MAX_QUANTITY)
     return int(value)
 
 
@@ -94,9 +94,9 @@ def parse_grams(text: str) -> int:
     """Return a weight in whole grams, rounded half up."""
     number = plain_number(text)
     if number.startswith("-"):
-        raise ValueError("a weight cannot be negative")
+        raise InvalidValue("value", "cell_weight_negative")
     if len(number) > 40 or Decimal(number) > MAX_GRAMS:
-        raise ValueError(f"is above {MAX_GRAMS} grams, which cannot be right")
+        raise InvalidValue("value", "cell_weight_too_high", maximum=MAX_GRAMS)
     return int(Decimal(number).to_integral_value(ROUND_HALF_UP))
 
 
@@ -107,7 +107,7 @@ def parse_flag(text: str) -> bool:
         return True
     if word in _FALSE:
         return False
-    raise ValueError("is neither TRUE nor FALSE")
+    raise InvalidValue("value", "cell_not_a_flag")
 
 
 def parse_backorder(text: str) -> bool:
@@ -119,15 +119,15 @@ def parse_backorder(text: str) -> bool:
         return True
     try:
         return parse_flag(text)
-    except ValueError:
-        raise ValueError("is neither deny nor continue") from None
+    except InvalidValue:
+        raise InvalidValue("value", "cell_not_a_policy") from None
 
 
 def parse_tax_class(text: str) -> str:
     """Return the code of a tax class: what the pages of taxes take."""
     code = text.casefold()
     if not re.fullmatch(TAX_CLASSES, code):
-        raise ValueError("is no tax class: 1 to 20 letters, digits, '-' and '_', a letter first")
+        raise InvalidValue("value", "cell_not_a_tax_class")
     return code
 
 

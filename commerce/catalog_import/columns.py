@@ -130,7 +130,7 @@ class Columns(Headings):
             elif name:
                 self.notes.append(ImportNote(0, "unread_column", f"'{name}' (is it '{headings[0]}'?)"))
         if lost:
-            raise UnreadableFile(_sentence(missing, self.names))
+            raise _headings_missing(missing, self.names)
 
 
 def _fold(heading: str) -> str:
@@ -158,14 +158,7 @@ def _nearest(headings: tuple[str, ...], foreign: dict[str, str], cutoff: float) 
     return "", 0.0
 
 
-def _sentence(missing: list[tuple[str, str]], names: list[str]) -> str:
-    parts = [
-        f"'{heading}' (nearest found: '{near}')" if near else f"'{heading}' (nothing like it found)"
-        for heading, near in missing
-    ]
-    found = ", ".join(f"'{name}'" for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-    return (
-        f"The headings are neither those of a Shopify product export nor those of a WooCommerce one in English, which "
-        f"has 'Type', 'Name' and 'Regular price'. Missing for Shopify: {'; '.join(parts)}. "
-        f"Rename the headings to the missing ones exactly. Found: {found}."
-    )
+def _headings_missing(missing: list[tuple[str, str]], names: list[str]) -> UnreadableFile:
+    renames = [f"'{near}' → '{heading}'" if near else f"'{heading}'" for heading, near in missing]
+    found = [f"'{name}'" for name in names[:_SHOWN]] + (["..."] if len(names) > _SHOWN else [])
+    return UnreadableFile("shopify_headings_missing", renames=renames, found=found)

@@ -21,6 +21,7 @@ from commerce.catalog_import.formats import FORMATS
 from commerce.catalog_import.report import ImportReport
 from commerce.catalog_import.services import StockWriter, import_catalogue
 from commerce.config import Config
+from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop_by_code
@@ -157,7 +158,7 @@ def _refusals(*, as_json: bool) -> Generator[None]:
     try:
         yield
     except CommerceError as error:
-        _refuse(error.code, error.detail, as_json=as_json)
+        _refuse(error.code, describe(error), as_json=as_json)
     except OSError as error:
         if error.filename is None:
             raise

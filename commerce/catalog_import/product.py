@@ -31,6 +31,8 @@ from commerce.catalog_import.parsed import (
 )
 from commerce.catalog_import.rows import BLANKS, ImportSettings, SourceRow, plain, split_names
 from commerce.csv_files import ImportNote
+from commerce.error_messages import describe
+from commerce.errors import InvalidValue
 
 DEFAULT_NAME, DEFAULT_VALUE = "title", "default title"
 STATUSES: dict[str, ProductStatus] = {
@@ -108,8 +110,8 @@ class ProductBuilder:
             return default
         try:
             return parse(text)
-        except ValueError as error:
-            self._reject(row, name, str(error))
+        except InvalidValue as error:
+            self._reject(row, name, describe(error))
             return default
 
     def _first(self, name: str) -> tuple[SourceRow, str]:
@@ -364,7 +366,7 @@ class ProductBuilder:
         # The position only orders the pictures: one that is no number puts its picture last, no more.
         try:
             return parse_quantity(row.get("image_position") or str(_LAST // 1024))
-        except ValueError:
+        except InvalidValue:
             return _LAST
 
 

@@ -34,6 +34,7 @@ from commerce.catalog_import.matching import (
 from commerce.catalog_import.parsed import ParsedProduct, RejectedProduct, RowError
 from commerce.catalog_import.report import ImportReport
 from commerce.db import atomic, db, insert_rows, new_id
+from commerce.error_messages import describe
 from commerce.errors import Busy, CommerceError
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import touch_catalogue
@@ -169,7 +170,7 @@ def _failed(product: ParsedProduct, error: CommerceError | IntegrityError, task:
     if isinstance(error, Busy):
         reason = "the shop was too busy to take the product in; import the file again"
     elif isinstance(error, CommerceError):
-        reason = error.detail
+        reason = describe(error)
     else:
         reason = "somebody changed the shop's products at the same moment; import the file again"
     column = task.heading("handle")

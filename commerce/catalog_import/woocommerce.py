@@ -70,9 +70,7 @@ class WooColumns(Headings):
         missing = sorted(MARKS - {name.casefold() for name in self.names})
         if missing:
             words = ", ".join(f"'{word.capitalize()}'" for word in missing)
-            raise UnreadableFile(
-                f"The headings are not those of a WooCommerce product export in English. Missing: {words}."
-            )
+            raise UnreadableFile("woocommerce_headings_missing", columns=words)
         numbers: set[int] = set()
         for at, name in enumerate(self.names):
             if match := _ATTRIBUTE.fullmatch(name.casefold()):

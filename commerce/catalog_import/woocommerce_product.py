@@ -18,6 +18,8 @@ from commerce.catalog_import.product import option_name, option_value
 from commerce.catalog_import.rows import ImportSettings, SourceRow, as_text, join_names
 from commerce.catalog_import.woocommerce_text import Attribute, describe, names_in, split_list
 from commerce.csv_files import ImportNote
+from commerce.error_messages import describe as describe_error
+from commerce.errors import InvalidValue
 
 FLAGS = frozenset(["virtual", "downloadable"])
 SOLD = frozenset(["simple", "variable", "external"])
@@ -125,8 +127,8 @@ class WooProduct:
             )
             try:
                 visible = parse_flag(row.get(f"attribute{number}_visible") or "1")
-            except ValueError as error:
-                self._reject(row, f"attribute{number}_visible", str(error))
+            except InvalidValue as error:
+                self._reject(row, f"attribute{number}_visible", describe_error(error))
                 visible = True
             found.append(Attribute(name, values, visible, number))
         return found
@@ -216,7 +218,7 @@ class WooProduct:
     def _position(self, row: SourceRow) -> tuple[int, int]:
         try:
             return parse_quantity(row.get("position") or "0"), row.number
-        except ValueError:
+        except InvalidValue:
             return 0, row.number
 
     def _sold(self, row: SourceRow, parent: SourceRow) -> dict[str, str]:
@@ -272,7 +274,7 @@ class WooProduct:
         try:
             # A weight of a thousand kilograms is rarer than one with three decimals.
             return str(Decimal(plain_number(text, comma_is_mark=True)) * Decimal(GRAMS[unit])) if text else ""
-        except ValueError:
+        except InvalidValue:
             return text  # its reader will say what is wrong with it
 
     def _headings(self, row: SourceRow, cells: Mapping[str, str]) -> dict[str, str]:

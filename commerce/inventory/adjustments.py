@@ -1,4 +1,4 @@
-"""Stock that comes in, is counted or gets lost: everything that changes the shelf without an order."""
+"""Stock adjustments: received, counted, damaged; everything that changes stock without an order."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ class UnitsReserved(Conflict):
     """Fewer units would be left than are reserved for orders. Facts of the stock item as it is now, in units."""
 
     code = "units_reserved"
-    title = "Orders need these units"
 
-    def __init__(self, reason: str, on_hand: int, reserved: int, backorder_limit: int) -> None:
+    def __init__(
+        self, reason: str, /, on_hand: int, reserved: int, backorder_limit: int, **facts: int
+    ) -> None:
         self.on_hand = on_hand
         self.reserved = reserved
         self.backorder_limit = backorder_limit
-        super().__init__(reason)
+        super().__init__(reason, on_hand=on_hand, reserved=reserved, backorder_limit=backorder_limit, **facts)
 
 
 def default_location() -> uuid.UUID:
@@ -105,12 +106,12 @@ def replace_on_hand(
     missing = {variant_id: units for variant_id, units in quantities.items() if variant_id not in known}
     if missing:
         set_initial_stock(missing, cause=cause, actor=actor, reference=reference)
-    books = StockChanges(cause, actor, reference)
+    changes = StockChanges(cause, actor, reference)
     changed = {row.variant_id for row in rows if quantities[row.variant_id] != row.on_hand}
     for row in rows:
-        books.shift(row.id, on_hand=quantities[row.variant_id] - row.on_hand)
-    if not books.post():
-        raise Conflict("Fewer units would be left than are reserved for orders.")
+        changes.add(row.id, on_hand=quantities[row.variant_id] - row.on_hand)
+    if not changes.apply():
+        raise Conflict("units_reserved")
     return changed | missing.keys()
 
 
@@ -136,12 +137,12 @@ def change_on_hand(
     Raises InvalidValue for 0 or an absurd number, UnitsReserved when fewer units are free than are to go.
     """
     check_quantity(abs(delta), low=1)
-    books = StockChanges(cause, actor, reference)
-    books.shift(stock_item_id, on_hand=delta)
-    if not books.post():
+    changes = StockChanges(cause, actor, reference)
+    changes.add(stock_item_id, on_hand=delta)
+    if not changes.apply():
         counters = (StockItem.on_hand, StockItem.reserved, StockItem.backorder_limit)
         row = db.session.execute(select(*counters).where(StockItem.id == stock_item_id)).one()
-        raise UnitsReserved("Fewer units are free than that: the others are reserved for orders.", *row)
+        raise UnitsReserved("units_reserved", *row)
     if delta > 0:
         db.session.execute(
             update(StockItem)
@@ -149,13 +150,13 @@ def change_on_hand(
             .values(restocked_at=clock.now())
             .execution_options(synchronize_session=False)
         )
-    return books.movements[stock_item_id]
+    return changes.movements[stock_item_id]
 
 
 def check_quantity(quantity: object, low: int = 1) -> None:
     """Raise InvalidValue unless `quantity` is a whole number from `low` to MAX_QUANTITY."""
     if isinstance(quantity, bool) or not isinstance(quantity, int) or not low <= quantity <= MAX_QUANTITY:
-        raise InvalidValue("quantity", f"The quantity must be a whole number from {low} to {MAX_QUANTITY}.")
+        raise InvalidValue("quantity", "not_a_whole_number_between", minimum=low, maximum=MAX_QUANTITY)
 
 
 # --- use cases of staff ----------------------------------------------------------------------------
@@ -170,7 +171,7 @@ def book_movement(
     Raises NotFound, InvalidValue for 0 or an absurd number, Conflict when fewer units are free than are to go.
     """
     if db.session.scalar(select(StockItem.id).where(StockItem.id == stock_item_id)) is None:
-        raise NotFound("There is no such stock.")
+        raise NotFound("stock_not_found")
     change_on_hand(stock_item_id, delta, cause=cause, actor=actor, reference=reference)
 
 
@@ -194,8 +195,9 @@ def count_on_hand(
     check_quantity(counted, low=0)
     item = _locked_as_seen(stock_item_id, seen_version)
     if counted + item.backorder_limit < item.reserved:
-        words = f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand."
-        raise UnitsReserved(words, item.on_hand, item.reserved, item.backorder_limit)
+        raise UnitsReserved(
+            "count_below_reserved", item.on_hand, item.reserved, item.backorder_limit, counted=counted
+        )
     difference = counted - item.on_hand
     if difference:
         change_on_hand(stock_item_id, difference, cause="count", actor=actor, reference=reference)
@@ -211,7 +213,7 @@ def _locked_as_seen(stock_item_id: uuid.UUID, seen_version: int) -> StockItem:
         .execution_options(populate_existing=True)
     )
     if item is None:
-        raise NotFound("There is no such stock.")
+        raise NotFound("stock_not_found")
     if item.version != seen_version:
         raise StaleVersion("stock", seen_version, item.version)
     return item
@@ -236,7 +238,13 @@ def limit_promises(stock_item_id: uuid.UUID, limit: int, *, seen_version: int) -
     item = _locked_as_seen(stock_item_id, seen_version)
     promised = item.reserved - item.on_hand
     if limit < promised:
-        words = f"{promised} units are promised beyond the stock already, so the limit cannot be {limit}."
-        raise UnitsReserved(words, item.on_hand, item.reserved, item.backorder_limit)
+        raise UnitsReserved(
+            "limit_below_backordered",
+            item.on_hand,
+            item.reserved,
+            item.backorder_limit,
+            promised=promised,
+            limit=limit,
+        )
     item.backorder_limit = limit
     item.version += 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
+from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.inventory.stock_file import StockFileLine, StockPlan, apply_stock, plan_stock
 from commerce.tenants.queries import get_shop_by_code
@@ -39,7 +40,7 @@ def import_stock(file: str, code: str, *, dry_run: bool, as_json: bool) -> None:
             plan = plan_stock(stream)
             done = [] if dry_run else _apply(plan, Path(file).name)
     except (OSError, CommerceError) as error:
-        problem = error.detail if isinstance(error, CommerceError) else f"{file}: {error.strerror}"
+        problem = describe(error) if isinstance(error, CommerceError) else f"{file}: {error.strerror}"
         click.echo(json.dumps({"error": problem}) if as_json else f"Error: {problem}", err=not as_json)
         sys.exit(NOT_DONE)
     left = [*plan.problems, *(line for line in done if line.problem)]

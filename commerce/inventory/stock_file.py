@@ -19,6 +19,8 @@ from commerce.catalog.text import clean_line
 from commerce.catalog.values import parse_quantity
 from commerce.csv_files import CsvTable, UnreadableFile
 from commerce.db import atomic, current_tenant_id, db, execute_many
+from commerce.error_messages import describe
+from commerce.errors import InvalidValue
 from commerce.inventory.adjustments import default_location, set_initial_stock
 from commerce.inventory.models import MAX_QUANTITY, Location, StockItem
 from commerce.inventory.services import StockChanges
@@ -112,7 +114,7 @@ class StockPlan:
 
     @property
     def unchanged(self) -> int:
-        """How many rows say what the books say already."""
+        """How many rows say what the changes say already."""
         return len(self.lines) - len(self.changes) - len(self.problems)
 
 
@@ -149,7 +151,7 @@ def _read(stream: BinaryIO) -> Iterator[StockFileLine]:
     index = _find_columns(table.header)
     for count, (row, cells) in enumerate(table.rows()):
         if count >= MAX_ROWS:
-            raise UnreadableFile(f"The file has more than {MAX_ROWS} rows; please send it in parts.")
+            raise UnreadableFile("stock_file_too_long", limit=MAX_ROWS)
         line = _parse(row, {name: _cell(cells, at) for name, at in index.items()})
         if line is not None:
             yield line
@@ -164,11 +166,9 @@ def _find_columns(header: Sequence[str]) -> dict[str, int]:
     }
     found = ", ".join(f"'{clean_line(cell)}'" for cell in header[:12])
     if "sku" not in index:
-        raise UnreadableFile(f"There is no column 'SKU'. Found: {found}.")
+        raise UnreadableFile("stock_file_sku_missing", found=found)
     if index.keys().isdisjoint(("on_hand", "change", "limit")):
-        raise UnreadableFile(
-            f"There is no column with units: 'on hand' for counts or 'change' for what came or went. Found: {found}."
-        )
+        raise UnreadableFile("stock_file_units_missing", found=found)
     return index
 
 
@@ -198,8 +198,10 @@ def _parse(row: int, cells: dict[str, str]) -> StockFileLine | None:
             # Only relative yet: the shelf is not known. `after` becomes absolute in the look-up.
             return replace(line, after=sign * parse_quantity(change.lstrip("+-")), cause=cause, version=-1)
         return replace(line, after=parse_quantity(counted))
-    except ValueError as error:
-        return replace(line, problem=f"'{', '.join(filter(None, (counted, change, limit)))}': {error}.")
+    except InvalidValue as error:
+        return replace(
+            line, problem=f"'{', '.join(filter(None, (counted, change, limit)))}': {describe(error)}."
+        )
 
 
 def _refuse_twice(lines: Sequence[StockFileLine]) -> list[StockFileLine]:
@@ -330,11 +332,11 @@ def _apply(batch: Sequence[StockFileLine], actor: str, reference: str) -> list[S
     results = [_still(line, versions) for line in batch]
     _set_limits(results, raising=True)
     for cause in CAUSES:
-        books = StockChanges(cause, actor, reference)
+        changes = StockChanges(cause, actor, reference)
         for line in results:
             if line.stock_item_id and line.cause == cause:
-                books.shift(line.stock_item_id, on_hand=line.delta)
-        books.close()
+                changes.add(line.stock_item_id, on_hand=line.delta)
+        changes.apply_or_raise()
     _set_limits(results, raising=False)
     _open_stock_items([line for line in results if not line.stock_item_id], actor, reference)
     return results

@@ -60,18 +60,18 @@ class MailType:
 class AlertType:
     """The words of a mail to operations: subject and what to do. Translated when it is written."""
 
-    subject: str
-    task: str
+    subject: Any
+    task: Any
 
 
 @dataclass(frozen=True, slots=True)
 class NoteType:
     """The words of a mail about an account. Translated when it is written."""
 
-    subject: str
-    text: str
-    button: str
-    end: str
+    subject: Any
+    text: Any
+    button: Any
+    end: Any
 
 
 MAILS: dict[str, MailType] = {
@@ -332,7 +332,8 @@ ALERTS: dict[str, AlertType] = {
     "alert_late_payment": AlertType(
         N_("Order %(code)s: a late payment is being refunded"),
         N_(
-            "A payment arrived after the order was cancelled, and its items are no longer available. The customer has been informed."
+            "A payment arrived after the order was cancelled, and its items are no longer available. "
+            "The customer has been informed."
         ),
     ),
     "alert_refund_failed": AlertType(

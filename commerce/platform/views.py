@@ -21,6 +21,7 @@ from commerce.accounts.cookies import (
 from commerce.accounts.forms import CodeForm, EnrolForm, SignInForm, StaffChangePasswordForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import OPERATOR
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.platform import shops
 from commerce.platform.auth import (
@@ -47,7 +48,7 @@ def sign_in() -> BaseResponse:
         try:
             opened = _open(str(form.email.data), str(form.password.data))
         except signing.SignInRefused as refusal:
-            form.form_errors.append(_(refusal.detail))
+            form.form_errors.append(describe(refusal))
         else:
             onward = see_other(CODE if opened.needs_code else HOME)
             if not opened.needs_code:
@@ -86,7 +87,7 @@ def sign_in_code() -> BaseResponse:
                 )
         except signing.SignInRefused as refusal:
             record_operator_entry(person.email, "code_refused", client_address())
-            form.form_errors.append(_(refusal.detail))
+            form.form_errors.append(describe(refusal))
         else:
             onward = remember_browser(see_other(HOME), OPERATOR, person.id, gave_code=True)
             return keep_token(onward, OPERATOR, token)
@@ -116,9 +117,9 @@ def account() -> BaseResponse:
                     OPERATOR, me.id, me.session_id, present=str(form.present_password.data), new=new
                 )
         except InvalidValue as error:
-            form.password.errors = [_(error.reason)]
+            form.password.errors = [describe(error)]
         except signing.SignInRefused as refusal:
-            form.present_password.errors = [_(refusal.detail)]
+            form.present_password.errors = [describe(refusal)]
         else:
             flash(_("Password changed. You were signed out on all other devices."), "good")
             return see_other(ACCOUNT)
@@ -138,7 +139,7 @@ def enrol() -> BaseResponse:
                     OPERATOR, me.id, me.session_id, carried=str(form.secret.data), code=str(form.otp.data)
                 )
         except InvalidValue as error:
-            form.otp.errors = [_(error.reason)]
+            form.otp.errors = [describe(error)]
         else:
             forget_current(OPERATOR)
             flash(_("Two-factor authentication is on."), "good")

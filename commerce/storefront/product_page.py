@@ -112,7 +112,7 @@ def product_page(slug: str) -> ProductPage:
 def _read_facts(slug: str) -> _Facts:
     rows = fetch_all(_PRODUCT, slug=slug)
     if not rows:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     product_id = rows[0].id
     lists = [fetch_all(each, product=product_id) for each in (_SOLD_VARIANTS, _PICTURES, _CATEGORIES_OF)]
     return _Facts(_plain(rows[0]), *([_plain(row) for row in each] for each in lists))
@@ -144,18 +144,18 @@ def chosen_variant(variant_id: uuid.UUID, form: Mapping[str, str]) -> uuid.UUID:
         return variant_id
     rows = fetch_all(_PRODUCT_OF, variant=variant_id)
     if not rows:
-        raise NotFound("This is not sold here.")
+        raise NotFound("not_for_sale")
     names, variants = _fitted(
         rows[0].option_names,
         [_VariantRow._make(row) for row in fetch_all(_SOLD_VARIANTS, product=rows[0].id)],
     )
     shown = next((variant for variant in variants if variant.id == variant_id), None)
     if shown is None:
-        raise NotFound("This is not sold here.")
+        raise NotFound("not_for_sale")
     asked = tuple(form.get(key, value) for key, value in zip(axis_keys(names), shown.values, strict=True))
     chosen = next((variant for variant in variants if variant.values == asked), None)
     if chosen is None:
-        raise Rejected(f"There is no {' / '.join(filter(None, asked))} of this product. Please choose again.")
+        raise Rejected("combination_not_made", options=list(filter(None, asked)))
     return chosen.id
 
 

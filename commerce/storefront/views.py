@@ -143,7 +143,7 @@ def _sort() -> str:
 def _page_number() -> int:
     text = request.args.get("page", "1")
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise NotFound("This list has no such page.")
+        raise NotFound("list_page_not_found")
     return int(text)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
-from commerce.db import atomic, db
+from commerce.db import atomic, db, in_its_shop
 from commerce.encryption import DecryptionError, seal
 from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.outbound import FetchRefused, fetch
@@ -41,14 +41,6 @@ class HostUnproven(Rejected):
     """A host name is not proven to lead here, so no link with a secret may name it."""
 
     code = "host_unproven"
-    title = "This host name is not verified"
-
-    def __init__(self, host: str, reason: str = "") -> None:
-        self.host, self.reason = host, reason
-        super().__init__(
-            f"{host} does not lead to this installation yet{f' ({reason})' if reason else ''}. Point its DNS here, "
-            "wait until that is known everywhere, then verify it."
-        )
 
 
 def reserve_hosts(host: str) -> None:
@@ -68,11 +60,11 @@ def checked_host(text: str) -> str:
     try:
         host = host if host.isascii() else host.encode("idna").decode()
     except UnicodeError as error:
-        raise InvalidValue("host", f"{text.strip()[:80]!r} is not a host name.") from error
+        raise InvalidValue("host", "host_invalid", value=text.strip()[:80]) from error
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")) or _is_address(host):
-        raise InvalidValue("host", f"{text.strip()[:80]!r} is not a host name.")
+        raise InvalidValue("host", "host_invalid", value=text.strip()[:80])
     if host in _reserved:
-        raise InvalidValue("host", f"{host} belongs to the installation itself.")
+        raise InvalidValue("host", "host_reserved", host=host)
     return host
 
 
@@ -102,6 +94,7 @@ def is_local(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
+@in_its_shop
 @atomic
 def add_host(tenant_id: uuid.UUID, text: str, *, seen_version: int) -> str:
     """Let a host name lead to a shop and return it.
@@ -111,7 +104,7 @@ def add_host(tenant_id: uuid.UUID, text: str, *, seen_version: int) -> str:
     host = checked_host(text)
     claim_settings(tenant_id, seen_version)
     if len(hosts_of(tenant_id)) >= MAX_HOSTS:
-        raise InvalidValue("host", f"A shop has at most {MAX_HOSTS} host names.")
+        raise InvalidValue("host", "too_many_hosts", limit=MAX_HOSTS)
     # Whose it is is not said: an owner need not know the other shops of the installation.
     refuse_taken_host(host)
     proven_at = clock.now() if is_local(host) else None
@@ -130,27 +123,27 @@ def refuse_taken_host(host: str) -> None:
 
 
 def _taken(host: str) -> InvalidValue:
-    return InvalidValue("host", f"{host} leads to a shop already.")
+    return InvalidValue("host", "host_taken", host=host)
 
 
+@in_its_shop
 @atomic
 def remove_host(tenant_id: uuid.UUID, host: str, *, seen_version: int) -> None:
     """Take a host name away. Raises NotFound, Rejected for the primary one, which is always there; StaleVersion."""
     claim_settings(tenant_id, seen_version)
     if _of_shop(tenant_id, host).is_primary:
-        raise Rejected(
-            "The name in the shop's links cannot go. Make another one the first, then remove this."
-        )
+        raise Rejected("host_is_primary")
     db.session.execute(delete(TenantHost).where(TenantHost.host == host), execution_options=_BULK)
 
 
+@in_its_shop
 @atomic
 def make_primary(tenant_id: uuid.UUID, host: str, *, seen_version: int) -> None:
     """Use a host name in the shop's links from now on. Raises NotFound, StaleVersion, HostUnproven."""
     claim_settings(tenant_id, seen_version)
     row = _of_shop(tenant_id, host)
     if row.proven_at is None:
-        raise HostUnproven(host)
+        raise HostUnproven(host=host)
     if row.is_primary:
         return
     for chosen in (False, True):
@@ -168,6 +161,7 @@ def answer_challenge(host: str, challenge: str) -> str:
     return seal().close(f"{_PURPOSE}:{host}:{challenge}")
 
 
+@in_its_shop
 def prove_host(tenant_id: uuid.UUID, host: str, *, scheme: str, ask: Ask | None = None) -> None:
     """Prove over HTTP that a host name leads to this installation; then it may be in links.
 
@@ -181,14 +175,15 @@ def prove_host(tenant_id: uuid.UUID, host: str, *, scheme: str, ask: Ask | None 
         answer = (ask or _ask)(f"{scheme}://{host}{CHALLENGE_PATH}{challenge}")
         said = seal().open(answer.decode("ascii", "replace").strip())
     except FetchRefused as error:
-        raise HostUnproven(host, str(error)) from error
+        raise HostUnproven(host=host) from error
     except DecryptionError as error:
-        raise HostUnproven(host) from error
+        raise HostUnproven(host=host) from error
     if not hmac.compare_digest(said.encode(), f"{_PURPOSE}:{host}:{challenge}".encode()):
-        raise HostUnproven(host)
+        raise HostUnproven(host=host)
     mark_proven(tenant_id, host)
 
 
+@in_its_shop
 @atomic
 def mark_proven(tenant_id: uuid.UUID, host: str) -> None:
     """Take a host name as proven: for operators, who may know it without asking. Raises NotFound."""
@@ -208,5 +203,5 @@ _BULK = {"all_tenants": True, "synchronize_session": False}
 def _of_shop(tenant_id: uuid.UUID, host: str) -> TenantHost:
     row = db.session.get(TenantHost, host, execution_options=ALL)
     if row is None or row.tenant_id != tenant_id:
-        raise NotFound("This shop has no such host name.")
+        raise NotFound("host_not_found")
     return row

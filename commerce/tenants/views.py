@@ -59,7 +59,7 @@ def theme() -> Response:
 def host_challenge(challenge: str) -> Response:
     """Answer the installation's own question whether this host name leads to it."""
     if len(challenge) > MAX_CHALLENGE:
-        raise NotFound("There is nothing at this address.")
+        raise NotFound
     host = request.host.partition(":")[0].lower()
     return private(Response(answer_challenge(host, challenge), mimetype="text/plain"))
 

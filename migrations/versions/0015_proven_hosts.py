@@ -1,7 +1,7 @@
 """Proven host names, wrong sign-ins counted by source, and refused sign-ins that leave the logs after 90 days
 
 Revision ID: 0015
-Revises: 0010
+Revises: 0012
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0015"
-down_revision = "0010"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 PEOPLE = ("staff_members", "members", "operators")
+NO_SHOP = "nullif(current_setting('lockstep.shop', true), '') IS NULL"
 LOGS = ("audit_entries", "operator_entries")
 
 PURGE = """
@@ -85,7 +86,11 @@ def upgrade() -> None:
         op.drop_column(people, "locked_until")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("SELECT keep_rows_to_their_shop('sign_in_throttles')")
+        op.execute("ALTER TABLE operator_sign_in_throttles ENABLE ROW LEVEL SECURITY")
+        op.execute("ALTER TABLE operator_sign_in_throttles FORCE ROW LEVEL SECURITY")
+        op.execute(f"CREATE POLICY installation ON operator_sign_in_throttles USING ({NO_SHOP})")
         op.execute(PURGE)
+        op.execute(f"CREATE POLICY purge ON operator_entries FOR DELETE USING ({NO_SHOP})")
         return
     for log in LOGS:
         op.execute(f"DROP TRIGGER {log}_refuse_delete")
@@ -99,6 +104,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP POLICY purge ON operator_entries")
         op.execute(KEEP_ALL)
     else:
         for log in LOGS:

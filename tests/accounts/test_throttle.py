@@ -17,7 +17,14 @@ from commerce.accounts import invitations, password_reset, passwords, second_fac
 from commerce.accounts import sign_in as signing
 from commerce.accounts.audit import purge_refused_tries
 from commerce.accounts.email_tokens import issue_token
-from commerce.accounts.models import AuditEntry, EmailProof, Operator, OperatorSignInThrottle, SignInThrottle
+from commerce.accounts.models import (
+    AuditEntry,
+    EmailProof,
+    Operator,
+    OperatorEntry,
+    OperatorSignInThrottle,
+    SignInThrottle,
+)
 from commerce.accounts.sessions import OPERATOR, STAFF, Device, find_signed_in
 from commerce.accounts.throttle import CODE, FREE_TRIES_OF_ALL, make_mark, purge_throttles
 from commerce.db import atomic, db, insert_rows
@@ -322,8 +329,10 @@ def test_refused_sign_ins_leave_the_log_after_90_days_and_nothing_else_does(
             assert len(db.session.scalars(select(AuditEntry)).all()) == 5
         with shop_scope(other_shop):
             assert len(db.session.scalars(select(AuditEntry)).all()) == 8
-        operator_log.record_operator_entry("nobody", "sign_in_refused")
-        assert operator_log.purge_refused_tries() == 0
+        for at, action in ((old, "sign_in_refused"), (old, "sign_in"), (young, "code_refused")):
+            atomic(db.session.add)(OperatorEntry(operator="nobody", action=action, occurred_at=at))
+        assert operator_log.purge_refused_tries() == 1
+        assert sorted(each.action for each in operator_log.newest_entries(1)) == ["code_refused", "sign_in"]
 
 
 def test_an_operator_is_not_kept_out_either(app: Flask) -> None:

@@ -64,7 +64,7 @@ def test_stock_that_moved_meanwhile_is_shown_anew_and_nothing_is_written(desk: S
     [
         (b"", "empty"),
         (b"PK\x03\x04xxxx", "Excel"),
-        ("Gr\u00fcner Tee;1\n", "no column"),
+        ("Gr\u00fcner Tee;1\n", "no “SKU” column"),
         (b"SKU,On hand\nTEA-1," + b"1" * 500_000, "too large"),
     ],
 )

@@ -208,7 +208,10 @@ def test_a_compare_price_that_is_no_higher_is_left_out_with_a_note() -> None:
         ({"Variant Price": "-5"}, (2, "Variant Price", "-5", "a price cannot be negative")),
         ({"Variant Price": "abc"}, (2, "Variant Price", "abc", "is not a number")),
         ({"Variant Compare At Price": "x"}, (2, "Variant Compare At Price", "x", "is not a number")),
-        ({"Variant Inventory Qty": "1.5"}, (2, "Variant Inventory Qty", "1.5", "a stock is a whole number")),
+        (
+            {"Variant Inventory Qty": "1.5"},
+            (2, "Variant Inventory Qty", "1.5", "a stock quantity must be a whole number"),
+        ),
         (
             {"Variant Inventory Policy": "?"},
             (2, "Variant Inventory Policy", "?", "is neither deny nor continue"),

@@ -73,7 +73,7 @@ def test_a_visitor_without_javascript_asks_and_is_written_to_once(
     assert work() == 0
     change_stock(tea, 5)
     assert work() == 1
-    assert post.letters == [("eve@example.com", "Green tea is back")]
+    assert post.letters == [("eve@example.com", "Green tea is back in stock")]
     (mail,) = post.mails
     link = "http://demo.localhost:5000/products/green-tea?variant=GREEN-TEA"
     assert link in text_of(mail)
@@ -158,7 +158,7 @@ def test_an_address_waits_for_twenty_products_and_no_more(app: Flask, in_shop: S
         subscribe_back_in_stock(sold[-1].variant_id, "EVE@example.com")
     page = Visitor(app).get(sold[-1].path).form("Notify me").fill({"E-mail": "eve@example.com"}).send()
     assert page.status == 422
-    assert "already waits for 20 products" in page.error_at("email")
+    assert "already on the list for 20 products" in page.error_at("email")
     subscribe_back_in_stock(sold[0].variant_id, "eve@example.com")
     subscribe_back_in_stock(sold[-1].variant_id, "bob@example.com")
     assert len(wishes()) == MOST_ALERTS + 1
@@ -210,7 +210,7 @@ def test_units_that_an_order_gives_back_are_told_of(
     assert work() == 0
     give_back(order.id)
     assert work() == 1
-    assert ("eve@example.com", "Green tea is back") in post.letters
+    assert ("eve@example.com", "Green tea is back in stock") in post.letters
 
 
 def test_what_is_not_sold_any_more_is_not_told_of(tea: Sold, post: Post) -> None:

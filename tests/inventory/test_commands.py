@@ -47,7 +47,7 @@ def test_rows_that_cannot_be_followed_are_told_and_the_others_done(app: Flask, t
     [
         (("nowhere.csv", "--tenant", "demo"), None, "nowhere.csv"),
         (("-", "--tenant", "nobody"), "sku,on hand\n", "nobody"),
-        (("-", "--tenant", "demo"), "title\nTea\n", "no column"),
+        (("-", "--tenant", "demo"), "title\nTea\n", "no “SKU” column"),
     ],
 )
 def test_what_cannot_be_begun_says_why(

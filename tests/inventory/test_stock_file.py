@@ -99,7 +99,7 @@ def test_reserved_units_cannot_be_counted_away(tea: Sold) -> None:
         ("1.5", "whole number"),
         ("-3", "negative"),
         ("many", "many"),
-        ("99999999", "cannot be right"),
+        ("99999999", "is above the maximum"),
     ],
 )
 def test_a_number_that_is_none_is_refused_with_its_row(tea: Sold, cells: str, reason: str) -> None:
@@ -122,8 +122,8 @@ def test_a_row_that_says_nothing_is_passed_over(tea: Sold) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("title,on hand\nTea,1\n", "no column 'SKU'"),
-        ("sku,title\nA,Tea\n", "no column with units"),
+        ("title,on hand\nTea,1\n", "column. Columns found"),
+        ("sku,title\nA,Tea\n", "stock_file_units_missing"),
         ("", "empty"),
     ],
 )
