@@ -21,6 +21,8 @@ _OPEN_GROUPS = re.compile(r"\d{1,3}([ '\u2019]\d{3})+([.,]\d+)?")  # 1 234,50 an
 _COMMA_MARK = re.compile(r"\d+,\d+")
 _ONE_MARK = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _EXPONENT = re.compile(r"\d+([.,]\d+)?[eE][+-]?\d+")
+_ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+\d{2,}")
+ROUNDED = "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
 # Spreadsheets write truth in the language of their owner.
 _TRUE = frozenset(["true", "1", "1.0", "yes", "y", "wahr", "vrai", "verdadero", "vero", "sant", "waar"])
 _FALSE = frozenset(["false", "0", "0.0", "no", "n", "falsch", "faux", "falso", "falskt", "onwaar"])
@@ -90,6 +92,14 @@ def parse_quantity(text: str) -> int:
     return int(value)
 
 
+def parse_stock(text: str) -> tuple[int, int]:
+    """Return units on hand, and how many the other shop had sold beyond them: '-2' is (0, 2)."""
+    number = plain_number(text)
+    if number.startswith("-"):
+        return 0, parse_quantity(number[1:])
+    return parse_quantity(number), 0
+
+
 def parse_grams(text: str) -> int:
     """Return a weight in whole grams, rounded half up."""
     number = plain_number(text)
@@ -131,10 +141,25 @@ def parse_tax_class(text: str) -> str:
     return code
 
 
+def parse_sku(text: str) -> str:
+    """Return a SKU, without a spreadsheet's mark for "text, not number"."""
+    if is_rounded(text):
+        raise ValueError(ROUNDED)
+    return text[1:] if text.startswith("'") and text[1:].isdigit() else text
+
+
+def is_rounded(code: str) -> bool:
+    """Tell whether a spreadsheet has turned a code into a number and rounded it ('4.00638E+12'): its digits are lost.
+
+    A code such as '12E3' or '1E5' is none: spreadsheets write a sign and two digits.
+    """
+    return bool(_ROUNDED.fullmatch(code.removeprefix("'")))
+
+
 def parse_barcode(text: str) -> str | None:
     """Return a barcode's characters, or None when a spreadsheet has rounded it ('3.65E+11')."""
     code = text.removeprefix("'")
-    if _EXPONENT.fullmatch(code):
+    if is_rounded(code) or _EXPONENT.fullmatch(code):
         return None
     return code.removesuffix(".0") if re.fullmatch(r"\d+\.0", code) else code
 

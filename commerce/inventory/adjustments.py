@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import select, update
 
@@ -118,13 +118,27 @@ def replace_on_hand(
 class CatalogueStock:
     """The stock room as the catalogue import knows it (it may not import us: it stands below)."""
 
-    def open(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> None:
-        """Give new variants their first stock."""
-        set_initial_stock(quantities, cause="import", actor=actor, reference=reference)
+    def open(
+        self,
+        quantities: Mapping[uuid.UUID, int],
+        *,
+        uncounted: Collection[uuid.UUID],
+        actor: str,
+        reference: str,
+    ) -> None:
+        """Give new variants their first stock; of those that are not counted any number may be promised."""
+        limits: dict[uuid.UUID | None, int] = dict.fromkeys(uncounted, MAX_QUANTITY)
+        set_initial_stock(quantities, cause="import", actor=actor, reference=reference, limits=limits)
 
     def replace(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> set[uuid.UUID]:
         """Set the units on hand of known variants and return those that this changed."""
         return replace_on_hand(quantities, cause="import", actor=actor, reference=reference)
+
+    def stocked(self, variant_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+        """Return those of the variants that have a stock anywhere, be it 0."""
+        return set(
+            db.session.scalars(select(StockItem.variant_id).where(StockItem.variant_id.in_(variant_ids)))
+        )
 
 
 def change_on_hand(

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from commerce.cart.services import enter_code
 from commerce.checkout.services import place_order
+from commerce.csv_files import BOM
 from commerce.db import db
 from commerce.orders.services import cancel_order
 from commerce.pricing.models import Coupon
@@ -107,7 +108,7 @@ def test_all_codes_of_a_promotion_come_as_a_file(desk: ShopClient, page: str, pr
     assert answer.mimetype == "text/csv"
     assert "attachment" in answer.headers["Content-Disposition"]
     assert answer.text.splitlines() == [
-        "code,uses,usage_limit,per_customer_limit,enabled",
+        f"{BOM}code,uses,usage_limit,per_customer_limit,enabled",
         "ALPHA,0,5,,1",
         "BETA,0,5,,1",
     ]

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from commerce.catalog.models import Product, Variant
+from commerce.csv_files import BOM
 from commerce.db import db
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -224,7 +225,7 @@ def test_all_products_can_be_taken_away_as_a_file(tea: Sold, signed_in: SignedIn
     assert (answer.status_code, answer.mimetype) == (200, "text/csv")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="products.csv"'
     heading, line = answer.text.splitlines()
-    assert heading.startswith("Handle,Title,")
+    assert heading.startswith(f"{BOM}Handle,Title,")
     assert line.startswith("green-tea,Green tea,")
     assert "TEA-1" in line
 

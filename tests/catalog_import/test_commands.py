@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from commerce.catalog.models import Product, ProductImage
+from commerce.catalog_import.product import DUPLICATE_HINT
 from commerce.db import db
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -70,7 +71,7 @@ def test_json_is_one_object_with_everything_in_it(app: Flask, shop: Shop, export
             "row": 3,
             "column": "Variant SKU",
             "value": "MUG",
-            "reason": "the product 'mug' has the same SKU (row 2)",
+            "reason": f"the product 'mug' has the same SKU (row 2); {DUPLICATE_HINT}",
             "handle": "cup",
         }
     ]

@@ -111,7 +111,13 @@ def test_the_caller_s_stream_stays_open() -> None:
             b'Handle,Title,Variant Price\r\na,A,1\r\nb,"B,2\r\nc,C,3\r\n',
             "file_quote_open row=3",
         ),
-        (b'Handle,Title,Variant Price\r\na,"A"x,1\r\n', "file_quotes_broken row=2"),
+        (
+            b"<?xml version='1.0'?><rss xmlns:wp='http://wordpress.org/export/1.2/'></rss>",
+            "WordPress XML export",
+        ),
+        (b"<?xml version='1.0'?><rss version='2.0'></rss>", "product feed"),
+        (b"\n<!DOCTYPE html><html></html>", "a web page"),
+        (b'[{"handle": "mug"}]', "a JSON file"),
     ],
 )
 def test_what_is_no_csv_file_is_refused_with_the_reason(content: bytes, reason: str) -> None:

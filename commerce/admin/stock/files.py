@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import uuid
-from collections.abc import Iterable
 
 from flask import Response, flash, request
 from flask_babel import gettext as _
@@ -13,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import queries
 from commerce.admin.auth import blueprint, current_staff, logged, requires_permission
-from commerce.csv_files import UnreadableFile
+from commerce.csv_files import UnreadableFile, to_csv
 from commerce.error_messages import describe
 from commerce.errors import Rejected
 from commerce.inventory.stock_file import StockFileLine, StockPlan, apply_stock, plan_stock
@@ -123,16 +121,3 @@ def stock_ledger(stock_item_id: uuid.UUID) -> Response:
     response = Response(body, mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="ledger-{row.id}.csv"'
     return response
-
-
-def to_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return CSV; text that a spreadsheet would take for a formula is marked as text (CWE-1236)."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    writer.writerows([[_harmless(cell) for cell in row] for row in rows])
-    return out.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
