@@ -127,7 +127,7 @@ def _refuse_taken_names(reader: Reader, tenant_id: uuid.UUID, code: str, hosts: 
         try:
             refuse_taken_host(checked_host(host))
         except InvalidValue as error:
-            raise Rejected(f"{error.reason} Name another with --host.") from error
+            raise Rejected("import_host_refused", host=host[:80]) from error
 
 
 def _refuse_present(tenant_id: uuid.UUID) -> None:

@@ -49,7 +49,7 @@ def create_tenant(
     try:
         return _insert(new_id(), columns, hosts)
     except IntegrityError as error:
-        raise Rejected(f"The code {code!r} or one of the hosts was taken at this very moment.") from error
+        raise Rejected("shop_code_or_host_taken", code=code) from error
 
 
 @in_its_shop
