@@ -622,6 +622,10 @@ MESSAGES: dict[str, str] = {
     "suspension_reason_required": N_("Enter a reason of one line with up to %(maximum)s characters."),
     "theme_key_unknown": N_("A theme can have colors, a typeface, and a logo."),
     "time_zone_unknown": N_("“%(value)s” isn't a time zone, such as Europe/Berlin."),
+    "host_unproven": N_(
+        "%(host)s doesn't lead to this installation yet. Point its DNS here, wait until the change is known "
+        "everywhere, then verify it."
+    ),
     "too_many_hosts": N_("A shop can have up to %(limit)s host names."),
     "too_many_languages": N_("A shop can have up to %(limit)s languages."),
     "typeface_unknown": N_("Choose a typeface from the list."),
@@ -670,6 +674,7 @@ TITLES: dict[str, str] = {
     "rejected": N_("Check your entries"),
     "reservation_failed": N_("There isn't enough stock"),
     "several_variants": N_("This product has several variants"),
+    "host_unproven": N_("This host name isn't verified"),
     "sign_in_refused": N_("We couldn't sign you in"),
     "stale_version": N_("This was changed while you were viewing it"),
     "still_open": N_("Something is still in progress"),
