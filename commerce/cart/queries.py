@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, func, literal_column, select
 
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.models import Cart, CartLine
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.reading import (
@@ -96,7 +97,7 @@ class CartView:
     checkout_token: str
     status: str
     version: int
-    details: dict[str, Any]
+    details: CheckoutDetails
     lines: tuple[CartLineView, ...]
     coupon_codes: tuple[str, ...] = ()
     draft_by: str = ""
@@ -232,7 +233,9 @@ def load_cart(shopper_hash: str) -> CartView | None:
     width = len(_cart_columns)
     lines = tuple(_line_view(row[width:]) for row in rows if row[width] is not None)
     key, token, status, version, details, codes, draft_by = rows[0][:width]
-    return CartView(key, token, status, version, dict(details), lines, tuple(codes), draft_by)
+    return CartView(
+        key, token, status, version, CheckoutDetails.from_json(details), lines, tuple(codes), draft_by
+    )
 
 
 def lines_of(cart_id: uuid.UUID) -> tuple[CartLineView, ...]:
@@ -280,8 +283,8 @@ def _line_view(row: Any) -> CartLineView:
 
 def discounts_of(cart: CartView) -> CartDiscounts:
     """Return what promotions and codes take off a cart before shipping is chosen."""
-    email = str(cart.details.get("email", ""))
-    return find_discounts([line.to_price for line in cart.lines], None, cart.coupon_codes, email=email)
+    lines = [line.to_price for line in cart.lines]
+    return find_discounts(lines, None, cart.coupon_codes, email=cart.details.email)
 
 
 def count_units(shopper_hash: str) -> int:

@@ -7,12 +7,13 @@ import secrets
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import Table, and_, bindparam, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.models import Cart, CartLine
 from commerce.cart.queries import AVAILABLE, MAX_UNITS_PER_LINE, lines_of
 from commerce.catalog.models import Product, Variant
@@ -184,12 +185,12 @@ def change_quantity(shopper: str, line_id: uuid.UUID, quantity: int) -> CartChan
 
 
 @atomic
-def save_details(shopper: str, details: dict[str, Any]) -> None:
+def save_details(shopper: str, details: CheckoutDetails) -> None:
     """Keep what the shopper typed into the checkout form, so that nothing is lost.
 
     Raises the cart's version: a review page that showed another address cannot place the order any more.
     """
-    read(_SAVE, shopper=shopper, typed=details, now=clock.now())
+    read(_SAVE, shopper=shopper, typed=details.to_json(), now=clock.now())
 
 
 @atomic
@@ -237,7 +238,7 @@ class ClaimedCart:
     """
 
     cart_id: uuid.UUID
-    details: dict[str, Any]
+    details: CheckoutDetails
     coupon_codes: list[str]
     draft_by: str
     rules_version: int
@@ -257,7 +258,8 @@ def claim_cart(shopper: str, checkout_token: str, cart_version: int) -> ClaimedC
         raise CartChanged(
             "Your cart or your details were changed in another window. Please check them and order again."
         )
-    return ClaimedCart(*facts)
+    cart_id, details, codes, draft_by, rules_version = facts
+    return ClaimedCart(cart_id, CheckoutDetails.from_json(details), codes, draft_by, rules_version)
 
 
 def _check(quantity: int, low: int) -> None:

@@ -7,18 +7,26 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from functools import partial
 
 from sqlalchemy import func, select
 
 from commerce.accounts.models import Member
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import CartLineView, lines_by_sku, lines_for
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.reading import TENANT, read
 from commerce.checkout.addresses import check_address, known_countries, rules_for
-from commerce.checkout.placement import CouponsInvalidated, StockConflict, write_order
+from commerce.checkout.placement import (
+    CouponsInvalidated,
+    StockConflict,
+    check_lines,
+    place,
+    shortage_of,
+    write_order,
+)
 from commerce.checkout.quote import Quote, quote
-from commerce.checkout.services import PLACEMENT_TRIES, PlacedOrder, check_lines, shortage_of, shortages_of
+from commerce.checkout.services import PlacedOrder
 from commerce.db import atomic, db
 from commerce.errors import (
     Busy,
@@ -58,7 +66,7 @@ class DirectOrder:
     """What a program orders. `shown_total` (minor units) is what it showed its customer; None: whatever it costs.
 
     Methods of shipping and payment may be left open: the cheapest shipping, the first way to pay. Without an `email`
-    nobody is written to. Of `shown_backordered` units the customer was told that they are not there yet.
+    nobody is written to. `shown_backordered` is how many units were shown to the customer as on backorder.
     """
 
     wanted: Sequence[RequestedItem]
@@ -91,28 +99,23 @@ def place_direct_order(order: DirectOrder, actor: Actor) -> PlacedDirectOrder:
     Raises InvalidValues (unknown codes, prices that are not ours), InvalidValue (details), OutOfStock (all short
     lines), CouponRefused, PriceChanged (another total than the one that was shown), Busy.
     """
-    for _ in range(PLACEMENT_TRIES):
-        try:
-            return _place_direct_order(order, actor)
-        except StockConflict as raced:
-            # Rolled back. Look again without our own grip on the rows: what is really short is said, all of it.
-            shortages = shortages_of(raced.lines)
-            if shortages:
-                raise OutOfStock(shortages) from None
-        except CouponsInvalidated as gone:
-            code, reason = next(iter(gone.reasons.items()))
-            raise CouponRefused(code, reason) from None
-        except _RulesChanged:
-            with shop_scope(get_shop(current_shop().id)):
-                return place_direct_order(order, actor)
-    raise Busy("Others are buying the same things right now. Please try again.")
+    try:
+        return place(partial(_place_direct_order, order, actor))
+    except CouponsInvalidated as gone:
+        code, reason = next(iter(gone.reasons.items()))
+        raise CouponRefused(code, reason) from None
+    except _RulesChanged:
+        with shop_scope(get_shop(current_shop().id)):
+            return place_direct_order(order, actor)
+    except StockConflict:
+        raise Busy("Others are buying the same things right now. Please try again.") from None
 
 
 _RULES = select(Tenant.__table__.c.rules_version).where(Tenant.__table__.c.id == TENANT)
 
 
 class _RulesChanged(Exception):
-    """The shop changed its prices or terms while we reckoned with those of before."""
+    """The shop changed its prices or terms while the order was being priced."""
 
 
 @atomic
@@ -125,9 +128,9 @@ def _place_direct_order(order: DirectOrder, actor: Actor) -> PlacedDirectOrder:
     details = _details(order, lines)
     priced = quote(
         lines,
-        details["address"]["country_code"],
-        details["shipping_method"],
-        payment_method=details["payment_method"],
+        details.country,
+        details.shipping_method,
+        payment_method=details.payment_method,
         coupon_codes=order.coupon_codes,
         email=order.email or order.customer_reference,  # who it is, for limits of coupons
     )
@@ -247,29 +250,29 @@ def _fault(wanted: RequestedItem, line: CartLineView | None) -> tuple[str, str] 
 # --- for whom, and how -------------------------------------------------------------------------------
 
 
-def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> dict[str, Any]:
+def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> CheckoutDetails:
     """Return the order's details as a checkout keeps them. Raises InvalidValue."""
     name = order.name or order.customer_reference or order.email
     if not name:
         raise InvalidValue("shipping_address.name", "Please name who receives it.")
     address = clean_address(order.address)
     method = find_method(order.payment_method)
-    return {
-        "email": order.email,
-        "name": name,
-        "phone": order.phone,
-        "note": order.note,
-        "locale": order.locale,
-        "address": address,
-        "payment_method": method.code,
-        "shipping_method": find_shipping(order.shipping_method, address["country_code"], lines),
-    }
+    return CheckoutDetails(
+        email=order.email,
+        name=name,
+        phone=order.phone,
+        note=order.note,
+        locale=order.locale,
+        address=address,
+        payment_method=method.code,
+        shipping_method=find_shipping(order.shipping_method, address["country_code"], lines),
+    )
 
 
 def clean_address(sent: Mapping[str, str]) -> dict[str, str]:
     """Return an address as its country writes it, and lose nothing of what was sent.
 
-    Programs have addresses from everywhere and cannot ask again, so a region that is not told is no fault; a postcode
+    Programs have addresses from everywhere and cannot ask again, so a missing region is accepted; a postcode
     that cannot be is. Raises InvalidValues.
     """
     if sent.get("country_code") not in known_countries():

@@ -24,6 +24,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 from wtforms.widgets import Select, TextInput, html_params
 
+from commerce.cart.details import TEXT_FIELDS, CheckoutDetails
 from commerce.cart.forms import no_unprintable, printable, printable_line
 from commerce.cart.queries import CartView
 from commerce.checkout.addresses import FIELDS, AddressRules, check_address, country_choices, rules_for
@@ -177,10 +178,11 @@ class DetailsForm(CheckoutForm):
                 self[name].errors = [text]
         return valid and not problems
 
-    def details(self) -> dict[str, Any]:
-        """Return what a valid form says, as carts and orders keep it."""
+    def details(self, locale: str = "") -> CheckoutDetails:
+        """Return what a valid form says; `locale` is the language in which the shopper is to be written to."""
         plain = ("email", "name", "phone", "note", "shipping_method", "payment_method")
-        return {**{name: self[name].data or "" for name in plain}, "address": self._address}
+        typed: dict[str, Any] = {name: self[name].data or "" for name in plain}
+        return CheckoutDetails(**typed, locale=locale, address=self._address)
 
     def _typed_address(self) -> dict[str, str]:
         return {name: self[name].data or "" for name in ("country_code", *self.rules.order)}
@@ -230,11 +232,8 @@ def _quote(form: DetailsForm, cart: CartView, shipping_method: str) -> Quote:
 
 
 def _remembered(cart: CartView) -> Mapping[str, Any]:
-    details = cart.details or known_details()
-    return {
-        **{key: value for key, value in details.items() if key != "address"},
-        **details.get("address", {}),
-    }
+    details = cart.details if cart.details != CheckoutDetails() else known_details()
+    return {**{name: getattr(details, name) for name in TEXT_FIELDS}, **details.address}
 
 
 class PlaceForm(CheckoutForm):

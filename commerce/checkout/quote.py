@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import CartLineView, CartView
 from commerce.payments.queries import Method
 from commerce.payments.queries import payment_method as payment_method_of
@@ -102,29 +102,27 @@ def _fee(method: Method) -> FeeToPrice:
 
 def quote_cart(cart: CartView) -> Quote:
     """Price a cart with the details that its shopper has entered so far."""
-    address = cart.details.get("address") or {}
-    country = address.get("country_code") or current_shop().country
-    return quote_details(
-        cart.lines, country, cart.details, coupon_codes=cart.coupon_codes, draft=bool(cart.draft_by)
-    )
+    return quote_details(cart.lines, cart.details, coupon_codes=cart.coupon_codes, draft=bool(cart.draft_by))
 
 
 def quote_details(
     lines: tuple[CartLineView, ...],
-    country: str,
-    details: dict[str, Any],
+    details: CheckoutDetails,
     *,
     coupon_codes: Sequence[str],
     draft: bool,
 ) -> Quote:
-    """Price lines with saved details. A discount by hand counts only in a `draft`, which staff alone can write."""
-    by_hand = details.get("discount") if draft else None
+    """Price lines with saved details; without an address, as delivered in the shop's country.
+
+    A discount by hand counts only in a `draft`, which staff alone can write.
+    """
+    by_hand = details.discount if draft else None
     return quote(
         lines,
-        country,
-        details.get("shipping_method", ""),
-        payment_method=details.get("payment_method", ""),
+        details.country or current_shop().country,
+        details.shipping_method,
+        payment_method=details.payment_method,
         coupon_codes=coupon_codes,
-        email=details.get("email", ""),
-        discount=ManualDiscount(by_hand["amount"], by_hand["label"]) if by_hand else None,
+        email=details.email,
+        discount=ManualDiscount(by_hand.amount, by_hand.label) if by_hand else None,
     )

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, select, update
 
-from commerce.db import atomic, database_now, db
-from commerce.errors import IllegalTransition, NotFound
+from commerce.db import atomic, database_now, db, lock
+from commerce.errors import IllegalTransition
 from commerce.events.models import Delivery
 
 
@@ -19,14 +19,7 @@ def replay(delivery_id: uuid.UUID, *, even_done: bool = False) -> None:
     `even_done` is for handlers whose other side may have lost what it was told, and knows repetitions by their id.
     Raises NotFound, IllegalTransition when it is done.
     """
-    delivery = db.session.scalar(
-        select(Delivery)
-        .where(Delivery.id == delivery_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if delivery is None:
-        raise NotFound("There is no such delivery.")
+    delivery = lock(Delivery, delivery_id, entity="delivery")
     if delivery.state == "done" and not even_done:
         raise IllegalTransition("done", "replay", "This was delivered already.")
     delivery.state, delivery.tries, delivery.lease, delivery.leased_until = "waiting", 0, None, None

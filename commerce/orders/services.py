@@ -11,8 +11,8 @@ from typing import Any, TypedDict
 from sqlalchemy import func, select, text, update
 
 from commerce import clock
-from commerce.db import atomic, current_tenant_id, db, insert_rows, new_id
-from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFound, StaleVersion
+from commerce.db import atomic, current_tenant_id, db, insert_rows, lock, new_id
+from commerce.errors import IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import SYSTEM, Actor, publish
 from commerce.inventory.services import commit_reservations, deduct_stock, release_and_restock
 from commerce.orders.events import STATUS_EVENTS, InventoryReservationFailed, RefundQueued
@@ -73,14 +73,7 @@ def lock_order(order_id: uuid.UUID, seen_version: int | None = None) -> Order:
 
     Raises NotFound, or StaleVersion when the page that asks had seen another version.
     """
-    order = db.session.scalar(
-        select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
-    )
-    if order is None:
-        raise NotFound("There is no such order.")
-    if seen_version is not None and order.version != seen_version:
-        raise StaleVersion("order", seen_version, order.version)
-    return order
+    return lock(Order, order_id, entity="order", version=seen_version)
 
 
 class Guards(TypedDict):

@@ -16,8 +16,8 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from commerce import clock
 from commerce.catalog.reading import TENANT, dialect_name, read
-from commerce.db import UtcDateTime, atomic, current_tenant_id, db, execute_many, insert_rows, new_id
-from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.db import UtcDateTime, atomic, current_tenant_id, db, execute_many, insert_rows, lock, new_id
+from commerce.errors import Conflict, InvalidValue
 from commerce.pricing.coupon_codes import add_coupon, add_promotion, add_random_coupons
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse, Promotion, TaxRate
 from commerce.pricing.queries import CouponFacts, fold_customer, get_tax_rate
@@ -194,7 +194,7 @@ def change_promotion(promotion_id: uuid.UUID, values: PromotionValues, seen_vers
 
     Raises InvalidValue, NotFound, StaleVersion.
     """
-    promotion = _lock_promotion(promotion_id, seen_version)
+    promotion = lock(Promotion, promotion_id, entity="promotion", version=seen_version)
     for name, value in check_promotion(values).columns().items():
         setattr(promotion, name, value)
     db.session.flush()
@@ -207,7 +207,7 @@ def delete_promotion(promotion_id: uuid.UUID, seen_version: int) -> None:
 
     Raises NotFound, StaleVersion, Conflict once an order has used a code of it.
     """
-    promotion = _lock_promotion(promotion_id, seen_version)
+    promotion = lock(Promotion, promotion_id, entity="promotion", version=seen_version)
     used = (
         select(CouponUse.id)
         .join(Coupon, (Coupon.tenant_id == CouponUse.tenant_id) & (Coupon.id == CouponUse.coupon_id))
@@ -219,20 +219,6 @@ def delete_promotion(promotion_id: uuid.UUID, seen_version: int) -> None:
     db.session.delete(promotion)
     db.session.flush()
     touch_rules()
-
-
-def _lock_promotion(promotion_id: uuid.UUID, seen_version: int) -> Promotion:
-    promotion = db.session.scalar(
-        select(Promotion)
-        .where(Promotion.id == promotion_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if promotion is None:
-        raise NotFound("There is no such promotion.")
-    if promotion.version != seen_version:
-        raise StaleVersion("promotion", seen_version, promotion.version)
-    return promotion
 
 
 # --- coupons: read anew whenever one is used, so no checkout has to be told ----------------------------------
@@ -271,9 +257,7 @@ def create_coupons(
 @atomic
 def set_coupon_enabled(coupon_id: uuid.UUID, enabled: bool) -> None:
     """Switch a code on or off. Raises NotFound."""
-    coupon = db.session.scalar(select(Coupon).where(Coupon.id == coupon_id).with_for_update())
-    if coupon is None:
-        raise NotFound("There is no such coupon.")
+    coupon = lock(Coupon, coupon_id, entity="coupon")
     coupon.enabled = enabled
     db.session.flush()
 

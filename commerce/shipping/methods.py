@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
-from commerce.db import atomic, db, insert_rows, new_id
-from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.db import atomic, check_version, db, insert_rows, lock, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.money import MAX_AMOUNT
 from commerce.orders.models import Order
 from commerce.shipping.models import ShippingMethod, ShippingRate
@@ -172,12 +172,9 @@ def delete_method(method_id: uuid.UUID, *, seen_version: int) -> None:
 
 
 def _lock(method_id: uuid.UUID, seen_version: int) -> tuple[ShippingMethod, StoredMethod]:
-    method = db.session.scalar(select(ShippingMethod).where(ShippingMethod.id == method_id).with_for_update())
-    if method is None:
-        raise NotFound("There is no such shipping method.")
+    method = lock(ShippingMethod, method_id, entity="shipping method")
     now = _on_file(method, _rates_of(method_id))
-    if now.version != seen_version:
-        raise StaleVersion("shipping method", seen_version, now.version)
+    check_version("shipping method", seen_version, now.version)
     return method, now
 
 

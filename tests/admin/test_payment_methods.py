@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from commerce import encryption
 from commerce.db import db
-from commerce.payments.methods import configure_method, get_method, list_methods, open_secrets
+from commerce.payments.credentials import open_secrets
+from commerce.payments.methods import configure_method, get_method, list_methods
 from commerce.payments.models import PaymentMethod
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope

@@ -25,6 +25,7 @@ from commerce.admin.drafts.forms import (
     problems_of,
     units_input,
 )
+from commerce.cart.details import DraftDiscount
 from commerce.cart.queries import CartLineView, lines_for
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound, OutOfStock
 from commerce.money import share_of
@@ -75,7 +76,7 @@ class EditPage:
         self.form.offer(order, self._offers())
         if formdata is None:
             discount = manual_discount(order)
-            self.extras.fill({"amount": discount.amount, "label": discount.label} if discount else None)
+            self.extras.fill(DraftDiscount(discount.label, discount.amount) if discount else None)
 
     def _offers(self) -> list[Any]:
         """Return what ships the order as it is in the fields."""

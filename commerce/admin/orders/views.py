@@ -19,7 +19,7 @@ from commerce.admin.auth import (
     requires_permission,
     search_text,
 )
-from commerce.admin.orders.actions import PREVIEWED, ActionNotice, buttons, perform_staff_action, staff_action
+from commerce.admin.orders.actions import PREVIEWED, ActionNotice, buttons, notice_of, staff_action
 from commerce.admin.orders.forms import ActionForm
 from commerce.admin.orders.previews import preview_action, titles_of
 from commerce.admin.orders.refunds import show_preview, why_not_refund
@@ -123,11 +123,11 @@ def order_action(code: str, resource: str) -> BaseResponse:
     if not form.validate():
         return _show(_find(code), status=422, pressed=resource, form=form)
     try:
-        wish = form.wish()
+        action = form.to_action()
         if row.action in PREVIEWED and request.form.get("step") == "preview":
             order = _find(code)
-            return show_preview(order, preview_action(row, order, wish))
-        outcome = perform_staff_action(row, order_id, current_actor(), wish)
+            return show_preview(order, preview_action(row, order, action))
+        outcome = notice_of(row, whole=action.run(order_id, current_actor()))
     except InvalidValue as error:
         form.refuse(error)
         return _show(_find(code), status=422, pressed=resource, form=form)

@@ -23,6 +23,7 @@ from commerce import clock
 from commerce.db import db
 from commerce.encryption import DecryptionError
 from commerce.errors import GatewayNoAnswer, InvalidValue, NotFound
+from commerce.payments.credentials import open_secrets
 from commerce.payments.gateways.base import (
     Charge,
     GatewayMessage,
@@ -42,7 +43,6 @@ from commerce.payments.gateways.stripe.messages import (
     payment_of,
 )
 from commerce.payments.installation import installation, shop_address
-from commerce.payments.methods import open_secrets
 from commerce.payments.models import PaymentMethod
 from commerce.tenants.scope import current_shop
 
