@@ -23,7 +23,7 @@ _WORDS: Mapping[str, Callable[[], str]] = {
     "nothing_eligible": lambda: _("This code is not for anything in your cart."),
     "awaits_shipping": lambda: _("Takes effect when you have chosen how we ship."),
     "no_effect": lambda: _("There is nothing left that this code could take off."),
-    "outdone": lambda: _("This code cannot be combined with your other offers, which save you more."),
+    "superseded": lambda: _("This code cannot be combined with your other offers, which save you more."),
     "too_many": lambda: _("Your cart has as many codes as it can hold. Please remove one first."),
 }
 

@@ -90,7 +90,7 @@ MAX_CODES = 5
 
 @dataclass(frozen=True, slots=True)
 class CartChange:
-    """What became of a wish: units in the line now, and whether that is fewer than wished (`capped`)."""
+    """The units in a line now, and whether that is fewer than asked for (`capped`)."""
 
     title: str
     quantity: int
@@ -108,7 +108,7 @@ def shopper_hash(key: str) -> str:
 
 
 def member_shopper(member_id: uuid.UUID) -> str:
-    """Return the name under which a member's cart is kept, the same in every browser in which he is signed in.
+    """Return the name under which a member's cart is kept, the same in every browser in which they are signed in.
 
     No cookie can claim it: a browser's key has no colon.
     """
@@ -227,7 +227,7 @@ def _lock_codes(shopper: str) -> tuple[uuid.UUID, list[str]]:
     rows = read(_LOCK_CODES, shopper=shopper, now=clock.now())
     if not rows:
         raise NotFound("There is nothing in your cart.")
-    return rows[0][0], list(rows[0][1])
+    return rows[0].id, list(rows[0].coupon_codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +272,7 @@ def _check(quantity: int, low: int) -> None:
 def lock_open_cart(shopper: str) -> uuid.UUID | None:
     """Lock a shopper's open cart, raise its version and return its id, or None. A step, the first lock of all."""
     rows = read(_LOCK, shopper=shopper, now=clock.now())
-    found: uuid.UUID | None = rows[0][0] if rows else None
+    found: uuid.UUID | None = rows[0].id if rows else None
     return found
 
 

@@ -36,12 +36,12 @@ class Quote:
 
     @property
     def verdicts(self) -> tuple[Evaluation, ...]:
-        """What became of every promotion of the shop."""
+        """The evaluation of every promotion of the shop."""
         return self.found.verdicts
 
     @property
     def coupons(self) -> tuple[CouponState, ...]:
-        """What became of every code of the cart."""
+        """The state of every code of the cart."""
         return self.found.codes
 
     def fee_of(self, method: Method) -> int:
@@ -63,7 +63,7 @@ def quote(
 ) -> Quote:
     """Price cart lines for a destination (ISO 3166 code). Unknown methods leave shipping and payment unchosen.
 
-    What ships a cart, and for how much, is told by its subtotal before discounts, so that a coupon never makes
+    What ships a cart, and for how much, follows from its subtotal before discounts, so that a coupon never makes
     shipping dearer. An `email` lets limits per customer be looked at; `discount` is what staff take off by hand;
     `trial` is a promotion that is not stored, `moment` another time than now.
     """

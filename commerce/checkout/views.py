@@ -195,7 +195,7 @@ def _review_page(
 ) -> BaseResponse:
     """Render the review of the cart as it is now, with new hidden values: what is shown is what a click orders.
 
-    When something had `changed` the shop's rules are read anew, since they may be what did.
+    When something had `changed` the shop's rules are read again, since they may be what did.
     """
     with shop_scope(get_shop(current_shop().id) if changed else current_shop()) as shop:
         cart = current_cart() if shortages is not None else _cart_to_order()
@@ -259,7 +259,7 @@ def remove_coupon() -> BaseResponse:
 def _review_again(
     status: int = 200, *, coupon_form: CouponForm | None = None, coupon_message: str = ""
 ) -> BaseResponse:
-    """Answer a change of codes by the review; a whole page that changed something is asked for anew."""
+    """Answer a change of codes by the review; a whole page that changed something is requested again."""
     if status == 200 and not wants_region():
         flash(coupon_message, "good")
         return see_other("/checkout/review")

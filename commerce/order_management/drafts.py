@@ -109,7 +109,7 @@ def _drafts() -> tuple[Any, ...]:
 
 
 def get_draft(draft_id: uuid.UUID) -> Draft:
-    """Return a draft with its lines at the prices and stock of now. Raises NotFound, also for a shopper's cart."""
+    """Return a draft with its lines at current prices and stock. Raises NotFound, also for a shopper's cart."""
     row = db.session.execute(
         select(Cart.draft_by, Cart.updated_at, Cart.shopper_hash, Cart.status, Order.code)
         .outerjoin(Order, (Order.tenant_id == Cart.tenant_id) & (Order.cart_id == Cart.id))
@@ -199,7 +199,7 @@ def _lock_open(draft_id: uuid.UUID) -> Cart:
 
 
 def _changes(known: Mapping[uuid.UUID, CartLineView], units: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, int]:
-    """Return what differs of the wished units. A line that is gone already stays gone; that is no change."""
+    """Return the units that differ. A line that is gone already stays gone; that is no change."""
     found = {}
     for line_id, count in units.items():
         if not is_count(count, 0, MAX_UNITS_PER_LINE):

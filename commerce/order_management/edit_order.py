@@ -141,7 +141,7 @@ def _write_amounts(order: Order, plan: EditPlan) -> dict[int, uuid.UUID]:
 
 
 def _ships_from(change: EditedLine, rows: Mapping[uuid.UUID, OrderLine]) -> date | None:
-    """Return what the customer is told of units that are not there: as he was promised, or of now for further ones."""
+    """Return when units on backorder ship: as the customer was promised, or as it is now for further ones."""
     if change.beyond and change.view is not None:
         return change.view.ships_from
     return rows[change.line_id].ships_from if change.line_id is not None and change.backordered else None
@@ -216,7 +216,7 @@ def _settle_money(
 
 
 def _hold_longer(order: Order) -> None:
-    """Give the customer the time of his payment method once more: he learns of the new amount only now."""
+    """Give the customer the time of their payment method once more: they learn of the new amount only now."""
     method = payment_method(order.payment_method)
     if order.status == "pending" and order.hold_expires_at is not None and method is not None:
         later = clock.now() + timedelta(minutes=method.hold_minutes)

@@ -1,7 +1,7 @@
 """What editing a placed order would come to: its new lines and totals, and what changes in money and stock. Reads only.
 
 What was sold stays as it was sold: lines keep their price, promotions their part of each line, shipping its price. Only
-new lines have the price of now, and tax is reckoned anew for the destination. See docs/editing.md.
+new lines have the price of now, and tax is calculated again for the destination. See docs/editing.md.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ def _offers(country: str, kept: Sequence[EditedLine]) -> list[ShippingOffer]:
 def _shipping(
     order: Order, edit: OrderEdit, country: str, offers: Sequence[ShippingOffer]
 ) -> tuple[ShippingToPrice, str]:
-    """Return how the order is shipped and what for: as it was sold, or anew when method or country change."""
+    """Return shipping and its price: as it was sold, or the current price when method or country change."""
     code = edit.shipping_method or order.shipping_method
     same = code == order.shipping_method and country == order.shipping_address.get("country_code")
     if same and not edit.price_shipping:

@@ -1,4 +1,4 @@
-"""The words of editing a placed order: what is wished, what becomes of each line, what all of it comes to."""
+"""The types of editing a placed order: what is asked for, each line before and after, and the totals."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class EditedLine:
 
     @property
     def to_price(self) -> LineToPrice:
-        """What prices are reckoned from."""
+        """What prices are calculated from."""
         tax_class = self.view.tax_class if self.view else "standard"
         return LineToPrice(self.variant_id, self.after, self.unit_price, tax_class)
 
@@ -127,7 +127,7 @@ class EditPlan:
 
     @property
     def surplus(self) -> int:
-        """What he has paid too much after the edit."""
+        """What the customer has paid too much after the edit."""
         return max(0, self.paid - self.total)
 
     @property

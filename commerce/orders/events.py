@@ -158,7 +158,7 @@ class OrderEdited(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderNoteAdded(OrderEvent):
-    """Staff wrote a note; `for_customer` ones are mailed and shown to him."""
+    """Staff wrote a note; `for_customer` ones are mailed and shown to them."""
 
     text: str
     for_customer: bool = False
@@ -180,7 +180,7 @@ class RefundQueued(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class RefundSettled(OrderEvent):
-    """The gateway said what became of a refund."""
+    """The gateway reported the outcome of a refund."""
 
     refund_id: str
     succeeded: bool

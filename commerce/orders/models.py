@@ -23,7 +23,7 @@ class Order(TenantRow, Base):
 
     Amounts are minor units: total = subtotal - discount_amount + shipping_amount + fee_amount, plus tax_amount when
     prices do not include it. `customer_reference` is what the program that ordered calls the customer; it may know no
-    `email` of his, and then nobody is written to. `credited_shipping` is what was given back of shipping and fee, their
+    `email` of theirs, and then nobody is written to. `credited_shipping` is the credited part of shipping and fee,
     tax included.
     """
 
@@ -257,7 +257,7 @@ class Credit(TenantRow, Base):
 
 
 class CreditLine(TenantRow, Base):
-    """Units of an order line inside a credit, and how many of them went back on the shelf."""
+    """Units of an order line inside a credit, and how many of them went back into stock."""
 
     __tablename__ = "credit_lines"
     __table_args__ = (

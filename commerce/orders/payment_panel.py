@@ -18,7 +18,7 @@ class PaymentPanel:
 
     `state` is 'paid', 'held' (authorized), 'returned', 'checking' (the gateway is asked, or the banks are at it),
     'waiting' (for the payer, at `pay_url`), 'review' (a wrong amount came), 'failed', 'transfer' (the shopper's turn),
-    'later' (at the door) or 'void'. `left` is what is still to be paid (minor units), `others` the methods to change
+    'later' (on delivery) or 'void'. `left` is what is still to be paid (minor units), `others` the methods to change
     to, each with whether it takes a card. `method` can be tried again with another card (`asks_for_card`) or on a new
     page of the provider's (`can_repeat`).
     """

@@ -162,7 +162,7 @@ def timeline(
 class StockEffect:
     """What an order did to stock: one reservation with the state it is in.
 
-    Of its units, `waiting` are not there yet; the orders of the codes `before` get first what is on the shelf.
+    Of its units, `waiting` are not there yet; the orders of the codes `before` come first.
     """
 
     order_line_id: uuid.UUID
@@ -269,4 +269,4 @@ def find_expired(limit: int) -> tuple[datetime, list[tuple[uuid.UUID, uuid.UUID]
         .limit(limit),
         execution_options={"all_tenants": True},
     )
-    return moment, [(row[0], row[1]) for row in rows]
+    return moment, [(row.tenant_id, row.id) for row in rows]

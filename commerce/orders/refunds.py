@@ -33,7 +33,7 @@ CREDITABLE = ("paid", "confirmed", "processing", "shipped", "delivered", "comple
 class RefundRequest:
     """What is to be given back: units by order line id, shipping and fee, or another amount than these come to.
 
-    `returned` says that the units came back from the customer; `restock` of them (by line id) go back on the shelf.
+    `returned` says that the units came back from the customer; `restock` of them (by line id) go back into stock.
     Otherwise units that have not left yet are taken first, and are free again at once.
     """
 
@@ -77,9 +77,9 @@ class RefundPlan:
 
 
 def plan_credit(
-    order: Order, payments: Sequence[Payment], wish: RefundRequest, *, status: str = ""
+    order: Order, payments: Sequence[Payment], refund: RefundRequest, *, status: str = ""
 ) -> RefundPlan:
-    """Return what giving back `wish` would do; nothing is changed.
+    """Return what giving back `refund` would do; nothing is changed.
 
     `status` is the one that the order will have by then, when that is not the present one. Raises InvalidValue for what
     cannot be given back, Conflict when nothing would be left of an order that has not left the house (it is to be
@@ -89,14 +89,14 @@ def plan_credit(
     if status not in CREDITABLE:
         raise IllegalTransition(status, "refund", f"Nothing can be given back while it is {status}.")
     captured = net_captured(payments, order.currency)
-    due = sum_up(order, wish.units, with_shipping=wish.shipping, amount=wish.amount)
+    due = sum_up(order, refund.units, with_shipping=refund.shipping, amount=refund.amount)
     if not due.lines and due.amount == 0:
         raise InvalidValue("lines", "Please choose what to give back.")
     if due.amount > captured:
         raise InvalidValue("amount", "That is more than is left of what was paid.")
-    if set(wish.restock) - {line.line_id for line in due.lines}:
+    if set(refund.restock) - {line.line_id for line in due.lines}:
         raise InvalidValue("restock", "Only what is given back can go back on the shelf.")
-    stock = tuple(_stock_line(order, line.line_id, line.quantity, wish) for line in due.lines)
+    stock = tuple(_stock_line(order, line.line_id, line.quantity, refund) for line in due.lines)
     freed = {each.line_id: each.freed for each in stock}
     waiting = sum(line.to_ship - freed.get(line.id, 0) for line in order.lines)
     sent = any(line.shipped for line in order.lines)
@@ -127,8 +127,8 @@ def _payment_status(order: Order, amount: int, left: int) -> str:
 
 def _tax_left(order: Order) -> int:
     """Return the order's tax (minor units) that is in no credit yet, so that all credits together name no more."""
-    told = select(func.sum(Credit.tax_amount)).where(Credit.order_id == order.id)
-    return max(0, order.tax_amount - (db.session.scalar(told) or 0))
+    credited_tax = select(func.sum(Credit.tax_amount)).where(Credit.order_id == order.id)
+    return max(0, order.tax_amount - (db.session.scalar(credited_tax) or 0))
 
 
 def _closing_tax(order: Order, due: CreditSum) -> int:
@@ -137,16 +137,16 @@ def _closing_tax(order: Order, due: CreditSum) -> int:
     return min(due.amount if paid_whole else due.tax, _tax_left(order))
 
 
-def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, wish: RefundRequest) -> RefundStockLine:
+def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, refund: RefundRequest) -> RefundStockLine:
     line = next(each for each in order.lines if each.id == line_id)
-    freed = 0 if wish.returned else min(quantity, line.to_ship)
+    freed = 0 if refund.returned else min(quantity, line.to_ship)
     gone = quantity - freed
     if gone > shipped_not_returned(line):
         raise InvalidValue(
             "lines",
             f"{line.sku}: only {shipped_not_returned(line)} units have left, so no more can come back.",
         )
-    restocked = wish.restock.get(line_id, 0)
+    restocked = refund.restock.get(line_id, 0)
     if not is_count(restocked, 0, gone):
         raise InvalidValue("restock", f"{line.sku}: between 0 and {gone} units can go back on the shelf.")
     return RefundStockLine(line_id, line.sku, line.title, freed, restocked, gone - restocked)
@@ -198,9 +198,9 @@ def credit_lines(
     _note_on_lines(order, plan)
     if plan.amount:
         queue_refund(order, payments, actor, reason, amount=plan.amount, credit_id=credit_id)
-    order.updated_at = clock.now()  # raises the version: whoever still looks at the old page is told
+    order.updated_at = clock.now()  # raises the version: whoever still has the old page open gets a conflict
     db.session.flush()
-    if order.status != "refunded":  # then the change of status has told it already
+    if order.status != "refunded":  # then the change of status has announced it already
         publish(actor, _credited(order, credit_id, plan, reason))
     owning = order.status in ("confirmed", "processing")
     if plan.status_after == "shipped" and order.status == "processing":
@@ -254,7 +254,7 @@ def plan_refund(
 ) -> RefundPlan:
     """Return what refunding all that is left of a requested refund would do; nothing is changed.
 
-    `restock` says which units that had left go back on the shelf: all, none, or some by order line id. Raises
+    `restock` says which units that had left go back into stock: all, none, or some by order line id. Raises
     InvalidValue when there are not that many.
     """
     captured = net_captured(payments, order.currency)
@@ -329,7 +329,7 @@ def plan_cancel(order: Order, payments: Sequence[Payment]) -> RefundPlan:
 @atomic
 def credit_order(
     order_id: uuid.UUID,
-    wish: RefundRequest,
+    refund: RefundRequest,
     actor: Actor,
     *,
     seen_version: int | None = None,
@@ -346,7 +346,7 @@ def credit_order(
         raise NotAllowed("Only staff may give money back.")
     reason = check_reason(reason)
     payments = lock_payments(order.id)
-    plan = plan_credit(order, payments, wish)
+    plan = plan_credit(order, payments, refund)
     check_shown(plan, shown_amount)
     return credit_lines(order, payments, plan, actor, reason, None)
 

@@ -261,7 +261,7 @@ def confirm_order(
 
 @atomic
 def confirm_pay_later(order_id: uuid.UUID) -> None:
-    """Confirm a fresh order that is paid for at the door. Repeating it changes nothing."""
+    """Confirm a fresh order that is paid for on delivery. Repeating it changes nothing."""
     order = lock_order(order_id)
     if order.status == "pending" and order.pay_later:
         confirm_step(order, SYSTEM)

@@ -178,7 +178,7 @@ BY_RESOURCE = {row.resource: row for row in TRANSITIONS}
 def why_not(
     row: Transition, status: str, actor_kind: str, *, pay_later: bool, paid: bool, sent: bool = False
 ) -> str:
-    """Return why `actor_kind` may not do `row` on an order in `status`, or '' when he may.
+    """Return why `actor_kind` may not do `row` on an order in `status`, or '' when they may.
 
     `paid` tells whether captured minus refunded money covers the total, `pay_later` that the method does not
     ask for it first, `sent` that a part of the order has left the house.

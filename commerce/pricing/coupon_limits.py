@@ -1,6 +1,6 @@
 """Change how often a coupon may be used, while shoppers use it.
 
-Uses are counted only where there is a limit. So whoever changes one counts them anew, from the orders that have the
+Uses are counted only where there is a limit. So whoever changes one counts them again, from the orders that have the
 code, under the coupon's lock: every order that uses it holds that lock until it is placed.
 """
 

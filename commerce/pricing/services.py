@@ -105,8 +105,8 @@ def use_coupons(order_id: uuid.UUID, coupons: Sequence[CouponFacts], email: str)
     """Use coupons for an order. A step, after the order's rows and before its stock.
 
     Only coupons with a limit are written to, so that buyers with the same unlimited code do not wait for each other.
-    Raises CouponRaced when a limit is reached; the caller's rollback undoes the rest. Staff who have just changed a
-    coupon are a lost race of versions: the use case begins anew and sees what they did.
+    Raises CouponConflict when a limit is reached; the caller's rollback undoes the rest. Staff who have just changed a
+    coupon are a lost race of versions: the use case starts again and sees the change.
     """
     customer = fold_customer(email)
     wanted = sorted(coupons, key=lambda coupon: coupon.id)
@@ -221,7 +221,7 @@ def delete_promotion(promotion_id: uuid.UUID, seen_version: int) -> None:
     touch_rules()
 
 
-# --- coupons: read anew whenever one is used, so no checkout has to be told ----------------------------------
+# --- coupons: read whenever one is used, so no cache has to be invalidated ----------------------------------
 
 
 @atomic

@@ -44,7 +44,7 @@ def record_receipt(
     seen_version: int | None = None,
     reason: str = "",
 ) -> None:
-    """Staff say that `amount` (minor units; None: what is open) arrived: bank transfer, cash at the door. Settle it.
+    """Record that `amount` (minor units; None: what is due) arrived, by bank transfer or in cash, and settle it.
 
     Parts add up until the order is paid; more than is open is taken, flagged, and can be given back. Money for a
     cancelled order reopens it or, when its goods are gone, goes back. Raises NotFound, StaleVersion, NotAllowed,
@@ -56,10 +56,10 @@ def record_receipt(
         raise InvalidValue("amount", "Please enter the amount that arrived.")
     if received_on is not None and not FIRST_DAY <= received_on <= clock.now().date():
         raise InvalidValue("received_on", "This day has not come yet, or is long ago.")
-    told = ", ".join(
+    note = ", ".join(
         part for part in (reference.strip(), received_on.isoformat() if received_on else "") if part
     )
-    words = f"{actor.name}: {told or reason}".strip(": ")[:255]
+    words = f"{actor.name}: {note or reason}".strip(": ")[:255]
     try:
         _record(order_id, actor, amount, words, seen_version, reason, reopen=True)
     except StockChangedMeanwhile:

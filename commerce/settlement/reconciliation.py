@@ -31,7 +31,7 @@ MESSAGE_AFTER = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class ReconciledPayment:
-    """What became of asking about one attempt. `waiting`: the payer has still to act, which is no riddle."""
+    """The result of asking about one attempt. `waiting`: the payer has still to act."""
 
     payment_id: uuid.UUID
     before: str
@@ -62,7 +62,7 @@ def find_unsettled(
         .limit(limit),
         execution_options={"all_tenants": True},
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row.tenant_id, row.id) for row in rows]
 
 
 @atomic
@@ -77,7 +77,7 @@ def _note_query(payment_id: uuid.UUID) -> None:
 
 
 def reconcile_payment(payment_id: uuid.UUID, request_id: str = "") -> ReconciledPayment:
-    """Ask the gateway what became of one attempt, under its own key, and settle the answer. Raises NotFound.
+    """Ask the gateway for the outcome of one attempt, under its own key, and settle the answer. Raises NotFound.
 
     The attempt of an order that was cancelled meanwhile is ended there, if it has taken nothing yet.
     """
@@ -117,11 +117,11 @@ def find_queued_refunds(
     rows = db.session.execute(
         statement.order_by(Refund.id).limit(limit), execution_options={"all_tenants": True}
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row.tenant_id, row.id) for row in rows]
 
 
 def reconcile_refund(refund_id: uuid.UUID) -> str:
-    """Send a refund once more under its own key, which asks what became of it; return its state. Raises NotFound."""
+    """Send a refund once more under its own key, which asks for its outcome; return its state. Raises NotFound."""
     try:
         send_refund(refund_id)
     except GatewayNoAnswer:
@@ -148,7 +148,7 @@ def compare_books(since: datetime) -> list[Mismatch]:
     """Compare the current shop's payments with its gateways' own lists since a moment, and return every difference.
 
     What was taken there and is merely not settled here yet is settled first; what was given back there without us is
-    told, and written down. A gateway that does not answer is a difference too.
+    reported, and recorded. A gateway that does not answer is a difference too.
     """
     found = []
     methods = db.session.execute(
@@ -234,7 +234,7 @@ def _missing_there(code: str, since: datetime, known: set[uuid.UUID | None]) -> 
 
 def _unprocessed_messages() -> list[Mismatch]:
     rows: Sequence[tuple[str, str]] = [
-        (row[0], row[1])
+        (row.event_key, row.type)
         for row in db.session.execute(
             select(GatewayEvent.event_key, GatewayEvent.type).where(
                 GatewayEvent.state == "received", GatewayEvent.received_at < clock.now() - MESSAGE_AFTER

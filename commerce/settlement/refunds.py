@@ -1,4 +1,4 @@
-"""Money on its way back: send it, hear what became of it, and send again what came back."""
+"""Money on its way back: send it, settle its outcome, and send again what came back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def send_refund(refund_id: uuid.UUID) -> None:
     """Send one queued refund to its gateway and note the answer. Repeating it pays nothing twice.
 
     Raises NotFound, GatewayNoAnswer (try again later, same key). One that the banks are at stays queued; the gateway
-    tells, or is asked, what became of it.
+    reports its outcome, or is asked for it.
     """
     refund = get_refund(refund_id)
     if refund.state != "queued":
@@ -55,9 +55,9 @@ def settle_refund(
     *,
     message_id: uuid.UUID | None = None,
 ) -> None:
-    """Note what became of a refund. Repeating it is harmless.
+    """Record the outcome of a refund. Repeating it is harmless.
 
-    One that failed counts as refunded no more: the money is with the shop again, and people are told. Raises NotFound.
+    One that failed no longer counts as refunded: the shop has the money again, and staff are alerted. Raises NotFound.
     """
     order = lock_order(get_refund(refund_id).order_id)
     payments = lock_payments(order.id)

@@ -61,14 +61,14 @@ OWING = ("paid", "confirmed", "processing", "shipped", "delivered", "completed")
 
 @dataclass(frozen=True, slots=True)
 class PaymentResult:
-    """What became of asking for money: the attempt's state, and where the payer must go on ('' for nowhere)."""
+    """The result of asking for money: the attempt's state, and where the payer must go on ('' for nowhere)."""
 
     state: str
     redirect: str = ""
 
 
 def take_payment(payment_id: uuid.UUID, card_number: str = "", request_id: str = "") -> PaymentResult:
-    """Ask the gateway for the money of an attempt, settle its answer, and say what became of it.
+    """Ask the gateway for the money of an attempt, settle its answer, and return the result.
 
     Raises InvalidValue for a bad card number; a declined or unanswered payment is a state, not an exception.
     """
@@ -107,7 +107,7 @@ def gateway_of(payment: Payment, request_id: str = "") -> tuple[Gateway, Charge,
 def settle_payment(
     payment_id: uuid.UUID, outcome: PaymentOutcome, actor: Actor, *, message_id: uuid.UUID | None = None
 ) -> str:
-    """Record what became of an attempt, move its order accordingly in the same transaction, return the attempt's state.
+    """Record the outcome of an attempt, move its order accordingly in the same transaction, return the attempt's state.
 
     Repeating it is harmless. Money for a cancelled order tries to hold its stock again and reopens it; if the stock is
     gone, the money goes back. `message_id` is the gateway's message that said so; it counts as processed with it.
@@ -272,7 +272,7 @@ def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
 
 
 def _may_still_pay(payment: Payment) -> bool:
-    """Tell whether an attempt may take money without being started anew: under way, or its page is still open."""
+    """Tell whether an attempt may take money without being started again: under way, or its page is still open."""
     return payment.gateway != "manual" and (payment.state in OPEN_STATES or bool(payment.pay_url))
 
 

@@ -46,7 +46,7 @@ def receive(name: str) -> Response:
 
 @blueprint.get("/orders/<token>/payments/<uuid:payment_id>/return")
 def return_from_gateway(token: str, payment_id: uuid.UUID) -> BaseResponse:
-    """Ask what became of the payment and show the order: in any browser, twice, before or after the message."""
+    """Ask for the outcome of the payment and show the order: in any browser, twice, before or after the message."""
     order = order_of(token)
     payment = get_payment(payment_id)
     if payment.order_id != order.id:

@@ -46,7 +46,7 @@ class _Rate:
 def _rate_card() -> tuple[_Rate, ...]:
     rows = db.session.execute(
         select(
-            ShippingMethod.id,
+            ShippingMethod.id.label("method_id"),
             ShippingMethod.code,
             ShippingMethod.name,
             ShippingMethod.description,
@@ -64,7 +64,7 @@ def _rate_card() -> tuple[_Rate, ...]:
         .where(ShippingMethod.enabled)
         .order_by(ShippingMethod.position, ShippingMethod.id)
     )
-    return tuple(_Rate(*row[:5], frozenset(row[5]), *row[6:]) for row in rows)
+    return tuple(_Rate(**{**row._mapping, "countries": frozenset(row.countries)}) for row in rows)
 
 
 def shipping_offers(*, country: str, subtotal: int, weight_grams: int) -> list[ShippingOffer]:

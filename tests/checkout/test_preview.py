@@ -52,7 +52,7 @@ def test_a_promotion_is_tried_before_it_is_saved(in_shop: Shop) -> None:
     with rules_of_now():
         found = preview({tea.variant_id: 1}, country="US", trial=half.rule("trial"))
         assert [(v.label, v.amount, v.reason) for v in found.quote.verdicts] == [
-            ("Spring sale", 0, "outdone"),
+            ("Spring sale", 0, "superseded"),
             ("Half price", 500, ""),
         ]
         changed = preview({tea.variant_id: 1}, country="US", trial=half.rule(str(saved)))
@@ -72,7 +72,7 @@ def test_another_day_has_other_promotions(in_shop: Shop) -> None:
 
 
 def test_promotions_on_categories_find_their_products(in_shop: Shop) -> None:
-    put_up("Sencha", shelves=["Green"])
+    put_up("Sencha", categories=["Green"])
     put_up("Mug")
     shelf = db.session.scalars(select(Category.id)).one()
     db.session.close()

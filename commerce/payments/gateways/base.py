@@ -61,7 +61,7 @@ UNKNOWN = PaymentOutcome("unknown")
 
 @dataclass(frozen=True, slots=True)
 class GatewayMessage:
-    """What a gateway told us by itself, its signature proved. One of `outcome`, `refund_*`, `dispute` says what.
+    """A message that a gateway sent by itself, its signature proved. One of `outcome`, `refund_*`, `dispute` says what.
 
     `key` is the same however often it is sent. `payment_id` and `references` name the attempt it is about; `note` says
     why there is nothing to do. `refunded_total` is all that went back of the attempt so far (minor units).
@@ -112,7 +112,7 @@ class Gateway(Protocol):
         ...
 
     def look_up(self, charge: Charge) -> PaymentOutcome:
-        """Ask what became of an attempt. Raises GatewayNoAnswer."""
+        """Ask for the outcome of an attempt. Raises GatewayNoAnswer."""
         ...
 
     def refund(self, refund_id: uuid.UUID, charge: Charge, amount: int) -> PaymentOutcome:

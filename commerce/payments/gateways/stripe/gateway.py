@@ -101,7 +101,7 @@ class StripeGateway:
             raise _no_answer(error) from error
 
     def look_up(self, charge: Charge) -> PaymentOutcome:
-        """Ask what became of an attempt, by its reference or, if we never heard one, by its key."""
+        """Ask for the outcome of an attempt, by its reference or, if we never heard one, by its key."""
         refuse_inside_transaction()
         return _asking(lambda: _look_up(_account(charge.method), charge))
 
