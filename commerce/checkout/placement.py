@@ -15,7 +15,7 @@ from commerce.checkout.quote import Quote
 from commerce.errors import CartEmpty, OutOfStock, Shortage
 from commerce.events.outbox import Actor, publish
 from commerce.inventory.allocation import AllocationRequest, StockChangedMeanwhile
-from commerce.inventory.queries import available_by_variant
+from commerce.inventory.availability import available_by_variant
 from commerce.inventory.services import reserve_stock
 from commerce.orders.events import OrderPlaced
 from commerce.orders.services import create_order

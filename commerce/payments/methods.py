@@ -17,10 +17,10 @@ from commerce.db import atomic, db
 from commerce.encryption import DecryptionError, seal
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.money import MAX_AMOUNT, PPM
-from commerce.payments.credentials import open_secrets
 from commerce.payments.gateways.registry import GATEWAY_NAMES
 from commerce.payments.gateways.stripe.amounts import stripe_exponent
 from commerce.payments.models import Payment, PaymentMethod
+from commerce.payments.secrets import open_secrets
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import touch_rules
 

@@ -23,7 +23,6 @@ from commerce import clock
 from commerce.db import db
 from commerce.encryption import DecryptionError
 from commerce.errors import GatewayNoAnswer, InvalidValue, NotFound
-from commerce.payments.credentials import open_secrets
 from commerce.payments.gateways.base import (
     Charge,
     GatewayMessage,
@@ -44,6 +43,7 @@ from commerce.payments.gateways.stripe.messages import (
 )
 from commerce.payments.installation import installation, shop_address
 from commerce.payments.models import PaymentMethod
+from commerce.payments.secrets import open_secrets
 from commerce.tenants.scope import current_shop
 
 T = TypeVar("T")
