@@ -22,6 +22,7 @@ from commerce.orders.services import create_order
 from commerce.payments.queries import Method
 from commerce.payments.services import start_payment
 from commerce.pricing.services import CouponConflict, use_coupons
+from commerce.settlement.services import settle_free_order
 from commerce.tenants.scope import current_shop
 
 
@@ -152,6 +153,9 @@ def write_order(
         )
     except StockChangedMeanwhile:
         raise StockConflict(lines) from None
+    if not total:
+        # Nothing to pay is paid at once, whatever the method: nobody would ever come to pay it.
+        settle_free_order(order_id, payment_id, actor.request_id)
     return CreatedOrder(order_id, code, token, payment_id)
 
 

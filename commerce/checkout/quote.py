@@ -92,6 +92,7 @@ def quote(
         rounding=shop.tax_rounding,
         discounts=found.discounts,
         fee=_fee(method) if method else None,
+        shipping_tax=shop.shipping_tax,
     )
     return Quote(country, offers, chosen, totals, found, method)
 

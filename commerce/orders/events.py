@@ -138,11 +138,15 @@ class ReturnAnswered(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderCredited(OrderEvent):
-    """Staff gave back a part of the money (`amount` minor units of `currency`), decided by line."""
+    """Staff credited a part of the order, decided by line: `credited` minor units of `currency`.
+
+    It lowers what is due first; `amount` of it is money that goes back.
+    """
 
     credit_id: str
     amount: int
     currency: str
+    credited: int = 0
     reason: str = ""
 
 

@@ -17,12 +17,13 @@ from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import Actor, publish
 from commerce.inventory.services import release_and_restock
+from commerce.orders.balance import Balance, balance_of, payment_status_of
 from commerce.orders.events import OrderCredited
 from commerce.orders.models import Credit, CreditLine, Order, OrderLine
 from commerce.orders.refund_amounts import CreditSum, is_count, shipped_not_returned, sum_up, uncredited
-from commerce.orders.services import apply_transition, cancel_by_system, lock_order, queue_refund
+from commerce.orders.services import apply_transition, cancel_step, lock_order, queue_refund
 from commerce.payments.models import Payment
-from commerce.payments.services import lock_payments, net_captured
+from commerce.payments.services import lock_payments
 from commerce.pricing.services import release_coupons
 
 CREDITABLE = ("paid", "confirmed", "processing", "shipped", "delivered", "completed", "refund_requested")
@@ -63,7 +64,9 @@ class RefundPlan:
     sum: CreditSum
     currency: str
     captured: int
-    left_after: int
+    refund: int
+    due_before: int
+    due_after: int
     stock: tuple[RefundStockLine, ...]
     status_after: str
     payment_status_after: str
@@ -73,7 +76,17 @@ class RefundPlan:
     @property
     def amount(self) -> int:
         """The money that goes back."""
+        return self.refund
+
+    @property
+    def credited(self) -> int:
+        """What the customer is credited: it lowers what is due first, and the rest of it is money that goes back."""
         return self.sum.amount
+
+    @property
+    def left_after(self) -> int:
+        """The money that the shop has afterwards."""
+        return self.captured - self.refund
 
 
 def plan_credit(
@@ -88,11 +101,11 @@ def plan_credit(
     status = status or order.status
     if status not in CREDITABLE:
         raise IllegalTransition(status, "refund", f"Nothing can be given back while it is {status}.")
-    captured = net_captured(payments, order.currency)
+    balance = balance_of(order, payments)
     due = sum_up(order, refund.units, with_shipping=refund.shipping, amount=refund.amount)
     if not due.lines and due.amount == 0:
         raise InvalidValue("lines", "Please choose what to give back.")
-    if due.amount > captured:
+    if due.amount > balance.creditable:
         raise InvalidValue("amount", "That is more than is left of what was paid.")
     if set(refund.restock) - {line.line_id for line in due.lines}:
         raise InvalidValue("restock", "Only what is given back can go back on the shelf.")
@@ -104,25 +117,32 @@ def plan_credit(
         raise Conflict("Nothing would be left to deliver: answer the request for all of it instead.")
     if any(freed.values()) and not waiting and not sent:
         raise Conflict("Nothing would be left to deliver: cancel the order instead.")
-    left = captured - due.amount
+    back = balance.refund_for(due.amount)
+    after = replace(
+        balance, credited=balance.credited + due.amount, refunded=balance.refunded + back, given_up=0
+    )
     shipped_now = status == "processing" and not waiting and any(freed.values())
     return RefundPlan(
-        sum=replace(due, tax=min(due.tax, _tax_left(order))),
+        sum=replace(due, tax=_tax_of_credit(order, balance, due)),
         currency=order.currency,
-        captured=captured,
-        left_after=left,
+        captured=balance.net,
+        refund=back,
+        due_before=balance.due,
+        due_after=after.due,
         stock=stock,
         status_after="shipped" if shipped_now else status,
-        payment_status_after=_payment_status(order, due.amount, left),
+        payment_status_after=_payment_status(order, after),
         coupon_given_back=False,
-        mails=("order_credited",) if due.amount else (),
+        mails=("order_credited",) if back else (),
     )
 
 
-def _payment_status(order: Order, amount: int, left: int) -> str:
-    if not amount:
+def _payment_status(order: Order, after: Balance) -> str:
+    if after.due:
         return order.payment_status
-    return "partially_refunded" if left else "refunded"
+    if after.refunded and after.net < after.total:
+        return "partially_refunded" if after.net else "refunded"
+    return "paid"
 
 
 def _tax_left(order: Order) -> int:
@@ -131,10 +151,13 @@ def _tax_left(order: Order) -> int:
     return max(0, order.tax_amount - (db.session.scalar(credited_tax) or 0))
 
 
-def _closing_tax(order: Order, due: CreditSum) -> int:
-    """Return the tax in the last of an order's money: all that is left of it, of a part-paid order its share."""
-    paid_whole = order.payment_status in ("paid", "partially_refunded")
-    return min(due.amount if paid_whole else due.tax, _tax_left(order))
+def _tax_of_credit(order: Order, balance: Balance, due: CreditSum) -> int:
+    """Return the tax in a credit. What is left of the order's tax always fits into what is left of the order.
+
+    So the last credit takes all that is left, and all credits together name the order's tax exactly.
+    """
+    tax_left, left = _tax_left(order), balance.creditable - due.amount
+    return min(due.amount, max(min(due.tax, tax_left), tax_left - left))
 
 
 def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, refund: RefundRequest) -> RefundStockLine:
@@ -173,7 +196,7 @@ def credit_lines(
         "order_id": order.id,
         "number": number + 1,
         "return_id": return_id,
-        "amount": plan.amount,
+        "amount": plan.credited,
         "shipping_amount": plan.sum.shipping,
         "tax_amount": plan.sum.tax,
         "reason": reason,
@@ -196,8 +219,16 @@ def credit_lines(
         ],
     )
     _note_on_lines(order, plan)
-    if plan.amount:
-        queue_refund(order, payments, actor, reason, amount=plan.amount, credit_id=credit_id)
+    if plan.amount and plan.credited:
+        queue_refund(
+            order, payments, actor, reason, amount=min(plan.amount, plan.credited), credit_id=credit_id
+        )
+    if plan.amount > plan.credited:
+        queue_refund(order, payments, actor, reason, amount=plan.amount - plan.credited)
+    order.payment_status = payment_status_of(order, payments)
+    for payment in payments:
+        if payment.gateway == "manual" and payment.state == "started":
+            payment.amount = balance_of(order, payments).due
     order.updated_at = clock.now()  # raises the version: whoever still has the old page open gets a conflict
     db.session.flush()
     if order.status != "refunded":  # then the change of status has announced it already
@@ -228,6 +259,7 @@ def _credited(order: Order, credit_id: uuid.UUID, plan: RefundPlan, reason: str)
         code=order.code,
         credit_id=str(credit_id),
         amount=plan.amount,
+        credited=plan.credited,
         currency=order.currency,
         reason=reason,
     )
@@ -244,6 +276,7 @@ def _note_on_lines(order: Order, plan: RefundPlan) -> None:
             line.credited_tax += part.tax
             line.cancelled += freed[line.id]
     order.credited_shipping += plan.sum.shipping
+    order.credited_amount += plan.credited
 
 
 # --- everything that is left -----------------------------------------------------------------------
@@ -257,20 +290,22 @@ def plan_refund(
     `restock` says which units that had left go back into stock: all, none, or some by order line id. Raises
     InvalidValue when there are not that many.
     """
-    captured = net_captured(payments, order.currency)
-    due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
+    balance = balance_of(order, payments)
+    due = sum_up(order, uncredited(order), with_shipping=True, amount=balance.creditable)
     return RefundPlan(
-        sum=replace(due, tax=_closing_tax(order, due)),
+        sum=replace(due, tax=_tax_of_credit(order, balance, due)),
         currency=order.currency,
-        captured=captured,
-        left_after=0,
+        captured=balance.net,
+        refund=balance.net,
+        due_before=balance.due,
+        due_after=0,
         stock=tuple(
             _refunded_stock(line, restock)
             for line in order.lines
             if line.to_ship or shipped_not_returned(line)
         ),
         status_after="refunded",
-        payment_status_after="refunded" if captured else order.payment_status,
+        payment_status_after="refunded" if balance.net else order.payment_status,
         coupon_given_back=not any(line.shipped for line in order.lines),
         mails=("order_refunded",),
     )
@@ -304,20 +339,22 @@ def refund_remaining(
 
 def plan_cancel(order: Order, payments: Sequence[Payment]) -> RefundPlan:
     """Return what cancelling an order would do; nothing is changed."""
-    captured = net_captured(payments, order.currency)
-    due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
+    balance = balance_of(order, payments)
+    due = sum_up(order, uncredited(order), with_shipping=True, amount=balance.creditable)
     return RefundPlan(
-        sum=replace(due, tax=_closing_tax(order, due)),
+        sum=replace(due, tax=_tax_of_credit(order, balance, due)),
         currency=order.currency,
-        captured=captured,
-        left_after=0,
+        captured=balance.net,
+        refund=balance.net,
+        due_before=balance.due,
+        due_after=0,
         stock=tuple(
             RefundStockLine(line.id, line.sku, line.title, line.to_ship, 0, 0)
             for line in order.lines
             if line.to_ship
         ),
         status_after="cancelled",
-        payment_status_after="refunded" if captured else order.payment_status,
+        payment_status_after="refunded" if balance.net else order.payment_status,
         coupon_given_back=True,
         mails=("order_cancelled",),
     )
@@ -367,7 +404,7 @@ def cancel_as_shown(
     """
     order = lock_order(order_id, seen_version)
     check_shown(plan_cancel(order, lock_payments(order.id)), shown_amount)
-    cancel_by_system(order, actor, reason)
+    cancel_step(order, actor, reason)
 
 
 def check_shown(plan: RefundPlan, shown_amount: int | None) -> None:

@@ -142,18 +142,21 @@ def order_page(
     """
     order = order_of(token)
     back = refund_options(order)
+    pay = payment_panel(order, payments_of(order.id))
     page = render_region(
         "orders/page.html",
         "orders/_region.html",
         status,
         order=order,
-        pay=payment_panel(order, payments_of(order.id)),
+        pay=pay,
         address=address_lines(order.shipping_address, order.name, order.locale),
         status_words=STATUS_WORDS,
         request_words=REQUEST_WORDS,
         steps=progress(order),
         story=order_updates(timeline(order.id)),
-        why_not_cancel=refusal_text(order, "cancel"),
+        why_not_cancel=_("We are checking your payment. Please look again in a moment.")
+        if pay.state == "checking"
+        else refusal_text(order, "cancel"),
         why_not_refund=back.why_not,
         back=back,
         chosen=request.form if errors and "request_refund" in errors else {},

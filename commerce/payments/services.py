@@ -100,20 +100,6 @@ def _note_where_to_pay(payment: Payment, outcome: PaymentOutcome) -> None:
     db.session.flush()
 
 
-def payment_status_of(payments: Sequence[Payment], total: int, currency: str) -> str:
-    """Return the payment status of an order from its attempts; `total` is minor units of `currency`."""
-    captured = sum(each.captured for each in payments if each.currency == currency)
-    net = net_captured(payments, currency)
-    settled = any(each.state == "captured" for each in payments)
-    if settled and net >= total:
-        return "paid"
-    if captured and net == 0:
-        return "refunded"
-    if net < captured:
-        return "partially_refunded"
-    return "authorized" if any(each.state == "authorized" for each in payments) else "unpaid"
-
-
 def net_captured(payments: Sequence[Payment], currency: str) -> int:
     """Return captured minus refunded, in minor units of `currency`; other currencies do not count."""
     return sum(p.captured - p.refunded for p in payments if p.currency == currency)

@@ -17,26 +17,29 @@ from commerce.orders.models import Order
 from commerce.payments.gateways.base import GatewayRecord
 from commerce.payments.gateways.registry import gateway
 from commerce.payments.models import GatewayEvent, Payment, PaymentMethod, Refund
-from commerce.payments.queries import get_payment
+from commerce.payments.queries import get_payment, payments_of
 from commerce.settlement.refunds import fail_foreign_refunds, send_refund, settle_foreign_refunds
-from commerce.settlement.services import gateway_of, settle_payment
+from commerce.settlement.services import gateway_of, note_unknown, settle_payment
 
 RECONCILE_AFTER = timedelta(seconds=60)
 """How long an attempt may be under way before its gateway is asked: longer than any call's timeout."""
 WHILE_PAYING = timedelta(minutes=10)
 """How often the gateway is asked about a payer who has its page open: it tells by itself, usually."""
+ASK_AGAIN_AFTER = timedelta(seconds=5)
+"""How long an answer of the gateway, or its silence, stands while a payer reloads the page of the order."""
 REFUND_AFTER = timedelta(minutes=10)
 MESSAGE_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class ReconciledPayment:
-    """The result of asking about one attempt. `waiting`: the payer has still to act."""
+    """The result of asking about one attempt. `waiting`: the payer has to act; `answered`: the gateway did."""
 
     payment_id: uuid.UUID
     before: str
     after: str
     waiting: bool = False
+    answered: bool = True
 
 
 @every_shop()
@@ -89,15 +92,32 @@ def reconcile_payment(payment_id: uuid.UUID, request_id: str = "") -> Reconciled
     try:
         outcome = way.cancel(charge) if cancelled and way.hosted else way.look_up(charge)
     except GatewayNoAnswer:
-        return ReconciledPayment(payment_id, before, before)
+        return ReconciledPayment(payment_id, before, before, answered=False)
     after = settle_payment(payment_id, outcome, actor)
     return ReconciledPayment(payment_id, before, after, waiting=outcome.state == "waiting")
 
 
 def query_gateway(payment_id: uuid.UUID, request_id: str = "") -> None:
-    """Ask about an attempt whose payer has come back, unless there is nothing left to hear. Raises NotFound."""
+    """Ask about an attempt whose payer has come back, unless there is nothing left to hear.
+
+    While the gateway does not answer, the outcome is unknown: the payer may have paid. Raises NotFound.
+    """
     payment = get_payment(payment_id)
-    if payment.gateway != "manual" and (payment.state in ("started", "unknown") or payment.pay_url):
+    if payment.gateway == "manual" or not (payment.state in ("started", "unknown") or payment.pay_url):
+        return
+    if not reconcile_payment(payment_id, request_id).answered:
+        note_unknown(payment_id, request_id)
+
+
+def query_unknown(order_id: uuid.UUID, request_id: str = "") -> None:
+    """Ask again about every attempt of an order whose outcome is unknown, unless that was done a moment ago."""
+    moment = clock.now() - ASK_AGAIN_AFTER
+    unknown = [
+        payment.id
+        for payment in payments_of(order_id)
+        if payment.state == "unknown" and payment.updated_at < moment
+    ]
+    for payment_id in unknown:
         reconcile_payment(payment_id, request_id)
 
 

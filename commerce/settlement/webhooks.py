@@ -17,7 +17,7 @@ from commerce.orders.views import order_of
 from commerce.payments.gateways.registry import GATEWAY_NAMES, gateway
 from commerce.payments.queries import get_payment, hosted_settings
 from commerce.settlement.gateway_events import handle_message
-from commerce.settlement.reconciliation import query_gateway
+from commerce.settlement.reconciliation import query_gateway, query_unknown
 from commerce.web import CONTENT_SECURITY_POLICY, csrf, request_id, see_other
 
 log = logging.getLogger("commerce.checkout")
@@ -53,6 +53,18 @@ def return_from_gateway(token: str, payment_id: uuid.UUID) -> BaseResponse:
         raise NotFound("There is no such payment.")
     query_gateway(payment_id, request_id())
     return see_other(f"/orders/{token}")
+
+
+@blueprint.before_app_request
+def _ask_about_unknown_payments() -> None:
+    """Ask again about a payment whose outcome is unknown, each time somebody looks at the page of its order."""
+    if request.endpoint != "orders.show" or "shop" not in g:
+        return
+    try:
+        order_id = order_of(str((request.view_args or {})["token"])).id
+    except NotFound:
+        return
+    query_unknown(order_id, request_id())
 
 
 @blueprint.after_app_request

@@ -48,7 +48,7 @@ def test_a_guest_buys_by_card_in_eight_requests(app: Flask, in_shop: Shop) -> No
     [
         ("Test card", CARD, "Confirmed", "confirmed", "$15.00 is paid"),
         ("Test card", DECLINED, "Waiting for payment", "pending", "The card was declined."),
-        ("Test card", NO_ANSWER, "Thank you, Ann Buyer", "pending", "asking your card provider"),
+        ("Test card", NO_ANSWER, "Thank you, Ann Buyer", "pending", "checking your payment"),
         ("Bank transfer", "", "Thank you, Ann Buyer", "pending", "Reference ORD-000001"),
         ("Cash on delivery", "", "Confirmed", "confirmed", "please have $15.00 ready"),
     ],

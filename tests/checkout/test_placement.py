@@ -295,7 +295,7 @@ def test_when_the_payment_cannot_be_started_the_order_exists_and_can_be_paid_lat
     tea = make_product(stock=5)
     order = place(to_review(Visitor(app), (tea, 1)))
     assert order.path.startswith("/orders/")
-    assert "asking your card provider" in order.text
+    assert "checking your payment" in order.text
     assert "could not be started" in caplog.text
     assert counters(tea) == (5, 1)
 

@@ -305,7 +305,7 @@ def test_a_payment_without_an_answer_settles_while_the_shopper_watches(house: Ho
     ann, plain = shopper(), shopper(javascript=False)
     path = ann.buy((tea, 1), card=NO_ANSWER)
     ann.sees_heading("Thank you, Ann Buyer")
-    ann.sees("asking your card provider")
+    ann.sees("checking your payment")
     expect(ann.page.get_by_label("Card number")).to_have_count(0)
     plain.open(path)
     [order] = house.orders_of(tea)

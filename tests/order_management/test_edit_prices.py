@@ -17,8 +17,8 @@ from commerce.errors import (
 )
 from commerce.events.models import Event
 from commerce.order_management.edit_order import preview_edit
-from commerce.order_management.edit_preview import manual_discount
 from commerce.order_management.edit_types import OrderEdit
+from commerce.order_management.sold_terms import manual_discount
 from commerce.orders.returns import refund_order, request_return
 from commerce.orders.services import cancel_order
 from commerce.payments.queries import payments_of

@@ -30,12 +30,13 @@ from commerce.cart.queries import CartLineView, lines_for
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound, OutOfStock
 from commerce.money import share_of
 from commerce.order_management.edit_order import edit_order, preview_edit
-from commerce.order_management.edit_preview import manual_discount, why_not_edit
+from commerce.order_management.edit_preview import why_not_edit
 from commerce.order_management.edit_types import EditPlan, OrderEdit
+from commerce.order_management.sold_terms import manual_discount
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order_by_code
 from commerce.payments.models import Payment
-from commerce.payments.services import net_captured
 from commerce.pricing.promotions import ManualDiscount
 from commerce.shipping.queries import shipping_offers
 from commerce.tenants.scope import current_shop
@@ -49,10 +50,8 @@ MOST_ADDED = 50
 @blueprint.app_template_global()
 def open_amount(order: Order, payments: Sequence[Payment]) -> int:
     """Return what is open of an order that was changed after it was paid (minor units), 0 for every other order."""
-    paid = net_captured(payments, order.currency)
-    if order.payment_status != "unpaid" or not paid or order.status in ("cancelled", "refunded"):
-        return 0
-    return max(0, order.total - paid)
+    balance = balance_of(order, payments)
+    return balance.due if order.payment_status == "unpaid" and balance.net else 0
 
 
 @blueprint.app_template_global()

@@ -22,11 +22,11 @@ from commerce.admin.step_up import requires_recent_auth
 from commerce.clock import now
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.money import parse_amount, to_decimal
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order_by_code
 from commerce.payments.queries import payments_of, refunds_of
-from commerce.payments.services import net_captured
-from commerce.settlement.manual_payments import overpayment_of, record_receipt, refund_overpayment
+from commerce.settlement.manual_payments import record_receipt, refund_overpayment
 from commerce.settlement.refunds import get_refund, id_of_next, send_refund_again
 from commerce.web import render_region, see_other
 
@@ -166,7 +166,7 @@ def _show(
     order: Order, status: int = 200, *, form: ReceiptForm | None = None, problem: Conflict | None = None
 ) -> BaseResponse:
     payments, refunds = payments_of(order.id), refunds_of(order.id)
-    left = order.total - net_captured(payments, order.currency)
+    balance = balance_of(order, payments)
     known = {refund.id for refund in refunds}
     again = {
         refund.id for refund in refunds if refund.state == "failed" and id_of_next(refund.id) not in known
@@ -178,10 +178,10 @@ def _show(
         order=order,
         payments=payments,
         refunds=refunds,
-        net=net_captured(payments, order.currency),
-        left=left if order.status not in ("cancelled", "refunded") else 0,
-        surplus=overpayment_of(order, payments),
-        form=form or ReceiptForm(order, left if order.payment_status == "unpaid" else 0),
+        net=balance.net,
+        left=balance.due,
+        surplus=balance.surplus,
+        form=form or ReceiptForm(order, balance.due if order.payment_status == "unpaid" else 0),
         again=again,
         problem=problem,
     )

@@ -28,6 +28,7 @@ from commerce.admin.step_up import requires_recent_auth_when
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.queries import deliveries_of
 from commerce.orders.addresses import address_lines
+from commerce.orders.balance import balance_of
 from commerce.orders.diagram import draw
 from commerce.orders.models import Order
 from commerce.orders.queries import (
@@ -41,7 +42,6 @@ from commerce.orders.queries import (
 from commerce.orders.return_queries import credits_of, requests_of
 from commerce.orders.transitions import BY_ACTION, STATUSES, TRANSITIONS
 from commerce.payments.queries import payments_of, refunds_of
-from commerce.payments.services import net_captured
 from commerce.shipping.carriers import CARRIERS
 from commerce.shipping.queries import shipped_parcels
 from commerce.web import render_region, see_other, wants_region
@@ -164,7 +164,7 @@ def _show(
     seen = int(form.version.data or 0) if form else 0
     choices = buttons(order, current_staff().role)
     payments = payments_of(order.id)
-    left = order.total - net_captured(payments, order.currency)
+    left = balance_of(order, payments).due
     return render_region(
         "admin/order.html",
         "admin/orders/_order.html",
