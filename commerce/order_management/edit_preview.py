@@ -183,7 +183,7 @@ def _changed_lines(order: Order, edit: OrderEdit, terms: SoldTerms) -> tuple[lis
         )
         for line in order.lines
     ]
-    present = {str(line.id) for line in order.lines}
+    present = {str(line.line_id) for line in lines if line.after}
     for key, units in edit.added.items():
         new = _new_line(views.get(key), units)
         place = terms.place_of_former(key, present)

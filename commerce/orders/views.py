@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from flask import Blueprint, Response, flash, request
@@ -30,10 +30,14 @@ from commerce.orders.queries import get_order_by_token, timeline
 from commerce.orders.return_queries import get_request
 from commerce.orders.returns import request_return, withdraw_return
 from commerce.orders.services import cancel_order
+from commerce.payments.models import Payment
 from commerce.payments.queries import payments_of
 from commerce.web import private, render_region, request_id, see_other, wants_region
 
 blueprint = Blueprint("orders", __name__)
+
+unknown_payment_queries: list[Callable[[Sequence[Payment], str], bool]] = []
+"""What asks the gateways about attempts with an unknown outcome; settlement, which stands above orders, adds itself."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 
@@ -141,8 +145,12 @@ def order_page(
     `notices` shows in the region itself what a page shows above it. Raises NotFound.
     """
     order = order_of(token)
+    payments = payments_of(order.id)
+    if any(query(payments, request_id()) for query in unknown_payment_queries):
+        order = order_of(token)
+        payments = payments_of(order.id)
     back = refund_options(order)
-    pay = payment_panel(order, payments_of(order.id))
+    pay = payment_panel(order, payments)
     page = render_region(
         "orders/page.html",
         "orders/_region.html",

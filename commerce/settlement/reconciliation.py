@@ -17,7 +17,7 @@ from commerce.orders.models import Order
 from commerce.payments.gateways.base import GatewayRecord
 from commerce.payments.gateways.registry import gateway
 from commerce.payments.models import GatewayEvent, Payment, PaymentMethod, Refund
-from commerce.payments.queries import get_payment, payments_of
+from commerce.payments.queries import get_payment
 from commerce.settlement.refunds import fail_foreign_refunds, send_refund, settle_foreign_refunds
 from commerce.settlement.services import gateway_of, note_unknown, settle_payment
 
@@ -109,16 +109,13 @@ def query_gateway(payment_id: uuid.UUID, request_id: str = "") -> None:
         note_unknown(payment_id, request_id)
 
 
-def query_unknown(order_id: uuid.UUID, request_id: str = "") -> None:
-    """Ask again about every attempt of an order whose outcome is unknown, unless that was done a moment ago."""
+def query_unknown(payments: Sequence[Payment], request_id: str = "") -> bool:
+    """Ask again about attempts whose outcome is unknown, unless that was done a moment ago; tell whether any was."""
     moment = clock.now() - ASK_AGAIN_AFTER
-    unknown = [
-        payment.id
-        for payment in payments_of(order_id)
-        if payment.state == "unknown" and payment.updated_at < moment
-    ]
+    unknown = [each.id for each in payments if each.state == "unknown" and each.updated_at < moment]
     for payment_id in unknown:
         reconcile_payment(payment_id, request_id)
+    return bool(unknown)
 
 
 # --- refunds ------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.errors import InvalidValue, NotFound
 from commerce.events.outbox import Actor
-from commerce.orders.views import order_of
+from commerce.orders.views import order_of, unknown_payment_queries
 from commerce.payments.gateways.registry import GATEWAY_NAMES, gateway
 from commerce.payments.queries import get_payment, hosted_settings
 from commerce.settlement.gateway_events import handle_message
@@ -55,16 +55,8 @@ def return_from_gateway(token: str, payment_id: uuid.UUID) -> BaseResponse:
     return see_other(f"/orders/{token}")
 
 
-@blueprint.before_app_request
-def _ask_about_unknown_payments() -> None:
-    """Ask again about a payment whose outcome is unknown, each time somebody looks at the page of its order."""
-    if request.endpoint != "orders.show" or "shop" not in g:
-        return
-    try:
-        order_id = order_of(str((request.view_args or {})["token"])).id
-    except NotFound:
-        return
-    query_unknown(order_id, request_id())
+# The page of an order asks again about a payment whose outcome is unknown, each time somebody looks at it.
+unknown_payment_queries.append(query_unknown)
 
 
 @blueprint.after_app_request

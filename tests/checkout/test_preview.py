@@ -72,7 +72,7 @@ def test_another_day_has_other_promotions(in_shop: Shop) -> None:
 
 
 def test_promotions_on_categories_find_their_products(in_shop: Shop) -> None:
-    put_up("Sencha", categories=["Green"])
+    put_up("Sencha", shelves=["Green"])
     put_up("Mug")
     shelf = db.session.scalars(select(Category.id)).one()
     db.session.close()

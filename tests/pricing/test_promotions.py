@@ -268,6 +268,7 @@ def _price(cart: Any, *, included: bool, rounding: str) -> tuple[PromotionResult
         rounding=rounding,
         discounts=found.discounts,
         fee=fee,
+        shipping_tax="own",
     )
     return found, totals
 

@@ -118,11 +118,11 @@ def _credited_orders() -> list[str]:
     for order_id, amount in decided.items():
         if sent.get(order_id, 0) > min(amount, captured.get(order_id, 0)):
             found.append(f"{order_id}: {sent[order_id]} sent of {amount} and {captured.get(order_id, 0)}")
-    for row in everywhere(select(Order.id, Order.total, Order.credited_amount)):
-        if row.credited_amount != decided.get(row.id, 0) or row.credited_amount > row.total:
-            found.append(
-                f"{row.id}: {row.credited_amount} of {row.total}, {decided.get(row.id, 0)} in credits"
-            )
+    found += [
+        f"{row.id}: {row.credited_amount} of {row.total}, {decided.get(row.id, 0)} in credits"
+        for row in everywhere(select(Order.id, Order.total, Order.credited_amount))
+        if row.credited_amount != decided.get(row.id, 0) or row.credited_amount > row.total
+    ]
     by_line = _sums(select(CreditLine.order_line_id, func.sum(CreditLine.amount)), "order_line_id")
     units = _sums(select(CreditLine.order_line_id, func.sum(CreditLine.quantity)), "order_line_id")
     lines = everywhere(select(OrderLine.id, OrderLine.sku, OrderLine.credited_amount, OrderLine.credited))
