@@ -49,6 +49,8 @@ class CartLineView:
     available: int
     in_stock: int
     ships_from: date | None
+    compare_at: int | None
+    requires_shipping: bool
 
     @property
     def amount(self) -> int:
@@ -58,7 +60,19 @@ class CartLineView:
     @property
     def to_price(self) -> LineToPrice:
         """What prices are reckoned from."""
-        return LineToPrice(self.variant_id, self.quantity, self.price, self.tax_class, self.product_id)
+        return LineToPrice(
+            self.variant_id, self.quantity, self.price, self.tax_class, self.product_id, self.reduced
+        )
+
+    @property
+    def reduced(self) -> bool:
+        """Whether it costs less than before already."""
+        return self.compare_at is not None and self.compare_at > self.price
+
+    @property
+    def shipping_weight(self) -> int:
+        """The weight of all units in grams; what is not shipped weighs nothing."""
+        return self.quantity * self.weight_grams if self.requires_shipping else 0
 
     @property
     def price_changed(self) -> bool:
@@ -102,7 +116,7 @@ class CartView:
     @property
     def weight_grams(self) -> int:
         """The weight of all lines."""
-        return sum(line.quantity * line.weight_grams for line in self.lines)
+        return sum(line.shipping_weight for line in self.lines)
 
     @property
     def units(self) -> int:
@@ -166,6 +180,8 @@ _line_columns = (
     AVAILABLE,
     _over_shelves(units_in_stock(_stock.c)),
     VARIANTS.c.ships_from,
+    VARIANTS.c.compare_at,
+    VARIANTS.c.requires_shipping,
 )
 
 
@@ -257,7 +273,8 @@ def lines_by_sku(skus: Collection[str]) -> dict[str, CartLineView]:
 
 def _line_view(row: Any) -> CartLineView:
     """Make a line of a row; options become words, and what an outer join left empty becomes empty."""
-    *facts, options, slug, image, image_alt, tax_class, weight, sold, available, in_stock, ships_from = row
+    *facts, options, slug, image, image_alt, tax_class, weight, sold, available, in_stock = row[:-3]
+    ships_from, compare_at, requires_shipping = row[-3:]
     rest = [
         " / ".join(options),
         slug,
@@ -269,6 +286,8 @@ def _line_view(row: Any) -> CartLineView:
         int(available),
         int(in_stock),
         expected_on(ships_from),
+        compare_at,
+        bool(requires_shipping),
     ]
     return CartLineView(*facts, *rest)
 

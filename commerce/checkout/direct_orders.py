@@ -24,7 +24,7 @@ from commerce.checkout.placement import (
     shortage_of,
     write_order,
 )
-from commerce.checkout.quote import Quote, quote
+from commerce.checkout.quote import Quote, offers_for, quote
 from commerce.checkout.services import PlacedOrder
 from commerce.db import TENANT, atomic, db, fetch_all
 from commerce.errors import (
@@ -39,7 +39,8 @@ from commerce.errors import (
 from commerce.events.outbox import Actor
 from commerce.money import MAX_AMOUNT, to_decimal
 from commerce.payments.queries import Method, payment_methods
-from commerce.shipping.queries import shipping_offers
+from commerce.pricing.discounts import find_discounts
+from commerce.shipping.queries import NOT_SHIPPED
 from commerce.tenants.models import Tenant
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop, shop_scope
@@ -254,7 +255,7 @@ def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> CheckoutDet
     name = order.name or order.customer_reference or order.email
     if not name:
         raise InvalidValue("shipping_address.name", "Please name who receives it.")
-    address = clean_address(order.address)
+    address = clean_address(order.address, ships=any(line.requires_shipping for line in lines))
     method = find_method(order.payment_method)
     return CheckoutDetails(
         email=order.email,
@@ -264,15 +265,21 @@ def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> CheckoutDet
         locale=order.locale,
         address=address,
         payment_method=method.code,
-        shipping_method=find_shipping(order.shipping_method, address["country_code"], lines),
+        shipping_method=find_shipping(
+            order.shipping_method,
+            address["country_code"],
+            lines,
+            order.coupon_codes,
+            order.email or order.customer_reference,
+        ),
     )
 
 
-def clean_address(sent: Mapping[str, str]) -> dict[str, str]:
+def clean_address(sent: Mapping[str, str], *, ships: bool = True) -> dict[str, str]:
     """Return an address as its country writes it, and lose nothing of what was sent.
 
     Programs have addresses from everywhere and cannot ask again, so a missing region is accepted; a postcode
-    that cannot be is. Raises InvalidValues.
+    that cannot be is. Unless something `ships`, the country is enough. Raises InvalidValues.
     """
     if sent.get("country_code") not in known_countries():
         raise InvalidValue("shipping_address.country", "This is no ISO 3166 code of a country.")
@@ -286,7 +293,7 @@ def clean_address(sent: Mapping[str, str]) -> dict[str, str]:
             values["street_address"] = f"{values.get('street_address', '')}\n{town}".strip()
     clean, problems = check_address(values)
     problems = {name: words for name, words in problems.items() if clean[name]}
-    if not clean["street_address"] and "street_address" in rules.required:
+    if ships and not clean["street_address"] and "street_address" in rules.required:
         problems["street_address"] = "Please name street and number."
     if problems:
         raise InvalidValues(
@@ -307,13 +314,16 @@ def find_method(code: str) -> Method:
     return chosen
 
 
-def find_shipping(code: str, country: str, lines: Sequence[CartLineView]) -> str:
+def find_shipping(
+    code: str, country: str, lines: Sequence[CartLineView], coupon_codes: Sequence[str] = (), email: str = ""
+) -> str:
     """Return the code, or the cheapest offer's, if that ships the lines to a country. Raises InvalidValue."""
-    offers = shipping_offers(
-        country=country,
-        subtotal=sum(line.amount for line in lines),
-        weight_grams=sum(line.quantity * line.weight_grams for line in lines),
+    to_price = [line.to_price for line in lines]
+    offers = offers_for(
+        lines, country, lambda: find_discounts(to_price, None, coupon_codes, email=email).amount
     )
+    if offers and offers[0].code == NOT_SHIPPED:
+        return NOT_SHIPPED
     if not offers:
         raise InvalidValue("shipping_address.country", "This shop does not ship this order to there.")
     if not code:

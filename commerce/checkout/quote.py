@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import CartLineView, CartView
@@ -14,7 +15,13 @@ from commerce.pricing.calculate import Discount, FeeToPrice, ShippingToPrice, To
 from commerce.pricing.discounts import CartDiscounts, CouponState, find_discounts
 from commerce.pricing.promotions import Evaluation, ManualDiscount, PromotionRule
 from commerce.pricing.queries import tax_table
-from commerce.shipping.queries import ShippingOffer, shipping_offers
+from commerce.shipping.queries import (
+    NOT_SHIPPED,
+    ShippingOffer,
+    nothing_to_ship,
+    shipping_offers,
+    ships_by_discounted_total,
+)
 from commerce.tenants.scope import current_shop
 
 
@@ -63,26 +70,26 @@ def quote(
 ) -> Quote:
     """Price cart lines for a destination (ISO 3166 code). Unknown methods leave shipping and payment unchosen.
 
-    What ships a cart, and for how much, follows from its subtotal before discounts, so that a coupon never makes
-    shipping dearer. An `email` lets limits per customer be looked at; `discount` is what staff take off by hand;
-    `trial` is a promotion that is not stored, `moment` another time than now.
+    What ships a cart, and for how much, follows from its subtotal before discounts, unless a method says otherwise.
+    What is not shipped is not weighed, and where nothing is, there is no shipping to choose. An `email` lets limits per
+    customer be looked at; `discount` is what staff take off by hand; `trial` is a promotion that is not stored,
+    `moment` another time than now.
     """
     shop = current_shop()
-    subtotal = sum(line.amount for line in lines)
-    weight = sum(line.quantity * line.weight_grams for line in lines)
-    offers = tuple(shipping_offers(country=country, subtotal=subtotal, weight_grams=weight))
-    chosen = next((offer for offer in offers if offer.code == shipping_method), None)
     method = payment_method_of(payment_method)
     to_price = [line.to_price for line in lines]
-    found = find_discounts(
+    discounts = partial(
+        find_discounts,
         to_price,
-        chosen.price if chosen else None,
-        coupon_codes,
+        codes=coupon_codes,
         email=email,
         manual=discount,
         moment=moment,
         trial=trial,
     )
+    offers = offers_for(lines, country, lambda: discounts(None).amount)
+    chosen = next((offer for offer in offers if offer.code in (shipping_method, NOT_SHIPPED)), None)
+    found = discounts(chosen.price if chosen else None)
     totals = calculate(
         to_price,
         ShippingToPrice(chosen.id, chosen.name, chosen.price, chosen.tax_class) if chosen else None,
@@ -95,6 +102,23 @@ def quote(
         shipping_tax=shop.shipping_tax,
     )
     return Quote(country, offers, chosen, totals, found, method)
+
+
+def offers_for(
+    lines: Sequence[CartLineView], country: str, discount: Callable[[], int]
+) -> tuple[ShippingOffer, ...]:
+    """Return how lines can be shipped to a country. `discount` returns that of the goods, if it matters."""
+    if lines and not any(line.requires_shipping for line in lines):
+        return (nothing_to_ship(),)
+    subtotal = sum(line.amount for line in lines)
+    return tuple(
+        shipping_offers(
+            country=country,
+            subtotal=subtotal,
+            weight_grams=sum(line.shipping_weight for line in lines),
+            discounted=subtotal - discount() if ships_by_discounted_total() else None,
+        )
+    )
 
 
 def _fee(method: Method) -> FeeToPrice:

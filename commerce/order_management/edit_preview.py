@@ -40,7 +40,7 @@ from commerce.pricing.calculate import (
 )
 from commerce.pricing.queries import tax_table
 from commerce.shipping.models import ShippingMethod
-from commerce.shipping.queries import ShippingOffer, shipping_offers
+from commerce.shipping.queries import ShippingOffer, nothing_to_ship, shipping_offers
 from commerce.tenants.scope import current_shop
 
 EDITABLE = ("pending", "paid", "confirmed", "processing")
@@ -68,7 +68,7 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
     address = edit.address or order.shipping_address
     country = str(address.get("country_code", ""))
     kept = [line for line in lines if line.after]
-    offers = tuple(_offers(country, kept))
+    offers = tuple(_offers(country, kept, terms))
     repriced = _is_repriced(order, edit, lines, country)
     if repriced:
         _check_money_at_rest(order, payments)
@@ -273,11 +273,17 @@ def _check_money_at_rest(order: Order, payments: Sequence[Payment]) -> None:
         raise Conflict("The shop has another currency now than this order.")
 
 
-def _offers(country: str, kept: Sequence[EditedLine]) -> list[ShippingOffer]:
+def _offers(country: str, kept: Sequence[EditedLine], terms: SoldTerms) -> list[ShippingOffer]:
+    if kept and not any(line.view is None or line.view.requires_shipping for line in kept):
+        return [nothing_to_ship()]
+    subtotal = sum(line.amount for line in kept)
     return shipping_offers(
         country=country,
-        subtotal=sum(line.amount for line in kept),
-        weight_grams=sum(line.after * line.view.weight_grams for line in kept if line.view),
+        subtotal=subtotal,
+        weight_grams=sum(
+            line.after * line.view.weight_grams for line in kept if line.view and line.view.requires_shipping
+        ),
+        discounted=subtotal - sum(discount.amount for discount in _discounts(terms, kept, 0)),
     )
 
 

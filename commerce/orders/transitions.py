@@ -30,7 +30,6 @@ STAFF = "staff"
 SHOPPER = "shopper"
 SYSTEM = "system"
 GATEWAY = "gateway"
-CARRIER = "carrier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "deliver",
         ("shipped",),
         "delivered",
-        (STAFF, CARRIER),
+        (STAFF,),
         "delivery",
         "Mark as delivered",
         "The parcel arrived.",

@@ -13,13 +13,14 @@ from commerce.pricing.queries import Rate, TaxTable
 
 @dataclass(frozen=True, slots=True)
 class LineToPrice:
-    """Units of a variant at its present price (minor units)."""
+    """Units of a variant at its current price (minor units); `reduced` tells that it cost more before."""
 
     variant_id: uuid.UUID
     quantity: int
     unit_price: int
     tax_class: str = "standard"
     product_id: uuid.UUID | None = None
+    reduced: bool = False
 
     @property
     def amount(self) -> int:

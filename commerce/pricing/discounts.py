@@ -59,6 +59,7 @@ def rule_of(row: Promotion) -> PromotionRule:
         ends_at=row.ends_at,
         needs_code=row.needs_code,
         combines=row.combines,
+        skip_reduced=row.skip_reduced,
         position=row.position,
     )
 

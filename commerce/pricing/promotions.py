@@ -36,6 +36,7 @@ class PromotionRule:
     ends_at: datetime | None = None
     needs_code: bool = False
     combines: bool = True
+    skip_reduced: bool = False
     position: int = 0
 
 
@@ -197,6 +198,11 @@ def _evaluation(
 
 def _eligible(rule: PromotionRule, lines: Sequence[LineToPrice], categories: ProductCategories) -> list[bool]:
     """Tell for each line whether the promotion is about it."""
+    wanted = [not (rule.skip_reduced and line.reduced) for line in lines]
+    return [fits and new for fits, new in zip(_in_scope(rule, lines, categories), wanted, strict=True)]
+
+
+def _in_scope(rule: PromotionRule, lines: Sequence[LineToPrice], categories: ProductCategories) -> list[bool]:
     if rule.scope == "products":
         return [str(line.product_id) in rule.targets for line in lines]
     if rule.scope == "categories":

@@ -45,6 +45,7 @@ class PromotionValues:
     ends_at: datetime | None = None
     needs_code: bool = False
     combines: bool = True
+    skip_reduced: bool = False
     position: int = 0
     enabled: bool = True
 

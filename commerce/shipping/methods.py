@@ -49,6 +49,7 @@ class MethodTerms:
     position: int
     enabled: bool
     rates: tuple[RateTerms, ...]
+    after_discounts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,14 @@ class StoredMethod:
             [*rate.countries, rate.max_weight_grams, rate.min_subtotal, rate.price] for rate in terms.rates
         ]
         return row_fingerprint(
-            terms.code, terms.name, terms.description, terms.tax_class, terms.position, terms.enabled, rates
+            terms.code,
+            terms.name,
+            terms.description,
+            terms.tax_class,
+            terms.position,
+            terms.enabled,
+            rates,
+            terms.after_discounts,
         )
 
 
@@ -107,6 +115,7 @@ def _on_file(method: ShippingMethod, rates: Sequence[ShippingRate]) -> StoredMet
             tax_class=method.tax_class,
             position=method.position,
             enabled=method.enabled,
+            after_discounts=method.after_discounts,
             rates=tuple(
                 RateTerms(tuple(rate.countries), rate.max_weight_grams, rate.min_subtotal, rate.price)
                 for rate in rates
@@ -181,6 +190,7 @@ def _lock(method_id: uuid.UUID, seen_version: int) -> tuple[ShippingMethod, Stor
 def _write(method: ShippingMethod, terms: MethodTerms) -> None:
     method.name, method.description, method.tax_class = terms.name, terms.description, terms.tax_class
     method.position, method.enabled = terms.position, terms.enabled
+    method.after_discounts = terms.after_discounts
 
 
 def _write_rates(method_id: uuid.UUID, rates: tuple[RateTerms, ...]) -> None:

@@ -35,6 +35,13 @@ def upgrade() -> None:
         # reverse cancel out.
         table.add_column(sa.Column("sold_terms", JSON, nullable=True))
         table.create_check_constraint("credited_amount", "credited_amount >= 0")
+    with op.batch_alter_table("shipping_methods") as table:
+        # Whether the least totals of the prices are met before discounts, as ever, or after them.
+        table.add_column(
+            sa.Column("after_discounts", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+    with op.batch_alter_table("promotions") as table:
+        table.add_column(sa.Column("skip_reduced", sa.Boolean(), nullable=False, server_default=sa.false()))
     _as_owner(
         "UPDATE orders SET credited_amount = (SELECT coalesce(sum(credits.amount), 0) FROM credits"
         " WHERE credits.tenant_id = orders.tenant_id AND credits.order_id = orders.id)"
@@ -44,6 +51,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("promotions") as table:
+        table.drop_column("skip_reduced")
+    with op.batch_alter_table("shipping_methods") as table:
+        table.drop_column("after_discounts")
     with op.batch_alter_table("orders") as table:
         table.drop_constraint(op.f("ck_orders_credited_amount"), type_="check")
         table.drop_column("sold_terms")

@@ -91,7 +91,11 @@ class EditPage:
         return shipping_offers(
             country=self.form.country_code.data or "",
             subtotal=sum(units * price for units, price, _view in [*kept, *new]),
-            weight_grams=sum(units * view.weight_grams for units, _price, view in [*kept, *new] if view),
+            weight_grams=sum(
+                units * view.weight_grams
+                for units, _price, view in [*kept, *new]
+                if view and view.requires_shipping
+            ),
         )
 
     def validate(self) -> bool:
