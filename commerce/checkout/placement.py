@@ -79,7 +79,7 @@ def place(build: Callable[[], T]) -> T:
 def check_lines(lines: tuple[CartLineView, ...]) -> None:
     """Raise CartEmpty, or OutOfStock with every line that asks for more than there is."""
     if not lines:
-        raise CartEmpty("There is nothing in your cart to order.")
+        raise CartEmpty("Your cart is empty.")
     short = [shortage_of(line) for line in lines if line.short]
     if short:
         raise OutOfStock(short)

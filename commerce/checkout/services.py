@@ -155,5 +155,5 @@ def check_details(
     if priced.payment is None:
         raise InvalidValue("payment_method", "Please choose how to pay.")
     if priced.shipping is None:
-        raise InvalidValue("shipping_method", "Please choose how we should ship to your address.")
+        raise InvalidValue("shipping_method", "Choose a shipping method.")
     return priced.payment, priced
