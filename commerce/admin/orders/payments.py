@@ -25,7 +25,8 @@ from commerce.money import parse_amount, to_decimal
 from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order_by_code
-from commerce.payments.queries import payments_of, refunds_of
+from commerce.payments.queries import get_payment, payments_of, refunds_of
+from commerce.settlement.authorizations import capture_payment, void_payment
 from commerce.settlement.manual_payments import record_receipt, refund_overpayment
 from commerce.settlement.refunds import get_refund, id_of_next, send_refund_again
 from commerce.web import render_region, see_other
@@ -75,6 +76,17 @@ class ReceiptForm(VersionForm):
     def minor(self) -> int:
         """The amount in minor units. Raises InvalidValue."""
         return parse_amount(self.amount.data or "", self._currency)
+
+
+class CaptureForm(VersionForm):
+    """How much of an authorized payment to take; empty is all that is due."""
+
+    amount = StringField(lazy_gettext("Amount to capture"), [Length(max=20)])
+
+    def minor(self, currency: str) -> int | None:
+        """The amount in minor units. Raises InvalidValue."""
+        text = (self.amount.data or "").strip()
+        return parse_amount(text, currency) if text else None
 
 
 @blueprint.get("/orders/<code>/money")
@@ -139,6 +151,44 @@ def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
         _("The refund is on its way again."),
         lambda version: send_refund_again(refund_id, current_actor(), seen_version=version),
     )
+
+
+@blueprint.post("/orders/<code>/payments/<uuid:payment_id>/capture")
+@requires_permission("orders.pay")
+@requires_recent_auth
+def capture(code: str, payment_id: uuid.UUID) -> BaseResponse:
+    """Take the money that a payment provider holds for the order: all that is due, or the amount in the form."""
+    order, form = _own_payment(code, payment_id), CaptureForm(request.form)
+    return _do(
+        code,
+        form,
+        _("The payment is captured."),
+        lambda version: capture_payment(
+            payment_id, current_actor(), amount=form.minor(order.currency), seen_version=version
+        ),
+    )
+
+
+@blueprint.post("/orders/<code>/payments/<uuid:payment_id>/void")
+@requires_permission("orders.pay")
+@requires_recent_auth
+def void(code: str, payment_id: uuid.UUID) -> BaseResponse:
+    """Let go of the money that a payment provider holds for the order."""
+    _own_payment(code, payment_id)
+    return _do(
+        code,
+        VersionForm(request.form),
+        _("The payment is voided."),
+        lambda version: void_payment(payment_id, current_actor(), seen_version=version),
+    )
+
+
+def _own_payment(code: str, payment_id: uuid.UUID) -> Order:
+    """Return the order of an attempt. Raises NotFound when the attempt is another order's."""
+    order = _find(code)
+    if get_payment(payment_id).order_id != order.id:
+        raise NotFound("There is no such payment.")
+    return order
 
 
 def _do(code: str, form: VersionForm, done: str, action: Callable[[int], Any]) -> BaseResponse:

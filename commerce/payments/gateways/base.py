@@ -123,6 +123,10 @@ class Gateway(Protocol):
         """Let an attempt take nothing any more: 'voided', or what it had come to. Raises GatewayNoAnswer."""
         ...
 
+    def capture(self, charge: Charge, amount: int) -> PaymentOutcome:
+        """Take `amount` (minor units) of what is held, once, and let the rest go. Raises GatewayNoAnswer."""
+        ...
+
     def receive(self, body: bytes, headers: Mapping[str, str]) -> GatewayMessage:
         """Read a message that claims to be from the gateway.
 
@@ -143,6 +147,10 @@ class WithoutPages:
     """What gateways have in common that neither have pages of their own nor write to us."""
 
     hosted = False
+
+    def capture(self, charge: Charge, amount: int) -> PaymentOutcome:  # noqa: ARG002
+        """Take nothing: these never hold money without taking it."""
+        return UNKNOWN
 
     def receive(self, body: bytes, headers: Mapping[str, str]) -> GatewayMessage:  # noqa: ARG002 - the interface of all
         """Refuse: nothing of the kind is ever sent."""
