@@ -40,8 +40,8 @@ PLACEMENT_TRIES = 3
 class CouponsInvalidated(Exception):
     """Codes that the shopper was promised have become worthless; carries why, by code."""
 
-    def __init__(self, reasons: dict[str, str]) -> None:
-        self.reasons = reasons
+    def __init__(self, states: dict[str, str]) -> None:
+        self.states = states
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def place(build: Callable[[], T]) -> T:
 def check_lines(lines: tuple[CartLineView, ...]) -> None:
     """Raise CartEmpty, or OutOfStock with every line that asks for more than there is."""
     if not lines:
-        raise CartEmpty("Your cart is empty.")
+        raise CartEmpty
     short = [shortage_of(line) for line in lines if line.short]
     if short:
         raise OutOfStock(short)

@@ -109,12 +109,12 @@ def apply_transition(order: Order, action: str, actor: Actor, reason: str = "") 
     refusal = why_not(row, order.status, kind, **guards(order))
     if refusal:
         if order.status in row.sources and kind not in row.actors:
-            raise NotAllowed(refusal)
-        raise IllegalTransition(order.status, action, refusal)
+            raise NotAllowed(refusal.reason, **refusal.facts)
+        raise IllegalTransition(order.status, action, refusal.reason, **refusal.facts)
     if row.reason_required and not reason:
-        raise InvalidValue("reason", "Please give a reason.")
+        raise InvalidValue("reason", "reason_required")
     if len(reason) > 500:
-        raise InvalidValue("reason", "A reason has at most 500 characters.")
+        raise InvalidValue("reason", "text_too_long", maximum=500)
     before, target = order.status, row.target
     if target == REMEMBERED:
         target = order.status_before_refund
@@ -256,7 +256,7 @@ def confirm_order(
         row, order.status, ACTOR_KINDS.get(actor.kind, actor.kind), pay_later=order.pay_later, paid=True
     )
     if refusal:
-        raise IllegalTransition(order.status, "confirm", refusal)
+        raise IllegalTransition(order.status, "confirm", refusal.reason, **refusal.facts)
     confirmed = confirm_step(order, actor, reason)
     if confirmed:
         order.attention = ""

@@ -34,7 +34,7 @@ def _prepare(payment_id: uuid.UUID, actor: Actor, amount: int | None, seen_versi
     payment, most = _held(payment_id, actor, seen_version)
     taken = most if amount is None else amount
     if not 0 < taken <= most:
-        raise InvalidValue("amount", "Please enter an amount that is held and due.")
+        raise InvalidValue("amount", "capture_out_of_range", maximum=most)
     payment.amount = taken
     db.session.flush()
     return taken
@@ -55,10 +55,10 @@ def _check(payment_id: uuid.UUID, actor: Actor, seen_version: int | None) -> Non
 def _held(payment_id: uuid.UUID, actor: Actor, seen_version: int | None) -> tuple[Payment, int]:
     """Return an authorized attempt and what can be taken of it at most. A step; order and attempts are locked."""
     if not actor.works_here:
-        raise NotAllowed("Only staff may do this.")
+        raise NotAllowed("staff_only")
     order = lock_order(get_payment(payment_id).order_id, seen_version)
     payments = lock_payments(order.id)
     payment = next(each for each in payments if each.id == payment_id)
     if payment.state != "authorized":
-        raise Conflict("Nothing is held by this payment any more.")
+        raise Conflict("nothing_authorized")
     return payment, min(payment.amount, balance_of(order, payments).due)

@@ -19,8 +19,9 @@ class Tenant(Base):
 
     `countries` is where it sells to (ISO 3166; none named: wherever a shipping method goes), `languages` what its mails
     may be written in beside `locale`; the '#' of `order_code_format` are the digits of the number. Shipping
-    and fees are taxed as `shipping_tax` says: as the goods, at their main rate, or by a class of their own.
-    `max_products` and `max_staff` are the limits of its plan (None: no limit).
+    and fees are taxed as `shipping_tax` says: as the goods, at their main rate, or by a class of their own. An open
+    cart of a guest is kept for `cart_days` after its last change. `max_products` and `max_staff` are the limits of its
+    plan (None: no limit).
     """
 
     __tablename__ = "tenants"
@@ -45,6 +46,7 @@ class Tenant(Base):
     shipping_tax: Mapped[str] = mapped_column(String(10), default="goods")
     deduct_on: Mapped[str] = mapped_column(String(20), default="shipment")
     return_days: Mapped[int] = mapped_column(default=14)
+    cart_days: Mapped[int] = mapped_column(default=30)
     low_stock_at: Mapped[int] = mapped_column(default=3)
     mail_from: Mapped[str] = mapped_column(default="")
     operations_email: Mapped[str] = mapped_column(default="")
@@ -90,6 +92,7 @@ class Shop:
     shipping_tax: str
     deduct_on: str
     return_days: int
+    cart_days: int
     low_stock_at: int
     mail_from: str
     operations_email: str

@@ -19,6 +19,7 @@ from wtforms import (
 )
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, ValidationError
 
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.inventory.models import MAX_QUANTITY
 from commerce.money import MAX_AMOUNT, parse_amount, to_decimal
@@ -93,7 +94,7 @@ class ActionForm(Form):  # type: ignore[misc]
         try:
             amount = self.minor
         except InvalidValue as error:
-            raise ValidationError(error.reason) from error
+            raise ValidationError(describe(error)) from error
         if amount is not None and amount <= 0:
             raise ValidationError(gettext("Please enter the amount that arrived."))
 
@@ -106,7 +107,7 @@ class ActionForm(Form):  # type: ignore[misc]
     def refuse(self, error: InvalidValue) -> None:
         """Show what a service found wrong at the field that it names."""
         field = self._fields.get(error.field, self.reason)
-        field.errors = [*field.errors, error.reason]
+        field.errors = [*field.errors, describe(error)]
 
     def to_action(self) -> OrderAction:
         """Return the action with what was filled in for it. Raises InvalidValue for units that are no numbers."""
