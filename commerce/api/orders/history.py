@@ -26,7 +26,7 @@ WORDS = ("failure", "problem", "error", "answer", "summary", "text")
 
 
 class HistoryActor(ResponseModel):
-    """Who did it: `kind` is staff, member, guest, api, gateway, carrier or system."""
+    """Who did it: `kind` is staff, member, guest, api, gateway or system."""
 
     kind: str = Field(examples=["staff"])
     name: str = Field(examples=["Bob"])

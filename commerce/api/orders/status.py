@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 from pydantic import Field
 
@@ -13,11 +14,12 @@ from commerce.api.orders.schemas import OrderOut, order_out
 from commerce.api.schemas import SentAmount, Text
 from commerce.errors import Conflict, IllegalTransition, InvalidValue
 from commerce.order_management.actions import (
-    SERVICES,
-    ActionInput,
+    ACTIONS,
+    CancelOrder,
+    OrderAction,
+    RefundOrder,
     action_to,
     gives_money_back,
-    perform_action,
 )
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, get_order_by_code
@@ -41,7 +43,7 @@ class StatusChange(Versioned):
 
     status: str | None = Field(None, pattern=f"^({'|'.join(STATUSES)})$", examples=["cancelled"])
     action: str | None = Field(
-        None, pattern=f"^({'|'.join(SERVICES)})$", description="Instead of the status: what is to be done."
+        None, pattern=f"^({'|'.join(ACTIONS)})$", description="Instead of the status: what is to be done."
     )
     reason: Text = Field(
         "",
@@ -58,17 +60,20 @@ class StatusChange(Versioned):
         description="When cancelled or refunded: the money that you expect to go back; 409 when it is another.",
     )
 
-    def wish(self, currency: str) -> ActionInput:
-        """Return it as the shop understands it. Raises InvalidValue for an amount with too many decimals."""
-        return ActionInput(
-            version=seen_resource_version(self.version),
-            reason=self.reason,
-            restock=self.restock,
-            carrier=self.carrier,
-            tracking_code=self.tracking_code,
-            shown_amount=sent_minor("expected_amount", self.expected_amount, currency),
-            reference=self.reference,
-        )
+    def to_action(self, action: str, currency: str) -> OrderAction:
+        """Return the action with what was sent for it. Raises InvalidValue for an amount with too many decimals."""
+        kind = ACTIONS[action]
+        sent: dict[str, Any] = {
+            "version": seen_resource_version(self.version),
+            "reason": self.reason,
+            "restock": self.restock,
+            "carrier": self.carrier,
+            "tracking_code": self.tracking_code,
+            "shown_amount": sent_minor("expected_amount", self.expected_amount, currency),
+            "reference": self.reference,
+        }
+        known = {each.name for each in fields(kind)}
+        return kind(**{name: value for name, value in sent.items() if name in known})
 
 
 class ReservationFailed(Conflict):
@@ -98,8 +103,8 @@ def change_order_status(code: str, body: StatusChange) -> Reply:
     order = get_order_by_code(code)
     action = _action(body, order)
     take_only(body, TAKES, action)
-    wish = _allowed(action, order, body.wish(order.currency))
-    if not perform_action(action, order.id, current_api_actor(), wish):
+    allowed = _allowed(body.to_action(action, order.currency), order)
+    if not allowed.run(order.id, current_api_actor()):
         raise ReservationFailed(attention=get_order(order.id).attention)
     order = get_order(order.id)
     return Reply(order_out(order), version=order.version)
@@ -113,17 +118,20 @@ def _action(body: StatusChange, order: Order) -> str:
     raise InvalidValue("status", "status_or_action")
 
 
-def _allowed(action: str, order: Order, wish: ActionInput) -> ActionInput:
-    """Return the wish as this key may have it. Raises IllegalTransition, and MissingScope where money moves."""
+def _allowed(asked: OrderAction, order: Order) -> OrderAction:
+    """Return the action as this key may do it. Raises IllegalTransition, and MissingScope where money moves."""
+    action = asked.action
     if action == "pay":
         ensure_scope(MONEY)
         # Money may come later, too, but then it changes no status: it is recorded among the payments.
         refusal = why_not(BY_ACTION[action], order.status, STAFF, **guards(order))
-        if refusal and wish.version in (None, order.version):
+        if refusal and asked.version in (None, order.version):
             raise IllegalTransition(order.status, action, refusal.reason, **refusal.facts)
-    elif wish.shown_amount or gives_money_back(action, order):
+    elif (isinstance(asked, (CancelOrder, RefundOrder)) and asked.shown_amount) or gives_money_back(
+        action, order
+    ):
         ensure_scope(MONEY)
-    elif action == "cancel" and not has_scope(MONEY):
+    elif isinstance(asked, CancelOrder) and not has_scope(MONEY):
         # Should money come before the order is locked, this key may not send it back.
-        return replace(wish, shown_amount=0)
-    return wish
+        return replace(asked, shown_amount=0)
+    return asked
