@@ -70,12 +70,12 @@ def _(error: MissingScope) -> dict[str, Any]:
 
 
 def has_scope(scope: str) -> bool:
-    """Tell whether the key behind the request opens `scope`."""
+    """Tell whether the key behind the request promotion_input `scope`."""
     return scope in current_api_client().scopes
 
 
 def ensure_scope(scope: str) -> None:
-    """Go on only if the key opens `scope`. Raises MissingScope."""
+    """Go on only if the key promotion_input `scope`. Raises MissingScope."""
     if not has_scope(scope):
         log_refusal(f"scope {scope}")
         raise MissingScope(scope)

@@ -18,12 +18,12 @@ from commerce.tenants.scope import current_shop
 POSITION = tuple[datetime, uuid.UUID]
 
 
-def close_cursor(listing: str, filters: Mapping[str, Any], position: Any) -> str:
+def encode_cursor(listing: str, filters: Mapping[str, Any], position: Any) -> str:
     """Return a cursor for a position (JSON values, or a moment and an id) in a list with its filters."""
     return str(_signer(listing, filters).dumps(_plain(position)))
 
 
-def open_cursor(listing: str, filters: Mapping[str, Any], cursor: str | None) -> Any:
+def decode_cursor(listing: str, filters: Mapping[str, Any], cursor: str | None) -> Any:
     """Return the position of a cursor, None without one. Raises InvalidValue for one that is not of this list."""
     if cursor is None:
         return None
@@ -33,9 +33,9 @@ def open_cursor(listing: str, filters: Mapping[str, Any], cursor: str | None) ->
         raise InvalidValue("cursor", "This is no cursor of this list with these filters.") from error
 
 
-def open_position(listing: str, filters: Mapping[str, Any], cursor: str | None) -> POSITION | None:
+def decode_position(listing: str, filters: Mapping[str, Any], cursor: str | None) -> POSITION | None:
     """Return the moment and the id at which a page ended, None without a cursor. Raises InvalidValue."""
-    found = open_cursor(listing, filters, cursor)
+    found = decode_cursor(listing, filters, cursor)
     return (datetime.fromisoformat(found[0]), uuid.UUID(found[1])) if found is not None else None
 
 

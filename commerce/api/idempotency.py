@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from commerce import clock
 from commerce.api.auth import blueprint, current_api_client
 from commerce.api.models import IdempotencyKey
-from commerce.api.operation import Reply, as_json, sent_json
+from commerce.api.operation import Reply, as_json, request_json
 from commerce.api.problems import KeyInFlight, MalformedRequest, MissingKey, problem_document
 from commerce.db import atomic, current_tenant_id, db, idempotent, new_id
 from commerce.encryption import DecryptionError, seal
@@ -30,8 +30,8 @@ from commerce.errors import Busy, Conflict, NotFound, Rejected
 
 R = TypeVar("R")
 HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
-KEPT = timedelta(hours=24)
-SWEPT_AT_ONCE = 1000
+KEEP_FOR = timedelta(hours=24)
+PURGE_BATCH = 1000
 _KEY = re.compile(r"[\x21-\x7e]{16,255}")
 _table = cast("Table", IdempotencyKey.__table__)
 # Built once: every order over JSON runs them, and the session would build and filter them anew each time.
@@ -229,7 +229,7 @@ def _route() -> str:
 
 def request_fingerprint() -> str:
     """Return the SHA-256 of what is asked for: where, and the JSON with its keys sorted and its numbers as written."""
-    body = json.dumps(sent_json(), sort_keys=True, separators=(",", ":")) if request.get_data() else ""
+    body = json.dumps(request_json(), sort_keys=True, separators=(",", ":")) if request.get_data() else ""
     asked = json.dumps([request.method, request.path, sorted(request.args.items(multi=True)), body])
     return hashlib.sha256(asked.encode()).hexdigest()
 
@@ -254,11 +254,11 @@ def _respond(outcome: dict[str, Any]) -> Response:
 
 @atomic
 def purge_idempotency_keys() -> int:
-    """Forget what was answered in the current shop more than KEPT ago; return how many."""
+    """Forget what was answered in the current shop more than KEEP_FOR ago; return how many."""
     old = (
         select(IdempotencyKey.id)
-        .where(IdempotencyKey.created_at < clock.now() - KEPT)
-        .limit(SWEPT_AT_ONCE)
+        .where(IdempotencyKey.created_at < clock.now() - KEEP_FOR)
+        .limit(PURGE_BATCH)
         .scalar_subquery()
     )
     result = cast(

@@ -27,7 +27,7 @@ from pydantic.alias_generators import to_camel
 from commerce.errors import InvalidValue
 from commerce.money import MAX_AMOUNT, parse_amount, to_decimal
 
-ADDRESS = {
+ADDRESS_FIELDS = {
     "street": "street_address",
     "city": "city",
     "district": "city_area",
@@ -38,8 +38,8 @@ ADDRESS = {
     "country": "country_code",
 }
 """What the parts of an address are called at this edge -> in the shop."""
-EDGE_NAMES = {ours: theirs for theirs, ours in ADDRESS.items()}
-LITERALS: dict[Any, re.Pattern[str]] = {
+API_NAMES = {ours: theirs for theirs, ours in ADDRESS_FIELDS.items()}
+QUERY_LITERALS: dict[Any, re.Pattern[str]] = {
     bool: re.compile("true|false"),
     int: re.compile("-?(0|[1-9][0-9]{0,17})"),
 }
@@ -64,8 +64,8 @@ class QueryModel(BaseModel):
     def _as_json_has_it(cls, sent: Any, info: ValidationInfo) -> Any:
         """Refuse "yes", "+5" and "1_0", which pydantic would read."""
         wanted = cls.model_fields[str(info.field_name)].annotation
-        for kind in {wanted, *get_args(wanted)} & LITERALS.keys():
-            if isinstance(sent, str) and not LITERALS[kind].fullmatch(sent):
+        for kind in {wanted, *get_args(wanted)} & QUERY_LITERALS.keys():
+            if isinstance(sent, str) and not QUERY_LITERALS[kind].fullmatch(sent):
                 raise ValueError(f"this is no {kind.__name__} as JSON writes it")
         return sent
 
@@ -74,7 +74,11 @@ class ResponseModel(BaseModel):
     """What is answered."""
 
     model_config = ConfigDict(
-        extra="forbid", alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        serialize_by_alias=True,
+        json_schema_serialization_defaults_required=True,
     )
 
 

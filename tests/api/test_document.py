@@ -120,8 +120,8 @@ def test_an_example_names_what_its_author_named(app: Flask) -> None:
             "note": {"type": "string", "default": ""},
         },
     }
-    assert made.sent(body) == {"lines": [{"code": "A"}]}
-    assert made.answered(body) == {"lines": [{"code": "A"}], "note": ""}
+    assert made.request(body) == {"lines": [{"code": "A"}]}
+    assert made.response(body) == {"lines": [{"code": "A"}], "note": ""}
 
 
 def test_the_document_is_made_the_same_again(app: Flask, document: dict[str, Any]) -> None:

@@ -275,10 +275,10 @@ def test_the_examples_of_the_document_work(app: Flask, in_shop: Shop) -> None:
     schemas = program.get("/api/openapi.json").json["components"]["schemas"]
     examples = {
         name: schemas[name]["examples"][0]
-        for name in ("ProductToMake", "ProductPatch", "VariantPatch", "StockChange")
+        for name in ("ProductCreate", "ProductPatch", "VariantPatch", "InventoryPatch")
     }
-    assert program.post("/api/products", examples["ProductToMake"]).status_code == 201
+    assert program.post("/api/products", examples["ProductCreate"]).status_code == 201
     assert program.patch("/api/variants/PRD-001", examples["VariantPatch"]).status_code == 200
-    assert program.patch("/api/inventory/PRD-001", examples["StockChange"]).status_code == 200
+    assert program.patch("/api/inventory/PRD-001", examples["InventoryPatch"]).status_code == 200
     renamed = program.patch("/api/products/PRD-001", {**examples["ProductPatch"], "version": 2})
     assert renamed.json["name"] == examples["ProductPatch"]["name"]

@@ -28,19 +28,19 @@ from commerce.errors import InvalidValue
 from commerce.payments.queries import payment_methods
 from commerce.tenants.scope import current_shop
 
-MOST_LINES = 200
+MAX_NEW_CART_LINES = 200
 """Lines with which a cart is opened."""
 
 # --- what is sent --------------------------------------------------------------------------------------
 
 
-class CartToOpen(RequestModel):
+class CartCreate(RequestModel):
     """A new cart, empty or with something in it."""
 
-    items: list[OrderItem] = Field(default_factory=list, max_length=MOST_LINES)
+    items: list[OrderItem] = Field(default_factory=list, max_length=MAX_NEW_CART_LINES)
 
 
-class CartLineChange(RequestModel):
+class CartLinePatch(RequestModel):
     """How many units a line shall have."""
 
     quantity: Annotated[int, Field(ge=0, le=MAX_UNITS_PER_LINE)] = Field(
@@ -93,13 +93,13 @@ class CartDetails(RequestModel):
         return {**details, "address": address}
 
 
-class CodeToEnter(RequestModel):
+class CartCoupon(RequestModel):
     """A coupon code."""
 
     code: Text = Field(min_length=1, max_length=60, examples=["WELCOME10"])
 
 
-class CartOrder(RequestModel):
+class CartCheckout(RequestModel):
     """What the shopper was shown when he said yes."""
 
     total: SentAmount = Field(examples=[64.98], description="The `total` of the quote.")
@@ -132,7 +132,7 @@ class CartLineOut(ResponseModel):
     ships_from: date | None = Field(description="When they are expected.")
 
 
-class DetailsOut(ResponseModel):
+class CartDetailsOut(ResponseModel):
     """For whom, where to and how, as far as that is known."""
 
     email: str
@@ -145,7 +145,7 @@ class DetailsOut(ResponseModel):
     locale: str
 
 
-class ChoiceOut(ResponseModel):
+class MethodOut(ResponseModel):
     """A way to ship or to pay, and what it costs before tax that prices do not include."""
 
     code: str = Field(examples=["standard"])
@@ -153,7 +153,7 @@ class ChoiceOut(ResponseModel):
     price: Amount
 
 
-class ReductionOut(ResponseModel):
+class CartDiscountOut(ResponseModel):
     """What a promotion takes off."""
 
     label: str
@@ -161,12 +161,12 @@ class ReductionOut(ResponseModel):
     code: str = Field(description="The coupon code that opened it, if one did.")
 
 
-class QuoteOut(ResponseModel):
+class CartQuoteOut(ResponseModel):
     """What the cart costs there, with the methods that are chosen so far."""
 
-    discounts: list[ReductionOut]
-    shipping_methods: list[ChoiceOut] = Field(description="What ships this cart there; none: nothing does.")
-    payment_methods: list[ChoiceOut]
+    discounts: list[CartDiscountOut]
+    shipping_methods: list[MethodOut] = Field(description="What ships this cart there; none: nothing does.")
+    payment_methods: list[MethodOut]
     discount: Amount
     shipping: Amount
     fee: Amount
@@ -179,7 +179,7 @@ class CartOut(ResponseModel):
     """A cart."""
 
     cart_id: str = Field(
-        description="256 random bits; the cart opens for the client that made it and for nobody else."
+        description="256 random bits; the cart promotion_input for the client that made it and for nobody else."
     )
     version: int
     items: list[CartLineOut]
@@ -190,8 +190,8 @@ class CartOut(ResponseModel):
     idle_codes: dict[str, str] = Field(description="Codes that take nothing off now -> why.")
     currency: str
     subtotal: Amount
-    details: DetailsOut
-    quote: QuoteOut | None = Field(description="Once it has an address.")
+    details: CartDetailsOut
+    quote: CartQuoteOut | None = Field(description="Once it has an address.")
 
 
 def cart_out(cart: CartView, cart_token: str, *, capped: bool = False) -> CartOut:
@@ -227,23 +227,23 @@ def _line_out(line: CartLineView, currency: str) -> CartLineOut:
     )
 
 
-def _details_out(details: dict[str, Any]) -> DetailsOut:
+def _details_out(details: dict[str, Any]) -> CartDetailsOut:
     address = details.get("address")
     plain = ("email", "name", "phone", "shipping_method", "payment_method", "note", "locale")
-    return DetailsOut(
+    return CartDetailsOut(
         **{name: details.get(name, "") for name in plain},
         shipping_address=address_out(address) if address else None,
     )
 
 
-def _quote_out(priced: Quote, currency: str) -> QuoteOut:
-    def choice(code: str, name: str, price: int) -> ChoiceOut:
-        return ChoiceOut(code=code, name=name, price=amount(price, currency))
+def _quote_out(priced: Quote, currency: str) -> CartQuoteOut:
+    def choice(code: str, name: str, price: int) -> MethodOut:
+        return MethodOut(code=code, name=name, price=amount(price, currency))
 
     totals = priced.totals
-    return QuoteOut(
+    return CartQuoteOut(
         discounts=[
-            ReductionOut(label=each.label, amount=amount(each.amount, currency), code=each.code)
+            CartDiscountOut(label=each.label, amount=amount(each.amount, currency), code=each.code)
             for each in priced.discounts
         ],
         shipping_methods=[choice(offer.code, offer.name, offer.price) for offer in priced.offers],

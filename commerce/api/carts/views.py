@@ -9,12 +9,12 @@ from flask import Response
 
 from commerce.api.auth import current_api_actor, current_api_client
 from commerce.api.carts.schemas import (
+    CartCheckout,
+    CartCoupon,
+    CartCreate,
     CartDetails,
-    CartLineChange,
-    CartOrder,
+    CartLinePatch,
     CartOut,
-    CartToOpen,
-    CodeToEnter,
     cart_out,
 )
 from commerce.api.idempotency import run_idempotent
@@ -46,12 +46,12 @@ SCOPE = "carts:write"
     "/carts",
     scope=SCOPE,
     tag=TAG,
-    body=CartToOpen,
-    answers={201: CartOut},
-    idempotent="honoured",
+    body=CartCreate,
+    responses={201: CartOut},
+    idempotency="optional",
     audited=False,
 )
-def create_cart(body: CartToOpen) -> Response:
+def create_cart(body: CartCreate) -> Response:
     """Open a cart, empty or with something in it.
 
     Keep its `cartId`: whoever has it and a key of yours has the cart. A cart holds no stock; its order does.
@@ -65,7 +65,7 @@ def create_cart(body: CartToOpen) -> Response:
     return run_idempotent(lambda: open_cart(_shopper(cart_token), wanted), answer, needed=False).response
 
 
-@operation("GET", "/carts/<cart_id>", scope=SCOPE, tag=TAG, answers={200: CartOut}, problems=(404,))
+@operation("GET", "/carts/<cart_id>", scope=SCOPE, tag=TAG, responses={200: CartOut})
 def get_one_cart(cart_id: str) -> Reply:
     """Show a cart at the prices and stock of now.
 
@@ -81,9 +81,8 @@ def get_one_cart(cart_id: str) -> Reply:
     scope=SCOPE,
     tag=TAG,
     body=OrderItem,
-    answers={200: CartOut},
-    problems=(404,),
-    idempotent="honoured",
+    responses={200: CartOut},
+    idempotency="optional",
     audited=False,
 )
 def add_cart_line(cart_id: str, body: OrderItem) -> Response:
@@ -106,12 +105,11 @@ def add_cart_line(cart_id: str, body: OrderItem) -> Response:
     "/carts/<cart_id>/lines/<uuid:line_id>",
     scope=SCOPE,
     tag=TAG,
-    body=CartLineChange,
-    answers={200: CartOut},
-    problems=(404,),
+    body=CartLinePatch,
+    responses={200: CartOut},
     audited=False,
 )
-def change_cart_line(cart_id: str, line_id: uuid.UUID, body: CartLineChange) -> Reply:
+def change_cart_line(cart_id: str, line_id: uuid.UUID, body: CartLinePatch) -> Reply:
     """Set the units of a line, as many as there are."""
     change = change_quantity(_shopper(cart_id), line_id, body.quantity)
     return _reply(cart_id, capped=change.capped)
@@ -122,8 +120,7 @@ def change_cart_line(cart_id: str, line_id: uuid.UUID, body: CartLineChange) -> 
     "/carts/<cart_id>/lines/<uuid:line_id>",
     scope=SCOPE,
     tag=TAG,
-    answers={200: CartOut},
-    problems=(404,),
+    responses={200: CartOut},
     audited=False,
 )
 def remove_cart_line(cart_id: str, line_id: uuid.UUID) -> Reply:
@@ -138,8 +135,7 @@ def remove_cart_line(cart_id: str, line_id: uuid.UUID) -> Reply:
     scope=SCOPE,
     tag=TAG,
     body=CartDetails,
-    answers={200: CartOut},
-    problems=(404,),
+    responses={200: CartOut},
     audited=False,
 )
 def save_cart_details(cart_id: str, body: CartDetails) -> Reply:
@@ -158,13 +154,12 @@ def save_cart_details(cart_id: str, body: CartDetails) -> Reply:
     "/carts/<cart_id>/coupons",
     scope=SCOPE,
     tag=TAG,
-    body=CodeToEnter,
-    answers={200: CartOut},
-    problems=(404,),
-    idempotent="honoured",
+    body=CartCoupon,
+    responses={200: CartOut},
+    idempotency="optional",
     audited=False,
 )
-def enter_cart_code(cart_id: str, body: CodeToEnter) -> Response:
+def enter_cart_code(cart_id: str, body: CartCoupon) -> Response:
     """Enter a coupon code, if it takes something off; if not, 422 says why."""
     shopper = _shopper(cart_id)
     cart = load_cart(shopper)
@@ -184,8 +179,7 @@ def enter_cart_code(cart_id: str, body: CodeToEnter) -> Response:
     "/carts/<cart_id>/coupons/<code>",
     scope=SCOPE,
     tag=TAG,
-    answers={200: CartOut},
-    problems=(404,),
+    responses={200: CartOut},
     audited=False,
 )
 def remove_cart_code(cart_id: str, code: str) -> Reply:
@@ -201,13 +195,12 @@ def remove_cart_code(cart_id: str, code: str) -> Reply:
     "/carts/<cart_id>/checkout",
     scope=SCOPE,
     tag=TAG,
-    body=CartOrder,
-    answers={200: OrderOut, 201: OrderOut},
-    problems=(404, 409),
-    idempotent="required",
+    body=CartCheckout,
+    responses={200: OrderOut, 201: OrderOut},
+    idempotency="required",
     audited=False,
 )
-def order_cart(cart_id: str, body: CartOrder) -> Response:
+def order_cart(cart_id: str, body: CartCheckout) -> Response:
     """Order a cart, once: its stock is held, or nothing happens.
 
     409 when the cart or the prices are not those that your shopper was shown. A cart that was ordered already is

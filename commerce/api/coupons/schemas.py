@@ -32,7 +32,7 @@ from commerce.pricing.validation import (
 )
 from commerce.tenants.scope import current_shop
 
-SPAN = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+MOMENT_RANGE = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """Moments that every database can hold in every time zone."""
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
@@ -45,7 +45,7 @@ def _as_text(value: object) -> object:
 
 
 def _in_reach(value: datetime) -> datetime:
-    if not SPAN[0] < value < SPAN[1]:
+    if not MOMENT_RANGE[0] < value < MOMENT_RANGE[1]:
         raise ValueError("this is too far away")
     return value.astimezone(UTC)
 
@@ -71,7 +71,7 @@ NO_LIMIT = "null is no limit."
 # --- what is sent --------------------------------------------------------------------------------------
 
 
-class PromotionToMake(RequestModel):
+class PromotionCreate(RequestModel):
     """What codes take off. Each `kind` has its own fields; those of the others are not looked at."""
 
     label: Text = Field(min_length=1, max_length=MAX_LABEL, examples=["Welcome"])
@@ -125,11 +125,11 @@ def _ppm(percent: Decimal | None) -> int:
     return int(millionths)
 
 
-class CouponToMake(RequestModel):
+class CouponCreate(RequestModel):
     """A code with a promotion of its own, or one more code of a promotion that is there."""
 
     code: Text = Field("", max_length=40, description="Left out: one that nobody guesses.")
-    promotion: PromotionToMake | None = Field(
+    promotion: PromotionCreate | None = Field(
         None, examples=[{"label": "Welcome", "kind": "percentage", "percent": 10}]
     )
     promotion_id: uuid.UUID | None = Field(None, description="Instead of `promotion`.")
@@ -142,8 +142,8 @@ class CouponToMake(RequestModel):
             raise ValueError("either promotion or promotionId is needed")
         return self
 
-    def opens(self) -> PromotionValues | uuid.UUID:
-        """Return what the code opens. Raises InvalidValue."""
+    def promotion_input(self) -> PromotionValues | uuid.UUID:
+        """Return what the code promotion_input. Raises InvalidValue."""
         if self.promotion is not None:
             return self.promotion.values()
         if self.promotion_id is None:
@@ -151,7 +151,7 @@ class CouponToMake(RequestModel):
         return self.promotion_id
 
 
-def place_in_body(error: InvalidValue) -> InvalidValue:
+def with_body_field(error: InvalidValue) -> InvalidValue:
     """Return an error with its field named as it stands in the body."""
     if error.field in ("code", "usage_limit", "per_customer_limit", "promotion"):
         return error
@@ -175,7 +175,7 @@ class CouponPatch(RequestModel):
         return {name: getattr(self, name) for name in self.model_fields_set - {"version"}}
 
 
-class CouponFilter(PageQuery):
+class CouponQuery(PageQuery):
     """Which coupons are listed, newest first."""
 
     promotion_id: uuid.UUID | None = Field(None, description="Only the codes of one promotion.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.cursors import decode_cursor, encode_cursor
 from commerce.api.operation import Reply, operation
 from commerce.api.schemas import MOST, Moment, QueryModel, ResponseModel
 from commerce.errors import InvalidValue
@@ -18,7 +18,7 @@ from commerce.webhooks.payloads import EVENT_TYPES, body_of, message_id, types_o
 FEED = "events"
 
 
-class FeedQuery(QueryModel):
+class EventQuery(QueryModel):
     """The part of the feed that is wanted."""
 
     after: str | None = Field(
@@ -49,7 +49,7 @@ class EventOut(ResponseModel):
     )
 
 
-class EventFeedOut(ResponseModel):
+class EventList(ResponseModel):
     """A page of the feed, oldest first."""
 
     items: list[EventOut]
@@ -58,8 +58,8 @@ class EventFeedOut(ResponseModel):
     )
 
 
-@operation("GET", "/events", scope="events:read", tag="Events", query=FeedQuery, answers={200: EventFeedOut})
-def list_events(query: FeedQuery) -> Reply:
+@operation("GET", "/events", scope="events:read", tag="Events", query=EventQuery, responses={200: EventList})
+def list_events(query: EventQuery) -> Reply:
     """Read what happened, oldest first.
 
     Send `nextCursor` as `after` again and again: each event comes exactly once, however many orders are placed
@@ -69,16 +69,16 @@ def list_events(query: FeedQuery) -> Reply:
     page = read_feed(_reached(query.after), types, query.limit)
     shop = current_shop().code
     return Reply(
-        EventFeedOut(
+        EventList(
             items=[_event_out(event, shop) for event in page.events],
-            next_cursor=close_cursor(FEED, {}, page.position),
+            next_cursor=encode_cursor(FEED, {}, page.position),
         )
     )
 
 
 def _reached(after: str | None) -> int:
     try:
-        return int(open_cursor(FEED, {}, after) or 0)
+        return int(decode_cursor(FEED, {}, after) or 0)
     except InvalidValue as error:
         raise InvalidValue("after", "This is no cursor of this shop's feed.") from error
 

@@ -45,7 +45,7 @@ Reference = Annotated[Text, StringConstraints(max_length=255)]
 # --- what is sent --------------------------------------------------------------------------------------
 
 
-class MovementToBook(RequestModel):
+class MovementCreate(RequestModel):
     """Units that came or went."""
 
     adjustment: Adjustment
@@ -56,7 +56,7 @@ class MovementToBook(RequestModel):
     )
 
 
-class StockChange(RequestModel):
+class InventoryPatch(RequestModel):
     """One change: an absolute `quantity`, an `adjustment` with its `cause`, or a `backorderLimit`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"quantity": 47, "version": 1}]})
@@ -87,7 +87,7 @@ class StockChange(RequestModel):
         return self
 
 
-class InventoryFilter(PageQuery):
+class InventoryQuery(PageQuery):
     """Which stock is listed."""
 
     warehouse_code: Code | None = Field(None, description="Only what this warehouse has.")
@@ -97,13 +97,13 @@ class InventoryFilter(PageQuery):
     total: bool = Field(default=False, description="Count them all, too.")
 
 
-class Warehouse(QueryModel):
+class WarehouseQuery(QueryModel):
     """Which warehouse is meant."""
 
     warehouse_code: Code | None = Field(None, description="Only this warehouse.")
 
 
-class WarehousePage(PageQuery):
+class WarehousePageQuery(PageQuery):
     """Which warehouse is meant, and which page."""
 
     warehouse_code: Code | None = Field(None, description="Only this warehouse.")

@@ -11,19 +11,19 @@ from commerce.api.auth import current_api_actor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation
 from commerce.api.orders.placement import finish
-from commerce.api.orders.schemas import OrderToPlace
+from commerce.api.orders.schemas import OrderCreate
 from commerce.api.schemas import Amount, ResponseModel, Text, amount
 from commerce.checkout.direct_orders import PlacedDirectOrder, place_direct_order
 from commerce.tenants.scope import current_shop
 
 
-class Checkout(OrderToPlace):
+class CheckoutRequest(OrderCreate):
     """An order to place; the idempotency key may also stand here."""
 
     idempotency_key: Text = Field("", max_length=255, description="Instead of the header.")
 
 
-class PlacedData(ResponseModel):
+class CheckoutData(ResponseModel):
     """The order that was placed."""
 
     order_id: uuid.UUID
@@ -42,7 +42,7 @@ class CheckoutOut(ResponseModel):
 
     success: bool
     message: str = Field(examples=["Order placed successfully"])
-    data: PlacedData
+    data: CheckoutData
 
 
 @operation(
@@ -50,13 +50,12 @@ class CheckoutOut(ResponseModel):
     "/commerce/checkout",
     scope="orders:write",
     tag="Checkout",
-    body=Checkout,
-    answers={201: CheckoutOut},
-    problems=(409,),
-    idempotent="required",
+    body=CheckoutRequest,
+    responses={201: CheckoutOut},
+    idempotency="required",
     audited=False,
 )
-def checkout(body: Checkout) -> Response:
+def checkout(body: CheckoutRequest) -> Response:
     """Place an order and answer what it costs.
 
     409 only when the same key is being worked on, or when the `total` that you showed is not the one of now; 422 names
@@ -70,7 +69,7 @@ def checkout(body: Checkout) -> Response:
 
 def _answer(placed: PlacedDirectOrder) -> Reply:
     order, totals, currency = placed.order, placed.priced.totals, current_shop().currency
-    data = PlacedData(
+    data = CheckoutData(
         order_id=order.id,
         code=order.code,
         status="pending",

@@ -11,7 +11,7 @@ from pydantic import Field
 from commerce.api.auth import current_api_actor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation, seen_resource_version
-from commerce.api.orders.parts import OrderState, Versioned, sent_minor, state_of
+from commerce.api.orders.schemas import OrderState, VersionedRequest, optional_minor, order_state
 from commerce.api.schemas import Amount, Moment, ResponseModel, SentAmount, Text, amount
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, get_order_by_code
@@ -23,7 +23,7 @@ from commerce.settlement.manual_payments import overpayment_of, record_receipt
 TAG = "Payments"
 
 
-class Receipt(Versioned):
+class ManualPaymentCreate(VersionedRequest):
     """Money that arrived outside of the shop's gateways: a transfer, cash at the door."""
 
     amount: SentAmount | None = Field(None, description="What arrived; left out, all that is open.")
@@ -65,7 +65,7 @@ class PaymentList(OrderState):
     items: list[PaymentOut]
 
 
-@operation("GET", "/orders/<code>/payments", scope="orders:read", tag=TAG, answers={200: PaymentList})
+@operation("GET", "/orders/<code>/payments", scope="orders:read", tag=TAG, responses={200: PaymentList})
 def list_payments(code: str) -> Reply:
     """List an order's payments, oldest first."""
     return _reply(get_order_by_code(code))
@@ -76,12 +76,11 @@ def list_payments(code: str) -> Reply:
     "/orders/<code>/payments",
     scope="payments:write",
     tag=TAG,
-    body=Receipt,
-    answers={201: PaymentList},
-    problems=(404, 409),
-    idempotent="required",
+    body=ManualPaymentCreate,
+    responses={201: PaymentList},
+    idempotency="required",
 )
-def record_payment(code: str, body: Receipt) -> Response:
+def record_payment(code: str, body: ManualPaymentCreate) -> Response:
     """Record money that arrived.
 
     Parts add up until the order is paid; then it goes on as after any payment. More than is due is taken and flagged.
@@ -89,7 +88,7 @@ def record_payment(code: str, body: Receipt) -> Response:
     is due and no `amount` was sent, or while a payment by card is under way.
     """
     order = get_order_by_code(code)
-    arrived = sent_minor("amount", body.amount, order.currency)
+    arrived = optional_minor("amount", body.amount, order.currency)
     done = run_idempotent(
         lambda: record_receipt(
             order.id,
@@ -113,7 +112,7 @@ def _reply(order: Order, status: int = 200) -> Reply:
         "refunded",
     )
     body = PaymentList(
-        **state_of(order),
+        **order_state(order),
         currency=currency,
         total=amount(order.total, currency),
         paid=amount(paid, currency),

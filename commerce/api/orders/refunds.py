@@ -12,18 +12,18 @@ from pydantic import Field
 from commerce.api.auth import current_api_actor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation, seen_resource_version
-from commerce.api.orders.parts import (
-    MOST_LINES,
+from commerce.api.orders.schemas import (
+    MAX_ITEMS,
     LineOut,
     LineUnits,
     OrderState,
-    Versioned,
-    line_facts,
-    named_lines,
-    sent_minor,
-    state_of,
-    summed,
-    take_only,
+    VersionedRequest,
+    line_fields,
+    optional_minor,
+    order_state,
+    refuse_unused_fields,
+    resolve_lines,
+    sum_units,
 )
 from commerce.api.schemas import Amount, Moment, ResponseModel, SentAmount, Text, amount
 from commerce.orders.models import Credit, Order
@@ -39,7 +39,7 @@ TAKES = {"everything": ("restock",), "a part": ("lines", "shipping", "returned",
 """What is given back -> what it takes beside reason, expected amount and version."""
 
 
-class CreditedLine(LineUnits):
+class RefundLine(LineUnits):
     """Units of a line whose money goes back."""
 
     restock: int = Field(
@@ -50,10 +50,10 @@ class CreditedLine(LineUnits):
     )
 
 
-class RefundToMake(Versioned):
+class RefundCreate(VersionedRequest):
     """What is given back: units of lines, shipping, another amount than these come to, or everything that is left."""
 
-    lines: list[CreditedLine] = Field(default_factory=list, max_length=MOST_LINES)
+    lines: list[RefundLine] = Field(default_factory=list, max_length=MAX_ITEMS)
     shipping: bool = Field(default=False, description="Shipping and fee, too.")
     amount: SentAmount | None = Field(
         None,
@@ -78,7 +78,7 @@ class RefundToMake(Versioned):
 
     def wish(self, order: Order) -> RefundRequest:
         """Return the part that is wished for. Raises InvalidValues for lines that are none of the order's."""
-        instead = sent_minor("amount", self.amount, order.currency)
+        instead = optional_minor("amount", self.amount, order.currency)
         return refund_request(
             order, self.lines, RefundRequest(shipping=self.shipping, amount=instead, returned=self.returned)
         )
@@ -120,7 +120,7 @@ class RefundOut(ResponseModel):
     settled_at: Moment | None
 
 
-class RefundMade(OrderState):
+class RefundCreated(OrderState):
     """What was decided, and the money that is on its way for it."""
 
     currency: str = Field(examples=["USD"])
@@ -136,12 +136,12 @@ class RefundList(OrderState):
     items: list[RefundOut]
 
 
-@operation("GET", "/orders/<code>/refunds", scope="orders:read", tag=TAG, answers={200: RefundList})
+@operation("GET", "/orders/<code>/refunds", scope="orders:read", tag=TAG, responses={200: RefundList})
 def list_refunds(code: str) -> Reply:
     """List an order's refunds, oldest first, with the decisions behind them."""
     order = get_order_by_code(code)
     body = RefundList(
-        **state_of(order),
+        **order_state(order),
         currency=order.currency,
         credits=[_credit_out(each, order) for each in credits_of(order.id)],
         items=[_refund_out(each, order.currency) for each in refunds_of(order.id)],
@@ -154,12 +154,11 @@ def list_refunds(code: str) -> Reply:
     "/orders/<code>/refunds",
     scope="payments:write",
     tag=TAG,
-    body=RefundToMake,
-    answers={201: RefundMade},
-    problems=(404, 409),
-    idempotent="required",
+    body=RefundCreate,
+    responses={201: RefundCreated},
+    idempotency="required",
 )
-def make_refund(code: str, body: RefundToMake) -> Response:
+def make_refund(code: str, body: RefundCreate) -> Response:
     """Give money back.
 
     Never more than was paid, and all units together come to exactly what was paid for them. The status stays as it is,
@@ -167,9 +166,9 @@ def make_refund(code: str, body: RefundToMake) -> Response:
     `refund_requested` as `refunded`. The money goes back through the payments that it came by, soon after.
     """
     order = get_order_by_code(code)
-    take_only(body, TAKES, "everything" if body.everything else "a part")
+    refuse_unused_fields(body, TAKES, "everything" if body.everything else "a part")
     wish = body.wish(order)
-    expected = sent_minor("expected_amount", body.expected_amount, order.currency)
+    expected = optional_minor("expected_amount", body.expected_amount, order.currency)
 
     def give() -> None:
         common: dict[str, Any] = {
@@ -182,26 +181,26 @@ def make_refund(code: str, body: RefundToMake) -> Response:
         else:
             credit_order(order.id, wish, current_api_actor(), **common)
 
-    return run_idempotent(give, lambda _: refund_made(order.id)).response
+    return run_idempotent(give, lambda _: refund_reply(order.id)).response
 
 
-def refund_request(order: Order, lines: list[CreditedLine], wish: RefundRequest) -> RefundRequest:
+def refund_request(order: Order, lines: list[RefundLine], wish: RefundRequest) -> RefundRequest:
     """Return `wish` with the units of lines in it. Raises InvalidValues for lines that are none of the order's."""
-    named = named_lines(order, lines)
-    restock = summed((key, each.restock) for key, each in named)
+    named = resolve_lines(order, lines)
+    restock = sum_units((key, each.restock) for key, each in named)
     return replace(
         wish,
-        units=summed((key, each.quantity) for key, each in named),
+        units=sum_units((key, each.quantity) for key, each in named),
         restock={key: count for key, count in restock.items() if count},
     )
 
 
-def refund_made(order_id: uuid.UUID) -> Reply:
+def refund_reply(order_id: uuid.UUID) -> Reply:
     """Return the last decision on an order as it is answered; the order is locked, so it is the one just made."""
     order = get_order(order_id)
     credit = credits_of(order.id)[-1]
-    body = RefundMade(
-        **state_of(order),
+    body = RefundCreated(
+        **order_state(order),
         currency=order.currency,
         credit=_credit_out(credit, order),
         refunds=[
@@ -212,7 +211,7 @@ def refund_made(order_id: uuid.UUID) -> Reply:
 
 
 def _credit_out(credit: Credit, order: Order) -> CreditOut:
-    facts = line_facts(order)
+    facts = line_fields(order)
     return CreditOut(
         id=credit.id,
         number=credit.number,

@@ -11,19 +11,19 @@ from pydantic import Field
 from commerce.api.auth import current_api_actor, ensure_scope
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation, seen_resource_version
-from commerce.api.orders.parts import (
-    MOST_LINES,
+from commerce.api.orders.refunds import RefundLine, refund_request
+from commerce.api.orders.schemas import (
+    MAX_ITEMS,
     LineOut,
     LineUnits,
     OrderState,
-    Versioned,
-    line_facts,
-    sent_minor,
-    state_of,
-    take_only,
-    units_of,
+    VersionedRequest,
+    line_fields,
+    optional_minor,
+    order_state,
+    refuse_unused_fields,
+    units_by_line,
 )
-from commerce.api.orders.refunds import CreditedLine, refund_request
 from commerce.api.orders.status import MONEY
 from commerce.api.schemas import Moment, ResponseModel, SentAmount, Text
 from commerce.errors import NotFound
@@ -48,7 +48,7 @@ TAKES = {
 """Decision -> what it takes beside reason and version."""
 
 
-class ReturnToRequest(Versioned):
+class ReturnCreate(VersionedRequest):
     """What a customer asks for: his money back, or to send goods back first."""
 
     kind: Literal["refund", "return"] = Field(
@@ -57,13 +57,13 @@ class ReturnToRequest(Versioned):
     lines: list[LineUnits] | None = Field(
         None,
         min_length=1,
-        max_length=MOST_LINES,
+        max_length=MAX_ITEMS,
         description="Left out, everything that can be asked for; the order then waits in `refund_requested`.",
     )
     reason: Text = Field(min_length=1, max_length=500, examples=["Too small"])
 
 
-class ReturnDecision(Versioned):
+class ReturnDecision(VersionedRequest):
     """An answer to a request."""
 
     decision: Decision = Field(
@@ -76,10 +76,10 @@ class ReturnDecision(Versioned):
         description="Words for the customer; needed to decline.",
         examples=["It has been worn"],
     )
-    lines: list[CreditedLine] | None = Field(
+    lines: list[RefundLine] | None = Field(
         None,
         min_length=1,
-        max_length=MOST_LINES,
+        max_length=MAX_ITEMS,
         description="When received: what came. When refunded: what is given back and restocked. Left out: all of it.",
     )
     shipping: bool | None = Field(
@@ -129,12 +129,12 @@ class ReturnList(OrderState):
     items: list[ReturnOut]
 
 
-@operation("GET", "/orders/<code>/returns", scope="orders:read", tag=TAG, answers={200: ReturnList})
+@operation("GET", "/orders/<code>/returns", scope="orders:read", tag=TAG, responses={200: ReturnList})
 def list_returns(code: str) -> Reply:
     """List the requests for money back of an order, newest first."""
     order = get_order_by_code(code)
     items = [_return_out(each, order) for each in requests_of(order.id)]
-    return Reply(ReturnList(**state_of(order), items=items), version=order.version)
+    return Reply(ReturnList(**order_state(order), items=items), version=order.version)
 
 
 @operation(
@@ -142,19 +142,18 @@ def list_returns(code: str) -> Reply:
     "/orders/<code>/returns",
     scope="orders:write",
     tag=TAG,
-    body=ReturnToRequest,
-    answers={201: ReturnState},
-    problems=(404, 409),
-    idempotent="honoured",
+    body=ReturnCreate,
+    responses={201: ReturnState},
+    idempotency="optional",
 )
-def create_return(code: str, body: ReturnToRequest) -> Response:
+def create_return(code: str, body: ReturnCreate) -> Response:
     """Ask for money back for all or some of an order.
 
     A request for everything moves the order to `refund_requested`; one for a part leaves the status alone. Only what
     has left can be sent back. 409 when nothing was paid, or everything was given back or asked for already.
     """
     order = get_order_by_code(code)
-    units = None if body.lines is None else units_of(order, body.lines)
+    units = None if body.lines is None else units_by_line(order, body.lines)
     done = run_idempotent(
         lambda: request_return(
             order.id,
@@ -176,9 +175,8 @@ def create_return(code: str, body: ReturnToRequest) -> Response:
     scope="orders:write",
     tag=TAG,
     body=ReturnDecision,
-    answers={200: ReturnState},
-    problems=(404, 409),
-    idempotent="required",
+    responses={200: ReturnState},
+    idempotency="required",
 )
 def decide_return(code: str, number: int, body: ReturnDecision) -> Response:
     """Answer a request for money back.
@@ -189,7 +187,7 @@ def decide_return(code: str, number: int, body: ReturnDecision) -> Response:
     """
     if body.decision == "refund":
         ensure_scope(MONEY)
-    take_only(body, TAKES, body.decision)
+    refuse_unused_fields(body, TAKES, body.decision)
     order = get_order_by_code(code)
     asked = _numbered(order, number)
     return run_idempotent(
@@ -205,7 +203,7 @@ def _decide(body: ReturnDecision, order: Order, asked: ReturnRequest) -> None:
         case "decline":
             decline_return(asked.id, actor, seen_version=seen, reason=body.reason)
         case "receive":
-            came = units_to_answer(asked) if body.lines is None else units_of(order, body.lines)
+            came = units_to_answer(asked) if body.lines is None else units_by_line(order, body.lines)
             receive_return(asked.id, came, actor, seen_version=seen)
         case "refund":
             refund_return(
@@ -213,7 +211,7 @@ def _decide(body: ReturnDecision, order: Order, asked: ReturnRequest) -> None:
                 _wish(body, order, asked),
                 actor,
                 seen_version=seen,
-                shown_amount=sent_minor("expected_amount", body.expected_amount, order.currency),
+                shown_amount=optional_minor("expected_amount", body.expected_amount, order.currency),
                 reason=body.reason,
             )
 
@@ -222,7 +220,7 @@ def _wish(body: ReturnDecision, order: Order, asked: ReturnRequest) -> RefundReq
     wish = RefundRequest(
         units=units_to_answer(asked),
         shipping=asked.whole if body.shipping is None else body.shipping,
-        amount=sent_minor("amount", body.amount, order.currency),
+        amount=optional_minor("amount", body.amount, order.currency),
     )
     return wish if body.lines is None else refund_request(order, body.lines, wish)
 
@@ -237,13 +235,13 @@ def _numbered(order: Order, number: int) -> ReturnRequest:
 def _state(order_id: uuid.UUID, return_id: uuid.UUID, status: int) -> Reply:
     order = get_order(order_id)
     asked = next(each for each in requests_of(order.id) if each.id == return_id)
-    body = ReturnState(**state_of(order), request=_return_out(asked, order))
+    body = ReturnState(**order_state(order), request=_return_out(asked, order))
     where = {"Location": f"/api/orders/{order.code}/returns"} if status == 201 else {}
     return Reply(body, status, where, order.version)
 
 
 def _return_out(asked: ReturnRequest, order: Order) -> ReturnOut:
-    facts = line_facts(order)
+    facts = line_fields(order)
     same = ("id", "number", "kind", "whole", "state", "reason", "answer", "asked_by")
     return ReturnOut(
         **{name: getattr(asked, name) for name in (*same, "created_at", "updated_at")},

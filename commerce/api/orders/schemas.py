@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
 
 from babel import Locale, UnknownLocaleError
 from email_validator import EmailNotValidError, validate_email
@@ -13,7 +14,7 @@ from flask import current_app
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from commerce.api.schemas import (
-    ADDRESS,
+    ADDRESS_FIELDS,
     Amount,
     Code,
     Line,
@@ -28,11 +29,12 @@ from commerce.api.schemas import (
     minor,
 )
 from commerce.checkout.direct_orders import MAX_UNITS, DirectOrder, RequestedItem
+from commerce.errors import FieldError, InvalidValue, InvalidValues
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.transitions import STATUSES
 from commerce.tenants.scope import current_shop
 
-MOST_ITEMS = 2000
+MAX_ITEMS = 2000
 """Lines of one order: the largest invoices of a wholesaler have about a thousand."""
 
 
@@ -99,7 +101,7 @@ class Address(RequestModel):
 
     def fields(self) -> dict[str, str]:
         """Return the address as the shop keeps it."""
-        return {ours: getattr(self, theirs) for theirs, ours in ADDRESS.items()}
+        return {ours: getattr(self, theirs) for theirs, ours in ADDRESS_FIELDS.items()}
 
 
 class OrderItem(RequestModel):
@@ -121,7 +123,7 @@ class OrderItem(RequestModel):
         return RequestedItem(self.quantity, code, self.variant_id, self.price)
 
 
-class OrderToPlace(RequestModel):
+class OrderCreate(RequestModel):
     """An order. Prices come from the shop alone."""
 
     customer_id: Line = Field(
@@ -130,7 +132,7 @@ class OrderToPlace(RequestModel):
         description="Your name for the customer, or the id of a member of the shop.",
         examples=["CUST-001"],
     )
-    items: list[OrderItem] = Field(min_length=1, max_length=MOST_ITEMS)
+    items: list[OrderItem] = Field(min_length=1, max_length=MAX_ITEMS)
     shipping_address: Address
     shipping_method: Code | None = Field(None, description="Left out: the cheapest that goes there.")
     payment_method: Code | None = Field(
@@ -173,7 +175,7 @@ class OrderToPlace(RequestModel):
         )
 
 
-class OrderFilter(PageQuery):
+class OrderQuery(PageQuery):
     """Which orders are listed, newest first."""
 
     status: Status | None = Field(None, description="Only orders that stand there.")
@@ -352,7 +354,7 @@ def customer_of(order: Any) -> str:
 
 def address_out(address: Mapping[str, str]) -> AddressOut:
     """Return an order's address as it is answered."""
-    return AddressOut(**{theirs: address.get(ours, "") for theirs, ours in ADDRESS.items()})
+    return AddressOut(**{theirs: address.get(ours, "") for theirs, ours in ADDRESS_FIELDS.items()})
 
 
 def item_out(line: OrderLine, currency: str) -> ItemOut:
@@ -383,3 +385,123 @@ def _adjustment_out(each: OrderAdjustment, currency: str) -> AdjustmentOut:
         source_id=each.source_id,
         included=each.included,
     )
+
+
+# --- shared by the resources of an order ---------------------------------------------------------------
+
+MAX_VERSION = 2**31 - 1
+L = TypeVar("L", bound="LineUnits")
+
+
+class VersionedRequest(RequestModel):
+    """What may say which version of the order was seen."""
+
+    version: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_VERSION,
+        description="The order's version as you saw it: 409 when it is another now. `If-Match` says the same.",
+    )
+
+
+class LineUnits(RequestModel):
+    """Units of a line of the order, by the line's id or its product code."""
+
+    line_id: uuid.UUID | None = Field(None, description="`lineId` of the order's item.")
+    product_code: Code | None = Field(None, description="Instead of the line's id.", examples=["PRD-001"])
+    quantity: Quantity = Field(examples=[1])
+
+
+class OrderState(ResponseModel):
+    """How the order stands now."""
+
+    code: str = Field(examples=["ORD-000001"])
+    status: str = Field(examples=["confirmed"])
+    payment_status: str = Field(examples=["paid"])
+    version: int
+
+
+class LineOut(ResponseModel):
+    """Units of a line of the order."""
+
+    line_id: uuid.UUID
+    product_code: str
+    name: str
+    quantity: int
+
+
+def order_state(order: Order) -> dict[str, Any]:
+    """Return the fields of `OrderState`."""
+    return {name: getattr(order, name) for name in ("code", "status", "payment_status", "version")}
+
+
+def line_fields(order: Order) -> dict[uuid.UUID, dict[str, Any]]:
+    """Return what `LineOut` says of each line of an order beside units, by its id."""
+    return {
+        line.id: {"line_id": line.id, "product_code": line.sku, "name": line.title} for line in order.lines
+    }
+
+
+def resolve_lines(order: Order, sent: Sequence[L]) -> list[tuple[uuid.UUID, L]]:
+    """Return what was sent with the id of the line that each names. Raises InvalidValues for those of no line."""
+    found = [(_line_of(order, each), each) for each in sent]
+    faults = [
+        FieldError(f"lines.{index}.{'line_id' if each.line_id else 'product_code'}", _no_line(each))
+        for index, (line, each) in enumerate(found)
+        if line is None
+    ]
+    if faults:
+        raise InvalidValues(faults)
+    return [(line.id, each) for line, each in found if line is not None]
+
+
+def units_by_line(order: Order, sent: Sequence[LineUnits]) -> dict[uuid.UUID, int]:
+    """Return the units by line id; a line that is named twice counts with both. Raises InvalidValues."""
+    return sum_units((key, each.quantity) for key, each in resolve_lines(order, sent))
+
+
+def sum_units(parts: Iterator[tuple[uuid.UUID, int]]) -> dict[uuid.UUID, int]:
+    """Return the sum of units by line id."""
+    sums: dict[uuid.UUID, int] = {}
+    for key, count in parts:
+        sums[key] = sums.get(key, 0) + count
+    return sums
+
+
+def _line_of(order: Order, each: LineUnits) -> OrderLine | None:
+    if each.line_id is not None:
+        return next((line for line in order.lines if line.id == each.line_id), None)
+    code = each.product_code
+    found = [line for line in order.lines if line.sku == code] or [
+        line for line in order.lines if code and line.slug == code.lower()
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _no_line(each: LineUnits) -> str:
+    if each.line_id is None and each.product_code is None:
+        return "Please name a line by its lineId or its productCode."
+    return "This names no line of the order, or more than one."
+
+
+def optional_minor(field: str, value: Decimal | None, currency: str) -> int | None:
+    """Return a sent amount in minor units, None when none was sent. Raises InvalidValue at `field`."""
+    if value is None:
+        return None
+    try:
+        return minor(value, currency)
+    except InvalidValue as error:
+        raise InvalidValue(field, error.reason) from error
+
+
+def refuse_unused_fields(body: RequestModel, sometimes: Mapping[str, Collection[str]], chosen: str) -> None:
+    """Refuse what a choice has no use for: `sometimes` holds choice -> the fields that not all of them take.
+
+    Raises InvalidValues.
+    """
+    others = {name for names in sometimes.values() for name in names} - set(sometimes.get(chosen, ()))
+    faults = [
+        FieldError(name, f"{chosen} takes no such field.") for name in sorted(others) if getattr(body, name)
+    ]
+    if faults:
+        raise InvalidValues(faults)

@@ -8,8 +8,13 @@ from pydantic import Field
 
 from commerce.api.auth import current_api_actor, ensure_scope, has_scope
 from commerce.api.operation import Reply, operation, seen_resource_version
-from commerce.api.orders.parts import Versioned, sent_minor, take_only
-from commerce.api.orders.schemas import OrderOut, order_out
+from commerce.api.orders.schemas import (
+    OrderOut,
+    VersionedRequest,
+    optional_minor,
+    order_out,
+    refuse_unused_fields,
+)
 from commerce.api.schemas import SentAmount, Text
 from commerce.errors import Conflict, IllegalTransition, InvalidValue
 from commerce.order_management.actions import (
@@ -36,7 +41,7 @@ TAKES = {
 """Action -> what it takes beside the reason and the version."""
 
 
-class StatusChange(Versioned):
+class OrderStatusPatch(VersionedRequest):
     """The status that the order shall have, or the action that leads to it."""
 
     status: str | None = Field(None, pattern=f"^({'|'.join(STATUSES)})$", examples=["cancelled"])
@@ -66,7 +71,7 @@ class StatusChange(Versioned):
             restock=self.restock,
             carrier=self.carrier,
             tracking_code=self.tracking_code,
-            shown_amount=sent_minor("expected_amount", self.expected_amount, currency),
+            shown_amount=optional_minor("expected_amount", self.expected_amount, currency),
             reference=self.reference,
         )
 
@@ -83,11 +88,10 @@ class ReservationFailed(Conflict):
     "/orders/<code>/status",
     scope="orders:write",
     tag=TAG,
-    body=StatusChange,
-    answers={200: OrderOut},
-    problems=(404, 409),
+    body=OrderStatusPatch,
+    responses={200: OrderOut},
 )
-def change_order_status(code: str, body: StatusChange) -> Reply:
+def change_order_status(code: str, body: OrderStatusPatch) -> Reply:
     """Move an order to another status.
 
     What follows happens with it, or nothing does: `paid` books the money that is open (and the shop confirms at once
@@ -98,7 +102,7 @@ def change_order_status(code: str, body: StatusChange) -> Reply:
     """
     order = get_order_by_code(code)
     action = _action(body, order)
-    take_only(body, TAKES, action)
+    refuse_unused_fields(body, TAKES, action)
     wish = _allowed(action, order, body.wish(order.currency))
     if not perform_action(action, order.id, current_api_actor(), wish):
         raise ReservationFailed(get_order(order.id).attention)
@@ -106,7 +110,7 @@ def change_order_status(code: str, body: StatusChange) -> Reply:
     return Reply(order_out(order), version=order.version)
 
 
-def _action(body: StatusChange, order: Order) -> str:
+def _action(body: OrderStatusPatch, order: Order) -> str:
     if body.status is None and body.action is not None:
         return body.action
     if body.status is not None and body.action is None:

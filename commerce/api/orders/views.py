@@ -5,17 +5,17 @@ from __future__ import annotations
 from flask import Response
 
 from commerce.api.auth import current_api_actor
-from commerce.api.cursors import close_cursor, open_position
+from commerce.api.cursors import decode_position, encode_cursor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation
 from commerce.api.orders.placement import finish
 from commerce.api.orders.schemas import (
-    OrderFilter,
+    OrderCreate,
     OrderList,
     OrderOut,
+    OrderQuery,
     OrderRowOut,
     OrderSummary,
-    OrderToPlace,
     customer_of,
     order_out,
 )
@@ -31,13 +31,12 @@ TAG = "Orders"
     "/orders",
     scope="orders:write",
     tag=TAG,
-    body=OrderToPlace,
-    answers={201: OrderOut},
-    problems=(409,),
-    idempotent="required",
+    body=OrderCreate,
+    responses={201: OrderOut},
+    idempotency="required",
     audited=False,
 )
-def create_order(body: OrderToPlace) -> Response:
+def create_order(body: OrderCreate) -> Response:
     """Place an order.
 
     Its stock is held, or nothing happens: 422 names every line that is short. Prices are those of the shop; a `price`
@@ -52,8 +51,8 @@ def create_order(body: OrderToPlace) -> Response:
     return finish(done)
 
 
-@operation("GET", "/orders", scope="orders:read", tag=TAG, query=OrderFilter, answers={200: OrderList})
-def list_all_orders(query: OrderFilter) -> Reply:
+@operation("GET", "/orders", scope="orders:read", tag=TAG, query=OrderQuery, responses={200: OrderList})
+def list_all_orders(query: OrderQuery) -> Reply:
     """List orders, newest first.
 
     A page ends with `nextCursor`; orders that are placed meanwhile do not shift the pages that follow.
@@ -61,19 +60,19 @@ def list_all_orders(query: OrderFilter) -> Reply:
     filters = {"status": query.status or ""}
     page = list_orders(
         status=query.status or "",
-        before=open_position("orders", filters, query.cursor),
+        before=decode_position("orders", filters, query.cursor),
         limit=query.limit,
     )
     return Reply(
         OrderList(
             items=[_row_out(row) for row in page.rows],
-            next_cursor=close_cursor("orders", filters, page.older) if page.older else None,
+            next_cursor=encode_cursor("orders", filters, page.older) if page.older else None,
             total=count_orders(query.status or "") if query.total else None,
         )
     )
 
 
-@operation("GET", "/orders/<code>", scope="orders:read", tag=TAG, answers={200: OrderOut}, problems=(404,))
+@operation("GET", "/orders/<code>", scope="orders:read", tag=TAG, responses={200: OrderOut})
 def get_one_order(code: str) -> Reply:
     """Show one order."""
     order = get_order_by_code(code)

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Self, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from commerce.api.schemas import Code, PageQuery, RequestModel, SentAmount, Text, minor
+from commerce.api.schemas import (
+    Amount,
+    Code,
+    Moment,
+    PageQuery,
+    RequestModel,
+    ResponseModel,
+    SentAmount,
+    Text,
+    amount,
+    minor,
+)
 from commerce.catalog.create_product import NewProduct, NewVariant
-from commerce.catalog.product_records import ProductFilter
+from commerce.catalog.models import Product, Variant
+from commerce.catalog.product_records import ProductFilter, ProductRecord
 from commerce.catalog.validation import LIMITS, STATUSES, ProductValues, VariantValues
 from commerce.catalog.values import MAX_GRAMS, TAX_CLASSES, parse_url
+from commerce.catalog_import.export import image_address
 from commerce.errors import InvalidValue
 from commerce.inventory.models import MAX_QUANTITY
 from commerce.money import MAX_AMOUNT
 from commerce.tenants.scope import current_shop
 
-MOST_VARIANTS = 250
+MAX_VARIANTS = 250
 """Variants that are made in one call; more are added one by one."""
-MOST_AXES = 10
-MOST_IMAGES = 100
-MOST_TAGS = 250
+MAX_OPTIONS = 10
+MAX_IMAGES = 100
+MAX_TAGS = 250
 MAX_VERSION = 2**53
 
 Line = Annotated[Text, StringConstraints(max_length=LIMITS.line)]
@@ -85,14 +99,14 @@ class VariantInput(RequestModel):
         return cast("VariantValues", sent)
 
 
-class VariantToMake(VariantInput):
+class VariantCreate(VariantInput):
     """A variant of a product."""
 
     sku: Code = Field(examples=["PRD-001-RED"])
     price: Price = Field(examples=[29.99])
     options: dict[Line, Line] = Field(
         default_factory=dict,
-        max_length=MOST_AXES,
+        max_length=MAX_OPTIONS,
         description="What it is by each option of the product.",
         examples=[{"Colour": "red"}],
     )
@@ -124,7 +138,7 @@ class ProductFields(VariantInput):
     )
     vendor: Line = Field(default_factory=str)
     tags: list[Annotated[Line, StringConstraints(min_length=1, pattern="^[^,]+$")]] = Field(
-        default_factory=list, max_length=MOST_TAGS
+        default_factory=list, max_length=MAX_TAGS
     )
     is_active: bool = Field(default_factory=lambda: True, description="Whether shoppers see it.")
     status: Status = Field(
@@ -174,7 +188,7 @@ class ProductFields(VariantInput):
         return values
 
 
-class ProductToMake(ProductFields):
+class ProductCreate(ProductFields):
     """A product: with `sku` and `price` for one that has one variant, or with `variants`."""
 
     model_config = ConfigDict(
@@ -202,11 +216,11 @@ class ProductToMake(ProductFields):
     quantity: Units = Field(0, description="Units of the only variant that there are now.")
     images: list[ImageAddress] = Field(
         default_factory=list,
-        max_length=MOST_IMAGES,
+        max_length=MAX_IMAGES,
         description="Addresses of pictures. They are shown once staff have had them fetched.",
         examples=[["https://example.com/mouse.jpg"]],
     )
-    variants: list[VariantToMake] = Field(default_factory=list, max_length=MOST_VARIANTS)
+    variants: list[VariantCreate] = Field(default_factory=list, max_length=MAX_VARIANTS)
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -242,7 +256,7 @@ class ProductPatch(ProductFields):
     version: Version = None
 
 
-class ProductSearch(PageQuery):
+class ProductQuery(PageQuery):
     """Which products are listed, the newest first."""
 
     is_active: bool | None = Field(None, description="Those that shoppers see, or those that they do not.")
@@ -255,6 +269,143 @@ class ProductSearch(PageQuery):
     def filter(self) -> ProductFilter:
         """Return it as the catalogue understands it."""
         return ProductFilter(self.is_active, self.category_code or "", self.q or "")
+
+
+# --- responses -----------------------------------------------------------------------------------------
+
+
+class VariantFacts(ResponseModel):
+    """The facts of a variant."""
+
+    sku: str = Field(examples=["PRD-001"])
+    variant_id: uuid.UUID
+    price: Amount
+    compare_at: Amount | None
+    options: dict[str, str]
+    weight_grams: int
+    tax_class: str
+    barcode: str
+    is_active: bool
+    ships_from: date | None
+
+
+class VariantInProduct(VariantFacts):
+    """A variant of a product, with its version."""
+
+    version: int
+
+
+class VariantAttributes(VariantFacts):
+    """The facts of a variant, and whose it is."""
+
+    currency: str = Field(examples=["USD"])
+    product: str = Field(description="Code of the product.")
+
+
+class VariantOut(ResponseModel):
+    """A variant."""
+
+    code: str = Field(examples=["PRD-001"])
+    name: str = Field(examples=["Wireless Mouse"])
+    version: int
+    attributes: VariantAttributes
+
+
+class ProductAttributes(ResponseModel):
+    """The facts of a product. `sku` and `price` are those of its only variant, null where there are several."""
+
+    product_id: uuid.UUID
+    category_code: str | None
+    category_codes: list[str]
+    sku: str | None
+    price: Amount | None
+    currency: str = Field(examples=["USD"])
+    description: str
+    images: list[str]
+    is_active: bool
+    status: str
+    vendor: str
+    tags: list[str]
+    options: list[str] = Field(description="What its variants differ by.")
+    variants: list[VariantInProduct]
+    created_at: Moment
+    updated_at: Moment
+
+
+class ProductOut(ResponseModel):
+    """A product."""
+
+    code: str = Field(examples=["prd-001"])
+    name: str = Field(examples=["Wireless Mouse"])
+    version: int
+    attributes: ProductAttributes
+
+
+class ProductList(ResponseModel):
+    """A page of products, the newest first."""
+
+    items: list[ProductOut]
+    next_cursor: str | None
+    total: int | None = Field(None, description="Only with ?total=true.")
+
+
+def product_out(record: ProductRecord, base: str) -> ProductOut:
+    """Return a product as it is answered; `base` is the address of the shop."""
+    product, currency = record.product, current_shop().currency
+    variants = [
+        VariantInProduct(version=each.version, **_facts(each, product, currency)) for each in product.variants
+    ]
+    only = variants[0] if len(variants) == 1 else None
+    attributes = ProductAttributes(
+        product_id=product.id,
+        category_code=record.shelves[0] if record.shelves else None,
+        category_codes=record.shelves,
+        sku=only.sku if only else None,
+        price=only.price if only else None,
+        currency=currency,
+        description=product.description_html,
+        images=[address for image in product.images if (address := image_address(image, base))],
+        is_active=product.status == "active",
+        status=product.status,
+        vendor=product.vendor,
+        tags=product.tags,
+        options=product.option_names,
+        variants=variants,
+        created_at=product.created_at,
+        updated_at=product.updated_at,
+    )
+    return ProductOut(code=product.slug, name=product.title, version=product.version, attributes=attributes)
+
+
+def variant_out(variant: Variant) -> VariantOut:
+    """Return a variant as it is answered."""
+    product, currency = variant.product, current_shop().currency
+    attributes = VariantAttributes(
+        currency=currency, product=product.slug, **_facts(variant, product, currency)
+    )
+    return VariantOut(
+        code=variant.sku, name=variant_name(variant), version=variant.version, attributes=attributes
+    )
+
+
+def variant_name(variant: Variant) -> str:
+    """Return what a variant is called: its product, and what it is of it."""
+    return ", ".join([variant.product.title, *variant.option_values])
+
+
+def _facts(variant: Variant, product: Product, currency: str) -> dict[str, Any]:
+    return {
+        "sku": variant.sku,
+        "variant_id": variant.id,
+        "price": amount(variant.price, currency),
+        "compare_at": amount(variant.compare_at, currency) if variant.compare_at is not None else None,
+        "options": dict(zip(product.option_names, variant.option_values, strict=False)),
+        "weight_grams": variant.weight_grams,
+        "tax_class": variant.tax_class,
+        "barcode": variant.barcode,
+        "is_active": variant.active,
+        "ships_from": variant.ships_from,
+    }
 
 
 def _minor(value: Decimal, field: str) -> int:

@@ -9,18 +9,34 @@ from urllib.parse import quote
 from flask import Response, request
 
 from commerce.api.auth import current_api_actor
-from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.cursors import decode_cursor, encode_cursor
 from commerce.api.idempotency import run_idempotent
-from commerce.api.operation import Reply, operation
-from commerce.api.preconditions import needed_version
-from commerce.api.products.answers import ProductList, ProductOut, product_out
-from commerce.api.products.schemas import ProductPatch, ProductSearch, ProductToMake
-from commerce.catalog.create_product import OpenStock, create_product
-from commerce.catalog.product_records import count_records, list_records, product_id_of, product_record
-from commerce.catalog.update_product import change_product
+from commerce.api.operation import Reply, operation, required_version
+from commerce.api.products.schemas import (
+    ProductCreate,
+    ProductList,
+    ProductOut,
+    ProductPatch,
+    ProductQuery,
+    VariantCreate,
+    VariantOut,
+    VariantPatch,
+    product_out,
+    variant_out,
+)
+from commerce.catalog.create_product import OpenStock, add_variant, create_product
+from commerce.catalog.product_records import (
+    count_records,
+    get_variant,
+    list_records,
+    product_id_of,
+    product_record,
+    variant_of,
+)
+from commerce.catalog.update_product import VariantUpdate, change_product
 from commerce.inventory.adjustments import set_initial_stock
 
-TAG = "Products"
+TAG, VARIANTS = "Products", "Variants"
 
 
 @operation(
@@ -28,17 +44,16 @@ TAG = "Products"
     "/products",
     scope="products:write",
     tag=TAG,
-    body=ProductToMake,
-    answers={201: ProductOut},
-    problems=(409,),
-    idempotent="honoured",
+    body=ProductCreate,
+    responses={201: ProductOut},
+    idempotency="optional",
 )
-def add_product(body: ProductToMake) -> Response:
+def add_product(body: ProductCreate) -> Response:
     """Add a product with its variants and their first stock, or nothing.
 
     With `sku` and `price` it has one variant; else name `variants`. A code or SKU that the shop has is refused (409).
     """
-    new, open_stock = body.new(), stock_opener()
+    new, open_stock = body.new(), _stock_opener()
 
     def answer(product_id: uuid.UUID) -> Reply:
         shown = _shown(product_id)
@@ -48,29 +63,27 @@ def add_product(body: ProductToMake) -> Response:
 
 
 @operation(
-    "GET", "/products", scope="products:read", tag=TAG, query=ProductSearch, answers={200: ProductList}
+    "GET", "/products", scope="products:read", tag=TAG, query=ProductQuery, responses={200: ProductList}
 )
-def list_all_products(query: ProductSearch) -> Reply:
+def list_all_products(query: ProductQuery) -> Reply:
     """List products, the newest first, hidden ones too.
 
     A page ends with `nextCursor`; products that are added meanwhile do not shift the pages that follow.
     """
     wanted = query.filter()
     filters = {"active": wanted.active, "shelf": wanted.shelf, "words": wanted.words}
-    position = open_cursor("products", filters, query.cursor)
+    position = decode_cursor("products", filters, query.cursor)
     records, older = list_records(wanted, uuid.UUID(position) if position else None, query.limit)
     return Reply(
         ProductList(
             items=[product_out(each, _base()) for each in records],
-            next_cursor=close_cursor("products", filters, older) if older else None,
+            next_cursor=encode_cursor("products", filters, older) if older else None,
             total=count_records(wanted) if query.total else None,
         )
     )
 
 
-@operation(
-    "GET", "/products/<sku:code>", scope="products:read", tag=TAG, answers={200: ProductOut}, problems=(404,)
-)
+@operation("GET", "/products/<sku:code>", scope="products:read", tag=TAG, responses={200: ProductOut})
 def get_one_product(code: str) -> Reply:
     """Show one product, by its code or by the SKU of one of its variants."""
     shown = _shown(product_id_of(code))
@@ -83,8 +96,7 @@ def get_one_product(code: str) -> Reply:
     scope="products:write",
     tag=TAG,
     body=ProductPatch,
-    answers={200: ProductOut},
-    problems=(404, 409),
+    responses={200: ProductOut},
 )
 def change_one_product(code: str, body: ProductPatch) -> Response:
     """Change a product, if it still has the version that you have seen.
@@ -92,7 +104,7 @@ def change_one_product(code: str, body: ProductPatch) -> Response:
     Price, weight and the like are those of its only variant; a product with several refuses them.
     """
     record = product_record(product_id_of(code))
-    seen = needed_version(body.version)
+    seen = required_version(body.version)
     values = body.product_values(record.product.status)
     if "name" in body.model_fields_set:
         values["title"] = body.name
@@ -113,8 +125,65 @@ def change_one_product(code: str, body: ProductPatch) -> Response:
     return run_idempotent(change, answer, needed=False).response
 
 
-def stock_opener() -> OpenStock:
-    """Return what opens the first stock of new variants in the name of the program."""
+# --- variants ------------------------------------------------------------------------------------------
+
+
+@operation(
+    "POST",
+    "/products/<sku:code>/variants",
+    scope="products:write",
+    tag=VARIANTS,
+    body=VariantCreate,
+    responses={201: VariantOut},
+    idempotency="optional",
+)
+def add_one_variant(code: str, body: VariantCreate) -> Response:
+    """Add a variant to a product, with its first stock.
+
+    Its `options` are those of the product, and no other variant has the same.
+    """
+    product_id, new, open_stock = product_id_of(code), body.new(), _stock_opener()
+
+    def answer(variant_id: uuid.UUID) -> Reply:
+        shown = variant_out(get_variant(variant_id))
+        return Reply(shown, 201, {"Location": f"/api/variants/{quote(shown.code)}"}, shown.version)
+
+    return run_idempotent(
+        lambda: add_variant(product_id, new, open_stock=open_stock), answer, needed=False
+    ).response
+
+
+@operation("GET", "/variants/<sku:sku>", scope="products:read", tag=VARIANTS, responses={200: VariantOut})
+def get_one_variant(sku: str) -> Reply:
+    """Show one variant, by its SKU or by the code of a product that has one."""
+    shown = variant_out(variant_of(sku))
+    return Reply(shown, version=shown.version)
+
+
+@operation(
+    "PATCH",
+    "/variants/<sku:sku>",
+    scope="products:write",
+    tag=VARIANTS,
+    body=VariantPatch,
+    responses={200: VariantOut},
+)
+def change_one_variant(sku: str, body: VariantPatch) -> Response:
+    """Change a variant, if it still has the version that you have seen. Its product gets a new version, too."""
+    variant = variant_of(sku)
+    change = VariantUpdate(variant.id, required_version(body.version), body.variant_values())
+
+    def answer(_changed: bool) -> Reply:
+        shown = variant_out(get_variant(change.id))
+        return Reply(shown, version=shown.version)
+
+    return run_idempotent(
+        lambda: change_product(variant.product_id, seen_version=None, variants=[change]), answer, needed=False
+    ).response
+
+
+def _stock_opener() -> OpenStock:
+    """Return what promotion_input the first stock of new variants in the name of the program."""
     return partial(set_initial_stock, cause="received", actor=current_api_actor().name, reference="")
 
 

@@ -22,7 +22,7 @@ HEARS = "Names of events; none: all of them."
 # --- what is sent --------------------------------------------------------------------------------------
 
 
-class EndpointToMake(RequestModel):
+class WebhookEndpointCreate(RequestModel):
     """An address that shall be told of events."""
 
     url: Text = Field(
@@ -37,7 +37,7 @@ class EndpointToMake(RequestModel):
     )
 
 
-class EndpointPatch(RequestModel):
+class WebhookEndpointPatch(RequestModel):
     """What shall be another; what is left out stays."""
 
     version: int | None = Field(
@@ -57,7 +57,7 @@ class EndpointPatch(RequestModel):
 # --- what is answered ----------------------------------------------------------------------------------
 
 
-class EndpointOut(ResponseModel):
+class WebhookEndpointOut(ResponseModel):
     """An address that is told of events. Its secret is shown when it is made, and then never."""
 
     id: uuid.UUID
@@ -71,13 +71,13 @@ class EndpointOut(ResponseModel):
     created_at: Moment
 
 
-class NewEndpointOut(EndpointOut):
+class NewWebhookEndpointOut(WebhookEndpointOut):
     """An endpoint with the secret that signs its messages, shown this once."""
 
     secret: str = Field(examples=["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"])
 
 
-class SecretOut(ResponseModel):
+class WebhookSecretOut(ResponseModel):
     """A new secret, shown this once."""
 
     secret: str = Field(examples=["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"])
@@ -85,13 +85,13 @@ class SecretOut(ResponseModel):
     former_signs_until: Moment | None = Field(description="Until then messages are signed by both.")
 
 
-class EndpointList(ResponseModel):
+class WebhookEndpointList(ResponseModel):
     """All endpoints, oldest first; there are at most twenty."""
 
-    items: list[EndpointOut]
+    items: list[WebhookEndpointOut]
 
 
-class PingOut(ResponseModel):
+class WebhookPingOut(ResponseModel):
     """What came of a test message."""
 
     taken: bool
@@ -100,7 +100,7 @@ class PingOut(ResponseModel):
     error: str
 
 
-class CallOut(ResponseModel):
+class WebhookAttemptOut(ResponseModel):
     """A call and what came of it."""
 
     message_id: str
@@ -114,14 +114,14 @@ class CallOut(ResponseModel):
     error: str
 
 
-class CallList(ResponseModel):
+class WebhookAttemptList(ResponseModel):
     """A page of calls, newest first."""
 
-    items: list[CallOut]
+    items: list[WebhookAttemptOut]
     next_cursor: str | None
 
 
-def endpoint_changes(endpoint: WebhookEndpoint) -> dict[str, Any]:
+def endpoint_fields(endpoint: WebhookEndpoint) -> dict[str, Any]:
     """Return what is answered of an endpoint."""
     same = (
         "id",
@@ -136,13 +136,13 @@ def endpoint_changes(endpoint: WebhookEndpoint) -> dict[str, Any]:
     return {name: getattr(endpoint, name) for name in same} | {"enabled": endpoint.state == "enabled"}
 
 
-def ping_out(called: Called) -> PingOut:
+def ping_out(called: Called) -> WebhookPingOut:
     """Return what came of a test message as it is answered."""
-    return PingOut(
+    return WebhookPingOut(
         taken=called.good, status=called.status, duration_ms=called.duration_ms, error=called.error
     )
 
 
-def call_out(call: WebhookAttempt) -> CallOut:
+def call_out(call: WebhookAttempt) -> WebhookAttemptOut:
     """Return a call as it is answered."""
-    return CallOut(**{name: getattr(call, name) for name in CallOut.model_fields})
+    return WebhookAttemptOut(**{name: getattr(call, name) for name in WebhookAttemptOut.model_fields})
