@@ -15,7 +15,7 @@ from commerce.accounts.models import Member
 from commerce.cart.queries import CartLineView, lines_by_sku, lines_for
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.reading import TENANT, read
-from commerce.checkout.addresses import check_address, known_countries, rules_for
+from commerce.checkout.addresses import check_address, known_countries
 from commerce.checkout.placement import CouponsInvalidated, StockConflict, write_order
 from commerce.checkout.quote import Quote, quote
 from commerce.checkout.services import PLACEMENT_TRIES, PlacedOrder, check_lines, shortage_of, shortages_of
@@ -267,25 +267,14 @@ def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> dict[str, A
 
 
 def clean_address(sent: Mapping[str, str]) -> dict[str, str]:
-    """Return an address as its country writes it, and lose nothing of what was sent.
+    """Return an address with official areas and postcode, keeping everything that was sent.
 
-    Programs have addresses from everywhere and cannot ask again, so a region that is not told is no fault; a postcode
-    that cannot be is. Raises InvalidValues.
+    API clients have addresses from everywhere and cannot ask again, so a missing region is not an error; an unknown
+    one or an impossible postcode is. Raises InvalidValues.
     """
     if sent.get("country_code") not in known_countries():
         raise InvalidValue("shipping_address.country", "This is no ISO 3166 code of a country.")
-    values = dict(sent)
-    rules = rules_for(values["country_code"])
-    if values.get("city") and "city" not in rules.order:
-        town = values.pop("city")
-        if not values.get("country_area") and town.casefold() in rules.spellings.get("country_area", {}):
-            values["country_area"] = town
-        else:
-            values["street_address"] = f"{values.get('street_address', '')}\n{town}".strip()
-    clean, problems = check_address(values)
-    problems = {name: words for name, words in problems.items() if clean[name]}
-    if not clean["street_address"] and "street_address" in rules.required:
-        problems["street_address"] = "Please name street and number."
+    clean, problems = check_address(sent, as_sent=True)
     if problems:
         raise InvalidValues(
             [FieldError(f"shipping_address.{name}", str(text)) for name, text in problems.items()]

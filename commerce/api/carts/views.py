@@ -19,7 +19,7 @@ from commerce.api.carts.schemas import (
 )
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation
-from commerce.api.orders.placement import begin_payment
+from commerce.api.orders.placement import created_order, start_payment
 from commerce.api.orders.schemas import OrderItem, OrderOut, order_out
 from commerce.cart.queries import CartView, load_cart
 from commerce.cart.services import (
@@ -34,7 +34,6 @@ from commerce.checkout.api_carts import NO_CART, add_to_cart, api_cart_key, open
 from commerce.checkout.quote import quote_cart
 from commerce.checkout.services import PlacedOrder, place_order
 from commerce.errors import NotFound
-from commerce.orders.queries import get_order
 from commerce.pricing.queries import fold_code
 
 TAG = "Carts"
@@ -219,13 +218,13 @@ def order_cart(cart_id: str, body: CartCheckout) -> Response:
         )
 
     def answer(placed: PlacedOrder) -> Reply:
-        order, status = get_order(placed.id), 200 if placed.replayed else 201
+        order, status = created_order(placed), 200 if placed.replayed else 201
         headers = {"Location": f"/api/orders/{quote(order.code)}"}
         return Reply(order_out(order), status, headers, order.version)
 
     done = run_idempotent(place, answer)
     if isinstance(done.result, PlacedOrder):
-        begin_payment(done.result)
+        start_payment(done.result)
     return done.response
 
 

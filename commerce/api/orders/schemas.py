@@ -262,7 +262,6 @@ class OrderAttributes(ResponseModel):
     delivered_at: Moment | None
     completed_at: Moment | None
     cancelled_at: Moment | None
-    order_path: str = Field(description="Where the customer sees and pays the order.")
 
 
 class OrderOut(ResponseModel):
@@ -341,7 +340,6 @@ def order_out(order: Order) -> OrderOut:
             "items": [item_out(line, order.currency) for line in order.lines],
             "shipping_address": address_out(order.shipping_address),
             "adjustments": [_adjustment_out(each, order.currency) for each in order.adjustments],
-            "order_path": f"/orders/{order.token}",
         }
     )
     return OrderOut(code=order.code, name=f"Order {order.code}", version=order.version, attributes=attributes)

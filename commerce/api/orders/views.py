@@ -8,7 +8,7 @@ from commerce.api.auth import current_api_actor
 from commerce.api.cursors import decode_position, encode_cursor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation
-from commerce.api.orders.placement import finish
+from commerce.api.orders.placement import created_order, respond
 from commerce.api.orders.schemas import (
     OrderCreate,
     OrderList,
@@ -21,7 +21,7 @@ from commerce.api.orders.schemas import (
 )
 from commerce.api.schemas import amount
 from commerce.checkout.direct_orders import PlacedDirectOrder, place_direct_order
-from commerce.orders.queries import OrderRow, count_orders, get_order, get_order_by_code, list_orders
+from commerce.orders.queries import OrderRow, count_orders, get_order_by_code, list_orders
 
 TAG = "Orders"
 
@@ -44,11 +44,11 @@ def create_order(body: OrderCreate) -> Response:
     """
 
     def answer(placed: PlacedDirectOrder) -> Reply:
-        order = get_order(placed.order.id)
+        order = created_order(placed.order)
         return Reply(order_out(order), 201, {"Location": f"/api/orders/{order.code}"}, order.version)
 
     done = run_idempotent(lambda: place_direct_order(body.order(), current_api_actor()), answer)
-    return finish(done)
+    return respond(done)
 
 
 @operation("GET", "/orders", scope="orders:read", tag=TAG, query=OrderQuery, responses={200: OrderList})
