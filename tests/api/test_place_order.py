@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from commerce.checkout.direct_orders import DirectOrder, RequestedItem, place_direct_order
 from commerce.db import atomic, db
@@ -12,6 +12,7 @@ from commerce.errors import NotFound
 from commerce.event_handlers import make_relay
 from commerce.events.outbox import SYSTEM
 from commerce.members.customers import customer_of_order, find_guests
+from commerce.orders.models import Order
 from commerce.shipping.models import ShippingRate
 from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Shop
@@ -144,6 +145,30 @@ def test_coupons_count_and_are_used_up(program: Program) -> None:
     second = program.post("/api/orders", order_body(("TEA", 1), couponCodes=["ONCE"]))
     assert (second.status_code, second.json["code"]) == (422, "coupon_refused")
     assert second.json["couponCodes"] == {"ONCE": "used_up"}
+
+
+@pytest.mark.parametrize("path", ["/api/orders", "cart"])
+def test_an_order_by_card_is_answered_as_it_is_after_its_placement(program: Program, path: str) -> None:
+    make_product("Wireless Mouse", price=2999, sku="PRD-001")
+    placed = place_in(program, path)
+    assert placed.status_code == 201, placed.text
+    shown = program.get(placed.headers["Location"])
+    assert shown.json == placed.json
+    change = {"status": "cancelled", "reason": "No longer wanted", "version": placed.json["version"]}
+    assert program.patch(f"{placed.headers['Location']}/status", change).status_code == 200
+
+
+def place_in(program: Program, path: str) -> Any:
+    """Place an order by card, in one request or by a cart."""
+    address = {"name": "Alice", **ADDRESS}
+    if path != "cart":
+        return program.post(path, order_body(("PRD-001", 1), paymentMethod="card", shippingAddress=address))
+    cart = program.post("/api/carts", {"items": [{"productCode": "PRD-001", "quantity": 1}]}).headers[
+        "Location"
+    ]
+    details = {"email": "alice@example.com", "shippingMethod": "parcel", "paymentMethod": "card"}
+    shown = program.call("PUT", f"{cart}/details", {**details, "shippingAddress": address}).json
+    return program.post(f"{cart}/checkout", {"total": shown["quote"]["total"], "version": shown["version"]})
 
 
 def test_pay_on_delivery_is_confirmed_at_once(program: Program) -> None:
