@@ -37,7 +37,7 @@ def test_every_call_shape_and_problem_has_its_place_and_every_link_leads_to_one(
     for methods in document["paths"].values():
         for described in methods.values():
             assert described["operationId"] in places
-    assert {f"shape-{name}" for name in document["components"]["schemas"]} <= set(places)
+    assert {f"schema-{name}" for name in document["components"]["schemas"]} <= set(places)
     assert {"problem-401", "problem-409", "problem-422"} <= set(places)
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(places)
 
@@ -45,14 +45,16 @@ def test_every_call_shape_and_problem_has_its_place_and_every_link_leads_to_one(
 def test_commands_name_this_shop_and_what_is_sent(page: str, document: Any) -> None:
     assert "export SHOP=http://demo.localhost\n" in page
     reference = make_reference(document)
-    calls = {call.name: call for section in reference.sections for call in section.calls}
-    command = calls["createOrder"].command
+    operations = {each.name: each for section in reference.sections for each in section.operations}
+    command = operations["createOrder"].command
     assert command.startswith('curl -X POST "$SHOP/api/orders" \\\n')
     assert '-H "Idempotency-Key: ' in command
     assert '"productCode": "PRD-001"' in command
-    assert calls["getOneOrder"].command.startswith('curl "$SHOP/api/orders/ORD-000001" ')
+    assert operations["getOneOrder"].command.startswith('curl "$SHOP/api/orders/ORD-000001" ')
     assert not [
-        name for name, call in calls.items() if "{" in call.command.partition('"$SHOP')[2].partition('"')[0]
+        name
+        for name, each in operations.items()
+        if "{" in each.command.partition('"$SHOP')[2].partition('"')[0]
     ]
 
 

@@ -1,4 +1,4 @@
-"""Coupons over JSON: codes made, listed with their uses, limited and switched."""
+"""API operations on coupons."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def list_all_coupons(query: CouponQuery) -> Reply:
     idempotency="optional",
 )
 def create_coupon(body: CouponCreate) -> Response:
-    """Add a coupon: a code with a promotion of its own, or one more code of a promotion that is there."""
+    """Create a coupon code, with a new promotion or for an existing one."""
 
     def issue() -> str:
         try:
@@ -66,16 +66,16 @@ def create_coupon(body: CouponCreate) -> Response:
         except InvalidValue as error:
             raise with_body_field(error) from None
 
-    def answer(code: str) -> Reply:
-        reply = _reply(code)
-        return Reply(reply.body, 201, {"Location": f"/api/coupons/{quote(code)}"}, reply.version)
+    def reply(code: str) -> Reply:
+        made = _reply(code)
+        return Reply(made.body, 201, {"Location": f"/api/coupons/{quote(code)}"}, made.version)
 
-    return run_idempotent(issue, answer, needed=False).response
+    return run_idempotent(issue, reply, required=False).response
 
 
 @operation("GET", "/coupons/<code>", scope="coupons:read", tag=TAG, responses={200: CouponOut})
 def get_one_coupon(code: str) -> Reply:
-    """Show one coupon, and how often orders have used it."""
+    """Retrieve a coupon with its number of uses."""
     return _reply(code)
 
 
@@ -88,9 +88,9 @@ def get_one_coupon(code: str) -> Reply:
     responses={200: CouponOut},
 )
 def change_one_coupon(code: str, body: CouponPatch) -> Reply:
-    """Switch a coupon or change its limits, if it still has the version that you have seen.
+    """Enable or disable a coupon, or change its limits.
 
-    A limit that orders have passed already is refused.
+    A limit below the number of uses is rejected. Returns 409 if the coupon has changed since the version you send.
     """
     change_coupon(find_coupon(code).id, required_version(body.version), body.changes())
     return _reply(code)

@@ -1,4 +1,4 @@
-"""Stock over JSON: what there is, what came and went, what is reserved; counted, received, corrected."""
+"""API operations on stock, its movements and reservations."""
 
 from __future__ import annotations
 
@@ -44,10 +44,7 @@ READ, WRITE = "inventory:read", "inventory:write"
 
 @operation("GET", "/inventory", scope=READ, tag=TAG, query=InventoryQuery, responses={200: InventoryList})
 def list_inventory(query: InventoryQuery) -> Reply:
-    """List the stock of all variants, the oldest variant first, hidden ones too.
-
-    A page ends with `nextCursor`; variants that are added meanwhile come at the end.
-    """
+    """List the stock of all variants, oldest variant first, including hidden ones."""
     warehouse = query.warehouse_code or ""
     filters = {"warehouse": warehouse, "low": query.low}
     after = _position("inventory", filters, query.cursor)
@@ -70,7 +67,7 @@ def list_inventory(query: InventoryQuery) -> Reply:
     responses={200: InventoryOut},
 )
 def get_inventory(product_code: str, query: WarehouseQuery) -> Reply:
-    """Show what there is of a variant, by its SKU or by the code of a product that has one."""
+    """Retrieve the stock of a variant, by SKU or by the code of a product with one variant."""
     return _shown(variant_of(product_code).id, query.warehouse_code or "")
 
 
@@ -84,11 +81,11 @@ def get_inventory(product_code: str, query: WarehouseQuery) -> Reply:
     idempotency="optional",
 )
 def change_inventory(product_code: str, body: InventoryPatch) -> Response:
-    """Set the stock of a variant to what was counted, or book what came or went.
+    """Set or adjust the stock of a variant.
 
-    A `quantity` or `backorderLimit` needs the version that you have seen, 0 where there was no stock: somebody who was
-    faster is not overwritten (409). An `adjustment` is relative and needs an `Idempotency-Key`. Orders keep what they
-    have reserved (409), and `reservedQuantity` changes with orders alone.
+    A `quantity` or `backorderLimit` requires the version you have seen (0 if there was no stock) and returns 409 if it
+    has changed. An `adjustment` is relative and requires an `Idempotency-Key`. Returns 409 if reserved units would not
+    be covered any more.
     """
     variant_id, warehouse, actor = (
         variant_of(product_code).id,
@@ -108,7 +105,7 @@ def change_inventory(product_code: str, body: InventoryPatch) -> Response:
 
     relative = "adjustment" in body.model_fields_set
     change = adjust if relative else _absolute(variant_id, warehouse, actor, body)
-    return run_idempotent(change, lambda _id: _shown(variant_id, warehouse), needed=relative).response
+    return run_idempotent(change, lambda _id: _shown(variant_id, warehouse), required=relative).response
 
 
 @operation(
@@ -121,9 +118,9 @@ def change_inventory(product_code: str, body: InventoryPatch) -> Response:
     idempotency="required",
 )
 def book_movement(product_code: str, body: MovementCreate) -> Response:
-    """Book units of a variant that came or went.
+    """Add a stock movement to a variant.
 
-    It is relative, so it needs no version. Orders keep what they have reserved (409).
+    Movements are relative and need no version. Returns 409 if reserved units would not be covered any more.
     """
     variant_id, actor = variant_of(product_code).id, current_api_actor().name
 
@@ -137,11 +134,11 @@ def book_movement(product_code: str, body: MovementCreate) -> Response:
             reference=body.reference,
         )
 
-    def answer(movement_id: uuid.UUID) -> Reply:
+    def reply(movement_id: uuid.UUID) -> Reply:
         address = f"/api/inventory/{quote(product_code)}/movements"
         return Reply(movement_out(fresh_movement(movement_id)), 201, {"Location": address})
 
-    return run_idempotent(move, answer).response
+    return run_idempotent(move, reply).response
 
 
 @operation(
@@ -153,7 +150,7 @@ def book_movement(product_code: str, body: MovementCreate) -> Response:
     responses={200: MovementList},
 )
 def list_movements(product_code: str, query: WarehousePageQuery) -> Reply:
-    """List what came and went of a variant, newest first, as a running account of each warehouse."""
+    """List the stock movements of a variant, newest first, with the quantity on hand after each."""
     variant_id, warehouse = variant_of(product_code).id, query.warehouse_code or ""
     listing, filters = f"movements {variant_id}", {"warehouse": warehouse}
     lines, older = movement_ledger(
@@ -176,7 +173,7 @@ def list_movements(product_code: str, query: WarehousePageQuery) -> Reply:
     responses={200: ReservationList},
 )
 def list_reservations(product_code: str, query: WarehousePageQuery) -> Reply:
-    """List which orders have units of a variant reserved, as they stand in the queue: the oldest is served first."""
+    """List the reservations of a variant in the order in which they are served."""
     variant_id, warehouse = variant_of(product_code).id, query.warehouse_code or ""
     listing, filters = f"reservations {variant_id}", {"warehouse": warehouse}
     after = _position(listing, filters, query.cursor)

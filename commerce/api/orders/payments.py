@@ -1,4 +1,4 @@
-"""The money of an order over JSON: each attempt to be paid, and what people book by hand."""
+"""API operations on the payments of an order."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ TAG = "Payments"
 
 
 class ManualPaymentCreate(VersionedRequest):
-    """Money that arrived outside of the shop's gateways: a transfer, cash at the door."""
+    """A payment received outside the payment gateways, such as a bank transfer or cash."""
 
-    amount: SentAmount | None = Field(None, description="What arrived; left out, all that is open.")
+    amount: SentAmount | None = Field(None, description="Amount received; the amount due if omitted.")
     reference: Text = Field(
-        "", max_length=120, description="What the transfer is called.", examples=["2026-0117"]
+        "", max_length=120, description="Reference of the bank transfer.", examples=["2026-0117"]
     )
-    received_on: date | None = Field(None, description="The day on which it arrived.")
+    received_on: date | None = Field(None, description="Date on which it was received.")
     note: Text = Field("", max_length=500)
 
 
 class PaymentOut(ResponseModel):
-    """One attempt to be paid. `payUrl` is where the payer goes on, while there is somewhere to go."""
+    """A payment attempt. `payUrl` is the gateway's page where the payer continues, while there is one."""
 
     id: uuid.UUID
     method: str = Field(examples=["bank_transfer"])
@@ -55,7 +55,7 @@ class PaymentOut(ResponseModel):
 
 
 class PaymentList(OrderState):
-    """All attempts, oldest first, and what is there: `paid` of `total`, `due` still to come, `surplus` too much."""
+    """All payment attempts, oldest first, with the amounts paid, due and overpaid (`surplus`)."""
 
     currency: str = Field(examples=["USD"])
     total: Amount
@@ -81,11 +81,11 @@ def list_payments(code: str) -> Reply:
     idempotency="required",
 )
 def record_payment(code: str, body: ManualPaymentCreate) -> Response:
-    """Record money that arrived.
+    """Record a payment that was received by hand.
 
-    Parts add up until the order is paid; then it goes on as after any payment. More than is due is taken and flagged.
-    Money for a cancelled order takes its stock again and reopens it or, when that is gone, goes back. 409 when nothing
-    is due and no `amount` was sent, or while a payment by card is under way.
+    Partial payments add up until the order is paid. An overpayment is recorded and flagged. A payment for a canceled
+    order reopens it if its stock is still available, and is refunded otherwise. Returns 409 if nothing is due and no
+    `amount` was sent, or while a card payment is in progress.
     """
     order = get_order_by_code(code)
     arrived = optional_minor("amount", body.amount, order.currency)

@@ -1,4 +1,4 @@
-"""Money that goes back, over JSON: by line, as an amount, or all that is left."""
+"""API operations on the refunds of an order."""
 
 from __future__ import annotations
 
@@ -36,48 +36,48 @@ from commerce.payments.queries import refunds_of
 
 TAG = "Refunds"
 TAKES = {"everything": ("restock",), "a part": ("lines", "shipping", "returned", "amount")}
-"""What is given back -> what it takes beside reason, expected amount and version."""
+"""Kind of refund -> the fields that only it uses."""
 
 
 class RefundLine(LineUnits):
-    """Units of a line whose money goes back."""
+    """Units of a line to refund."""
 
     restock: int = Field(
         0,
         ge=0,
         le=1_000_000,
-        description="How many of them are back on the shelf. Units that have not left yet are free again anyway.",
+        description="Units to put back in stock. Units that were not shipped are released in any case.",
     )
 
 
 class RefundCreate(VersionedRequest):
-    """What is given back: units of lines, shipping, another amount than these come to, or everything that is left."""
+    """A refund of lines, shipping or an amount, or of everything that is left."""
 
     lines: list[RefundLine] = Field(default_factory=list, max_length=MAX_ITEMS)
-    shipping: bool = Field(default=False, description="Shipping and fee, too.")
+    shipping: bool = Field(default=False, description="Refund shipping and fee as well.")
     amount: SentAmount | None = Field(
         None,
         ge=0,
-        description="Another amount than lines and shipping come to; without these a goodwill.",
+        description="Amount to refund instead of that of lines and shipping. Without these, a goodwill refund.",
         examples=[1],
     )
     returned: bool = Field(
         default=False,
-        description="The units came back from the customer. Else units that have not left yet are taken first.",
+        description="The customer returned the units. Otherwise, units that were not shipped are refunded first.",
     )
     everything: bool = Field(
-        default=False, description="All that is left of an order whose refund was requested."
+        default=False, description="Refund everything that is left of an order in `refund_requested`."
     )
-    restock: bool = Field(default=False, description="With `everything`: what had left is back on the shelf.")
+    restock: bool = Field(default=False, description="With `everything`: put shipped units back in stock.")
     reason: Text = Field(
-        min_length=1, max_length=500, description="The customer is told.", examples=["For the trouble"]
+        min_length=1, max_length=500, description="Sent to the customer.", examples=["For the trouble"]
     )
     expected_amount: SentAmount | None = Field(
-        None, ge=0, description="The money that you expect to go back; 409 when it comes to another amount."
+        None, ge=0, description="The amount you expect to be refunded. Returns 409 if it differs."
     )
 
-    def wish(self, order: Order) -> RefundRequest:
-        """Return the part that is wished for. Raises InvalidValues for lines that are none of the order's."""
+    def request(self, order: Order) -> RefundRequest:
+        """Return the partial refund to make. Raises InvalidValues for lines that are not part of the order."""
         instead = optional_minor("amount", self.amount, order.currency)
         return refund_request(
             order, self.lines, RefundRequest(shipping=self.shipping, amount=instead, returned=self.returned)
@@ -85,7 +85,7 @@ class RefundCreate(VersionedRequest):
 
 
 class CreditLineOut(LineOut):
-    """Units of a line inside a credit, with the money for them."""
+    """Refunded units of a line with their amount."""
 
     restocked: int
     amount: Amount
@@ -93,7 +93,7 @@ class CreditLineOut(LineOut):
 
 
 class CreditOut(ResponseModel):
-    """A decision to give money back. `tax` is inside `amount`; the money itself moves by refunds with this id."""
+    """The decision to refund an amount, which includes `tax`. Refunds with its id move the money."""
 
     id: uuid.UUID
     number: int
@@ -107,7 +107,7 @@ class CreditOut(ResponseModel):
 
 
 class RefundOut(ResponseModel):
-    """Money on its way back through the payment that it came by."""
+    """Money returned through the payment that it came from."""
 
     id: uuid.UUID
     payment_id: uuid.UUID
@@ -121,7 +121,7 @@ class RefundOut(ResponseModel):
 
 
 class RefundCreated(OrderState):
-    """What was decided, and the money that is on its way for it."""
+    """The new credit and its refunds."""
 
     currency: str = Field(examples=["USD"])
     credit: CreditOut
@@ -129,7 +129,7 @@ class RefundCreated(OrderState):
 
 
 class RefundList(OrderState):
-    """All money that goes or went back, oldest first, and the decisions behind it."""
+    """All refunds of an order, oldest first, and the credits behind them."""
 
     currency: str = Field(examples=["USD"])
     credits: list[CreditOut]
@@ -138,7 +138,7 @@ class RefundList(OrderState):
 
 @operation("GET", "/orders/<code>/refunds", scope="orders:read", tag=TAG, responses={200: RefundList})
 def list_refunds(code: str) -> Reply:
-    """List an order's refunds, oldest first, with the decisions behind them."""
+    """List the refunds of an order, oldest first, with the credits behind them."""
     order = get_order_by_code(code)
     body = RefundList(
         **order_state(order),
@@ -159,15 +159,15 @@ def list_refunds(code: str) -> Reply:
     idempotency="required",
 )
 def make_refund(code: str, body: RefundCreate) -> Response:
-    """Give money back.
+    """Refund all or part of an order.
 
-    Never more than was paid, and all units together come to exactly what was paid for them. The status stays as it is,
-    but that an order is shipped when what had still to leave is given back. `everything` ends an order in
-    `refund_requested` as `refunded`. The money goes back through the payments that it came by, soon after.
+    Refunds never exceed what was paid. The status stays unchanged, except that an order becomes `shipped` when its last
+    unshipped units are refunded. `everything` moves an order from `refund_requested` to `refunded`. The money is
+    returned through the original payments shortly after.
     """
     order = get_order_by_code(code)
     refuse_unused_fields(body, TAKES, "everything" if body.everything else "a part")
-    wish = body.wish(order)
+    request = body.request(order)
     expected = optional_minor("expected_amount", body.expected_amount, order.currency)
 
     def give() -> None:
@@ -179,24 +179,24 @@ def make_refund(code: str, body: RefundCreate) -> Response:
         if body.everything:
             refund_order(order.id, current_api_actor(), restore_inventory=body.restock, **common)
         else:
-            credit_order(order.id, wish, current_api_actor(), **common)
+            credit_order(order.id, request, current_api_actor(), **common)
 
     return run_idempotent(give, lambda _: refund_reply(order.id)).response
 
 
-def refund_request(order: Order, lines: list[RefundLine], wish: RefundRequest) -> RefundRequest:
-    """Return `wish` with the units of lines in it. Raises InvalidValues for lines that are none of the order's."""
+def refund_request(order: Order, lines: list[RefundLine], request: RefundRequest) -> RefundRequest:
+    """Return `request` with the units of lines. Raises InvalidValues for lines that are not part of the order."""
     named = resolve_lines(order, lines)
     restock = sum_units((key, each.restock) for key, each in named)
     return replace(
-        wish,
+        request,
         units=sum_units((key, each.quantity) for key, each in named),
         restock={key: count for key, count in restock.items() if count},
     )
 
 
 def refund_reply(order_id: uuid.UUID) -> Reply:
-    """Return the last decision on an order as it is answered; the order is locked, so it is the one just made."""
+    """Return the last credit of an order as a reply. The order is locked, so it is the one just created."""
     order = get_order(order_id)
     credit = credits_of(order.id)[-1]
     body = RefundCreated(

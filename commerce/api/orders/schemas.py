@@ -1,4 +1,4 @@
-"""Orders at the JSON edge, spelled as in the Gravito and the MBC example."""
+"""Requests and responses of the order operations. Field names follow the Gravito and MBC examples."""
 
 from __future__ import annotations
 
@@ -35,39 +35,41 @@ from commerce.orders.transitions import STATUSES
 from commerce.tenants.scope import current_shop
 
 MAX_ITEMS = 2000
-"""Lines of one order: the largest invoices of a wholesaler have about a thousand."""
+"""Maximum number of items of an order. Large wholesale invoices have about 1,000."""
 
 
 def _email(text: str) -> str:
-    """Return an e-mail address as it is written on envelopes. Raises ValueError."""
+    """Return a normalized email address. Raises ValueError."""
     if not text:
         return ""
-    trial = not current_app.config["LOCKSTEP"].production
+    testing = not current_app.config["LOCKSTEP"].production
     try:
-        found = validate_email(text, allow_smtputf8=False, check_deliverability=False, test_environment=trial)
+        found = validate_email(
+            text, allow_smtputf8=False, check_deliverability=False, test_environment=testing
+        )
     except EmailNotValidError as error:
-        raise ValueError("this is no e-mail address") from error
+        raise ValueError("not a valid email address") from error
     return str(found.normalized)
 
 
 def _known(status: str) -> str:
     if status not in STATUSES:
-        raise ValueError("there is no such status")
+        raise ValueError("unknown status")
     return status
 
 
 def _language(name: str) -> str:
-    """Return a locale as the shop writes it. Raises ValueError for one in which no page and no mail can be written."""
+    """Return a locale in the form of the shop's settings. Raises ValueError for an unknown one."""
     name = name.replace("-", "_")
     try:
         Locale.parse(name or "en")
     except (UnknownLocaleError, ValueError) as error:
-        raise ValueError("there is no such language") from error
+        raise ValueError("unknown language") from error
     return name
 
 
 Status = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(STATUSES)})]
-"""Where an order stands."""
+"""The status of an order."""
 
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(_email)]
 
@@ -75,72 +77,76 @@ Language = Annotated[
     str,
     Field(
         pattern="^([a-z]{2,3}([_-][A-Za-z]{2,4})?)?$",
-        description="Language of the mails, such as `ja` or `de_AT`. Left out: that of the shop.",
+        description="Language of emails, such as `ja` or `de_AT`; that of the shop if omitted.",
     ),
     AfterValidator(_language),
 ]
 
 
-# --- what is sent --------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------
 
 
 class Address(RequestModel):
-    """Where it goes. What the country does not know is left out; its postcode is checked."""
+    """A shipping address. Region and postal code must be those of the country; fields it does not use are kept."""
 
     street: Text = Field(min_length=1, max_length=500, examples=["123 Main St"])
     city: Line = Field("", max_length=255, examples=["Tokyo"])
     district: Line = Field("", max_length=255)
     region: Line = Field(
-        "", max_length=255, description="State, province, prefecture: as the country calls it."
+        "", max_length=255, description="State, province, county or prefecture, by any of its names."
     )
     postal_code: Line = Field("", max_length=40, examples=["100-0001"])
-    country: str = Field(pattern="^[A-Z]{2}$", description="ISO 3166 code.", examples=["JP"])
+    country: str = Field(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code.", examples=["JP"])
     company: Line = Field("", max_length=255)
     sorting_code: Line = Field("", max_length=40)
-    name: Line = Field("", max_length=255, description="Who receives it, if that is not the customer.")
+    name: Line = Field("", max_length=255, description="Name of the recipient.")
 
     def fields(self) -> dict[str, str]:
-        """Return the address as the shop keeps it."""
+        """Return the address with the names of libaddressinput."""
         return {ours: getattr(self, theirs) for theirs, ours in ADDRESS_FIELDS.items()}
 
 
 class OrderItem(RequestModel):
-    """Units of a variant, by its product code (SKU) or its id."""
+    """Units of a variant, by product code (SKU) or id."""
 
     product_code: Code | None = Field(None, examples=["PRD-001"])
     variant_id: uuid.UUID | None = Field(None, description="Instead of the product code.")
-    name: Text = Field("", max_length=500, description="Not looked at: the shop knows what it is called.")
+    name: Text = Field("", max_length=500, description="Ignored: the name comes from the catalog.")
     quantity: Annotated[int, Field(ge=1, le=MAX_UNITS)] = Field(examples=[2])
     price: SentAmount | None = Field(
         None,
-        description="What you believe one costs. It is only compared: if it is not so, nothing is ordered.",
+        description="The unit price you expect. If it differs, nothing is ordered.",
         examples=[29.99],
     )
 
     def wanted(self) -> RequestedItem:
-        """Return it as the shop understands it."""
+        """Return the requested item."""
         code = "" if self.variant_id is not None else (self.product_code or "")
         return RequestedItem(self.quantity, code, self.variant_id, self.price)
 
 
 class OrderCreate(RequestModel):
-    """An order. Prices come from the shop alone."""
+    """A new order. Prices always come from the shop."""
 
     customer_id: Line = Field(
         "",
         max_length=120,
-        description="Your name for the customer, or the id of a member of the shop.",
+        description="Your reference of the customer, or the id of a member of the shop.",
         examples=["CUST-001"],
     )
     items: list[OrderItem] = Field(min_length=1, max_length=MAX_ITEMS)
     shipping_address: Address
-    shipping_method: Code | None = Field(None, description="Left out: the cheapest that goes there.")
+    shipping_method: Code | None = Field(None, description="The cheapest available method if omitted.")
     payment_method: Code | None = Field(
         None,
-        description="A method of the shop; `credit_card` is its first by card. Left out: its first.",
+        description="A payment method of the shop; the first if omitted. `credit_card` is the first card method.",
         examples=["credit_card"],
     )
-    email: Email = Field("", description="Left out, nobody is written to.", examples=["alice@example.com"])
+    email: Email = Field(
+        "",
+        description="Receives the order confirmation, with a link to view and pay the order.",
+        examples=["alice@example.com"],
+    )
     phone: Line = Field("", max_length=40)
     note: Text = Field("", max_length=1000)
     locale: Language = ""
@@ -148,15 +154,15 @@ class OrderCreate(RequestModel):
         default_factory=list, max_length=5
     )
     total: SentAmount | None = Field(
-        None, description="The total that the customer was shown: 409 when it is another now."
+        None, description="The total that the customer was shown. Returns 409 if it differs."
     )
 
     backordered: int = Field(
-        0, ge=0, le=1_000_000, description="How many of the units the customer was shown not to be there yet."
+        0, ge=0, le=1_000_000, description="Number of units that the customer was shown as backordered."
     )
 
     def order(self) -> DirectOrder:
-        """Return it as the shop understands it. Raises InvalidValue for an amount with too many decimals."""
+        """Return the order to place. Raises InvalidValue for an amount with too many decimals."""
         shown = None if self.total is None else minor(self.total, current_shop().currency, "total")
         return DirectOrder(
             [item.wanted() for item in self.items],
@@ -176,19 +182,19 @@ class OrderCreate(RequestModel):
 
 
 class OrderQuery(PageQuery):
-    """Which orders are listed, newest first."""
+    """Filters of the list of orders."""
 
-    status: Status | None = Field(None, description="Only orders that stand there.")
+    status: Status | None = Field(None, description="Only orders with this status.")
     total: bool = Field(
-        default=False, description="Count them all, too: that takes longer the more there are."
+        default=False, description="Include the total number of rows. Slow for shops with many orders."
     )
 
 
-# --- what is answered ----------------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------------------
 
 
 class AddressOut(ResponseModel):
-    """Where it goes, in the order's own copy."""
+    """The shipping address of an order."""
 
     street: str
     city: str
@@ -201,7 +207,7 @@ class AddressOut(ResponseModel):
 
 
 class ItemOut(ResponseModel):
-    """A line of an order: a frozen copy of what was sold."""
+    """A line of an order, with name and price at the time of the order."""
 
     line_id: uuid.UUID
     product_code: str
@@ -220,7 +226,7 @@ class ItemOut(ResponseModel):
 
 
 class AdjustmentOut(ResponseModel):
-    """An amount on the order: promotion, tax, shipping or fee. `included` ones are inside the prices already."""
+    """A discount, tax, shipping amount or fee. `included` amounts are part of the prices."""
 
     label: str
     amount: Amount
@@ -230,7 +236,7 @@ class AdjustmentOut(ResponseModel):
 
 
 class OrderAttributes(ResponseModel):
-    """The facts of an order."""
+    """Attributes of an order."""
 
     customer_id: str
     member_id: uuid.UUID | None
@@ -274,7 +280,7 @@ class OrderOut(ResponseModel):
 
 
 class OrderSummary(ResponseModel):
-    """The facts of an order in a list."""
+    """Attributes of an order in a list."""
 
     customer_id: str
     email: str
@@ -301,14 +307,14 @@ class OrderList(ResponseModel):
 
     items: list[OrderRowOut]
     next_cursor: str | None
-    total: int | None = Field(None, description="Only with ?total=true.")
+    total: int | None = Field(None, description="With `total=true` only.")
 
 
 _STAMPS = ("placed", "hold_expires", "paid", "confirmed", "shipped", "delivered", "completed", "cancelled")
 
 
 def order_out(order: Order) -> OrderOut:
-    """Return an order as it is answered."""
+    """Return an order for a response."""
     money = {
         name: amount(getattr(order, column), order.currency)
         for name, column in {
@@ -346,17 +352,17 @@ def order_out(order: Order) -> OrderOut:
 
 
 def customer_of(order: Any) -> str:
-    """Return what the customer is called: as the program that ordered calls him, else by his account."""
+    """Return the API client's reference of the customer, or else the id of their account."""
     return order.customer_reference or (str(order.member_id) if order.member_id else "")
 
 
 def address_out(address: Mapping[str, str]) -> AddressOut:
-    """Return an order's address as it is answered."""
+    """Return an address for a response."""
     return AddressOut(**{theirs: address.get(ours, "") for theirs, ours in ADDRESS_FIELDS.items()})
 
 
 def item_out(line: OrderLine, currency: str) -> ItemOut:
-    """Return a line of an order as it is answered."""
+    """Return a line of an order for a response."""
     return ItemOut(
         line_id=line.id,
         product_code=line.sku,
@@ -392,26 +398,26 @@ L = TypeVar("L", bound="LineUnits")
 
 
 class VersionedRequest(RequestModel):
-    """What may say which version of the order was seen."""
+    """A request that can name the version of the order."""
 
     version: int | None = Field(
         None,
         ge=1,
         le=MAX_VERSION,
-        description="The order's version as you saw it: 409 when it is another now. `If-Match` says the same.",
+        description="The version you have seen. Returns 409 if the order has changed. Also accepted as `If-Match`.",
     )
 
 
 class LineUnits(RequestModel):
-    """Units of a line of the order, by the line's id or its product code."""
+    """Units of an order line, by line id or product code."""
 
-    line_id: uuid.UUID | None = Field(None, description="`lineId` of the order's item.")
-    product_code: Code | None = Field(None, description="Instead of the line's id.", examples=["PRD-001"])
+    line_id: uuid.UUID | None = Field(None, description="`lineId` of an item of the order.")
+    product_code: Code | None = Field(None, description="Instead of `lineId`.", examples=["PRD-001"])
     quantity: Quantity = Field(examples=[1])
 
 
 class OrderState(ResponseModel):
-    """How the order stands now."""
+    """The state of an order."""
 
     code: str = Field(examples=["ORD-000001"])
     status: str = Field(examples=["confirmed"])
@@ -420,7 +426,7 @@ class OrderState(ResponseModel):
 
 
 class LineOut(ResponseModel):
-    """Units of a line of the order."""
+    """Units of an order line."""
 
     line_id: uuid.UUID
     product_code: str
@@ -434,14 +440,14 @@ def order_state(order: Order) -> dict[str, Any]:
 
 
 def line_fields(order: Order) -> dict[uuid.UUID, dict[str, Any]]:
-    """Return what `LineOut` says of each line of an order beside units, by its id."""
+    """Return line id -> fields of `LineOut` except the quantity."""
     return {
         line.id: {"line_id": line.id, "product_code": line.sku, "name": line.title} for line in order.lines
     }
 
 
 def resolve_lines(order: Order, sent: Sequence[L]) -> list[tuple[uuid.UUID, L]]:
-    """Return what was sent with the id of the line that each names. Raises InvalidValues for those of no line."""
+    """Return (line id, item) for each item. Raises InvalidValues for items that name no line of the order."""
     found = [(_line_of(order, each), each) for each in sent]
     faults = [
         FieldError(f"lines.{index}.{'line_id' if each.line_id else 'product_code'}", _no_line(each))
@@ -454,12 +460,12 @@ def resolve_lines(order: Order, sent: Sequence[L]) -> list[tuple[uuid.UUID, L]]:
 
 
 def units_by_line(order: Order, sent: Sequence[LineUnits]) -> dict[uuid.UUID, int]:
-    """Return the units by line id; a line that is named twice counts with both. Raises InvalidValues."""
+    """Return line id -> units, adding up repeated lines. Raises InvalidValues."""
     return sum_units((key, each.quantity) for key, each in resolve_lines(order, sent))
 
 
 def sum_units(parts: Iterator[tuple[uuid.UUID, int]]) -> dict[uuid.UUID, int]:
-    """Return the sum of units by line id."""
+    """Return line id -> sum of units."""
     sums: dict[uuid.UUID, int] = {}
     for key, count in parts:
         sums[key] = sums.get(key, 0) + count
@@ -483,7 +489,7 @@ def _no_line(each: LineUnits) -> str:
 
 
 def optional_minor(field: str, value: Decimal | None, currency: str) -> int | None:
-    """Return a sent amount in minor units, None when none was sent. Raises InvalidValue at `field`."""
+    """Return an amount in minor units, None if it was not sent. Raises InvalidValue for `field`."""
     if value is None:
         return None
     try:
@@ -492,12 +498,12 @@ def optional_minor(field: str, value: Decimal | None, currency: str) -> int | No
         raise InvalidValue(field, error.reason) from error
 
 
-def refuse_unused_fields(body: RequestModel, sometimes: Mapping[str, Collection[str]], chosen: str) -> None:
-    """Refuse what a choice has no use for: `sometimes` holds choice -> the fields that not all of them take.
+def refuse_unused_fields(body: RequestModel, used_by: Mapping[str, Collection[str]], chosen: str) -> None:
+    """Reject fields that a choice does not use. `used_by` is choice -> fields that only some choices use.
 
     Raises InvalidValues.
     """
-    others = {name for names in sometimes.values() for name in names} - set(sometimes.get(chosen, ()))
+    others = {name for names in used_by.values() for name in names} - set(used_by.get(chosen, ()))
     faults = [
         FieldError(name, f"{chosen} takes no such field.") for name in sorted(others) if getattr(body, name)
     ]

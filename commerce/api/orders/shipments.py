@@ -1,4 +1,4 @@
-"""The parcels of an order over JSON."""
+"""API operations on the shipments of an order."""
 
 from __future__ import annotations
 
@@ -28,18 +28,21 @@ TAG = "Shipments"
 
 
 class ShipmentCreate(VersionedRequest):
-    """A parcel that leaves. An order leaves in several, if you like."""
+    """A new shipment. An order can have several."""
 
     lines: list[LineUnits] | None = Field(
-        None, min_length=1, max_length=MAX_ITEMS, description="What is in it; left out, all that is left."
+        None,
+        min_length=1,
+        max_length=MAX_ITEMS,
+        description="Units in the parcel; everything unshipped if omitted.",
     )
     carrier: Text = Field("", max_length=255, examples=["DHL"])
     tracking_code: Text = Field("", max_length=255, examples=["00340434161094042557"])
-    reason: Text = Field("", max_length=500, description="For the history, when nothing is left to send.")
+    reason: Text = Field("", max_length=500, description="For the history, when this is the last shipment.")
 
 
 class ShipmentOut(ResponseModel):
-    """A parcel. `trackingUrl` shows where it is, '' for a carrier that is not known."""
+    """A shipment. `trackingUrl` is empty for an unknown carrier."""
 
     number: int
     carrier: str
@@ -50,20 +53,20 @@ class ShipmentOut(ResponseModel):
 
 
 class ShipmentCreated(OrderState):
-    """The parcel that left."""
+    """The new shipment, with the state of its order."""
 
     shipment: ShipmentOut
 
 
 class ShipmentList(OrderState):
-    """The parcels of an order, oldest first."""
+    """The shipments of an order, oldest first."""
 
     items: list[ShipmentOut]
 
 
 @operation("GET", "/orders/<code>/shipments", scope="orders:read", tag=TAG, responses={200: ShipmentList})
 def list_shipments(code: str) -> Reply:
-    """List an order's parcels, oldest first."""
+    """List the shipments of an order, oldest first."""
     order = get_order_by_code(code)
     items = [_shipment_out(each, order) for each in shipped_parcels(order.id)]
     return Reply(ShipmentList(**order_state(order), items=items), version=order.version)
@@ -79,10 +82,10 @@ def list_shipments(code: str) -> Reply:
     idempotency="required",
 )
 def send_shipment(code: str, body: ShipmentCreate) -> Response:
-    """Send a parcel with all or some of what is left.
+    """Ship all or part of an order.
 
-    Its units leave the stock, and the customer is told. The order stays `processing` until all of it has left; then it
-    is `shipped`. 409 when the order is not being processed, 422 for units that it does not have or that are not there.
+    The units leave the stock, and the customer is notified. The order stays `processing` until everything is shipped.
+    Returns 409 if the order is not `processing`, and 422 for units that are not part of it or not in stock.
     """
     order = get_order_by_code(code)
     units = None if body.lines is None else units_by_line(order, body.lines)

@@ -1,4 +1,4 @@
-"""Orders over JSON: placed in one breath, listed, looked at."""
+"""API operations that place, list and retrieve orders."""
 
 from __future__ import annotations
 
@@ -37,17 +37,18 @@ TAG = "Orders"
     audited=False,
 )
 def create_order(body: OrderCreate) -> Response:
-    """Place an order.
+    """Place an order and reserve its stock.
 
-    Its stock is held, or nothing happens: 422 names every line that is short. Prices are those of the shop; a `price`
-    or a `total` that you send is compared, and if it differs nothing is ordered.
+    Prices are always those of the shop. If you send a `price` or a `total` and it differs, nothing is ordered. Returns
+    422 with every item that does not have enough stock. The customer gets a link to the order by email, where they can
+    pay it.
     """
 
-    def answer(placed: PlacedDirectOrder) -> Reply:
+    def reply(placed: PlacedDirectOrder) -> Reply:
         order = created_order(placed.order)
         return Reply(order_out(order), 201, {"Location": f"/api/orders/{order.code}"}, order.version)
 
-    done = run_idempotent(lambda: place_direct_order(body.order(), current_api_actor()), answer)
+    done = run_idempotent(lambda: place_direct_order(body.order(), current_api_actor()), reply)
     return respond(done)
 
 
@@ -55,7 +56,7 @@ def create_order(body: OrderCreate) -> Response:
 def list_all_orders(query: OrderQuery) -> Reply:
     """List orders, newest first.
 
-    A page ends with `nextCursor`; orders that are placed meanwhile do not shift the pages that follow.
+    Orders placed while you read pages do not shift the following pages.
     """
     filters = {"status": query.status or ""}
     page = list_orders(
@@ -74,7 +75,7 @@ def list_all_orders(query: OrderQuery) -> Reply:
 
 @operation("GET", "/orders/<code>", scope="orders:read", tag=TAG, responses={200: OrderOut})
 def get_one_order(code: str) -> Reply:
-    """Show one order."""
+    """Retrieve an order."""
     order = get_order_by_code(code)
     return Reply(order_out(order), version=order.version)
 

@@ -1,4 +1,4 @@
-"""Products over JSON: made with their variants and stock, listed, changed."""
+"""API operations on products and their variants."""
 
 from __future__ import annotations
 
@@ -49,26 +49,26 @@ TAG, VARIANTS = "Products", "Variants"
     idempotency="optional",
 )
 def add_product(body: ProductCreate) -> Response:
-    """Add a product with its variants and their first stock, or nothing.
+    """Create a product with its variants and their initial stock.
 
-    With `sku` and `price` it has one variant; else name `variants`. A code or SKU that the shop has is refused (409).
+    Send `sku` and `price` for a product with one variant, or `variants`. Returns 409 if a code or SKU already exists.
     """
     new, open_stock = body.new(), _stock_opener()
 
-    def answer(product_id: uuid.UUID) -> Reply:
+    def reply(product_id: uuid.UUID) -> Reply:
         shown = _shown(product_id)
         return Reply(shown, 201, {"Location": f"/api/products/{quote(shown.code)}"}, shown.version)
 
-    return run_idempotent(lambda: create_product(new, open_stock=open_stock), answer, needed=False).response
+    return run_idempotent(lambda: create_product(new, open_stock=open_stock), reply, required=False).response
 
 
 @operation(
     "GET", "/products", scope="products:read", tag=TAG, query=ProductQuery, responses={200: ProductList}
 )
 def list_all_products(query: ProductQuery) -> Reply:
-    """List products, the newest first, hidden ones too.
+    """List products, newest first, including hidden ones.
 
-    A page ends with `nextCursor`; products that are added meanwhile do not shift the pages that follow.
+    Products added while you read pages do not shift the following pages.
     """
     wanted = query.filter()
     filters = {"active": wanted.active, "shelf": wanted.shelf, "words": wanted.words}
@@ -85,7 +85,7 @@ def list_all_products(query: ProductQuery) -> Reply:
 
 @operation("GET", "/products/<sku:code>", scope="products:read", tag=TAG, responses={200: ProductOut})
 def get_one_product(code: str) -> Reply:
-    """Show one product, by its code or by the SKU of one of its variants."""
+    """Retrieve a product by its code or by the SKU of one of its variants."""
     shown = _shown(product_id_of(code))
     return Reply(shown, version=shown.version)
 
@@ -99,9 +99,10 @@ def get_one_product(code: str) -> Reply:
     responses={200: ProductOut},
 )
 def change_one_product(code: str, body: ProductPatch) -> Response:
-    """Change a product, if it still has the version that you have seen.
+    """Update a product.
 
-    Price, weight and the like are those of its only variant; a product with several refuses them.
+    Fields of a variant, such as price and weight, are accepted only if the product has one variant. Returns 409 if the
+    product has changed since the version you send.
     """
     record = product_record(product_id_of(code))
     seen = required_version(body.version)
@@ -115,14 +116,14 @@ def change_one_product(code: str, body: ProductPatch) -> Response:
             seen_version=seen,
             values=values,
             only_variant=body.only_variant(),
-            shelves=body.shelves,
+            shelves=body.category_slugs,
         )
 
-    def answer(_changed: bool) -> Reply:
+    def reply(_changed: bool) -> Reply:
         shown = _shown(record.product.id)
         return Reply(shown, version=shown.version)
 
-    return run_idempotent(change, answer, needed=False).response
+    return run_idempotent(change, reply, required=False).response
 
 
 # --- variants ------------------------------------------------------------------------------------------
@@ -138,24 +139,24 @@ def change_one_product(code: str, body: ProductPatch) -> Response:
     idempotency="optional",
 )
 def add_one_variant(code: str, body: VariantCreate) -> Response:
-    """Add a variant to a product, with its first stock.
+    """Add a variant to a product, with its initial stock.
 
-    Its `options` are those of the product, and no other variant has the same.
+    Send a value for each option of the product. No other variant can have the same values.
     """
     product_id, new, open_stock = product_id_of(code), body.new(), _stock_opener()
 
-    def answer(variant_id: uuid.UUID) -> Reply:
+    def reply(variant_id: uuid.UUID) -> Reply:
         shown = variant_out(get_variant(variant_id))
         return Reply(shown, 201, {"Location": f"/api/variants/{quote(shown.code)}"}, shown.version)
 
     return run_idempotent(
-        lambda: add_variant(product_id, new, open_stock=open_stock), answer, needed=False
+        lambda: add_variant(product_id, new, open_stock=open_stock), reply, required=False
     ).response
 
 
 @operation("GET", "/variants/<sku:sku>", scope="products:read", tag=VARIANTS, responses={200: VariantOut})
 def get_one_variant(sku: str) -> Reply:
-    """Show one variant, by its SKU or by the code of a product that has one."""
+    """Retrieve a variant by its SKU, or by the code of a product with one variant."""
     shown = variant_out(variant_of(sku))
     return Reply(shown, version=shown.version)
 
@@ -169,21 +170,26 @@ def get_one_variant(sku: str) -> Reply:
     responses={200: VariantOut},
 )
 def change_one_variant(sku: str, body: VariantPatch) -> Response:
-    """Change a variant, if it still has the version that you have seen. Its product gets a new version, too."""
+    """Update a variant. The version of its product changes as well.
+
+    Returns 409 if the variant has changed since the version you send.
+    """
     variant = variant_of(sku)
     change = VariantUpdate(variant.id, required_version(body.version), body.variant_values())
 
-    def answer(_changed: bool) -> Reply:
+    def reply(_changed: bool) -> Reply:
         shown = variant_out(get_variant(change.id))
         return Reply(shown, version=shown.version)
 
     return run_idempotent(
-        lambda: change_product(variant.product_id, seen_version=None, variants=[change]), answer, needed=False
+        lambda: change_product(variant.product_id, seen_version=None, variants=[change]),
+        reply,
+        required=False,
     ).response
 
 
 def _stock_opener() -> OpenStock:
-    """Return what promotion_input the first stock of new variants in the name of the program."""
+    """Return the service that sets the initial stock of new variants, in the name of the API client."""
     return partial(set_initial_stock, cause="received", actor=current_api_actor().name, reference="")
 
 

@@ -1,4 +1,4 @@
-"""Webhook endpoints over JSON: who is told of events, what proves that it is us, and how the calls went."""
+"""API operations on webhook endpoints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ONE = "/webhook-endpoints/<uuid:endpoint_id>"
 
 @operation("GET", "/webhook-endpoints", scope=SCOPE, tag=TAG, responses={200: WebhookEndpointList})
 def list_webhook_endpoints() -> Reply:
-    """List who is told of events."""
+    """List webhook endpoints, oldest first."""
     return Reply(
         WebhookEndpointList(items=[WebhookEndpointOut(**endpoint_fields(each)) for each in list_endpoints()])
     )
@@ -52,13 +52,13 @@ def list_webhook_endpoints() -> Reply:
     idempotency="optional",
 )
 def create_webhook_endpoint(body: WebhookEndpointCreate) -> Response:
-    """Add an address that is told of events.
+    """Create a webhook endpoint.
 
-    The answer holds the secret that signs the messages: it is shown this once.
+    The response includes the secret that signs its messages. It is not shown again.
     """
     _check(body.url)
 
-    def answer(made: tuple[uuid.UUID, str]) -> Reply:
+    def reply(made: tuple[uuid.UUID, str]) -> Reply:
         endpoint_id, secret = made
         endpoint = get_endpoint(endpoint_id)
         shown = NewWebhookEndpointOut(**endpoint_fields(endpoint), secret=secret)
@@ -69,12 +69,12 @@ def create_webhook_endpoint(body: WebhookEndpointCreate) -> Response:
             url=body.url, description=body.description, event_types=body.event_types
         )
 
-    return run_idempotent(create, answer, needed=False).response
+    return run_idempotent(create, reply, required=False).response
 
 
 @operation("GET", ONE, scope=SCOPE, tag=TAG, responses={200: WebhookEndpointOut})
 def get_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
-    """Show one endpoint."""
+    """Retrieve a webhook endpoint."""
     return _reply(endpoint_id)
 
 
@@ -87,9 +87,10 @@ def get_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
     responses={200: WebhookEndpointOut},
 )
 def change_webhook_endpoint(endpoint_id: uuid.UUID, body: WebhookEndpointPatch) -> Reply:
-    """Change an endpoint, if it still has the version that you have seen.
+    """Update a webhook endpoint.
 
-    `enabled` stops its calls and lets them begin again; what it missed meanwhile is not sent.
+    Set `enabled` to pause and resume deliveries; events of the pause are not sent later. Returns 409 if the endpoint
+    has changed since the version you send.
     """
     changes = body.changes(get_endpoint(endpoint_id))
     _check(changes["url"])
@@ -99,7 +100,7 @@ def change_webhook_endpoint(endpoint_id: uuid.UUID, body: WebhookEndpointPatch) 
 
 @operation("DELETE", ONE, scope=SCOPE, tag=TAG, responses={204: None})
 def remove_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
-    """Delete an endpoint, its log, and what it was still to be told."""
+    """Delete a webhook endpoint, its log and its pending deliveries."""
     services.delete_endpoint(endpoint_id)
     return Reply(None, 204)
 
@@ -113,27 +114,31 @@ def remove_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
     idempotency="optional",
 )
 def rotate_webhook_secret(endpoint_id: uuid.UUID) -> Response:
-    """Make a new secret. For a day the former one signs as well."""
+    """Rotate the secret of a webhook endpoint.
 
-    def answer(secret: str) -> Reply:
+    Messages are signed with the former secret as well until `formerSignsUntil`. Secrets of earlier rotations keep
+    signing for 24 hours after theirs.
+    """
+
+    def reply(secret: str) -> Reply:
         endpoint = get_endpoint(endpoint_id)
         shown = WebhookSecretOut(
             secret=secret, version=endpoint.version, former_signs_until=endpoint.previous_until
         )
         return Reply(shown, version=endpoint.version)
 
-    return run_idempotent(lambda: services.rotate_secret(endpoint_id), answer, needed=False).response
+    return run_idempotent(lambda: services.rotate_secret(endpoint_id), reply, required=False).response
 
 
 @operation("POST", f"{ONE}/ping", scope=SCOPE, tag=TAG, responses={200: WebhookPingOut})
 def ping_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
-    """Send a signed test message now, and say what came of it."""
+    """Send a signed test message and return the result."""
     return Reply(ping_out(ping(endpoint_id)))
 
 
 @operation("GET", f"{ONE}/calls", scope=SCOPE, tag=TAG, query=PageQuery, responses={200: WebhookAttemptList})
 def list_webhook_calls(endpoint_id: uuid.UUID, query: PageQuery) -> Reply:
-    """List the calls of the last month, newest first."""
+    """List the delivery attempts of the last 30 days, newest first."""
     get_endpoint(endpoint_id)
     listing, filters = "webhook-calls", {"endpoint": endpoint_id}
     calls, older = calls_before(endpoint_id, decode_position(listing, filters, query.cursor), query.limit)
@@ -151,7 +156,7 @@ def _reply(endpoint_id: uuid.UUID) -> Reply:
 
 
 def _check(url: str) -> None:
-    """Refuse an address that can never be called. Raises InvalidValue."""
+    """Reject a URL that can never be called. Raises InvalidValue."""
     try:
         check_url(url, sending_rules())
     except AddressRefused as error:
