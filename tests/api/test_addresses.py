@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from commerce.tenants.models import Shop
-from tests.api.placement_helpers import fields, refused
+from tests.api.placement_helpers import error_fields, rejected_order
 from tests.factories.api_clients import Program, make_program, order_body
 from tests.factories.shop import make_product
 
@@ -73,4 +73,4 @@ def test_a_part_that_contradicts_the_country_is_rejected(
     program: Program, address: dict[str, str], field: str
 ) -> None:
     body = order_body(("TEA", 1), shippingAddress={**STREET, **address})
-    assert fields(refused(program, body, 422, "invalid_value")) == [field]
+    assert error_fields(rejected_order(program, body, 422, "invalid_value")) == [field]
