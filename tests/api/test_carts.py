@@ -173,15 +173,15 @@ def test_a_cart_is_not_found_by_another_client(program: Program, app: Flask, oth
     with shop_scope(other_shop):
         charlie = make_program(app, host="other.localhost")
     path, line = f"/api/carts/{cart['cartId']}", cart["items"][0]["lineId"]
-    for stranger in (make_program(app), charlie):
+    for other in (make_program(app), charlie):
         answers = [
-            stranger.get(path),
-            stranger.post(f"{path}/coupons", {"code": "X"}),
-            stranger.patch(f"{path}/lines/{line}", {"quantity": 0}),
-            stranger.call("DELETE", f"{path}/lines/{line}"),
-            stranger.call("DELETE", f"{path}/coupons/X"),
-            stranger.call("PUT", f"{path}/details", {"email": "eve@example.com"}),
-            stranger.post(f"{path}/checkout", {"total": 1, "version": 1}),
+            other.get(path),
+            other.post(f"{path}/coupons", {"code": "X"}),
+            other.patch(f"{path}/lines/{line}", {"quantity": 0}),
+            other.call("DELETE", f"{path}/lines/{line}"),
+            other.call("DELETE", f"{path}/coupons/X"),
+            other.call("PUT", f"{path}/details", {"email": "eve@example.com"}),
+            other.post(f"{path}/checkout", {"total": 1, "version": 1}),
         ]
         assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert (

@@ -85,18 +85,18 @@ def test_one_of_two_concurrent_counts_is_rejected_as_stale(
     app: Flask, in_shop: Shop, program: Program, sold: Sold
 ) -> None:
     other = make_program(app)
-    wishes = [(program, 7), (other, 8)]
+    counts = [(program, 7), (other, 8)]
     answers = race(
         app,
         in_shop,
         [
             lambda who=who, units=units: who.patch(MOUSE, {"quantity": units, "version": 1})
-            for who, units in wishes
+            for who, units in counts
         ],
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     (counted,) = [
-        units for (_, units), answer in zip(wishes, answers, strict=True) if answer.status_code == 200
+        units for (_, units), answer in zip(counts, answers, strict=True) if answer.status_code == 200
     ]
     assert counters(sold) == (counted, 0)
 

@@ -265,8 +265,8 @@ def test_control_characters_in_a_path_are_not_found(program: Program) -> None:
 def test_an_order_of_another_shop_is_not_found(app: Flask, program: Program, other_shop: Shop) -> None:
     order = paid_order(make_tea(), 1)
     with shop_scope(other_shop):
-        stranger = make_program(app, host=other_shop.host)
-    assert_rejected(move(stranger, order, status="processing"), 404, "not_found")
-    lost = Program(app, stranger.key)
+        other = make_program(app, host=other_shop.host)
+    assert_rejected(move(other, order, status="processing"), 404, "not_found")
+    lost = Program(app, other.key)
     assert_rejected(move(lost, order, status="processing"), 401, "unauthorized")
     assert fresh(order.id).status == "confirmed"

@@ -248,8 +248,8 @@ def test_a_key_is_limited_to_its_scopes_and_its_shop(app: Flask, program: Progra
     db.session.close()
     with shop_scope(other_shop):
         charlie = make_program(app, host="other.localhost")
-    stranger = Program(app, program.key, "other.localhost")
-    assert stranger.get("/api/products").status_code == 401
+    other = Program(app, program.key, "other.localhost")
+    assert other.get("/api/products").status_code == 401
     assert charlie.get("/api/products").json["items"] == []
     for path in ("/api/products/mouse", "/api/variants/PRD-001", "/api/inventory/PRD-001"):
         assert charlie.get(path).status_code == 404

@@ -1,4 +1,4 @@
-"""Whatever fits the document, and much that does not, is sent: every answer must be as the document has it.
+"""Generated requests, valid and invalid: every response must match the OpenAPI document.
 
 Schemathesis makes the requests: examples, bounds, random values, and chains of calls by the links of the document. In
 the suite they are the same each time; LOCKSTEP_SCHEMATHESIS=20 tries twenty times as many, others each time.
