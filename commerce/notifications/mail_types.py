@@ -332,7 +332,8 @@ ALERTS: dict[str, AlertType] = {
     "alert_late_payment": AlertType(
         N_("Order %(code)s: a late payment is being refunded"),
         N_(
-            "A payment arrived after the order was cancelled, and its items are no longer available. The customer has been informed."
+            "A payment arrived after the order was cancelled, and its items are no longer available. "
+            "The customer has been informed."
         ),
     ),
     "alert_refund_failed": AlertType(

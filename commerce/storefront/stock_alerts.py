@@ -20,10 +20,10 @@ blueprint = Blueprint("stock_alerts", __name__)
 
 
 @blueprint.post("/products/<slug>/alerts")
-def wish(slug: str) -> BaseResponse:
+def subscribe(slug: str) -> BaseResponse:
     """Remember to write when a variant is back. Whether the address waits already is told to nobody."""
     product, form = product_page(slug), AlertForm()
-    variant = next((each for each in product.variants if each.id == form.wished), None)
+    variant = next((each for each in product.variants if each.id == form.variant_asked_for), None)
     if variant is None:
         raise NotFound("This is not sold here.")
     if not form.validate():

@@ -73,7 +73,7 @@ def test_a_visitor_without_javascript_asks_and_is_written_to_once(
     assert work() == 0
     change_stock(tea, 5)
     assert work() == 1
-    assert post.letters == [("eve@example.com", "Green tea is back")]
+    assert post.letters == [("eve@example.com", "Green tea is back in stock")]
     (mail,) = post.mails
     link = "http://demo.localhost:5000/products/green-tea?variant=GREEN-TEA"
     assert link in text_of(mail)
@@ -210,7 +210,7 @@ def test_units_that_an_order_gives_back_are_told_of(
     assert work() == 0
     give_back(order.id)
     assert work() == 1
-    assert ("eve@example.com", "Green tea is back") in post.letters
+    assert ("eve@example.com", "Green tea is back in stock") in post.letters
 
 
 def test_what_is_not_sold_any_more_is_not_told_of(tea: Sold, post: Post) -> None:

@@ -198,7 +198,7 @@ class ReservationList(ResponseModel):
 
 def inventory_out(stock: VariantStock, warehouse: str = "") -> InventoryOut:
     """Return the stock of a variant for a response, in all warehouses or in the requested one."""
-    levels = stock.shelves
+    levels = stock.levels
     only = levels[0] if len(levels) == 1 else None
     moments = [each.restocked_at for each in levels if each.restocked_at]
     attributes = InventoryAttributes(
