@@ -22,6 +22,7 @@ from wtforms.widgets import DateTimeLocalInput
 
 from commerce.admin.orders.forms import MAX_VERSION, no_control_characters
 from commerce.admin.products.forms import amount_text
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.money import PPM, parse_amount
 from commerce.shipping.queries import REST_OF_WORLD
@@ -71,7 +72,7 @@ class AmountField(_Typed):
         try:
             amount = parse_amount(text, current_shop().currency)
         except InvalidValue as error:
-            raise ValueError(error.reason) from error
+            raise ValueError(describe(error)) from error
         if amount < 0:
             raise ValueError(_("This is never below zero."))
         return amount

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from wtforms import BooleanField, Form, SelectField
 
 from commerce.admin.products.forms import Difference
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 
 
@@ -21,9 +22,9 @@ class VersionedForm(Form):  # type: ignore[misc]
         """Show what a service found wrong at the field that it names, or above the form."""
         field = self._fields.get(error.field)
         if field is None:
-            self.form_errors.append(error.reason)
+            self.form_errors.append(describe(error))
         else:
-            field.errors = [*field.errors, error.reason]
+            field.errors = [*field.errors, describe(error)]
 
     def differences(self, now: VersionedForm) -> list[Difference]:
         """Compare what was typed with a form of what the row has become."""

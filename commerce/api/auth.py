@@ -57,11 +57,10 @@ class MissingScope(NotAllowed):
     """Raised when the key of the request does not have the required scope."""
 
     code = "insufficient_scope"
-    title = "This key may not do that"
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
-        super().__init__(f"A key with the scope {scope} is needed.")
+        super().__init__(scope=scope)
 
 
 @problem_facts.register

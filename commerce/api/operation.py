@@ -153,7 +153,7 @@ def _parse_json() -> Any:
             request.get_data(), parse_float=_Literal, parse_int=_Literal, parse_constant=_refuse_constant
         )
     except (ValueError, RecursionError) as error:
-        raise MalformedRequest("The body is not JSON.") from error
+        raise MalformedRequest("body_not_json") from error
 
 
 class _Literal(str):
@@ -178,7 +178,7 @@ def read_body(model: type[B]) -> B:
             error.errors(include_url=False, include_context=False, include_input=False)[0]["type"]
             == _JSON_INVALID
         ):
-            raise MalformedRequest("The body is not JSON.") from error
+            raise MalformedRequest("body_not_json") from error
         raise InvalidRequest(invalid_request(error)) from error
 
 
@@ -207,13 +207,13 @@ def _refuse_parameters(sent: MultiDict[str, str]) -> None:
 def _refuse_unprintable(path: Mapping[str, Any]) -> None:
     """Answer 404 for control characters in the path: no name has any, and PostgreSQL rejects NUL in a query."""
     if not all(str(part).isprintable() for part in path.values()):
-        raise NotFound("There is no such thing.")
+        raise NotFound("resource_not_found")
 
 
 def _refuse_if_match() -> None:
     """Reject If-Match where versions are not supported, rather than ignore it."""
     if request.method not in ("GET", "HEAD") and request.headers.get("If-Match", "*") != "*":
-        raise MalformedRequest("This address looks at no version: please leave out If-Match.")
+        raise MalformedRequest("if_match_not_supported")
 
 
 @blueprint.errorhandler(InvalidRequest)
@@ -292,9 +292,9 @@ def seen_resource_version(sent: int | None) -> int | None:
         return sent
     tag = _ETAG.fullmatch(header)
     if tag is None:
-        raise MalformedRequest('If-Match holds the version as a tag, such as "3".')
+        raise MalformedRequest("if_match_invalid")
     if sent is not None and sent != int(tag[1]):
-        raise MalformedRequest("If-Match and the version in the body are not the same.")
+        raise MalformedRequest("versions_differ")
     return int(tag[1])
 
 
@@ -302,5 +302,5 @@ def required_version(sent: int | None) -> int:
     """Return the version that the client names in the body or in `If-Match`. Raises InvalidValue without one."""
     version = seen_resource_version(sent)
     if version is None:
-        raise InvalidValue("version", "Please send the version that you have seen, here or as If-Match.")
+        raise InvalidValue("version", "version_required")
     return version

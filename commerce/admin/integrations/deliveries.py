@@ -61,7 +61,7 @@ def event_replay_parked() -> BaseResponse:
     """Run everything again that was given up for one handler."""
     handler = _handler(request.form.get("handler", ""))
     if not handler:
-        raise NotFound("There is no such handler.")
+        raise NotFound("event_handler_not_found")
     count = replay_parked(handler)
     said = ngettext("%(num)d delivery will run again.", "%(num)d deliveries will run again.", count)
     flash(said, "good" if count else "warn")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from wtforms import Form, HiddenField, SelectChoice, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from commerce.admin.orders.forms import no_control_characters
+from commerce.error_messages import describe
 from commerce.webhooks.http_post import MAX_URL, AddressRefused, AddressRules, check_url
 from commerce.webhooks.models import WebhookEndpoint
 from commerce.webhooks.payloads import EVENT_TYPES
@@ -50,7 +50,7 @@ class WebhookForm(Form):  # type: ignore[misc]
         try:
             check_url(field.data, self._rules)
         except AddressRefused as error:
-            raise ValidationError(gettext("This cannot be used: %(why)s.", why=str(error))) from error
+            raise ValidationError(describe(error)) from error
 
     @property
     def seen_version(self) -> int:

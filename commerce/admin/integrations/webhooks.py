@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.auth import blueprint, page_number, requires_permission
 from commerce.admin.integrations.webhook_form import WebhookForm
 from commerce.admin.step_up import requires_recent_auth
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, Conflict, NotFound, StaleVersion
 from commerce.events.services import replay
 from commerce.web import render_region, see_other, status_of
@@ -52,7 +53,7 @@ def webhook_create() -> BaseResponse:
     try:
         endpoint_id, _secret = services.create_endpoint(**form.values())
     except Conflict as error:
-        form.url.errors = [error.detail]
+        form.url.errors = [describe(error)]
         return _ask(form, 409)
     return _to_secret(endpoint_id)
 
@@ -146,9 +147,9 @@ def webhook_replay(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> BaseRespon
     """Send a message again, with its old id, also when it was taken already."""
     endpoint = queries.get_endpoint(endpoint_id)
     if not queries.was_called(endpoint_id, delivery_id):
-        raise NotFound("There is no such delivery.")
+        raise NotFound("delivery_not_found")
     if endpoint.state != "enabled":
-        raise Conflict(_("The webhook is disabled. Enable it, then run this again."))
+        raise Conflict("webhook_disabled")
     replay(delivery_id, even_done=True)
     flash(_("It will be sent again in a moment."), "good")
     return _back(endpoint_id)

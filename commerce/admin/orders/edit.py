@@ -26,6 +26,7 @@ from commerce.admin.drafts.forms import (
     units_input,
 )
 from commerce.cart.queries import CartLineView, lines_for
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound, OutOfStock
 from commerce.money import share_of
 from commerce.order_management.edit_order import edit_order, preview_edit
@@ -124,11 +125,11 @@ class EditPage:
         """Show what the service found wrong at the field that it names, or above the form."""
         at_line = next((field for field in self.units.values() if field.name == error.field), None)
         if at_line is not None:
-            at_line.error = error.reason
+            at_line.error = describe(error)
         elif error.field in self.form:
-            self.form[error.field].errors = [*self.form[error.field].errors, error.reason]
+            self.form[error.field].errors = [*self.form[error.field].errors, describe(error)]
         else:
-            self.extras.form_errors.append(error.reason)
+            self.extras.form_errors.append(describe(error))
 
     @property
     def problems(self) -> list[tuple[str, str]]:
@@ -165,9 +166,9 @@ def _added(formdata: Any) -> list[tuple[CartLineView, UnitsInput]]:
 def edit_page(code: str) -> BaseResponse:
     """Show an order in fields."""
     order = _find(code)
-    why = why_not_edit(order)
-    if why:
-        flash(why, "warn")
+    refusal = why_not_edit(order)
+    if refusal:
+        flash(describe(refusal), "warn")
         return see_other(f"/admin/orders/{order.code}")
     return _show(EditPage(order))
 
@@ -219,7 +220,7 @@ def _confirm(order: Order, page: EditPage) -> BaseResponse:
 
 def _find(code: str) -> Order:
     if not _CODE.fullmatch(code):
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     return get_order_by_code(code)
 
 

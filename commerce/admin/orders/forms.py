@@ -18,6 +18,7 @@ from wtforms import (
 )
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, ValidationError
 
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.inventory.models import MAX_QUANTITY
 from commerce.money import MAX_AMOUNT, parse_amount, to_decimal
@@ -91,7 +92,7 @@ class ActionForm(Form):  # type: ignore[misc]
         try:
             amount = self.minor
         except InvalidValue as error:
-            raise ValidationError(error.reason) from error
+            raise ValidationError(describe(error)) from error
         if amount is not None and amount <= 0:
             raise ValidationError(gettext("Please enter the amount that arrived."))
 
@@ -104,7 +105,7 @@ class ActionForm(Form):  # type: ignore[misc]
     def refuse(self, error: InvalidValue) -> None:
         """Show what a service found wrong at the field that it names."""
         field = self._fields.get(error.field, self.reason)
-        field.errors = [*field.errors, error.reason]
+        field.errors = [*field.errors, describe(error)]
 
     def wish(self) -> ActionInput:
         """Return what was filled in. Raises InvalidValue for units that are no numbers."""

@@ -11,6 +11,7 @@ from wtforms.validators import InputRequired, Length
 
 from commerce.admin.auth import blueprint, current_actor, requires_permission
 from commerce.admin.orders.forms import no_control_characters
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.orders.models import Order
 from commerce.orders.notes import MAX_NOTE, add_note
@@ -52,7 +53,7 @@ def note_add(code: str) -> BaseResponse:
     try:
         add_note(order.id, current_actor(), text=form.text.data, for_customer=bool(form.for_customer.data))
     except InvalidValue as error:
-        form.text.errors = [*form.text.errors, error.reason]
+        form.text.errors = [*form.text.errors, describe(error)]
         return _again(order, form)
     flash(
         gettext("The note is written; the customer gets it by mail.")

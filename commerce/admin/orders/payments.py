@@ -20,6 +20,7 @@ from commerce.admin.fields import version_field
 from commerce.admin.orders.forms import no_control_characters
 from commerce.admin.step_up import requires_recent_auth
 from commerce.clock import now
+from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.money import parse_amount, to_decimal
 from commerce.orders.models import Order
@@ -64,7 +65,7 @@ class ReceiptForm(VersionForm):
             if self.minor <= 0:
                 raise ValidationError(_("Please enter the amount that arrived."))
         except InvalidValue as error:
-            raise ValidationError(error.reason) from error
+            raise ValidationError(describe(error)) from error
 
     def validate_received_on(self, field: DateField) -> None:
         """Refuse a day that has not come: it is a slip of the finger."""
@@ -132,7 +133,7 @@ def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
     ensure_permission("orders.refund")
     order, form = _find(code), VersionForm(request.form)
     if get_refund(refund_id).order_id != order.id:
-        raise NotFound("There is no such refund.")
+        raise NotFound("refund_not_found")
     return _do(
         code,
         form,
@@ -143,12 +144,12 @@ def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
 
 def _do(code: str, form: VersionForm, done: str, action: Callable[[int], Any]) -> BaseResponse:
     if not form.validate():
-        return _show(_find(code), 422, problem=Conflict(_("Please reload the page.")))
+        return _show(_find(code), 422, problem=Conflict("refund_page_outdated"))
     try:
         action(int(form.version.data))
     except InvalidValue as error:
         field = {each.name: each for each in form}.get(error.field, form.version)
-        field.errors = [*field.errors, error.reason]
+        field.errors = [*field.errors, describe(error)]
         return _show(_find(code), 422, form=form if isinstance(form, ReceiptForm) else None)
     except Conflict as error:
         return _show(_find(code), 409, form=form if isinstance(form, ReceiptForm) else None, problem=error)
@@ -158,7 +159,7 @@ def _do(code: str, form: VersionForm, done: str, action: Callable[[int], Any]) -
 
 def _find(code: str) -> Order:
     if not _CODE.fullmatch(code):
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     return get_order_by_code(code)
 
 

@@ -46,7 +46,7 @@ def preview_action(row: Transition, order: Order, wish: ActionInput) -> ActionPr
     check_version(order, wish.version)
     refusal = why_not(row, order.status, STAFF, **guards(order))
     if refusal:
-        raise IllegalTransition(order.status, row.action, refusal)
+        raise IllegalTransition(order.status, row.action, refusal.reason, **refusal.facts)
     payments = payments_of(order.id)
     plan = (
         plan_cancel(order, payments)

@@ -10,6 +10,7 @@ from wtforms import BooleanField, Form, HiddenField, StringField, TextAreaField
 from wtforms.validators import Length
 
 from commerce.admin.orders.forms import money_shown, no_control_characters, version_shown
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.money import parse_amount
 from commerce.orders.forms import read_units
@@ -73,7 +74,7 @@ class RefundForm(Form):  # type: ignore[misc]
     def refuse(self, error: InvalidValue) -> None:
         """Show what a service found wrong at the field that it names; about lines it is said above them."""
         field = self._fields.get(error.field, self.lines)
-        field.errors = [*field.errors, error.reason]
+        field.errors = [*field.errors, describe(error)]
 
     def fields(self) -> list[tuple[str, str]]:
         """Return what was filled in as hidden fields, to be sent once more."""

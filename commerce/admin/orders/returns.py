@@ -21,6 +21,7 @@ from commerce.admin.orders.refund_form import RefundForm
 from commerce.admin.orders.refunds import preview_then_refund
 from commerce.admin.orders.timeline import history, since
 from commerce.admin.step_up import requires_recent_auth
+from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue
 from commerce.orders.forms import read_units
 from commerce.orders.models import Order, ReturnRequest
@@ -87,7 +88,7 @@ def _write_cursor(created_at: datetime, request_id: uuid.UUID) -> str:
 def _read_cursor(text: str) -> tuple[datetime, uuid.UUID]:
     match = _CURSOR.fullmatch(text)
     if match is None:
-        raise InvalidValue("before", _("This address does not lead to a page of the list."))
+        raise InvalidValue("before", "list_position_invalid")
     return EPOCH + timedelta(microseconds=int(match[1])), uuid.UUID(match[2])
 
 
@@ -112,7 +113,7 @@ class AnswerForm(Form):  # type: ignore[misc]
     def refuse(self, error: InvalidValue) -> None:
         """Show what a service found wrong."""
         field = self.lines if error.field == "lines" else self.answer
-        field.errors = [*field.errors, error.reason]
+        field.errors = [*field.errors, describe(error)]
 
 
 @blueprint.get("/orders/<code>/returns/<uuid:return_id>")

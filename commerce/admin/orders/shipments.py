@@ -39,7 +39,7 @@ def packing_slip(code: str, number: int) -> BaseResponse:
     order = get_order_by_code(code)
     parcel = next((each for each in shipped_parcels(order.id) if each.number == number), None)
     if parcel is None:
-        raise NotFound("There is no such parcel.")
+        raise NotFound("shipment_not_found")
     lines = label_lines(order.shipping_address, order.name, str(get_locale()))
     return _slip(order, parcel.units, lines, parcel=parcel)
 

@@ -89,7 +89,7 @@ def _write_cursor(placed_at: datetime, order_id: uuid.UUID) -> str:
 def _read_cursor(text: str) -> tuple[datetime, uuid.UUID]:
     match = _CURSOR.fullmatch(text)
     if match is None:
-        raise InvalidValue("before", "This address does not lead to a page of the list.")
+        raise InvalidValue("before", "list_position_invalid")
     return EPOCH + timedelta(microseconds=int(match[1])), uuid.UUID(match[2])
 
 
@@ -145,7 +145,7 @@ def _done(code: str, outcome: ActionNotice) -> BaseResponse:
 
 def _find(code: str) -> Order:
     if not _CODE.fullmatch(code):
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     return get_order_by_code(code)
 
 

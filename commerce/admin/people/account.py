@@ -19,6 +19,7 @@ from commerce.accounts.sessions import STAFF
 from commerce.admin.auth import ENROLMENT, blueprint, current_staff, requires_permission
 from commerce.admin.step_up import PAGE as PROOF
 from commerce.admin.step_up import has_recent_auth_for_page, requires_recent_auth
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.tenants.scope import current_shop
 from commerce.web import TextForm, see_other
@@ -43,7 +44,7 @@ def account_name() -> BaseResponse:
     try:
         people.rename_staff(current_staff().id, str(form.name.data))
     except InvalidValue as error:
-        form.name.errors = [_(error.reason)]
+        form.name.errors = [describe(error)]
         return _show(name=form)
     flash(_("Saved."), "good")
     return see_other(HERE)
@@ -61,9 +62,9 @@ def account_password() -> BaseResponse:
         judge_password(new, minimum=MIN_OF_STAFF, about=(me.email, me.name, current_shop().name))
         signing.change_password(STAFF, me.id, me.session_id, present=str(form.present_password.data), new=new)
     except InvalidValue as error:
-        form.password.errors = [_(error.reason)]
+        form.password.errors = [describe(error)]
     except signing.SignInRefused as refusal:
-        form.present_password.errors = [_(refusal.detail)]
+        form.present_password.errors = [describe(refusal)]
     else:
         flash(_("Your new password is set. Every other browser is signed out."), "good")
         return see_other(HERE)
@@ -125,7 +126,7 @@ def second_factor_enrol() -> BaseResponse:
             STAFF, me.id, me.session_id, carried=str(form.secret.data), code=str(form.otp.data)
         )
     except InvalidValue as error:
-        form.otp.errors = [_(error.reason)]
+        form.otp.errors = [describe(error)]
         return _show_factor(form)
     return exchange_token(_show_codes(enrolled.recovery_codes), STAFF, enrolled.token)
 

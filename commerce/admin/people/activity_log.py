@@ -13,7 +13,7 @@ from commerce.accounts import audit
 from commerce.accounts.staff import list_staff
 from commerce.admin.auth import blueprint, logged, page_number, requires_permission
 from commerce.admin.step_up import requires_recent_auth
-from commerce.admin.stock.files import to_csv
+from commerce.csv_files import to_csv
 from commerce.tenants.scope import current_shop
 
 COLUMNS = ("at", "by", "name", "id", "action", "subject", "fields", "address", "request")

@@ -18,6 +18,7 @@ from commerce.accounts import staff as people
 from commerce.accounts.permissions import ROLES
 from commerce.admin.auth import blueprint, current_actor, requires_permission
 from commerce.admin.step_up import requires_recent_auth
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, Conflict, InvalidValue
 from commerce.tenants.scope import current_shop
 from commerce.web import TextForm, see_other, status_of
@@ -57,10 +58,10 @@ def staff_invite() -> BaseResponse:
     try:
         invitations.invite(str(form.email.data), str(form.role.data), current_actor())
     except InvalidValue as error:
-        form[error.field].errors = [_(error.reason)]
+        form[error.field].errors = [describe(error)]
         return _show(form, 422)
     except people.PlanFull as error:
-        form.form_errors.append(_(error.detail))
+        form.form_errors.append(describe(error))
         return _show(form, 422)
     flash(_("The invitation is on its way to %(email)s.", email=form.email.data), "good")
     return see_other(HERE)

@@ -57,7 +57,7 @@ class GenerateCouponsForm(VersionedForm):
 
     def refuse(self, error: InvalidValue) -> None:
         """Show what a service found wrong; of a random code only its beginning can be."""
-        super().refuse(InvalidValue("prefix", error.reason) if error.field == "code" else error)
+        super().refuse(error.at("prefix") if error.field == "code" else error)
 
 
 class CouponLimitsForm(VersionedForm):

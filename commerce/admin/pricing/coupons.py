@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import uuid
 from collections.abc import Sequence
 
@@ -18,6 +16,7 @@ from commerce.admin.pricing.coupon_forms import CouponLimitsForm, GenerateCoupon
 from commerce.admin.pricing.promotion_form import PromotionForm
 from commerce.admin.pricing.promotions import show_promotion
 from commerce.admin.products.forms import Difference
+from commerce.csv_files import to_csv
 from commerce.errors import InvalidValue, StaleVersion
 from commerce.pricing.coupon_limits import change_limits
 from commerce.pricing.coupon_rows import CouponRow, get_coupon_row
@@ -62,12 +61,12 @@ def _chosen_promotion() -> Promotion | None:
 def coupon_file(promotion_id: uuid.UUID) -> BaseResponse:
     """Hand out all codes of a promotion as a file, to print or to mail them."""
     get_promotion(promotion_id)
-    text = io.StringIO()
-    sheet = csv.writer(text)
-    sheet.writerow(["code", "uses", "usage_limit", "per_customer_limit", "enabled"])
-    for row in pricing_queries.coupons_for_file(promotion_id):
-        sheet.writerow([row.code, row.uses, row.usage_limit, row.per_customer_limit, int(row.enabled)])
-    answer = Response(text.getvalue(), mimetype="text/csv")
+    rows = (
+        (row.code, row.uses, row.usage_limit, row.per_customer_limit, int(row.enabled))
+        for row in pricing_queries.coupons_for_file(promotion_id)
+    )
+    header = ("code", "uses", "usage_limit", "per_customer_limit", "enabled")
+    answer = Response(to_csv(header, rows), mimetype="text/csv")
     answer.headers["Content-Disposition"] = 'attachment; filename="coupons.csv"'
     return answer
 

@@ -23,6 +23,7 @@ from commerce.admin.fields import (
 from commerce.admin.picker import Pick
 from commerce.admin.products.forms import Difference
 from commerce.admin.versioned_form import VersionedForm
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.pricing.models import Promotion
 from commerce.pricing.validation import MAX_POSITION, MAX_TARGETS, MAX_UNITS, PromotionValues
@@ -101,7 +102,7 @@ class PromotionForm:
     def refuse(self, error: InvalidValue) -> None:
         """Show what a service found wrong."""
         if error.field == "targets":
-            self.target_errors.append(error.reason)
+            self.target_errors.append(describe(error))
         else:
             self.head.refuse(error)
 

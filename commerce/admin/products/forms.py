@@ -16,6 +16,7 @@ from commerce.admin.orders.forms import MAX_VERSION, no_control_characters
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.update_product import VariantUpdate
 from commerce.catalog.validation import STATUSES
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.money import parse_amount, to_decimal
 from commerce.tenants.scope import current_shop
@@ -32,7 +33,7 @@ def _is_amount(_form: Any, field: Any) -> None:
     try:
         amount = parse_amount(field.data or "", current_shop().currency)
     except InvalidValue as error:
-        raise ValidationError(error.reason) from error
+        raise ValidationError(describe(error)) from error
     if amount < 0:
         raise ValidationError(gettext("A price is never below zero."))
 
@@ -104,7 +105,7 @@ class ProductForm:
     def refuse(self, error: InvalidValue) -> None:
         """Show what the service found wrong."""
         field = self.status if error.field == "status" else self.title
-        field.errors = [*field.errors, error.reason]
+        field.errors = [*field.errors, describe(error)]
 
     def catch_up(self, product: Product, variants: Sequence[Variant]) -> None:
         """Speak of the versions of now: whoever saves once more has seen what the others did, and means it."""

@@ -15,7 +15,7 @@ from commerce.admin.orders.forms import no_control_characters
 from commerce.admin.versioned_form import VersionedForm
 from commerce.tenants.models import Shop
 from commerce.tenants.order_codes import MAX_FORMAT
-from commerce.tenants.settings import MAX_LOW_STOCK, MAX_RETURN_DAYS
+from commerce.tenants.settings import MAX_CART_DAYS, MAX_LOW_STOCK, MAX_RETURN_DAYS
 from commerce.tenants.theme import COLOURS, DEFAULTS, TYPEFACES
 
 
@@ -87,6 +87,7 @@ class SellingForm(SettingsForm):
         ],
     )
     return_days = number_field(_("Days to send something back"), 0, MAX_RETURN_DAYS)
+    cart_days = number_field(_("Days to keep a guest's cart"), 1, MAX_CART_DAYS)
     low_stock_at = number_field(_("Stock is low at (units)"), 0, MAX_LOW_STOCK)
     order_code_format = _line(_("Order numbers"), MAX_FORMAT, InputRequired(_("Please fill this in.")))
 

@@ -121,19 +121,19 @@ def time_text(minutes: int) -> str:
 
 def _known_gateway(name: str) -> str:
     if name not in GATEWAYS:
-        raise NotFound("There is no such gateway.")
+        raise NotFound("gateway_not_found")
     return name
 
 
 def _refuse_taken(code: str) -> None:
     """Raise InvalidValue for a code that there is: what was meant as a new way to pay never changes another one."""
     if any(method.code == code for method in list_methods()):
-        raise InvalidValue("code", _("Another way to pay has this code."))
+        raise InvalidValue("code", "payment_method_code_taken")
 
 
 def _find(code: str) -> MethodRow:
     if not code.isprintable() or len(code) > 40:
-        raise NotFound("There is no such way to pay.")
+        raise NotFound("payment_method_not_found")
     return get_method(code)
 
 

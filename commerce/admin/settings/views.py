@@ -72,7 +72,7 @@ def settings_change(section: str) -> BaseResponse:
 
 def _form_of(section: str) -> type[SettingsForm]:
     if section not in FORMS:
-        raise NotFound("There is no such page of settings.")
+        raise NotFound("settings_page_not_found")
     return FORMS[section]
 
 
@@ -119,11 +119,11 @@ def settings_picture(name: str) -> BaseResponse:
     """Take in a picture: read, written anew without anything hidden in it, and shown from now on."""
     upload = request.files.get("file")
     if not upload or not upload.filename:
-        return _refuse_picture(InvalidValue(name, _("Please choose a picture.")))
+        return _refuse_picture(InvalidValue(name, "picture_required"))
     try:
         picture = normalise(upload.stream.read())
     except NotAPicture as error:
-        return _refuse_picture(InvalidValue(name, _("This cannot be used: %(why)s.", why=str(error))))
+        return _refuse_picture(error.at(name))
     shop = current_shop()
     file = store(picture, current_app.config["LOCKSTEP"].media, shop.id)
     return _set_picture(name, {"file": file, "width": picture.width, "height": picture.height})

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import uuid
-from collections.abc import Iterable
 
 from flask import Response, flash, request
 from flask_babel import gettext as _
@@ -13,7 +11,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin import queries
 from commerce.admin.auth import blueprint, current_staff, logged, requires_permission
-from commerce.csv_files import UnreadableFile
+from commerce.csv_files import UnreadableFile, to_csv
+from commerce.error_messages import describe
 from commerce.errors import Rejected
 from commerce.inventory.stock_file import StockFileLine, StockPlan, apply_stock, plan_stock
 from commerce.web import render_region, see_other
@@ -43,7 +42,7 @@ def stock_import_preview() -> BaseResponse:
         text = _decoded(upload.stream.read())
         plan = _planned(text)
     except Rejected as error:
-        return _page(problem=error.detail, status=422)
+        return _page(problem=describe(error), status=422)
     return _page(plan=plan, text=text, name=name)
 
 
@@ -55,7 +54,7 @@ def stock_import_apply() -> BaseResponse:
     try:
         plan = _planned(text)
     except Rejected as error:
-        return _page(problem=error.detail, status=422)
+        return _page(problem=describe(error), status=422)
     if plan.seen != request.form.get("seen"):
         problem = _("Stock moved since you looked. This is what the file would change now.")
         return _page(plan=plan, text=text, name=name, problem=problem, status=409)
@@ -76,9 +75,9 @@ def _decoded(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if len(text.encode()) > MAX_BYTES:
-            raise UnreadableFile(_("The file is too large for a page; use: flask stock import"))
+            raise UnreadableFile("file_too_large_for_page")
         return text
-    raise UnreadableFile(_("The file is no text. Save it as CSV (UTF-8)."))
+    raise UnreadableFile("file_not_text")
 
 
 def _planned(text: str) -> StockPlan:
@@ -122,16 +121,3 @@ def stock_ledger(stock_item_id: uuid.UUID) -> Response:
     response = Response(body, mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="ledger-{row.id}.csv"'
     return response
-
-
-def to_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return CSV; text that a spreadsheet would take for a formula is marked as text (CWE-1236)."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    writer.writerows([[_harmless(cell) for cell in row] for row in rows])
-    return out.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -16,6 +16,7 @@ from commerce.admin import queries
 from commerce.admin.auth import blueprint, current_staff, requires_permission
 from commerce.admin.orders.forms import no_control_characters
 from commerce.admin.stock.views import show_stock
+from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue
 from commerce.inventory.locations import change_location, create_location, list_locations, transfer
 from commerce.web import render_region, see_other, status_of
@@ -51,7 +52,7 @@ def location_create() -> BaseResponse:
     try:
         create_location(form.code.data or "", form.name.data or "")
     except InvalidValue as error:
-        form[error.field].errors = [error.reason]
+        form[error.field].errors = [describe(error)]
         return _page(form, 422)
     flash(_("The location is added."), "good")
     return see_other("/admin/locations")
@@ -96,14 +97,14 @@ def stock_transfer(stock_item_id: uuid.UUID) -> BaseResponse:
             actor=current_staff().name,
         )
     except (Conflict, InvalidValue) as error:
-        return show_stock(queries.stock_of(row.sku), status_of(error), refused=(row.id, error.detail))
+        return show_stock(queries.stock_of(row.sku), status_of(error), refused=(row.id, describe(error)))
     flash(_("The units are moved."), "good")
     return see_other(page)
 
 
 def _units(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise InvalidValue("units", _("Please enter how many units to move."))
+        raise InvalidValue("units", "transfer_units_required")
     return int(text)
 
 
@@ -111,4 +112,4 @@ def _chosen_location(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError as error:
-        raise InvalidValue("location", _("Please choose a location.")) from error
+        raise InvalidValue("location", "location_required") from error

@@ -14,6 +14,7 @@ from commerce.admin.auth import blueprint, current_staff, page_number, requires_
 from commerce.admin.orders.forms import CountForm, LimitForm, MovementForm
 from commerce.admin.queries import StockRow
 from commerce.admin.stock.chart import step_chart
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound
 from commerce.inventory.adjustments import book_count, book_movement, set_backorder_limit
 from commerce.inventory.locations import list_locations
@@ -48,7 +49,7 @@ def stock_list() -> BaseResponse:
 def stock_page(sku: str) -> BaseResponse:
     """Show the ledger of one SKU at each location."""
     if len(sku) > MAX_SKU or not sku.isprintable():
-        raise NotFound("There is no stock of this SKU.")
+        raise NotFound("stock_of_sku_not_found")
     return show_stock(queries.stock_of(sku))
 
 
@@ -69,7 +70,7 @@ def stock_movement(stock_item_id: uuid.UUID) -> BaseResponse:
             reference=(form.note.data or "").strip(),
         )
     except (Conflict, InvalidValue) as error:
-        form.quantity.errors = [error.detail]
+        form.quantity.errors = [describe(error)]
         return _movement_answer(queries.get_stock(row.id), form, status_of(error))
     row = queries.get_stock(row.id)
     said = _(
@@ -126,7 +127,7 @@ def stock_backorder_limit(stock_item_id: uuid.UUID) -> BaseResponse:
     try:
         set_backorder_limit(row.id, form.limit.data, seen_version=form.version.data)
     except (Conflict, InvalidValue) as error:
-        form.limit.errors = [error.detail]
+        form.limit.errors = [describe(error)]
         return show_stock(queries.stock_of(row.sku), status_of(error), limit=(row.id, form))
     flash(_("Saved."), "good")
     return see_other(_address(row))

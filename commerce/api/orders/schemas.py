@@ -449,11 +449,7 @@ def line_fields(order: Order) -> dict[uuid.UUID, dict[str, Any]]:
 def resolve_lines(order: Order, sent: Sequence[L]) -> list[tuple[uuid.UUID, L]]:
     """Return (line id, item) for each item. Raises InvalidValues for items that name no line of the order."""
     found = [(_line_of(order, each), each) for each in sent]
-    faults = [
-        FieldError(f"lines.{index}.{'line_id' if each.line_id else 'product_code'}", _no_line(each))
-        for index, (line, each) in enumerate(found)
-        if line is None
-    ]
+    faults = [_no_line(f"lines.{index}", each) for index, (line, each) in enumerate(found) if line is None]
     if faults:
         raise InvalidValues(faults)
     return [(line.id, each) for line, each in found if line is not None]
@@ -482,10 +478,10 @@ def _line_of(order: Order, each: LineUnits) -> OrderLine | None:
     return found[0] if len(found) == 1 else None
 
 
-def _no_line(each: LineUnits) -> str:
+def _no_line(place: str, each: LineUnits) -> FieldError:
     if each.line_id is None and each.product_code is None:
-        return "Please name a line by its lineId or its productCode."
-    return "This names no line of the order, or more than one."
+        return FieldError(f"{place}.product_code", "line_id_or_product_code")
+    return FieldError(f"{place}.{'line_id' if each.line_id else 'product_code'}", "line_ambiguous")
 
 
 def optional_minor(field: str, value: Decimal | None, currency: str) -> int | None:
@@ -495,7 +491,7 @@ def optional_minor(field: str, value: Decimal | None, currency: str) -> int | No
     try:
         return minor(value, currency)
     except InvalidValue as error:
-        raise InvalidValue(field, error.reason) from error
+        raise error.at(field) from error
 
 
 def refuse_unused_fields(body: RequestModel, used_by: Mapping[str, Collection[str]], chosen: str) -> None:
@@ -505,7 +501,9 @@ def refuse_unused_fields(body: RequestModel, used_by: Mapping[str, Collection[st
     """
     others = {name for names in used_by.values() for name in names} - set(used_by.get(chosen, ()))
     faults = [
-        FieldError(name, f"{chosen} takes no such field.") for name in sorted(others) if getattr(body, name)
+        FieldError(name, "field_not_for_action", {"action": chosen})
+        for name in sorted(others)
+        if getattr(body, name)
     ]
     if faults:
         raise InvalidValues(faults)

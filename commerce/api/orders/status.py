@@ -80,7 +80,6 @@ class ReservationFailed(Conflict):
     """Raised when a paid order cannot be confirmed because units are not reserved. The order is flagged for staff."""
 
     code = "reservation_failed"
-    title = "There is not enough stock for it"
 
 
 @operation(
@@ -105,7 +104,7 @@ def change_order_status(code: str, body: OrderStatusPatch) -> Reply:
     refuse_unused_fields(body, TAKES, action)
     values = _authorized(action, order, body.action_input(order.currency))
     if not perform_action(action, order.id, current_api_actor(), values):
-        raise ReservationFailed(get_order(order.id).attention)
+        raise ReservationFailed(attention=get_order(order.id).attention)
     order = get_order(order.id)
     return Reply(order_out(order), version=order.version)
 
@@ -115,7 +114,7 @@ def _action(body: OrderStatusPatch, order: Order) -> str:
         return body.action
     if body.status is not None and body.action is None:
         return action_to(order, body.status)
-    raise InvalidValue("status", "Please send either a status or an action.")
+    raise InvalidValue("status", "status_or_action")
 
 
 def _authorized(action: str, order: Order, values: ActionInput) -> ActionInput:
@@ -125,7 +124,7 @@ def _authorized(action: str, order: Order, values: ActionInput) -> ActionInput:
         # A later payment changes no status: it is recorded with the payments operation.
         refusal = why_not(BY_ACTION[action], order.status, STAFF, **guards(order))
         if refusal and values.version in (None, order.version):
-            raise IllegalTransition(order.status, action, refusal)
+            raise IllegalTransition(order.status, action, refusal.reason, **refusal.facts)
     elif values.shown_amount or gives_money_back(action, order):
         ensure_scope(PAYMENT_SCOPE)
     elif action == "cancel" and not has_scope(PAYMENT_SCOPE):
