@@ -643,6 +643,9 @@ MESSAGES: dict[str, str] = {
     "url_with_fragment": N_("The URL can't contain a #fragment."),
     "url_with_password": N_("The URL can't contain a user name or password."),
     "webhook_not_found": N_("We couldn't find this webhook."),
+    "webhook_secret_rotated_too_often": N_(
+        "You can rotate this secret up to %(limit)s times a day. Try again tomorrow."
+    ),
 }
 """Reason -> sentence. A placeholder is the name of a fact that every error of this reason has."""
 

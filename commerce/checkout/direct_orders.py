@@ -15,7 +15,7 @@ from commerce.accounts.models import Member
 from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import CartLineView, lines_by_sku, lines_for
 from commerce.catalog.models import Product, Variant
-from commerce.checkout.addresses import check_address, known_countries, rules_for
+from commerce.checkout.addresses import check_address, known_countries
 from commerce.checkout.placement import (
     CouponsInvalidated,
     StockConflict,
@@ -35,7 +35,6 @@ from commerce.errors import (
     InvalidValues,
     OutOfStock,
     PriceChanged,
-    Refusal,
 )
 from commerce.events.outbox import Actor
 from commerce.money import MAX_AMOUNT, to_decimal
@@ -277,25 +276,16 @@ def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> CheckoutDet
 
 
 def clean_address(sent: Mapping[str, str], *, ships: bool = True) -> dict[str, str]:
-    """Return an address as its country writes it, and lose nothing of what was sent.
+    """Return an address with official areas and postcode, keeping everything that was sent.
 
-    Programs have addresses from everywhere and cannot ask again, so a missing region is accepted; a postcode
-    that cannot be is. Unless something `ships`, the country is enough. Raises InvalidValues.
+    API clients have addresses from everywhere and cannot ask again, so a missing region is not an error; an unknown
+    one or an impossible postcode is. Unless something `ships`, the country is enough. Raises InvalidValues.
     """
     if sent.get("country_code") not in known_countries():
         raise InvalidValue("shipping_address.country", "country_code_unknown")
-    values = dict(sent)
-    rules = rules_for(values["country_code"])
-    if values.get("city") and "city" not in rules.order:
-        town = values.pop("city")
-        if not values.get("country_area") and town.casefold() in rules.spellings.get("country_area", {}):
-            values["country_area"] = town
-        else:
-            values["street_address"] = f"{values.get('street_address', '')}\n{town}".strip()
-    clean, problems = check_address(values)
-    problems = {name: problem for name, problem in problems.items() if clean[name]}
-    if ships and not clean["street_address"] and "street_address" in rules.required:
-        problems["street_address"] = Refusal("street_required")
+    clean, problems = check_address(sent, as_sent=True)
+    if not ships and not clean["street_address"]:
+        problems.pop("street_address", None)
     if problems:
         raise InvalidValues(
             [

@@ -294,15 +294,20 @@ def place_draft(
     )
     if placed.payment_id is not None and not placed.replayed:
         if gateway(placed.gateway).asks_for_card:
-            await_customer(placed.id, placed.payment_id)
+            await_card(placed.id, placed.payment_id)
         else:
             take_payment(placed.payment_id, request_id=actor.request_id)
     return placed
 
 
 @atomic
-def await_customer(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
-    """Close the attempt that nobody has begun, so that the order's page asks for a card, and hold the goods longer."""
+def await_card(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
+    """Let the customer pay by card on the page of the order."""
+    leave_card_to_customer(order_id, payment_id)
+
+
+def leave_card_to_customer(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
+    """Void the payment that nobody has started, so that the order page asks for a card; extend the hold. A step."""
     order = lock_order(order_id)
     payment = next(each for each in lock_payments(order.id) if each.id == payment_id)
     record_outcome(payment, PaymentOutcome("voided"))
@@ -310,5 +315,12 @@ def await_customer(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
         longest = max(
             (timedelta(minutes=each.hold_minutes) for each in payment_methods()), default=LEAST_HOLD
         )
-        order.hold_expires_at = max(order.hold_expires_at, clock.now() + max(longest, LEAST_HOLD))
+        expires = max(order.hold_expires_at, clock.now() + max(longest, LEAST_HOLD))
+        # Not by the unit of work, which would raise the version: to clients this is still the order as it was placed.
+        db.session.execute(
+            update(Order)
+            .where(Order.id == order.id)
+            .values(hold_expires_at=expires)
+            .execution_options(synchronize_session="evaluate")
+        )
     db.session.flush()

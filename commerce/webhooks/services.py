@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import delete, select, tuple_, update
 
 from commerce.db import atomic, database_now, db, every_shop, insert_rows, lock, new_id
-from commerce.encryption import seal
+from commerce.encryption import DecryptionError, seal
 from commerce.errors import Conflict, InvalidValue
 from commerce.events.outbox import SYSTEM, publish
 from commerce.events.services import forget_handler
@@ -19,11 +19,18 @@ from commerce.webhooks.events import WebhookDisabled
 from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
 from commerce.webhooks.payloads import EVENT_TYPES
 from commerce.webhooks.queries import PREFIX
-from commerce.webhooks.signing import new_webhook_secret
+from commerce.webhooks.signing import (
+    FormerSecret,
+    new_webhook_secret,
+    open_former_secrets,
+    seal_former_secrets,
+)
 
 MAX_ENDPOINTS = 20
 BOTH_SECRETS = timedelta(hours=24)
 """How long the former secret signs too after a rotation."""
+MAX_FORMER = 10
+"""Former secrets that sign at once; each adds a signature to the header of every message."""
 PATIENCE = timedelta(days=5)
 """An endpoint that fails for so long without a single success is not called any more."""
 KEEP_LOG = timedelta(days=30)
@@ -93,12 +100,30 @@ def change_endpoint(
 
 @atomic
 def rotate_secret(endpoint_id: uuid.UUID) -> str:
-    """Return a new secret, shown this once; for a day the former one signs as well. Raises NotFound."""
-    endpoint, secret = lock(WebhookEndpoint, endpoint_id, entity="webhook"), new_webhook_secret()
-    endpoint.sealed_previous, endpoint.sealed_secret = endpoint.sealed_secret, seal().close(secret)
-    endpoint.previous_until = _now() + BOTH_SECRETS
+    """Return a new secret, shown this once; each former secret signs for a day after its own rotation.
+
+    Raises NotFound, and Conflict when the secret was rotated MAX_FORMER times within a day.
+    """
+    endpoint, secret, now = lock(WebhookEndpoint, endpoint_id, entity="webhook"), new_webhook_secret(), _now()
+    former = _signing_secrets(endpoint, now)
+    if len(former) > MAX_FORMER:
+        raise Conflict("webhook_secret_rotated_too_often", limit=MAX_FORMER)
+    endpoint.previous_until = now + BOTH_SECRETS
+    endpoint.sealed_previous, endpoint.sealed_secret = seal_former_secrets(former), seal().close(secret)
     db.session.flush()
     return secret
+
+
+def _signing_secrets(endpoint: WebhookEndpoint, now: datetime) -> list[FormerSecret]:
+    """Return the secrets that sign now, the current one last and for BOTH_SECRETS more.
+
+    None when they cannot be read any more because SECRET_KEY was lost: then rotating is the way to mend it.
+    """
+    try:
+        former = open_former_secrets(endpoint.sealed_previous, endpoint.previous_until, now)
+        return [*former, FormerSecret(seal().open(endpoint.sealed_secret), now + BOTH_SECRETS)]
+    except DecryptionError:
+        return []
 
 
 @atomic

@@ -19,7 +19,13 @@ from commerce.admin.versioned_form import VersionedForm
 from commerce.cart.details import CheckoutDetails, DraftDiscount
 from commerce.cart.forms import printable_line
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView, lines_for
-from commerce.checkout.addresses import FIELDS, check_address, country_choices, rules_for
+from commerce.checkout.addresses import (
+    FIELDS,
+    address_for_form,
+    check_address,
+    country_choices,
+    rules_for,
+)
 from commerce.checkout.forms import DetailsForm, details_form
 from commerce.checkout.quote import Quote, quote_cart
 from commerce.error_messages import describe
@@ -240,7 +246,7 @@ class CustomerForm(DetailsForm):
 
 def customer_form(order: Order, formdata: Any = None) -> CustomerForm:
     """Return the form for a placed order: from what was sent, or else as the order is now."""
-    address = {name: order.shipping_address.get(name) or "" for name in ("country_code", *FIELDS)}
+    address = address_for_form(order.shipping_address)
     data = {**address, "email": order.email, "name": order.name, "phone": order.phone}
     form = CustomerForm(formdata=formdata, data={**data, "shipping_method": order.shipping_method})
     form.known = {**address}
