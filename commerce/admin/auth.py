@@ -15,18 +15,19 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit
+from commerce.accounts.auth import HOME, client_address, require_current, signed_in_staff, template_person
 from commerce.accounts.permissions import allows, roles_with
-from commerce.accounts.queries import SignedInStaff
-from commerce.accounts.staff_auth import HOME, actor_of, client_address, signed_in_staff
+from commerce.accounts.sessions import STAFF, SignedIn
 from commerce.admin.step_up import challenge, is_dangerous
 from commerce.db import with_audit
 from commerce.errors import NotAllowed
 from commerce.events.outbox import Actor
-from commerce.web import local_path, private, see_other, wants_region
+from commerce.web import local_path, never_store, request_id, see_other, wants_region
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+blueprint = never_store(Blueprint("admin", __name__, url_prefix="/admin"))
+blueprint.context_processor(template_person(STAFF, "staff"))
 MAX_SEARCH = 200
 ENROLMENT = "/admin/account/second-factor"
 ABOUT_CUSTOMERS = ("orders", "returns", "customers")
@@ -67,17 +68,14 @@ def roles_text(permission: str) -> str:
     return str(_("Only %(roles)s may do this.", roles=roles))
 
 
-def current_staff() -> SignedInStaff:
-    """Return the person behind a request that has passed the door."""
-    staff = signed_in_staff()
-    if staff is None:
-        raise AssertionError("the door lets nobody in who is not signed in")
-    return staff
+def current_staff() -> SignedIn:
+    """Return the member of staff behind a request that the guard has let through."""
+    return require_current(STAFF)
 
 
 def current_actor() -> Actor:
     """Return the person behind the request as the history of orders names people."""
-    return actor_of(current_staff())
+    return current_staff().actor(request_id())
 
 
 @blueprint.before_request
@@ -97,7 +95,7 @@ def _guard() -> BaseResponse | None:
     return None
 
 
-def _must_enrol(staff: SignedInStaff) -> bool:
+def _must_enrol(staff: SignedIn) -> bool:
     """Owners of a real shop need a second factor; until they have one, nothing else is open to them."""
     return staff.role == "owner" and not staff.has_second_factor and current_app.config["LOCKSTEP"].production
 
@@ -157,15 +155,9 @@ def _way_back() -> str:
     return local_path(f"{page.path}?{page.query}" if page.query else page.path, HOME)
 
 
-@blueprint.after_request
-def _set_no_store(response: Response) -> Response:
-    return private(response)
-
-
 @blueprint.context_processor
 def _template_globals() -> dict[str, Any]:
-    # An error page may come before the shop is known; then there is nobody to name either.
-    return {"staff": signed_in_staff() if "shop" in g else None, "may": may}
+    return {"may": may}
 
 
 # --- what a query string says ------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
 from commerce.accounts import audit
-from commerce.accounts.staff_auth import client_address
+from commerce.accounts.auth import client_address
 from commerce.api.auth import blueprint, current_api_actor
 from commerce.api.problems import FieldProblem, MalformedRequest, invalid, invalid_request
 from commerce.api.schemas import QueryModel, RequestModel, ResponseModel

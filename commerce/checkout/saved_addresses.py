@@ -9,7 +9,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from commerce.accounts.address_book import SavedAddress, add_address, addresses_of
-from commerce.accounts.member_auth import current_member
+from commerce.accounts.auth import current_member
 from commerce.checkout.addresses import FIELDS
 from commerce.errors import Conflict
 from commerce.orders.addresses import address_lines

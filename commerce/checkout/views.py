@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import replace
 
 from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.member_auth import current_member
+from commerce.accounts.auth import current_member
 from commerce.cart.coupon_messages import coupon_code_message, enter_coupon_code
 from commerce.cart.forms import MAX_CODE, CouponForm, printable_line
 from commerce.cart.queries import CartView
@@ -157,7 +156,7 @@ def place() -> BaseResponse:
 def _buyer() -> Actor:
     """Return who places the order. The session tells whether he is a member, and nothing that he sends."""
     member = current_member()
-    return replace(member.actor if member else Actor("guest"), request_id=request_id())
+    return member.actor(request_id()) if member else Actor("guest", request_id=request_id())
 
 
 def _mend(form: PlaceForm, error: InvalidValue) -> BaseResponse:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.member_auth import current_member
+from commerce.accounts.auth import current_member
 from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import Actor
@@ -93,7 +93,7 @@ def withdraw(token: str, return_id: uuid.UUID) -> BaseResponse:
 def _shopper(order: Order) -> Actor:
     member = current_member()
     own = member is not None and order.member_id == member.id
-    who = member.actor if member and own else Actor("guest")
+    who = member.actor() if member and own else Actor("guest")
     return replace(who, name=order.email, request_id=request_id())
 
 

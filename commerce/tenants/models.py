@@ -62,13 +62,18 @@ class Tenant(Base):
 
 
 class TenantHost(Base):
-    """A host name of a shop, lower case, without a port. The primary one is used in mailed links."""
+    """A host name of a shop, lower case, without a port. The primary one is used in mailed links.
+
+    Links hold secrets, so only a name that was proven to lead to this installation (`proven_at`) may be primary.
+    """
 
     __tablename__ = "tenant_hosts"
+    __table_args__ = (CheckConstraint("NOT is_primary OR proven_at IS NOT NULL", name="primary_proven"),)
 
     host: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
     is_primary: Mapped[bool] = mapped_column(default=False)
+    proven_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from commerce.admin.products.forms import Difference
 from commerce.admin.settings.forms import FORMS, SettingsForm
 from commerce.admin.settings.payment_methods import time_text
 from commerce.admin.settings.queries import what_is_priced
+from commerce.admin.step_up import requires_recent_auth
 from commerce.admin.versioned_form import seen_row_version
 from commerce.catalog.images import MAX_BYTES, NotAPicture, normalise, store
 from commerce.errors import CommerceError, InvalidValue, NotFound, Rejected, StaleVersion
@@ -164,7 +165,8 @@ def settings_hosts() -> BaseResponse:
 
 
 @blueprint.post("/settings/hosts")
-@requires_permission("settings.change")
+@requires_permission("hosts.manage")
+@requires_recent_auth
 def settings_host_add() -> BaseResponse:
     """Let one more host name lead to the shop."""
     typed = request.form.get("host", "")[:300]
@@ -172,12 +174,26 @@ def settings_host_add() -> BaseResponse:
         host = hosts.add_host(current_shop().id, typed, seen_version=seen_row_version())
     except (Rejected, StaleVersion) as error:
         return _show_hosts(error, typed)
-    flash(_("%(host)s leads to the shop now, once its DNS does.", host=host), "good")
+    flash(_("%(host)s added. Point its DNS here, then verify it to use it in links.", host=host), "good")
+    return see_other(HOSTS)
+
+
+@blueprint.post("/settings/hosts/<host>/verification")
+@requires_permission("hosts.manage")
+@requires_recent_auth
+def settings_host_verify(host: str) -> BaseResponse:
+    """Prove that a host name leads here, so that it may be in links."""
+    try:
+        hosts.prove_host(current_shop().id, host, scheme=current_app.config["LOCKSTEP"].public_scheme)
+    except Rejected as error:
+        return _show_hosts(error)
+    flash(_("%(host)s is verified.", host=host), "good")
     return see_other(HOSTS)
 
 
 @blueprint.post("/settings/hosts/<host>/<any(primary, removal):deed>")
-@requires_permission("settings.change")
+@requires_permission("hosts.manage")
+@requires_recent_auth
 def settings_host_change(host: str, deed: str) -> BaseResponse:
     """Put a host name into the shop's links, or take it away."""
     do = hosts.make_primary if deed == "primary" else hosts.remove_host
