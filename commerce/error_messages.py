@@ -175,7 +175,7 @@ MESSAGES: dict[str, str] = {
     "coupon_no_effect": N_("There is nothing left to discount with this code."),
     "coupon_not_started": N_("This code is not valid yet."),
     "coupon_nothing_eligible": N_("This code doesn't apply to anything in your cart."),
-    "coupon_outdone": N_("This code can't be combined with your other offers, which save you more."),
+    "coupon_superseded": N_("This code can't be combined with your other offers, which save you more."),
     "coupon_too_many": N_("Your cart has the maximum number of codes. Remove one first."),
     "coupon_unknown": N_("We don't recognize this code. Check the spelling."),
     "coupon_used_by_you": N_("You have reached the limit for using this code."),
@@ -514,6 +514,8 @@ MESSAGES: dict[str, str] = {
     "usage_limit_below_uses": N_("This code has already been used %(used)s times."),
     # --- settlement ---
     "nothing_left_to_pay": N_("There is nothing left to pay."),
+    "capture_out_of_range": N_("Enter an amount up to what is authorized and due."),
+    "nothing_authorized": N_("Nothing is authorized on this payment anymore."),
     "nothing_overpaid": N_("This order isn't overpaid."),
     "order_awaits_no_payment": N_("This order isn't waiting for a payment."),
     "payment_being_checked": N_("A payment is in progress and is being verified with the payment provider."),

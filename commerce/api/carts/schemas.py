@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from commerce.api.schemas import (
     amount,
     minor,
 )
+from commerce.cart.details import TEXT_FIELDS, CheckoutDetails
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView
 from commerce.checkout.direct_orders import clean_address, find_method, find_shipping
 from commerce.checkout.quote import Quote, quote_cart
@@ -70,27 +71,25 @@ class CartDetails(RequestModel):
     note: Text = Field("", max_length=1000)
     locale: Language = ""
 
-    def details(self, lines: Sequence[CartLineView]) -> dict[str, Any]:
+    def details(self, lines: Sequence[CartLineView]) -> CheckoutDetails:
         """Return the details of the cart. Raises InvalidValue, InvalidValues."""
         sent = self.shipping_address
         address = clean_address(sent.fields()) if sent else None
         shipping, payment = self.shipping_method or "", self.payment_method or ""
         if shipping and address is None:
             raise InvalidValue("shipping_address", "shipping_method_without_address")
-        details = {
-            "email": self.email,
-            "name": self.name or (sent.name if sent else ""),
-            "phone": self.phone,
-            "note": self.note,
-            "locale": self.locale,
-            "payment_method": find_method(payment).code if payment else "",
-            "shipping_method": "",
-        }
-        if address is None:
-            return details
-        if shipping:
-            details["shipping_method"] = find_shipping(shipping, address["country_code"], lines)
-        return {**details, "address": address}
+        return CheckoutDetails(
+            email=self.email,
+            name=self.name or (sent.name if sent else ""),
+            phone=self.phone,
+            note=self.note,
+            locale=self.locale,
+            payment_method=find_method(payment).code if payment else "",
+            shipping_method=find_shipping(shipping, address["country_code"], lines)
+            if shipping and address
+            else "",
+            address=address or {},
+        )
 
 
 class CartCoupon(RequestModel):
@@ -205,7 +204,7 @@ def cart_out(cart: CartView, cart_token: str, *, capped: bool = False) -> CartOu
         currency=currency,
         subtotal=amount(cart.subtotal, currency),
         details=_details_out(cart.details),
-        quote=_quote_out(priced, currency) if cart.details.get("address") else None,
+        quote=_quote_out(priced, currency) if cart.details.address else None,
     )
 
 
@@ -225,12 +224,10 @@ def _line_out(line: CartLineView, currency: str) -> CartLineOut:
     )
 
 
-def _details_out(details: dict[str, Any]) -> CartDetailsOut:
-    address = details.get("address")
-    plain = ("email", "name", "phone", "shipping_method", "payment_method", "note", "locale")
+def _details_out(details: CheckoutDetails) -> CartDetailsOut:
     return CartDetailsOut(
-        **{name: details.get(name, "") for name in plain},
-        shipping_address=address_out(address) if address else None,
+        **{name: getattr(details, name) for name in TEXT_FIELDS},
+        shipping_address=address_out(details.address) if details.address else None,
     )
 
 

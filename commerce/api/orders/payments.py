@@ -13,12 +13,12 @@ from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation, seen_resource_version
 from commerce.api.orders.schemas import OrderState, VersionedRequest, optional_minor, order_state
 from commerce.api.schemas import Amount, Moment, ResponseModel, SentAmount, Text, amount
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, get_order_by_code
 from commerce.payments.models import Payment
 from commerce.payments.queries import payments_of
-from commerce.payments.services import net_captured
-from commerce.settlement.manual_payments import overpayment_of, record_receipt
+from commerce.settlement.manual_payments import record_receipt
 
 TAG = "Payments"
 
@@ -106,18 +106,14 @@ def record_payment(code: str, body: ManualPaymentCreate) -> Response:
 
 def _reply(order: Order, status: int = 200) -> Reply:
     payments, currency = payments_of(order.id), order.currency
-    paid = net_captured(payments, currency)
-    over = order.status in ("cancelled", "refunded") or order.payment_status in (
-        "partially_refunded",
-        "refunded",
-    )
+    balance = balance_of(order, payments)
     body = PaymentList(
         **order_state(order),
         currency=currency,
         total=amount(order.total, currency),
-        paid=amount(paid, currency),
-        due=amount(0 if over else max(0, order.total - paid), currency),
-        surplus=amount(overpayment_of(order, payments), currency),
+        paid=amount(balance.net, currency),
+        due=amount(balance.due, currency),
+        surplus=amount(balance.surplus, currency),
         items=[_payment_out(each) for each in payments],
     )
     return Reply(body, status, version=order.version)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 from pydantic import Field
 
@@ -18,11 +19,12 @@ from commerce.api.orders.schemas import (
 from commerce.api.schemas import SentAmount, Text
 from commerce.errors import Conflict, IllegalTransition, InvalidValue
 from commerce.order_management.actions import (
-    SERVICES,
-    ActionInput,
+    ACTIONS,
+    CancelOrder,
+    OrderAction,
+    RefundOrder,
     action_to,
     gives_money_back,
-    perform_action,
 )
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, get_order_by_code
@@ -46,7 +48,7 @@ class OrderStatusPatch(VersionedRequest):
 
     status: str | None = Field(None, pattern=f"^({'|'.join(STATUSES)})$", examples=["cancelled"])
     action: str | None = Field(
-        None, pattern=f"^({'|'.join(SERVICES)})$", description="The action to take, instead of `status`."
+        None, pattern=f"^({'|'.join(ACTIONS)})$", description="The action to take, instead of `status`."
     )
     reason: Text = Field(
         "",
@@ -63,17 +65,20 @@ class OrderStatusPatch(VersionedRequest):
         description="For cancelled and refunded: the amount you expect to be refunded. Returns 409 if it differs.",
     )
 
-    def action_input(self, currency: str) -> ActionInput:
-        """Return the input of the action. Raises InvalidValue for an amount with too many decimals."""
-        return ActionInput(
-            version=seen_resource_version(self.version),
-            reason=self.reason,
-            restock=self.restock,
-            carrier=self.carrier,
-            tracking_code=self.tracking_code,
-            shown_amount=optional_minor("expected_amount", self.expected_amount, currency),
-            reference=self.reference,
-        )
+    def to_action(self, action: str, currency: str) -> OrderAction:
+        """Return the action with its input. Raises InvalidValue for an amount with too many decimals."""
+        kind = ACTIONS[action]
+        sent: dict[str, Any] = {
+            "version": seen_resource_version(self.version),
+            "reason": self.reason,
+            "restock": self.restock,
+            "carrier": self.carrier,
+            "tracking_code": self.tracking_code,
+            "shown_amount": optional_minor("expected_amount", self.expected_amount, currency),
+            "reference": self.reference,
+        }
+        known = {each.name for each in fields(kind)}
+        return kind(**{name: value for name, value in sent.items() if name in known})
 
 
 class ReservationFailed(Conflict):
@@ -102,8 +107,8 @@ def change_order_status(code: str, body: OrderStatusPatch) -> Reply:
     order = get_order_by_code(code)
     action = _action(body, order)
     refuse_unused_fields(body, TAKES, action)
-    values = _authorized(action, order, body.action_input(order.currency))
-    if not perform_action(action, order.id, current_api_actor(), values):
+    authorized = _authorized(body.to_action(action, order.currency), order)
+    if not authorized.run(order.id, current_api_actor()):
         raise ReservationFailed(attention=get_order(order.id).attention)
     order = get_order(order.id)
     return Reply(order_out(order), version=order.version)
@@ -117,17 +122,20 @@ def _action(body: OrderStatusPatch, order: Order) -> str:
     raise InvalidValue("status", "status_or_action")
 
 
-def _authorized(action: str, order: Order, values: ActionInput) -> ActionInput:
-    """Return the input that the key of the request is allowed. Raises IllegalTransition, and MissingScope for money."""
+def _authorized(asked: OrderAction, order: Order) -> OrderAction:
+    """Return the action as the key of the request may do it. Raises IllegalTransition, and MissingScope for money."""
+    action = asked.action
     if action == "pay":
         ensure_scope(PAYMENT_SCOPE)
         # A later payment changes no status: it is recorded with the payments operation.
         refusal = why_not(BY_ACTION[action], order.status, STAFF, **guards(order))
-        if refusal and values.version in (None, order.version):
+        if refusal and asked.version in (None, order.version):
             raise IllegalTransition(order.status, action, refusal.reason, **refusal.facts)
-    elif values.shown_amount or gives_money_back(action, order):
+    elif (isinstance(asked, (CancelOrder, RefundOrder)) and asked.shown_amount) or gives_money_back(
+        action, order
+    ):
         ensure_scope(PAYMENT_SCOPE)
-    elif action == "cancel" and not has_scope(PAYMENT_SCOPE):
+    elif isinstance(asked, CancelOrder) and not has_scope(PAYMENT_SCOPE):
         # A payment that arrives before the order is locked must not be refunded with this key.
-        return replace(values, shown_amount=0)
-    return values
+        return replace(asked, shown_amount=0)
+    return asked
