@@ -370,12 +370,16 @@ def _worth_a_retry(error: DBAPIError | StaleDataError) -> bool:
 
 
 def lock(
-    model: type[M], row_id: uuid.UUID, *where: ColumnElement[bool], entity: str, version: int | None = None
+    model: type[M],
+    row_id: uuid.UUID,
+    *where: ColumnElement[bool],
+    missing: NotFound,
+    version: int | None = None,
 ) -> M:
     """Lock a row of the current shop and return it as it is now in the database. A step.
 
-    `entity` names the row to people; `where` are further conditions that it must meet to be found. Raises NotFound, or
-    StaleVersion when `version`, which the page that asks had seen, is not the row's any more.
+    `where` are further conditions that it must meet to be found. Raises `missing`, whose reason is
+    '<entity>_not_found', or StaleVersion of that entity when `version`, which the page that asks had seen, is not the row's any more.
     """
     row = db.session.scalar(
         select(model)
@@ -384,8 +388,9 @@ def lock(
         .execution_options(populate_existing=True)
     )
     if row is None:
-        raise NotFound(f"{entity.replace(' ', '_')}_not_found")
+        raise missing
     if version is not None:
+        entity = missing.reason.removesuffix("_not_found").replace("_", " ")
         check_version(entity, version, cast("Any", row).version)
     return row
 

@@ -50,7 +50,7 @@ def change_product(
     the product or one of the variants was changed since they were shown, SeveralVariants, InvalidValue.
     """
     clean = checked_product(values or {})
-    product = lock(Product, product_id, entity="product", version=seen_version)
+    product = lock(Product, product_id, missing=NotFound("product_not_found"), version=seen_version)
     changed = _set(product, cast("Mapping[str, Any]", clean))
     known = {row.id: row for row in _lock_variants(product_id)} if variants or only_variant else {}
     if only_variant:
@@ -68,7 +68,7 @@ def change_product(
 
 def lock_product(product_id: uuid.UUID) -> Product:
     """Return a product, locked as it is now. A step. Raises NotFound."""
-    return lock(Product, product_id, entity="product")
+    return lock(Product, product_id, missing=NotFound("product_not_found"))
 
 
 def catalogue_changed(product: Product) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, exists, or_, select, update
 
 from commerce.db import atomic, database_now, db, every_shop, lock
-from commerce.errors import IllegalTransition
+from commerce.errors import IllegalTransition, NotFound
 from commerce.events.models import Delivery, Event
 from commerce.events.queries import PARKED, WAITING
 
@@ -22,7 +22,7 @@ def replay(delivery_id: uuid.UUID, *, even_done: bool = False) -> None:
     `even_done` is for handlers whose other side may have lost what it was told, and knows repetitions by their id.
     Raises NotFound, IllegalTransition when it is done.
     """
-    delivery = lock(Delivery, delivery_id, entity="delivery")
+    delivery = lock(Delivery, delivery_id, missing=NotFound("delivery_not_found"))
     if delivery.state == "done" and not even_done:
         raise IllegalTransition("done", "replay", "delivery_done")
     delivery.state, delivery.tries, delivery.lease, delivery.leased_until = "waiting", 0, None, None

@@ -220,7 +220,7 @@ def count_on_hand(
 
 def _locked_as_seen(stock_item_id: uuid.UUID, seen_version: int) -> StockItem:
     """Lock a stock item that did not move since its page was opened. A step. Raises NotFound, StaleVersion."""
-    return lock(StockItem, stock_item_id, entity="stock", version=seen_version)
+    return lock(StockItem, stock_item_id, missing=NotFound("stock_not_found"), version=seen_version)
 
 
 @atomic

@@ -192,7 +192,7 @@ def _with_discount(
 
 
 def _lock_open(draft_id: uuid.UUID) -> Cart:
-    cart = lock(Cart, draft_id, *_drafts(), entity="draft")
+    cart = lock(Cart, draft_id, *_drafts(), missing=NotFound("draft_not_found"))
     if cart.status != "open":
         raise Conflict("draft_placed")
     return cart

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text, update
 
 from commerce import clock
 from commerce.db import atomic, current_tenant_id, db, insert_rows, lock, new_id
-from commerce.errors import IllegalTransition, InvalidValue, NotAllowed
+from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import SYSTEM, Actor, publish
 from commerce.inventory.services import commit_reservations, deduct_stock, release_and_restock
 from commerce.orders.balance import payment_status_of
@@ -74,7 +74,7 @@ def lock_order(order_id: uuid.UUID, seen_version: int | None = None) -> Order:
 
     Raises NotFound, or StaleVersion when the page that asks had seen another version.
     """
-    return lock(Order, order_id, entity="order", version=seen_version)
+    return lock(Order, order_id, missing=NotFound("order_not_found"), version=seen_version)
 
 
 class Guards(TypedDict):

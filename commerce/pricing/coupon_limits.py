@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from commerce.db import atomic, check_version, db, insert_rows, lock
-from commerce.errors import InvalidValue
+from commerce.errors import InvalidValue, NotFound
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse
 from commerce.pricing.validation import check_limit
 from commerce.tenants.row_hash import row_fingerprint
@@ -32,7 +32,7 @@ def change_limits(
 
     Raises NotFound, StaleVersion, InvalidValue for a limit that orders have passed already.
     """
-    coupon = lock(Coupon, coupon_id, entity="coupon")
+    coupon = lock(Coupon, coupon_id, missing=NotFound("coupon_not_found"))
     check_version("coupon", seen_version, limits_version(coupon.usage_limit, coupon.per_customer_limit))
     _set_limits(coupon, usage_limit, per_customer_limit)
 
@@ -48,7 +48,7 @@ def change_coupon(coupon_id: uuid.UUID, seen_version: int, changes: Mapping[str,
 
     Raises NotFound, StaleVersion, InvalidValue for a limit that orders have passed already.
     """
-    coupon = lock(Coupon, coupon_id, entity="coupon")
+    coupon = lock(Coupon, coupon_id, missing=NotFound("coupon_not_found"))
     now = {name: getattr(coupon, name) for name in ("usage_limit", "per_customer_limit", "enabled")}
     check_version("coupon", seen_version, coupon_version(**now))
     wanted = {**now, **changes}

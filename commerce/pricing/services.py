@@ -28,7 +28,7 @@ from commerce.db import (
     lock,
     new_id,
 )
-from commerce.errors import Conflict, InvalidValue
+from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.pricing.coupon_codes import add_coupon, add_promotion, add_random_coupons
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse, Promotion, TaxRate
 from commerce.pricing.queries import CouponFacts, fold_customer, get_tax_rate
@@ -205,7 +205,7 @@ def change_promotion(promotion_id: uuid.UUID, values: PromotionValues, seen_vers
 
     Raises InvalidValue, NotFound, StaleVersion.
     """
-    promotion = lock(Promotion, promotion_id, entity="promotion", version=seen_version)
+    promotion = lock(Promotion, promotion_id, missing=NotFound("promotion_not_found"), version=seen_version)
     for name, value in check_promotion(values).columns().items():
         setattr(promotion, name, value)
     db.session.flush()
@@ -218,7 +218,7 @@ def delete_promotion(promotion_id: uuid.UUID, seen_version: int) -> None:
 
     Raises NotFound, StaleVersion, Conflict once an order has used a code of it.
     """
-    promotion = lock(Promotion, promotion_id, entity="promotion", version=seen_version)
+    promotion = lock(Promotion, promotion_id, missing=NotFound("promotion_not_found"), version=seen_version)
     used = (
         select(CouponUse.id)
         .join(Coupon, (Coupon.tenant_id == CouponUse.tenant_id) & (Coupon.id == CouponUse.coupon_id))
@@ -268,7 +268,7 @@ def create_coupons(
 @atomic
 def set_coupon_enabled(coupon_id: uuid.UUID, enabled: bool) -> None:
     """Switch a code on or off. Raises NotFound."""
-    coupon = lock(Coupon, coupon_id, entity="coupon")
+    coupon = lock(Coupon, coupon_id, missing=NotFound("coupon_not_found"))
     coupon.enabled = enabled
     db.session.flush()
 

@@ -179,7 +179,7 @@ def delete_method(method_id: uuid.UUID, *, seen_version: int) -> None:
 
 
 def _lock(method_id: uuid.UUID, seen_version: int) -> tuple[ShippingMethod, StoredMethod]:
-    method = lock(ShippingMethod, method_id, entity="shipping method")
+    method = lock(ShippingMethod, method_id, missing=NotFound("shipping_method_not_found"))
     now = _on_file(method, _rates_of(method_id))
     check_version("shipping method", seen_version, now.version)
     return method, now

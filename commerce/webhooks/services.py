@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, tuple_, update
 
 from commerce.db import atomic, database_now, db, every_shop, insert_rows, lock, new_id
 from commerce.encryption import DecryptionError, seal
-from commerce.errors import Conflict, InvalidValue
+from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.outbox import SYSTEM, publish
 from commerce.events.services import forget_handler
 from commerce.webhooks.events import WebhookDisabled
@@ -91,7 +91,7 @@ def change_endpoint(
 
     Raises NotFound, StaleVersion, InvalidValue.
     """
-    endpoint = lock(WebhookEndpoint, endpoint_id, entity="webhook", version=seen_version)
+    endpoint = lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found"), version=seen_version)
     endpoint.url, endpoint.description, endpoint.event_types = url, description, _known(event_types)
     if enabled is not None and enabled != (endpoint.state == "enabled"):
         _enable(endpoint) if enabled else _disable(endpoint, BY_PROGRAM)
@@ -104,7 +104,11 @@ def rotate_secret(endpoint_id: uuid.UUID) -> str:
 
     Raises NotFound, and Conflict when the secret was rotated MAX_FORMER times within a day.
     """
-    endpoint, secret, now = lock(WebhookEndpoint, endpoint_id, entity="webhook"), new_webhook_secret(), _now()
+    endpoint, secret, now = (
+        lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found")),
+        new_webhook_secret(),
+        _now(),
+    )
     former = _signing_secrets(endpoint, now)
     if len(former) > MAX_FORMER:
         raise Conflict("webhook_secret_rotated_too_often", limit=MAX_FORMER)
@@ -129,14 +133,14 @@ def _signing_secrets(endpoint: WebhookEndpoint, now: datetime) -> list[FormerSec
 @atomic
 def enable_endpoint(endpoint_id: uuid.UUID) -> None:
     """Call an endpoint again, with a fresh measure of patience. Raises NotFound."""
-    _enable(lock(WebhookEndpoint, endpoint_id, entity="webhook"))
+    _enable(lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found")))
     db.session.flush()
 
 
 @atomic
 def disable_endpoint(endpoint_id: uuid.UUID, reason: str) -> None:
     """Do not call an endpoint any more; what waits for it is parked when its turn comes. Raises NotFound."""
-    _disable(lock(WebhookEndpoint, endpoint_id, entity="webhook"), reason)
+    _disable(lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found")), reason)
     db.session.flush()
 
 
@@ -151,7 +155,7 @@ def _disable(endpoint: WebhookEndpoint, reason: str) -> None:
 @atomic
 def delete_endpoint(endpoint_id: uuid.UUID) -> None:
     """Remove an endpoint, its log, and what it was still to be told. Raises NotFound."""
-    lock(WebhookEndpoint, endpoint_id, entity="webhook")
+    lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found"))
     db.session.execute(
         delete(WebhookEndpoint)
         .where(WebhookEndpoint.id == endpoint_id)
