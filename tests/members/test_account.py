@@ -89,7 +89,7 @@ def test_an_address_with_an_account_of_its_own_cannot_be_taken(client: ShopClien
     work()
     make_member(NEW)
     assert send(client, link_in(post, CHANGE)).location == "/account/settings"
-    assert "account with this address already" in client.get("/account/settings").text
+    assert "An account with this email address already exists." in client.get("/account/settings").text
     assert email_of(member_id) == ANN
 
 
