@@ -26,7 +26,7 @@ from commerce.accounts.email_tokens import purge_expired_tokens
 from commerce.accounts.members import sweep_members
 from commerce.accounts.sessions import OPERATOR, STAFF
 from commerce.accounts.throttle import purge_throttles
-from commerce.api.idempotency import SWEPT_AT_ONCE, purge_idempotency_keys
+from commerce.api.idempotency import PURGE_BATCH, purge_idempotency_keys
 from commerce.cart.services import sweep_carts
 from commerce.db import db
 from commerce.event_handlers import PASSING_EVENTS, make_relay
@@ -180,8 +180,8 @@ def purge_idempotency_answers() -> int:
     count = 0
     for shop in list_shops():
         with shop_scope(shop), log_and_continue(f"forgetting answers of {shop.code}"):
-            swept = SWEPT_AT_ONCE
-            while swept == SWEPT_AT_ONCE:
+            swept = PURGE_BATCH
+            while swept == PURGE_BATCH:
                 swept = purge_idempotency_keys()
                 count += swept
     return count

@@ -3,6 +3,7 @@
 from flask import Flask
 from sqlalchemy import select, update
 
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.merging import Merged, merge_cart
 from commerce.cart.models import Cart
 from commerce.cart.queries import load_cart
@@ -85,7 +86,7 @@ def test_merging_carts_unites_codes_and_keeps_the_details(in_shop: Shop) -> None
     own, guest = member_shopper(member_id), shopper_hash(new_shopper_key())
     for shopper, code, typed in (
         (own, "TEN", details(note="Ring twice")),
-        (guest, "FIVE", {"email": "other@example.com"}),
+        (guest, "FIVE", CheckoutDetails(email="other@example.com")),
     ):
         make_coupon(code)
         add_line(shopper, tea.variant_id, 1, member_id=member_id if shopper == own else None)
@@ -95,7 +96,7 @@ def test_merging_carts_unites_codes_and_keeps_the_details(in_shop: Shop) -> None
     cart = load_cart(own)
     assert cart is not None
     assert cart.coupon_codes == ("TEN", "FIVE")
-    assert (cart.details["email"], cart.details["note"]) == ("other@example.com", "Ring twice")
+    assert (cart.details.email, cart.details.note) == ("other@example.com", "Ring twice")
 
 
 def _put_code(shopper: str, code: str) -> None:

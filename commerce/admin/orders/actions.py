@@ -5,7 +5,6 @@ Buttons, permissions and addresses all come from that table; nothing here knows 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,9 +15,7 @@ from commerce.accounts.permissions import allows
 from commerce.admin.auth import roles_text
 from commerce.error_messages import describe
 from commerce.errors import NotFound
-from commerce.events.outbox import Actor
-from commerce.order_management import actions
-from commerce.order_management.actions import SERVICES, ActionInput, is_settled
+from commerce.order_management.actions import ACTIONS, is_settled
 from commerce.orders.models import Order
 from commerce.orders.services import guards
 from commerce.orders.transitions import BY_RESOURCE, STAFF, TRANSITIONS, Transition, why_not
@@ -82,19 +79,17 @@ class Button:
 def staff_action(resource: str) -> Transition:
     """Return the row whose address ends in `resource`. Raises NotFound when there is none or staff never do it."""
     row = BY_RESOURCE.get(resource)
-    if row is None or row.action not in SERVICES:
+    if row is None or row.action not in ACTIONS:
         raise NotFound("order_action_not_found")
     return row
 
 
-def perform_staff_action(
-    row: Transition, order_id: uuid.UUID, actor: Actor, wish: ActionInput
-) -> ActionNotice:
-    """Do it. Raises what the use case raises: StaleVersion, IllegalTransition, Conflict, InvalidValue, NotAllowed."""
-    if not actions.perform_action(row.action, order_id, actor, wish):
-        words, tone = IN_PART[row.action]
-        return ActionNotice(str(words), tone)
-    return ActionNotice(str(DONE[row.action]))
+def notice_of(row: Transition, *, whole: bool) -> ActionNotice:
+    """Return what to say after an action; `whole` tells whether all of it was done."""
+    if whole:
+        return ActionNotice(str(DONE[row.action]))
+    words, tone = IN_PART[row.action]
+    return ActionNotice(str(words), tone)
 
 
 def buttons(order: Order, role: str) -> list[Button]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from flask_babel import gettext
@@ -22,7 +23,7 @@ from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.inventory.models import MAX_QUANTITY
 from commerce.money import MAX_AMOUNT, parse_amount, to_decimal
-from commerce.order_management.actions import ActionInput
+from commerce.order_management.actions import ACTIONS, OrderAction, ShipOrder
 from commerce.orders.forms import read_units
 from commerce.orders.transitions import Transition
 from commerce.tenants.scope import current_shop
@@ -76,6 +77,7 @@ class ActionForm(Form):  # type: ignore[misc]
         for field in self:
             field.id = f"{row.resource}-{field.name.replace('_', '-')}"
             field.label.field_id = field.id
+        self._action = row.action
         self._reason_required = row.reason_required
         if row.reason_required:
             self.reason.flags.required = True
@@ -107,20 +109,23 @@ class ActionForm(Form):  # type: ignore[misc]
         field = self._fields.get(error.field, self.reason)
         field.errors = [*field.errors, describe(error)]
 
-    def wish(self) -> ActionInput:
-        """Return what was filled in. Raises InvalidValue for units that are no numbers."""
-        named = any(name.startswith("units-") for name in self.typed)
-        return ActionInput(
-            units=read_units(self.typed, "units") if named else None,
-            shown_amount=self.shown_amount.data,
-            amount=self.minor,
-            reference=(self.reference.data or "").strip(),
-            version=int(self.version.data or 0),
-            reason=(self.reason.data or "").strip(),
-            restock=bool(self.restock.data),
-            carrier=(self.carrier.data or "").strip(),
-            tracking_code=(self.tracking_code.data or "").strip(),
-        )
+    def to_action(self) -> OrderAction:
+        """Return the action with what was filled in for it. Raises InvalidValue for units that are no numbers."""
+        kind = ACTIONS[self._action]
+        filled = {
+            "version": int(self.version.data or 0),
+            "reason": (self.reason.data or "").strip(),
+            "amount": self.minor,
+            "reference": (self.reference.data or "").strip(),
+            "carrier": (self.carrier.data or "").strip(),
+            "tracking_code": (self.tracking_code.data or "").strip(),
+            "restock": bool(self.restock.data),
+            "shown_amount": self.shown_amount.data,
+        }
+        if kind is ShipOrder and any(name.startswith("units-") for name in self.typed):
+            filled["units"] = read_units(self.typed, "units")
+        known = {each.name for each in fields(kind)}
+        return kind(**{name: value for name, value in filled.items() if name in known})
 
 
 def _quantity(label: Any, low: int) -> IntegerField:

@@ -23,11 +23,12 @@ from commerce.clock import now
 from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.money import parse_amount, to_decimal
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order_by_code
-from commerce.payments.queries import payments_of, refunds_of
-from commerce.payments.services import net_captured
-from commerce.settlement.manual_payments import overpayment_of, record_receipt, refund_overpayment
+from commerce.payments.queries import get_payment, payments_of, refunds_of
+from commerce.settlement.authorizations import capture_payment, void_payment
+from commerce.settlement.manual_payments import record_receipt, refund_overpayment
 from commerce.settlement.refunds import get_refund, id_of_next, send_refund_again
 from commerce.web import render_region, see_other
 
@@ -76,6 +77,17 @@ class ReceiptForm(VersionForm):
     def minor(self) -> int:
         """The amount in minor units. Raises InvalidValue."""
         return parse_amount(self.amount.data or "", self._currency)
+
+
+class CaptureForm(VersionForm):
+    """How much of an authorized payment to take; empty is all that is due."""
+
+    amount = StringField(lazy_gettext("Amount to capture"), [Length(max=20)])
+
+    def minor(self, currency: str) -> int | None:
+        """The amount in minor units. Raises InvalidValue."""
+        text = (self.amount.data or "").strip()
+        return parse_amount(text, currency) if text else None
 
 
 @blueprint.get("/orders/<code>/money")
@@ -142,6 +154,44 @@ def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
     )
 
 
+@blueprint.post("/orders/<code>/payments/<uuid:payment_id>/capture")
+@requires_permission("orders.pay")
+@requires_recent_auth
+def capture(code: str, payment_id: uuid.UUID) -> BaseResponse:
+    """Take the money that a payment provider holds for the order: all that is due, or the amount in the form."""
+    order, form = _own_payment(code, payment_id), CaptureForm(request.form)
+    return _do(
+        code,
+        form,
+        _("The payment is captured."),
+        lambda version: capture_payment(
+            payment_id, current_actor(), amount=form.minor(order.currency), seen_version=version
+        ),
+    )
+
+
+@blueprint.post("/orders/<code>/payments/<uuid:payment_id>/void")
+@requires_permission("orders.pay")
+@requires_recent_auth
+def void(code: str, payment_id: uuid.UUID) -> BaseResponse:
+    """Let go of the money that a payment provider holds for the order."""
+    _own_payment(code, payment_id)
+    return _do(
+        code,
+        VersionForm(request.form),
+        _("The payment is voided."),
+        lambda version: void_payment(payment_id, current_actor(), seen_version=version),
+    )
+
+
+def _own_payment(code: str, payment_id: uuid.UUID) -> Order:
+    """Return the order of an attempt. Raises NotFound when the attempt is another order's."""
+    order = _find(code)
+    if get_payment(payment_id).order_id != order.id:
+        raise NotFound("payment_not_found")
+    return order
+
+
 def _do(code: str, form: VersionForm, done: str, action: Callable[[int], Any]) -> BaseResponse:
     if not form.validate():
         return _show(_find(code), 422, problem=Conflict("refund_page_outdated"))
@@ -167,7 +217,7 @@ def _show(
     order: Order, status: int = 200, *, form: ReceiptForm | None = None, problem: Conflict | None = None
 ) -> BaseResponse:
     payments, refunds = payments_of(order.id), refunds_of(order.id)
-    left = order.total - net_captured(payments, order.currency)
+    balance = balance_of(order, payments)
     known = {refund.id for refund in refunds}
     again = {
         refund.id for refund in refunds if refund.state == "failed" and id_of_next(refund.id) not in known
@@ -179,10 +229,10 @@ def _show(
         order=order,
         payments=payments,
         refunds=refunds,
-        net=net_captured(payments, order.currency),
-        left=left if order.status not in ("cancelled", "refunded") else 0,
-        surplus=overpayment_of(order, payments),
-        form=form or ReceiptForm(order, left if order.payment_status == "unpaid" else 0),
+        net=balance.net,
+        left=balance.due,
+        surplus=balance.surplus,
+        form=form or ReceiptForm(order, balance.due if order.payment_status == "unpaid" else 0),
         again=again,
         problem=problem,
     )

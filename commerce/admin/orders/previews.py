@@ -10,7 +10,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from commerce.errors import IllegalTransition, StaleVersion
-from commerce.order_management.actions import ActionInput
+from commerce.order_management.actions import OrderAction, RefundOrder
 from commerce.orders.models import Order
 from commerce.orders.refunds import RefundPlan, plan_cancel, plan_refund
 from commerce.orders.services import guards
@@ -38,25 +38,26 @@ class ActionPreview:
     fields: tuple[tuple[str, str], ...]
 
 
-def preview_action(row: Transition, order: Order, wish: ActionInput) -> ActionPreview:
+def preview_action(row: Transition, order: Order, action: OrderAction) -> ActionPreview:
     """Return what a button would do to an order that still is as the page showed it.
 
     Raises StaleVersion, IllegalTransition when it is not possible now.
     """
-    check_version(order, wish.version)
+    check_version(order, action.version)
     refusal = why_not(row, order.status, STAFF, **guards(order))
     if refusal:
         raise IllegalTransition(order.status, row.action, refusal.reason, **refusal.facts)
     payments = payments_of(order.id)
+    restock = isinstance(action, RefundOrder) and action.restock
     plan = (
         plan_cancel(order, payments)
         if row.action == "cancel"
-        else plan_refund(order, payments, restock=wish.restock)
+        else plan_refund(order, payments, restock=restock)
     )
     words = str(CONFIRM[row.action])
     page = f"/admin/orders/{order.code}"
-    fields = [("version", str(order.version)), ("reason", wish.reason), *shown_version_fields(plan)]
-    if wish.restock:
+    fields = [("version", str(order.version)), ("reason", action.reason), *shown_version_fields(plan)]
+    if restock:
         fields.append(("restock", "y"))
     return ActionPreview(words, words, f"{page}/{row.resource}", page, plan, tuple(fields))
 

@@ -21,6 +21,7 @@ from commerce.admin.orders.refund_form import RefundForm
 from commerce.admin.orders.timeline import history, since
 from commerce.admin.step_up import requires_recent_auth
 from commerce.errors import Conflict, InvalidValue
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order, ReturnRequest
 from commerce.orders.queries import get_order_by_code, timeline
 from commerce.orders.refund_amounts import shipping_left
@@ -34,7 +35,6 @@ from commerce.orders.refunds import (
 )
 from commerce.orders.services import guards
 from commerce.payments.queries import payments_of
-from commerce.payments.services import net_captured
 from commerce.web import render_region, see_other
 
 PreviewView = Callable[[Order, RefundRequest], RefundPlan]
@@ -145,7 +145,7 @@ def refund_form(
         choices=form.choices(order, asked),
         asked=asked,
         address=_address(order, asked),
-        left=net_captured(payments_of(order.id), order.currency),
+        left=balance_of(order, payments_of(order.id)).creditable,
         shipping_left=shipping_left(order),
         problem=problem,
         meanwhile=since(history(timeline(order.id), []), seen) if problem else [],

@@ -23,6 +23,7 @@ from commerce.admin.orders.timeline import history, since
 from commerce.admin.step_up import requires_recent_auth
 from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue
+from commerce.orders.balance import balance_of
 from commerce.orders.forms import read_units
 from commerce.orders.models import Order, ReturnRequest
 from commerce.orders.queries import get_order_by_code, timeline
@@ -43,7 +44,6 @@ from commerce.orders.returns import (
     refund_return,
 )
 from commerce.payments.queries import payments_of
-from commerce.payments.services import net_captured
 from commerce.web import render_region, see_other
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -232,7 +232,7 @@ def _show(
         form=money,
         choices=money.choices(order, asked),
         address=f"/admin/orders/{order.code}/returns/{asked.id}/refund",
-        left=net_captured(payments_of(order.id), order.currency),
+        left=balance_of(order, payments_of(order.id)).creditable,
         shipping_left=shipping_left(order),
         problem=problem,
         meanwhile=since(history(timeline(order.id), []), seen) if problem else [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, make_response, render_template
@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.auth import blueprint, requires_permission
 from commerce.errors import NotFound
 from commerce.inventory.backorders import coverage_of
-from commerce.orders.addresses import address_lines
+from commerce.orders.addresses import address_lines, label_lines
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order_by_code
 from commerce.shipping.queries import shipped_parcels
@@ -28,7 +28,8 @@ def picking_list(code: str) -> BaseResponse:
     units = {
         line.id: line.to_ship - (cover[line.id].waiting if line.id in cover else 0) for line in order.lines
     }
-    return _slip(order, units, parcel=None)
+    lines = address_lines(order.shipping_address, order.name, str(get_locale()))
+    return _slip(order, units, lines, parcel=None)
 
 
 @blueprint.get("/orders/<code>/shipments/<int:number>/slip")
@@ -39,15 +40,16 @@ def packing_slip(code: str, number: int) -> BaseResponse:
     parcel = next((each for each in shipped_parcels(order.id) if each.number == number), None)
     if parcel is None:
         raise NotFound("shipment_not_found")
-    return _slip(order, parcel.units, parcel=parcel)
+    lines = label_lines(order.shipping_address, order.name, str(get_locale()))
+    return _slip(order, parcel.units, lines, parcel=parcel)
 
 
-def _slip(order: Order, units: Mapping[uuid.UUID, int], **context: Any) -> Response:
+def _slip(order: Order, units: Mapping[uuid.UUID, int], address: Sequence[str], **context: Any) -> Response:
     html = render_template(
         "admin/slip.html",
         order=order,
         lines=[(line, units[line.id]) for line in order.lines if units.get(line.id)],
-        address=address_lines(order.shipping_address, order.name, str(get_locale())),
+        address=address,
         **context,
     )
     return make_response(html)

@@ -19,7 +19,7 @@ from commerce.admin.auth import (
     requires_permission,
     search_text,
 )
-from commerce.admin.orders.actions import PREVIEWED, ActionNotice, buttons, perform_staff_action, staff_action
+from commerce.admin.orders.actions import PREVIEWED, ActionNotice, buttons, notice_of, staff_action
 from commerce.admin.orders.forms import ActionForm
 from commerce.admin.orders.previews import preview_action, titles_of
 from commerce.admin.orders.refunds import show_preview, why_not_refund
@@ -28,6 +28,7 @@ from commerce.admin.step_up import requires_recent_auth_when
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.queries import deliveries_of
 from commerce.orders.addresses import address_lines
+from commerce.orders.balance import balance_of
 from commerce.orders.diagram import draw
 from commerce.orders.models import Order
 from commerce.orders.queries import (
@@ -41,7 +42,6 @@ from commerce.orders.queries import (
 from commerce.orders.return_queries import credits_of, requests_of
 from commerce.orders.transitions import BY_ACTION, STATUSES, TRANSITIONS
 from commerce.payments.queries import payments_of, refunds_of
-from commerce.payments.services import net_captured
 from commerce.shipping.carriers import CARRIERS
 from commerce.shipping.queries import shipped_parcels
 from commerce.web import render_region, see_other, wants_region
@@ -123,11 +123,11 @@ def order_action(code: str, resource: str) -> BaseResponse:
     if not form.validate():
         return _show(_find(code), status=422, pressed=resource, form=form)
     try:
-        wish = form.wish()
+        action = form.to_action()
         if row.action in PREVIEWED and request.form.get("step") == "preview":
             order = _find(code)
-            return show_preview(order, preview_action(row, order, wish))
-        outcome = perform_staff_action(row, order_id, current_actor(), wish)
+            return show_preview(order, preview_action(row, order, action))
+        outcome = notice_of(row, whole=action.run(order_id, current_actor()))
     except InvalidValue as error:
         form.refuse(error)
         return _show(_find(code), status=422, pressed=resource, form=form)
@@ -164,7 +164,7 @@ def _show(
     seen = int(form.version.data or 0) if form else 0
     choices = buttons(order, current_staff().role)
     payments = payments_of(order.id)
-    left = order.total - net_captured(payments, order.currency)
+    left = balance_of(order, payments).due
     return render_region(
         "admin/order.html",
         "admin/orders/_order.html",

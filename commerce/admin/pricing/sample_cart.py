@@ -38,7 +38,7 @@ REASONS = {
     "nothing_eligible": _("Nothing in the cart is covered by it"),
     "awaits_shipping": _("No shipping is chosen yet"),
     "no_effect": _("There is nothing left to take off"),
-    "outdone": _("Others, with which it does not combine, take off more"),
+    "superseded": _("Others, with which it does not combine, take off more"),
     "unknown": _("There is no such code"),
     "disabled": _("The code is switched off"),
     "used_up": _("The code has been used as often as it may"),
