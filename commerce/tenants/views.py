@@ -6,10 +6,9 @@ import hashlib
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, make_response, render_template, request
+from flask import Blueprint, Response, abort, current_app, g, make_response, render_template, request
 
 from commerce.config import ROOT
-from commerce.errors import NotFound
 from commerce.tenants.hosts import CHALLENGE_PATH, answer_challenge
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop
@@ -59,7 +58,7 @@ def theme() -> Response:
 def host_challenge(challenge: str) -> Response:
     """Answer the installation's own question whether this host name leads to it."""
     if len(challenge) > MAX_CHALLENGE:
-        raise NotFound
+        abort(404)
     host = request.host.partition(":")[0].lower()
     return private(Response(answer_challenge(host, challenge), mimetype="text/plain"))
 

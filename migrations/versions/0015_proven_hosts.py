@@ -45,7 +45,16 @@ END $$;
 REVOKE EXECUTE ON FUNCTION purge_refused_sign_ins FROM PUBLIC
 """
 """Row security holds for the owner of the tables, too: the function deletes in the shop that its caller has entered."""
+ERASE = """
+CREATE FUNCTION erase_stock_movement_actors(orders text[], names text[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+  UPDATE public.stock_movements SET actor = 'guest' WHERE reference = ANY (orders) AND lower(actor) = ANY (names)
+$$;
+REVOKE EXECUTE ON FUNCTION erase_stock_movement_actors FROM PUBLIC
+"""
+"""The ledger of stock is only added to, but a customer's name in it must go when they ask for it."""
 KEEP_ALL = """
+DROP FUNCTION erase_stock_movement_actors;
 DROP FUNCTION purge_refused_sign_ins;
 CREATE OR REPLACE FUNCTION refuse_to_change_a_log() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION '% is only added to', TG_TABLE_NAME; END $$
@@ -90,6 +99,7 @@ def upgrade() -> None:
         op.execute("ALTER TABLE operator_sign_in_throttles FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY installation ON operator_sign_in_throttles USING ({NO_SHOP})")
         op.execute(PURGE)
+        op.execute(ERASE)
         op.execute(f"CREATE POLICY purge ON operator_entries FOR DELETE USING ({NO_SHOP})")
         return
     for log in LOGS:

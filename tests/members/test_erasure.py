@@ -201,7 +201,14 @@ def scribble(order_id: uuid.UUID, code: str) -> None:
     write(Delivery, Delivery.subject_id == order_id, error=f"550 <{EMAIL}>: no such mailbox")
     write(Order, Order.id == order_id, attention=f"Call {CANARY}", customer_reference=f"crm-{CANARY}")
     write(OrderAdjustment, OrderAdjustment.order_id == order_id, source_id="manual", label=f"For {CANARY}")
-    write(StockMovement, StockMovement.reference == code, actor=EMAIL)
+    # Two that cancel each other out: nobody but the owner of the tables may change one that is there.
+    item_id = db.session.scalars(
+        select(StockMovement.stock_item_id).where(StockMovement.reference == code)
+    ).first()
+    for delta in (1, -1):
+        insert(
+            StockMovement(stock_item_id=item_id, delta=delta, cause="adjustment", reference=code, actor=EMAIL)
+        )
     endpoint_id, _secret = create_endpoint(url="https://example.com/", description="", event_types=[])
     insert(
         WebhookAttempt(

@@ -104,7 +104,7 @@ def test_a_password_for_the_owner_is_shown_once_and_opens_the_back_office(
 def test_an_invalid_shop_is_refused_at_its_field(olga: ShopClient, app: Flask, shop: Shop) -> None:
     for field, value, said in [
         ("name", "", "This field is required."),
-        ("code", "Honey Pot", "small letters"),
+        ("code", "Honey Pot", "lowercase letters"),
         ("code", "demo", "already"),
         ("host", "demo.localhost", "already leads to a shop"),
         ("host", "platform.localhost", "belongs to the installation"),

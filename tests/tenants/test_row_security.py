@@ -239,6 +239,8 @@ def test_there_is_nothing_through_which_rows_could_be_seen_with_the_rights_of_an
         "create_order_code_sequence",
         "delete_selftest_stock_movements",
         "drop_order_code_sequence",
+        "erase_stock_movement_actors",
+        "purge_refused_sign_ins",
     ]
 
 
