@@ -113,11 +113,11 @@ def test_the_caller_s_stream_stays_open() -> None:
         ),
         (
             b"<?xml version='1.0'?><rss xmlns:wp='http://wordpress.org/export/1.2/'></rss>",
-            "WordPress XML export",
+            "file_is_wordpress",
         ),
-        (b"<?xml version='1.0'?><rss version='2.0'></rss>", "product feed"),
-        (b"\n<!DOCTYPE html><html></html>", "a web page"),
-        (b'[{"handle": "mug"}]', "a JSON file"),
+        (b"<?xml version='1.0'?><rss version='2.0'></rss>", "file_is_rss"),
+        (b"\n<!DOCTYPE html><html></html>", "file_is_html"),
+        (b'[{"handle": "mug"}]', "file_is_json"),
     ],
 )
 def test_what_is_no_csv_file_is_refused_with_the_reason(content: bytes, reason: str) -> None:

@@ -106,7 +106,7 @@ def test_what_makes_no_shop_is_said_at_its_field_and_leaves_none(
 ) -> None:
     for field, value, said in [
         ("name", "", "This field is required."),
-        ("code", "Honey Pot", "small letters"),
+        ("code", "Honey Pot", "lowercase letters"),
         ("code", "demo", "already"),
         ("host", "demo.localhost", "already leads to a shop"),
         ("host", "platform.localhost", "belongs to the installation"),
@@ -114,7 +114,7 @@ def test_what_makes_no_shop_is_said_at_its_field_and_leaves_none(
         ("currency", "xxz", "t an ISO 4217 currency code"),
         ("country", "d1", "two-letter"),
         ("tax_percent", "101", "percentage from 0 to 100"),
-        ("shipping", "-1", "below zero"),
+        ("shipping", "-1", "at least zero"),
         ("owner_email", "nobody", "t a valid email address"),
     ]:
         answer = post(olga, "/platform/shops/new", **{**NEW, field: value})
