@@ -244,7 +244,7 @@ def test_a_repetition_has_the_same_id_and_body_and_a_time_of_its_own(
     receiver.status = 500
     happen(order_events.OrderConfirmed)
     work()
-    assert told() == [("waiting", "NotTaken: HTTP 500")]
+    assert told() == [("waiting", "DeliveryRefused: HTTP 500")]
     receiver.status = 204
     receiver.answer = b""
     pauses_end()
@@ -275,7 +275,7 @@ def test_an_address_of_our_own_network_is_never_called(in_shop: Shop, receiver: 
     assert receiver.messages == []
     ((state, error),) = told()
     assert state == "waiting"
-    assert error.startswith("NotTaken: the port must be")
+    assert error.startswith("DeliveryRefused: The URL must use one of these ports")
     assert endpoint(endpoint_id).failing_since is not None
 
 
