@@ -33,7 +33,7 @@ LIST = "/admin/drafts"
 @requires_permission("orders.create")
 def draft_list() -> BaseResponse:
     """Show the drafts that are open, and begin a new one."""
-    return render_region("admin/drafts.html", "admin/drafts/_list.html", rows=list_drafts())
+    return render_region("admin/drafts/drafts.html", "admin/drafts/_drafts.html", rows=list_drafts())
 
 
 @blueprint.post("/drafts")
@@ -159,12 +159,12 @@ def _show(
     page.follow(draft.cart)
     found = found_variants(page.extras.q.data or "")
     context = {**_context(draft, page), "problems": page.problems, "problem": problem, "found": found}
-    return render_region("admin/draft.html", "admin/drafts/_draft.html", status, **context)
+    return render_region("admin/drafts/draft.html", "admin/drafts/_draft.html", status, **context)
 
 
 def _look(draft: Draft, page: DraftPage) -> BaseResponse:
     """Answer a field that was changed with what depends on it: nothing is kept, and nothing else is touched."""
-    return render_region("admin/drafts/_look.html", "admin/drafts/_look.html", **_context(draft, page))
+    return render_region("admin/drafts/_recalculated.html", "admin/drafts/_recalculated.html", **_context(draft, page))
 
 
 def _context(draft: Draft, page: DraftPage) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def _list(form: ClientForm | None = None, status: int = 200) -> BaseResponse:
     found = api_clients.list_clients()
     keys = api_clients.keys_of([client.id for client in found])
     page = render_template(
-        "admin/api_clients.html",
+        "admin/integrations/api_clients.html",
         programs=found,
         good_keys={client_id: sum(map(api_clients.key_is_active, own)) for client_id, own in keys.items()},
         last_uses={
@@ -159,7 +159,7 @@ def _show(
     client = api_clients.get_client(client_id)
     ticked = SETS.get(request.args.get("scopes", ""), ())
     page = render_template(
-        "admin/api_client.html",
+        "admin/integrations/api_client.html",
         program=client,
         keys=api_clients.keys_of([client_id])[client_id],
         opens=api_clients.key_is_active,

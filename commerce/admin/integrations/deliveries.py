@@ -31,8 +31,8 @@ def event_list() -> BaseResponse:
     deliveries, more = list_deliveries(view, handler, page)
     waits = backlog()
     return render_region(
-        "admin/events.html",
-        "admin/events/_list.html",
+        "admin/integrations/events.html",
+        "admin/integrations/_events.html",
         deliveries=deliveries,
         more=more,
         number=page,

@@ -27,8 +27,8 @@ FRESH = "fresh_webhook"
 def webhook_list() -> BaseResponse:
     """Show all webhooks and how the last call of each went."""
     return render_region(
-        "admin/webhooks.html",
-        "admin/webhooks/_list.html",
+        "admin/integrations/webhooks.html",
+        "admin/integrations/_webhooks.html",
         endpoints=queries.list_endpoints(),
         last_calls=queries.last_calls(),
     )
@@ -160,8 +160,8 @@ def _back(endpoint_id: uuid.UUID) -> BaseResponse:
 
 def _ask(form: WebhookForm, status: int = 200) -> BaseResponse:
     return render_region(
-        "admin/webhook_new.html",
-        "admin/webhooks/_form.html",
+        "admin/integrations/webhook_new.html",
+        "admin/integrations/_webhook_form.html",
         status,
         form=form,
         meanings=EVENT_TYPES,
@@ -187,8 +187,8 @@ def _show(
     if form is not None and problem is not None:
         form.version.data = endpoint.version  # saving once more puts in what was typed
     return render_region(
-        "admin/webhook.html",
-        "admin/webhooks/_page.html",
+        "admin/integrations/webhook.html",
+        "admin/integrations/_webhook.html",
         status,
         endpoint=endpoint,
         form=form or WebhookForm(sending_rules(), endpoint=endpoint),

@@ -180,7 +180,7 @@ def edit_step(code: str) -> BaseResponse:
     page = EditPage(order, request.form)
     step = request.form.get("do", "")
     if step == "look":
-        look = "admin/editing/_look.html"
+        look = "admin/orders/_edit_recalculated.html"
         return render_region(look, look, order=order, form=page.form)
     if step not in ("preview", "confirm"):
         return _show(page)
@@ -226,12 +226,12 @@ def _find(code: str) -> Order:
 def _preview(page: EditPage, plan: EditPlan) -> BaseResponse:
     """Answer with what a change would come to: lines, money, stock, and what follows."""
     return render_region(
-        "admin/editing.html",
-        "admin/editing/_preview.html",
+        "admin/orders/edit.html",
+        "admin/orders/_edit_preview.html",
         sheet=page,
         order=page.order,
         plan=plan,
-        part="admin/editing/_preview.html",
+        part="admin/orders/_edit_preview.html",
         may_refund=may("orders.refund"),
     )
 
@@ -240,8 +240,8 @@ def _show(page: EditPage, status: int = 200, *, problem: CommerceError | None = 
     """Answer with the order in fields."""
     views = lines_for(dict.fromkeys((line.variant_id for line in page.order.lines), 1))
     return render_region(
-        "admin/editing.html",
-        "admin/editing/_form.html",
+        "admin/orders/edit.html",
+        "admin/orders/_edit_form.html",
         status,
         sheet=page,
         order=page.order,
@@ -252,5 +252,5 @@ def _show(page: EditPage, status: int = 200, *, problem: CommerceError | None = 
         available={view.variant_id: max(0, view.available) for view in views},
         found=found_variants(page.extras.q.data or ""),
         currency=current_shop().currency,
-        part="admin/editing/_form.html",
+        part="admin/orders/_edit_form.html",
     )

@@ -64,4 +64,4 @@ def note_add(code: str) -> BaseResponse:
 
 
 def _again(order: Order, form: NoteForm) -> BaseResponse:
-    return make_response(render_template("admin/note.html", order=order, form=form), 422)
+    return make_response(render_template("admin/orders/note.html", order=order, form=form), 422)

@@ -172,8 +172,8 @@ def _show(
         refund.id for refund in refunds if refund.state == "failed" and id_of_next(refund.id) not in known
     }
     return render_region(
-        "admin/order_money.html",
-        "admin/orders/_money.html",
+        "admin/orders/payments.html",
+        "admin/orders/_payments.html",
         status,
         order=order,
         payments=payments,

@@ -116,7 +116,7 @@ def _preview(order: Order, form: RefundForm, plan: RefundPlan, asked: ReturnRequ
 def show_preview(order: Order, preview: ActionPreview) -> BaseResponse:
     """Answer with the consequences of what somebody is about to do."""
     return render_region(
-        "admin/order_preview.html",
+        "admin/orders/preview.html",
         "admin/orders/_preview.html",
         order=order,
         preview=preview,
@@ -137,8 +137,8 @@ def refund_form(
     seen = form.version.data or 0
     form.version.data = order.version
     return render_region(
-        "admin/order_credit.html",
-        "admin/orders/_credit.html",
+        "admin/orders/refund.html",
+        "admin/orders/_refund.html",
         status,
         order=order,
         form=form,

@@ -69,8 +69,8 @@ def return_list() -> BaseResponse:
     page = list_requests(state=state, before=_read_cursor(before) if before else None)
     counts = count_requests()
     return render_region(
-        "admin/returns.html",
-        "admin/returns/_list.html",
+        "admin/orders/returns.html",
+        "admin/orders/_returns.html",
         rows=page.rows,
         older=_write_cursor(*page.older) if page.older else "",
         first=not before,
@@ -219,7 +219,7 @@ def _show(
     seen = int(form.version.data or 0) if form else 0
     money = RefundForm(version=order.version, shipping=asked.whole)
     return render_region(
-        "admin/order_return.html",
+        "admin/orders/return.html",
         "admin/orders/_return.html",
         status,
         order=order,

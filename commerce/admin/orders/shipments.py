@@ -44,7 +44,7 @@ def packing_slip(code: str, number: int) -> BaseResponse:
 
 def _slip(order: Order, units: Mapping[uuid.UUID, int], **context: Any) -> Response:
     html = render_template(
-        "admin/slip.html",
+        "admin/orders/packing_slip.html",
         order=order,
         lines=[(line, units[line.id]) for line in order.lines if units.get(line.id)],
         address=address_lines(order.shipping_address, order.name, str(get_locale())),

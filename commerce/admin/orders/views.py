@@ -68,8 +68,8 @@ def order_list() -> BaseResponse:
     page = list_orders(status=status, search=search, before=_read_cursor(before) if before else None)
     counts = count_by_status()
     return render_region(
-        "admin/orders.html",
-        "admin/orders/_list.html",
+        "admin/orders/orders.html",
+        "admin/orders/_orders.html",
         rows=page.rows,
         older=_write_cursor(*page.older) if page.older else "",
         first=not before,
@@ -166,7 +166,7 @@ def _show(
     payments = payments_of(order.id)
     left = order.total - net_captured(payments, order.currency)
     return render_region(
-        "admin/order.html",
+        "admin/orders/order.html",
         "admin/orders/_order.html",
         status,
         order=order,

@@ -92,7 +92,7 @@ def account_sessions_end() -> BaseResponse:
 def _show(name: TextForm | None = None, password: TextForm | None = None) -> BaseResponse:
     me = current_staff()
     page = render_template(
-        "admin/account.html",
+        "admin/people/account.html",
         me=me,
         name_form=name or StaffNameForm(formdata=None, name=me.name),
         password_form=password or StaffChangePasswordForm(formdata=None),
@@ -160,7 +160,7 @@ def _show_factor(form: EnrolForm | None = None) -> BaseResponse:
     me = current_staff()
     if me.has_second_factor:
         left = second_factor.recovery_codes_left(me.id)
-        return make_response(render_template("admin/account/second_factor.html", me=me, left=left))
+        return make_response(render_template("admin/people/two_factor.html", me=me, left=left))
     if form is None:
         secret, carried = second_factor.new_totp_secret(me.id)
     else:
@@ -170,7 +170,7 @@ def _show_factor(form: EnrolForm | None = None) -> BaseResponse:
         second_factor.address_for_app(secret, email=me.email, shop=current_shop().name), error="m"
     )
     page = render_template(
-        "admin/account/enrol.html",
+        "admin/people/two_factor_setup.html",
         form=form or EnrolForm(formdata=None),
         carried=carried,
         secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
@@ -181,4 +181,4 @@ def _show_factor(form: EnrolForm | None = None) -> BaseResponse:
 
 def _show_codes(codes: list[str]) -> BaseResponse:
     """Answer the form itself, not a redirect: the codes must not be kept anywhere until the next request."""
-    return make_response(render_template("admin/account/recovery_codes.html", codes=codes))
+    return make_response(render_template("admin/people/recovery_codes.html", codes=codes))

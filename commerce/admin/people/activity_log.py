@@ -26,7 +26,7 @@ def audit_page() -> BaseResponse:
     page = page_number()
     entries, more = audit.entries(_wanted(), page)
     body = render_template(
-        "admin/audit.html",
+        "admin/people/activity_log.html",
         entries=entries,
         more=more,
         number=page,

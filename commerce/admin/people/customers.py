@@ -41,8 +41,8 @@ def customer_list() -> BaseResponse:
     """Show members and guests, or those that are searched for."""
     search = search_text()
     return render_region(
-        "admin/customers.html",
-        "admin/customers/_list.html",
+        "admin/people/customers.html",
+        "admin/people/_customers.html",
         search=search,
         members=find_members(search),
         guests=find_guests(search),
@@ -96,7 +96,7 @@ def _page(key: str, status: int = 200, *, open_orders: tuple[str, ...] = ()) -> 
     ).all()
     book = addresses_of(customer.member_id) if customer.member_id else []
     page = render_template(
-        "admin/customers/page.html",
+        "admin/people/customer.html",
         key=key,
         customer=customer,
         orders=orders,

@@ -125,7 +125,7 @@ def _show(
     staff = people.list_staff()
     invited = invitations.open_invitations()
     page = render_template(
-        "admin/staff.html",
+        "admin/people/staff.html",
         people=staff,
         invitations=invited,
         now=clock.now(),

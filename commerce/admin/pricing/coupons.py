@@ -37,7 +37,7 @@ def coupon_list() -> BaseResponse:
     search = search_text()
     return render_region(
         "admin/pricing/coupons.html",
-        "admin/pricing/_coupon_list.html",
+        "admin/pricing/_coupons.html",
         listing=pricing_queries.list_coupons(
             search=search, promotion_id=chosen.id if chosen else None, page=page_number()
         ),
@@ -159,7 +159,7 @@ def _show(
     """Answer with the form and what was typed into it."""
     return render_region(
         "admin/pricing/coupon.html",
-        "admin/pricing/_coupon_form.html",
+        "admin/pricing/_coupon.html",
         status,
         known=known,
         form=form,

@@ -48,7 +48,7 @@ def promotion_list() -> BaseResponse:
     """Show all promotions in the order in which they apply."""
     return render_region(
         "admin/pricing/promotions.html",
-        "admin/pricing/_promotion_list.html",
+        "admin/pricing/_promotions.html",
         promotions=list_promotions(),
         codes=pricing_queries.count_coupons(),
         kinds=KINDS,
@@ -187,7 +187,7 @@ def show_promotion(
     off = {key: label for key, label in switched_off().items() if known is None or key != str(known.id)}
     return render_region(
         "admin/pricing/promotion.html",
-        "admin/pricing/_promotion_form.html",
+        "admin/pricing/_promotion.html",
         status,
         form=form,
         known=known,

@@ -37,8 +37,8 @@ def product_list() -> BaseResponse:
         status = ""
     counts = queries.count_products()
     return render_region(
-        "admin/products.html",
-        "admin/products/_list.html",
+        "admin/products/products.html",
+        "admin/products/_products.html",
         listing=queries.list_products(search=search, status=status, page=page_number()),
         search=search,
         chosen=status,
@@ -121,8 +121,8 @@ def _show(
 ) -> BaseResponse:
     """Answer with the form and what was typed into it."""
     return render_region(
-        "admin/product.html",
-        "admin/products/_form.html",
+        "admin/products/product.html",
+        "admin/products/_product.html",
         status,
         product=product,
         variants=variants,

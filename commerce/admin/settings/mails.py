@@ -41,7 +41,7 @@ class Trial:
 def mail_list() -> BaseResponse:
     """List every mail with what it follows from and who gets it."""
     return make_response(
-        render_template("admin/mails.html", mails=MAILS.values(), operations=operations_address())
+        render_template("admin/settings/mails.html", mails=MAILS.values(), operations=operations_address())
     )
 
 
@@ -50,7 +50,7 @@ def mail_list() -> BaseResponse:
 def mail_page(name: str) -> BaseResponse:
     """Show one mail as text, and as HTML in a frame of its own."""
     trial = _trial(name)
-    page = render_template("admin/mail.html", trial=trial, languages=LANGUAGES)
+    page = render_template("admin/settings/mail.html", trial=trial, languages=LANGUAGES)
     response = make_response(page, 404 if trial.problem else 200)
     response.headers["Content-Security-Policy"] = FRAMING
     return response

@@ -29,8 +29,8 @@ HOUR, DAY = 60, 24 * 60
 def payment_list() -> BaseResponse:
     """Show every way to pay with its fee."""
     return render_region(
-        "admin/pricing/payment_methods.html",
-        "admin/pricing/_payment_list.html",
+        "admin/settings/payment_methods.html",
+        "admin/settings/_payment_methods.html",
         methods=list_methods(),
         gateways=GATEWAYS,
         percent=percent_text,
@@ -147,8 +147,8 @@ def _show(
 ) -> BaseResponse:
     """Answer with the form and what was typed into it, without the secrets."""
     return render_region(
-        "admin/pricing/payment_method.html",
-        "admin/pricing/_payment_form.html",
+        "admin/settings/payment_method.html",
+        "admin/settings/_payment_method.html",
         status,
         gateway=gateway,
         gateway_name=GATEWAYS[gateway],

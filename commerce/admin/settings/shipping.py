@@ -35,8 +35,8 @@ LIST = "/admin/pricing/shipping"
 def shipping_list() -> BaseResponse:
     """Show every way to ship with its prices."""
     return render_region(
-        "admin/pricing/shipping.html",
-        "admin/pricing/_shipping_list.html",
+        "admin/settings/shipping_methods.html",
+        "admin/settings/_shipping_methods.html",
         methods=shipping_methods(),
         currency=current_shop().currency,
         country_names=country_names,
@@ -116,8 +116,8 @@ def _show(
     """Answer with the form and what was typed into it."""
     known: StoredMethod | None = form.known
     return render_region(
-        "admin/pricing/shipping_method.html",
-        "admin/pricing/_shipping_form.html",
+        "admin/settings/shipping_method.html",
+        "admin/settings/_shipping_method.html",
         status,
         form=form,
         known=known,

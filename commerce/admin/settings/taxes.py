@@ -85,8 +85,8 @@ def version_of(rate: TaxRate) -> int:
 def tax_list() -> BaseResponse:
     """Show the tax table, and how the shop reckons with it."""
     return render_region(
-        "admin/pricing/taxes.html",
-        "admin/pricing/_tax_list.html",
+        "admin/settings/taxes.html",
+        "admin/settings/_taxes.html",
         rates=list_tax_rates(),
         country_names=country_names,
         percent=percent_text,
@@ -174,8 +174,8 @@ def _show(
 ) -> BaseResponse:
     """Answer with the form and what was typed into it."""
     return render_region(
-        "admin/pricing/tax.html",
-        "admin/pricing/_tax_form.html",
+        "admin/settings/tax.html",
+        "admin/settings/_tax.html",
         status,
         known=known,
         version=version_of(known) if known else 0,

@@ -90,7 +90,7 @@ def _page(
 ) -> BaseResponse:
     lines: tuple[StockFileLine, ...] = (*plan.problems, *plan.changes)[:SHOWN] if plan else ()
     return render_region(
-        "admin/stock_import.html",
+        "admin/stock/import.html",
         "admin/stock/_import.html",
         status,
         plan=plan,

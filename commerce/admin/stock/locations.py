@@ -73,7 +73,7 @@ def location_change(location_id: uuid.UUID) -> BaseResponse:
 
 def _page(form: LocationForm, status: int = 200, problem: str = "") -> BaseResponse:
     return render_region(
-        "admin/locations.html",
+        "admin/stock/locations.html",
         "admin/stock/_locations.html",
         status,
         rows=list_locations(),

@@ -22,8 +22,8 @@ def hold_list() -> BaseResponse:
     listing = list_holds(search, page_number())
     shelves = {row.stock_item_id for row in listing.rows}
     return render_region(
-        "admin/holds.html",
-        "admin/stock/_holds.html",
+        "admin/stock/reservations.html",
+        "admin/stock/_reservations.html",
         listing=listing,
         waiting={each.reservation_id: each.units - each.covered for each in backorder_queues(shelves)},
         search=search,

@@ -32,8 +32,8 @@ def stock_list() -> BaseResponse:
         show = ""
     page = queries.list_stock_rows(search=search, show=show, page=page_number())
     return render_region(
-        "admin/stock.html",
-        "admin/stock/_list.html",
+        "admin/stock/stock.html",
+        "admin/stock/_stock.html",
         listing=page,
         forms={row.id: MovementForm(key=row.id.hex) for row in page.rows},
         search=search,
@@ -90,7 +90,7 @@ def _movement_answer(row: StockRow, form: MovementForm, status: int) -> BaseResp
 def _row(row: StockRow, form: MovementForm, status: int, said: str = "") -> BaseResponse:
     back = request.form.get("back", "/admin/stock")
     return render_region(
-        "admin/stock/_row.html", "admin/stock/_row.html", status, row=row, form=form, here=back, said=said
+        "admin/stock/_stock_row.html", "admin/stock/_stock_row.html", status, row=row, form=form, here=back, said=said
     )
 
 
@@ -155,8 +155,8 @@ def show_stock(
     counts = {row.id: CountForm(key=row.id.hex) for row in rows} | dict([count] if count else [])
     limits = {row.id: LimitForm(key=row.id.hex, limit=row.backorder_limit) for row in rows}
     return render_region(
-        "admin/stock_page.html",
-        "admin/stock/_page.html",
+        "admin/stock/stock_item.html",
+        "admin/stock/_stock_item.html",
         status,
         rows=rows,
         ledgers=ledgers,
