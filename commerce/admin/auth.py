@@ -22,12 +22,14 @@ from commerce.admin.step_up import challenge, is_dangerous
 from commerce.db import with_audit
 from commerce.errors import NotAllowed
 from commerce.events.outbox import Actor
+from commerce.paging import parse_page_number
 from commerce.web import local_path, private, see_other, wants_region
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 MAX_SEARCH = 200
+MAX_PAGE = 99_999
 ENROLMENT = "/admin/account/second-factor"
 ABOUT_CUSTOMERS = ("orders", "returns", "customers")
 """What a permission begins with when the forms behind it may hold what a customer is called."""
@@ -179,5 +181,5 @@ def search_text() -> str:
 
 def page_number() -> int:
     """Return `?page=`, 1 when it is missing or no sensible number."""
-    text = request.args.get("page", "1")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 and int(text) else 1
+    number = parse_page_number(request.args.get("page", "1")) or 1
+    return number if number <= MAX_PAGE else 1

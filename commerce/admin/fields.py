@@ -1,4 +1,4 @@
-"""Fields for what makes a price: amounts, percents, moments in the shop's time zone, countries.
+"""Fields of the back office: amounts, percents, moments in the shop's time zone, countries, versions.
 
 Each shows and takes back plain text; `data` is what the services want, None for an empty field.
 """
@@ -16,14 +16,20 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import IntegerField, StringField
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
+from wtforms import Form, IntegerField, StringField
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    Length,
+    NumberRange,
+    Optional,
+    Regexp,
+    ValidationError,
+)
 from wtforms.widgets import DateTimeLocalInput
 
-from commerce.admin.orders.forms import MAX_VERSION, no_control_characters
-from commerce.admin.products.forms import amount_text
 from commerce.errors import InvalidValue
-from commerce.money import PPM, parse_amount
+from commerce.money import MAX_AMOUNT, PPM, parse_amount, to_decimal
 from commerce.shipping.queries import REST_OF_WORLD
 from commerce.tenants.scope import current_shop
 
@@ -31,6 +37,19 @@ TAX_CLASSES = r"[a-z][a-z0-9_-]{0,19}"
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
 _YEARS = range(2000, 2200)
 _SIGNS = 60
+MAX_VERSION = 2**53
+
+
+def no_control_characters(_form: Form, field: Any) -> None:
+    """Refuse what no keyboard writes into one line; PostgreSQL could not even store a NUL."""
+    text = field.data or ""
+    if any(not character.isprintable() and character not in "\r\n\t" for character in text):
+        raise ValidationError(_("Please use letters, digits and signs only."))
+
+
+def amount_text(amount: int | None) -> str:
+    """Return an amount (minor units of the shop's currency) as the plain decimal that a form takes back."""
+    return "" if amount is None else f"{to_decimal(amount, current_shop().currency):f}"
 
 
 class _Typed(ABC, StringField):  # type: ignore[misc]
@@ -178,6 +197,12 @@ def version_field() -> IntegerField:
     return IntegerField(
         validators=[InputRequired(_l("Please reload the page.")), NumberRange(1, MAX_VERSION)]
     )
+
+
+def shown_money_field() -> IntegerField:
+    """Return the hidden field for the money, in minor units, that a preview has shown."""
+    message = _l("Please look at it again.")
+    return IntegerField(validators=[Optional(), NumberRange(0, MAX_AMOUNT, message)])
 
 
 def name_field(label: Any, longest: int = 255) -> StringField:

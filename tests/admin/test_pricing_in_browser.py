@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from commerce.admin import picker
+from commerce.admin import product_picker
 from commerce.db import db
 from commerce.payments.methods import configure_method
 from commerce.pricing.models import Promotion
@@ -54,7 +54,7 @@ def test_a_promotion_is_aimed_tried_and_saved(
     expect(page.get_by_text("The promotion is there.")).to_be_visible()
     db.session.close()
     saved = db.session.scalars(select(Promotion)).one()
-    tea = picker.find_products("tea")[0].id
+    tea = product_picker.find_products("tea")[0].id
     assert (saved.kind, saved.amount, saved.targets) == ("fixed", 400, [tea])
 
 

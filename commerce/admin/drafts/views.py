@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, current_actor, requires_permission, search_text
 from commerce.admin.drafts.forms import DraftPage, as_uuid, found_variants
-from commerce.errors import CartEmpty, CommerceError, Conflict, InvalidValue, OutOfStock
+from commerce.admin.save import done, save
+from commerce.errors import CommerceError, Conflict
 from commerce.order_management.drafts import (
     Draft,
     create_draft,
@@ -65,18 +67,18 @@ def draft_save(draft_id: uuid.UUID) -> BaseResponse:
     page = DraftPage(draft.cart, request.form)
     if request.form.get("do") == "look":
         return _look(draft, page)
-    if not page.readable():
-        return _show(draft, page, 422)
-    try:
-        version = _save(draft_id, page)
-    except InvalidValue as error:
-        page.extras.refuse(error)
-        return _show(draft, page, 422)
-    except Conflict as error:
-        return _show(get_draft(draft_id), page, 409, problem=error)
-    if request.form.get("do") == "place":
-        return _place(draft_id, version)
-    return _saved(draft_id, page.extras.q.data or "")
+
+    def then(version: int) -> BaseResponse:
+        if request.form.get("do") == "place":
+            return _place(draft_id, version)
+        return _saved(draft_id, page.extras.q.data or "")
+
+    return save(page, lambda: _save(draft_id, page), show=_shown(draft_id, page), then=then)
+
+
+def _shown(draft_id: uuid.UUID, page: DraftPage) -> Callable[..., BaseResponse]:
+    """Return how a refused form is shown again: with the draft as it is now."""
+    return lambda status, problem=None: _show(get_draft(draft_id), page, status, problem=problem)
 
 
 def _save(draft_id: uuid.UUID, page: DraftPage) -> int:
@@ -115,25 +117,23 @@ def _place(draft_id: uuid.UUID, version: int) -> BaseResponse:
     page = DraftPage(draft.cart, request.form)
     if not page.complete():
         return _show(draft, page, 422)
-    try:
-        placed = place_draft(
+    return save(
+        page,
+        lambda: place_draft(
             draft_id,
             current_actor(),
             seen_version=version,
             shown_total=int(page.extras.shown_total.data),
             shown_backordered=int(page.extras.shown_backordered.data),
-        )
-    except InvalidValue as error:
-        page.extras.refuse(error)
-        return _show(draft, page, 422)
-    except (OutOfStock, CartEmpty) as error:
-        return _show(get_draft(draft_id), page, 422, problem=error)
-    except Conflict as error:
-        return _show(get_draft(draft_id), page, 409, problem=error)
-    flash(
-        _("Order %(code)s is placed; the customer gets a mail with the link to it.", code=placed.code), "good"
+        ),
+        show=_shown(draft_id, page),
+        then=lambda placed: _to_order(placed.code),
     )
-    return _go(f"/admin/orders/{placed.code}")
+
+
+def _to_order(code: str) -> BaseResponse:
+    flash(_("Order %(code)s is placed; the customer gets a mail with the link to it.", code=code), "good")
+    return _go(f"/admin/orders/{code}")
 
 
 def _placed(draft_id: uuid.UUID) -> BaseResponse:
@@ -164,7 +164,9 @@ def _show(
 
 def _look(draft: Draft, page: DraftPage) -> BaseResponse:
     """Answer a field that was changed with what depends on it: nothing is kept, and nothing else is touched."""
-    return render_region("admin/drafts/_recalculated.html", "admin/drafts/_recalculated.html", **_context(draft, page))
+    return render_region(
+        "admin/drafts/_recalculated.html", "admin/drafts/_recalculated.html", **_context(draft, page)
+    )
 
 
 def _context(draft: Draft, page: DraftPage) -> dict[str, Any]:
@@ -188,5 +190,4 @@ def draft_delete(draft_id: uuid.UUID) -> BaseResponse:
     except Conflict as error:
         flash(error.detail, "warn")
         return _placed(draft_id)
-    flash(_("The draft is deleted."), "good")
-    return see_other(LIST)
+    return done(_("The draft is deleted."), LIST)

@@ -5,7 +5,6 @@ Buttons, permissions and addresses all come from that table; nothing here knows 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,12 +12,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from commerce.accounts.permissions import allows
-from commerce.admin.auth import roles_text
+from commerce.admin.auth import may, roles_text
 from commerce.errors import NotFound
-from commerce.events.outbox import Actor
-from commerce.order_management import actions
-from commerce.order_management.actions import SERVICES, ActionInput, is_settled
+from commerce.order_management.actions import SERVICES, is_settled
 from commerce.orders.models import Order
+from commerce.orders.refunds import CREDITABLE
 from commerce.orders.services import guards
 from commerce.orders.transitions import BY_RESOURCE, STAFF, TRANSITIONS, Transition, why_not
 
@@ -86,14 +84,10 @@ def staff_action(resource: str) -> Transition:
     return row
 
 
-def perform_staff_action(
-    row: Transition, order_id: uuid.UUID, actor: Actor, wish: ActionInput
-) -> ActionNotice:
-    """Do it. Raises what the use case raises: StaleVersion, IllegalTransition, Conflict, InvalidValue, NotAllowed."""
-    if not actions.perform_action(row.action, order_id, actor, wish):
-        words, tone = IN_PART[row.action]
-        return ActionNotice(str(words), tone)
-    return ActionNotice(str(DONE[row.action]))
+def action_notice(row: Transition, *, whole: bool) -> ActionNotice:
+    """Return what to say after an action; `whole` tells whether all of what the button says was done."""
+    words, tone = (DONE[row.action], "good") if whole else IN_PART[row.action]
+    return ActionNotice(str(words), tone)
 
 
 def buttons(order: Order, role: str) -> list[Button]:
@@ -114,6 +108,15 @@ def _why_not(row: Transition, order: Order, role: str) -> str:
         why = why_not(row, order.status, STAFF, **guards(order))
     who = "" if allows(role, f"orders.{row.action}") else roles_text(f"orders.{row.action}")
     return " ".join(filter(None, [why, who]))
+
+
+def why_not_refund(order: Order) -> str:
+    """Return why no money can be refunded by line now, or ''."""
+    if order.status not in CREDITABLE:
+        return str(_("Not possible while the order is %(status)s.", status=order.status.replace("_", " ")))
+    if not guards(order)["paid"]:
+        return str(_("Nothing has been paid yet, or all of it has gone back."))
+    return "" if may("orders.refund") else roles_text("orders.refund")
 
 
 def _fields(row: Transition) -> Iterator[str]:

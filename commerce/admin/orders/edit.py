@@ -22,17 +22,18 @@ from commerce.admin.drafts.forms import (
     as_uuid,
     customer_form,
     found_variants,
-    problems_of,
     units_input,
 )
+from commerce.admin.forms import problems_of
+from commerce.admin.orders.queries import find_order
+from commerce.admin.save import save
 from commerce.cart.queries import CartLineView, lines_for
-from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound, OutOfStock
+from commerce.errors import CommerceError, Conflict
 from commerce.money import share_of
 from commerce.order_management.edit_order import edit_order, preview_edit
 from commerce.order_management.edit_preview import manual_discount, why_not_edit
 from commerce.order_management.edit_types import EditPlan, OrderEdit
 from commerce.orders.models import Order
-from commerce.orders.queries import get_order_by_code
 from commerce.payments.models import Payment
 from commerce.payments.services import net_captured
 from commerce.pricing.promotions import ManualDiscount
@@ -40,7 +41,6 @@ from commerce.shipping.queries import shipping_offers
 from commerce.tenants.scope import current_shop
 from commerce.web import render_region, see_other, wants_region
 
-_CODE = re.compile(r"[A-Za-z0-9-]{1,40}")
 _ADDED = re.compile(r"added-([0-9a-f]{32})")
 MOST_ADDED = 50
 
@@ -97,10 +97,10 @@ class EditPage:
     def validate(self) -> bool:
         """Check all fields, so that everything wrong is said at once."""
         fields = [*self.units.values(), *(field for _view, field in self.added)]
-        return all([self.form.validate(), self.extras.validate(), not any(field.error for field in fields)])
+        return all([self.form.validate(), self.extras.validate(), not any(field.errors for field in fields)])
 
-    def edit(self) -> OrderEdit:
-        """Return what was wished; call it only after `validate`."""
+    def to_edit(self) -> OrderEdit:
+        """Return what was filled in; call it only after `validate`."""
         return OrderEdit(
             units={line_id: field.units for line_id, field in self.units.items()},
             added={view.variant_id: field.units for view, field in self.added if field.units},
@@ -120,24 +120,26 @@ class EditPage:
         goods += sum(field.units * view.price for view, field in self.added)
         return ManualDiscount(share_of(goods, wanted.ppm) if wanted.ppm else wanted.amount, wanted.label)
 
-    def refuse(self, error: InvalidValue) -> None:
-        """Show what the service found wrong at the field that it names, or above the form."""
-        at_line = next((field for field in self.units.values() if field.name == error.field), None)
-        if at_line is not None:
-            at_line.error = error.reason
-        elif error.field in self.form:
-            self.form[error.field].errors = [*self.form[error.field].errors, error.reason]
-        else:
-            self.extras.form_errors.append(error.reason)
+    def __contains__(self, name: str) -> bool:
+        return any(field.name == name for field in self.units.values()) or name in self.form
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the field that a service names: the units of a line, or one about the customer."""
+        units = (field for field in self.units.values() if field.name == name)
+        return next(units, None) or self.form[name]
+
+    @property
+    def form_errors(self) -> list[Any]:
+        """What is wrong with the order as a whole."""
+        return self.extras.form_errors  # type: ignore[no-any-return]
 
     @property
     def problems(self) -> list[tuple[str, str]]:
         """Everything that is wrong, as (field id, sentence)."""
         skus = {line.id: line.sku for line in self.order.lines}
-        found = [
-            (field.name, f"{skus[key]}: {field.error}") for key, field in self.units.items() if field.error
-        ]
-        found += [(field.name, f"{view.sku}: {field.error}") for view, field in self.added if field.error]
+        named = [(skus[key], field) for key, field in self.units.items()]
+        named += [(view.sku, field) for view, field in self.added]
+        found = [(field.name, f"{sku}: {text}") for sku, field in named for text in field.errors]
         return [*found, *problems_of(self.form), *problems_of(self.extras)]
 
     @property
@@ -157,14 +159,14 @@ def _added(formdata: Any) -> list[tuple[CartLineView, UnitsInput]]:
         wanted.setdefault(pressed, f"added-{pressed.hex}")
     views = lines_for(dict.fromkeys(list(wanted)[:MOST_ADDED], 1))
     found = [(view, units_input(wanted[view.variant_id], 1, formdata)) for view in views]
-    return [(view, field) for view, field in found if field.units or field.error]
+    return [(view, field) for view, field in found if field.units or field.errors]
 
 
 @blueprint.get("/orders/<code>/edit")
 @requires_permission("orders.edit")
 def edit_page(code: str) -> BaseResponse:
     """Show an order in fields."""
-    order = _find(code)
+    order = find_order(code)
     why = why_not_edit(order)
     if why:
         flash(why, "warn")
@@ -176,7 +178,7 @@ def edit_page(code: str) -> BaseResponse:
 @requires_permission("orders.edit")
 def edit_step(code: str) -> BaseResponse:
     """Show what a change would come to, or make it; the other buttons only change what is in the fields."""
-    order = _find(code)
+    order = find_order(code)
     page = EditPage(order, request.form)
     step = request.form.get("do", "")
     if step == "look":
@@ -184,31 +186,34 @@ def edit_step(code: str) -> BaseResponse:
         return render_region(look, look, order=order, form=page.form)
     if step not in ("preview", "confirm"):
         return _show(page)
-    if not page.validate():
-        return _show(page, 422)
-    try:
-        if step == "confirm":
-            return _confirm(order, page)
-        return _preview(page, preview_edit(order.id, page.edit()))
-    except InvalidValue as error:
-        page.refuse(error)
-        return _show(page, 422)
-    except OutOfStock as error:
-        return _show(page, 422, problem=error)
-    except Conflict as error:
-        # What others did is in the fields of nobody: the page begins with the order as it is now.
-        return _show(EditPage(_find(code)), 409, problem=error)
+
+    def show(status: int, problem: CommerceError | None = None) -> BaseResponse:
+        # What others did is in the fields of nobody: after a conflict the page begins with the order as it is now.
+        shown = EditPage(find_order(code)) if isinstance(problem, Conflict) else page
+        return _show(shown, status, problem=problem)
+
+    if step == "preview":
+        return save(
+            page,
+            lambda: preview_edit(order.id, page.to_edit()),
+            show=show,
+            then=lambda plan: _show_preview(page, plan),
+        )
+    return save(page, lambda: _edit(order, page), show=show, then=lambda plan: _edited(order, plan))
 
 
-def _confirm(order: Order, page: EditPage) -> BaseResponse:
-    plan = edit_order(
+def _edit(order: Order, page: EditPage) -> EditPlan:
+    return edit_order(
         order.id,
         current_actor(),
-        page.edit(),
+        page.to_edit(),
         seen_version=int(page.extras.version.data),
         shown_total=int(page.extras.shown_total.data),
         refund=bool(page.extras.refund.data) and may("orders.refund"),
     )
+
+
+def _edited(order: Order, plan: EditPlan) -> BaseResponse:
     flash(_("The order is changed: %(summary)s.", summary=plan.summary or _("its prices")), "good")
     answer = see_other(f"/admin/orders/{order.code}")
     if wants_region():
@@ -217,13 +222,7 @@ def _confirm(order: Order, page: EditPage) -> BaseResponse:
     return answer
 
 
-def _find(code: str) -> Order:
-    if not _CODE.fullmatch(code):
-        raise NotFound("There is no such order.")
-    return get_order_by_code(code)
-
-
-def _preview(page: EditPage, plan: EditPlan) -> BaseResponse:
+def _show_preview(page: EditPage, plan: EditPlan) -> BaseResponse:
     """Answer with what a change would come to: lines, money, stock, and what follows."""
     return render_region(
         "admin/orders/edit.html",

@@ -11,10 +11,9 @@ from flask_babel import lazy_gettext as _
 from wtforms import Form, SelectChoice, SelectField, StringField
 from wtforms.validators import Length
 
-from commerce.admin.fields import MomentField
-from commerce.admin.orders.forms import no_control_characters
-from commerce.admin.picker import PickedVariant, variants
-from commerce.admin.versioned_form import shown_versions
+from commerce.admin.fields import MomentField, no_control_characters
+from commerce.admin.forms import shown_text
+from commerce.admin.product_picker import PickedVariant, variants
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView
 from commerce.checkout.addresses import country_choices
 from commerce.checkout.preview import preview
@@ -149,7 +148,7 @@ class SampleCart:
     def signature(self) -> int:
         """A number that tells whether two sample carts were filled in alike."""
         typed = [(row.sku, row.quantity) for row in self.rows]
-        return row_fingerprint(typed, [shown_versions(field) for field in self.terms])
+        return row_fingerprint(typed, [shown_text(field) for field in self.terms])
 
     def validate(self) -> bool:
         """Tell whether all of it makes sense; what does not is said at its field."""

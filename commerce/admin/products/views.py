@@ -8,21 +8,21 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from urllib.parse import quote
 
-from flask import Response, flash, request
-from flask_babel import gettext as _
+from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin import queries
 from commerce.admin.auth import blueprint, page_number, requires_permission, search_text
-from commerce.admin.products.forms import ProductForm, differences
+from commerce.admin.products import queries
+from commerce.admin.products.forms import ProductForm
+from commerce.admin.save import done, save, saved_text
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.update_product import change_product
 from commerce.catalog.validation import STATUSES
 from commerce.catalog_import.export import export_catalogue
-from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
+from commerce.errors import CommerceError, NotFound
 from commerce.inventory.initial_stock import first_location_stock
 from commerce.tenants.scope import current_shop
-from commerce.web import render_region, see_other
+from commerce.web import render_region
 
 MEMORY = 1 << 20
 """Bytes of an export that stay in memory; a longer one goes through a file."""
@@ -77,25 +77,18 @@ def product_change(slug: str) -> BaseResponse:
     """Save title, status and prices, unless somebody else has changed the product meanwhile."""
     product, variants = _find(slug)
     form = ProductForm(product, variants, request.form)
-    if not form.validate():
-        return _show(product, variants, form, 422)
-    try:
-        changed = change_product(
+    return save(
+        form,
+        lambda: change_product(
             product.id,
             seen_version=form.version.data,
             values={"title": form.title.data, "status": form.status.data},
             variants=form.changes(),
-        )
-    except InvalidValue as error:
-        form.refuse(error)
-        return _show(*_find(slug), form, 422)
-    except StaleVersion as error:
-        product, variants = _find(slug)
-        compared = differences(form, product, variants)
-        form.catch_up(product, variants)
-        return _show(product, variants, form, 409, error, compared)
-    flash(_("Saved.") if changed else _("Nothing was different, so nothing was changed."), "good")
-    return see_other(f"/admin/products/{quote(slug)}")
+        ),
+        show=lambda status, **context: _show(*_find(slug), form, status, **context),
+        then=lambda changed: done(saved_text(changed), f"/admin/products/{quote(slug)}"),
+        current=lambda: ProductForm(*_find(slug)),
+    )
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The forms of a shop's settings, one for each page; what a value may be is decided in `tenants/settings.py`."""
+"""Forms of a shop's settings; what a value may be is decided by the service that takes it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,39 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, ColorField, EmailField, SelectChoice, SelectField, StringField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms import (
+    BooleanField,
+    ColorField,
+    EmailField,
+    PasswordField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.form import BaseForm
+from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 
-from commerce.admin.fields import CountriesField, name_field, number_field, strip, version_field
-from commerce.admin.orders.forms import no_control_characters
-from commerce.admin.versioned_form import VersionedForm
+from commerce.admin.fields import (
+    AmountField,
+    CountriesField,
+    PercentField,
+    name_field,
+    no_control_characters,
+    number_field,
+    strip,
+    tax_class_field,
+    version_field,
+)
+from commerce.admin.forms import Difference, VersionedForm, problems_of, shown_text
+from commerce.payments.methods import MAX_HOLD_MINUTES, MethodRow
+from commerce.pricing.models import TaxRate
+from commerce.pricing.validation import TaxValues
+from commerce.shipping.methods import MAX_POSITION as MAX_SHIPPING_POSITION
+from commerce.shipping.methods import MAX_RATES, MAX_WEIGHT, MethodTerms, RateTerms, StoredMethod
 from commerce.tenants.models import Shop
 from commerce.tenants.order_codes import MAX_FORMAT
+from commerce.tenants.row_hash import row_fingerprint
 from commerce.tenants.settings import MAX_LOW_STOCK, MAX_RETURN_DAYS
 from commerce.tenants.theme import COLOURS, DEFAULTS, TYPEFACES
 
@@ -147,3 +172,272 @@ class LookForm(SettingsForm):
 
 
 FORMS: dict[str, type[SettingsForm]] = {"shop": ShopForm, "selling": SellingForm, "look": LookForm}
+
+
+# --- taxes ------------------------------------------------------------------------------------------
+
+
+class TaxForm(VersionedForm):
+    """A tax rate. `version` says what the page had shown; a new rate has none."""
+
+    version = version_field()
+    country = CountriesField(
+        _("Country"),
+        [InputRequired(_("Please name a country, or * for everywhere else."))],
+    )
+    tax_class = tax_class_field(_("Tax class"))
+    rate_ppm = PercentField(_("Rate in percent"), [InputRequired(_("Please enter a percentage."))])
+    label = name_field(_("Label"))
+
+    def __init__(self, known: TaxRate | None, formdata: Any = None) -> None:
+        super().__init__(formdata, data=_shown_rate(known) if known else None)
+        if known is None:
+            del self.version
+
+    def validate_country(self, field: CountriesField) -> None:
+        """Refuse several countries: each has a rate of its own."""
+        if field.data and len(field.data) > 1:
+            raise ValidationError(gettext("A rate is for one country, or for everywhere else."))
+
+    def values(self) -> TaxValues:
+        """Return what was filled in; call it only after `validate`."""
+        return TaxValues(self.country.data[0], self.tax_class.data, self.rate_ppm.data, self.label.data)
+
+
+def _shown_rate(known: TaxRate) -> dict[str, Any]:
+    return {
+        "version": version_of(known),
+        "country": (known.country,),
+        "tax_class": known.tax_class,
+        "rate_ppm": known.rate_ppm,
+        "label": known.label,
+    }
+
+
+def version_of(rate: TaxRate) -> int:
+    """Return the number by which a form says what it saw of a rate."""
+    return row_fingerprint(rate.country, rate.tax_class, rate.rate_ppm, rate.label)
+
+
+# --- shipping ---------------------------------------------------------------------------------------
+
+BLANK_ROWS = 2
+_CELLS = ("countries", "max_weight_grams", "min_subtotal", "price")
+
+
+class _ShippingMethodFields(VersionedForm):
+    version = version_field()
+    name = name_field(_("Name"))
+    code = StringField(
+        _("Code"),
+        [
+            InputRequired(_("Please fill this in.")),
+            Regexp(
+                r"^[a-z0-9][a-z0-9_-]{0,39}\Z",
+                message=_("A code has up to 40 small letters, digits, '-' and '_'."),
+            ),
+        ],
+        filters=[strip],
+    )
+    description = StringField(_("Description"), [Length(max=255), no_control_characters], filters=[strip])
+    tax_class = tax_class_field(_("Tax class"))
+    position = number_field(_("Position in the list"), 0, MAX_SHIPPING_POSITION)
+    enabled = BooleanField(_("Offered in the shop"), default=True)
+
+
+class ShippingForm:
+    """Fields of a method and of its prices. A new method has a code to choose and no version yet."""
+
+    def __init__(self, known: StoredMethod | None, formdata: Any = None) -> None:
+        terms = known.terms if known else None
+        self.known = known
+        self.head = _ShippingMethodFields(formdata, obj=terms, version=known.version if known else None)
+        if known:
+            del self.head.code
+        else:
+            del self.head.version
+        self.rows = [_row(i, rate, formdata) for i, rate in enumerate(_rates(terms, formdata))]
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """Return (field id, sentence) for everything that is wrong, for the summary above the form."""
+        found = problems_of(self.head)
+        for number, row in enumerate(self.rows, start=1):
+            place = gettext("Price %(number)s", number=number)
+            found += [
+                (field.id, f"{place}, {field.label.text}: {text}") for field in row for text in field.errors
+            ]
+        return found
+
+    def validate(self) -> bool:
+        """Check all fields, so that everything wrong is said at once. Rows that are empty or removed are no rows."""
+        return all([self.head.validate(), *(row.validate() for row in self.rows if _counts(row))])
+
+    def terms(self) -> MethodTerms:
+        """Return what was filled in; call it only after `validate`."""
+        head = self.head
+        return MethodTerms(
+            code=self.known.terms.code if self.known else head.code.data,
+            name=head.name.data,
+            description=head.description.data or "",
+            tax_class=head.tax_class.data,
+            position=head.position.data,
+            enabled=bool(head.enabled.data),
+            rates=tuple(
+                RateTerms(
+                    countries=row["countries"].data,
+                    max_weight_grams=row["max_weight_grams"].data,
+                    min_subtotal=row["min_subtotal"].data or 0,
+                    price=row["price"].data,
+                )
+                for row in self.rows
+                if _counts(row)
+            ),
+        )
+
+    def catch_up(self, now: ShippingForm) -> None:
+        """Take over the current version: whoever saves once more has seen what the others did, and means it."""
+        self.known = now.known
+        self.head.catch_up(now.head)
+
+    def differences(self, now: ShippingForm) -> list[Difference]:
+        """Compare what was typed with a form of what the method has become."""
+        found = self.head.differences(now.head)
+        mine = [_words(row) for row in self.rows if _counts(row)]
+        theirs = [_words(row) for row in now.rows if _counts(row)]
+        for number in range(max(len(mine), len(theirs))):
+            typed = mine[number] if number < len(mine) else "–"
+            there = theirs[number] if number < len(theirs) else "–"
+            if typed != there:
+                found.append(Difference(gettext("Price %(number)s", number=number + 1), there, typed))
+        return found
+
+
+def _rates(terms: MethodTerms | None, formdata: Any) -> list[RateTerms | None]:
+    """Return what each row of fields stands for: the method's prices or what was sent, and empty rows for more."""
+    if formdata is None:
+        known: list[RateTerms | None] = list(terms.rates) if terms else []
+        return [*known, *([None] * BLANK_ROWS)]
+    sent = 0
+    while sent < MAX_RATES and f"rate{sent}-price" in formdata:
+        sent += 1
+    return [None] * sent
+
+
+def _row(number: int, rate: RateTerms | None, formdata: Any) -> BaseForm:
+    form = BaseForm(
+        {
+            "countries": CountriesField(_("Countries"), [InputRequired(_("Please name the countries."))]),
+            "max_weight_grams": number_field(
+                _("Up to weight (g)"), 1, MAX_WEIGHT, required=False, default=None
+            ),
+            "min_subtotal": AmountField(_("From a total of")),
+            "price": AmountField(_("Price"), [InputRequired(_("Please enter a price."))]),
+            "remove": BooleanField(_("Remove")),
+        },
+        prefix=f"rate{number}-",
+    )
+    form.process(formdata, obj=rate)
+    return form
+
+
+def _counts(row: BaseForm) -> bool:
+    return not row["remove"].data and any(shown_text(row[name]) for name in _CELLS)
+
+
+def _words(row: BaseForm) -> str:
+    return " · ".join(shown_text(row[name]) or "–" for name in _CELLS)
+
+
+# --- payment methods --------------------------------------------------------------------------------
+
+MAX_PAYMENT_POSITION = 10_000
+GATEWAYS = {
+    "manual": _("By hand: bank transfer, cash on delivery"),
+    "stripe": _("Stripe: cards and wallets"),
+    "test_card": _("Built-in test card: for trials, no money moves"),
+}
+"""Who takes the money -> what staff read."""
+SETTINGS = ("publishable_key", "account", "checkout_origin")
+SECRETS = ("secret_key", "webhook_secret")
+FORGET = "forget_former_secret"
+_NEW_ONLY = ("code",)
+_KNOWN_ONLY = ("version",)
+
+
+def _secret(label: Any) -> PasswordField:
+    return PasswordField(label, [Length(max=300), no_control_characters])
+
+
+class PaymentForm(VersionedForm):
+    """Fields of a way to pay; those that its gateway does not know are left out."""
+
+    uncompared = ("version", *SECRETS, FORGET)
+
+    version = StringField(validators=[InputRequired(_("Please reload the page."))])
+    code = StringField(
+        _("Code"),
+        [
+            InputRequired(_("Please fill this in.")),
+            Regexp(
+                r"^[a-z][a-z0-9_]{0,39}\Z",
+                message=_("A code has small letters, digits and _, and begins with a letter."),
+            ),
+        ],
+        filters=[strip],
+    )
+    name = name_field(_("Name"))
+    instructions = TextAreaField(
+        _("Instructions"),
+        [Length(max=1000, message=_("At most %(max)d characters.")), no_control_characters],
+        filters=[strip],
+    )
+    hold_minutes = number_field(_("Hold stock for (minutes)"), 1, MAX_HOLD_MINUTES, default=30)
+    position = number_field(_("Position in the list"), 0, MAX_PAYMENT_POSITION)
+    pay_later = BooleanField(_("Paid later: confirm the order before the money is there"))
+    enabled = BooleanField(_("Offered in the shop"), default=True)
+    fee_amount = AmountField(_("Fee, fixed"))
+    fee_ppm = PercentField(_("Fee in percent"))
+    fee_tax_class = tax_class_field(_("Tax class of the fee"))
+    publishable_key = _line(_("Publishable key"), 255)
+    account = _line(_("Account"), 255)
+    checkout_origin = _line(_("Address of the pay page"), 255)
+    secret_key = _secret(_("Secret key"))
+    webhook_secret = _secret(_("Signing secret of the webhook"))
+    forget_former_secret = BooleanField(_("Stop accepting the former signing secret"))
+
+    def __init__(self, gateway: str, known: MethodRow | None, formdata: Any = None) -> None:
+        super().__init__(formdata, data=_shown_payment(known) if known else None)
+        unknown = list(_NEW_ONLY if known else _KNOWN_ONLY)
+        if gateway != "manual":
+            unknown.append("pay_later")
+        if gateway != "stripe":
+            unknown += [*SETTINGS, *SECRETS]
+        if known is None or "former_webhook_secret" not in known.secret_hints:
+            unknown.append(FORGET)
+        for name in unknown:
+            del self[name]
+
+    def terms(self) -> dict[str, Any]:
+        """Return what `configure_method` takes beside code and gateway; call it only after `validate`."""
+        terms = {
+            name: field.data
+            for name, field in self._fields.items()
+            if name not in (*_NEW_ONLY, *_KNOWN_ONLY, *SETTINGS, *SECRETS, FORGET)
+        }
+        terms["instructions"] = (terms["instructions"] or "").replace("\r\n", "\n")
+        terms["fee_amount"] = terms["fee_amount"] or 0
+        terms["fee_ppm"] = terms["fee_ppm"] or 0
+        if "secret_key" in self:
+            terms["settings"] = {name: self[name].data or "" for name in SETTINGS}
+            terms["secrets"] = {name: self[name].data or "" for name in SECRETS}
+        if FORGET in self and self[FORGET].data:
+            terms["secrets"]["former_webhook_secret"] = ""
+        return terms
+
+
+def _shown_payment(known: MethodRow) -> dict[str, Any]:
+    names = ("name", "instructions", "hold_minutes", "position", "pay_later", "enabled")
+    fee = ("fee_amount", "fee_ppm", "fee_tax_class")
+    settings = {name: known.settings.get(name, "") for name in SETTINGS}
+    return {"version": known.digest, **{name: getattr(known, name) for name in (*names, *fee)}, **settings}

@@ -1,32 +1,37 @@
-"""The form of one promotion: what it takes off, from what, when and beside which others."""
+"""Forms about pricing: a promotion, and the coupon codes that open one."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, RadioField, SelectChoice
-from wtforms.validators import AnyOf
+from wtforms import BooleanField, HiddenField, RadioField, SelectChoice, StringField
+from wtforms.validators import AnyOf, InputRequired, Length
 
-from commerce.admin import picker
+from commerce.admin import product_picker
 from commerce.admin.fields import (
     AmountField,
     MomentField,
     PercentField,
     name_field,
+    no_control_characters,
     number_field,
+    strip,
     version_field,
 )
-from commerce.admin.picker import Pick
-from commerce.admin.products.forms import Difference
-from commerce.admin.versioned_form import VersionedForm
-from commerce.errors import InvalidValue
+from commerce.admin.forms import AdminForm, Difference, VersionedForm, problems_of
+from commerce.admin.product_picker import Pick
+from commerce.pricing.coupon_limits import limits_version
+from commerce.pricing.coupon_rows import CouponRow
 from commerce.pricing.models import Promotion
-from commerce.pricing.validation import MAX_POSITION, MAX_TARGETS, MAX_UNITS, PromotionValues
+from commerce.pricing.services import MAX_CODES_AT_ONCE
+from commerce.pricing.validation import MAX_POSITION, MAX_TARGETS, MAX_UNITS, MAX_USES, PromotionValues
 
+MAX_CODE = 40
+MAX_PREFIX = 20
 KINDS = {
     "percentage": _("Percentage off"),
     "fixed": _("Fixed amount off"),
@@ -54,6 +59,8 @@ def _choice(label: Any, words: dict[str, Any]) -> RadioField:
 
 
 class _PromotionFields(VersionedForm):
+    uncompared = ("version", "targets")
+
     version = version_field()
     label = name_field(_("Label"))
     kind = _choice(_("What it takes off"), KINDS)
@@ -62,6 +69,7 @@ class _PromotionFields(VersionedForm):
     buy_quantity = number_field(_("Units to buy"), 1, MAX_UNITS, required=False, default=None)
     get_quantity = number_field(_("Units for less"), 1, MAX_UNITS, required=False, default=None)
     scope = _choice(_("What it is for"), SCOPES)
+    targets = HiddenField(_("Products or categories"))
     min_subtotal = AmountField(_("From a total of"))
     starts_at = MomentField(_("Begins"))
     ends_at = MomentField(_("Ends"))
@@ -79,7 +87,6 @@ class PromotionForm:
         self.head = _PromotionFields(formdata, data=_shown(known) if known else None)
         if known is None:
             del self.head.version
-        self.target_errors: list[str] = []
         if formdata is None:
             targets = list(known.targets) if known else []
             scope = known.scope if known else "all"
@@ -94,19 +101,14 @@ class PromotionForm:
     @property
     def problems(self) -> list[tuple[str, str]]:
         """Return (field id, sentence) for everything that is wrong, for the summary above the form."""
-        found = [("", str(text)) for text in self.head.form_errors]
-        found += [(field.id, f"{field.label.text}: {text}") for field in self.head for text in field.errors]
-        return found + [("targets", text) for text in self.target_errors]
+        return problems_of(self.head)
 
-    def refuse(self, error: InvalidValue) -> None:
-        """Show what a service found wrong."""
-        if error.field == "targets":
-            self.target_errors.append(error.reason)
-        else:
-            self.head.refuse(error)
+    def validate(self) -> bool:
+        """Check the fields."""
+        return bool(self.head.validate())
 
     def values(self) -> PromotionValues:
-        """Return what was filled in; call it only after the head is valid."""
+        """Return what was filled in; call it only after `validate`."""
         head = self.head
         chosen = {"products": self.products, "categories": self.categories}.get(head.scope.data, [])
         filled: dict[str, Any] = {name: head[name].data for name in _AS_THEY_ARE}
@@ -116,15 +118,19 @@ class PromotionForm:
 
     def product_picks(self) -> tuple[Sequence[Pick], Sequence[Pick]]:
         """Return the products that are ticked, and those that the search found beside them."""
-        ticked = picker.products(self.products)
-        found = picker.find_products(self.search) if self.search else []
+        ticked = product_picker.products(self.products)
+        found = product_picker.find_products(self.search) if self.search else []
         return ticked, [pick for pick in found if pick.id not in self.products]
 
-    def differences(self, now: Promotion) -> list[Difference]:
-        """Compare what was typed with what the promotion has become."""
-        current = PromotionForm(now)
-        found = self.head.differences(current.head)
-        theirs, typed = current.target_names(), self.target_names()
+    def catch_up(self, now: PromotionForm) -> None:
+        """Take over the current version: whoever saves once more has seen what the others did, and means it."""
+        self.known = now.known
+        self.head.catch_up(now.head)
+
+    def differences(self, now: PromotionForm) -> list[Difference]:
+        """Compare what was typed with a form of what the promotion has become."""
+        found = self.head.differences(now.head)
+        theirs, typed = now.target_names(), self.target_names()
         if theirs != typed:
             found.append(Difference(gettext("Products or categories"), theirs or "–", typed or "–"))
         return found
@@ -133,9 +139,9 @@ class PromotionForm:
         """Return the names of what is ticked and counts, for people."""
         scope = self.head.scope.data
         if scope == "products":
-            return ", ".join(pick.name for pick in picker.products(self.products))
+            return ", ".join(pick.name for pick in product_picker.products(self.products))
         if scope == "categories":
-            return ", ".join(pick.name for pick in picker.categories() if pick.id in self.categories)
+            return ", ".join(pick.name for pick in product_picker.categories() if pick.id in self.categories)
         return ""
 
 
@@ -154,3 +160,57 @@ def _ids(typed: Sequence[str]) -> list[str]:
         except ValueError:
             continue
     return list(dict.fromkeys(found))
+
+
+# --- coupons ----------------------------------------------------------------------------------------
+
+
+class NewCouponForm(AdminForm):
+    """One code. A limit that is left empty is none."""
+
+    code = StringField(
+        _("Code"),
+        [
+            InputRequired(_("Please enter a code.")),
+            Length(max=MAX_CODE, message=_("At most %(max)d characters.")),
+            no_control_characters,
+        ],
+        filters=[strip],
+    )
+    usage_limit = number_field(_("Uses in all"), 1, MAX_USES, required=False, default=None)
+    per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
+
+    def __init__(self, formdata: Any = None) -> None:
+        super().__init__(formdata, prefix="one-")
+
+
+class GenerateCouponsForm(AdminForm):
+    """Many codes at once; each can be used once unless its limit says otherwise."""
+
+    error_fields: ClassVar[Mapping[str, str]] = {
+        "code": "prefix"
+    }  # nothing else of a random code can be wrong
+
+    count = number_field(_("How many"), 1, MAX_CODES_AT_ONCE, default=20)
+    prefix = StringField(
+        _("Beginning with"),
+        [Length(max=MAX_PREFIX, message=_("At most %(max)d characters.")), no_control_characters],
+        filters=[strip],
+    )
+    usage_limit = number_field(_("Uses of each"), 1, MAX_USES, required=False, default=1)
+    per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
+
+    def __init__(self, formdata: Any = None) -> None:
+        super().__init__(formdata, prefix="many-")
+
+
+class CouponLimitsForm(VersionedForm):
+    """How often a code may be used. A limit that is left empty is none."""
+
+    version = version_field()
+    usage_limit = number_field(_("Uses in all"), 1, MAX_USES, required=False, default=None)
+    per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
+
+    def __init__(self, known: CouponRow, formdata: Any = None) -> None:
+        shown = {"usage_limit": known.usage_limit, "per_customer_limit": known.per_customer_limit}
+        super().__init__(formdata, data={"version": limits_version(**shown), **shown})

@@ -1,27 +1,24 @@
-"""Stock by CSV in the back office: first what a file would change, then exactly that; and the ledger as a file."""
+"""Stock from a CSV file: first what it would change, then exactly that."""
 
 from __future__ import annotations
 
-import csv
 import io
-import uuid
-from collections.abc import Iterable
 
-from flask import Response, flash, request
+from flask import request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin import queries
-from commerce.admin.auth import blueprint, current_staff, logged, requires_permission
+from commerce.admin.auth import blueprint, current_staff, requires_permission
+from commerce.admin.save import done
 from commerce.csv_files import UnreadableFile
 from commerce.errors import Rejected
 from commerce.inventory.stock_file import StockFileLine, StockPlan, apply_stock, plan_stock
-from commerce.web import render_region, see_other
+from commerce.web import render_region
 
 SHOWN = 500
 """Rows of a plan that a page shows; all of them are counted and done."""
 MAX_BYTES = 400_000
-"""Size of a file that travels through the form between look and deed: Flask takes 500 kB of form fields."""
+"""Size of a file that travels through the form between preview and import: Flask takes 500 kB of form fields."""
 
 
 @blueprint.get("/stock-import")
@@ -50,7 +47,7 @@ def stock_import_preview() -> BaseResponse:
 @blueprint.post("/stock-import/changes")
 @requires_permission("stock.change")
 def stock_import_apply() -> BaseResponse:
-    """Do what the page showed, if the shelves still are as they were."""
+    """Do what the page showed, if stock levels still are as they were."""
     text, name = request.form.get("text", ""), request.form.get("name", "")[:255]
     try:
         plan = _planned(text)
@@ -64,8 +61,7 @@ def stock_import_apply() -> BaseResponse:
     if left:
         problem = _("These rows were left alone, all others are done.")
         return _page(plan=StockPlan(tuple(left), ""), problem=problem, status=409)
-    flash(_("%(count)s stock levels were changed.", count=len(results)), "good")
-    return see_other("/admin/stock")
+    return done(_("%(count)s stock levels were changed.", count=len(results)), "/admin/stock")
 
 
 def _decoded(data: bytes) -> str:
@@ -99,39 +95,3 @@ def _page(
         name=name,
         problem=problem,
     )
-
-
-@blueprint.get("/ledgers/<uuid:stock_item_id>.csv")
-@requires_permission("stock.view")
-@logged
-def stock_ledger(stock_item_id: uuid.UUID) -> Response:
-    """Return every movement of a stock item as CSV, oldest first, with the running account."""
-    row = queries.get_stock(stock_item_id)
-    rows = (
-        (
-            line.at.isoformat(timespec="seconds"),
-            line.delta,
-            line.balance,
-            line.cause,
-            line.actor,
-            line.reference,
-        )
-        for line in reversed(queries.stock_ledger(row, limit=None))
-    )
-    body = to_csv(("at", "change", "on_hand", "cause", "actor", "reference"), rows)
-    response = Response(body, mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="ledger-{row.id}.csv"'
-    return response
-
-
-def to_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return CSV; text that a spreadsheet would take for a formula is marked as text (CWE-1236)."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    writer.writerows([[_harmless(cell) for cell in row] for row in rows])
-    return out.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
