@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Hashable
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,7 +11,6 @@ import flask_migrate
 from flask import Flask, Response, current_app, g, jsonify, request, send_from_directory
 from flask_babel import Babel
 from jinja2 import StrictUndefined
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -23,6 +21,7 @@ from commerce.accounts import views as account_views
 from commerce.accounts.member_auth import current_member
 from commerce.admin import views as admin_views
 from commerce.api import views as api_views
+from commerce.cache import BoundedCache
 from commerce.cart import views as cart_views
 from commerce.catalog import product_cache
 from commerce.checkout import views as checkout_views
@@ -41,9 +40,10 @@ from commerce.platform.auth import HOME
 from commerce.schema_state import is_current
 from commerce.settlement import webhooks as payment_webhooks
 from commerce.shipping.queries import shipped_parcels
-from commerce.storefront import stock_alerts as inventory_views
-from commerce.storefront import views as catalog_views
-from commerce.tenant_transfer import views as moving_views
+from commerce.storefront import stock_alerts as stock_alert_views
+from commerce.storefront import views as storefront_views
+from commerce.storefront.layout import nav_categories
+from commerce.tenant_transfer import views as transfer_views
 from commerce.tenants import hosts
 from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
@@ -68,7 +68,7 @@ MAX_HOST = 260
 MAX_HOSTS = 1024
 """Anybody may name any host, so what is kept of them is bounded."""
 
-_shops_kept: dict[tuple[Engine, int, str], tuple[Hashable, Shop | None]] = {}
+_shops: BoundedCache[Shop | None] = BoundedCache(MAX_HOSTS)
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -100,15 +100,15 @@ def create_app(config: Config | None = None) -> Flask:
     app.teardown_request(_leave_shop)
     app.context_processor(_template_globals)
     for views in (
-        catalog_views,
-        inventory_views,
+        storefront_views,
+        stock_alert_views,
         cart_views,
         checkout_views,
         payment_webhooks,
         order_views,
         account_views,
         member_views,
-        moving_views,  # the blueprint of the back office, with this page on it
+        transfer_views,  # the blueprint of the back office, with this page on it
         tenant_views,
         platform_views,
         api_views,
@@ -156,7 +156,7 @@ def _timezone() -> str:
 def _template_globals() -> dict[str, Any]:
     return {
         "shop": g.get("shop"),
-        "nav_categories": catalog_views.nav_categories,
+        "nav_categories": nav_categories,
         "cart_count": cart_views.cart_count,
         "signed_in_member": current_member,
         "static_url": tenant_views.static_url,
@@ -199,13 +199,7 @@ def _shop_at(host: str) -> Shop | None:
         return _find_shop(host)
     g.database_state = database_state(db.session.connection())
     reader, state = g.database_state
-    key = (db.engine, reader, host)
-    kept = _shops_kept.get(key)
-    if kept is None or kept[0] != state:
-        if len(_shops_kept) >= MAX_HOSTS:
-            _shops_kept.clear()
-        kept = _shops_kept[key] = state, _find_shop(host)
-    return kept[1]
+    return _shops.get((db.engine, reader, host), lambda: _find_shop(host), state=state)
 
 
 def _find_shop(host: str) -> Shop | None:

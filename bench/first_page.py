@@ -95,7 +95,7 @@ def _paths(browser: Browser, server: LiveServer, shops: list[str]) -> dict[str, 
 
 
 def _found_shops(environment: dict[str, str]) -> list[str]:
-    """Found the demo shops, which takes longer than a server may take to start, and return their codes."""
+    """Found the demo shops and return their codes."""
     flask = [sys.executable, "-m", "flask", "--app", "app"]
     settings = os.environ | environment
     subprocess.run([*flask, "setup"], cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, check=True)

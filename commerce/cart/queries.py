@@ -12,17 +12,9 @@ from sqlalchemy import Table, bindparam, func, literal_column, select
 
 from commerce.cart.models import Cart, CartLine
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.reading import (
-    IMAGES,
-    PRODUCTS,
-    TENANT,
-    VARIANTS,
-    expected_on,
-    read,
-    units_sellable,
-    units_there,
-)
-from commerce.db import db
+from commerce.catalog.tables import IMAGES, PRODUCTS, VARIANTS
+from commerce.db import TENANT, db, fetch_all
+from commerce.inventory.availability import expected_on, units_available, units_in_stock
 from commerce.inventory.models import StockItem
 from commerce.pricing.calculate import LineToPrice
 from commerce.pricing.discounts import CartDiscounts, find_discounts
@@ -127,7 +119,7 @@ class CartView:
         return any(line.short for line in self.lines)
 
 
-# --- statements: built once, run on the connection, the shop named by TENANT (see catalog/reading.py) ---
+# --- statements: built once, run on the connection, the shop named by TENANT (see db.py) ---
 
 _carts, _lines = cast("Table", Cart.__table__), cast("Table", CartLine.__table__)
 _stock = cast("Table", StockItem.__table__)
@@ -145,7 +137,7 @@ def _over_shelves(units: Any) -> Any:
     )
 
 
-AVAILABLE = _over_shelves(units_sellable(_stock.c))
+AVAILABLE = _over_shelves(units_available(_stock.c))
 _picture = (
     select(IMAGES.c.id)
     .where(IMAGES.c.tenant_id == PRODUCTS.c.tenant_id, IMAGES.c.product_id == PRODUCTS.c.id)
@@ -171,7 +163,7 @@ _line_columns = (
     VARIANTS.c.weight_grams,
     VARIANTS.c.active & (PRODUCTS.c.status == "active"),
     AVAILABLE,
-    _over_shelves(units_there(_stock.c)),
+    _over_shelves(units_in_stock(_stock.c)),
     VARIANTS.c.ships_from,
 )
 
@@ -226,7 +218,7 @@ _UNITS = select(func.sum(_lines.c.quantity)).select_from(_carts.join(_lines, _in
 
 def load_cart(shopper_hash: str) -> CartView | None:
     """Return the open cart of a browser at the prices and stock of now, or None. One statement."""
-    rows = read(_CART, shopper=shopper_hash)
+    rows = fetch_all(_CART, shopper=shopper_hash)
     if not rows:
         return None
     width = len(_cart_columns)
@@ -237,7 +229,7 @@ def load_cart(shopper_hash: str) -> CartView | None:
 
 def lines_of(cart_id: uuid.UUID) -> tuple[CartLineView, ...]:
     """Return a cart's lines at the prices and stock of now, in the order they were put in. One statement."""
-    return tuple(_line_view(row) for row in read(_LINES, cart=cart_id))
+    return tuple(_line_view(row) for row in fetch_all(_LINES, cart=cart_id))
 
 
 def lines_for(wanted: Mapping[uuid.UUID, int]) -> tuple[CartLineView, ...]:
@@ -245,7 +237,7 @@ def lines_for(wanted: Mapping[uuid.UUID, int]) -> tuple[CartLineView, ...]:
 
     Their id is that of the variant; one that the shop does not know is left out.
     """
-    rows = {row[0]: row for row in read(_VARIANTS, variants=list(wanted))} if wanted else {}
+    rows = {row[0]: row for row in fetch_all(_VARIANTS, variants=list(wanted))} if wanted else {}
     return tuple(
         _line_view([key, key, rows[key][1], units, rows[key][2], *rows[key][2:]])
         for key, units in wanted.items()
@@ -255,7 +247,7 @@ def lines_for(wanted: Mapping[uuid.UUID, int]) -> tuple[CartLineView, ...]:
 
 def lines_by_sku(skus: Collection[str]) -> dict[str, CartLineView]:
     """Return a line of one unit for each SKU that the shop knows. One statement."""
-    rows = read(_SKUS, skus=list(skus)) if skus else []
+    rows = fetch_all(_SKUS, skus=list(skus)) if skus else []
     lines = [_line_view([row[0], row[0], row[1], 1, row[2], *row[2:]]) for row in rows]
     return {line.sku: line for line in lines}
 
@@ -286,7 +278,7 @@ def discounts_of(cart: CartView) -> CartDiscounts:
 
 def count_units(shopper_hash: str) -> int:
     """Return how many pieces are in a browser's open cart, for the header."""
-    return int(read(_UNITS, shopper=shopper_hash)[0][0] or 0)
+    return int(fetch_all(_UNITS, shopper=shopper_hash)[0][0] or 0)
 
 
 @dataclass(frozen=True, slots=True)

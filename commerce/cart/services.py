@@ -16,15 +16,15 @@ from commerce import clock
 from commerce.cart.models import Cart, CartLine
 from commerce.cart.queries import AVAILABLE, MAX_UNITS_PER_LINE, lines_of
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.reading import PRODUCTS, TENANT, VARIANTS, read
-from commerce.db import Json, UtcDateTime, atomic, db, insert_rows, new_id
+from commerce.catalog.tables import PRODUCTS, VARIANTS
+from commerce.db import TENANT, Json, UtcDateTime, atomic, db, fetch_all, insert_rows, new_id
 from commerce.errors import CartChanged, CouponRefused, InvalidValue, NotFound, OutOfStock, Shortage
-from commerce.inventory.queries import available_by_variant
+from commerce.inventory.availability import available_by_variant
 from commerce.pricing.discounts import find_discounts
 from commerce.pricing.queries import fold_code
 from commerce.tenants.models import Tenant
 
-# Built once and run on the connection, the shop named by TENANT: see catalog/reading.py.
+# Built once and run on the connection, the shop named by TENANT: see db.py.
 _carts, _lines = cast("Table", Cart.__table__), cast("Table", CartLine.__table__)
 _tenants = cast("Table", Tenant.__table__)
 _own_open = and_(
@@ -138,7 +138,7 @@ def _add_line(shopper: str, variant_id: uuid.UUID, quantity: int, member_id: uui
 def set_line(cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int) -> CartChange:
     """Put more units of a variant into a locked cart, as many as there are. A step. Raises as `add_line` does."""
     _check(quantity, low=1)
-    found = read(_WISH, cart=cart_id, variant=variant_id)
+    found = fetch_all(_WISH, cart=cart_id, variant=variant_id)
     if not found:
         raise NotFound("This is not sold here.")
     price, sku, title, available, line_id, units = found[0]
@@ -151,7 +151,7 @@ def set_line(cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int) -> CartCh
         line = {"cart_id": cart_id, "variant_id": variant_id, "quantity": given, "price_seen": price}
         insert_rows(CartLine, [line])
     else:
-        read(_SET_LINE, line=line_id, units=given, price=price)
+        fetch_all(_SET_LINE, line=line_id, units=given, price=price)
     return CartChange(title, given, given < wanted)
 
 
@@ -189,7 +189,7 @@ def save_details(shopper: str, details: dict[str, Any]) -> None:
 
     Raises the cart's version: a review page that showed another address cannot place the order any more.
     """
-    read(_SAVE, shopper=shopper, typed=details, now=clock.now())
+    fetch_all(_SAVE, shopper=shopper, typed=details, now=clock.now())
 
 
 @atomic
@@ -209,7 +209,7 @@ def enter_code(shopper: str, typed: str, *, shipping: int | None = None) -> str:
     state = find_discounts(lines, shipping, [*codes, code]).codes[-1]
     if state.reason not in ("", "awaits_shipping"):
         raise CouponRefused(code, state.reason, state.missing)
-    read(_SET_CODES, cart=cart_id, codes=[*codes, code])
+    fetch_all(_SET_CODES, cart=cart_id, codes=[*codes, code])
     return code
 
 
@@ -218,12 +218,12 @@ def remove_codes(shopper: str, codes: Collection[str]) -> None:
     """Take coupon codes out of a browser's cart; what is not in it does no harm. Raises NotFound without a cart."""
     cart_id, present = _lock_codes(shopper)
     gone = {fold_code(code) for code in codes}
-    read(_SET_CODES, cart=cart_id, codes=[code for code in present if code not in gone])
+    fetch_all(_SET_CODES, cart=cart_id, codes=[code for code in present if code not in gone])
 
 
 def _lock_codes(shopper: str) -> tuple[uuid.UUID, list[str]]:
     """Lock the browser's open cart, raise its version and return its id and codes. Raises NotFound."""
-    rows = read(_LOCK_CODES, shopper=shopper, now=clock.now())
+    rows = fetch_all(_LOCK_CODES, shopper=shopper, now=clock.now())
     if not rows:
         raise NotFound("There is nothing in your cart.")
     return rows[0][0], list(rows[0][1])
@@ -249,7 +249,7 @@ def claim_cart(shopper: str, checkout_token: str, cart_version: int) -> ClaimedC
     Returns None when it is not open (any more). Raises CartChanged when the page that asks has seen another version
     of the cart.
     """
-    rows = read(_CLAIM, shopper=shopper, token=checkout_token, now=clock.now())
+    rows = fetch_all(_CLAIM, shopper=shopper, token=checkout_token, now=clock.now())
     if not rows:
         return None
     version, *facts = rows[0]
@@ -269,7 +269,7 @@ def _check(quantity: int, low: int) -> None:
 
 def lock_open_cart(shopper: str) -> uuid.UUID | None:
     """Lock a shopper's open cart, raise its version and return its id, or None. A step, the first lock of all."""
-    rows = read(_LOCK, shopper=shopper, now=clock.now())
+    rows = fetch_all(_LOCK, shopper=shopper, now=clock.now())
     found: uuid.UUID | None = rows[0][0] if rows else None
     return found
 

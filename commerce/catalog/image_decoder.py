@@ -2,7 +2,7 @@
 
 Decoders are old C code that reads what strangers send. So they run where a fault costs nothing: in a process without
 the shop's environment, connections or files, with little memory, time and output. Usage:
-`python -I picture_child.py FORMATS PIXELS SIDE QUALITY BYTES SECONDS < picture > answer`. The answer is a line of JSON,
+`python -I image_decoder.py FORMATS PIXELS SIDE QUALITY BYTES SECONDS < picture > answer`. The answer is a line of JSON,
 either {"problem": ...} or {"width": ..., "height": ...} followed by the WebP.
 """
 

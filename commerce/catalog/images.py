@@ -102,7 +102,7 @@ class PendingImage:
 def normalise(data: bytes) -> NormalizedImage:
     """Return an uploaded or fetched picture as the shop keeps it, its first frame only. Raises NotAPicture.
 
-    It is decoded by a process of its own, bounded in memory, time and output (`picture_child.py`).
+    It is decoded by a process of its own, bounded in memory, time and output (`image_decoder.py`).
     """
     if len(data) > MAX_BYTES:
         raise NotAPicture(f"the file is larger than {MAX_BYTES // 1_048_576} MB")
@@ -133,7 +133,7 @@ def normalise(data: bytes) -> NormalizedImage:
 _CHILD = [
     sys.executable,
     "-I",
-    str(Path(__file__).with_name("picture_child.py")),
+    str(Path(__file__).with_name("image_decoder.py")),
     *(
         ",".join(FORMATS),
         str(MAX_PIXELS),
@@ -186,12 +186,14 @@ def fetch_images(
     tenant: str,
     limit: int | None = None,
     download: Callable[[str], bytes] = fetch,
+    rewrite: Callable[[bytes], NormalizedImage] = normalise,
     on_start: Callable[[int], None] | None = None,
     on_done: Callable[[], None] | None = None,
 ) -> FetchReport:
     """Fetch the missing pictures of the current shop into `media`, at most `limit` of them.
 
-    Nothing is fetched inside a transaction. What fails is reported and tried again by the next call.
+    Nothing is fetched inside a transaction. What fails is reported and tried again by the next call. `rewrite`
+    turns what was fetched into the picture that is kept; pass another than `normalise` only for files of our own.
     """
     pending = pending_images()
     db.session.close()  # the network may be slow; no transaction waits for it
@@ -204,7 +206,7 @@ def fetch_images(
         if limit is not None and report.fetched >= limit:
             break
         if each.url not in known:
-            known[each.url] = _take_in(each.url, media, download, silent)
+            known[each.url] = _take_in(each.url, media, download, rewrite, silent)
         outcome = known[each.url]
         if isinstance(outcome, str):
             report.failures.append(FetchFailure(each.product, each.url, outcome))
@@ -226,14 +228,18 @@ def count_pending() -> int:
 
 
 def _take_in(
-    url: str, media: Path, download: Callable[[str], bytes], silent: Counter[str]
+    url: str,
+    media: Path,
+    download: Callable[[str], bytes],
+    rewrite: Callable[[bytes], NormalizedImage],
+    silent: Counter[str],
 ) -> StoredImage | str:
     """Return where the picture is now, or the reason why there is none. `silent` counts the failures of each host."""
     host = urlsplit(url).netloc
     if silent[host] >= PATIENCE:
         return "not tried: the host did not answer for other pictures"
     try:
-        picture = normalise(download(url))
+        picture = rewrite(download(url))
     except HostUnresponsive as error:
         silent[host] += 1
         return str(error)

@@ -14,12 +14,11 @@ from sqlalchemy import func, select
 from commerce.accounts.models import Member
 from commerce.cart.queries import CartLineView, lines_by_sku, lines_for
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.reading import TENANT, read
 from commerce.checkout.addresses import check_address, known_countries, rules_for
 from commerce.checkout.placement import CouponsInvalidated, StockConflict, write_order
 from commerce.checkout.quote import Quote, quote
 from commerce.checkout.services import PLACEMENT_TRIES, PlacedOrder, check_lines, shortage_of, shortages_of
-from commerce.db import atomic, db
+from commerce.db import TENANT, atomic, db, fetch_all
 from commerce.errors import (
     Busy,
     CouponRefused,
@@ -179,7 +178,7 @@ def _for_member(order: DirectOrder) -> DirectOrder:
 
 def _check_rules() -> None:
     """Raise _RulesChanged when the rules are others than when the request began."""
-    if read(_RULES)[0].rules_version != current_shop().rules_version:
+    if fetch_all(_RULES)[0].rules_version != current_shop().rules_version:
         raise _RulesChanged
 
 

@@ -23,7 +23,7 @@ from commerce.errors import (
     Shortage,
 )
 from commerce.events.outbox import Actor
-from commerce.inventory.queries import available_by_variant
+from commerce.inventory.availability import available_by_variant
 from commerce.orders.queries import find_by_cart
 from commerce.payments.gateways.registry import gateway
 from commerce.payments.queries import Method

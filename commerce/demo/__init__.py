@@ -1,4 +1,1 @@
-"""Two demo shops: their catalogue as plain data and the code that draws their pictures.
-
-Nothing here knows of a database or of Flask; only the standard library and Pillow are imported.
-"""
+"""Two demo shops: products as Shopify CSV files with their pictures, and `seed.py`, which imports them."""

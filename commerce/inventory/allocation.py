@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
 
-from commerce.catalog.reading import TENANT, read
+from commerce.db import TENANT, fetch_all
 from commerce.inventory.models import MAX_QUANTITY, Location, StockItem
 
 NO_FLOOR = -MAX_QUANTITY
@@ -69,7 +69,7 @@ def allocate_stock(
     that may promise more. Units of stock items that the same transaction has `freed` count as there. Raises
     StockRaced when any want is short.
     """
-    rows = read(_ON_SHELVES, variants=[want.variant_id for want in wants])
+    rows = fetch_all(_ON_SHELVES, variants=[want.variant_id for want in wants])
     left: dict[uuid.UUID, list[_StockLevel]] = defaultdict(list)
     for variant_id, stock_id, free, limit in rows:
         there = free + (freed or {}).get(stock_id, 0)

@@ -15,8 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from commerce import clock
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.reading import dialect_name
-from commerce.db import atomic, current_tenant_id, database_now, db, every_shop, new_id
+from commerce.db import atomic, current_tenant_id, database_now, db, dialect_name, every_shop, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.outbox import SYSTEM, publish
 from commerce.inventory.events import BackInStock

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from sqlalchemy import Row, func, select
 
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.reading import units_there
 from commerce.db import atomic, db
 from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, publish
+from commerce.inventory.availability import units_in_stock
 from commerce.inventory.events import StockLow
 from commerce.inventory.models import Reservation, StockItem, StockMovement
 from commerce.tenants.scope import current_shop
@@ -32,7 +32,7 @@ def low_variants(order_id: uuid.UUID) -> list[uuid.UUID]:
             select(StockItem.variant_id)
             .where(StockItem.variant_id.in_(taken))
             .group_by(StockItem.variant_id)
-            .having(func.sum(units_there(StockItem)) <= current_shop().low_stock_at)
+            .having(func.sum(units_in_stock(StockItem)) <= current_shop().low_stock_at)
             .order_by(StockItem.variant_id)
         )
     )

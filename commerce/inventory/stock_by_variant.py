@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Select, Subquery, Uuid, func, literal, sel
 from sqlalchemy.orm import aliased
 
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.reading import units_there
 from commerce.db import db
 from commerce.errors import NotFound
+from commerce.inventory.availability import units_in_stock
 from commerce.inventory.models import Location, StockItem, StockMovement
 from commerce.tenants.scope import current_shop
 
@@ -185,7 +185,7 @@ def _variants() -> Select[Any]:
 
 def _wanted(warehouse: str, *, low: bool | None) -> list[ColumnElement[bool]]:
     shelf = select(StockItem.id).where(StockItem.variant_id == Variant.id).correlate(Variant)
-    free = select(func.coalesce(func.sum(units_there(StockItem)), 0)).where(
+    free = select(func.coalesce(func.sum(units_in_stock(StockItem)), 0)).where(
         StockItem.variant_id == Variant.id
     )
     if warehouse:

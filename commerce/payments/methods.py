@@ -20,6 +20,7 @@ from commerce.money import MAX_AMOUNT, PPM
 from commerce.payments.gateways.registry import GATEWAY_NAMES
 from commerce.payments.gateways.stripe.amounts import stripe_exponent
 from commerce.payments.models import Payment, PaymentMethod
+from commerce.payments.secrets import open_secrets
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import touch_rules
 
@@ -63,12 +64,6 @@ class MethodRow:
     digest: str
     used: bool
     secrets_lost: bool = False
-
-
-def open_secrets(sealed: str) -> dict[str, Any]:
-    """Return a method's secrets: `secret_key`, and `webhook_secrets`, the present one first. Raises CannotOpen."""
-    found: dict[str, Any] = json.loads(seal().open(sealed)) if sealed else {}
-    return {"secret_key": "", "webhook_secrets": [], **found}
 
 
 def _open_or_none(sealed: str) -> dict[str, Any] | None:

@@ -11,8 +11,8 @@ from typing import cast
 
 from sqlalchemy import Table, bindparam, select
 
-from commerce.catalog.reading import SHELVED, TENANT, read
-from commerce.db import db
+from commerce.catalog.tables import PRODUCT_CATEGORIES
+from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
 from commerce.pricing.models import Coupon, CouponCustomer, Promotion, TaxRate
 from commerce.tenants.scope import rules_cache
@@ -118,8 +118,9 @@ _USED_BY = select(_customers.c.coupon_id, _customers.c.used).where(
     _customers.c.customer == bindparam("customer"),
     _customers.c.coupon_id.in_(bindparam("coupons", expanding=True)),
 )
-_SHELVES = select(SHELVED.c.product_id, SHELVED.c.category_id).where(
-    SHELVED.c.tenant_id == TENANT, SHELVED.c.product_id.in_(bindparam("products", expanding=True))
+_SHELVES = select(PRODUCT_CATEGORIES.c.product_id, PRODUCT_CATEGORIES.c.category_id).where(
+    PRODUCT_CATEGORIES.c.tenant_id == TENANT,
+    PRODUCT_CATEGORIES.c.product_id.in_(bindparam("products", expanding=True)),
 )
 
 
@@ -135,18 +136,18 @@ def fold_customer(email: str) -> str:
 
 def coupons_by_code(codes: Collection[str]) -> dict[str, CouponFacts]:
     """Return the coupons with these (folded) codes. One statement, or none without codes."""
-    return {row[2]: CouponFacts(*row) for row in read(_BY_CODE, codes=list(codes))} if codes else {}
+    return {row[2]: CouponFacts(*row) for row in fetch_all(_BY_CODE, codes=list(codes))} if codes else {}
 
 
 def uses_by_customer(coupons: Collection[uuid.UUID], email: str) -> dict[uuid.UUID, int]:
     """Return how often a customer has used coupons that are limited per customer."""
-    rows = read(_USED_BY, coupons=list(coupons), customer=fold_customer(email))
+    rows = fetch_all(_USED_BY, coupons=list(coupons), customer=fold_customer(email))
     return {row[0]: row[1] for row in rows}
 
 
 def product_categories(products: Collection[uuid.UUID]) -> Mapping[uuid.UUID, frozenset[str]]:
     """Return the category ids (as text) of each product that has any."""
     found: dict[uuid.UUID, set[str]] = defaultdict(set)
-    for product_id, category_id in read(_SHELVES, products=list(products)):
+    for product_id, category_id in fetch_all(_SHELVES, products=list(products)):
         found[product_id].add(str(category_id))
     return {product_id: frozenset(shelves) for product_id, shelves in found.items()}

@@ -15,8 +15,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm.exc import StaleDataError
 
 from commerce import clock
-from commerce.catalog.reading import TENANT, dialect_name, read
-from commerce.db import UtcDateTime, atomic, current_tenant_id, db, execute_many, insert_rows, new_id
+from commerce.db import (
+    TENANT,
+    UtcDateTime,
+    atomic,
+    current_tenant_id,
+    db,
+    dialect_name,
+    execute_many,
+    fetch_all,
+    insert_rows,
+    new_id,
+)
 from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.pricing.coupon_codes import add_coupon, add_promotion, add_random_coupons
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse, Promotion, TaxRate
@@ -147,7 +157,7 @@ def _count_for(customer: str, coupon: CouponFacts) -> bool:
         )
         .returning(_customers.c.used)
     )
-    return bool(read(statement))
+    return bool(fetch_all(statement))
 
 
 def release_coupons(order_id: uuid.UUID) -> None:
@@ -155,7 +165,7 @@ def release_coupons(order_id: uuid.UUID) -> None:
 
     Locks coupon rows: call it before stock is released.
     """
-    _count_uses(read(_GIVE_BACK, order=order_id, now=clock.now()), by=-1)
+    _count_uses(fetch_all(_GIVE_BACK, order=order_id, now=clock.now()), by=-1)
 
 
 def reclaim_coupons(order_id: uuid.UUID) -> None:
@@ -163,7 +173,7 @@ def reclaim_coupons(order_id: uuid.UUID) -> None:
 
     The shopper has paid the reduced price, so a limit that others have reached meanwhile is passed.
     """
-    _count_uses(read(_RETAKE, order=order_id), by=1)
+    _count_uses(fetch_all(_RETAKE, order=order_id), by=1)
 
 
 def _count_uses(uses: Sequence[Any], *, by: int) -> None:
@@ -174,7 +184,7 @@ def _count_uses(uses: Sequence[Any], *, by: int) -> None:
     ]
     if rows:
         # Whether a coupon has a limit is asked under its lock: staff may be giving it one, and counting its uses.
-        read(_LOCK, coupons=[row["b_coupon"] for row in rows])
+        fetch_all(_LOCK, coupons=[row["b_coupon"] for row in rows])
         execute_many(_COUNT, rows)
         execute_many(_COUNT_CUSTOMER, rows)
 

@@ -1,8 +1,7 @@
-"""Read the lists of the catalogue: products by shelf, search or age, and the shelves themselves."""
+"""Product listings: by category, search or age; and the categories themselves."""
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Sequence
 from functools import lru_cache
@@ -28,24 +27,13 @@ from sqlalchemy import (
     union_all,
 )
 
+from commerce.cache import BoundedCache
 from commerce.catalog.product_cache import cache_enabled, cached
-from commerce.catalog.reading import (
-    CATEGORIES,
-    IMAGES,
-    PRODUCTS,
-    SHELVED,
-    STOCK,
-    TENANT,
-    VARIANTS,
-    dialect_name,
-    read,
-    sold,
-    units_sellable,
-    units_there,
-)
 from commerce.catalog.search import found_ids, search_parameters, title_rank
-from commerce.db import current_tenant_id
+from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
+from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
+from commerce.inventory.availability import STOCK, units_available, units_in_stock
 from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink
 
 SORTS = ("newest", "price", "-price")
@@ -55,7 +43,7 @@ COUNTED_EXACTLY = 240
 """Lists up to here are counted with every page; the total of a longer one may be `TOTAL_SECONDS` old."""
 TOTAL_SECONDS = 30
 MAX_TOTALS = 1000
-MAX_PICTURED_SHELVES = 24
+MAX_PICTURED_CATEGORIES = 24
 """More categories than these are listed by name alone."""
 
 
@@ -65,7 +53,7 @@ MAX_PICTURED_SHELVES = 24
 def newest(limit: int) -> tuple[Card, ...]:
     """Return the products published last, at most `limit`. One statement."""
     statement = _list_statement("all", "newest", dialect_name(), counted=False)
-    rows = cached("newest", str(limit), lambda: _rows(read(statement, limit=limit, offset=0)))
+    rows = cached("newest", str(limit), lambda: _rows(fetch_all(statement, limit=limit, offset=0)))
     return _cards(rows)
 
 
@@ -89,11 +77,13 @@ def found_products(query: str, page: int, sort: str) -> CardPage:
     return _card_page("search", page, sort, **parameters)
 
 
-def neighbours(shelf: str, slug: str, limit: int) -> tuple[Card, ...]:
+def related_products(category: str, slug: str, limit: int) -> tuple[Card, ...]:
     """Return the newest products of a category (by slug) other than the product `slug`. One statement."""
-    statement = _list_statement("shelf", "newest", dialect_name(), counted=False)
+    statement = _list_statement("category slug", "newest", dialect_name(), counted=False)
     rows = cached(
-        "shelf", f"{shelf} {limit}", lambda: _rows(read(statement, shelf=shelf, limit=limit + 1, offset=0))
+        "category",
+        f"{category} {limit}",
+        lambda: _rows(fetch_all(statement, category_slug=category, limit=limit + 1, offset=0)),
     )
     return tuple(card for card in _cards(rows) if card.slug != slug)[:limit]
 
@@ -104,11 +94,11 @@ def _rows(found: Sequence[Any]) -> list[list[Any]]:
 
 
 def _cards(rows: Sequence[Sequence[Any]]) -> tuple[Card, ...]:
-    """Make cards of a list's rows; in sport mode these may be old, so what can be had is read anew. One statement."""
+    """Make cards of a list's rows; in sport mode these may be old, so availability is read fresh. One statement."""
     cards = tuple(Card._make(row[:-1]) for row in rows)
     if not cache_enabled() or not cards:
         return cards
-    units = {row[0]: row[1:] for row in read(_AVAILABLE, slugs=[card.slug for card in cards])}
+    units = {row[0]: row[1:] for row in fetch_all(_AVAILABLE, slugs=[card.slug for card in cards])}
     return tuple(
         card._replace(available=available, in_stock=in_stock)
         for card in cards
@@ -123,7 +113,7 @@ def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
     statement = _list_statement(kind, sort, dialect_name(), counted=True)
 
     def load() -> list[list[Any]]:
-        return _rows(read(statement, limit=PAGE_SIZE, offset=offset, **parameters))
+        return _rows(fetch_all(statement, limit=PAGE_SIZE, offset=offset, **parameters))
 
     # What people search for has no end, so it is not kept.
     name = f"{kind} {parameters.get('category', '')} {sort} {page}"
@@ -138,22 +128,16 @@ def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
     return CardPage(_cards(rows), total, page)
 
 
-_totals: dict[tuple[Any, ...], tuple[float, int]] = {}
+_totals: BoundedCache[int] = BoundedCache(MAX_TOTALS, TOTAL_SECONDS)
 
 
 def _large_total(kind: str, **parameters: Any) -> int:
-    """Return how many products a long list has; counted every `TOTAL_SECONDS`: it means to read them all."""
+    """Return how many products a long list has; counted every `TOTAL_SECONDS`, because it means reading them all."""
     parameters.pop("titled", None)
     key = (current_tenant_id(), kind, *parameters.values())
-    now = time.monotonic()
-    kept = _totals.get(key)
-    if kept is not None and kept[0] > now:
-        return kept[1]
-    total: int = read(_total_statement(kind, dialect_name()), **parameters)[0][0]
-    if len(_totals) >= MAX_TOTALS:
-        _totals.clear()
-    _totals[key] = (now + TOTAL_SECONDS, total)
-    return total
+    return _totals.get(
+        key, lambda: int(fetch_all(_total_statement(kind, dialect_name()), **parameters)[0][0])
+    )
 
 
 @lru_cache(maxsize=16)
@@ -165,7 +149,7 @@ def _total_statement(kind: str, dialect: str) -> Select[Any]:
 def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Select[Any]:
     """Build the statement of a list: first the products of one page, then what their cards show, then the total.
 
-    Parameters: `tenant`, `limit`, `offset`; by kind `category` (id), `shelf` (slug), or `words` and, sorted by newest,
+    Parameters: `tenant`, `limit`, `offset`; by kind `category` (id), `category_slug`, or `words` and, sorted by newest,
     `titled`.
     """
     condition = and_(sold(), *_restriction(kind, dialect))
@@ -195,10 +179,10 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
             func.max(VARIANTS.c.price),
             func.max(former),
             # One variant's units never make up for another's shortage, because none is ever below zero.
-            func.coalesce(func.sum(units_sellable(STOCK.c)), 0).cast(BigInteger()),
+            func.coalesce(func.sum(units_available(STOCK.c)), 0).cast(BigInteger()),
             _first_picture(page.c.id, IMAGES.c.file),
             _first_picture(page.c.id, IMAGES.c.alt),
-            func.coalesce(func.sum(units_there(STOCK.c)), 0).cast(BigInteger()),
+            func.coalesce(func.sum(units_in_stock(STOCK.c)), 0).cast(BigInteger()),
             func.min(VARIANTS.c.ships_from).cast(String()),
             total,
         )
@@ -223,16 +207,18 @@ def _first_picture(product_id: ColumnElement[uuid.UUID], fact: ColumnElement[str
 def _restriction(kind: str, dialect: str) -> list[ColumnElement[bool]]:
     if kind == "search":
         return [PRODUCTS.c.id.in_(found_ids(dialect))]
-    on_shelf = select(SHELVED.c.product_id).where(SHELVED.c.tenant_id == TENANT)
+    in_category = select(PRODUCT_CATEGORIES.c.product_id).where(PRODUCT_CATEGORIES.c.tenant_id == TENANT)
     if kind == "category":
         return [
-            PRODUCTS.c.id.in_(on_shelf.where(SHELVED.c.category_id == bindparam("category", type_=Uuid())))
+            PRODUCTS.c.id.in_(
+                in_category.where(PRODUCT_CATEGORIES.c.category_id == bindparam("category", type_=Uuid()))
+            )
         ]
-    if kind == "shelf":
+    if kind == "category slug":
         named = select(CATEGORIES.c.id).where(
-            CATEGORIES.c.tenant_id == TENANT, CATEGORIES.c.slug == bindparam("shelf")
+            CATEGORIES.c.tenant_id == TENANT, CATEGORIES.c.slug == bindparam("category_slug")
         )
-        return [PRODUCTS.c.id.in_(on_shelf.where(SHELVED.c.category_id.in_(named)))]
+        return [PRODUCTS.c.id.in_(in_category.where(PRODUCT_CATEGORIES.c.category_id.in_(named)))]
     return []
 
 
@@ -261,9 +247,9 @@ def list_categories(limit: int) -> tuple[CategoryLink, ...]:
     """Return the categories that have something to show, in the shop's order. One statement."""
 
     def load() -> list[list[Any]]:
-        return [[str(row[0]), *row[1:]] for row in read(_SHELVES, limit=limit)]
+        return [[str(row[0]), *row[1:]] for row in fetch_all(_CATEGORIES, limit=limit)]
 
-    return tuple(CategoryLink(uuid.UUID(row[0]), *row[1:]) for row in cached("shelves", str(limit), load))
+    return tuple(CategoryLink(uuid.UUID(row[0]), *row[1:]) for row in cached("categories", str(limit), load))
 
 
 def category_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
@@ -276,14 +262,14 @@ def category_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     parameters = {f"category_{number}": category_id for number, category_id in enumerate(ids)}
 
     def load() -> list[list[str]]:
-        found = read(_category_pictures_statement(len(ids)), **parameters)
+        found = fetch_all(_category_pictures_statement(len(ids)), **parameters)
         return [[str(row[0]), row[1]] for row in found]
 
-    rows = cached("shelf pictures", " ".join(map(str, ids)), load)
+    rows = cached("category pictures", " ".join(map(str, ids)), load)
     return {uuid.UUID(row[0]): row[1] for row in rows}
 
 
-@lru_cache(maxsize=MAX_PICTURED_SHELVES)
+@lru_cache(maxsize=MAX_PICTURED_CATEGORIES)
 def _category_pictures_statement(count: int) -> CompoundSelect[Any]:
     # One short walk along an index for each category. Neither database finds that by itself for one walk over all.
     return union_all(*(select(_category_picture(f"category_{number}").subquery()) for number in range(count)))
@@ -291,19 +277,22 @@ def _category_pictures_statement(count: int) -> CompoundSelect[Any]:
 
 def _category_picture(parameter: str) -> Select[Any]:
     return (
-        select(SHELVED.c.category_id, IMAGES.c.file)
-        .join(PRODUCTS, PRODUCTS.c.id == SHELVED.c.product_id)
+        select(PRODUCT_CATEGORIES.c.category_id, IMAGES.c.file)
+        .join(PRODUCTS, PRODUCTS.c.id == PRODUCT_CATEGORIES.c.product_id)
         .join(IMAGES, and_(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == PRODUCTS.c.id))
-        .where(SHELVED.c.tenant_id == TENANT, SHELVED.c.category_id == bindparam(parameter, type_=Uuid()))
+        .where(
+            PRODUCT_CATEGORIES.c.tenant_id == TENANT,
+            PRODUCT_CATEGORIES.c.category_id == bindparam(parameter, type_=Uuid()),
+        )
         .where(sold(), IMAGES.c.file != "")
-        .order_by(SHELVED.c.product_id, IMAGES.c.position)
+        .order_by(PRODUCT_CATEGORIES.c.product_id, IMAGES.c.position)
         .limit(literal_column("1"))
     )
 
 
 def find_category(slug: str) -> tuple[uuid.UUID, str, str]:
     """Return a category's id, name and description. One statement. Raises NotFound."""
-    rows = read(_CATEGORY, slug=slug)
+    rows = fetch_all(_CATEGORY, slug=slug)
     if not rows:
         raise NotFound("There is no such category.")
     return rows[0][0], rows[0][1], rows[0][2]
@@ -311,25 +300,27 @@ def find_category(slug: str) -> tuple[uuid.UUID, str, str]:
 
 def all_paths() -> list[str]:
     """Return the address of every category and product page, for search engines. Two statements."""
-    products = read(select(PRODUCTS.c.slug).where(sold()).order_by(PRODUCTS.c.id).limit(MAX_SITEMAP))
-    return [shelf.path for shelf in list_categories(MAX_SITEMAP)] + [
+    products = fetch_all(select(PRODUCTS.c.slug).where(sold()).order_by(PRODUCTS.c.id).limit(MAX_SITEMAP))
+    return [category.path for category in list_categories(MAX_SITEMAP)] + [
         f"/products/{quote(row[0])}" for row in products
     ]
 
 
 def _sold_in_category() -> Select[Any]:
-    """Return the statement for the ids of what is sold on a shelf, from the shelf's side: it is the smaller one."""
-    product = exists().where(PRODUCTS.c.id == SHELVED.c.product_id, sold()).correlate(SHELVED)
-    return select(SHELVED.c.product_id).where(
-        SHELVED.c.tenant_id == TENANT, SHELVED.c.category_id == CATEGORIES.c.id, product
+    """Return the statement for the products sold in a category, from the category's side: it is the smaller one."""
+    product = (
+        exists().where(PRODUCTS.c.id == PRODUCT_CATEGORIES.c.product_id, sold()).correlate(PRODUCT_CATEGORIES)
+    )
+    return select(PRODUCT_CATEGORIES.c.product_id).where(
+        PRODUCT_CATEGORIES.c.tenant_id == TENANT, PRODUCT_CATEGORIES.c.category_id == CATEGORIES.c.id, product
     )
 
 
 _AVAILABLE = (
     select(
         PRODUCTS.c.slug,
-        func.sum(units_sellable(STOCK.c)).cast(BigInteger()),
-        func.sum(units_there(STOCK.c)).cast(BigInteger()),
+        func.sum(units_available(STOCK.c)).cast(BigInteger()),
+        func.sum(units_in_stock(STOCK.c)).cast(BigInteger()),
     )
     .join(VARIANTS, and_(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == PRODUCTS.c.id))
     .join(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
@@ -337,14 +328,14 @@ _AVAILABLE = (
     .where(PRODUCTS.c.slug.in_(bindparam("slugs", expanding=True)))
     .group_by(PRODUCTS.c.slug)
 )
-_shelf_limit = bindparam("limit", type_=Integer())
-_shelf_order = (CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
+_category_limit = bindparam("limit", type_=Integer())
+_category_order = (CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
 _filled = and_(CATEGORIES.c.tenant_id == TENANT, _sold_in_category().correlate(CATEGORIES).exists())
-_SHELVES = (
+_CATEGORIES = (
     select(CATEGORIES.c.id, CATEGORIES.c.slug, CATEGORIES.c.name)
     .where(_filled)
-    .order_by(*_shelf_order)
-    .limit(_shelf_limit)
+    .order_by(*_category_order)
+    .limit(_category_limit)
 )
 _CATEGORY = select(CATEGORIES.c.id, CATEGORIES.c.name, CATEGORIES.c.description).where(
     CATEGORIES.c.tenant_id == TENANT, CATEGORIES.c.slug == bindparam("slug")

@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 from urllib.parse import quote
 
-from commerce.catalog.reading import expected_on
+from commerce.inventory.availability import expected_on
 
 PAGE_SIZE = 24
 

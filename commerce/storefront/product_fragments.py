@@ -25,7 +25,7 @@ def product_parts(
 ) -> dict[str, Markup]:
     """Render once for each state of a product what its page shows to everybody: all but the form's token and the cart.
 
-    Everything that the parts show is among the arguments, as with `views._kept`.
+    Everything that the parts show is among the arguments, as with `cache.render_cached`.
     """
     currency, locale, low_stock_at = settings
     facts: dict[str, Any] = {

@@ -6,27 +6,16 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import BigInteger, ColumnElement, Uuid, and_, bindparam, func, select
 
 from commerce.catalog.product_cache import cache_enabled, cached
-from commerce.catalog.reading import (
-    CATEGORIES,
-    IMAGES,
-    PRODUCTS,
-    SHELVED,
-    STOCK,
-    TENANT,
-    VARIANTS,
-    expected_on,
-    read,
-    sold,
-    units_sellable,
-    units_there,
-)
+from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
+from commerce.db import TENANT, fetch_all
 from commerce.errors import NotFound, Rejected
+from commerce.inventory.availability import STOCK, expected_on, units_available, units_in_stock
 from commerce.storefront.product_cards import CategoryLink
 from commerce.storefront.variant_picker import RESERVED_KEYS, SoldVariant, axis_keys
 
@@ -56,7 +45,7 @@ class ProductPage:
     seo_description: str
     variants: tuple[SoldVariant, ...]
     pictures: tuple[PagePicture, ...]
-    shelves: tuple[CategoryLink, ...]
+    categories: tuple[CategoryLink, ...]
 
     @property
     def path(self) -> str:
@@ -64,21 +53,46 @@ class ProductPage:
         return f"/products/{quote(self.slug)}"
 
 
+class _VariantRow(NamedTuple):
+    """A row of `_SOLD_VARIANTS`. Ids and dates are text when the row comes from the cache of product facts."""
+
+    id: uuid.UUID
+    sku: str
+    option_values: Sequence[str]
+    price: int
+    compare_at: int | None
+    available: int
+    image_id: uuid.UUID | None
+    in_stock: int
+    ships_from: date | None
+
+
+class _Facts(NamedTuple):
+    """The rows of a product page as JSON values, so that a cache server may keep them."""
+
+    product: Sequence[Any]
+    variants: Sequence[Sequence[Any]]
+    pictures: Sequence[Sequence[Any]]
+    categories: Sequence[Sequence[Any]]
+
+
 def product_page(slug: str) -> ProductPage:
     """Return a product that is sold, with its variants, pictures and categories. Raises NotFound.
 
     Four statements; one, for the stock, when its facts come from the cache.
     """
-    facts = cached("product", slug, lambda: _read_facts(slug))
-    product_id, slug, title, description_html, vendor, option_names, seo_title, seo_description = facts[0]
-    variants = [
-        [uuid.UUID(row[0]), *row[1:6], _id_or_none(row[6]), row[7], expected_on(_day_or_none(row[8]))]
-        for row in facts[1]
-    ]
+    facts = _Facts._make(cached("product", slug, lambda: _read_facts(slug)))
+    product_id, slug, title, description_html, vendor, option_names, seo_title, seo_description = (
+        facts.product
+    )
+    variants = [_variant_row(row) for row in facts.variants]
     if cache_enabled():
-        units = {row[0]: row[1:] for row in read(_AVAILABLE, product=uuid.UUID(product_id))}
-        for row in variants:
-            row[5], row[7] = units.get(row[0], (0, 0))
+        units = {row[0]: row[1:] for row in fetch_all(_AVAILABLE, product=uuid.UUID(product_id))}
+        variants = [
+            row._replace(available=available, in_stock=in_stock)
+            for row in variants
+            for available, in_stock in (units.get(row.id, (0, 0)),)
+        ]
     names, fitted = _fitted(option_names, variants)
     return ProductPage(
         uuid.UUID(product_id),
@@ -90,47 +104,51 @@ def product_page(slug: str) -> ProductPage:
         seo_title,
         seo_description,
         fitted,
-        tuple(PagePicture(uuid.UUID(row[0]), *row[1:]) for row in facts[2]),
-        tuple(CategoryLink(uuid.UUID(row[0]), *row[1:]) for row in facts[3]),
+        tuple(PagePicture(uuid.UUID(picture_id), *rest) for picture_id, *rest in facts.pictures),
+        tuple(CategoryLink(uuid.UUID(category_id), *rest) for category_id, *rest in facts.categories),
     )
 
 
-def _read_facts(slug: str) -> list[Any]:
-    """Return the rows of product, variants, pictures and shelves as JSON values."""
-    rows = read(_PRODUCT, slug=slug)
+def _read_facts(slug: str) -> _Facts:
+    rows = fetch_all(_PRODUCT, slug=slug)
     if not rows:
         raise NotFound("There is no such product.")
-    product_id = rows[0][0]
-    lists = [read(each, product=product_id) for each in (_SOLD_VARIANTS, _PICTURES, _SHELVES_OF)]
-    return [_plain(rows[0]), *([_plain(row) for row in each] for each in lists)]
+    product_id = rows[0].id
+    lists = [fetch_all(each, product=product_id) for each in (_SOLD_VARIANTS, _PICTURES, _CATEGORIES_OF)]
+    return _Facts(_plain(rows[0]), *([_plain(row) for row in each] for each in lists))
 
 
 def _plain(row: Any) -> list[Any]:
     return [str(value) if isinstance(value, uuid.UUID | date) else value for value in row]
 
 
-def _id_or_none(text: str | None) -> uuid.UUID | None:
-    return uuid.UUID(text) if text else None
-
-
-def _day_or_none(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
+def _variant_row(values: Sequence[Any]) -> _VariantRow:
+    row = _VariantRow._make(values)
+    ships_from = date.fromisoformat(str(row.ships_from)) if row.ships_from else None
+    return row._replace(
+        id=uuid.UUID(str(row.id)),
+        image_id=uuid.UUID(str(row.image_id)) if row.image_id else None,
+        ships_from=expected_on(ships_from),
+    )
 
 
 def chosen_variant(variant_id: uuid.UUID, form: Mapping[str, str]) -> uuid.UUID:
     """Return the variant that a product page's form asks for.
 
-    Without JavaScript the options may say something else than the hidden `variant_id`, which is of the time when the
-    page was made; what the shopper sees as chosen counts. An option that the form leaves out is that of `variant_id`.
+    Without JavaScript the options may differ from the hidden `variant_id`, which dates from when the page was rendered;
+    what the shopper sees as chosen counts. An option that the form leaves out is that of `variant_id`.
     Two statements, none when the form has no options. Raises NotFound for a variant that is not sold, Rejected for a
-    combination that is not made.
+    combination that does not exist.
     """
     if RESERVED_KEYS.issuperset(form):
         return variant_id
-    rows = read(_PRODUCT_OF, variant=variant_id)
+    rows = fetch_all(_PRODUCT_OF, variant=variant_id)
     if not rows:
         raise NotFound("This is not sold here.")
-    names, variants = _fitted(rows[0][1], read(_SOLD_VARIANTS, product=rows[0][0]))
+    names, variants = _fitted(
+        rows[0].option_names,
+        [_VariantRow._make(row) for row in fetch_all(_SOLD_VARIANTS, product=rows[0].id)],
+    )
     shown = next((variant for variant in variants if variant.id == variant_id), None)
     if shown is None:
         raise NotFound("This is not sold here.")
@@ -142,20 +160,33 @@ def chosen_variant(variant_id: uuid.UUID, form: Mapping[str, str]) -> uuid.UUID:
 
 
 def _fitted(
-    option_names: Sequence[str], rows: Sequence[Any]
+    option_names: Sequence[str], rows: Sequence[_VariantRow]
 ) -> tuple[tuple[str, ...], tuple[SoldVariant, ...]]:
     """Return names and variants with one value per name; variants that no option tells apart get an option."""
     names = tuple(option_names)
-    values = [tuple(row[2])[: len(names)] + ("",) * (len(names) - len(row[2])) for row in rows]
+    values = [
+        tuple(row.option_values)[: len(names)] + ("",) * (len(names) - len(row.option_values)) for row in rows
+    ]
     if len(set(values)) < len(values):
-        names, values = ("Version",), [(" / ".join(filter(None, [*row[2], row[1]])),) for row in rows]
+        names = ("Version",)
+        values = [(" / ".join(filter(None, [*row.option_values, row.sku])),) for row in rows]
     return names, tuple(
-        SoldVariant(row[0], row[1], fitted, row[3], _former(row[3], row[4]), *row[5:])
+        SoldVariant(
+            row.id,
+            row.sku,
+            fitted,
+            row.price,
+            _former_price(row.price, row.compare_at),
+            row.available,
+            row.image_id,
+            row.in_stock,
+            row.ships_from,
+        )
         for row, fitted in zip(rows, values, strict=True)
     )
 
 
-def _former(price: int, compare_at: int | None) -> int | None:
+def _former_price(price: int, compare_at: int | None) -> int | None:
     return compare_at if compare_at is not None and compare_at > price else None
 
 
@@ -164,8 +195,8 @@ def _sum(units: ColumnElement[int]) -> ColumnElement[int]:
 
 
 def _stock_totals(units: ColumnElement[int]) -> ColumnElement[int]:
-    shelves = select(_sum(units)).where(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id)
-    return shelves.correlate(VARIANTS).scalar_subquery()
+    total = select(_sum(units)).where(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id)
+    return total.correlate(VARIANTS).scalar_subquery()
 
 
 _product = bindparam("product", type_=Uuid())
@@ -195,16 +226,16 @@ _SOLD_VARIANTS = (
         VARIANTS.c.option_values,
         VARIANTS.c.price,
         VARIANTS.c.compare_at,
-        _stock_totals(units_sellable(STOCK.c)),
+        _stock_totals(units_available(STOCK.c)),
         VARIANTS.c.image_id,
-        _stock_totals(units_there(STOCK.c)),
+        _stock_totals(units_in_stock(STOCK.c)),
         VARIANTS.c.ships_from,
     )
     .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == _product, VARIANTS.c.active)
     .order_by(VARIANTS.c.position, VARIANTS.c.id)
 )
 _AVAILABLE = (
-    select(VARIANTS.c.id, _sum(units_sellable(STOCK.c)), _sum(units_there(STOCK.c)))
+    select(VARIANTS.c.id, _sum(units_available(STOCK.c)), _sum(units_in_stock(STOCK.c)))
     .outerjoin(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
     .where(VARIANTS.c.tenant_id == TENANT, VARIANTS.c.product_id == _product)
     .group_by(VARIANTS.c.id)
@@ -214,12 +245,15 @@ _PICTURES = (
     .where(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == _product)
     .order_by(IMAGES.c.position, IMAGES.c.id)
 )
-_SHELVES_OF = (
+_CATEGORIES_OF = (
     select(CATEGORIES.c.id, CATEGORIES.c.slug, CATEGORIES.c.name)
     .join(
-        SHELVED,
-        and_(SHELVED.c.tenant_id == CATEGORIES.c.tenant_id, SHELVED.c.category_id == CATEGORIES.c.id),
+        PRODUCT_CATEGORIES,
+        and_(
+            PRODUCT_CATEGORIES.c.tenant_id == CATEGORIES.c.tenant_id,
+            PRODUCT_CATEGORIES.c.category_id == CATEGORIES.c.id,
+        ),
     )
-    .where(CATEGORIES.c.tenant_id == TENANT, SHELVED.c.product_id == _product)
+    .where(CATEGORIES.c.tenant_id == TENANT, PRODUCT_CATEGORIES.c.product_id == _product)
     .order_by(CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
 )

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
 
-from flask import Blueprint, Response, current_app, g, render_template, request
+from flask import Response, render_template, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.cache import render_cached
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.errors import NotFound
 from commerce.paging import PageLinks, parse_page_number
 from commerce.storefront import listings
+from commerce.storefront.layout import blueprint, nav_categories
 from commerce.storefront.listings import SORTS
 from commerce.storefront.page_cache import cache_for_anonymous
-from commerce.storefront.product_cards import Card, CardPage, CategoryLink
+from commerce.storefront.product_cards import Card, CardPage
 from commerce.storefront.product_fragments import product_parts, shown_picture
 from commerce.storefront.product_page import ProductPage, product_page
 from commerce.storefront.variant_picker import VariantChoice, axis_keys, match_variant
 from commerce.tenants.scope import current_shop
-from commerce.tenants.views import accent, static_url, theme_url
+from commerce.tenants.views import accent
 from commerce.web import public, render_region, see_other
 
-blueprint = Blueprint("storefront", __name__)
+__all__ = ["blueprint"]
 
-NAV_CATEGORIES = 8
 HOME_PRODUCTS = 12
 RELATED_PRODUCTS = 4
 EAGER_CARDS = 4
@@ -38,12 +36,10 @@ EAGER_CARDS = 4
 MAX_CATEGORIES = 500
 MAX_UNITS = 999
 """The largest quantity that a cart line takes."""
-NAV_SECONDS = 2.0
-"""How long the navigation of a visitor with a cookie may be kept."""
 
 
 class AlertAnswer(NamedTuple):
-    """What became of a wish to be told: the message that it is kept, or what is wrong with the address as typed."""
+    """Answer to the back-in-stock form: the confirmation, or what is wrong with the address as typed."""
 
     message: str = ""
     email: str = ""
@@ -52,106 +48,27 @@ class AlertAnswer(NamedTuple):
 
 NO_ANSWER = AlertAnswer()
 
-_navigation: dict[uuid.UUID, tuple[float, tuple[CategoryLink, ...]]] = {}
-
-
-def nav_categories() -> tuple[CategoryLink, ...]:
-    """Return the first categories that have something to show.
-
-    Visitors who are shopping (they have a cookie) may see them NAV_SECONDS late; pages that are kept for strangers
-    may not, because a kept page would stay late.
-    """
-    if "nav_categories" in g:
-        shelves: tuple[CategoryLink, ...] = g.nav_categories
-        return shelves
-    shop_id, now = current_shop().id, time.monotonic()
-    kept = _navigation.get(shop_id)
-    if kept is None or now >= kept[0] or not request.cookies:
-        kept = _navigation[shop_id] = now + NAV_SECONDS, listings.list_categories(NAV_CATEGORIES)
-    g.nav_categories = kept[1]
-    return kept[1]
-
-
-@lru_cache(maxsize=2048)
-def _kept(template: str, locale: str, **facts: object) -> Markup:
-    """Render a part of a page once for each state of what it shows.
-
-    Everything that it shows is among the arguments, so what is kept is never out of date. The template is rendered
-    without the request's variables, so that it cannot show anything else.
-    """
-    part = current_app.jinja_env.get_template(template)
-    return Markup(part.render(locale=locale, **facts))  # noqa: S704 - the template has escaped it
-
-
-@blueprint.app_template_global()
-def site_links() -> Markup:
-    """Return style sheets, scripts and icon of every page, for the page's `head`."""
-    return _kept(
-        "shared/_links.html",
-        "",
-        app_css=static_url("app.css"),
-        app_js=static_url("app.js"),
-        htmx=static_url("vendor/htmx-4.0.1.min.js"),
-        theme=theme_url() if "shop" in g else "",
-    )
-
-
-@blueprint.app_template_global()
-def site_name() -> Markup:
-    """Return the shop's name and the search form, the first part of every page's head."""
-    shop = current_shop()
-    return _kept("shared/_name.html", shop.locale, name=shop.name, **_logo(shop.theme.get("logo")))
-
-
-def _logo(logo: Any) -> dict[str, Any]:
-    """Return the facts about a logo that a part of a page can be kept by."""
-    known = logo if isinstance(logo, dict) else {}
-    return {"logo": known.get("file", ""), "width": known.get("width", 0), "height": known.get("height", 0)}
-
-
-@blueprint.app_template_global()
-def site_nav() -> Markup:
-    """Return the navigation by categories, with the present page marked."""
-    path = request.path if request.path == "/search" or request.path.startswith("/categories/") else ""
-    here = "" if path == "/search" and request.args.get("q") else path
-    return _kept("shared/_nav.html", current_shop().locale, shelves=nav_categories(), here=here)
-
-
-@blueprint.app_template_global()
-def site_foot() -> Markup:
-    """Return the foot of every page."""
-    shop = current_shop()
-    return _kept(
-        "shared/_footer.html",
-        shop.locale,
-        name=shop.name,
-        tagline=shop.tagline,
-        prices_include_tax=shop.prices_include_tax,
-        shelves=nav_categories(),
-    )
-
-
 # --- lists ------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/")
 @cache_for_anonymous
 def home() -> str:
-    """The front page: what the shop is, its categories, its newest products."""
-    shelves = nav_categories()
-    pictures = listings.category_pictures([shelf.id for shelf in shelves])
+    """Home page: what the shop is, its categories, its newest products."""
+    found = nav_categories()
+    pictures = listings.category_pictures([category.id for category in found])
     cards = listings.newest(HOME_PRODUCTS)
-    return _render_list("storefront/home.html", shelves=shelves, pictures=pictures, cards=cards)
+    return _render_list("storefront/home.html", categories=found, pictures=pictures, cards=cards)
 
 
 @blueprint.get("/categories")
 @cache_for_anonymous
 def categories() -> str:
     """All categories with something to show."""
-    shelves = listings.list_categories(MAX_CATEGORIES)
-    few = len(shelves) <= listings.MAX_PICTURED_SHELVES
-    pictures = listings.category_pictures([shelf.id for shelf in shelves]) if few else {}
-    return _render_list("storefront/categories.html", shelves=shelves, pictures=pictures, few=few)
+    found = listings.list_categories(MAX_CATEGORIES)
+    few = len(found) <= listings.MAX_PICTURED_CATEGORIES
+    pictures = listings.category_pictures([category.id for category in found]) if few else {}
+    return _render_list("storefront/categories.html", categories=found, pictures=pictures, few=few)
 
 
 @blueprint.get("/categories/<slug>")
@@ -169,7 +86,7 @@ def category(slug: str) -> str:
 @blueprint.get("/search")
 @cache_for_anonymous
 def search() -> str:
-    """What a search finds; everything when nothing is asked for."""
+    """Search results; all products when the query is empty."""
     query = " ".join(request.args.get("q", "").replace("\0", " ").split())[:MAX_QUERY_CHARACTERS]
     sort, page = _sort(), _page_number()
     found = listings.found_products(query, page, sort) if query else listings.all_products(page, sort)
@@ -190,8 +107,8 @@ def _render_list(template: str, **facts: Any) -> str:
         facts["cards"] = _cards(facts["cards"], EAGER_CARDS if "pages" in facts else 0)
     if "pages" in facts:
         locale, pages = current_shop().locale, facts["pages"]
-        facts["head"] = _kept("storefront/_list_head.html", locale, pages=pages)
-        facts["foot"] = _kept("shared/_pagination.html", locale, pages=pages)
+        facts["head"] = render_cached("storefront/_list_head.html", locale, pages=pages)
+        facts["foot"] = render_cached("shared/_pagination.html", locale, pages=pages)
     return render_template(template, **facts)
 
 
@@ -210,7 +127,7 @@ def _page_number() -> int:
 def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
     shop = current_shop()
     rendered = [
-        _kept(
+        render_cached(
             "storefront/_card.html",
             shop.locale,
             card=card,
@@ -235,20 +152,20 @@ def product(slug: str) -> Response:
 
 
 def product_response(
-    slug: str, wish: Mapping[str, str], status: int = 200, *, alert: AlertAnswer = NO_ANSWER
+    slug: str, asked: Mapping[str, str], status: int = 200, *, alert: AlertAnswer = NO_ANSWER
 ) -> Response:
-    """Answer with a product's page; `wish` says which variant, as the page's address does.
+    """Answer with a product's page; `asked` names the variant, as the page's address does.
 
-    `alert` is what became of the form that asks to be told when a sold-out variant is back. Raises NotFound.
+    `alert` answers the back-in-stock form of a sold-out variant. Raises NotFound.
     """
     found = product_page(slug)
-    choice = match_variant(found.option_names, found.variants, wish)
+    choice = match_variant(found.option_names, found.variants, asked)
     shop = current_shop()
     parts = product_parts(
         found,
         choice,
-        shown_picture(found, choice, wish.get("picture", "")),
-        urlencode([(key, value) for key, value in wish.items() if key != "picture"]),
+        shown_picture(found, choice, asked.get("picture", "")),
+        urlencode([(key, value) for key, value in asked.items() if key != "picture"]),
         request.host_url,
         (shop.currency, shop.locale, shop.low_stock_at),
     )
@@ -267,9 +184,9 @@ def product_response(
 
 def _related(product: ProductPage) -> tuple[Card, ...]:
     """Return other products of the product's first category."""
-    if not product.shelves:
+    if not product.categories:
         return ()
-    return listings.neighbours(product.shelves[0].slug, product.slug, RELATED_PRODUCTS)
+    return listings.related_products(product.categories[0].slug, product.slug, RELATED_PRODUCTS)
 
 
 @blueprint.post("/products/<slug>/choice")
@@ -317,7 +234,7 @@ def sitemap() -> Response:
 @blueprint.get("/favicon.svg")
 @blueprint.get("/favicon.ico")
 def favicon() -> Response:
-    """The shop's sign: a ring in its accent colour. Browsers that ask for .ico take it too."""
+    """The shop's icon: a ring in its accent color. Browsers that ask for .ico take it too."""
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
         f'<circle cx="16" cy="16" r="15" fill="{accent(current_shop())}"/>'

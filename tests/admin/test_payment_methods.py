@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from commerce import encryption
 from commerce.db import db
-from commerce.payments.methods import configure_method, get_method, list_methods, open_secrets
+from commerce.payments.methods import configure_method, get_method, list_methods
 from commerce.payments.models import PaymentMethod
+from commerce.payments.secrets import open_secrets
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn

@@ -13,11 +13,11 @@ from commerce import clock
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, OutOfStock, StaleVersion
 from commerce.inventory.adjustments import change_on_hand, set_backorder_limit
+from commerce.inventory.availability import available_by_variant
 from commerce.inventory.back_in_stock import find_back_in_stock, subscribe_back_in_stock
 from commerce.inventory.backorders import coverage_of
 from commerce.inventory.locations import create_location, transfer
 from commerce.inventory.models import Reservation, StockItem
-from commerce.inventory.queries import available_by_variant
 from commerce.order_management.edit_order import edit_order, preview_edit
 from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.models import Order

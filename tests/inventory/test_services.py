@@ -16,8 +16,8 @@ from commerce.inventory.adjustments import (
     replace_on_hand,
     set_initial_stock,
 )
+from commerce.inventory.availability import available_by_variant
 from commerce.inventory.models import MAX_QUANTITY, Location, Reservation, StockItem, StockMovement
-from commerce.inventory.queries import available_by_variant
 from commerce.inventory.services import (
     AllocationRequest,
     StockChangedMeanwhile,

@@ -11,8 +11,9 @@ from commerce.encryption import DecryptionError
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.payments.gateways.registry import GATEWAY_NAMES, gateway
 from commerce.payments.installation import Installation, configure_installation, installation
-from commerce.payments.methods import configure_method, get_method, list_methods, open_secrets, remove_method
+from commerce.payments.methods import configure_method, get_method, list_methods, remove_method
 from commerce.payments.models import PaymentMethod
+from commerce.payments.secrets import open_secrets
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import make_order

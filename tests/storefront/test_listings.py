@@ -68,14 +68,14 @@ def test_only_categories_with_something_to_show_are_in_the_navigation(
 ) -> None:
     put_up("Bowl", shelves=["Table", "Kitchen"])
     put_up("Lamp", shelves=["Light"], status="draft")
-    links = [link.get("href") for link in find_all(parse(client.get("/")), "a", class_="shelf")]
+    links = [link.get("href") for link in find_all(parse(client.get("/")), "a", class_="category")]
     assert links == ["/categories/kitchen", "/categories/table"]
     assert "/categories/light" not in client.get("/").text
 
 
 def test_a_category_with_letters_of_any_script_has_an_address(in_shop: Shop, client: ShopClient) -> None:
     put_up("急須", shelves=["茶器"])
-    (tile,) = find_all(parse(client.get("/")), "a", class_="shelf")
+    (tile,) = find_all(parse(client.get("/")), "a", class_="category")
     assert titles(client, tile.get("href") or "") == ["急須"]
 
 

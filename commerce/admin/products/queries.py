@@ -10,9 +10,9 @@ from sqlalchemy import and_, func, or_, select
 
 from commerce.admin.queries import contains, page_of
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.reading import units_there
 from commerce.db import db
 from commerce.errors import NotFound
+from commerce.inventory.availability import units_in_stock
 from commerce.inventory.models import StockItem
 from commerce.paging import Page
 
@@ -31,7 +31,7 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[
         conditions.append(Product.status == status)
     total = db.session.execute(select(func.count(Product.id)).where(*conditions)).scalar_one()
     units = (
-        select(StockItem.variant_id, func.sum(units_there(StockItem)).label("units"))
+        select(StockItem.variant_id, func.sum(units_in_stock(StockItem)).label("units"))
         .group_by(StockItem.variant_id)
         .subquery()
     )

@@ -42,8 +42,8 @@ from commerce.payments.gateways.stripe.messages import (
     payment_of,
 )
 from commerce.payments.installation import installation, shop_address
-from commerce.payments.methods import open_secrets
 from commerce.payments.models import PaymentMethod
+from commerce.payments.secrets import open_secrets
 from commerce.tenants.scope import current_shop
 
 T = TypeVar("T")

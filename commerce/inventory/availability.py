@@ -1,0 +1,47 @@
+"""How many units of a variant can be sold: those in stock, and those that may be backordered beyond them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import date
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Table, case, func, literal_column, select
+
+from commerce import clock
+from commerce.db import db
+from commerce.inventory.models import StockItem
+
+STOCK = cast("Table", StockItem.__table__)
+
+
+def units_in_stock(stock: Any) -> ColumnElement[int]:
+    """Return the free units of a stock item, by the columns `stock`.
+
+    Never below 0: what one location has promised beyond its stock takes nothing from another.
+    """
+    free = stock.on_hand - stock.reserved
+    return case((free > 0, free), else_=literal_column("0"))
+
+
+def units_available(stock: Any) -> ColumnElement[int]:
+    """Return the units of a stock item that can be sold now: what is free and what may be backordered."""
+    available: ColumnElement[int] = stock.on_hand + stock.backorder_limit - stock.reserved
+    return available
+
+
+def available_by_variant(variant_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Return the units that can be sold now for each of `variant_ids`, over all locations (0 when never stocked)."""
+    rows = db.session.execute(
+        select(StockItem.variant_id, func.sum(units_available(StockItem)))
+        .where(StockItem.variant_id.in_(variant_ids))
+        .group_by(StockItem.variant_id)
+    )
+    found = {variant_id: int(units) for variant_id, units in rows}
+    return {variant_id: found.get(variant_id, 0) for variant_id in variant_ids}
+
+
+def expected_on(day: date | None) -> date | None:
+    """Return the day on which more units are expected; None when it is unknown or over."""
+    return day if day is not None and day > clock.now().date() else None

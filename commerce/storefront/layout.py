@@ -1,0 +1,85 @@
+"""What every page of the shop has: style sheets, name and search, navigation by category, footer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, g, request
+from markupsafe import Markup
+
+from commerce.cache import BoundedCache, render_cached
+from commerce.storefront import listings
+from commerce.storefront.product_cards import CategoryLink
+from commerce.tenants.scope import current_shop
+from commerce.tenants.views import static_url, theme_url
+
+blueprint = Blueprint("storefront", __name__)
+
+NAV_CATEGORIES = 8
+NAV_SECONDS = 2.0
+"""How long the navigation of a visitor with a cookie may be kept."""
+MAX_SHOPS = 1024
+
+_navigation: BoundedCache[tuple[CategoryLink, ...]] = BoundedCache(MAX_SHOPS, NAV_SECONDS)
+
+
+def nav_categories() -> tuple[CategoryLink, ...]:
+    """Return the first categories that have something to show.
+
+    Visitors who are shopping (they have a cookie) may see them NAV_SECONDS late; pages that are cached for anonymous
+    visitors may not, because a cached page would stay late.
+    """
+    if "nav_categories" not in g:
+        g.nav_categories = _navigation.get(
+            current_shop().id, lambda: listings.list_categories(NAV_CATEGORIES), fresh=not request.cookies
+        )
+    categories: tuple[CategoryLink, ...] = g.nav_categories
+    return categories
+
+
+@blueprint.app_template_global()
+def site_links() -> Markup:
+    """Return style sheets, scripts and icon of every page, for the page's `head`."""
+    return render_cached(
+        "shared/_links.html",
+        "",
+        app_css=static_url("app.css"),
+        app_js=static_url("app.js"),
+        htmx=static_url("vendor/htmx-4.0.1.min.js"),
+        theme=theme_url() if "shop" in g else "",
+    )
+
+
+@blueprint.app_template_global()
+def site_name() -> Markup:
+    """Return the shop's name and the search form, the first part of every page's header."""
+    shop = current_shop()
+    return render_cached("shared/_name.html", shop.locale, name=shop.name, **_logo(shop.theme.get("logo")))
+
+
+def _logo(logo: Any) -> dict[str, Any]:
+    """Return the facts about a logo as hashable values."""
+    known = logo if isinstance(logo, dict) else {}
+    return {"logo": known.get("file", ""), "width": known.get("width", 0), "height": known.get("height", 0)}
+
+
+@blueprint.app_template_global()
+def site_nav() -> Markup:
+    """Return the navigation by category, with the current page marked."""
+    path = request.path if request.path == "/search" or request.path.startswith("/categories/") else ""
+    here = "" if path == "/search" and request.args.get("q") else path
+    return render_cached("shared/_nav.html", current_shop().locale, categories=nav_categories(), here=here)
+
+
+@blueprint.app_template_global()
+def site_foot() -> Markup:
+    """Return the footer of every page."""
+    shop = current_shop()
+    return render_cached(
+        "shared/_footer.html",
+        shop.locale,
+        name=shop.name,
+        tagline=shop.tagline,
+        prices_include_tax=shop.prices_include_tax,
+        categories=nav_categories(),
+    )
