@@ -125,6 +125,10 @@ class PageLinks(NamedTuple):
         """The address of the page after this one, '' on the last."""
         return self.url(self.current + 1) if self.more else ""
 
+    def asks(self, name: str) -> str:
+        """Return what the address asks for under `name`, '' for nothing."""
+        return dict(self.asked).get(name, "")
+
     def url(self, number: int) -> str:
         """Return the address of page `number`, with everything else that was asked for kept."""
         return _address(self.path, (*self.asked, ("page", str(number) if number > 1 else "")))

@@ -18,6 +18,14 @@ from commerce.accounts import audit
 from commerce.accounts.permissions import allows, roles_with
 from commerce.accounts.queries import SignedInStaff
 from commerce.accounts.staff_auth import HOME, actor_of, client_address, signed_in_staff
+from commerce.admin.navigation import (
+    NAVIGATION,
+    PRICING_TABS,
+    SETTINGS_TABS,
+    STOCK_TABS,
+    Group,
+    visible,
+)
 from commerce.admin.step_up import challenge, is_dangerous
 from commerce.db import with_audit
 from commerce.errors import NotAllowed
@@ -167,7 +175,19 @@ def _set_no_store(response: Response) -> Response:
 @blueprint.context_processor
 def _template_globals() -> dict[str, Any]:
     # An error page may come before the shop is known; then there is nobody to name either.
-    return {"staff": signed_in_staff() if "shop" in g else None, "may": may}
+    return {
+        "staff": signed_in_staff() if "shop" in g else None,
+        "may": may,
+        "navigation": _navigation,
+        "stock_tabs": lambda: visible(STOCK_TABS, may),
+        "pricing_tabs": lambda: visible(PRICING_TABS, may),
+        "settings_tabs": lambda: visible(SETTINGS_TABS, may),
+    }
+
+
+def _navigation() -> list[Group]:
+    groups = (Group(group.label, tuple(visible(group.places, may))) for group in NAVIGATION)
+    return [group for group in groups if group.places]
 
 
 # --- what a query string says ------------------------------------------------------------------------
