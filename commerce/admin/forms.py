@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from flask import request
 from flask_babel import gettext as _
-from wtforms import BooleanField, Form, SelectField
+from wtforms import BooleanField, Form, SelectField, SelectMultipleField
 
 from commerce.errors import InvalidValue
 
@@ -61,6 +61,8 @@ def shown_text(field: Any) -> str:
     """Return what a field shows, in words."""
     if isinstance(field, BooleanField):
         return str(_("yes") if field.data else _("no"))
+    if isinstance(field, SelectMultipleField):
+        return ", ".join(map(str, field.data or ()))
     if isinstance(field, SelectField):
         words = {choice.value: choice.label for choice in field.choices}
         return str(words.get(field.data, field.data))

@@ -15,7 +15,8 @@ def document() -> str:
     """Return the table of transitions as Markdown."""
     return (
         "# The statuses of an order\n\n"
-        "Made from `commerce/orders/transitions.py`. After a change of the table: `python -m commerce.orders.status_document`.\n\n"
+        "Made from `commerce/orders/transitions.py`; after a change of the table run "
+        "`python -m commerce.orders.status_document`.\n\n"
         f"```mermaid\n{picture()}```\n\n"
         "| action | from | to | who | reason | effect |\n|---|---|---|---|---|---|\n"
     ) + "".join(_table_row(row) for row in TRANSITIONS)

@@ -16,7 +16,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from commerce.accounts.api_clients import MAX_NAME, MAX_RATE
 from commerce.accounts.scopes import SCOPES
 from commerce.admin.fields import name_field, no_control_characters
-from commerce.admin.forms import AdminForm
+from commerce.admin.forms import VersionedForm
 from commerce.tenants.scope import current_shop
 from commerce.web import TextForm
 from commerce.webhooks.http_post import MAX_URL, AddressRefused, AddressRules, check_url
@@ -74,7 +74,7 @@ class KeyForm(TextForm):
         return datetime.combine(following, time(), ZoneInfo(current_shop().timezone)).astimezone(UTC)
 
 
-class WebhookForm(AdminForm):
+class WebhookForm(VersionedForm):
     """`endpoint` is the one to change, None for a new one; `rules` say which addresses may be called."""
 
     version = HiddenField()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from flask import current_app, make_response, render_template, request, session
 from flask_babel import gettext as _
@@ -12,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.accounts import api_clients
 from commerce.accounts.scopes import READING, SCOPES
 from commerce.admin.auth import blueprint, current_actor, page_number, requires_permission
+from commerce.admin.forms import Difference
 from commerce.admin.integrations.forms import ClientForm, KeyForm, WebhookForm
 from commerce.admin.save import done, save
 from commerce.admin.step_up import requires_recent_auth
@@ -243,8 +245,9 @@ def webhook_change(endpoint_id: uuid.UUID) -> BaseResponse:
     return save(
         form,
         lambda: services.change_endpoint(endpoint_id, seen_version=form.seen_version, **form.values()),
-        show=lambda status, problem=None: _show_webhook(endpoint_id, form, status, problem),
+        show=lambda status, **context: _show_webhook(endpoint_id, form, status, **context),
         then=lambda _result: _webhook_done(endpoint_id, _("Saved.")),
+        current=lambda: WebhookForm(sending_rules(), endpoint=queries.get_endpoint(endpoint_id)),
     )
 
 
@@ -336,11 +339,10 @@ def _show_webhook(
     form: WebhookForm | None = None,
     status: int = 200,
     problem: CommerceError | None = None,
+    compared: Sequence[Difference] = (),
     secret: str = "",
 ) -> BaseResponse:
     endpoint = queries.get_endpoint(endpoint_id)
-    if form is not None and problem is not None:
-        form.version.data = endpoint.version  # saving once more puts in what was typed
     return render_region(
         "admin/integrations/webhook.html",
         "admin/integrations/_webhook.html",
@@ -350,6 +352,7 @@ def _show_webhook(
         meanings=EVENT_TYPES,
         action=f"/{endpoint.id}",
         problem=problem,
+        compared=compared,
         secret=secret,
         both_until=endpoint.previous_until if queries.signs_with_both(endpoint_id) else None,
         listing=queries.log_of(endpoint_id, page_number()),
