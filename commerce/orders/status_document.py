@@ -1,4 +1,4 @@
-"""The table of transitions as a document with a picture (Mermaid), both made from it, so that they cannot lag behind."""
+"""The table of transitions as a document with a Mermaid picture, made from the table so that it cannot lag behind."""
 
 from __future__ import annotations
 
