@@ -1,4 +1,4 @@
-"""The back office's front door: one blueprint, and nobody passes it without the permission that a view asks for."""
+"""The blueprint of the back office: sign-in and permissions are required, and what is done is logged."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ MAX_SEARCH = 200
 MAX_PAGE = 99_999
 ENROLMENT = "/admin/account/second-factor"
 ABOUT_CUSTOMERS = ("orders", "returns", "customers")
-"""What a permission begins with when the forms behind it may hold what a customer is called."""
+"""First part of the permissions whose forms may hold names of customers."""
 
 
 def requires_permission(permission: str) -> Callable[[View], View]:
-    """Mark a view with the permission it takes; a view without the mark is closed to everybody."""
+    """Require a permission for a view; a view without this mark is closed to everyone."""
 
     def mark(view: View) -> View:
         view.permission = permission  # type: ignore[attr-defined]
@@ -54,7 +54,7 @@ def requires_permission(permission: str) -> Callable[[View], View]:
 
 
 def logged(view: View) -> View:
-    """Mark a view that only shows and is written into the log all the same, such as a file to take away."""
+    """Log requests to a view that only reads, such as an export."""
     view.logged = True  # type: ignore[attr-defined]
     return view
 
@@ -66,27 +66,27 @@ def may(permission: str) -> bool:
 
 
 def ensure_permission(permission: str) -> None:
-    """Go on only with `permission`. Raises NotAllowed."""
+    """Require `permission`. Raises NotAllowed."""
     if not may(permission):
         raise NotAllowed(_("Your role does not allow this.") + " " + roles_text(permission))
 
 
 def roles_text(permission: str) -> str:
-    """Return in words which roles may do what `permission` names."""
+    """Return in words which roles have `permission`."""
     roles = format_list(roles_with(permission), locale=str(get_locale() or "en"))
-    return str(_("Only %(roles)s may do this.", roles=roles))
+    return str(_("Only %(roles)s can do this.", roles=roles))
 
 
 def current_staff() -> SignedInStaff:
-    """Return the person behind a request that has passed the door."""
+    """Return the signed-in staff of a request to the back office."""
     staff = signed_in_staff()
     if staff is None:
-        raise AssertionError("the door lets nobody in who is not signed in")
+        raise AssertionError("the guard lets only signed-in staff pass")
     return staff
 
 
 def current_actor() -> Actor:
-    """Return the person behind the request as the history of orders names people."""
+    """Return the signed-in staff as an actor of events."""
     return actor_of(current_staff())
 
 
@@ -108,7 +108,7 @@ def _guard() -> BaseResponse | None:
 
 
 def _must_enrol(staff: SignedInStaff) -> bool:
-    """Owners of a real shop need a second factor; until they have one, nothing else is open to them."""
+    """Owners need two-factor authentication in production; until it is set up, nothing else is open to them."""
     return staff.role == "owner" and not staff.has_second_factor and current_app.config["LOCKSTEP"].production
 
 
@@ -116,7 +116,7 @@ def _must_enrol(staff: SignedInStaff) -> bool:
 
 
 def _audit_request(view: Callable[..., Any]) -> None:
-    """Write down each use case of a request that changes something, in its own transaction."""
+    """Log each use case of a request that changes something, in its transaction."""
     actor, action = current_actor(), (request.endpoint or "").removeprefix("admin.")
     permission, where = str(getattr(view, "permission", "")), client_address()
     about_customers = permission.partition(".")[0] in ABOUT_CUSTOMERS
@@ -142,7 +142,7 @@ def _stop_auditing(_error: BaseException | None) -> None:
         stack.close()
 
 
-# --- to the door and back ----------------------------------------------------------------------------
+# --- to sign-in and back ----------------------------------------------------------------------------
 
 
 def _to_sign_in() -> BaseResponse:
@@ -174,7 +174,7 @@ def _set_no_store(response: Response) -> Response:
 
 @blueprint.context_processor
 def _template_globals() -> dict[str, Any]:
-    # An error page may come before the shop is known; then there is nobody to name either.
+    # An error page may come before the shop is known; then nobody is signed in either.
     return {
         "staff": signed_in_staff() if "shop" in g else None,
         "may": may,
@@ -190,7 +190,7 @@ def _navigation() -> list[Group]:
     return [group for group in groups if group.places]
 
 
-# --- what a query string says ------------------------------------------------------------------------
+# --- query strings ------------------------------------------------------------------------
 
 
 def search_text() -> str:

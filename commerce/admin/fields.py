@@ -44,7 +44,7 @@ def no_control_characters(_form: Form, field: Any) -> None:
     """Refuse what no keyboard writes into one line; PostgreSQL could not even store a NUL."""
     text = field.data or ""
     if any(not character.isprintable() and character not in "\r\n\t" for character in text):
-        raise ValidationError(_("Please use letters, digits and signs only."))
+        raise ValidationError(_("Please use letters, digits and punctuation only."))
 
 
 def amount_text(amount: int | None) -> str:
@@ -92,7 +92,7 @@ class AmountField(_Typed):
         except InvalidValue as error:
             raise ValueError(error.reason) from error
         if amount < 0:
-            raise ValueError(_("This is never below zero."))
+            raise ValueError(_("This cannot be negative."))
         return amount
 
     def text(self, value: int) -> str:
@@ -132,7 +132,7 @@ class MomentField(_Typed):
         except ValueError as error:
             raise ValueError(_("Please enter a date and a time.")) from error
         if local.tzinfo is not None or local.year not in _YEARS:
-            raise ValueError(_("Please enter a date of this century, without a time zone."))
+            raise ValueError(_("Please enter a date from this century, without a time zone."))
         return local.replace(tzinfo=ZoneInfo(current_shop().timezone)).astimezone(UTC)
 
     def text(self, value: datetime) -> str:
@@ -152,7 +152,7 @@ class CountriesField(_Typed):
         codes = []
         for word in (word.strip() for word in re.split(r"[,;\n]", text)):
             if word and word.casefold() not in known:
-                raise ValueError(_("“%(word)s” is no country that we know.", word=word[:_SIGNS]))
+                raise ValueError(_("“%(word)s” is not a known country.", word=word[:_SIGNS]))
             if word:
                 codes.append(known[word.casefold()])
         return tuple(dict.fromkeys(codes))
@@ -201,7 +201,7 @@ def version_field() -> IntegerField:
 
 def shown_money_field() -> IntegerField:
     """Return the hidden field for the money, in minor units, that a preview has shown."""
-    message = _l("Please look at it again.")
+    message = _l("Please review the amount again.")
     return IntegerField(validators=[Optional(), NumberRange(0, MAX_AMOUNT, message)])
 
 
@@ -220,7 +220,7 @@ def name_field(label: Any, longest: int = 255) -> StringField:
 
 def tax_class_field(label: Any) -> StringField:
     """Return the field for a tax class."""
-    message = _l("A tax class has 1 to 20 small letters, digits, '-' and '_', and begins with a letter.")
+    message = _l("Use 1 to 20 lowercase letters, digits, '-' and '_', starting with a letter.")
     return StringField(
         label,
         [InputRequired(message), Regexp(rf"^{TAX_CLASSES}\Z", message=message)],

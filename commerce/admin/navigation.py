@@ -1,4 +1,4 @@
-"""The places of the back office, as its bar and the tabs of its areas show them to somebody with a role."""
+"""The navigation of the back office: its bar, and the tabs of its areas."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _
 class Place:
     """A link. It is the current place at its `path`, below it, and at and below each of `also`.
 
-    `permission` is what somebody needs to see it, '' for nothing beyond being staff.
+    `permission` is required to see it, '' when any staff may.
     """
 
     label: Any
@@ -91,12 +91,12 @@ PRICING_TABS = (
 SETTINGS_TABS = (
     Place(_("Shop"), "/admin/settings/shop"),
     Place(_("Selling"), "/admin/settings/selling"),
-    Place(_("Look"), "/admin/settings/look"),
+    Place(_("Theme"), "/admin/settings/look"),
     Place(_("Host names"), "/admin/settings/hosts"),
     Place(_("Export"), "/admin/settings/export", "data.export"),
 )
 
 
 def visible(places: tuple[Place, ...], may: Callable[[str], bool]) -> list[Place]:
-    """Return the places that somebody may see."""
+    """Return the places that the signed-in staff may see."""
     return [place for place in places if not place.permission or may(place.permission)]

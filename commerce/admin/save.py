@@ -76,4 +76,4 @@ def done(text: str, address: str, tone: str = "good") -> BaseResponse:
 
 def saved_text(changed: bool) -> str:
     """Return what to say after a form was saved, `changed` tells whether anything in it was different."""
-    return str(_("Saved.") if changed else _("Nothing was different, so nothing was changed."))
+    return str(_("Saved.") if changed else _("No changes to save."))

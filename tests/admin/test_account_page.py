@@ -82,7 +82,7 @@ def test_browsers_are_listed_and_signed_out(app: Flask, client: ShopClient, in_s
     assert send(client, ends[0]).status_code == 404
     assert send(client, f"{HERE}/sessions/end-others").status_code == 303
     assert {other.get(HERE).status_code for other in others} == {303}
-    assert "Sign all others out" not in client.get(HERE).text
+    assert "Sign out all other browsers" not in client.get(HERE).text
 
 
 def test_nobody_ends_the_sessions_of_a_colleague(

@@ -83,7 +83,7 @@ def ticked(page: str) -> set[str]:
 def test_without_programs_the_page_says_so_and_one_is_added(owner: ShopClient) -> None:
     page = owner.get(HERE).text
     check(page)
-    assert "No program comes in yet." in page
+    assert "No API clients yet." in page
     assert 'href="/admin/api-clients" aria-current="page"' in page
     assert 'href="/api/docs"' in page
     answer = send(owner, "", name=" Books ", requests_per_minute="60")
@@ -101,7 +101,7 @@ def test_without_programs_the_page_says_so_and_one_is_added(owner: ShopClient) -
     [
         ("", "60", 422, "Please fill this in."),
         ("x" * 121, "60", 422, "At most 120 characters."),
-        ("a\u2028b", "60", 422, "Please use letters, digits and signs only."),
+        ("a\u2028b", "60", 422, "Please use letters, digits and punctuation only."),
         ("a\tb", "60", 422, "A name has 1 to 120 characters."),
         ("Till", "0", 422, "Please enter a whole number from 1 to 60000."),
         ("Till", "many", 422, "Not a valid integer value."),
@@ -182,7 +182,7 @@ def test_ready_made_sets_are_ticked_by_a_link(owner: ShopClient, books: uuid.UUI
     new_key(owner, books, *READING)
     new_key(owner, books, *SCOPES)
     page = owner.get(f"{HERE}/{books}").text
-    assert "<summary>See everything</summary>" in page
+    assert "<summary>Read all</summary>" in page
     assert "<summary>Everything</summary>" in page
 
 
@@ -265,7 +265,7 @@ def test_a_program_is_kept_out_and_let_in_again_whatever_an_older_page_says(
     token = new_key(owner, books)
     assert send(owner, f"/{books}/deactivation").status_code == 303
     assert opened_by(token) is None
-    assert "None of its keys opens anything." in owner.get(f"{HERE}/{books}").text
+    assert "Its API keys do not work." in owner.get(f"{HERE}/{books}").text
     assert send(owner, f"/{books}", name="Ledger", requests_per_minute="7", active="y").status_code == 303
     assert (fresh(books).name, fresh(books).active, opened_by(token)) == ("Ledger", False, None)
     assert send(owner, f"/{books}/activation").status_code == 303

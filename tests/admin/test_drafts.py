@@ -185,7 +185,7 @@ def test_units_and_discount_change_the_total_that_is_shown(desk: ShopClient, in_
     assert "5 wanted, 3 available" in short.text
     assert press(desk, path, **{name: "x"}).status_code == 422
     assert press(desk, path, remove=name.removeprefix("units-")).status_code == 303
-    assert "Nothing is in this order yet." in desk.get(path).text
+    assert "No products yet." in desk.get(path).text
     assert press(desk, path, do="place").status_code == 422
     assert orders() == 0
 

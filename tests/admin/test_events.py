@@ -48,7 +48,7 @@ def state_of(delivery_id: uuid.UUID) -> tuple[str, int]:
 def test_when_nothing_failed_the_page_says_so(desk: ShopClient, in_shop: Shop) -> None:
     page = desk.get("/admin/events").text
     assert "Nothing has failed" in page
-    assert "The worker is up to date." in page
+    assert "Everything is processed." in page
 
 
 def test_events_that_nobody_took_up_are_counted(desk: ShopClient, in_shop: Shop) -> None:
@@ -137,7 +137,7 @@ def test_all_that_was_given_up_for_one_kind_runs_again_at_once(
     page = desk.get(answer.location).text
     check(page)
     assert "3 deliveries will run again." in page
-    assert "The worker is at it." in page
+    assert "Processing…" in page
     assert "every 3s" in page  # progress shows by itself
     make_relay().run_until_idle()
     assert state_of(parked) == ("done", 1)

@@ -243,7 +243,7 @@ def test_htmx_gets_the_region_and_the_others_a_page(desk: ShopClient, in_shop: S
     assert answer.status_code == 200
     assert answer.text.lstrip().startswith('<div id="order"')
     assert "<html" not in answer.text
-    assert "The order is being processed." in answer.text
+    assert "Processing started." in answer.text
     assert "HX-Request" in answer.headers["Vary"]
     stale = press(desk, order, "cancel", htmx=True)
     assert stale.status_code == 409

@@ -250,7 +250,7 @@ def test_keys_that_cannot_be_opened_are_told_and_entered_anew(
     desk: ShopClient, stripe: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encryption, "_seal", [encryption.Seal(["quite-another-key-0123456789abcdef"])])
-    said = "The keys cannot be opened any more."
+    said = "The keys can no longer be decrypted."
     assert "Keys needed" in desk.get(LIST).text
     html = desk.get(stripe).text
     assert said in html

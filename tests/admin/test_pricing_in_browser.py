@@ -41,7 +41,7 @@ def test_a_promotion_is_aimed_tried_and_saved(
     page.get_by_label("Fixed amount off").check()
     expect(page.get_by_label("Percent off")).to_be_hidden()
     page.get_by_label("Amount off", exact=True).fill("4.00")
-    page.get_by_label("Certain products").check()
+    page.get_by_label("Specific products").check()
     page.get_by_label("Find products by title or SKU").fill("tea")
     page.get_by_label("Find products by title or SKU").press("Enter")
     page.get_by_label("Green tea").check()
@@ -51,7 +51,7 @@ def test_a_promotion_is_aimed_tried_and_saved(
     expect(row).to_contain_text("$4.00")
     assert db.session.scalars(select(Promotion)).all() == []
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("The promotion is there.")).to_be_visible()
+    expect(page.get_by_text("Promotion created.")).to_be_visible()
     db.session.close()
     saved = db.session.scalars(select(Promotion)).one()
     tea = product_picker.find_products("tea")[0].id

@@ -95,7 +95,7 @@ def test_a_new_title_is_found_by_search(desk: ShopClient, tea: Sold) -> None:
 def test_hiding_takes_it_out_of_the_shop_and_back(desk: ShopClient, tea: Sold) -> None:
     save(desk, filled(desk, status="draft"))
     assert desk.get("/products/green-tea").status_code == 404
-    assert "Not shown in the shop" in desk.get("/admin/products/green-tea").text
+    assert "Hidden from the shop" in desk.get("/admin/products/green-tea").text
     save(desk, filled(desk, status="active"))
     assert desk.get("/products/green-tea").status_code == 200
 

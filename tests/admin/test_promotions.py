@@ -173,7 +173,7 @@ def test_two_at_once_the_second_sees_what_the_first_did(
     assert compared(answer.text) == [
         ("Label", "Ten off", "Bob&#39;s week"),
         ("Percent off", "30", "20"),
-        ("What it is for", "Certain products", "Everything in the cart"),
+        ("Applies to", "Specific products", "Entire order"),
         ("Products or categories", "Green tea", "–"),
     ]
     assert changed(answer.text, f"{page}/deletion") == {"version": ["2"]}

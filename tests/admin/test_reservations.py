@@ -29,7 +29,7 @@ def test_holds_are_listed_until_they_are_paid_or_gone(desk: ShopClient, tea: Sol
 def test_cancelling_the_order_lets_go(desk: ShopClient, tea: Sold) -> None:
     order = fresh(placed_order(sku="TEA-1", quantity=3))
     assert counters(tea) == (10, 3)
-    fields = {"version": str(order.version), "reason": "The hold was released by the shop"}
+    fields = {"version": str(order.version), "reason": "The shop released the reservation"}
     assert post(desk, f"/admin/orders/{order.code}/cancellation", fields).status_code == 303
     assert counters(tea) == (10, 0)
     assert order.code not in desk.get("/admin/holds").text

@@ -135,7 +135,7 @@ def test_money_goes_back_by_line_after_a_look(desk: ShopClient, tea: Sold) -> No
     assert done.status_code == 303
     assert (fresh(order.id).payment_status, counters(tea)) == ("partially_refunded", (9, 0))
     page = desk.get(page_of(order)).text
-    for words in ("Money given back", "Because I say so", "1 restocked"):
+    for words in ("Refunded", "Because I say so", "1 restocked"):
         assert words in page, words
 
 
@@ -335,7 +335,7 @@ def test_the_list_by_state_and_page(desk: ShopClient, tea: Sold) -> None:
         request_return(order.id, COLLEAGUE, kind="return", reason="Too big")
     html = desk.get("/admin/returns?state=requested").text
     assert all(order.code in html for order in orders)
-    assert "No request has this state." in desk.get("/admin/returns?state=closed").text
+    assert "No requests with this status." in desk.get("/admin/returns?state=closed").text
     assert desk.get("/admin/returns?state=nonsense").status_code == 200
     assert desk.get("/admin/returns?before=x").status_code == 422
     region = desk.get("/admin/returns", headers={"HX-Request": "true"}).text
@@ -350,6 +350,6 @@ def test_the_history_has_money_stock_and_a_second_chance_in_one_line_of_time(
     credit_order(order.id, wish, COLLEAGUE, reason="Broken")
     history = desk.get(page_of(order)).text.split('id="history-title"')[1]
     back, given, out = (
-        history.index(words) for words in ("Stock of TEA-1: +1", "Money given back", "Stock of TEA-1: −2")
+        history.index(words) for words in ("Stock of TEA-1: +1", "Refunded", "Stock of TEA-1: −2")
     )
     assert back < given < out

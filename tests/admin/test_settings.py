@@ -130,7 +130,7 @@ def test_two_at_once_the_second_sees_what_the_first_did(
     assert answer.status_code == 409
     assert now().tagline == "Hers"
     rows = re.findall(r'<th scope="row">([^<]+)</th><td>([^<]*)</td><td>([^<]*)</td>', answer.text)
-    assert rows == [("One line about it", "Hers", "Mine")]
+    assert rows == [("Tagline", "Hers", "Mine")]
     assert submit(desk, SHOP, changed(answer.text, SHOP)).status_code == 303
     assert now().tagline == "Mine"
 

@@ -1,4 +1,4 @@
-"""Stock from a file: look first, then do exactly that; and the ledger as a file."""
+"""Import stock: look first, then do exactly that; and the ledger as a file."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def confirm(client: ShopClient, page: str, **changes: str) -> Any:
 def test_a_file_is_looked_at_before_anything_is_written(desk: ShopClient, tea: Sold) -> None:
     answer = upload(desk, "SKU,On hand\nTEA-1,14\nNOPE,3\n")
     assert answer.status_code == 200
-    assert "There is no such SKU." in answer.text
+    assert "SKU not found." in answer.text
     assert "Change 1 stock levels" in answer.text
     assert counters(tea) == (10, 0)
     done = confirm(desk, answer.text)
@@ -117,5 +117,5 @@ def test_charlie_finds_neither_the_ledger_nor_the_sku(
 ) -> None:
     charlie = signed_in("owner", shop=other_shop)
     assert charlie.get(f"/admin/ledgers/{item(tea).id}.csv").status_code == 404
-    assert "There is no such SKU." in upload(charlie, "SKU,On hand\nTEA-1,14\n").text
+    assert "SKU not found." in upload(charlie, "SKU,On hand\nTEA-1,14\n").text
     assert counters(tea) == (10, 0)

@@ -48,7 +48,7 @@ def test_the_list_shows_rates_as_percents(desk: ShopClient, in_shop: Shop) -> No
     html = desk.get(LIST).text
     assert "Everywhere else" in html
     assert "10 %" in html
-    assert "Prices of this shop include tax." in html
+    assert "Prices include tax." in html
 
 
 def test_a_new_rate_taxes_its_country_and_class(desk: ShopClient, in_shop: Shop) -> None:
@@ -111,7 +111,7 @@ def test_two_at_once_the_second_sees_what_the_first_did(
     answer = submit(desk, page, mine)
     assert answer.status_code == 409
     assert state()[0][3] == 90_000
-    assert compared(answer.text) == [("Rate in percent", "9", "8")]
+    assert compared(answer.text) == [("Rate (percent)", "9", "8")]
     assert submit(desk, page, changed(answer.text, page)).status_code == 303
     assert state()[0][3] == 80_000
 

@@ -64,7 +64,7 @@ def secret_in(page: str) -> str:
 def test_without_webhooks_the_page_says_so(desk: ShopClient, in_shop: Shop) -> None:
     page = desk.get("/admin/webhooks").text
     check(page)
-    assert "No other program is told anything yet." in page
+    assert "No webhooks yet." in page
     assert 'href="/admin/webhooks" aria-current="page"' in page
 
 

@@ -166,14 +166,14 @@ class Staff(Person):
         self.sees_heading(code)
 
     def cancel(self, reason: str) -> None:
-        """Cancel the order that is open: look at what it would do, and do exactly that."""
+        """Cancel order that is open: look at what it would do, and do exactly that."""
         self.page.get_by_text("Cancel…", exact=True).click()
         form = self.page.get_by_role("group").filter(has=self.page.get_by_role("button", name="Preview"))
         form.get_by_role("textbox").fill(reason)
         form.get_by_role("button", name="Preview").click()
         self.sees("Nothing is done yet")
         self.look()
-        self.page.get_by_role("button", name="Cancel the order").click()
+        self.page.get_by_role("button", name="Cancel order").click()
 
     def press_and_say(self, words: str, reason: str) -> None:
         """Press a button that asks for words, last of all for a note or reason; give one, and press on."""

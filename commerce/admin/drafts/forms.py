@@ -39,12 +39,12 @@ class DiscountForm(AdminForm):
     shown_backordered = HiddenField(validators=_NUMBER, default="0")
     q = SearchField(_("Add a product"), [Length(max=200), no_control_characters], filters=[strip])
     discount_amount = AmountField(_("Discount"))
-    discount_percent = PercentField(_("or percent"))
+    discount_percent = PercentField(_("or percentage"))
     discount_label = StringField(
-        _("Reason for the discount"), [Length(max=100), no_control_characters], filters=[strip]
+        _("Discount reason"), [Length(max=100), no_control_characters], filters=[strip]
     )
-    price_shipping = BooleanField(_("Charge the shipping price of now"))
-    refund = BooleanField(_("Give back what is paid too much"))
+    price_shipping = BooleanField(_("Recalculate shipping"))
+    refund = BooleanField(_("Refund the overpayment"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Check the fields; a discount is an amount or a part, not both."""

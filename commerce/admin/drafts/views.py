@@ -104,7 +104,7 @@ def _saved(draft_id: uuid.UUID, search: str) -> BaseResponse:
             page.extras.q.data = search
             return _show(draft, page)
     if request.form.get("do") == "save":
-        flash(_("The draft is saved."), "good")
+        flash(_("Draft saved."), "good")
     query = f"?{urlencode({'q': search})}" if search and request.form.get("do") == "search" else ""
     return see_other(f"{LIST}/{draft_id}{query}")
 
@@ -132,7 +132,7 @@ def _place(draft_id: uuid.UUID, version: int) -> BaseResponse:
 
 
 def _to_order(code: str) -> BaseResponse:
-    flash(_("Order %(code)s is placed; the customer gets a mail with the link to it.", code=code), "good")
+    flash(_("Order %(code)s placed. The customer gets an email with a link to it.", code=code), "good")
     return _go(f"/admin/orders/{code}")
 
 
@@ -190,4 +190,4 @@ def draft_delete(draft_id: uuid.UUID) -> BaseResponse:
     except Conflict as error:
         flash(error.detail, "warn")
         return _placed(draft_id)
-    return done(_("The draft is deleted."), LIST)
+    return done(_("Draft deleted."), LIST)

@@ -27,11 +27,11 @@ LAST_YEAR = 2199
 
 
 class ClientForm(TextForm):
-    """A program."""
+    """An API client: its name and its rate limit."""
 
     name = name_field(_("Name"), MAX_NAME)
     requests_per_minute = IntegerField(
-        _("Requests a minute"),
+        _("Requests per minute"),
         [
             InputRequired(_("Please fill this in.")),
             NumberRange(1, MAX_RATE, _("Please enter a whole number from %(min)s to %(max)s.")),
@@ -45,21 +45,21 @@ class ClientForm(TextForm):
 
 
 class KeyForm(TextForm):
-    """A new key. Its last day is one of the shop's calendar; without one it is good until it is revoked."""
+    """A new API key. Its last day is one of the shop's calendar; without one it does not expire."""
 
     error_fields: ClassVar[Mapping[str, str]] = {"expires_at": "last_day"}
 
     scopes = SelectMultipleField(
-        _("What it may do"),
-        [InputRequired(_("Please choose what the key may do."))],
+        _("Permissions"),
+        [InputRequired(_("Please choose at least one permission."))],
         choices=[SelectChoice(scope, meaning) for scope, meaning in SCOPES.items()],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
-    last_day = DateField(_("Last day"), [Optional()])
+    last_day = DateField(_("Expires after"), [Optional()])
 
     def validate_last_day(self, field: DateField) -> None:
-        """Refuse years that nobody means and that no clock of ours reaches."""
+        """Refuse years beyond those that the clocks of Python and the databases reach."""
         if field.data is not None and field.data.year > LAST_YEAR:
             raise ValidationError(
                 gettext("Please choose a day before the year %(year)d.", year=LAST_YEAR + 1)
@@ -81,16 +81,16 @@ class WebhookForm(VersionedForm):
     url = StringField(
         _("Address"),
         [
-            InputRequired(_("Please give the address that shall be called.")),
+            InputRequired(_("Please enter the address of the webhook.")),
             Length(max=MAX_URL, message=_("This address is too long.")),
         ],
     )
     description = StringField(
-        _("What it is for"),
+        _("Description"),
         [Length(max=255, message=_("At most 255 characters.")), no_control_characters],
     )
     event_types = SelectMultipleField(
-        _("Only these events"),
+        _("Events"),
         choices=[SelectChoice(name, name) for name in EVENT_TYPES],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),

@@ -30,14 +30,14 @@ from commerce.webhooks.payloads import EVENT_TYPES
 API_CLIENTS = "/admin/api-clients"
 WEBHOOKS = "/admin/webhooks"
 SETS = {"read": READING, "all": tuple(SCOPES)}
-"""Scopes that are often wanted together, by the word in the address that ticks them."""
+"""Scopes that are often granted together, by the word in the address that checks them."""
 TO_TRY = {
     "orders:read": "/api/orders?limit=1",
     "products:read": "/api/products?limit=1",
     "inventory:read": "/api/inventory?limit=1",
     "events:read": "/api/events?limit=1",
 }
-"""What a new key can be tried with, by the scope that this takes."""
+"""A request to try a new key with, by the scope that it needs."""
 MAX_HANDLER = 80
 FRESH = "fresh_webhook"
 """Where the browser's session names the webhook whose new secret the next page shows: its id, never the secret."""
@@ -49,7 +49,7 @@ FRESH = "fresh_webhook"
 @blueprint.get("/api-clients")
 @requires_permission("api.manage")
 def api_client_show_clients() -> BaseResponse:
-    """Show all programs, whether they may come in, and when they last did."""
+    """Show all API clients, their status and when they were last used."""
     return _show_clients()
 
 
@@ -57,13 +57,13 @@ def api_client_show_clients() -> BaseResponse:
 @requires_permission("api.manage")
 @requires_recent_auth
 def api_client_create() -> BaseResponse:
-    """Add a program; its keys are made on its page."""
+    """Add an API client; its keys are created on its page."""
     form = ClientForm()
     return save(
         form,
         lambda: api_clients.create_client(by=current_actor().name, **form.values()),
         show=lambda status: _show_clients(form, status),
-        then=lambda client_id: _client_done(client_id, _("The program is added. A key lets it in.")),
+        then=lambda client_id: _client_done(client_id, _("API client added. Create a key to use it.")),
         shown_at={Conflict: "name"},
     )
 
@@ -71,7 +71,7 @@ def api_client_create() -> BaseResponse:
 @blueprint.get("/api-clients/<uuid:client_id>")
 @requires_permission("api.manage")
 def api_client_page(client_id: uuid.UUID) -> BaseResponse:
-    """Show a program with its keys; `?scopes=` ticks one of the sets in the form of a new one."""
+    """Show an API client with its keys; `?scopes=` checks one of the sets in the form of a new key."""
     return _show_client(client_id)
 
 
@@ -79,7 +79,7 @@ def api_client_page(client_id: uuid.UUID) -> BaseResponse:
 @requires_permission("api.manage")
 @requires_recent_auth
 def api_client_change(client_id: uuid.UUID) -> BaseResponse:
-    """Rename a program, or set how often it may call."""
+    """Change the name or the rate limit of an API client."""
     api_clients.get_client(client_id)
     form = ClientForm()
     return save(
@@ -95,25 +95,25 @@ def api_client_change(client_id: uuid.UUID) -> BaseResponse:
 @requires_permission("api.manage")
 @requires_recent_auth
 def api_client_deactivate(client_id: uuid.UUID) -> BaseResponse:
-    """Keep a program out, whichever of its keys it shows."""
+    """Deactivate an API client with all of its keys."""
     api_clients.set_client_active(client_id, active=False)
-    return _client_done(client_id, _("The program is kept out; its keys open nothing."))
+    return _client_done(client_id, _("API client deactivated. Its keys no longer work."))
 
 
 @blueprint.post("/api-clients/<uuid:client_id>/activation")
 @requires_permission("api.manage")
 @requires_recent_auth
 def api_client_activate(client_id: uuid.UUID) -> BaseResponse:
-    """Let a program in again, with the keys that are still good."""
+    """Reactivate an API client; its active keys work again."""
     api_clients.set_client_active(client_id, active=True)
-    return _client_done(client_id, _("The program may come in again, with the keys that are still good."))
+    return _client_done(client_id, _("API client reactivated. Its active keys work again."))
 
 
 @blueprint.post("/api-clients/<uuid:client_id>/keys")
 @requires_permission("api.manage")
 @requires_recent_auth
 def api_key_issue(client_id: uuid.UUID) -> BaseResponse:
-    """Make a key and show it in this answer and never again: all that is kept of it is a hash."""
+    """Create a key and show it in this answer and never again: only a hash of it is stored."""
     api_clients.get_client(client_id)
     form = KeyForm()
 
@@ -136,9 +136,9 @@ def api_key_issue(client_id: uuid.UUID) -> BaseResponse:
 @requires_permission("api.manage")
 @requires_recent_auth
 def api_key_revoke(client_id: uuid.UUID, key_id: uuid.UUID) -> BaseResponse:
-    """Let a key open nothing any more, from this moment on."""
+    """Revoke a key, effective immediately."""
     api_clients.revoke_key(client_id, key_id)
-    return _client_done(client_id, _("The key is revoked."))
+    return _client_done(client_id, _("API key revoked."))
 
 
 def _client_done(client_id: uuid.UUID, text: str) -> BaseResponse:
@@ -194,7 +194,7 @@ def _show_client(
 @blueprint.get("/webhooks")
 @requires_permission("webhooks.manage")
 def webhook_list() -> BaseResponse:
-    """Show all webhooks and how the last call of each went."""
+    """Show all webhooks with the last delivery of each."""
     return render_region(
         "admin/integrations/webhooks.html",
         "admin/integrations/_webhooks.html",
@@ -206,7 +206,7 @@ def webhook_list() -> BaseResponse:
 @blueprint.get("/webhooks/new")
 @requires_permission("webhooks.manage")
 def webhook_new() -> BaseResponse:
-    """Ask for a new webhook."""
+    """Show the form of a new webhook."""
     return _ask(WebhookForm(sending_rules()))
 
 
@@ -239,7 +239,7 @@ def webhook_page(endpoint_id: uuid.UUID) -> BaseResponse:
 @requires_permission("webhooks.manage")
 @requires_recent_auth
 def webhook_change(endpoint_id: uuid.UUID) -> BaseResponse:
-    """Save address, words and events, unless somebody else has changed them meanwhile."""
+    """Save a webhook, unless it was changed since the page was opened."""
     queries.get_endpoint(endpoint_id)
     form = WebhookForm(sending_rules(), request.form)
     return save(
@@ -255,7 +255,7 @@ def webhook_change(endpoint_id: uuid.UUID) -> BaseResponse:
 @requires_permission("webhooks.manage")
 @requires_recent_auth
 def webhook_rotate(endpoint_id: uuid.UUID) -> BaseResponse:
-    """Make a new secret; the page after it shows it, once. The former one signs as well for a day."""
+    """Rotate the secret; the next page shows it once. The previous one signs as well for a day."""
     services.rotate_secret(endpoint_id)
     return _to_secret(endpoint_id)
 
@@ -263,40 +263,36 @@ def webhook_rotate(endpoint_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/webhooks/<uuid:endpoint_id>/enablement")
 @requires_permission("webhooks.manage")
 def webhook_enable(endpoint_id: uuid.UUID) -> BaseResponse:
-    """Call it again from now on."""
+    """Enable a webhook."""
     services.enable_endpoint(endpoint_id)
-    return _webhook_done(
-        endpoint_id, _("It is called again from now on. What was given up can be run again under Events.")
-    )
+    return _webhook_done(endpoint_id, _("Webhook enabled. Retry failed deliveries under Events."))
 
 
 @blueprint.post("/webhooks/<uuid:endpoint_id>/disablement")
 @requires_permission("webhooks.manage")
 def webhook_disable(endpoint_id: uuid.UUID) -> BaseResponse:
-    """Do not call it any more."""
+    """Disable a webhook."""
     services.disable_endpoint(endpoint_id, _("Disabled by staff."))
-    return _webhook_done(endpoint_id, _("It is not called any more."))
+    return _webhook_done(endpoint_id, _("Webhook disabled."))
 
 
 @blueprint.post("/webhooks/<uuid:endpoint_id>/removal")
 @requires_permission("webhooks.manage")
 def webhook_remove(endpoint_id: uuid.UUID) -> BaseResponse:
-    """Delete it with its log."""
+    """Delete a webhook with its log."""
     services.delete_endpoint(endpoint_id)
-    return done(_("The webhook was deleted."), WEBHOOKS)
+    return done(_("Webhook deleted."), WEBHOOKS)
 
 
 @blueprint.post("/webhooks/<uuid:endpoint_id>/ping")
 @requires_permission("webhooks.manage")
 def webhook_ping(endpoint_id: uuid.UUID) -> BaseResponse:
-    """Send a signed test message and say what came of it."""
+    """Send a signed test message and show the response."""
     answer = ping(endpoint_id)
     if not answer.good:
         why = answer.error or f"HTTP {answer.status}"
-        return _webhook_done(endpoint_id, _("The test was not taken: %(why)s.", why=why), "bad")
-    text = _(
-        "The test was taken: HTTP %(status)d after %(ms)d ms.", status=answer.status, ms=answer.duration_ms
-    )
+        return _webhook_done(endpoint_id, _("Test failed: %(why)s.", why=why), "bad")
+    text = _("Test succeeded: HTTP %(status)d in %(ms)d ms.", status=answer.status, ms=answer.duration_ms)
     return _webhook_done(endpoint_id, text)
 
 
@@ -310,7 +306,7 @@ def webhook_replay(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> BaseRespon
     if endpoint.state != "enabled":
         raise Conflict(_("The webhook is disabled. Enable it, then run this again."))
     replay(delivery_id, even_done=True)
-    return _webhook_done(endpoint_id, _("It will be sent again in a moment."))
+    return _webhook_done(endpoint_id, _("The message will be resent shortly."))
 
 
 def _webhook_done(endpoint_id: uuid.UUID, text: str, tone: str = "good") -> BaseResponse:
@@ -365,7 +361,7 @@ def _show_webhook(
 @blueprint.get("/events")
 @requires_permission("events.view")
 def event_list() -> BaseResponse:
-    """Show deliveries that failed, wait or are done, and whether the worker keeps up."""
+    """Show failed, pending and finished deliveries, and whether the worker keeps up."""
     view, page = request.args.get("state", ""), page_number()
     if view not in VIEWS:
         view = VIEWS[0]
@@ -389,20 +385,22 @@ def event_list() -> BaseResponse:
 @blueprint.post("/events/<uuid:delivery_id>/replay")
 @requires_permission("events.replay")
 def event_replay(delivery_id: uuid.UUID) -> BaseResponse:
-    """Run a delivery again soon."""
+    """Retry a delivery."""
     replay(delivery_id)
-    return done(_("It will run again in a moment."), local_path(request.form.get("back"), "/admin/events"))
+    return done(
+        _("The delivery will be retried shortly."), local_path(request.form.get("back"), "/admin/events")
+    )
 
 
 @blueprint.post("/events/replays")
 @requires_permission("events.replay")
 def event_replay_parked() -> BaseResponse:
-    """Run everything again that was given up for one handler."""
+    """Retry all failed deliveries of one handler."""
     handler = _handler(request.form.get("handler", ""))
     if not handler:
         raise NotFound("There is no such handler.")
     count = replay_parked(handler)
-    said = ngettext("%(num)d delivery will run again.", "%(num)d deliveries will run again.", count)
+    said = ngettext("%(num)d delivery will be retried.", "%(num)d deliveries will be retried.", count)
     return done(said, f"/admin/events?state=waiting&handler={handler}", "good" if count else "warn")
 
 

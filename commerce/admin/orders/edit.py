@@ -214,7 +214,7 @@ def _edit(order: Order, page: EditPage) -> EditPlan:
 
 
 def _edited(order: Order, plan: EditPlan) -> BaseResponse:
-    flash(_("The order is changed: %(summary)s.", summary=plan.summary or _("its prices")), "good")
+    flash(_("Order updated: %(summary)s.", summary=plan.summary or _("its prices")), "good")
     answer = see_other(f"/admin/orders/{order.code}")
     if wants_region():
         answer.status_code = 200

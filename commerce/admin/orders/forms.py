@@ -27,7 +27,7 @@ from commerce.tenants.scope import current_shop
 
 
 def _reason(label: Any, **options: Any) -> TextAreaField:
-    too_long = _("A reason has at most 500 characters.")
+    too_long = _("Use up to 500 characters.")
     return TextAreaField(label, [Length(max=500, message=too_long), no_control_characters], **options)
 
 
@@ -54,15 +54,13 @@ class ActionForm(AdminForm):
 
     version = version_field()
     reason = _reason(_("Reason"))
-    restock = BooleanField(_("Put the goods back on the shelf"))
+    restock = BooleanField(_("Restock items"))
     carrier = StringField(_("Carrier"), [Length(max=255), no_control_characters])
     tracking_code = StringField(_("Tracking code"), [Length(max=255), no_control_characters])
     lines = HiddenField()
     shown_amount = shown_money_field()
-    amount = StringField(_("Amount that arrived"), [Length(max=20)])
-    reference = StringField(
-        _("Reference of the transfer, or who took the cash"), [Length(max=120), no_control_characters]
-    )
+    amount = StringField(_("Amount received"), [Length(max=20)])
+    reference = StringField(_("Reference"), [Length(max=120), no_control_characters])
 
     def __init__(self, row: Transition, formdata: Any = None, *, left: int = 0) -> None:
         """`left` is the money that is open (minor units)."""
@@ -88,7 +86,7 @@ class ActionForm(AdminForm):
         except InvalidValue as error:
             raise ValidationError(error.reason) from error
         if amount is not None and amount <= 0:
-            raise ValidationError(gettext("Please enter the amount that arrived."))
+            raise ValidationError(gettext("Please enter the amount received."))
 
     @property
     def minor(self) -> int | None:
@@ -120,15 +118,15 @@ class NoteForm(AdminForm):
     text = TextAreaField(
         _("Note"),
         [
-            InputRequired(_("Please write something.")),
-            Length(max=MAX_NOTE, message=_("A note has at most 1000 characters.")),
+            InputRequired(_("Please enter a note.")),
+            Length(max=MAX_NOTE, message=_("Notes can have up to 1000 characters.")),
             no_control_characters,
         ],
         id="note-text",
         # A browser counts a line end as one sign and sends two.
         filters=[lambda text: (text or "").replace("\r\n", "\n")],
     )
-    for_customer = BooleanField(_("Send it to the customer"), id="note-for-customer")
+    for_customer = BooleanField(_("Send to customer"), id="note-for-customer")
 
 
 # --- money ------------------------------------------------------------------------------------------
@@ -138,14 +136,14 @@ class ReceiptForm(VersionForm):
     """Money that arrived by hand. The amount is a plain decimal in the order's currency."""
 
     amount = StringField(
-        _("Amount that arrived"),
-        [InputRequired(_("Please enter the amount that arrived."))],
+        _("Amount received"),
+        [InputRequired(_("Please enter the amount received."))],
     )
     reference = StringField(
-        _("Reference of the transfer, or who took the cash"),
+        _("Reference"),
         [Length(max=120), no_control_characters],
     )
-    received_on = DateField(_("Day on which it arrived"), [Optional()])
+    received_on = DateField(_("Date received"), [Optional()])
     reason = TextAreaField(_("Note"), [Length(max=500), no_control_characters])
 
     def __init__(self, order: Order, left: int, formdata: Any = None) -> None:
@@ -157,14 +155,14 @@ class ReceiptForm(VersionForm):
         """Refuse what is no amount, or none above zero."""
         try:
             if self.minor <= 0:
-                raise ValidationError(gettext("Please enter the amount that arrived."))
+                raise ValidationError(gettext("Please enter the amount received."))
         except InvalidValue as error:
             raise ValidationError(error.reason) from error
 
     def validate_received_on(self, field: DateField) -> None:
         """Refuse a day that has not come: it is a slip of the finger."""
         if field.data is not None and not date(2000, 1, 1) <= field.data <= now().date():
-            raise ValidationError(gettext("This day has not come yet, or is long ago."))
+            raise ValidationError(gettext("Please enter a date that is not in the future."))
 
     @property
     def minor(self) -> int:
@@ -197,10 +195,10 @@ class RefundForm(AdminForm):
     shown_amount = shown_money_field()
     step = HiddenField()
     lines = HiddenField()
-    shipping = BooleanField(_("Shipping and fee too"), id="credit-shipping")
-    returned = BooleanField(_("These units have left the house"), id="credit-returned")
-    amount = StringField(_("Another amount than this comes to"), [Length(max=20)], id="credit-amount")
-    reason = _reason(_("Reason, which the customer is told"), id="credit-reason")
+    shipping = BooleanField(_("Refund shipping and fees"), id="credit-shipping")
+    returned = BooleanField(_("These units were already shipped"), id="credit-returned")
+    amount = StringField(_("Custom refund amount"), [Length(max=20)], id="credit-amount")
+    reason = _reason(_("Reason (shown to the customer)"), id="credit-reason")
 
     def __init__(self, formdata: Any = None, **values: Any) -> None:
         super().__init__(formdata, **values)
@@ -270,8 +268,8 @@ class AnswerForm(AdminForm):
     version = version_field()
     lines = HiddenField()
     answer = TextAreaField(
-        _("Words for the customer"),
-        [Length(max=500, message=_("Please use at most 500 characters.")), no_control_characters],
+        _("Message to the customer"),
+        [Length(max=500, message=_("Use up to 500 characters.")), no_control_characters],
     )
 
     def __init__(self, name: str, formdata: Any = None) -> None:

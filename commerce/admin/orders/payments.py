@@ -86,7 +86,7 @@ def add_receipt(code: str) -> BaseResponse:
             reason=(form.reason.data or "").strip(),
         ),
         show=lambda status, problem=None: _show(find_order(code), status, form=form, problem=problem),
-        then=lambda _receipt: done(_("The receipt is recorded."), f"/admin/orders/{code}/money"),
+        then=lambda _receipt: done(_("Payment recorded."), f"/admin/orders/{code}/money"),
     )
 
 
@@ -99,7 +99,7 @@ def give_surplus_back(code: str) -> BaseResponse:
     order = find_order(code)
     return _press(
         code,
-        _("What was too much is on its way back."),
+        _("Overpayment refunded."),
         lambda version: refund_overpayment(order.id, current_actor(), seen_version=version),
     )
 
@@ -114,7 +114,7 @@ def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
         raise NotFound("There is no such refund.")
     return _press(
         code,
-        _("The refund is on its way again."),
+        _("Refund retried."),
         lambda version: send_refund_again(refund_id, current_actor(), seen_version=version),
     )
 

@@ -27,11 +27,11 @@ from commerce.payments.services import net_captured
 from commerce.web import render_region
 
 MAILS: Mapping[str, Any] = {
-    "order_credited": _("The customer is told which part of the money goes back."),
-    "order_refunded": _("The customer is told that the money goes back."),
-    "order_cancelled": _("The customer is told that the order is cancelled, and why."),
+    "order_credited": _("The customer gets an email about the partial refund."),
+    "order_refunded": _("The customer gets an email about the refund."),
+    "order_cancelled": _("The customer gets an email about the cancellation and its reason."),
 }
-CONFIRM: Mapping[str, Any] = {"cancel": _("Cancel the order"), "refund": _("Refund the order")}
+CONFIRM: Mapping[str, Any] = {"cancel": _("Cancel order"), "refund": _("Refund order")}
 """Action -> the words of the button below its preview."""
 
 
@@ -82,7 +82,7 @@ def _check_version(order: Order, version: int | None) -> None:
 
 
 def show_preview(order: Order, preview: ActionPreview) -> BaseResponse:
-    """Answer with the consequences of what somebody is about to do."""
+    """Answer with the consequences of an action that is not done yet."""
     return render_region(
         "admin/orders/preview.html",
         "admin/orders/_preview.html",
@@ -122,7 +122,7 @@ def preview_then_refund(
     def then(preview: ActionPreview | None) -> BaseResponse:
         if preview is not None:
             return show_preview(order, preview)
-        return done(gettext("The money is on its way back."), f"/admin/orders/{order.code}")
+        return done(gettext("Refund created."), f"/admin/orders/{order.code}")
 
     return save(form, do, show=show, then=then)
 
@@ -132,8 +132,8 @@ def _preview_refund(
 ) -> ActionPreview:
     address = refund_address(order, asked)
     return ActionPreview(
-        title=gettext("Give money back"),
-        button=gettext("Give the money back"),
+        title=gettext("Refund"),
+        button=gettext("Refund"),
         address=address,
         back=address.removesuffix("/refund"),
         plan=plan,

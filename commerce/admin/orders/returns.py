@@ -93,7 +93,13 @@ def return_approve(code: str, return_id: uuid.UUID) -> BaseResponse:
         words = form.answer.data or ""
         approve_return(return_id, current_actor(), seen_version=form.version.data, answer=words)
 
-    return _answer(code, return_id, "approval", do, _("The customer is told how to send it back."))
+    return _answer(
+        code,
+        return_id,
+        "approval",
+        do,
+        _("Return approved. The customer gets an email with your instructions."),
+    )
 
 
 @blueprint.post("/orders/<code>/returns/<uuid:return_id>/decline")
@@ -105,7 +111,9 @@ def return_decline(code: str, return_id: uuid.UUID) -> BaseResponse:
         words = form.answer.data or ""
         decline_return(return_id, current_actor(), seen_version=form.version.data, reason=words)
 
-    return _answer(code, return_id, "decline", do, _("The request is declined; the customer is told why."))
+    return _answer(
+        code, return_id, "decline", do, _("Request declined. The customer gets an email with the reason.")
+    )
 
 
 @blueprint.post("/orders/<code>/returns/<uuid:return_id>/receipt")
@@ -117,7 +125,7 @@ def return_receive(code: str, return_id: uuid.UUID) -> BaseResponse:
         came = read_units(form.typed, "units")
         receive_return(return_id, came, current_actor(), seen_version=form.version.data)
 
-    return _answer(code, return_id, "receipt", do, _("What came back is noted; now the money can go back."))
+    return _answer(code, return_id, "receipt", do, _("Received items recorded. You can refund them now."))
 
 
 @blueprint.post("/orders/<code>/returns/<uuid:return_id>/refund")

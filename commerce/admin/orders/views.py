@@ -189,9 +189,7 @@ def note_add(code: str) -> BaseResponse:
     """Write a note; what is wrong with it is said on a page of its own, where nothing typed is lost."""
     order, form = find_order(code), NoteForm(request.form)
     for_customer = bool(form.for_customer.data)
-    text = (
-        _("The note is written; the customer gets it by mail.") if for_customer else _("The note is written.")
-    )
+    text = _("Note added. The customer gets it by email.") if for_customer else _("Note added.")
     return save(
         form,
         lambda: add_note(order.id, current_actor(), text=form.text.data, for_customer=for_customer),

@@ -11,7 +11,7 @@ from commerce.web import TextForm
 
 
 class InviteForm(TextForm):
-    """Who is to come, and as what."""
+    """Who to invite, and with which role."""
 
-    email = EmailField(_("E-mail"), [InputRequired(_("Please enter an e-mail address.")), Length(max=255)])
+    email = EmailField(_("Email"), [InputRequired(_("Please enter an email address.")), Length(max=255)])
     role = SelectField(_("Role"), choices=[SelectChoice(role, role) for role in ROLES], default="support")

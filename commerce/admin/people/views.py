@@ -62,11 +62,11 @@ from commerce.web import TextForm, render_region, see_other
 ACCOUNT = "/admin/account"
 STAFF_LIST = "/admin/staff"
 MEANINGS = {
-    "owner": _l("everything, also who works here, which programs come in and the whole data"),
-    "manager": _l("everything but that"),
-    "fulfilment": _l("packs and sends orders, counts stock"),
-    "support": _l("speaks with customers: changes, cancels and takes orders"),
-    "readonly": _l("looks, and changes nothing"),
+    "owner": _l("full access, including staff, API clients and data export"),
+    "manager": _l("everything except staff, API clients and data export"),
+    "fulfilment": _l("ships orders, manages stock"),
+    "support": _l("helps customers: creates, edits and cancels orders"),
+    "readonly": _l("views everything, changes nothing"),
 }
 COLUMNS = ("at", "by", "name", "id", "action", "subject", "fields", "address", "request")
 
@@ -91,7 +91,7 @@ def customer_list() -> BaseResponse:
 @blueprint.get("/customers/<key>")
 @requires_permission("customers.view")
 def customer_page(key: str) -> BaseResponse:
-    """Show one customer with his addresses and orders."""
+    """Show one customer with their addresses and orders."""
     return _show_customer(key)
 
 
@@ -100,7 +100,7 @@ def customer_page(key: str) -> BaseResponse:
 @requires_recent_auth
 @logged
 def customer_data(key: str) -> BaseResponse:
-    """Answer with a file of everything that there is of a customer, for one who asked for it."""
+    """Export everything that is stored about a customer."""
     return json_file(as_json(_customer(key)))
 
 
@@ -108,13 +108,13 @@ def customer_data(key: str) -> BaseResponse:
 @requires_permission("customers.erase")
 @requires_recent_auth
 def customer_erase(key: str) -> BaseResponse:
-    """Forget a customer for good, unless something is still under way."""
+    """Erase the data of a customer, unless an order is still in progress."""
     return save(
         None,
         lambda: erase_customer(_customer(key)),
         show=lambda status, problem: _show_customer(key, status, problem),
         then=lambda orders: done(
-            _("The customer is forgotten. Orders without a name now: %(count)s.", count=orders),
+            _("Customer data erased. Orders anonymized: %(count)s.", count=orders),
             "/admin/customers",
         ),
     )
@@ -148,7 +148,7 @@ def _show_customer(key: str, status: int = 200, problem: CommerceError | None = 
 @blueprint.get("/staff")
 @requires_permission("staff.manage")
 def staff_list() -> BaseResponse:
-    """Show who works here, and who is invited."""
+    """Show staff and open invitations."""
     return _show_staff()
 
 
@@ -156,15 +156,13 @@ def staff_list() -> BaseResponse:
 @requires_permission("staff.manage")
 @requires_recent_auth
 def staff_invite() -> BaseResponse:
-    """Invite somebody by mail."""
+    """Invite staff by email."""
     form = InviteForm()
     return save(
         form,
         lambda: invitations.invite(str(form.email.data), str(form.role.data), current_actor()),
         show=lambda status: _show_staff(form, status),
-        then=lambda _invitation: done(
-            _("The invitation is on its way to %(email)s.", email=form.email.data), STAFF_LIST
-        ),
+        then=lambda _invitation: done(_("Invitation sent to %(email)s.", email=form.email.data), STAFF_LIST),
         shown_at={people.PlanFull: "", Conflict: ""},
     )
 
@@ -173,44 +171,42 @@ def staff_invite() -> BaseResponse:
 @requires_permission("staff.manage")
 @requires_recent_auth
 def staff_withdraw(invitation_id: uuid.UUID) -> BaseResponse:
-    """Take an invitation back."""
+    """Withdraw an invitation."""
     invitations.withdraw_invitation(invitation_id)
-    return done(_("The invitation is withdrawn; its link works no more."), STAFF_LIST)
+    return done(_("Invitation withdrawn. Its link no longer works."), STAFF_LIST)
 
 
 @blueprint.post("/staff/<uuid:staff_id>/role")
 @requires_permission("staff.manage")
 @requires_recent_auth
 def staff_role(staff_id: uuid.UUID) -> BaseResponse:
-    """Give somebody another role."""
+    """Change the role of an account."""
     role, seen = request.form.get("role", ""), request.form.get("seen", "")
-    return _change(lambda: people.change_role(staff_id, role, seen=seen), _("The role is changed."))
+    return _change(lambda: people.change_role(staff_id, role, seen=seen), _("Role changed."))
 
 
 @blueprint.post("/staff/<uuid:staff_id>/deactivation")
 @requires_permission("staff.manage")
 @requires_recent_auth
 def staff_deactivate(staff_id: uuid.UUID) -> BaseResponse:
-    """Let somebody in no more, and sign him out everywhere."""
-    return _change(lambda: people.deactivate(staff_id), _("The account is closed and signed out everywhere."))
+    """Deactivate an account and sign it out everywhere."""
+    return _change(lambda: people.deactivate(staff_id), _("Account deactivated and signed out everywhere."))
 
 
 @blueprint.post("/staff/<uuid:staff_id>/activation")
 @requires_permission("staff.manage")
 @requires_recent_auth
 def staff_reactivate(staff_id: uuid.UUID) -> BaseResponse:
-    """Let somebody in again."""
-    return _change(
-        lambda: people.reactivate(staff_id), _("The account is open again, with its former password.")
-    )
+    """Reactivate an account."""
+    return _change(lambda: people.reactivate(staff_id), _("Account reactivated. Its password is unchanged."))
 
 
 @blueprint.post("/staff/<uuid:staff_id>/second-factor-reset")
 @requires_permission("staff.manage")
 @requires_recent_auth
 def staff_reset_factor(staff_id: uuid.UUID) -> BaseResponse:
-    """Take away the second factor of somebody who has lost it."""
-    text = _("The second factor is taken away, and every browser signed out.")
+    """Reset the two-factor authentication of staff who lost their phone."""
+    text = _("Two-factor authentication reset. All browsers are signed out.")
     return _change(lambda: people.reset_second_factor(staff_id), text)
 
 
@@ -248,14 +244,14 @@ def _show_staff(
 @blueprint.get("/account")
 @requires_permission("account.own")
 def account() -> BaseResponse:
-    """Show what can be changed about oneself."""
+    """Show one's own account."""
     return _show_account()
 
 
 @blueprint.post("/account/name")
 @requires_permission("account.own")
 def account_name() -> BaseResponse:
-    """Change how one is called in the history of orders."""
+    """Change one's name in timelines and the activity log."""
     form = StaffNameForm()
     return save(
         form,
@@ -280,7 +276,7 @@ def account_password() -> BaseResponse:
         form,
         do,
         show=lambda _status: _show_account(password=form),
-        then=lambda _result: done(_("Your new password is set. Every other browser is signed out."), ACCOUNT),
+        then=lambda _result: done(_("Password changed. All other browsers are signed out."), ACCOUNT),
         shown_at={signing.SignInRefused: "present_password"},
     )
 
@@ -290,7 +286,7 @@ def account_password() -> BaseResponse:
 def account_session_end(session_id: uuid.UUID) -> BaseResponse:
     """Sign another browser out."""
     signing.end_session(STAFF, current_staff().id, session_id)
-    return done(_("That browser is signed out."), ACCOUNT)
+    return done(_("Browser signed out."), ACCOUNT)
 
 
 @blueprint.post("/account/sessions/end-others")
@@ -321,7 +317,7 @@ def _show_account(name: TextForm | None = None, password: TextForm | None = None
 @blueprint.get("/account/second-factor")
 @requires_permission("account.own")
 def second_factor_page() -> BaseResponse:
-    """Show how to add a second factor, or the one that there is."""
+    """Show the two-factor authentication, or how to set it up."""
     return _show_factor()
 
 
@@ -329,7 +325,7 @@ def second_factor_page() -> BaseResponse:
 @requires_permission("account.own")
 @requires_recent_auth
 def second_factor_enrol() -> BaseResponse:
-    """Take the first code, and show the recovery codes, this once."""
+    """Check the first code, and show the recovery codes, this once."""
     form, me = EnrolForm(), current_staff()
     return save(
         form,
@@ -345,7 +341,7 @@ def second_factor_enrol() -> BaseResponse:
 @requires_permission("account.own")
 @requires_recent_auth
 def second_factor_codes() -> BaseResponse:
-    """Make new recovery codes and show them, this once."""
+    """Create new recovery codes and show them, this once."""
     return _show_codes(second_factor.renew_recovery_codes(current_staff().id))
 
 
@@ -353,15 +349,15 @@ def second_factor_codes() -> BaseResponse:
 @requires_permission("account.own")
 @requires_recent_auth
 def second_factor_remove() -> BaseResponse:
-    """Take one's own second factor away."""
+    """Turn off one's own two-factor authentication."""
     second_factor.remove_second_factor(STAFF, current_staff().id)
-    return done(_("Your password alone opens the back office now."), ENROLMENT, "warn")
+    return done(_("Two-factor authentication is off."), ENROLMENT, "warn")
 
 
 @blueprint.post(PROOF.removeprefix("/admin"))
 @requires_permission("account.own")
 def proof() -> BaseResponse:
-    """Take a proof for a page that was only to be looked at, and lead there."""
+    """Check the identity for a page that was only to be looked at, and lead there."""
     done = has_recent_auth_for_page(current_staff())
     return see_other(done) if isinstance(done, str) else done
 
@@ -400,7 +396,7 @@ def _show_codes(codes: list[str]) -> BaseResponse:
 @blueprint.get("/audit")
 @requires_permission("audit.view")
 def audit_page() -> BaseResponse:
-    """Show what was done, newest first, of one person or of all."""
+    """Show the activity of one person or of everyone, newest first."""
     body = render_template(
         "admin/people/activity_log.html",
         listing=audit.entries(_wanted(), page_number()),
@@ -436,7 +432,7 @@ def audit_file() -> BaseResponse:
 
 
 def _wanted() -> audit.Filter:
-    """Return what the query string asks for; what makes no sense there is not asked for."""
+    """Return the filter in the query string; invalid values are ignored."""
     until = _day("until")
     return audit.Filter(
         actor_id=_plain("person"),
@@ -459,7 +455,7 @@ def _day(name: str) -> date | None:
 
 
 def _begin(day: date | None) -> datetime | None:
-    """Return when a day begins where the shop is; None for years in which nothing was done."""
+    """Return when a day begins where the shop is; None for years out of range."""
     if day is None or not 1970 <= day.year < 9999:
         return None
     return datetime.combine(day, time(), ZoneInfo(current_shop().timezone)).astimezone(UTC)

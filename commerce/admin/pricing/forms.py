@@ -36,12 +36,12 @@ KINDS = {
     "percentage": _("Percentage off"),
     "fixed": _("Fixed amount off"),
     "free_shipping": _("Free shipping"),
-    "buy_x_get_y": _("Buy some, get some for less"),
+    "buy_x_get_y": _("Buy X, get Y"),
 }
 SCOPES = {
-    "all": _("Everything in the cart"),
-    "products": _("Certain products"),
-    "categories": _("Certain categories"),
+    "all": _("Entire order"),
+    "products": _("Specific products"),
+    "categories": _("Specific categories"),
 }
 _OPTIONAL_NUMBERS = ("percent_ppm", "amount", "buy_quantity", "get_quantity", "min_subtotal")
 _AS_THEY_ARE = ("label", "kind", "scope", "starts_at", "ends_at", "position")
@@ -63,20 +63,20 @@ class _PromotionFields(VersionedForm):
 
     version = version_field()
     label = name_field(_("Label"))
-    kind = _choice(_("What it takes off"), KINDS)
+    kind = _choice(_("Type"), KINDS)
     percent_ppm = PercentField(_("Percent off"))
     amount = AmountField(_("Amount off"))
     buy_quantity = number_field(_("Units to buy"), 1, MAX_UNITS, required=False, default=None)
-    get_quantity = number_field(_("Units for less"), 1, MAX_UNITS, required=False, default=None)
-    scope = _choice(_("What it is for"), SCOPES)
+    get_quantity = number_field(_("Discounted units"), 1, MAX_UNITS, required=False, default=None)
+    scope = _choice(_("Applies to"), SCOPES)
     targets = HiddenField(_("Products or categories"))
-    min_subtotal = AmountField(_("From a total of"))
-    starts_at = MomentField(_("Begins"))
+    min_subtotal = AmountField(_("Minimum order total"))
+    starts_at = MomentField(_("Starts"))
     ends_at = MomentField(_("Ends"))
-    needs_code = BooleanField(_("Only with a coupon code"))
+    needs_code = BooleanField(_("Requires a coupon code"))
     combines = BooleanField(_("Combines with other promotions"), default=True)
-    position = number_field(_("Position"), 0, MAX_POSITION)
-    enabled = BooleanField(_("Switched on"), default=True)
+    position = number_field(_("Priority"), 0, MAX_POSITION)
+    enabled = BooleanField(_("Active"), default=True)
 
 
 class PromotionForm:
@@ -152,7 +152,7 @@ def _shown(known: Promotion) -> dict[str, Any]:
 
 
 def _ids(typed: Sequence[str]) -> list[str]:
-    """Return the ids among what was sent, each once; what is none cannot have been ticked."""
+    """Return the ids among what was sent, each once; anything else is ignored."""
     found = []
     for text in typed[: MAX_TARGETS + 1]:
         try:
@@ -177,7 +177,7 @@ class NewCouponForm(AdminForm):
         ],
         filters=[strip],
     )
-    usage_limit = number_field(_("Uses in all"), 1, MAX_USES, required=False, default=None)
+    usage_limit = number_field(_("Total uses"), 1, MAX_USES, required=False, default=None)
     per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
 
     def __init__(self, formdata: Any = None) -> None:
@@ -191,13 +191,13 @@ class GenerateCouponsForm(AdminForm):
         "code": "prefix"
     }  # nothing else of a random code can be wrong
 
-    count = number_field(_("How many"), 1, MAX_CODES_AT_ONCE, default=20)
+    count = number_field(_("Number of codes"), 1, MAX_CODES_AT_ONCE, default=20)
     prefix = StringField(
-        _("Beginning with"),
+        _("Prefix"),
         [Length(max=MAX_PREFIX, message=_("At most %(max)d characters.")), no_control_characters],
         filters=[strip],
     )
-    usage_limit = number_field(_("Uses of each"), 1, MAX_USES, required=False, default=1)
+    usage_limit = number_field(_("Uses per code"), 1, MAX_USES, required=False, default=1)
     per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
 
     def __init__(self, formdata: Any = None) -> None:
@@ -208,7 +208,7 @@ class CouponLimitsForm(VersionedForm):
     """How often a code may be used. A limit that is left empty is none."""
 
     version = version_field()
-    usage_limit = number_field(_("Uses in all"), 1, MAX_USES, required=False, default=None)
+    usage_limit = number_field(_("Total uses"), 1, MAX_USES, required=False, default=None)
     per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
 
     def __init__(self, known: CouponRow, formdata: Any = None) -> None:

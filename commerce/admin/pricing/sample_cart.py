@@ -1,4 +1,4 @@
-"""A cart that nobody has: staff fill it to see what it would cost, and why."""
+"""A sample cart that staff fill to see what it would cost, and why."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ MAX_ROWS = 30
 BLANK_ROWS = 2
 REASONS = {
     "": _("Applied"),
-    "not_started": _("Has not begun yet"),
-    "ended": _("Is over"),
-    "needs_code": _("Needs a code that was not entered"),
-    "below_minimum": _("The cart is below its minimum"),
-    "nothing_eligible": _("Nothing in the cart is covered by it"),
-    "awaits_shipping": _("No shipping is chosen yet"),
-    "no_effect": _("There is nothing left to take off"),
-    "outdone": _("Others, with which it does not combine, take off more"),
-    "unknown": _("There is no such code"),
-    "disabled": _("The code is switched off"),
-    "used_up": _("The code has been used as often as it may"),
-    "used_by_you": _("This customer has used the code as often as one may"),
-    "duplicate": _("Another code opened the same promotion"),
+    "not_started": _("Not started"),
+    "ended": _("Ended"),
+    "needs_code": _("Requires a code that was not entered"),
+    "below_minimum": _("Cart is below the minimum"),
+    "nothing_eligible": _("Does not apply to anything in the cart"),
+    "awaits_shipping": _("No shipping method selected"),
+    "no_effect": _("Nothing left to discount"),
+    "outdone": _("Other promotions that it cannot combine with give a larger discount"),
+    "unknown": _("Code not found"),
+    "disabled": _("Code is turned off"),
+    "used_up": _("Usage limit reached"),
+    "used_by_you": _("Usage limit per customer reached"),
+    "duplicate": _("Another code already applied the same promotion"),
 }
 """What becomes of a promotion or a code -> what staff read."""
 SOURCES = {"promotion": _("Promotion"), "shipping": _("Shipping"), "fee": _("Fee"), "tax": _("Tax")}
@@ -68,7 +68,7 @@ class SampleTerms(Form):  # type: ignore[misc]
             prefix=prefix,
             data={"country": home, "shipping_method": ways[0].code if ways else ""},
         )
-        nothing = SelectChoice("", _("not chosen"))
+        nothing = SelectChoice("", _("not selected"))
         self.country.choices = [SelectChoice(code, name) for code, name in countries] or [nothing]
         self.shipping_method.choices = [nothing, *(SelectChoice(way.code, way.name) for way in ways)]
         self.payment_method.choices = [
@@ -110,14 +110,14 @@ class SampleCart:
     def _read(self, row: SampleRow, variant: PickedVariant | None) -> None:
         number = row.quantity
         if variant is None:
-            row.error = gettext("There is no such SKU.")
+            row.error = gettext("SKU not found.")
         elif not (
             number.isascii()
             and number.isdigit()
             and len(number) < 5
             and 0 < int(number) <= MAX_UNITS_PER_LINE
         ):
-            row.error = gettext("From 1 to %(most)s units, please.", most=MAX_UNITS_PER_LINE)
+            row.error = gettext("Please enter 1 to %(most)s units.", most=MAX_UNITS_PER_LINE)
         else:
             row.title = variant.title
             self.wanted[variant.id] = min(self.wanted.get(variant.id, 0) + int(number), MAX_UNITS_PER_LINE)

@@ -89,7 +89,7 @@ def promotion_new() -> BaseResponse:
 @blueprint.post("/pricing/promotions")
 @requires_permission("pricing.manage")
 def promotion_create() -> BaseResponse:
-    """Add a promotion; or only try it, or look for products that it is for."""
+    """Add a promotion; or only try it, or search products for it."""
     form = PromotionForm(None, request.form)
     asked = _only_asked(form)
     if asked:
@@ -98,7 +98,7 @@ def promotion_create() -> BaseResponse:
         form,
         lambda: create_promotion(form.values()),
         show=lambda status, **context: _show_promotion(form, status, **context),
-        then=lambda promotion_id: done(_("The promotion is there."), f"{PROMOTIONS}/{promotion_id}"),
+        then=lambda promotion_id: done(_("Promotion created."), f"{PROMOTIONS}/{promotion_id}"),
     )
 
 
@@ -112,7 +112,7 @@ def promotion_page(promotion_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/pricing/promotions/<uuid:promotion_id>")
 @requires_permission("pricing.manage")
 def promotion_change(promotion_id: uuid.UUID) -> BaseResponse:
-    """Save a promotion, unless somebody else has changed it meanwhile; or only try it, or look for products."""
+    """Save a promotion, unless it was changed since the page was opened; or only try it, or search products."""
     form = PromotionForm(get_promotion(promotion_id), request.form)
     asked = _only_asked(form)
     if asked:
@@ -129,7 +129,7 @@ def promotion_change(promotion_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/pricing/promotions/<uuid:promotion_id>/deletion")
 @requires_permission("pricing.manage")
 def promotion_delete(promotion_id: uuid.UUID) -> BaseResponse:
-    """Delete a promotion that no order had."""
+    """Delete a promotion that no order used."""
     label = get_promotion(promotion_id).label
 
     def do() -> None:
@@ -142,7 +142,7 @@ def promotion_delete(promotion_id: uuid.UUID) -> BaseResponse:
         show=lambda status, problem: _show_promotion(
             PromotionForm(get_promotion(promotion_id)), status, problem
         ),
-        then=lambda _result: done(_("“%(name)s” is deleted.", name=label), PROMOTIONS),
+        then=lambda _result: done(_("“%(name)s” deleted.", name=label), PROMOTIONS),
     )
 
 
@@ -275,7 +275,7 @@ def coupon_file(promotion_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/pricing/promotions/<uuid:promotion_id>/coupons")
 @requires_permission("pricing.manage")
 def coupon_create(promotion_id: uuid.UUID) -> BaseResponse:
-    """Add one code with a word of the shop's own."""
+    """Add one code."""
     get_promotion(promotion_id)
     form = NewCouponForm(request.form)
     return save(
@@ -289,19 +289,19 @@ def coupon_create(promotion_id: uuid.UUID) -> BaseResponse:
         show=lambda status, **context: _show_promotion(
             PromotionForm(get_promotion(promotion_id)), status, coupon=form, **context
         ),
-        then=lambda _coupon: done(_("The code is there."), f"{PROMOTIONS}/{promotion_id}#codes"),
+        then=lambda _coupon: done(_("Code created."), f"{PROMOTIONS}/{promotion_id}#codes"),
     )
 
 
 @blueprint.post("/pricing/promotions/<uuid:promotion_id>/coupon-batches")
 @requires_permission("pricing.manage")
 def coupon_generate(promotion_id: uuid.UUID) -> BaseResponse:
-    """Add many codes that nobody can guess, and show them."""
+    """Generate many random codes, and show them."""
     get_promotion(promotion_id)
     form = GenerateCouponsForm(request.form)
 
     def then(codes: Sequence[str]) -> BaseResponse:
-        text = ngettext("%(num)d code is there.", "%(num)d codes are there.", len(codes))
+        text = ngettext("%(num)d code created.", "%(num)d codes created.", len(codes))
         return done(text, f"{COUPONS}?promotion={promotion_id}")
 
     return save(
@@ -331,7 +331,7 @@ def coupon_page(coupon_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/pricing/coupons/<uuid:coupon_id>")
 @requires_permission("pricing.manage")
 def coupon_change(coupon_id: uuid.UUID) -> BaseResponse:
-    """Save the limits of a code, unless somebody else has changed them meanwhile."""
+    """Save the limits of a code, unless they were changed since the page was opened."""
     form = CouponLimitsForm(get_coupon_row(coupon_id), request.form)
     return save(
         form,
@@ -372,7 +372,7 @@ def coupon_status(coupon_id: uuid.UUID) -> BaseResponse:
     """Switch a code on or off: the button says which, so pressing it twice is pressing it once."""
     enabled = request.form.get("enabled") == "1"
     set_coupon_enabled(coupon_id, enabled)
-    text = _("The code is switched on.") if enabled else _("The code is switched off.")
+    text = _("Code turned on.") if enabled else _("Code turned off.")
     return done(text, local_path(request.form.get("back"), COUPONS))
 
 

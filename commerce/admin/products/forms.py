@@ -30,7 +30,7 @@ def _is_amount(_form: Any, field: Any) -> None:
     except InvalidValue as error:
         raise ValidationError(error.reason) from error
     if amount < 0:
-        raise ValidationError(gettext("A price is never below zero."))
+        raise ValidationError(gettext("The price cannot be negative."))
 
 
 class _ProductFields(VersionedForm):
@@ -146,7 +146,7 @@ def _amount(text: str) -> int:
 
 def _variant_form(variant: Variant, formdata: Any) -> BaseForm:
     key = variant.id.hex
-    price, compare_at = _("Price"), _("Price before")
+    price, compare_at = _("Price"), _("Compare-at price")
     form = BaseForm(
         {
             "version": version_field(),
@@ -154,8 +154,8 @@ def _variant_form(variant: Variant, formdata: Any) -> BaseForm:
                 price, [InputRequired(_("Please enter a price.")), Length(max=20), _is_amount]
             ),
             "compare_at": StringField(compare_at, [Optional(), Length(max=20), _is_amount]),
-            "active": BooleanField(_("Sold")),
-            "ships_from": DateField(_("More ships from"), [Optional()]),
+            "active": BooleanField(_("Active")),
+            "ships_from": DateField(_("Next delivery"), [Optional()]),
         },
         prefix=f"v{key}-",
     )

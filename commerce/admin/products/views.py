@@ -52,14 +52,14 @@ def product_list() -> BaseResponse:
 @blueprint.get("/products.csv")
 @requires_permission("products.view")
 def product_file() -> Response:
-    """Hand out all products as a file with Shopify's columns, which `catalog import` reads back."""
+    """Export all products with Shopify's columns, which `catalog import` reads back."""
     out = SpooledTemporaryFile(max_size=MEMORY)  # noqa: SIM115 - closed when it has been sent
     text = TextIOWrapper(out, encoding="utf-8", newline="")
     export_catalogue(text, base=request.host_url.rstrip("/"), on_hand=first_location_stock)
     text.detach().seek(0)
     answer = Response(_chunks(out), mimetype="text/csv")
     answer.headers["Content-Disposition"] = 'attachment; filename="products.csv"'
-    answer.call_on_close(out.close)  # for who goes away before the end
+    answer.call_on_close(out.close)  # when the client disconnects early
     return answer
 
 
@@ -74,7 +74,7 @@ def product_page(slug: str) -> BaseResponse:
 @blueprint.post("/products/<slug>")
 @requires_permission("products.change")
 def product_change(slug: str) -> BaseResponse:
-    """Save title, status and prices, unless somebody else has changed the product meanwhile."""
+    """Save title, status and prices, unless the product was changed since the page was opened."""
     product, variants = _find(slug)
     form = ProductForm(product, variants, request.form)
     return save(

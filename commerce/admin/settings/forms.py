@@ -69,15 +69,15 @@ class SettingsForm(VersionedForm):
 
 
 class ShopForm(SettingsForm):
-    """Who the shop is, and in which language and time it lives."""
+    """Name, language, time zone and addresses of the shop."""
 
-    name = name_field(_("Name of the shop"))
-    tagline = _line(_("One line about it"), 255)
+    name = name_field(_("Shop name"))
+    tagline = _line(_("Tagline"), 255)
     locale = _line(_("Language and region of the shop"), 20, InputRequired(_("Please fill this in.")))
-    languages = _line(_("Other languages of its mails"), 400)
+    languages = _line(_("Additional email languages"), 400)
     timezone = _line(_("Time zone"), 60, InputRequired(_("Please fill this in.")))
-    mail_from = EmailField(_("Sender of its mails"), [Length(max=254)], filters=[strip])
-    operations_email = EmailField(_("Address for alerts to the staff"), [Length(max=254)], filters=[strip])
+    mail_from = EmailField(_("Sender email"), [Length(max=254)], filters=[strip])
+    operations_email = EmailField(_("Email address for alerts"), [Length(max=254)], filters=[strip])
 
     def known(self, shop: Shop) -> dict[str, Any]:
         """Return what the fields show of a shop."""
@@ -91,39 +91,41 @@ class ShopForm(SettingsForm):
 
 
 class SellingForm(SettingsForm):
-    """Where the shop sells, in which money, and what its promises are."""
+    """Where the shop sells, in which currency, and by which rules."""
 
     currency = _line(_("Currency"), 3, InputRequired(_("Please fill this in.")))
     country = CountriesField(_("Country of the shop"), [InputRequired(_("Please fill this in."))])
-    countries = CountriesField(_("Sold to"))
+    countries = CountriesField(_("Countries you sell to"))
     prices_include_tax = BooleanField(_("Prices include tax"))
     tax_rounding = SelectField(
-        _("Tax is rounded"),
+        _("Tax rounding"),
         choices=[
-            SelectChoice("line", _("for each line of an order")),
-            SelectChoice("rate", _("once for each tax rate, as in Japan")),
+            SelectChoice("line", _("per order line")),
+            SelectChoice("rate", _("once per tax rate for the whole order")),
         ],
     )
     deduct_on = SelectField(
-        _("Units leave the shelf"),
+        _("Deduct stock"),
         choices=[
-            SelectChoice("shipment", _("when the parcel goes")),
+            SelectChoice("shipment", _("when the order is shipped")),
             SelectChoice("confirmation", _("when the order is confirmed")),
         ],
     )
-    return_days = number_field(_("Days to send something back"), 0, MAX_RETURN_DAYS)
-    low_stock_at = number_field(_("Stock is low at (units)"), 0, MAX_LOW_STOCK)
+    return_days = number_field(_("Return window (days)"), 0, MAX_RETURN_DAYS)
+    low_stock_at = number_field(_("Low stock threshold (units)"), 0, MAX_LOW_STOCK)
     order_code_format = _line(_("Order numbers"), MAX_FORMAT, InputRequired(_("Please fill this in.")))
 
     def validate_country(self, field: CountriesField) -> None:
-        """Refuse several: a shop is at home in one."""
+        """Refuse several countries."""
         if field.data and (len(field.data) > 1 or "*" in field.data):
-            raise ValidationError(gettext("A shop is at home in one country."))
+            raise ValidationError(gettext("Enter one country."))
 
     def validate_countries(self, field: CountriesField) -> None:
-        """Refuse what the empty field says."""
+        """Refuse '*', which is what the empty field means."""
         if field.data and "*" in field.data:
-            raise ValidationError(gettext("Leave this empty to sell wherever a shipping method goes."))
+            raise ValidationError(
+                gettext("Leave this empty to sell to every country with a shipping method.")
+            )
 
     def known(self, shop: Shop) -> dict[str, Any]:
         """Return what the fields show of a shop."""
@@ -145,16 +147,16 @@ class LookForm(SettingsForm):
     """The colours and the typeface of the shop."""
 
     accent = ColorField(_("Accent: buttons, marks"))
-    accent_ink = ColorField(_("Text on the accent"))
+    accent_ink = ColorField(_("Text on accent"))
     paper = ColorField(_("Page"))
     surface = ColorField(_("Panels and fields"))
     ink = ColorField(_("Text"))
-    muted = ColorField(_("Quiet text"))
+    muted = ColorField(_("Secondary text"))
     line = ColorField(_("Lines"))
     typeface = SelectField(
         _("Typeface"),
         choices=[
-            SelectChoice("serif", _("Headings with serifs")),
+            SelectChoice("serif", _("Serif headings")),
             SelectChoice("sans", _("Plain")),
             SelectChoice("rounded", _("Rounded")),
         ],
@@ -165,7 +167,7 @@ class LookForm(SettingsForm):
         return {"version": shop.version, "typeface": next(iter(TYPEFACES)), **DEFAULTS, **shop.theme}
 
     def values(self, shop: Shop) -> dict[str, Any]:
-        """Return the theme: what it has said before, the logo too, and what is now another than everywhere."""
+        """Return the theme: what it set before, the logo too, and every value that differs from the default."""
         usual = self.known(replace(shop, theme={}))
         typed = {name: self[name].data for name in (*COLOURS, "typeface")}
         return {"theme": shop.theme | {n: v for n, v in typed.items() if n in shop.theme or v != usual[n]}}
@@ -183,10 +185,10 @@ class TaxForm(VersionedForm):
     version = version_field()
     country = CountriesField(
         _("Country"),
-        [InputRequired(_("Please name a country, or * for everywhere else."))],
+        [InputRequired(_("Please enter a country, or * for everywhere else."))],
     )
     tax_class = tax_class_field(_("Tax class"))
-    rate_ppm = PercentField(_("Rate in percent"), [InputRequired(_("Please enter a percentage."))])
+    rate_ppm = PercentField(_("Rate (percent)"), [InputRequired(_("Please enter a percentage."))])
     label = name_field(_("Label"))
 
     def __init__(self, known: TaxRate | None, formdata: Any = None) -> None:
@@ -197,7 +199,7 @@ class TaxForm(VersionedForm):
     def validate_country(self, field: CountriesField) -> None:
         """Refuse several countries: each has a rate of its own."""
         if field.data and len(field.data) > 1:
-            raise ValidationError(gettext("A rate is for one country, or for everywhere else."))
+            raise ValidationError(gettext("Enter one country, or * for everywhere else."))
 
     def values(self) -> TaxValues:
         """Return what was filled in; call it only after `validate`."""
@@ -234,15 +236,15 @@ class _ShippingMethodFields(VersionedForm):
             InputRequired(_("Please fill this in.")),
             Regexp(
                 r"^[a-z0-9][a-z0-9_-]{0,39}\Z",
-                message=_("A code has up to 40 small letters, digits, '-' and '_'."),
+                message=_("Use up to 40 lowercase letters, digits, '-' and '_'."),
             ),
         ],
         filters=[strip],
     )
     description = StringField(_("Description"), [Length(max=255), no_control_characters], filters=[strip])
     tax_class = tax_class_field(_("Tax class"))
-    position = number_field(_("Position in the list"), 0, MAX_SHIPPING_POSITION)
-    enabled = BooleanField(_("Offered in the shop"), default=True)
+    position = number_field(_("Position"), 0, MAX_SHIPPING_POSITION)
+    enabled = BooleanField(_("Available at checkout"), default=True)
 
 
 class ShippingForm:
@@ -263,7 +265,7 @@ class ShippingForm:
         """Return (field id, sentence) for everything that is wrong, for the summary above the form."""
         found = problems_of(self.head)
         for number, row in enumerate(self.rows, start=1):
-            place = gettext("Price %(number)s", number=number)
+            place = gettext("Rate %(number)s", number=number)
             found += [
                 (field.id, f"{place}, {field.label.text}: {text}") for field in row for text in field.errors
             ]
@@ -309,7 +311,7 @@ class ShippingForm:
             typed = mine[number] if number < len(mine) else "–"
             there = theirs[number] if number < len(theirs) else "–"
             if typed != there:
-                found.append(Difference(gettext("Price %(number)s", number=number + 1), there, typed))
+                found.append(Difference(gettext("Rate %(number)s", number=number + 1), there, typed))
         return found
 
 
@@ -327,11 +329,11 @@ def _rates(terms: MethodTerms | None, formdata: Any) -> list[RateTerms | None]:
 def _row(number: int, rate: RateTerms | None, formdata: Any) -> BaseForm:
     form = BaseForm(
         {
-            "countries": CountriesField(_("Countries"), [InputRequired(_("Please name the countries."))]),
+            "countries": CountriesField(_("Countries"), [InputRequired(_("Please enter the countries."))]),
             "max_weight_grams": number_field(
-                _("Up to weight (g)"), 1, MAX_WEIGHT, required=False, default=None
+                _("Maximum weight (g)"), 1, MAX_WEIGHT, required=False, default=None
             ),
-            "min_subtotal": AmountField(_("From a total of")),
+            "min_subtotal": AmountField(_("Minimum order total")),
             "price": AmountField(_("Price"), [InputRequired(_("Please enter a price."))]),
             "remove": BooleanField(_("Remove")),
         },
@@ -353,11 +355,11 @@ def _words(row: BaseForm) -> str:
 
 MAX_PAYMENT_POSITION = 10_000
 GATEWAYS = {
-    "manual": _("By hand: bank transfer, cash on delivery"),
+    "manual": _("Manual: bank transfer, cash on delivery"),
     "stripe": _("Stripe: cards and wallets"),
-    "test_card": _("Built-in test card: for trials, no money moves"),
+    "test_card": _("Test card: for testing, no real payments"),
 }
-"""Who takes the money -> what staff read."""
+"""Gateway -> its name for staff."""
 SETTINGS = ("publishable_key", "account", "checkout_origin")
 SECRETS = ("secret_key", "webhook_secret")
 FORGET = "forget_former_secret"
@@ -370,7 +372,7 @@ def _secret(label: Any) -> PasswordField:
 
 
 class PaymentForm(VersionedForm):
-    """Fields of a way to pay; those that its gateway does not know are left out."""
+    """Fields of a payment method; those that its gateway does not have are left out."""
 
     uncompared = ("version", *SECRETS, FORGET)
 
@@ -381,7 +383,7 @@ class PaymentForm(VersionedForm):
             InputRequired(_("Please fill this in.")),
             Regexp(
                 r"^[a-z][a-z0-9_]{0,39}\Z",
-                message=_("A code has small letters, digits and _, and begins with a letter."),
+                message=_("Use lowercase letters, digits and _, starting with a letter."),
             ),
         ],
         filters=[strip],
@@ -392,19 +394,19 @@ class PaymentForm(VersionedForm):
         [Length(max=1000, message=_("At most %(max)d characters.")), no_control_characters],
         filters=[strip],
     )
-    hold_minutes = number_field(_("Hold stock for (minutes)"), 1, MAX_HOLD_MINUTES, default=30)
-    position = number_field(_("Position in the list"), 0, MAX_PAYMENT_POSITION)
-    pay_later = BooleanField(_("Paid later: confirm the order before the money is there"))
-    enabled = BooleanField(_("Offered in the shop"), default=True)
-    fee_amount = AmountField(_("Fee, fixed"))
-    fee_ppm = PercentField(_("Fee in percent"))
+    hold_minutes = number_field(_("Reserve stock for (minutes)"), 1, MAX_HOLD_MINUTES, default=30)
+    position = number_field(_("Position"), 0, MAX_PAYMENT_POSITION)
+    pay_later = BooleanField(_("Pay later: confirm orders before they are paid"))
+    enabled = BooleanField(_("Available at checkout"), default=True)
+    fee_amount = AmountField(_("Fixed fee"))
+    fee_ppm = PercentField(_("Percentage fee"))
     fee_tax_class = tax_class_field(_("Tax class of the fee"))
     publishable_key = _line(_("Publishable key"), 255)
     account = _line(_("Account"), 255)
-    checkout_origin = _line(_("Address of the pay page"), 255)
+    checkout_origin = _line(_("Checkout page address"), 255)
     secret_key = _secret(_("Secret key"))
-    webhook_secret = _secret(_("Signing secret of the webhook"))
-    forget_former_secret = BooleanField(_("Stop accepting the former signing secret"))
+    webhook_secret = _secret(_("Webhook signing secret"))
+    forget_former_secret = BooleanField(_("Remove the previous signing secret"))
 
     def __init__(self, gateway: str, known: MethodRow | None, formdata: Any = None) -> None:
         super().__init__(formdata, data=_shown_payment(known) if known else None)

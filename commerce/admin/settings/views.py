@@ -63,7 +63,7 @@ HOUR, DAY = 60, 24 * 60
 @blueprint.get("/settings")
 @requires_permission("settings.change")
 def settings() -> BaseResponse:
-    """Begin with who the shop is."""
+    """Begin with the shop itself."""
     return settings_page("shop")
 
 
@@ -77,7 +77,7 @@ def settings_page(section: str) -> BaseResponse:
 @blueprint.post("/settings/<section>")
 @requires_permission("settings.change")
 def settings_change(section: str) -> BaseResponse:
-    """Save one page of settings, unless somebody else has changed the shop meanwhile."""
+    """Save one page of settings, unless the shop was changed since the page was opened."""
     shop = current_shop()
     form = _form_of(section)(shop, request.form)
     return save(
@@ -137,10 +137,10 @@ def _beside(shop: Shop) -> dict[str, Any]:
 @requires_permission("settings.change")
 @accepts_bytes(MAX_BYTES + 100_000)
 def settings_picture(name: str) -> BaseResponse:
-    """Take in a picture: read, written anew without anything hidden in it, and shown from now on."""
+    """Upload an image: decoded and encoded again, so that nothing hidden is left in it."""
     upload = request.files.get("file")
     if not upload or not upload.filename:
-        return _refuse_picture(InvalidValue(name, _("Please choose a picture.")))
+        return _refuse_picture(InvalidValue(name, _("Please choose an image.")))
     try:
         picture = normalise(upload.stream.read())
     except NotAPicture as error:
@@ -153,7 +153,7 @@ def settings_picture(name: str) -> BaseResponse:
 @blueprint.post("/settings/look/<any(logo, hero):name>/removal")
 @requires_permission("settings.change")
 def settings_picture_remove(name: str) -> BaseResponse:
-    """Show the picture no more."""
+    """Remove an image."""
     return _set_picture(name, None)
 
 
@@ -180,27 +180,29 @@ def _refuse_picture(error: CommerceError) -> BaseResponse:
 @blueprint.get("/settings/hosts")
 @requires_permission("settings.change")
 def settings_hosts() -> BaseResponse:
-    """Show the host names that lead to the shop."""
+    """Show the host names of the shop."""
     return _show_hosts()
 
 
 @blueprint.post("/settings/hosts")
 @requires_permission("settings.change")
 def settings_host_add() -> BaseResponse:
-    """Let one more host name lead to the shop."""
+    """Add a host name."""
     typed = request.form.get("host", "")[:300]
     return save(
         None,
         lambda: hosts.add_host(current_shop().id, typed, seen_version=seen_row_version()),
         show=lambda _status, problem: _show_hosts(problem, typed),
-        then=lambda host: done(_("%(host)s leads to the shop now, once its DNS does.", host=host), HOSTS),
+        then=lambda host: done(
+            _("%(host)s added. It works as soon as its DNS points here.", host=host), HOSTS
+        ),
     )
 
 
 @blueprint.post("/settings/hosts/<host>/<any(primary, removal):action>")
 @requires_permission("settings.change")
 def settings_host_change(host: str, action: str) -> BaseResponse:
-    """Put a host name into the shop's links, or take it away."""
+    """Make a host name the primary one, or remove it."""
     change = hosts.make_primary if action == "primary" else hosts.remove_host
     return save(
         None,
@@ -230,7 +232,7 @@ def _show_hosts(problem: CommerceError | None = None, typed: str = "") -> BaseRe
 @blueprint.get("/pricing/taxes")
 @requires_permission("pricing.view")
 def tax_list() -> BaseResponse:
-    """Show the tax table, and how the shop reckons with it."""
+    """Show the tax rates, and how the shop calculates tax."""
     return render_region(
         "admin/settings/taxes.html",
         "admin/settings/_taxes.html",
@@ -256,7 +258,7 @@ def tax_create() -> BaseResponse:
         form,
         lambda: create_tax_rate(form.values()),
         show=lambda status, **context: _show_tax(None, form, status, **context),
-        then=lambda _rate: done(_("The tax rate is there."), TAXES),
+        then=lambda _rate: done(_("Tax rate added."), TAXES),
     )
 
 
@@ -271,7 +273,7 @@ def tax_page(rate_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/pricing/taxes/<uuid:rate_id>")
 @requires_permission("pricing.manage")
 def tax_change(rate_id: uuid.UUID) -> BaseResponse:
-    """Save a rate, unless somebody else has changed it meanwhile."""
+    """Save a rate, unless it was changed since the page was opened."""
     known = get_tax_rate(rate_id)
     seen = tax_values_of(known)
     form = TaxForm(known, request.form)
@@ -306,7 +308,7 @@ def tax_delete(rate_id: uuid.UUID) -> BaseResponse:
         now = get_tax_rate(rate_id)
         return _show_tax(now, TaxForm(now), status, problem)
 
-    return save(None, do, show=show, then=lambda _result: done(_("The tax rate is deleted."), TAXES))
+    return save(None, do, show=show, then=lambda _result: done(_("Tax rate deleted."), TAXES))
 
 
 def _show_tax(
@@ -336,7 +338,7 @@ def _show_tax(
 @blueprint.get("/pricing/shipping")
 @requires_permission("pricing.view")
 def shipping_list() -> BaseResponse:
-    """Show every way to ship with its prices."""
+    """Show every shipping method with its rates."""
     return render_region(
         "admin/settings/shipping_methods.html",
         "admin/settings/_shipping_methods.html",
@@ -356,13 +358,13 @@ def shipping_new() -> BaseResponse:
 @blueprint.post("/pricing/shipping")
 @requires_permission("pricing.manage")
 def shipping_create() -> BaseResponse:
-    """Add a way to ship."""
+    """Add a shipping method."""
     form = ShippingForm(None, request.form)
     return save(
         form,
         lambda: create_method(form.terms()),
         show=lambda status, **context: _show_shipping(form, status, **context),
-        then=lambda method_id: done(_("The shipping method is there."), f"{SHIPPING}/{method_id}"),
+        then=lambda method_id: done(_("Shipping method added."), f"{SHIPPING}/{method_id}"),
     )
 
 
@@ -376,7 +378,7 @@ def shipping_page(method_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/pricing/shipping/<uuid:method_id>")
 @requires_permission("pricing.manage")
 def shipping_change(method_id: uuid.UUID) -> BaseResponse:
-    """Save a method, unless somebody else has changed it meanwhile."""
+    """Save a method, unless it was changed since the page was opened."""
     form = ShippingForm(shipping_method(method_id), request.form)
     return save(
         form,
@@ -398,7 +400,7 @@ def shipping_delete(method_id: uuid.UUID) -> BaseResponse:
         show=lambda status, problem: _show_shipping(
             ShippingForm(shipping_method(method_id)), status, problem
         ),
-        then=lambda _result: done(_("“%(name)s” is deleted.", name=known.terms.name), SHIPPING),
+        then=lambda _result: done(_("“%(name)s” deleted.", name=known.terms.name), SHIPPING),
     )
 
 
@@ -429,7 +431,7 @@ def _show_shipping(
 @blueprint.get("/pricing/payment-methods")
 @requires_permission("pricing.view")
 def payment_list() -> BaseResponse:
-    """Show every way to pay with its fee."""
+    """Show every payment method with its fee."""
     return render_region(
         "admin/settings/payment_methods.html",
         "admin/settings/_payment_methods.html",
@@ -452,7 +454,7 @@ def payment_new(gateway: str) -> BaseResponse:
 @requires_permission("payments.methods")
 @requires_recent_auth
 def payment_create(gateway: str) -> BaseResponse:
-    """Add a way to pay."""
+    """Add a payment method."""
     form = PaymentForm(_known_gateway(gateway), None, request.form)
 
     def do() -> None:
@@ -463,14 +465,14 @@ def payment_create(gateway: str) -> BaseResponse:
         form,
         do,
         show=lambda status, **context: _show_payment(gateway, None, form, status, **context),
-        then=lambda _result: done(_("The way to pay is there."), f"{PAYMENT_METHODS}/{form.code.data}"),
+        then=lambda _result: done(_("Payment method added."), f"{PAYMENT_METHODS}/{form.code.data}"),
     )
 
 
 @blueprint.get("/pricing/payment-methods/<code>")
 @requires_permission("pricing.view")
 def payment_page(code: str) -> BaseResponse:
-    """Show one way to pay as a form."""
+    """Show one payment method as a form."""
     known = _find_payment(code)
     return _show_payment(known.gateway, known, PaymentForm(known.gateway, known))
 
@@ -479,7 +481,7 @@ def payment_page(code: str) -> BaseResponse:
 @requires_permission("payments.methods")
 @requires_recent_auth
 def payment_change(code: str) -> BaseResponse:
-    """Save a way to pay, unless somebody else has changed it meanwhile."""
+    """Save a payment method, unless it was changed since the page was opened."""
     known = _find_payment(code)
     form = PaymentForm(known.gateway, known, request.form)
 
@@ -499,7 +501,7 @@ def payment_change(code: str) -> BaseResponse:
 @requires_permission("payments.methods")
 @requires_recent_auth
 def payment_delete(code: str) -> BaseResponse:
-    """Delete a way to pay that nobody has used."""
+    """Delete a payment method that no order has used."""
     known = _find_payment(code)
 
     def show(status: int, problem: CommerceError) -> BaseResponse:
@@ -510,12 +512,12 @@ def payment_delete(code: str) -> BaseResponse:
         None,
         lambda: remove_method(code, seen=request.form.get("version", "")),
         show=show,
-        then=lambda _result: done(_("“%(name)s” is deleted.", name=known.name), PAYMENT_METHODS),
+        then=lambda _result: done(_("“%(name)s” deleted.", name=known.name), PAYMENT_METHODS),
     )
 
 
 def time_text(minutes: int) -> str:
-    """Return a time in the largest unit that it is a whole number of."""
+    """Return a duration in the largest unit that divides it."""
     if minutes % DAY == 0:
         return str(ngettext("%(num)d day", "%(num)d days", minutes // DAY))
     if minutes % HOUR == 0:

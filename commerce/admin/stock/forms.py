@@ -36,14 +36,14 @@ class MovementForm(StockForm):
 
     quantity = _quantity(_("Units"), 1)
     cause = SelectField(
-        _("What happened"),
+        _("Reason"),
         choices=[
             SelectChoice("received", _("Received (+)")),
             SelectChoice("found", _("Found (+)")),
             SelectChoice("damaged", _("Damaged (−)")),
             SelectChoice("lost", _("Lost (−)")),
         ],
-        validators=[AnyOf(list(CAUSES), _("Please choose what happened."))],
+        validators=[AnyOf(list(CAUSES), _("Please choose a reason."))],
         validate_choice=False,
     )
     note = StringField(_("Note"), [Length(max=255), no_control_characters])
@@ -59,12 +59,12 @@ class LimitForm(StockForm):
 
     other_errors = "limit"
 
-    limit = _quantity(_("May be promised beyond stock"), 0)
+    limit = _quantity(_("Backorder limit"), 0)
     version = version_field()
 
 
 class CountForm(StockForm):
-    """How many units somebody counted."""
+    """How many units were counted."""
 
     other_errors = "counted"
 

@@ -54,14 +54,14 @@ def stock_import_apply() -> BaseResponse:
     except Rejected as error:
         return _page(problem=error.detail, status=422)
     if plan.seen != request.form.get("seen"):
-        problem = _("Stock moved since you looked. This is what the file would change now.")
+        problem = _("Stock changed since you opened the page. Please review the updated changes.")
         return _page(plan=plan, text=text, name=name, problem=problem, status=409)
     results = apply_stock(plan, actor=current_staff().name, reference=name or "CSV")
     left = [line for line in results if line.problem]
     if left:
-        problem = _("These rows were left alone, all others are done.")
+        problem = _("These rows were skipped. All others were imported.")
         return _page(plan=StockPlan(tuple(left), ""), problem=problem, status=409)
-    return done(_("%(count)s stock levels were changed.", count=len(results)), "/admin/stock")
+    return done(_("%(count)s stock levels updated.", count=len(results)), "/admin/stock")
 
 
 def _decoded(data: bytes) -> str:

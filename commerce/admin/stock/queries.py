@@ -175,7 +175,7 @@ def stock_ledger(row: StockRow, limit: int | None = LEDGER) -> list[LedgerRow]:
 
 
 def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
-    """Return a page of units that are held for orders nobody has paid yet, the soonest to expire first.
+    """Return a page of units that are reserved for unpaid orders, the soonest to expire first.
 
     `search` is a SKU or the code of an order.
     """

@@ -136,9 +136,10 @@ def stock_count(stock_item_id: uuid.UUID) -> BaseResponse:
     form = CountForm(request.form, key=row.id.hex)
 
     def then(difference: int) -> BaseResponse:
-        text = _("Booked a difference of %(change)+d.", change=difference)
+        text = _("Stock adjusted by %(change)+d.", change=difference)
         return done(
-            text if difference else _("The count is what the books say; nothing was booked."), _address(row)
+            text if difference else _("The count matches the stock on hand. Nothing was changed."),
+            _address(row),
         )
 
     return save(
@@ -184,7 +185,7 @@ def stock_transfer(stock_item_id: uuid.UUID) -> BaseResponse:
         show=lambda status, problem: _show(
             queries.stock_of(row.sku), status, refused=(row.id, problem.detail)
         ),
-        then=lambda _result: done(_("The units are moved."), _address(row)),
+        then=lambda _result: done(_("Units transferred."), _address(row)),
     )
 
 
@@ -253,7 +254,7 @@ def _show(
 @blueprint.get("/holds")
 @requires_permission("stock.view")
 def hold_list() -> BaseResponse:
-    """Show units that are held for orders nobody has paid yet, the soonest to expire first."""
+    """Show units that are reserved for unpaid orders, the soonest to expire first."""
     search = search_text()
     listing = queries.list_reservations(search, page_number())
     items = {row.stock_item_id for row in listing.rows}
@@ -286,7 +287,7 @@ def location_create() -> BaseResponse:
         form,
         lambda: create_location(form.code.data or "", form.name.data or ""),
         show=lambda status: _show_locations(form, status),
-        then=lambda _location: done(_("The location is added."), LOCATIONS),
+        then=lambda _location: done(_("Location added."), LOCATIONS),
     )
 
 
@@ -295,12 +296,12 @@ def location_create() -> BaseResponse:
 def location_change(location_id: uuid.UUID) -> BaseResponse:
     """Rename a warehouse, or move it up or down in the order."""
     form = LocationForm(request.form)
-    wrong = _("Please enter a name, and a whole number as order.")
+    wrong = _("Please enter a name and a whole number as priority.")
     return save(
         form,
         lambda: change_location(location_id, name=form.name.data or "", position=form.position.data),
         show=lambda status: _show_locations(LocationForm(position=0), status, problem=wrong),
-        then=lambda _location: done(_("The location is changed."), LOCATIONS),
+        then=lambda _location: done(_("Location updated."), LOCATIONS),
     )
 
 
