@@ -74,7 +74,7 @@ def test_browsers_are_listed_and_signed_out(app: Flask, client: ShopClient, in_s
     for other in others:
         sign_in(other)
     page = client.get(HERE).text
-    assert page.count("This one") == 1
+    assert page.count("This browser") == 1
     ends = re.findall(r'action="(/admin/account/sessions/[0-9a-f-]+/end)"', page)
     assert len(ends) == 3
     assert send(client, ends[0]).status_code == 303
@@ -110,7 +110,7 @@ def test_it_is_added_by_a_first_code_and_its_codes_for_paper_are_shown_once(
     sign_in(client)
     page = client.get(FACTOR).text
     assert 'src="data:image/svg+xml' in page
-    shown = re.search(r'type this into the app: <span class="code">([A-Z2-7 ]+)</span>', page)
+    shown = re.search(r'enter this key in the app: <span class="code">([A-Z2-7 ]+)</span>', page)
     assert shown
     secret, carried = shown[1].replace(" ", ""), hidden(page, "secret")
     wrong = send(client, FACTOR, FACTOR, secret=carried, otp="12345")
@@ -183,7 +183,7 @@ def test_owners_of_a_real_shop_find_nothing_open_before_they_have_one(
         answer = client.get(path)
         assert (answer.location == FACTOR) != open_to
     page = client.get(FACTOR).text
-    shown = re.search(r'type this into the app: <span class="code">([A-Z2-7 ]+)</span>', page)
+    shown = re.search(r'enter this key in the app: <span class="code">([A-Z2-7 ]+)</span>', page)
     assert shown
     otp = pyotp.TOTP(shown[1].replace(" ", "")).at(clock.now())
     data = {"csrf_token": csrf_token(page), "secret": hidden(page, "secret"), "otp": otp}

@@ -175,7 +175,7 @@ def test_units_and_discount_change_the_total_that_is_shown(desk: ShopClient, in_
     shown = press(desk, path, htmx=True, do="look", **typed)
     assert shown.status_code == 200
     assert "<html" not in shown.text
-    assert "too few" in shown.text
+    assert "not enough stock" in shown.text
     assert re.search(r"<dt>Old friend</dt>\s*<dd>\s*<span class=\"price\">−\$5\.00", shown.text)
     assert "$50.00" in shown.text
     assert 'value="2"' in desk.get(path).text, "looking keeps nothing"

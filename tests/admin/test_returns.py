@@ -81,7 +81,7 @@ def test_a_refund_is_shown_with_what_goes_back_on_the_shelf(desk: ShopClient, te
     data = {"version": order.version, "restock": "y", "step": "preview"}
     shown = post(desk, f"{page_of(order)}/refund", data)
     assert shown.status_code == 200
-    assert "2 units go back on the shelf." in shown.text
+    assert "2 units will be restocked." in shown.text
     post(desk, f"{page_of(order)}/refund", dict(form_on(shown.text, f"{page_of(order)}/refund")))
     assert (fresh(order.id).status, counters(tea)) == ("refunded", (10, 0))
 
@@ -95,7 +95,7 @@ def test_a_preview_of_a_stale_page_says_what_happened_meanwhile(
     data = {"version": order.version, "reason": "Because", "step": "preview"}
     answer = post(desk, f"{page_of(order)}/cancellation", data, htmx=htmx)
     assert answer.status_code == 409
-    assert "Processing started" in answer.text.split("What happened meanwhile")[1].split("</div>")[0]
+    assert "Processing started" in answer.text.split("Changes in the meantime")[1].split("</div>")[0]
     assert fresh(order.id).status == "processing"
 
 
@@ -128,7 +128,7 @@ def test_money_goes_back_by_line_after_a_look(desk: ShopClient, tea: Sold) -> No
     seen = traces(order)
     shown = post(desk, address, data)
     assert shown.status_code == 200
-    for words in ("$10.00", "Partially refunded", "1 unit goes back on the shelf.", "Stays here"):
+    for words in ("$10.00", "Partially refunded", "1 unit will be restocked.", "Stays here"):
         assert words in shown.text, words
     assert traces(order) == seen
     done = post(desk, address, dict(form_on(shown.text, address)))
@@ -166,7 +166,7 @@ def test_a_confirmation_of_something_else_gives_nothing(desk: ShopClient, tea: S
         ({"count": 1, "amount": "1000", "returned": "y"}, "more than is left"),
         ({"count": 1, "amount": "ten", "returned": "y"}, "is not an amount"),
         ({"count": 1, "reason": " ", "returned": "y"}, "Please give a reason."),
-        ({"count": 1, "reason": "x" * 501, "returned": "y"}, "at most 500"),
+        ({"count": 1, "reason": "x" * 501, "returned": "y"}, "up to 500"),
         ({"count": 1, "version": "x"}, ""),
     ],
 )
@@ -217,7 +217,7 @@ def test_a_return_goes_through_all_its_pages(desk: ShopClient, tea: Sold) -> Non
     page = desk.get(address).text
     shown = post(desk, f"{address}/refund", changed(page, f"{address}/refund"))
     assert shown.status_code == 200, shown.text
-    assert "1 unit goes back on the shelf." in shown.text
+    assert "1 unit will be restocked." in shown.text
     done = post(desk, f"{address}/refund", dict(form_on(shown.text, f"{address}/refund")))
     assert (done.status_code, done.location) == (303, page_of(order))
     assert (fresh(order.id).status, fresh(order.id).payment_status) == ("delivered", "partially_refunded")
@@ -247,7 +247,7 @@ def test_two_who_answer_the_same_request(desk: ShopClient, tea: Sold) -> None:
     approve_return(return_id, COLLEAGUE)
     answer = post(desk, f"{address}/decline", late)
     assert answer.status_code == 409
-    assert "Return approved" in answer.text.split("What happened meanwhile")[1]
+    assert "Return approved" in answer.text.split("Changes in the meantime")[1]
     assert requests_of(order.id)[0].state == "approved"
 
 
@@ -297,8 +297,8 @@ def test_a_role_that_may_not_gets_403_and_reads_who_may(signed_in: SignedIn, tea
         assert post(client, path, units(fresh(order.id), 1)).status_code == 403, path
     assert client.get(f"{page_of(order)}/credits").status_code == 403
     assert traces(order) == seen
-    assert "Only owner and manager may do this." in client.get(page_of(order)).text
-    assert "Only owner and manager may do this." in client.get(address).text
+    assert "Only owner and manager can do this." in client.get(page_of(order)).text
+    assert "Only owner and manager can do this." in client.get(address).text
 
 
 def test_support_approves_a_return(signed_in: SignedIn, tea: Sold) -> None:

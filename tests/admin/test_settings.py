@@ -86,7 +86,7 @@ def test_the_shop_is_called_as_its_owner_wants(desk: ShopClient, now: Callable[[
 NONSENSE = [
     (SHOP, "name", " ", "Please fill this in."),
     (SHOP, "name", "x" * 256, "At most 255"),
-    (SHOP, "tagline", "bell\x07", "signs only"),
+    (SHOP, "tagline", "bell\x07", "punctuation only"),
     (SHOP, "locale", "elvish", "no language that we know"),
     (SHOP, "languages", "de, klingon", "no language that we know"),
     (SHOP, "timezone", "Mars/Olympus", "no time zone"),
@@ -94,7 +94,7 @@ NONSENSE = [
     (SHOP, "operations_email", "a@b@c.example", "not an e-mail address"),
     (SHOP, "version", "", "reload the page"),
     (SELLING, "currency", "XXZ", "not an ISO 4217 currency"),
-    (SELLING, "country", "Atlantis", "no country that we know"),
+    (SELLING, "country", "Atlantis", "is not a known country"),
     (SELLING, "country", "DE, FR", "at home in one country"),
     (SELLING, "countries", "*", "Leave this empty"),
     (SELLING, "tax_rounding", "up", "Not a valid choice"),

@@ -39,7 +39,7 @@ def confirm(client: ShopClient, page: str, **changes: str) -> Any:
 def test_a_file_is_looked_at_before_anything_is_written(desk: ShopClient, tea: Sold) -> None:
     answer = upload(desk, "SKU,On hand\nTEA-1,14\nNOPE,3\n")
     assert answer.status_code == 200
-    assert "SKU not found." in answer.text
+    assert "There is no such SKU." in answer.text
     assert "Change 1 stock levels" in answer.text
     assert counters(tea) == (10, 0)
     done = confirm(desk, answer.text)
@@ -53,7 +53,7 @@ def test_stock_that_moved_meanwhile_is_shown_anew_and_nothing_is_written(desk: S
     change_stock(tea, -3)
     answer = confirm(desk, page)
     assert answer.status_code == 409
-    assert "Stock moved since you looked" in answer.text
+    assert "Stock changed since you opened the page" in answer.text
     assert counters(tea) == (7, 0)
     assert confirm(desk, answer.text).status_code == 303
     assert counters(tea) == (14, 0)
@@ -117,5 +117,5 @@ def test_charlie_finds_neither_the_ledger_nor_the_sku(
 ) -> None:
     charlie = signed_in("owner", shop=other_shop)
     assert charlie.get(f"/admin/ledgers/{item(tea).id}.csv").status_code == 404
-    assert "SKU not found." in upload(charlie, "SKU,On hand\nTEA-1,14\n").text
+    assert "There is no such SKU." in upload(charlie, "SKU,On hand\nTEA-1,14\n").text
     assert counters(tea) == (10, 0)
