@@ -149,7 +149,7 @@ def test_an_order_that_cannot_be_cancelled_does_not_stop_the_others(
             raise Conflict("Stock and reservations disagree")
         cancel(order, *args, **kwargs)
 
-    monkeypatch.setattr(orders, "cancel", fail_for_odd)
+    monkeypatch.setattr(orders, "cancel_by_system", fail_for_odd)
     assert expire_unpaid_orders() == 1
     assert (status_of(odd.id), status_of(even.id)) == ("pending", "cancelled")
 

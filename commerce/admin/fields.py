@@ -210,7 +210,7 @@ def name_field(label: Any, longest: int = 255) -> StringField:
     return StringField(
         label,
         [
-            DataRequired(_l("Please fill this in.")),
+            DataRequired(_l("This field is required.")),
             Length(max=longest, message=_l("At most %(max)d characters.")),
             no_control_characters,
         ],

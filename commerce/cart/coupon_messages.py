@@ -13,18 +13,18 @@ from commerce.money import format_money
 from commerce.tenants.scope import current_shop
 
 _WORDS: Mapping[str, Callable[[], str]] = {
-    "unknown": lambda: _("We do not know this code. Please check how it is written."),
-    "disabled": lambda: _("This code is not valid any more."),
+    "unknown": lambda: _("We don't recognize this code. Check the spelling."),
+    "disabled": lambda: _("This code is no longer valid."),
     "not_started": lambda: _("This code is not valid yet."),
     "ended": lambda: _("This code has expired."),
     "used_up": lambda: _("This code has been used up."),
-    "used_by_you": lambda: _("You have used this code as often as one customer may."),
-    "duplicate": lambda: _("Your cart has another code for the same offer already."),
-    "nothing_eligible": lambda: _("This code is not for anything in your cart."),
-    "awaits_shipping": lambda: _("Takes effect when you have chosen how we ship."),
-    "no_effect": lambda: _("There is nothing left that this code could take off."),
-    "outdone": lambda: _("This code cannot be combined with your other offers, which save you more."),
-    "too_many": lambda: _("Your cart has as many codes as it can hold. Please remove one first."),
+    "used_by_you": lambda: _("You have reached the limit for using this code."),
+    "duplicate": lambda: _("Your cart already has a code for the same offer."),
+    "nothing_eligible": lambda: _("This code doesn't apply to anything in your cart."),
+    "awaits_shipping": lambda: _("Applies once you choose a shipping method."),
+    "no_effect": lambda: _("There is nothing left to discount with this code."),
+    "outdone": lambda: _("This code can't be combined with your other offers, which save you more."),
+    "too_many": lambda: _("Your cart has the maximum number of codes. Remove one first."),
 }
 
 
@@ -33,7 +33,7 @@ def coupon_code_message(reason: str, missing: int = 0) -> str:
     if reason == "below_minimum":
         shop = current_shop()
         amount = format_money(missing, shop.currency, shop.locale)
-        return str(_("This code needs %(amount)s more in your cart.", amount=amount))
+        return str(_("Add %(amount)s more to your cart to use this code.", amount=amount))
     return str(_WORDS[reason]()) if reason else ""
 
 
@@ -49,4 +49,4 @@ def enter_coupon_code(form: CouponForm, shopper: str, shipping: int | None = Non
     except CouponRefused as error:
         form.coupon_code.errors = [coupon_code_message(error.reason, error.missing)]
         return ""
-    return str(_("The code %(code)s is in your cart.", code=code))
+    return str(_("Code %(code)s applied.", code=code))

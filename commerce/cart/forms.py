@@ -43,7 +43,7 @@ def printable_line(typed: str | None) -> str:
 def no_unprintable(_form: Any, field: Field) -> None:
     """Raise ValidationError for text with a character that nobody can see or print."""
     if UNPRINTABLE in (field.data or ""):
-        raise ValidationError(_("This has a character that we cannot print. Please type it again."))
+        raise ValidationError(_("This contains a character we can't print. Please retype it."))
 
 
 class UnitsField(IntegerField):  # type: ignore[misc]
@@ -65,7 +65,7 @@ class UnitsField(IntegerField):  # type: ignore[misc]
         self.data = None
         if not _WHOLE.fullmatch(typed) or not self.low <= int(typed) <= MAX_UNITS_PER_LINE:
             message = _(
-                "Please enter a whole number from %(low)s to %(high)s.", low=self.low, high=MAX_UNITS_PER_LINE
+                "Enter a whole number from %(low)s to %(high)s.", low=self.low, high=MAX_UNITS_PER_LINE
             )
             raise ValueError(message)
         self.data = int(typed)
@@ -89,7 +89,7 @@ class AddLineForm(CartForm):
         try:
             field.data = uuid.UUID(field.data or "")
         except ValueError as error:
-            raise ValidationError(_("Please choose what to put into the cart.")) from error
+            raise ValidationError(_("Choose what to add to your cart.")) from error
 
 
 class CouponForm(CartForm):

@@ -121,7 +121,7 @@ def _add_refused(form: AddLineForm, problem: str = "") -> Response:
 
 
 def _added_words(change: CartChange) -> str:
-    words = _("%(title)s is in your cart.", title=change.title)
+    words = _("%(title)s was added to your cart.", title=change.title)
     if change.capped:
         words = ngettext(
             "Only %(num)d is left of %(title)s; your cart now has it.",
@@ -138,8 +138,8 @@ def _left_words(available: int, in_cart: int) -> str:
         words = _("This is sold out.")
     elif in_cart > 0:
         words = ngettext(
-            "Only %(num)d is left, and it is in your cart already.",
-            "Only %(num)d are left, and they are in your cart already.",
+            "Only %(num)d is left, and it is already in your cart.",
+            "Only %(num)d are left, and they are already in your cart.",
             available,
         )
     return str(words)
@@ -188,9 +188,9 @@ def _change(line_id: uuid.UUID, quantity: int) -> BaseResponse:
 
 def _changed_words(change: CartChange, wished: int) -> tuple[str, str]:
     if not wished:
-        return _("%(title)s was taken out of your cart.", title=change.title), "good"
+        return _("%(title)s was removed from your cart.", title=change.title), "good"
     if not change.quantity:
-        return _("%(title)s is sold out and was taken out of your cart.", title=change.title), "warn"
+        return _("%(title)s is sold out and was removed from your cart.", title=change.title), "warn"
     if change.capped:
         return _added_words(change), "warn"
     return _("Your cart now has %(number)s of %(title)s.", number=change.quantity, title=change.title), "good"
@@ -220,7 +220,7 @@ def remove_coupon() -> BaseResponse:
         remove_codes(shopper(), [code])
     except NotFound as error:
         return _cart_page(404, message=error.detail, tone="warn")
-    return _coupons_changed(_("The code %(code)s was taken out of your cart.", code=code))
+    return _coupons_changed(_("Code %(code)s was removed from your cart.", code=code))
 
 
 def _coupons_changed(message: str) -> BaseResponse:

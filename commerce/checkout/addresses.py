@@ -225,10 +225,10 @@ def check_address(values: Mapping[str, str], language: str = "en") -> tuple[dict
             value = unicodedata.normalize("NFKC", value).upper()
         clean[name] = value
         if not value and name in rules.required:
-            problems[name] = _("Please fill this in.")
+            problems[name] = _("This field is required.")
     area = clean["country_area"]
     if area and area not in dict(rules.choices.get("country_area", ((area, area),))):
-        problems["country_area"] = _("Please choose one from the list.")
+        problems["country_area"] = _("Choose one from the list.")
     if clean["postal_code"] and not all(p.fullmatch(clean["postal_code"]) for p in rules.postcodes):
         problems["postal_code"] = _postcode_problem(rules, area, clean["postal_code"])
     return clean, problems
@@ -236,11 +236,11 @@ def check_address(values: Mapping[str, str], language: str = "en") -> tuple[dict
 
 def _postcode_problem(rules: AddressRules, area: str, typed: str) -> str:
     place, example = dict(rules.choices.get("country_area", ())).get(area, ""), rules.postcode_example
-    problem = _("This is not a postcode of this country.")
+    problem = _("Enter a valid postal code for this country.")
     if place and rules.postcodes[0].fullmatch(typed):
-        problem = _("This postcode is not in %(place)s.", place=place)
+        problem = _("This postal code is not in %(place)s.", place=place)
     elif example:
-        problem = _("This is not a postcode of this country. One looks like %(example)s.", example=example)
+        problem = _("Enter a postal code for this country, such as %(example)s.", example=example)
     return str(problem)
 
 

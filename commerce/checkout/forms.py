@@ -56,7 +56,7 @@ def _rules(most: int = MAX_LENGTH) -> list[Any]:
 
 
 def _text(label: Any, kind: type[Field] = StringField, *, needed: bool = False) -> Any:
-    first = [DataRequired(_l("Please fill this in."))] if needed else []
+    first = [DataRequired(_l("This field is required."))] if needed else []
     clean = printable if kind is TextAreaField else printable_line
     return kind(label, [*first, *_rules()], filters=[clean])
 
@@ -155,21 +155,21 @@ class DetailsForm(CheckoutForm):
                 test_environment=trial,
             ).normalized
         except EmailNotValidError as error:
-            raise ValidationError(_("Please enter an e-mail address such as name@example.com.")) from error
+            raise ValidationError(_("Enter an email address such as name@example.com.")) from error
 
     def validate_phone(self, field: Field) -> None:
         """Raise ValidationError for text that cannot be dialled; countries differ too much for more."""
         if field.data and sum(letter.isdigit() for letter in field.data) < FEWEST_PHONE_DIGITS:
-            raise ValidationError(_("Please enter a phone number, or leave this empty."))
+            raise ValidationError(_("Enter a valid phone number or leave this empty."))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Check every field, the address by its country's rules, and that we ship there."""
         valid = bool(super().validate(extra_validators))
         self._address, problems = check_address(self._typed_address(), current_shop().locale)
         if not self.quote.offers:
-            problems["country_code"] = _("We do not ship this order to this country.")
+            problems["country_code"] = _("We don't ship this order to this country.")
         elif self.quote.shipping is None:
-            problems["shipping_method"] = _("Please choose how we should ship to your address.")
+            problems["shipping_method"] = _("Choose a shipping method.")
         if self.payment_method.data not in dict(self.payment_method.choices):
             problems["payment_method"] = _("Please choose how to pay.")
         for name, text in problems.items():

@@ -136,7 +136,7 @@ def _placed_before(shopper: str, checkout_token: str) -> PlacedOrder:
 def check_lines(lines: tuple[CartLineView, ...]) -> None:
     """Raise CartEmpty, or OutOfStock with every line that asks for more than there is."""
     if not lines:
-        raise CartEmpty("There is nothing in your cart to order.")
+        raise CartEmpty("Your cart is empty.")
     short = [shortage_of(line) for line in lines if line.short]
     if short:
         raise OutOfStock(short)
@@ -183,5 +183,5 @@ def check_details(
     if priced.payment is None:
         raise InvalidValue("payment_method", "Please choose how to pay.")
     if priced.shipping is None:
-        raise InvalidValue("shipping_method", "Please choose how we should ship to your address.")
+        raise InvalidValue("shipping_method", "Choose a shipping method.")
     return priced.payment, priced

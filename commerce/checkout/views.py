@@ -50,11 +50,11 @@ def _cart_to_order() -> CartView | None:
     """Return this browser's cart when there is something in it and all of it is there; else say why not."""
     cart = current_cart()
     if cart is None or not cart.lines:
-        flash(_("There is nothing in your cart to order."), "warn")
+        flash(_("Your cart is empty."), "warn")
         return None
     if cart.short:
         flash(
-            _("Some of this is no longer available as you wanted it. Please look at the marked lines."),
+            _("Some items are no longer available in the quantity you want. Check the marked lines."),
             "warn",
         )
         return None
@@ -129,7 +129,7 @@ def place() -> BaseResponse:
     """Order what the review page showed, once, whatever is clicked twice."""
     form = PlaceForm()
     if not form.validate():
-        return _review_page(form, 422, problem=_("Please check your order and send it again."))
+        return _review_page(form, 422, problem=_("Please review your order and place it again."))
     card_number = form.card_number.data or ""
     try:
         placed = place_order(
@@ -253,7 +253,7 @@ def remove_coupon() -> BaseResponse:
         return _leave_for(see_other("/cart"))
     code = printable_line(request.form.get("code"))[:MAX_CODE]
     remove_codes(shopper(), [code])
-    return _review_again(coupon_message=_("The code %(code)s was taken out of your cart.", code=code))
+    return _review_again(coupon_message=_("Code %(code)s was removed from your cart.", code=code))
 
 
 def _review_again(

@@ -1,4 +1,4 @@
-"""Stock that comes in, is counted or gets lost: everything that changes the shelf without an order."""
+"""Stock adjustments: received, counted, damaged; everything that changes stock without an order."""
 
 from __future__ import annotations
 
@@ -105,11 +105,11 @@ def replace_on_hand(
     missing = {variant_id: units for variant_id, units in quantities.items() if variant_id not in known}
     if missing:
         set_initial_stock(missing, cause=cause, actor=actor, reference=reference)
-    books = StockChanges(cause, actor, reference)
+    changes = StockChanges(cause, actor, reference)
     changed = {row.variant_id for row in rows if quantities[row.variant_id] != row.on_hand}
     for row in rows:
-        books.shift(row.id, on_hand=quantities[row.variant_id] - row.on_hand)
-    if not books.post():
+        changes.add(row.id, on_hand=quantities[row.variant_id] - row.on_hand)
+    if not changes.apply():
         raise Conflict("Fewer units would be left than are reserved for orders.")
     return changed | missing.keys()
 
@@ -136,9 +136,9 @@ def change_on_hand(
     Raises InvalidValue for 0 or an absurd number, UnitsReserved when fewer units are free than are to go.
     """
     check_quantity(abs(delta), low=1)
-    books = StockChanges(cause, actor, reference)
-    books.shift(stock_item_id, on_hand=delta)
-    if not books.post():
+    changes = StockChanges(cause, actor, reference)
+    changes.add(stock_item_id, on_hand=delta)
+    if not changes.apply():
         counters = (StockItem.on_hand, StockItem.reserved, StockItem.backorder_limit)
         row = db.session.execute(select(*counters).where(StockItem.id == stock_item_id)).one()
         raise UnitsReserved("Fewer units are free than that: the others are reserved for orders.", *row)
@@ -149,7 +149,7 @@ def change_on_hand(
             .values(restocked_at=clock.now())
             .execution_options(synchronize_session=False)
         )
-    return books.movements[stock_item_id]
+    return changes.movements[stock_item_id]
 
 
 def check_quantity(quantity: object, low: int = 1) -> None:

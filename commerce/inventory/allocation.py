@@ -1,6 +1,6 @@
-"""Which stock items an order's units come from: first what is there, then what may be promised beyond it.
+"""Which stock items serve an order's units: first what is in stock, then what may be backordered.
 
-This only looks. The guard of the UPDATE that follows decides; see docs/locking.md.
+This only reads. The guard of the UPDATE that follows decides; see docs/locking.md.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from commerce.db import TENANT, fetch_all
 from commerce.inventory.models import MAX_QUANTITY, Location, StockItem
 
 NO_FLOOR = -MAX_QUANTITY
-"""A floor for `on_hand - reserved` that no limit of backorders reaches: the limit alone decides."""
+"""A minimum of `on_hand - reserved` that no backorder limit reaches: the limit alone decides."""
 _stock = StockItem.__table__
 _locations = Location.__table__
-_ON_SHELVES = (
+_STOCK_LEVELS = (
     select(_stock.c.variant_id, _stock.c.id, _stock.c.on_hand - _stock.c.reserved, _stock.c.backorder_limit)
     .join(_locations, (_locations.c.tenant_id == TENANT) & (_locations.c.id == _stock.c.location_id))
     .where(_stock.c.tenant_id == TENANT, _stock.c.variant_id.in_(bindparam("variants", expanding=True)))
@@ -29,7 +29,7 @@ _ON_SHELVES = (
 
 @dataclass(frozen=True, slots=True)
 class AllocationRequest:
-    """Units of one variant for one order line. Up to `beyond` of them need not be there, as the buyer was shown."""
+    """Units of one variant for one order line. Up to `beyond` of them may be backordered, as the buyer was shown."""
 
     order_line_id: uuid.UUID
     variant_id: uuid.UUID
@@ -39,7 +39,7 @@ class AllocationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Units of a stock item for an order line, of them `beyond` that are not there."""
+    """Units of a stock item for an order line; `beyond` of them are backordered."""
 
     order_line_id: uuid.UUID
     stock_item_id: uuid.UUID
@@ -49,64 +49,65 @@ class Allocation:
 
 @dataclass(slots=True)
 class _StockLevel:
-    """A stock item while units of it are handed out: those that are `there`, and `room` for promises beyond them."""
+    """A stock item during allocation: units in stock, and units that may be backordered beyond them."""
 
     id: uuid.UUID
-    there: int
-    room: int
+    in_stock: int
+    backorderable: int
 
 
 class StockChangedMeanwhile(Exception):
-    """Somebody took units between our look and our grip. The caller rolls back, looks again and decides."""
+    """Raised when stock was taken between check and update. The caller rolls back, reads again and decides."""
 
 
 def allocate_stock(
-    wants: Sequence[AllocationRequest], freed: Mapping[uuid.UUID, int] | None = None
+    requests: Sequence[AllocationRequest], freed: Mapping[uuid.UUID, int] | None = None
 ) -> list[Allocation]:
-    """Choose stock items for every want. A step; changes nothing.
+    """Choose stock items for every request. A step; changes nothing.
 
-    One location that has all, else several in their order; then, for what is missing and need not be there, those
-    that may promise more. Units of stock items that the same transaction has `freed` count as there. Raises
-    StockRaced when any want is short.
+    One location that has all units, else several in their order; then, for what is missing and may be backordered,
+    those with a backorder limit. Units that the same transaction has `freed` count as in stock. Raises
+    StockChangedMeanwhile when a request cannot be filled.
     """
-    rows = fetch_all(_ON_SHELVES, variants=[want.variant_id for want in wants])
+    rows = fetch_all(_STOCK_LEVELS, variants=[request.variant_id for request in requests])
     left: dict[uuid.UUID, list[_StockLevel]] = defaultdict(list)
     for variant_id, stock_id, free, limit in rows:
-        there = free + (freed or {}).get(stock_id, 0)
-        left[variant_id].append(_StockLevel(stock_id, max(0, there), limit + min(0, there)))
-    return [take for want in wants for take in _assign(want, left[want.variant_id])]
+        in_stock = free + (freed or {}).get(stock_id, 0)
+        left[variant_id].append(_StockLevel(stock_id, max(0, in_stock), limit + min(0, in_stock)))
+    return [allocation for request in requests for allocation in _assign(request, left[request.variant_id])]
 
 
-def _assign(want: AllocationRequest, shelves: Sequence[_StockLevel]) -> Iterator[Allocation]:
-    """Take the units of a want off the shelves' counts and yield what came from each."""
-    whole = next((shelf for shelf in shelves if shelf.there >= want.quantity), None)
-    there: dict[uuid.UUID, int] = defaultdict(int)
+def _assign(request: AllocationRequest, levels: Sequence[_StockLevel]) -> Iterator[Allocation]:
+    """Take the units of a request from the stock levels and yield what came from each."""
+    whole = next((level for level in levels if level.in_stock >= request.quantity), None)
+    taken: dict[uuid.UUID, int] = defaultdict(int)
     beyond: dict[uuid.UUID, int] = defaultdict(int)
-    missing = want.quantity
-    for shelf in [whole] if whole else shelves:
-        units = min(missing, shelf.there)
-        shelf.there, missing, there[shelf.id] = shelf.there - units, missing - units, units
-    if missing > want.beyond:
+    missing = request.quantity
+    for level in [whole] if whole else levels:
+        units = min(missing, level.in_stock)
+        level.in_stock, missing, taken[level.id] = level.in_stock - units, missing - units, units
+    if missing > request.beyond:
         raise StockChangedMeanwhile
-    for shelf in shelves if missing else ():
-        units = min(missing, shelf.room)
-        shelf.room, missing, beyond[shelf.id] = shelf.room - units, missing - units, units
+    for level in levels if missing else ():
+        units = min(missing, level.backorderable)
+        level.backorderable, missing, beyond[level.id] = level.backorderable - units, missing - units, units
     if missing:
         raise StockChangedMeanwhile
-    for shelf in shelves:
-        if there[shelf.id] or beyond[shelf.id]:
+    for level in levels:
+        if taken[level.id] or beyond[level.id]:
             yield Allocation(
-                want.order_line_id, shelf.id, there[shelf.id] + beyond[shelf.id], beyond[shelf.id]
+                request.order_line_id, level.id, taken[level.id] + beyond[level.id], beyond[level.id]
             )
 
 
 def minimum_available(plan: Sequence[Allocation]) -> dict[uuid.UUID, int]:
-    """Return what `on_hand - reserved` must not fall below by a plan, by stock item.
+    """Return the minimum of `on_hand - reserved` after a plan, by stock item id.
 
-    Where any units shall be there it is 0, less those that need not be; where none need, the limit alone decides.
+    Where any units must be in stock it is 0, less those that may be backordered; where none must, the backorder limit
+    alone decides.
     """
     beyond: dict[uuid.UUID, int] = defaultdict(int)
-    for take in plan:
-        beyond[take.stock_item_id] += take.beyond
-    there = {take.stock_item_id for take in plan if take.units > take.beyond}
-    return {key: -units if key in there else NO_FLOOR for key, units in beyond.items()}
+    for allocation in plan:
+        beyond[allocation.stock_item_id] += allocation.beyond
+    in_stock = {allocation.stock_item_id for allocation in plan if allocation.units > allocation.beyond}
+    return {key: -units if key in in_stock else NO_FLOOR for key, units in beyond.items()}

@@ -1,7 +1,7 @@
-"""Shoppers who wait for a variant: a wish is one row, one event when units are there again, one mail, and then nothing.
+"""Back-in-stock alerts: a subscription is one row, one event when units are in stock again, one mail, then deleted.
 
-The events hold no address, so neither their history nor other programs get it. Only the mail's handler looks it up, and
-forgets it when the mail is sent.
+The events hold no address, so neither their history nor webhooks contain it. Only the mail's handler looks it up, and
+deletes it when the mail is sent.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from commerce.inventory.events import BackInStock
 from commerce.inventory.models import MOST_ALERTS, StockAlert, StockItem
 
 BATCH = 100
-"""Wishes that one transaction answers: a long list of them must not hold up a shop."""
+"""Alerts sent in one transaction: a long list must not hold up a shop."""
 _alerts = cast("Table", StockAlert.__table__)
-_there = exists().where(
+_in_stock = exists().where(
     StockItem.tenant_id == StockAlert.tenant_id,
     StockItem.variant_id == StockAlert.variant_id,
     StockItem.on_hand > StockItem.reserved,
@@ -39,12 +39,12 @@ _sold = exists().where(
 )
 
 
-# --- wishing ----------------------------------------------------------------------------------------
+# --- subscribing ------------------------------------------------------------------------------------
 
 
 @atomic
 def subscribe_back_in_stock(variant_id: uuid.UUID, email: str) -> None:
-    """Remember to write to `email` when the variant can be had again. Wishing twice changes nothing.
+    """Subscribe `email` to the variant's return to stock. Subscribing twice changes nothing.
 
     Raises NotFound for what is not sold, InvalidValue when the address waits for MOST_ALERTS variants already,
     Conflict when it was asked for at the same moment too often.
@@ -56,7 +56,7 @@ def subscribe_back_in_stock(variant_id: uuid.UUID, email: str) -> None:
         .where(Variant.id == variant_id, Variant.active, Product.status == "active")
     ):
         raise NotFound("This is not sold here.")
-    # Each try that is lost has filled a place, so after the last of them there is none left to lose.
+    # Each lost attempt means that a place was filled, so after MOST_ALERTS of them none is left.
     for _try in range(MOST_ALERTS + 1):
         waiting = db.session.execute(
             select(StockAlert.variant_id, StockAlert.place).where(StockAlert.email == email)
@@ -82,15 +82,15 @@ def _take_place(variant_id: uuid.UUID, email: str, place: int) -> None:
     )
 
 
-# --- telling ----------------------------------------------------------------------------------------
+# --- notifying --------------------------------------------------------------------------------------
 
 
 @every_shop()
 def find_back_in_stock(limit: int = 50) -> Sequence[tuple[uuid.UUID, uuid.UUID]]:
-    """Return (shop, variant) over all shops where somebody waits and units are there. One statement."""
+    """Return (shop, variant) over all shops with subscribers and stock. One statement."""
     rows = db.session.execute(
         select(StockAlert.tenant_id, StockAlert.variant_id)
-        .where(StockAlert.told_at.is_(None), _there, _sold)
+        .where(StockAlert.told_at.is_(None), _in_stock, _sold)
         .distinct()
         .limit(limit),
         execution_options={"all_tenants": True},
@@ -100,22 +100,22 @@ def find_back_in_stock(limit: int = 50) -> Sequence[tuple[uuid.UUID, uuid.UUID]]
 
 @atomic
 def notify_subscribers(variant_id: uuid.UUID) -> int:
-    """Write one event for each of the oldest wishes for a variant that can be had, and return how many.
+    """Publish one event for each of the oldest alerts of a variant that is in stock, and return how many.
 
-    A wish is marked in the same transaction, so no event is written twice, by however many workers.
+    An alert is marked in the same transaction, so no event is written twice, by however many workers.
     """
-    wishes = db.session.scalars(
+    alerts = db.session.scalars(
         select(StockAlert.id)
-        .where(StockAlert.variant_id == variant_id, StockAlert.told_at.is_(None), _there, _sold)
+        .where(StockAlert.variant_id == variant_id, StockAlert.told_at.is_(None), _in_stock, _sold)
         .order_by(StockAlert.id)
         .limit(BATCH)
         .with_for_update(of=StockAlert, skip_locked=True)
     ).all()
-    if not wishes:
+    if not alerts:
         return 0
     db.session.execute(
         update(StockAlert)
-        .where(StockAlert.id.in_(wishes))
+        .where(StockAlert.id.in_(alerts))
         .values(told_at=database_now())
         .execution_options(synchronize_session=False)
     )
@@ -125,18 +125,18 @@ def notify_subscribers(variant_id: uuid.UUID) -> int:
         .where(Variant.id == variant_id)
     ).one()
     facts = {"sku": sku, "options": " / ".join(options), "title": title, "slug": slug}
-    publish(SYSTEM, *(BackInStock(subject_id=wish, subject_version=1, **facts) for wish in wishes))
-    return len(wishes)
+    publish(SYSTEM, *(BackInStock(subject_id=alert, subject_version=1, **facts) for alert in alerts))
+    return len(alerts)
 
 
 def address_of(alert_id: uuid.UUID) -> str:
-    """Return who waits, or '' when his mail was sent already."""
+    """Return the subscriber's address, or '' when the mail was sent already."""
     return db.session.scalar(select(StockAlert.email).where(StockAlert.id == alert_id)) or ""
 
 
 @atomic
 def delete_alert(alert_id: uuid.UUID) -> None:
-    """Delete a wish whose mail was sent. Repeating it changes nothing."""
+    """Delete an alert whose mail was sent. Repeating it changes nothing."""
     db.session.execute(
         delete(StockAlert).where(StockAlert.id == alert_id).execution_options(synchronize_session=False)
     )

@@ -1,7 +1,7 @@
-"""What is promised to orders and not there yet. Nothing is stored of it: who gets what is there is told by the queue.
+"""Backordered units: sold and not in stock yet. Nothing is stored about them; the queue decides who gets what comes in.
 
-The open reservations of a stock item stand in a queue, oldest first (their ids grow with time). They are covered while
-their running sum is within what is on hand; whoever comes after waits. See docs/decisions/0009-backorders.md.
+The open reservations of a stock item form a queue, oldest first (their ids grow with time). They are covered while
+their running sum is within what is on hand; later ones wait. See docs/decisions/0009-backorders.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OPEN_UNITS = Reservation.quantity - Reservation.deducted - Reservation.released
 
 @dataclass(frozen=True, slots=True)
 class BackorderQueueEntry:
-    """An open reservation in the queue of its stock item: of its `units`, `covered` are on the shelf."""
+    """An open reservation in the queue of its stock item: `covered` of its `units` are in stock."""
 
     reservation_id: uuid.UUID
     order_id: uuid.UUID
@@ -54,9 +54,9 @@ def backorder_queues(stock_item_ids: Collection[uuid.UUID]) -> list[BackorderQue
 
 
 def lock_backordered(stock_item_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """Lock stock items in the order of all rows; return what waits there: units not covered, by reservation. A step.
+    """Lock stock items sorted by id and return the backordered units by reservation id. A step.
 
-    Nobody waits where no more is reserved than is there, so then it is one statement.
+    Nothing is backordered where no more is reserved than on hand; then it is one statement.
     """
     items = db.session.execute(
         select(StockItem.id, StockItem.on_hand, StockItem.reserved)
@@ -72,45 +72,45 @@ def lock_backordered(stock_item_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, i
 
 @dataclass(slots=True)
 class BackorderCoverage:
-    """Units of one order line: `off_shelf` have left the shelf, of the `open` ones `waiting` are not there yet.
+    """Units of one order line: `deducted` ones have left stock; of the `open` ones `waiting` are not in stock yet.
 
-    `before` are the orders that get first what is there.
+    `before` are the orders that come first in the queue.
     """
 
-    off_shelf: int = 0
+    deducted: int = 0
     open: int = 0
     waiting: int = 0
     before: set[uuid.UUID] = field(default_factory=set)
 
     @property
     def covered(self) -> int:
-        """Units that are reserved and on the shelf."""
+        """Units that are reserved and in stock."""
         return self.open - self.waiting
 
 
 def lock_coverage(order_id: uuid.UUID) -> Mapping[uuid.UUID, BackorderCoverage]:
-    """Return what is there for an order, as `coverage_of`, and lock its stock items so that it stays there. A step."""
-    shelves = select(Reservation.stock_item_id).where(
+    """Return the coverage of an order, as `coverage_of`, and lock its stock items so that it stays true. A step."""
+    items = select(Reservation.stock_item_id).where(
         Reservation.order_id == order_id, Reservation.state.in_(OPEN)
     )
-    lock_backordered(db.session.scalars(shelves).all())
+    lock_backordered(db.session.scalars(items).all())
     return coverage_of(order_id)
 
 
 def coverage_of(order_id: uuid.UUID) -> Mapping[uuid.UUID, BackorderCoverage]:
-    """Return what is there for an order, by line id; a line that it knows nothing of has no cover. Reads only."""
+    """Return which units of an order are in stock, by order line id; an unknown line has none. Reads only."""
     found: dict[uuid.UUID, BackorderCoverage] = defaultdict(BackorderCoverage)
-    shelves = set()
+    items = set()
     for row in db.session.execute(
         select(Reservation.order_line_id, Reservation.stock_item_id, Reservation.deducted, Reservation.state)
         .where(Reservation.order_id == order_id)
         .order_by(Reservation.id)
     ):
-        found[row.order_line_id].off_shelf += row.deducted
+        found[row.order_line_id].deducted += row.deducted
         if row.state in OPEN:
-            shelves.add(row.stock_item_id)
+            items.add(row.stock_item_id)
     ahead: dict[uuid.UUID, set[uuid.UUID]] = defaultdict(set)
-    for each in backorder_queues(shelves) if shelves else ():
+    for each in backorder_queues(items) if items else ():
         if each.order_id == order_id:
             line = found[each.order_line_id]
             line.open += each.units

@@ -21,7 +21,7 @@ class StockLow(DomainEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class BackInStock(DomainEvent):
-    """Somebody who waited for a variant can have it now. `subject_id` is his wish's id, which knows his address."""
+    """A variant that a subscriber waits for is in stock. `subject_id` is the alert's id, which knows the address."""
 
     sku: str
     title: str

@@ -38,10 +38,10 @@ class AlertForm(TextForm):
                 field.data, allow_smtputf8=False, check_deliverability=False, test_environment=trial
             ).normalized
         except EmailNotValidError as error:
-            raise ValidationError(_("Please enter an e-mail address such as name@example.com.")) from error
+            raise ValidationError(_("Enter an email address such as name@example.com.")) from error
 
     @property
-    def wished(self) -> uuid.UUID | None:
+    def variant_asked_for(self) -> uuid.UUID | None:
         """The variant, or None when what was sent is no id."""
         try:
             return uuid.UUID(self.variant_id.data or "")

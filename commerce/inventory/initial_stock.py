@@ -12,7 +12,7 @@ from commerce.inventory.models import Location, StockItem
 
 
 def first_location_stock(variant_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """Return the units on hand of variants at the shop's first location; one without a shelf there is left out."""
+    """Return the units on hand of variants at the shop's first location; one without a stock item there is left out."""
     first = select(Location.id).order_by(Location.position, Location.id).limit(1).scalar_subquery()
     rows = db.session.execute(
         select(StockItem.variant_id, StockItem.on_hand).where(

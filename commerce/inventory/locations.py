@@ -79,11 +79,11 @@ def transfer(
         raise NotFound("There is no such stock or location.")
     if source.location_id == location_id:
         raise InvalidValue("location", "Please choose another location.")
-    books = StockChanges("transfer", actor, reference)
-    books.shift(stock_item_id, on_hand=-units)
-    books.shift(stock_item_at(source.variant_id, location_id), on_hand=units)
-    books.keep({stock_item_id: 0})
-    if not books.post():
+    changes = StockChanges("transfer", actor, reference)
+    changes.add(stock_item_id, on_hand=-units)
+    changes.add(stock_item_at(source.variant_id, location_id), on_hand=units)
+    changes.require_minimum({stock_item_id: 0})
+    if not changes.apply():
         raise Conflict("Fewer units are free than that: the others are reserved for orders.")
 
 
@@ -93,7 +93,7 @@ def stock_item_at(variant_id: uuid.UUID, location_id: uuid.UUID) -> uuid.UUID:
     found = db.session.scalar(select(StockItem.id).where(*mine))
     if found is not None:
         return found
-    # Of two who open the same shelf at once, the second waits here and finds that of the first.
+    # Of two that create the same stock item at once, the second waits here and finds the first one's.
     insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     row = {"tenant_id": current_tenant_id(), "variant_id": variant_id, "location_id": location_id}
     db.session.execute(insert(StockItem).values(**row, id=new_id()).on_conflict_do_nothing())

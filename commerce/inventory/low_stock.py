@@ -1,4 +1,4 @@
-"""Notice when a variant runs low, once for each time that it does."""
+"""Alert when a variant runs low, once each time it does."""
 
 from __future__ import annotations
 
@@ -40,39 +40,39 @@ def low_variants(order_id: uuid.UUID) -> list[uuid.UUID]:
 
 @atomic
 def notice_low_stock(order_id: uuid.UUID, code: str) -> int:
-    """Tell of variants of an order that run low and were not told of since units last came in; return how many.
+    """Publish StockLow for variants of an order that run low, once until units come in again; return how many.
 
     Repeating it changes nothing.
     """
-    told = 0
+    published = 0
     for variant_id in low_variants(order_id):
-        shelves = db.session.scalars(
+        items = db.session.scalars(
             select(StockItem)
             .where(StockItem.variant_id == variant_id)
             .order_by(StockItem.id)
             .with_for_update()
             .execution_options(populate_existing=True)
         ).all()
-        available = sum(max(0, shelf.on_hand - shelf.reserved) for shelf in shelves)
-        if available <= current_shop().low_stock_at and not _already_notified(variant_id, shelves):
-            publish(SYSTEM, _event(variant_id, shelves, available, code))
-            told += 1
-    return told
+        available = sum(max(0, item.on_hand - item.reserved) for item in items)
+        if available <= current_shop().low_stock_at and not _already_notified(variant_id, items):
+            publish(SYSTEM, _event(variant_id, items, available, code))
+            published += 1
+    return published
 
 
-def _already_notified(variant_id: uuid.UUID, shelves: Sequence[StockItem]) -> bool:
+def _already_notified(variant_id: uuid.UUID, items: Sequence[StockItem]) -> bool:
     last = db.session.scalar(
         select(func.max(Event.occurred_at)).where(Event.subject_id == variant_id, Event.type == "StockLow")
     )
     came_in = db.session.scalar(
         select(func.max(StockMovement.occurred_at)).where(
-            StockMovement.stock_item_id.in_([shelf.id for shelf in shelves]), StockMovement.delta > 0
+            StockMovement.stock_item_id.in_([item.id for item in items]), StockMovement.delta > 0
         )
     )
     return last is not None and (came_in is None or came_in <= last)
 
 
-def _event(variant_id: uuid.UUID, shelves: Sequence[StockItem], available: int, code: str) -> StockLow:
+def _event(variant_id: uuid.UUID, items: Sequence[StockItem], available: int, code: str) -> StockLow:
     row: Row[str, list[str], str] = db.session.execute(
         select(Variant.sku, Variant.option_values, Product.title)
         .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
@@ -81,7 +81,7 @@ def _event(variant_id: uuid.UUID, shelves: Sequence[StockItem], available: int, 
     sku, options, title = row
     return StockLow(
         subject_id=variant_id,
-        subject_version=max(shelf.version for shelf in shelves),
+        subject_version=max(item.version for item in items),
         sku=sku,
         title=title,
         options=" / ".join(options),

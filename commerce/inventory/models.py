@@ -64,7 +64,7 @@ class StockItem(TenantRow, Base):
 class Reservation(TenantRow, Base):
     """Units of a stock item held for one order line: held -> committed -> deducted, or released, or expired.
 
-    `deducted` counts the units that have left the shelf, `released` those that never will: while the row is open,
+    `deducted` counts the units that have left stock, `released` those that never will: while the row is open,
     `quantity - deducted - released` are reserved. Of the deducted units `restocked` came back.
     """
 

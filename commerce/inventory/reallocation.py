@@ -1,6 +1,6 @@
-"""Change what an order holds while it is edited: units more of some lines, units less of others, in one pass.
+"""Change an order's reservations while it is edited: more units of some lines, fewer of others, in one pass.
 
-Two passes over the stock items, one for each direction, could wait crosswise for another order; see docs/locking.md.
+Two passes over the stock items, one for each direction, could deadlock with another order; see docs/locking.md.
 """
 
 from __future__ import annotations
@@ -25,46 +25,51 @@ def exchange(
     more: Sequence[AllocationRequest],
     less: Units,
     state: str,
-    off_shelf: bool,
+    deduct_now: bool,
     actor: str,
     reference: str,
 ) -> StockChanges:
-    """Change the reservations of an order: units `more`, and units `less` as if they had never been asked for. A step.
+    """Change the reservations of an order: add `more` units and remove `less` as if never ordered. A step.
 
-    The counters follow when the caller posts the returned books, last of all in his transaction; if they cannot be
-    posted, others took units meanwhile. New units are in `state` held or committed; `off_shelf` takes those that are
-    there off the shelf at once, for a shop that deducts at confirmation. Units to free have not left the house. Raises
-    StockRaced when any want is short, Conflict when the reservations do not hold what shall be freed.
+    The counters change when the caller applies the returned changes, last of all in the transaction; if they do not
+    fit, others took units in between. New units are `state` held or committed; `deduct_now` deducts those in stock at
+    once, for a shop that deducts at confirmation. Units to remove have not shipped. Raises StockChangedMeanwhile when a
+    request is short, Conflict when the reservations do not hold what should be released.
     """
-    books = StockChanges("edited", actor, reference)
+    changes = StockChanges("edited", actor, reference)
     rows = _reservations(order_id)
-    freed = _take_out(rows, less, books)
+    freed = _take_out(rows, less, changes)
     _put_in(
-        order_id, rows, allocate_stock(more, freed) if more else [], books, state=state, off_shelf=off_shelf
+        order_id,
+        rows,
+        allocate_stock(more, freed) if more else [],
+        changes,
+        state=state,
+        deduct_now=deduct_now,
     )
-    return books
+    return changes
 
 
-def _take_out(rows: Sequence[Any], less: Units, books: StockChanges) -> dict[uuid.UUID, int]:
-    """Take units out of reservations and return how many each stock item gets back."""
+def _take_out(rows: Sequence[Any], less: Units, changes: StockChanges) -> dict[uuid.UUID, int]:
+    """Remove units from reservations and return how many each stock item gets back."""
     freed: dict[uuid.UUID, int] = defaultdict(int)
-    for row, from_open, from_shelf in _unsent(rows, less):
-        _lessen(row, from_open, from_shelf)
-        books.shift(row.stock_item_id, on_hand=from_shelf, reserved=-from_open)
-        freed[row.stock_item_id] += from_open + from_shelf
+    for row, from_open, from_deducted in _unsent(rows, less):
+        _lessen(row, from_open, from_deducted)
+        changes.add(row.stock_item_id, on_hand=from_deducted, reserved=-from_open)
+        freed[row.stock_item_id] += from_open + from_deducted
     if sum(freed.values()) != sum(less.values()):
         raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
     return freed
 
 
-def _lessen(row: Any, from_open: int, from_shelf: int) -> None:
-    quantity = row.quantity - from_open - from_shelf
+def _lessen(row: Any, from_open: int, from_deducted: int) -> None:
+    quantity = row.quantity - from_open - from_deducted
     if not quantity:
         db.session.execute(
             delete(Reservation).where(Reservation.id == row.id).execution_options(synchronize_session=False)
         )
         return
-    deducted = row.deducted - from_shelf
+    deducted = row.deducted - from_deducted
     state = row.state
     if state in ("held", "committed") and quantity == deducted + row.released:
         state = "deducted" if deducted else "released"
@@ -75,20 +80,20 @@ def _put_in(
     order_id: uuid.UUID,
     rows: Sequence[Any],
     plan: Sequence[Allocation],
-    books: StockChanges,
+    changes: StockChanges,
     *,
     state: str,
-    off_shelf: bool,
+    deduct_now: bool,
 ) -> None:
     """Add units to the reservations of their lines, or make new ones.
 
-    A reservation that grows beyond the stock goes to the end of the queue, so that nobody waits longer because of it.
+    A reservation that gains backordered units goes to the end of the queue, so that nobody else waits longer.
     """
     known = {(row.order_line_id, row.stock_item_id): row for row in rows}
     fresh = []
-    for take in plan:
-        line_id, stock_id, units = take.order_line_id, take.stock_item_id, take.units
-        taken = units - take.beyond if off_shelf else 0
+    for allocation in plan:
+        line_id, stock_id, units = allocation.order_line_id, allocation.stock_item_id, allocation.units
+        taken = units - allocation.beyond if deduct_now else 0
         row = known.get((line_id, stock_id))
         if row is None:
             place = {"order_id": order_id, "order_line_id": line_id, "stock_item_id": stock_id}
@@ -97,8 +102,8 @@ def _put_in(
         else:
             left = _open_units(row) + units - taken
             kind = (row.state if _open_units(row) else state) if left else "deducted"
-            key = new_id() if take.beyond else row.id
+            key = new_id() if allocation.beyond else row.id
             _change(row, id=key, quantity=row.quantity + units, deducted=row.deducted + taken, state=kind)
-        books.shift(stock_id, on_hand=-taken, reserved=units - taken)
+        changes.add(stock_id, on_hand=-taken, reserved=units - taken)
     insert_rows(Reservation, fresh)
-    books.keep(minimum_available(plan))
+    changes.require_minimum(minimum_available(plan))

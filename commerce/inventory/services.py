@@ -1,8 +1,8 @@
-"""Reserve, commit, release, deduct and restock for an order; what comes in otherwise is in `receiving.py`.
+"""Reserve, commit, release, deduct and restock for an order; stock without an order is in `adjustments.py`.
 
-These two and `exchanging.py` (an order that is edited) are the only code that changes stock. The shopper's path is a
-guarded UPDATE with no lock taken before it; rows go in one order (by id) everywhere, so that two orders never wait for
-each other crosswise. See docs/locking.md.
+These two and `reallocation.py` (order edits) are the only code that changes stock. The shopper's path is a
+guarded UPDATE with no lock taken before it; rows go in one order (by id) everywhere, so that two orders never
+deadlock. See docs/locking.md.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TAKE = (
     )
     .values(reserved=_stock.c.reserved + bindparam("b_units"), version=_stock.c.version + 1)
 )
-"""The floor is 0 for units that shall be there, so none of them silently becomes a promise."""
+"""The minimum is 0 for units that must be in stock, so none of them silently becomes a backorder."""
 _SHIFT = (
     update(StockItem.__table__)  # type: ignore[arg-type]
     .where(
@@ -59,16 +59,16 @@ _SHIFT = (
         version=_stock.c.version + 1,
     )
 )
-"""Every other change of the counters: it never leaves more reserved than is there and may be promised beyond it."""
+"""Every other change of the counters: it never leaves more reserved than on hand plus the backorder limit."""
 # --- steps of placing, settling, cancelling and shipping an order ----------------------------------
 
 
-def reserve_stock(order_id: uuid.UUID, wants: Sequence[AllocationRequest]) -> None:
-    """Hold units for every want or for none. A step, and the last one of its transaction.
+def reserve_stock(order_id: uuid.UUID, requests: Sequence[AllocationRequest]) -> None:
+    """Reserve units for every request or for none. A step, and the last one of its transaction.
 
-    Raises StockRaced when any of them is short; the rows touched so far are undone by the caller's rollback.
+    Raises StockChangedMeanwhile when any is short; the caller's rollback undoes the rows touched so far.
     """
-    plan = allocate_stock(wants)
+    plan = allocate_stock(requests)
     insert_rows(
         Reservation,
         [
@@ -85,7 +85,7 @@ def reserve_stock(order_id: uuid.UUID, wants: Sequence[AllocationRequest]) -> No
 
 
 def _take_units(plan: Sequence[Allocation]) -> None:
-    """Reserve units of stock items or raise StockRaced."""
+    """Reserve units of stock items. Raises StockChangedMeanwhile."""
     units: dict[uuid.UUID, int] = defaultdict(int)
     for take in plan:
         units[take.stock_item_id] += take.units
@@ -110,9 +110,9 @@ def commit_reservations(order_id: uuid.UUID) -> int:
 
 
 def re_reserve(order_id: uuid.UUID, wanted: Units | None = None, *, beyond: Units | None = None) -> None:
-    """Hold once more what a cancelled order held, or of it what is `wanted`; `beyond` units need not be there. A step.
+    """Reserve again what a cancelled order held, or the `wanted` units of it; `beyond` may be backordered. A step.
 
-    What it held it lost: it stands last in the queue of each stock item. Raises StockRaced when any of it is short.
+    It goes to the end of the queue of each stock item. Raises StockChangedMeanwhile when any unit is short.
     """
     left, spare = dict(wanted or {}), dict(beyond or {})
     plan = []
@@ -130,36 +130,36 @@ def re_reserve(order_id: uuid.UUID, wanted: Units | None = None, *, beyond: Unit
 def deduct_stock(
     order_id: uuid.UUID, *, cause: str, actor: str, reference: str, units: Units | None = None
 ) -> None:
-    """Take committed units off the shelf, as far as they are there: those of `units`, or all. A step.
+    """Deduct committed units that are in stock: those of `units`, or all. A step.
 
-    What others wait for before us stays theirs. Repeating it changes nothing.
+    Units that earlier orders wait for stay theirs. Repeating it changes nothing.
     """
-    books = StockChanges(cause, actor, reference)
+    changes = StockChanges(cause, actor, reference)
     rows = _reservations(order_id, ("committed",))
     waiting = lock_backordered([row.stock_item_id for row in rows]) if rows else {}
     for row, count in _pick(rows, units, lambda each: _open_units(each) - waiting.get(each.id, 0)):
         state = "deducted" if count == _open_units(row) else "committed"
         if _change(row, state=state, deducted=row.deducted + count):
-            books.shift(row.stock_item_id, on_hand=-count, reserved=-count)
-    books.close()
+            changes.add(row.stock_item_id, on_hand=-count, reserved=-count)
+    changes.apply_or_raise()
 
 
 def release_stock(order_id: uuid.UUID, state: str = "released") -> None:
-    """Give back what the order holds and has not taken off the shelf. Repeating it changes nothing. A step."""
-    books = StockChanges("released", "", "")
+    """Release what the order has reserved and not deducted. Repeating it changes nothing. A step."""
+    changes = StockChanges("released", "", "")
     for row in _reservations(order_id, OPEN):
         count = _open_units(row)
         after = "deducted" if row.deducted else state
         if _change(row, state=after, released=row.released + count):
-            books.shift(row.stock_item_id, reserved=-count)
-    books.close()
+            changes.add(row.stock_item_id, reserved=-count)
+    changes.apply_or_raise()
 
 
 def restock_units(order_id: uuid.UUID, *, cause: str, actor: str, reference: str) -> None:
-    """Put back everything that the order had taken off the shelf, once. A step."""
-    books = StockChanges(cause, actor, reference)
-    _restock_units(_reservations(order_id), None, books)
-    books.close()
+    """Restock everything that was deducted for the order, once. A step."""
+    changes = StockChanges(cause, actor, reference)
+    _restock_units(_reservations(order_id), None, changes)
+    changes.apply_or_raise()
 
 
 def release_and_restock(
@@ -172,31 +172,31 @@ def release_and_restock(
     reference: str,
     state: str = "released",
 ) -> int:
-    """Free `unsent` units, which will never leave, and put `returned` ones, which had left, back on the shelf. A step.
+    """Release `unsent` units, which will not ship, and restock `returned` ones, which had shipped. A step.
 
-    Unsent units are open, or off the shelf already when the shop deducts at confirmation; then they go back to it.
-    All counters change in one sorted pass. Returns how many unsent units the reservations really held.
+    Unsent units are open, or deducted already when the shop deducts at confirmation; then they are restocked.
+    All counters change in one sorted pass. Returns how many unsent units the reservations held.
     """
-    books = StockChanges(cause, actor, reference)
+    changes = StockChanges(cause, actor, reference)
     rows = _reservations(order_id)
     freed = 0
-    for row, from_open, from_shelf in _unsent(rows, unsent):
-        freed += from_open + from_shelf
-        deducted = row.deducted - from_shelf
-        released = row.released + from_open + from_shelf
+    for row, from_open, from_deducted in _unsent(rows, unsent):
+        freed += from_open + from_deducted
+        deducted = row.deducted - from_deducted
+        released = row.released + from_open + from_deducted
         if _change(row, state=_state(row, deducted, released, state), deducted=deducted, released=released):
-            books.shift(row.stock_item_id, on_hand=from_shelf, reserved=-from_open)
+            changes.add(row.stock_item_id, on_hand=from_deducted, reserved=-from_open)
     if any(returned.values()):
-        _restock_units(_reservations(order_id) if any(unsent.values()) else rows, returned, books)
-    books.close()
+        _restock_units(_reservations(order_id) if any(unsent.values()) else rows, returned, changes)
+    changes.apply_or_raise()
     return freed
 
 
 def _unsent(rows: Sequence[Any], units: Units) -> list[tuple[Any, int, int]]:
-    """Return (reservation, reserved units, units off the shelf) for as many of `units` as the rows have.
+    """Return (reservation, reserved units, deducted units) for as many of `units` as the rows have.
 
-    Reserved units go first, over all locations: what is off the shelf may be in a parcel already. Of these, those go
-    first that are at a location which has promised more than it has, so that a customer does not wait for them.
+    Reserved units go first, over all locations: deducted ones may be in a parcel already. Of these, those at a
+    location with backorders go first, so that a customer waits less.
     """
     left = dict(units)
     in_turn = sorted(rows, key=lambda row: not row.short)
@@ -211,16 +211,16 @@ def _take_from(left: dict[uuid.UUID, int], line_id: uuid.UUID, available: int) -
     return count
 
 
-def _restock_units(rows: Sequence[Any], units: Units | None, books: StockChanges) -> None:
+def _restock_units(rows: Sequence[Any], units: Units | None, changes: StockChanges) -> None:
     for row, count in _pick(rows, units, lambda each: int(each.deducted - each.restocked)):
         restocked = row.restocked + count
         whole = restocked == row.deducted and not _open_units(row)
         if _change(row, state="restocked" if whole else row.state, restocked=restocked):
-            books.shift(row.stock_item_id, on_hand=count)
+            changes.add(row.stock_item_id, on_hand=count)
 
 
 def _open_units(row: Any) -> int:
-    """Return the units of a reservation that are reserved on the shelf now."""
+    """Return the units of a reservation that are reserved now."""
     return int(row.quantity - row.deducted - row.released) if row.state in OPEN else 0
 
 
@@ -233,7 +233,7 @@ def _state(row: Any, deducted: int, released: int, closed: str) -> str:
 def _pick(
     rows: Sequence[Any], units: Units | None, available: Callable[[Any], int]
 ) -> Iterator[tuple[Any, int]]:
-    """Yield (row, units) for what is asked of each line, or for everything, as far as the rows have it."""
+    """Yield (row, units) for the units asked of each line, or for all, as far as the rows have them."""
     left = dict(units or {})
     for row in rows:
         count = available(row)
@@ -290,32 +290,32 @@ def _change(row: Any, **values: Any) -> bool:
 
 
 class StockChanges:
-    """What one step does to the counters and the ledger, collected and then done in the one order of all rows."""
+    """Changes of one step to stock counters and ledger, collected and applied sorted by stock item id."""
 
     def __init__(self, cause: str, actor: str, reference: str) -> None:
         self._note = {"cause": cause, "actor": actor, "reference": reference}
         self._on_hand: dict[uuid.UUID, int] = defaultdict(int)
         self._reserved: dict[uuid.UUID, int] = defaultdict(int)
-        self._floor: dict[uuid.UUID, int] = {}
+        self._minimum: dict[uuid.UUID, int] = {}
         self.movements: dict[uuid.UUID, uuid.UUID] = {}
         """Stock item id -> id of the movement that was written for it."""
 
-    def shift(self, stock_item_id: uuid.UUID, *, on_hand: int = 0, reserved: int = 0) -> None:
-        """Remember a change of one stock item, in units."""
+    def add(self, stock_item_id: uuid.UUID, *, on_hand: int = 0, reserved: int = 0) -> None:
+        """Add a change of one stock item, in units."""
         self._on_hand[stock_item_id] += on_hand
         self._reserved[stock_item_id] += reserved
 
-    def keep(self, floors: Mapping[uuid.UUID, int]) -> None:
-        """Demand that the changes leave `on_hand - reserved` no lower than the floor of each stock item."""
-        self._floor.update(floors)
+    def require_minimum(self, minimums: Mapping[uuid.UUID, int]) -> None:
+        """Require that the changes leave `on_hand - reserved` at or above the minimum of each stock item."""
+        self._minimum.update(minimums)
 
-    def close(self) -> None:
-        """Change the counters and write the movements. Raises Conflict when the books do not allow it: stop."""
-        if not self.post():
+    def apply_or_raise(self) -> None:
+        """Apply the changes. Raises Conflict when stock and reservations do not allow them."""
+        if not self.apply():
             raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
 
-    def post(self) -> bool:
-        """Do it and tell whether every change fitted; the caller rolls back if one did not."""
+    def apply(self) -> bool:
+        """Change the counters, write the movements, and tell whether all fitted; if not, the caller rolls back."""
         tenant_id = current_tenant_id()
         keys = [key for key in sorted(self._on_hand) if self._on_hand[key] or self._reserved[key]]
         rows = [
@@ -324,7 +324,7 @@ class StockChanges:
                 "b_id": key,
                 "b_on_hand": self._on_hand[key],
                 "b_reserved": self._reserved[key],
-                "b_floor": self._floor.get(key, NO_FLOOR),
+                "b_floor": self._minimum.get(key, NO_FLOOR),
             }
             for key in keys
         ]

@@ -1,4 +1,4 @@
-"""What there is of each variant at each warehouse, and the account of how it came to that: as programs read it."""
+"""Stock of each variant at each location, and its movements with running balances, as the API shows them."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ class StockLevel:
 
     @property
     def free(self) -> int:
-        """Units that are there and not reserved: never below 0, for what one shelf has promised takes from no other."""
+        """Units on hand and not reserved; never below 0, since one location's backorders take nothing from another."""
         return max(0, self.on_hand - self.reserved)
 
 
 @dataclass(frozen=True, slots=True)
 class VariantStock:
-    """A variant with its shelves, in the order in which warehouses are asked."""
+    """A variant with its stock levels, in the order in which locations are used."""
 
     variant_id: uuid.UUID
     sku: str
     title: str
     option_values: list[str]
-    shelves: list[StockLevel] = field(default_factory=list)
+    levels: list[StockLevel] = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        """What the variant is called."""
+        """The variant's full name."""
         return ", ".join([self.title, *self.option_values])
 
 
@@ -69,7 +69,7 @@ class LedgerLine:
 
 
 def stock_of_variant(variant_id: uuid.UUID, warehouse: str = "") -> VariantStock:
-    """Return what there is of a variant, at one warehouse or at all. Raises NotFound, also for no such warehouse."""
+    """Return the stock of a variant, at one location or at all. Raises NotFound for an unknown variant or location."""
     if warehouse and db.session.scalar(select(Location.id).where(Location.code == warehouse)) is None:
         raise NotFound("There is no such warehouse.")
     found = _with_stock_levels(_variants().where(Variant.id == variant_id), warehouse)
@@ -81,9 +81,9 @@ def stock_of_variant(variant_id: uuid.UUID, warehouse: str = "") -> VariantStock
 def list_stock_by_variant(
     warehouse: str, after: uuid.UUID | None, limit: int, *, low: bool | None = None
 ) -> tuple[list[VariantStock], uuid.UUID | None]:
-    """Return a page of variants with their stock, the oldest first, and the id to go on from, None at the end.
+    """Return a page of variants with their stock, the oldest first, and the id of the next page, None at the end.
 
-    `low` are those of which the shop's threshold or less is free. By id, so that no page shifts.
+    `low` selects those with no more free units than the shop's threshold. By id, so that no page shifts.
     """
     statement = _variants().where(*_wanted(warehouse, low=low))
     if after is not None:
@@ -93,7 +93,7 @@ def list_stock_by_variant(
 
 
 def count_stocked_variants(warehouse: str, *, low: bool | None = None) -> int:
-    """Return how many variants `list_stock` has in all."""
+    """Return how many variants `list_stock_by_variant` has in all."""
     counted = select(func.count()).select_from(Variant).where(*_wanted(warehouse, low=low))
     return int(db.session.scalar(counted) or 0)
 
@@ -101,24 +101,24 @@ def count_stocked_variants(warehouse: str, *, low: bool | None = None) -> int:
 def movement_ledger(
     variant_id: uuid.UUID, warehouse: str, before: uuid.UUID | None, limit: int
 ) -> tuple[list[LedgerLine], uuid.UUID | None]:
-    """Return a page of a variant's movements as a running account, newest first, and the id to go on from.
+    """Return a page of a variant's movements with running balances, newest first, and the id of the next page.
 
-    Each warehouse has its own account, counted back from what is on hand, in the one statement that reads the page.
+    Each location has its own balance, counted back from what is on hand, in the one statement that reads the page.
     """
-    shelves = _balances(variant_id, warehouse, before)
+    items = _balances(variant_id, warehouse, before)
     statement = (
         select(
             StockMovement.id,
-            shelves.c.code,
+            items.c.code,
             StockMovement.delta,
             StockMovement.cause,
             StockMovement.actor,
             StockMovement.reference,
             StockMovement.occurred_at,
-            shelves.c.id.label("shelf"),
-            shelves.c.balance,
+            items.c.id.label("stock_item_id"),
+            items.c.balance,
         )
-        .join(shelves, shelves.c.id == StockMovement.stock_item_id)
+        .join(items, items.c.id == StockMovement.stock_item_id)
         .order_by(StockMovement.id.desc())
         .limit(limit + 1)
     )
@@ -128,14 +128,14 @@ def movement_ledger(
     gone: dict[uuid.UUID, int] = defaultdict(int)
     lines = []
     for row in rows[:limit]:
-        facts: tuple[Any, ...] = (*row[:7], int(row.balance) - gone[row.shelf])
+        facts: tuple[Any, ...] = (*row[:7], int(row.balance) - gone[row.stock_item_id])
         lines.append(LedgerLine(*facts))
-        gone[row.shelf] += row.delta
+        gone[row.stock_item_id] += row.delta
     return lines, lines[-1].id if len(rows) > limit else None
 
 
 def fresh_movement(movement_id: uuid.UUID) -> LedgerLine:
-    """Return a movement that was booked in this transaction: its stock item stands still. A step."""
+    """Return a movement that was made in this transaction, whose stock item is locked. A step."""
     row = db.session.execute(
         select(
             StockMovement.id,
@@ -158,7 +158,7 @@ def fresh_movement(movement_id: uuid.UUID) -> LedgerLine:
 
 
 def _balances(variant_id: uuid.UUID, warehouse: str, before: uuid.UUID | None) -> Subquery:
-    """Return the shelves of a variant with the units on hand there before the movements from `before` on."""
+    """Return the stock items of a variant with the units on hand before the movements from `before` on."""
     place = (Location.tenant_id == StockItem.tenant_id) & (Location.id == StockItem.location_id)
     here = [StockItem.variant_id == variant_id, *([Location.code == warehouse] if warehouse else [])]
     if before is None:
@@ -184,15 +184,15 @@ def _variants() -> Select[Any]:
 
 
 def _wanted(warehouse: str, *, low: bool | None) -> list[ColumnElement[bool]]:
-    shelf = select(StockItem.id).where(StockItem.variant_id == Variant.id).correlate(Variant)
+    item = select(StockItem.id).where(StockItem.variant_id == Variant.id).correlate(Variant)
     free = select(func.coalesce(func.sum(units_in_stock(StockItem)), 0)).where(
         StockItem.variant_id == Variant.id
     )
     if warehouse:
         here = select(Location.id).where(Location.code == warehouse).scalar_subquery()
-        shelf = shelf.where(StockItem.location_id == here)
+        item = item.where(StockItem.location_id == here)
         free = free.where(StockItem.location_id == here)
-    conditions: list[ColumnElement[bool]] = [shelf.exists()] if warehouse else []
+    conditions: list[ColumnElement[bool]] = [item.exists()] if warehouse else []
     if low is not None:
         is_low = free.correlate(Variant).scalar_subquery() <= current_shop().low_stock_at
         conditions.append(is_low if low else ~is_low)
@@ -201,9 +201,9 @@ def _wanted(warehouse: str, *, low: bool | None) -> list[ColumnElement[bool]]:
 
 def _with_stock_levels(statement: Select[Any], warehouse: str) -> list[VariantStock]:
     found = [VariantStock(*row) for row in db.session.execute(statement)]
-    shelves = _stock_levels([each.variant_id for each in found], warehouse)
+    levels = _stock_levels([each.variant_id for each in found], warehouse)
     for each in found:
-        each.shelves.extend(shelves.get(each.variant_id, []))
+        each.levels.extend(levels.get(each.variant_id, []))
     return found
 
 

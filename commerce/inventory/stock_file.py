@@ -112,7 +112,7 @@ class StockPlan:
 
     @property
     def unchanged(self) -> int:
-        """How many rows say what the books say already."""
+        """How many rows say what the changes say already."""
         return len(self.lines) - len(self.changes) - len(self.problems)
 
 
@@ -330,11 +330,11 @@ def _apply(batch: Sequence[StockFileLine], actor: str, reference: str) -> list[S
     results = [_still(line, versions) for line in batch]
     _set_limits(results, raising=True)
     for cause in CAUSES:
-        books = StockChanges(cause, actor, reference)
+        changes = StockChanges(cause, actor, reference)
         for line in results:
             if line.stock_item_id and line.cause == cause:
-                books.shift(line.stock_item_id, on_hand=line.delta)
-        books.close()
+                changes.add(line.stock_item_id, on_hand=line.delta)
+        changes.apply_or_raise()
     _set_limits(results, raising=False)
     _open_stock_items([line for line in results if not line.stock_item_id], actor, reference)
     return results

@@ -205,7 +205,7 @@ MAILS: dict[str, MailType] = {
         MailType(
             "member_confirm",
             _l("Account: confirm the address"),
-            ("ProofWanted",),
+            ("EmailTokenRequested",),
             _l("Somebody asked for an account: the link by which a password is chosen."),
             READER,
             {"key": "sample"},
@@ -213,7 +213,7 @@ MAILS: dict[str, MailType] = {
         MailType(
             "member_reset",
             _l("Account: choose a password"),
-            ("ProofWanted",),
+            ("EmailTokenRequested",),
             _l("A member forgot the password, or asked for a second account with the same address."),
             READER,
             {"key": "sample"},
@@ -221,7 +221,7 @@ MAILS: dict[str, MailType] = {
         MailType(
             "member_email",
             _l("Account: confirm another address"),
-            ("ProofWanted",),
+            ("EmailTokenRequested",),
             _l("A member wants to be reached at another address; this goes there."),
             READER,
             {"key": "sample"},
@@ -229,7 +229,7 @@ MAILS: dict[str, MailType] = {
         MailType(
             "member_orders",
             _l("Account: find earlier orders"),
-            ("ProofWanted",),
+            ("EmailTokenRequested",),
             _l("A member wants to see the orders that he placed as a guest."),
             READER,
             {"key": "sample"},
@@ -252,7 +252,7 @@ MAILS: dict[str, MailType] = {
         MailType(
             "staff_reset",
             _l("Back office: choose a password"),
-            ("ProofWanted",),
+            ("EmailTokenRequested",),
             _l("A member of staff forgot the password."),
             READER,
             {"key": "sample"},
@@ -317,79 +317,78 @@ MAILS: dict[str, MailType] = {
 
 ALERTS: dict[str, AlertType] = {
     "alert_refund_requested": AlertType(
-        N_("Order %(code)s: a refund was requested"), N_("Please look at the request and answer it.")
+        N_("Order %(code)s: a refund was requested"), N_("Review the request and respond to it.")
     ),
     "alert_stock_missing": AlertType(
         N_("Order %(code)s: stock is missing"),
-        N_("The order is paid, but its stock could not be committed. The customer has no confirmation yet."),
+        N_(
+            "The order is paid, but its stock could not be committed. The customer has not received a confirmation yet."
+        ),
     ),
     "alert_payment_review": AlertType(
-        N_("Order %(code)s: a payment needs a look"),
-        N_("Money arrived that does not match the order. Please decide what is right."),
+        N_("Order %(code)s: a payment needs review"),
+        N_("A payment arrived that does not match the order. Decide what to do with it."),
     ),
     "alert_late_payment": AlertType(
-        N_("Order %(code)s: a late payment goes back"),
-        N_("Money arrived after the order was cancelled, and its goods are gone. The customer knows."),
+        N_("Order %(code)s: a late payment is being refunded"),
+        N_(
+            "A payment arrived after the order was cancelled, and its items are no longer available. "
+            "The customer has been informed."
+        ),
     ),
     "alert_refund_failed": AlertType(
         N_("Order %(code)s: a refund failed"),
-        N_("The money could not be sent back. Please send it another way."),
+        N_("The refund could not be sent. Send it another way."),
     ),
-    "alert_low_stock": AlertType(
-        N_("Low stock: %(title)s"), N_("Few units are left. Please order more in time.")
-    ),
+    "alert_low_stock": AlertType(N_("Low stock: %(title)s"), N_("Few units are left. Consider restocking.")),
     "alert_webhook_disabled": AlertType(
-        N_("A webhook was disabled"), N_("What it was not told is kept under Events and can be run again.")
+        N_("A webhook was disabled"), N_("Its pending deliveries are kept under Events and can be retried.")
     ),
 }
 
 NOTES: dict[str, NoteType] = {
     "staff_invited": NoteType(
-        N_("You are invited to run our shop with us"),
-        N_(
-            "Somebody who runs this shop invites you to its back office. Behind this link you choose a password."
-        ),
+        N_("You are invited to join our shop"),
+        N_("You have been invited to this shop's back office. Open the link to choose a password."),
         N_("Accept the invitation"),
-        N_("The link works once, for a week. If you do not know why you get this, there is nothing to do."),
+        N_(
+            "The link works once, for a week. If you did not expect this invitation, you can ignore this email."
+        ),
     ),
     "staff_reset": NoteType(
         N_("Back office: choose a new password"),
-        N_("Somebody asked for a new password for the back office. Behind this link you can choose it."),
+        N_("A new password was requested for the back office. Open the link to choose it."),
         N_("Choose a new password"),
         N_("The link works once, for an hour. If you did not ask for it, your password stays as it is."),
     ),
     "member_confirm": NoteType(
-        N_("Please confirm your e-mail address"),
-        N_("You asked for an account with us. Behind this link you choose your password; then it is ready."),
+        N_("Confirm your email address"),
+        N_("Thank you for creating an account. Open the link to choose your password."),
         N_("Choose a password"),
-        N_("If it was not you, there is nothing to do: without this link there is no account."),
+        N_("If this was not you, you can ignore this email: no account is created without this link."),
     ),
     "member_reset": NoteType(
         N_("Your account: choose a new password"),
-        N_(
-            "There is an account with this address already. Behind this link you can choose a new password for it."
-        ),
+        N_("You already have an account with this address. Open the link to choose a new password for it."),
         N_("Choose a new password"),
         N_("The link works once, for an hour. If you did not ask for it, your password stays as it is."),
     ),
     "member_email": NoteType(
-        N_("Please confirm your new e-mail address"),
-        N_("You want to use this address for your account with us. Please confirm that you read it."),
+        N_("Confirm your new email address"),
+        N_("You want to use this address for your account with us. Confirm that it is yours."),
         N_("Confirm this address"),
-        N_("If it was not you, there is nothing to do: nothing changes without this link."),
+        N_("If this was not you, you can ignore this email: nothing changes without this link."),
     ),
     "member_orders": NoteType(
         N_("Your earlier orders"),
-        N_("Behind this link we put the orders that were placed with this address into your account."),
+        N_("Open the link to add the orders placed with this address to your account."),
         N_("See my orders"),
-        N_("If it was not you, there is nothing to do: nothing changes without this link."),
+        N_("If this was not you, you can ignore this email: nothing changes without this link."),
     ),
     "member_email_changed": NoteType(
-        N_("The e-mail address of your account was changed"),
-        N_(
-            "Your account has another e-mail address from now on. We will not write to this one about it any more."
-        ),
+        N_("The email address of your account was changed"),
+        N_("Your account now has another email address. We will no longer write to this one about it."),
         N_("Open your account"),
-        N_("If it was not you, please tell us at once."),
+        N_("If this was not you, please contact us right away."),
     ),
 }

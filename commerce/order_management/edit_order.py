@@ -276,17 +276,17 @@ def _move_stock(order: Order, plan: EditPlan, fresh: Mapping[int, uuid.UUID], ac
     if not more and not less:
         return
     confirmed = order.status in ("confirmed", "processing")
-    books = exchange(
+    changes = exchange(
         order.id,
         more=more,
         less=less,
         state="held" if order.status == "pending" else "committed",
-        off_shelf=confirmed and current_shop().deduct_on == "confirmation",
+        deduct_now=confirmed and current_shop().deduct_on == "confirmation",
         actor=actor.name or actor.kind,
         reference=order.code,
     )
     _take_out_lines([line.line_id for line in plan.lines if line.line_id and not line.after], ids)
-    if not books.post():
+    if not changes.apply():
         raise StockChangedMeanwhile
 
 

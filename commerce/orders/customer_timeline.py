@@ -22,8 +22,8 @@ STATUS_WORDS: dict[str, Any] = {
     "pending": _l("Waiting for payment"),
     "paid": _l("Paid"),
     "confirmed": _l("Confirmed"),
-    "processing": _l("Being packed"),
-    "shipped": _l("On its way"),
+    "processing": _l("Processing"),
+    "shipped": _l("Shipped"),
     "delivered": _l("Delivered"),
     "completed": _l("Completed"),
     "cancelled": _l("Cancelled"),
@@ -41,9 +41,9 @@ OFF_THE_PATH = ("cancelled", "refunded")
 
 GIVEN_BACK = ("partially_refunded", "refunded")
 REQUEST_WORDS: dict[str, Any] = {
-    "requested": _l("We are looking at it"),
+    "requested": _l("Under review"),
     "approved": _l("Please send it back"),
-    "received": _l("It has arrived here"),
+    "received": _l("Received"),
     "closed": _l("Done"),
     "declined": _l("Declined"),
     "withdrawn": _l("Withdrawn"),
@@ -52,31 +52,31 @@ WITH_AMOUNT = ("OrderCredited", "PaymentReceived", "RefundQueued")
 
 _WORDS: dict[str, Any] = {
     "OrderPlaced": _l("You placed the order."),
-    "PaymentReceived": _l("We received money from you."),
+    "PaymentReceived": _l("We received your payment."),
     "PaymentFailed": _l("The payment was declined."),
-    "PaymentUnknown": _l("The card provider did not answer; we ask what became of the payment."),
-    "LatePaymentRefunded": _l("Your payment arrived after the order was cancelled. It goes back to you."),
-    "RefundQueued": _l("We are sending money back to you."),
-    "ParcelSent": _l("A part of your order is on its way; the rest follows."),
-    "OrderCredited": _l("We decided to give money back."),
-    "OrderEdited": _l("We changed your order."),
-    "return_refund": _l("You asked for money back for a part of the order."),
-    "return_return": _l("You asked to send something back."),
-    "answer_approved": _l("Please send it back; then your money comes back."),
-    "answer_received": _l("What you sent back has arrived here."),
-    "answer_declined": _l("We could not grant your request."),
+    "PaymentUnknown": _l("The payment provider did not answer; we are checking your payment."),
+    "LatePaymentRefunded": _l("Your payment arrived after the order was cancelled. We are refunding it."),
+    "RefundQueued": _l("We are sending your refund."),
+    "ParcelSent": _l("Part of your order has shipped; the rest will follow."),
+    "OrderCredited": _l("We issued a refund."),
+    "OrderEdited": _l("We edited your order."),
+    "return_refund": _l("You requested a refund for part of the order."),
+    "return_return": _l("You requested a return."),
+    "answer_approved": _l("We approved your return. Please send the items back for your refund."),
+    "answer_received": _l("We received your return."),
+    "answer_declined": _l("We declined your request."),
     "answer_withdrawn": _l("You withdrew your request."),
-    "note": _l("We wrote to you."),
-    "confirm": _l("We confirmed the order: the goods are yours."),
+    "note": _l("We sent you a message."),
+    "confirm": _l("We confirmed your order."),
     "process": _l("We are packing your order."),
-    "ship": _l("Your order is on its way."),
+    "ship": _l("Your order has shipped."),
     "deliver": _l("Your order was delivered."),
-    "complete": _l("The time for returns is over; the order is complete."),
+    "complete": _l("The return period has ended; the order is complete."),
     "cancel": _l("The order was cancelled."),
-    "reopen": _l("Your payment arrived, so the order was opened again."),
-    "request_refund": _l("A refund was requested; we will look at it."),
-    "decline_refund": _l("We could not grant the refund."),
-    "refund": _l("We granted the refund."),
+    "reopen": _l("Your payment arrived, so the order was reopened."),
+    "request_refund": _l("A refund was requested; we will review it."),
+    "decline_refund": _l("We declined the refund."),
+    "refund": _l("We refunded your order."),
 }
 
 
@@ -129,7 +129,7 @@ def refund_options(order: Order) -> RefundOptions:
     coming = _without(gone, [each for each in waiting if each.kind == "return"])
     why_not_refund = refusal_text(order, "request_refund")
     if not why_not_refund and not to_ask:
-        why_not_refund = _("Everything has been given back or asked for already.")
+        why_not_refund = _("Everything has already been refunded or requested.")
     return RefundOptions(
         why_not=why_not_refund,
         requests=requests,

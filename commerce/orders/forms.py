@@ -34,7 +34,7 @@ def read_units(typed: Mapping[str, str], prefix: str, field: str = "lines") -> d
         if not _ID.fullmatch(line):
             raise InvalidValue(field, gettext("This line is not part of the order."))
         if not _UNITS.fullmatch(text.strip()):
-            raise InvalidValue(field, gettext("Please enter whole numbers of units."))
+            raise InvalidValue(field, gettext("Enter whole numbers."))
         units[uuid.UUID(line)] = int(text)
     return {key: count for key, count in units.items() if count}
 
@@ -64,7 +64,7 @@ class RequestForm(ReasonForm):
         _l("What would you like?"),
         [Optional(), AnyOf(KINDS, _l("Please choose what you would like."))],
         choices=[
-            SelectChoice("refund", _l("My money back")),
+            SelectChoice("refund", _l("A refund")),
             SelectChoice("return", _l("To send the goods back, and then my money back")),
         ],
         validate_choice=False,

@@ -104,7 +104,7 @@ def why_not_request(order: Order, actor_kind: str) -> str:
     kind = ACTOR_KINDS.get(actor_kind, actor_kind)
     refusal = why_not(BY_ACTION["request_refund"], order.status, kind, **guards(order))
     if not refusal and not units_to_ask_for(order):
-        return "Everything has been given back or asked for already."
+        return "Everything has already been refunded or requested."
     return refusal
 
 

@@ -73,7 +73,7 @@ def request_refund(token: str) -> BaseResponse:
             seen_version=seen_version,
         )
 
-    return _act(token, "request_refund", ask, _("We received your request and will write to you."), form)
+    return _act(token, "request_refund", ask, _("We received your request and will email you."), form)
 
 
 @blueprint.post("/orders/<token>/returns/<uuid:return_id>/withdrawal")
@@ -85,7 +85,7 @@ def withdraw(token: str, return_id: uuid.UUID) -> BaseResponse:
         withdraw_return(asked.id, _shopper(order))
     except Conflict as error:
         return order_page(token, 409, problem=error.detail)
-    flash(_("Your request is withdrawn."), "good")
+    flash(_("Your request was withdrawn."), "good")
     return _after(token)
 
 

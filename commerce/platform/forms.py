@@ -10,7 +10,7 @@ from commerce.errors import InvalidValue
 from commerce.tenants.settings import MAX_LIMIT
 from commerce.web import TextForm
 
-_NEEDED = InputRequired(_("Please fill this in."))
+_NEEDED = InputRequired(_("This field is required."))
 
 
 class PlatformForm(TextForm):

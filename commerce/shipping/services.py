@@ -112,7 +112,7 @@ def _on_hand_now(order: Order, chosen: Mapping[uuid.UUID, int]) -> dict[uuid.UUI
     wanted = {}
     for line in order.lines:
         line_cover = cover.get(line.id, BackorderCoverage())
-        ready = line_cover.off_shelf - line.shipped
+        ready = line_cover.deducted - line.shipped
         wanted[line.id] = max(0, chosen.get(line.id, 0) - ready)
         if line_cover.waiting and wanted[line.id] > line_cover.covered:
             there = ready + line_cover.covered

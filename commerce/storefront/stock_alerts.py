@@ -20,21 +20,21 @@ blueprint = Blueprint("stock_alerts", __name__)
 
 
 @blueprint.post("/products/<slug>/alerts")
-def wish(slug: str) -> BaseResponse:
+def subscribe(slug: str) -> BaseResponse:
     """Remember to write when a variant is back. Whether the address waits already is told to nobody."""
     product, form = product_page(slug), AlertForm()
-    variant = next((each for each in product.variants if each.id == form.wished), None)
+    variant = next((each for each in product.variants if each.id == form.variant_asked_for), None)
     if variant is None:
         raise NotFound("This is not sold here.")
     if not form.validate():
         return _refused(product, variant, form, " ".join(map(str, form.email.errors)))
     if not variant.sold_out:
-        return _kept(product, variant, _("It is back already: you can put it into your cart."))
+        return _kept(product, variant, _("It's back in stock: you can add it to your cart."))
     try:
         subscribe_back_in_stock(variant.id, form.email.data)
     except InvalidValue as error:
         return _refused(product, variant, form, error.reason)
-    return _kept(product, variant, _("We will write to %(email)s when it is back.", email=form.email.data))
+    return _kept(product, variant, _("We'll email %(email)s when it's back in stock.", email=form.email.data))
 
 
 def _kept(product: ProductPage, variant: SoldVariant, message: str) -> BaseResponse:

@@ -99,11 +99,11 @@ def test_without_programs_the_page_says_so_and_one_is_added(owner: ShopClient) -
 @pytest.mark.parametrize(
     ("name", "rate", "status", "words"),
     [
-        ("", "60", 422, "Please fill this in."),
+        ("", "60", 422, "This field is required."),
         ("x" * 121, "60", 422, "At most 120 characters."),
         ("a\u2028b", "60", 422, "Please use letters, digits and punctuation only."),
         ("a\tb", "60", 422, "A name has 1 to 120 characters."),
-        ("Till", "0", 422, "Please enter a whole number from 1 to 60000."),
+        ("Till", "0", 422, "Enter a whole number from 1 to 60000."),
         ("Till", "many", 422, "Not a valid integer value."),
         ("Books", "60", 409, "There is a program of this name already."),
     ],

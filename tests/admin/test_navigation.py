@@ -60,7 +60,9 @@ def test_nobody_sees_a_place_that_is_closed_to_them(signed_in: SignedIn, in_shop
     client = signed_in(role)
     bar = client.get("/admin/orders").text
     for place in PLACES:
-        assert (f'href="{place.path}"' in bar) == (client.get(place.path).status_code in (200, 303)), place.path
+        assert (f'href="{place.path}"' in bar) == (client.get(place.path).status_code in (200, 303)), (
+            place.path
+        )
 
 
 def test_every_tab_leads_somewhere(signed_in: SignedIn, in_shop: Shop) -> None:

@@ -166,7 +166,7 @@ def test_keys_that_cannot_be_right_are_refused_and_not_shown_again(
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("name", "", "Please fill this in."),
+        ("name", "", "This field is required."),
         ("instructions", "x" * 1001, "At most 1000 characters."),
         ("hold_minutes", "0", "whole number from 1"),
         ("hold_minutes", "99999999", "whole number from 1"),

@@ -132,7 +132,7 @@ def test_categories_are_ticked(desk: ShopClient, tea: Sold) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"label": ""}, "Please fill this in."),
+        ({"label": ""}, "This field is required."),
         ({"label": "x" * 256}, "At most 255 characters."),
         ({"kind": "magic"}, "Please choose one."),
         ({"percent_ppm": ""}, "The reduction is more than 0"),

@@ -84,7 +84,7 @@ def test_the_shop_is_called_as_its_owner_wants(desk: ShopClient, now: Callable[[
 
 
 NONSENSE = [
-    (SHOP, "name", " ", "Please fill this in."),
+    (SHOP, "name", " ", "This field is required."),
     (SHOP, "name", "x" * 256, "At most 255"),
     (SHOP, "tagline", "bell\x07", "punctuation only"),
     (SHOP, "locale", "elvish", "no language that we know"),

@@ -122,7 +122,7 @@ def test_saving_what_is_there_already_changes_nothing(desk: ShopClient, in_shop:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("name", "", "Please fill this in."),
+        ("name", "", "This field is required."),
         ("name", "x" * 256, "At most 255 characters."),
         ("name", "with \x00 in it", "punctuation only"),
         ("tax_class", "Ünusual", "lowercase letters"),

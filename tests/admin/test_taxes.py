@@ -90,7 +90,7 @@ def test_a_rate_is_changed(desk: ShopClient, in_shop: Shop, page: str) -> None:
         ("rate_ppm", "7,7", "from 0 to 100"),
         ("rate_ppm", "7.77777", "from 0 to 100"),
         ("rate_ppm", "1e1", "from 0 to 100"),
-        ("label", " ", "Please fill this in."),
+        ("label", " ", "This field is required."),
         ("label", "two\nlines\x07", "punctuation only"),
         ("version", "", "reload the page"),
     ],

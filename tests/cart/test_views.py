@@ -76,7 +76,7 @@ def test_when_all_there_is_lies_in_the_cart_that_is_said(app: Flask, in_shop: Sh
     put_in(ann, tea, 3)
     refused = put_in(ann, tea, 1)
     assert refused.status == 422
-    assert refused.error_at("quantity") == "Only 3 are left, and they are in your cart already."
+    assert refused.error_at("quantity") == "Only 3 are left, and they are already in your cart."
 
 
 def test_what_is_sold_out_is_refused_and_opens_no_cart(app: Flask, in_shop: Shop) -> None:
@@ -96,7 +96,7 @@ def test_a_bad_quantity_is_refused_at_its_field(app: Flask, in_shop: Shop, quant
     ann = Visitor(app)
     refused = ann.get(tea.path).form("Add to cart").fill({"Quantity": quantity}).send()
     assert refused.status == 422
-    assert refused.error_at("quantity") == "Please enter a whole number from 1 to 999."
+    assert refused.error_at("quantity") == "Enter a whole number from 1 to 999."
     assert refused.form("Add to cart").fill({"Quantity": "2"}).send().heading == "Your cart"
 
 
@@ -110,7 +110,7 @@ def test_full_width_digits_are_digits(app: Flask, in_shop: Shop) -> None:
 def test_what_is_no_id_is_refused(app: Flask, in_shop: Shop, variant_id: str) -> None:
     answer = Visitor(app).post("/cart/lines", {"variant_id": variant_id, "quantity": "1"})
     assert answer.status_code == 422
-    assert "Please choose what to put into the cart." in answer.get_data(as_text=True)
+    assert "Choose what to add to your cart." in answer.get_data(as_text=True)
 
 
 def test_another_shops_variant_is_not_found(app: Flask, shop: Shop, other_shop: Shop) -> None:
@@ -136,7 +136,7 @@ def test_htmx_gets_a_notice_and_the_new_count(app: Flask, in_shop: Shop) -> None
     assert "<html" not in html
     refused = ann.post("/cart/lines", fields, headers=HTMX)
     assert refused.status_code == 422
-    assert "they are in your cart already" in refused.get_data(as_text=True)
+    assert "they are already in your cart" in refused.get_data(as_text=True)
     assert "<html" not in refused.get_data(as_text=True)
 
 
@@ -159,8 +159,8 @@ def test_more_than_there_is_becomes_what_there_is(app: Flask, in_shop: Shop) -> 
 def test_a_line_can_be_taken_out(app: Flask, in_shop: Shop, way: str) -> None:
     cart = put_in(Visitor(app), make_product(), 2)
     empty = change(cart, "0") if way == "Update" else cart.form("Remove").send()
-    assert "Green tea was taken out of your cart." in empty.text
-    assert "There is nothing in it yet." in empty.text
+    assert "Green tea was removed from your cart." in empty.text
+    assert "Your cart is empty." in empty.text
     assert header_count(empty) == "Cart0 products"
 
 
@@ -169,7 +169,7 @@ def test_a_bad_new_quantity_is_refused_at_its_line(app: Flask, in_shop: Shop, qu
     ann = Visitor(app)
     refused = change(put_in(ann, make_product(), 2), quantity)
     assert refused.status == 422
-    assert refused.error_at("quantity") == "Please enter a whole number from 0 to 999."
+    assert refused.error_at("quantity") == "Enter a whole number from 0 to 999."
     assert ann.get("/cart").form("Update").values["quantity"] == "2"
 
 
@@ -200,7 +200,7 @@ def test_a_price_that_changed_is_said_until_the_line_is_touched(app: Flask, in_s
     put_in(ann, tea, 1)
     set_price(tea, 1150)
     cart = ann.get("/cart")
-    assert "The price changed from $10.00 to $11.50 since you put it in." in cart.text
+    assert "The price changed from $10.00 to $11.50 since you added it." in cart.text
     assert "Subtotal $11.50" in cart.text
     assert "The price changed" not in change(cart, "2").text
 
@@ -213,7 +213,7 @@ def test_too_few_left_is_said_and_checkout_waits(app: Flask, in_shop: Shop) -> N
     cart = ann.get("/cart")
     assert "Only 2 are left. Please lower the quantity." in cart.text
     assert not cart.has_button("Checkout")
-    assert "Please change or remove the marked lines" in cart.text
+    assert "Change or remove the marked lines" in cart.text
     assert change(cart, "2").follow("Checkout").heading == "Checkout"
 
 
@@ -226,7 +226,7 @@ def test_what_cannot_be_bought_any_more_can_only_be_removed(app: Flask, in_shop:
     cart = ann.get("/cart")
     assert f"{reason}. Please remove it." in cart.text
     assert not cart.has_button("Update")
-    assert "There is nothing in it yet." in cart.form("Remove").send().text
+    assert "Your cart is empty." in cart.form("Remove").send().text
 
 
 def test_htmx_gets_the_cart_the_words_and_the_count(app: Flask, in_shop: Shop) -> None:
@@ -247,7 +247,7 @@ def test_htmx_gets_the_cart_the_words_and_the_count(app: Flask, in_shop: Shop) -
 def test_a_made_up_cookie_is_an_empty_cart(app: Flask, in_shop: Shop, cookie: str) -> None:
     ann = Visitor(app)
     ann.client.set_cookie("cart", cookie, domain="demo.localhost")
-    assert "There is nothing in it yet." in ann.get("/cart").text
+    assert "Your cart is empty." in ann.get("/cart").text
 
 
 def test_a_cart_page_costs_few_statements_however_many_lines(app: Flask, in_shop: Shop) -> None:

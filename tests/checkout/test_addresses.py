@@ -82,12 +82,12 @@ def test_a_wrong_postcode_is_refused_with_an_example(country: str, area: str, po
         }
     )
     assert list(problems) == ["postal_code"]
-    assert "postcode" in problems["postal_code"]
+    assert "postal code" in problems["postal_code"]
 
 
 def test_a_postcode_of_another_state_names_the_state() -> None:
     _clean, problems = check_address({**GOOD[0], "postal_code": "10001"})
-    assert problems == {"postal_code": "This postcode is not in California."}
+    assert problems == {"postal_code": "This postal code is not in California."}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_an_area_may_be_named_in_any_of_its_ways(typed: str) -> None:
 
 def test_an_area_that_does_not_exist_is_refused() -> None:
     assert check_address({**GOOD[0], "country_area": "Bavaria"})[1] == {
-        "country_area": "Please choose one from the list."
+        "country_area": "Choose one from the list."
     }
 
 

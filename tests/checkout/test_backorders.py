@@ -62,7 +62,7 @@ def test_what_is_not_there_is_offered_as_what_it_is(app: Flask, in_shop: Shop) -
         assert words in Visitor(app).get("/").text
         assert page.has_button("Add to cart")
         assert 'max="5"' in page.response.text
-        assert "Tell me when it is back" not in page.text
+        assert "Email me when it's back in stock" not in page.text
         assert structured(page.response.text)["availability"] == f"https://schema.org/{kind}"
     allow_backorder(tea, 0)
     assert "Sold out" in Visitor(app).get(tea.path).text
@@ -106,6 +106,6 @@ def test_a_form_that_was_tampered_with_is_refused(app: Flask, tea: Sold, typed: 
 
 def test_a_cart_takes_as_many_as_may_be_promised(app: Flask, tea: Sold) -> None:
     visitor = Visitor(app)
-    assert "Only 1 left More than that: Pre-order: ships from Mar 1, 2999" in visitor.get(tea.path).text
+    assert "Only 1 left Beyond that: Pre-order: ships from Mar 1, 2999" in visitor.get(tea.path).text
     put_in(visitor, tea, 6)
     assert 'max="6"' in visitor.get("/cart").response.text

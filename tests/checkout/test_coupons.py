@@ -53,13 +53,13 @@ def test_a_code_is_entered_however_it_is_written_and_removed_again(app: Flask, i
     make_coupon("WELCOME10")
     ann = Visitor(app)
     cart = enter(put_in(ann, make_product(price=1000), 3), "  welcome10 ")
-    assert "The code WELCOME10 is in your cart." in cart.text
+    assert "Code WELCOME10 applied." in cart.text
     assert "Welcome (WELCOME10) WELCOME10 −$3.00" in cart.text
     assert "Before shipping $27.00" in cart.text
     again = enter(cart, "WELCOME10")
     assert again.text.count("−$3.00") == 1
     without = again.form("Remove the code").send()
-    assert "was taken out of your cart" in without.text
+    assert "was removed from your cart" in without.text
     assert "Subtotal $30.00" in without.text
     assert "Before shipping" not in without.text
 
@@ -81,15 +81,15 @@ def test_a_code_raises_the_carts_version_and_a_refused_one_does_not(in_shop: Sho
     ("code", "values", "words"),
     [
         ("", {}, "Please enter a code."),
-        ("NOPE", {}, "We do not know this code."),
+        ("NOPE", {}, "We don't recognize this code."),
         ("x" * 61, {}, "Please use at most 60 characters."),
-        ("' OR 1=1 --", {}, "We do not know this code."),
+        ("' OR 1=1 --", {}, "We don't recognize this code."),
         ("CODE", {"starts_at": timedelta(days=1)}, "This code is not valid yet."),
         ("CODE", {"ends_at": timedelta(seconds=-1)}, "This code has expired."),
-        ("CODE", {"enabled": False}, "This code is not valid any more."),
-        ("CODE", {"min_subtotal": 5050}, "This code needs $20.50 more in your cart."),
-        ("CODE", {"scope": "products"}, "This code is not for anything in your cart."),
-        ("CODE", {"combines": False}, "cannot be combined with your other offers"),
+        ("CODE", {"enabled": False}, "This code is no longer valid."),
+        ("CODE", {"min_subtotal": 5050}, "Add $20.50 more to your cart to use this code."),
+        ("CODE", {"scope": "products"}, "This code doesn't apply to anything in your cart."),
+        ("CODE", {"combines": False}, "can't be combined with your other offers"),
     ],
 )
 @pytest.mark.parametrize("place", ["cart", "review"])
@@ -148,7 +148,7 @@ def test_free_shipping_waits_in_the_cart_and_works_at_the_review(app: Flask, in_
     make_coupon("SHIPFREE", kind="free_shipping", percent_ppm=0, label="Free delivery")
     ann = Visitor(app)
     cart = enter(put_in(ann, make_product(price=1000)), "shipfree")
-    assert "Takes effect when you have chosen how we ship." in cart.text
+    assert "Applies once you choose a shipping method." in cart.text
     review = to_review(ann, (make_product("Cup", price=1000), 1), pay_by="Bank transfer")
     assert "Free delivery −$5.00" in review.text
     assert "Total $20.00" in review.text
@@ -202,7 +202,7 @@ def test_another_shops_code_is_unknown(app: Flask, in_shop: Shop, other_shop: Sh
         kite = make_product("Kite", price=1200)
     charlie = Visitor(app, host="other.localhost")
     refused = enter(put_in(charlie, kite), "ALICE")
-    assert refused.error_at("coupon_code").startswith("We do not know this code.")
+    assert refused.error_at("coupon_code").startswith("We don't recognize this code.")
 
 
 # --- ordering with a code ----------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def test_a_code_that_went_meanwhile_is_taken_out_and_the_new_total_shown(app: Fl
     before = traces()
     refused = place(reviews[1])
     assert refused.status == 409
-    assert "ONCE was taken out of your cart: This code has been used up." in refused.text
+    assert "ONCE was removed from your cart: This code has been used up." in refused.text
     assert "Nothing was ordered. The total is now $15.00" in refused.text
     assert (traces(), counters(tea), used(coupon)) == (before, (5, 1), 1)
     form = refused.form("Place order")
@@ -274,9 +274,9 @@ def test_a_code_that_takes_nothing_off_any_more_is_not_used(app: Flask, in_shop:
     ann = Visitor(app)
     cart = enter(put_in(ann, make_product(price=1000), 2), "BIG")
     cart = cart.form("Update").fill({"Quantity": "1"}).send()
-    assert "This code needs $10.00 more in your cart." in cart.text
+    assert "Add $10.00 more to your cart to use this code." in cart.text
     review = to_review(ann, (make_product("Gum", price=100), 1), pay_by="Bank transfer")
-    assert "This code needs $9.00 more in your cart." in review.text
+    assert "Add $9.00 more to your cart to use this code." in review.text
     assert place(review).path.startswith("/orders/")
     assert (used(coupon), uses(coupon)) == (0, [])
 
@@ -287,7 +287,7 @@ def test_out_of_stock_uses_no_coupon(in_shop: Shop, monkeypatch: pytest.MonkeyPa
     def raced(*_args: Any) -> None:
         raise StockChangedMeanwhile
 
-    monkeypatch.setattr(placement, "reserve", raced)
+    monkeypatch.setattr(placement, "reserve_stock", raced)
     with rules_of_now():
         shopper = cart_with("ONCE", (make_product(), 1))
         with pytest.raises(Exception, match="Others are buying"):

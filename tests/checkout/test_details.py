@@ -34,7 +34,7 @@ def test_an_empty_cart_leads_back_to_the_cart(app: Flask, in_shop: Shop) -> None
     for path in ("/checkout", "/checkout/review"):
         page = Visitor(app).get(path)
         assert page.path == "/cart"
-        assert "There is nothing in your cart to order." in page.text
+        assert "Your cart is empty." in page.text
 
 
 def test_a_cart_that_asks_for_more_than_there_is_leads_back_to_the_cart(app: Flask, in_shop: Shop) -> None:
@@ -44,14 +44,14 @@ def test_a_cart_that_asks_for_more_than_there_is_leads_back_to_the_cart(app: Fla
     change_stock(tea, -2)
     page = ann.get("/checkout")
     assert page.path == "/cart"
-    assert "Some of this is no longer available" in page.text
+    assert "Some items are no longer available" in page.text
 
 
 def test_an_empty_form_is_refused_with_an_error_at_each_required_field(page: Page) -> None:
     refused = page.form("Continue").send("Continue")
     assert refused.status == 422
     for field in ("email", "name", "street_address", "city", "country_area", "postal_code"):
-        assert refused.error_at(field) == "Please fill this in."
+        assert refused.error_at(field) == "This field is required."
     for field in ("phone", "company_name", "note"):
         assert refused.error_at(field) == ""
     summary = next(each for each in refused.root.iter("div") if each.get("id") == "error-summary")
@@ -67,7 +67,7 @@ def test_what_was_typed_is_still_there_after_a_refusal(page: Page) -> None:
     )
     refused = form.choose("California").choose("Bank transfer").send("Continue")
     assert refused.status == 422
-    assert "This is not a postcode of this country" in refused.error_at("postal_code")
+    assert "Enter a postal code for this country" in refused.error_at("postal_code")
     again = refused.form("Continue").values
     assert again == {**form.values, "csrf_token": again["csrf_token"]}
 
@@ -158,7 +158,7 @@ def test_a_country_that_nothing_ships_to_is_said_at_the_country(app: Flask, in_s
     form.values |= {"country_code": "DE"}
     refused = form.send("Continue")
     assert refused.status == 422
-    assert "Please choose how we should ship" in refused.error_at("shipping_method")
+    assert "Choose a shipping method" in refused.error_at("shipping_method")
 
 
 @atomic
@@ -171,10 +171,10 @@ def limit_weight(grams: int) -> None:
 def test_a_cart_that_is_too_heavy_for_every_method_is_said(app: Flask, in_shop: Shop) -> None:
     limit_weight(500)
     page = to_details(Visitor(app), (make_product(weight=400, stock=9), 2))
-    assert "We do not ship this order to this country" in page.text
+    assert "We don't ship this order to this country" in page.text
     refused = page.form("Continue").fill(ANN).choose("California").send("Continue")
     assert refused.status == 422
-    assert "We do not ship" in refused.error_at("country_code")
+    assert "We don't ship" in refused.error_at("country_code")
 
 
 def test_the_second_method_and_its_price_reach_the_review(app: Flask, in_shop: Shop) -> None:

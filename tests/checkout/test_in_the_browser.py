@@ -32,7 +32,7 @@ def server(tea: Sold, live_server: Callable[..., LiveServer]) -> Iterator[LiveSe
 def put_in(page: Page, server: LiveServer, tea: Sold) -> None:
     page.goto(server.url(tea.path))
     page.get_by_role("button", name="Add to cart").click()
-    expect(page.get_by_text("Green tea is in your cart.")).to_be_visible()
+    expect(page.get_by_text("Green tea was added to your cart.")).to_be_visible()
     page.goto(server.url("/cart"))
 
 
@@ -70,7 +70,7 @@ def test_a_new_quantity_changes_the_cart_and_the_head_and_keeps_the_focus(
     expect(page.locator("#cart-status")).to_contain_text("Only 5 are left of Green tea")
     expect(quantity).to_have_value("5")
     page.get_by_role("button", name="Remove").click()
-    expect(page.get_by_text("There is nothing in it yet.")).to_be_visible()
+    expect(page.get_by_text("Your cart is empty.")).to_be_visible()
     expect(page.get_by_role("heading", name="Your cart")).to_be_focused()
 
 
@@ -115,7 +115,7 @@ def test_after_the_back_button_the_form_leads_to_the_order(server: LiveServer, t
         button.click()
         expect(page).to_have_url(order)
     else:
-        expect(page.get_by_text("There is nothing in your cart to order.")).to_be_visible()
+        expect(page.get_by_text("Your cart is empty.")).to_be_visible()
     assert len(list_orders().rows) == 1
 
 
@@ -132,7 +132,7 @@ def test_the_pages_are_sound_in_every_state(
     inspect(page)
     page.goto(server.url("/checkout"))
     page.get_by_role("button", name="Continue to review").click()
-    expect(page.get_by_role("link", name="E-mail: Please fill this in.")).to_be_visible()
+    expect(page.get_by_role("link", name="E-mail: This field is required.")).to_be_visible()
     inspect(page)
     fill_details(page, server)
     inspect(page)

@@ -108,7 +108,7 @@ def test_a_price_that_changed_is_shown_and_nothing_is_held(app: Flask, in_shop: 
     set_price(tea, 1200)
     refused = place(review)
     assert refused.status == 409
-    assert "It was $15.00 when you last saw it and is $17.00 now" in refused.text
+    assert "It was $15.00 and is now $17.00" in refused.text
     assert "Green tea: was $10.00, is $12.00" in refused.text
     assert traces() == before
     assert counters(tea) == (5, 0)
@@ -202,11 +202,11 @@ def test_every_short_line_is_said_with_what_is_left(app: Flask, in_shop: Shop) -
     change_stock(cup, -5)
     refused = place(review)
     assert refused.status == 422
-    assert "Green tea: you want 4, 2 left" in refused.text
+    assert "Green tea: 4 requested, 2 left" in refused.text
     assert "Cup (Red): sold out" in refused.text
     assert "Tin:" not in refused.text
     assert not refused.has_button("Place order")
-    assert refused.follow("Change the cart").heading == "Your cart"
+    assert refused.follow("Edit cart").heading == "Your cart"
     assert traces() == before
     assert [counters(each)[1] for each in (tea, cup, tin)] == [0, 0, 0]
 
@@ -249,7 +249,7 @@ def test_tampered_hidden_fields_order_nothing(app: Flask, in_shop: Shop, field: 
     review = to_review(Visitor(app), (make_product(), 1))
     refused = place(review, **{field: value})
     assert refused.status == 422
-    assert "Please check your order and send it again." in refused.text
+    assert "Please review your order and place it again." in refused.text
     assert traces()["Order"] == 0
 
 
@@ -295,7 +295,7 @@ def test_when_the_payment_cannot_be_started_the_order_exists_and_can_be_paid_lat
     tea = make_product(stock=5)
     order = place(to_review(Visitor(app), (tea, 1)))
     assert order.path.startswith("/orders/")
-    assert "asking your card provider" in order.text
+    assert "checking your payment with the provider" in order.text
     assert "could not be started" in caplog.text
     assert counters(tea) == (5, 1)
 

@@ -121,10 +121,10 @@ def test_an_open_placement_holds_no_lock_that_another_one_of_the_shop_needs(
 
     def reserve_while_another_buys(*args: Any) -> None:
         reserve(*args)
-        monkeypatch.setattr(placement, "reserve", reserve)
+        monkeypatch.setattr(placement, "reserve_stock", reserve)
         placed_inside.extend(race(arena, shop, [partial(place_order, **inner)]))
 
-    monkeypatch.setattr(placement, "reserve", reserve_while_another_buys)
+    monkeypatch.setattr(placement, "reserve_stock", reserve_while_another_buys)
     placed = place_order(**outer)
     assert kinds(placed_inside) == {"PlacedOrder": 1}
     assert {placed.code, placed_inside[0].code} == {"ORD-000001", "ORD-000002"}

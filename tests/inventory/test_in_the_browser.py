@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
 ]
-KEPT = "We will write to eve@example.com when it is back."
+KEPT = "We'll email eve@example.com when it's back in stock."
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def server(in_shop: Shop, live_server: Callable[..., LiveServer]) -> Iterator[Li
 def test_the_form_is_swapped_and_leads_the_focus(server: LiveServer, page: Page, watch: Watch) -> None:
     watch.allow("422")
     page.goto(server.url("/products/green-tea"))
-    expect(page.get_by_text("some may come back")).to_be_visible()
+    expect(page.get_by_text("may become available again")).to_be_visible()
     page.get_by_label("E-mail").fill("nobody")
     page.keyboard.press("Enter")
     expect(page.get_by_label("E-mail")).to_be_focused()
@@ -46,7 +46,7 @@ def test_without_javascript_it_is_a_page(server: LiveServer, page_without_javasc
     page = page_without_javascript
     page.goto(server.url("/products/green-tea"))
     page.get_by_label("E-mail").fill("eve@example.com")
-    page.get_by_role("button", name="Tell me").click()
+    page.get_by_role("button", name="Notify me").click()
     expect(page.get_by_text(KEPT)).to_be_visible()
     expect(page.get_by_label("E-mail")).to_be_visible()
 

@@ -92,7 +92,7 @@ def test_more_than_is_held_is_not_freed_and_more_than_is_there_not_taken(in_shop
     tea = make_product(stock=5)
     order = confirmed(tea, 2)
     [line] = order.lines
-    facts = {"state": "committed", "off_shelf": False, "actor": "test", "reference": order.code}
+    facts = {"state": "committed", "deduct_now": False, "actor": "test", "reference": order.code}
     with pytest.raises(Conflict):
         atomic(exchange)(order.id, more=[], less={line.id: 3}, **facts)
     with pytest.raises(StockChangedMeanwhile):

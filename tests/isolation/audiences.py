@@ -30,7 +30,7 @@ SHOP = {
     "checkout.review",
     "checkout.save_details",
     "checkout.show",
-    "stock_alerts.wish",
+    "stock_alerts.subscribe",
     "media",
     "members.confirm",
     "members.find_order",

@@ -72,7 +72,7 @@ class Shopper(Person):
         self.open(sold.path)
         self.page.get_by_label("Quantity").fill(str(quantity))
         self.press("Add to cart")
-        self.sees(f"{sold.title} is in your cart")
+        self.sees(f"{sold.title} was added to your cart")
         self.look()
 
     def to_details(self) -> None:

@@ -48,7 +48,7 @@ def test_a_guest_buys_and_keeps_the_link_to_the_order(
     friend.open(path)
     friend.sees_heading("Confirmed")
     ann.open("/cart")
-    ann.sees("There is nothing in it yet.")
+    ann.sees("Your cart is empty.")
 
 
 @both_ways
@@ -89,8 +89,8 @@ def test_the_keyboard_alone_is_enough_to_buy(house: House, shopper: Arrive) -> N
     ann.tab_to(page.get_by_label("Quantity"))
     keys.press("ArrowUp")
     keys.press("Enter")
-    ann.sees(f"{tea.title} is in your cart")
-    ann.tab_to(page.get_by_role("link", name="To the cart"))
+    ann.sees(f"{tea.title} was added to your cart")
+    ann.tab_to(page.get_by_role("link", name="View cart"))
     keys.press("Enter")
     ann.sees_heading("Your cart")
     ann.tab_to(page.get_by_role("link", name="Checkout", exact=True))
@@ -135,7 +135,7 @@ def test_a_double_click_places_one_order_and_lands_on_it(
     ann.page.get_by_role("button", name="Place order").dblclick(no_wait_after=True)
     ann.page.wait_for_url("**/orders/*")
     # The second click may be answered while the payment is under way; without scripts the page offers a link.
-    again = ann.page.get_by_role("link", name="Look again")
+    again = ann.page.get_by_role("link", name="Check again")
     for _ in range(20):
         if javascript or not again.count():
             break
@@ -163,7 +163,7 @@ def test_the_back_button_and_the_old_form_lead_to_the_same_order(
     ann.look()
     # Nobody keeps a copy of the review, so the way back shows what is true now: the cart is empty.
     ann.sees_heading("Your cart")
-    ann.sees("There is nothing in it yet.")
+    ann.sees("Your cart is empty.")
     ann.page.go_forward()
     ann.sees("is paid")
     old.place()
@@ -230,7 +230,7 @@ def test_a_price_that_changed_meanwhile_is_shown_before_anything_is_ordered(
     answer = ann.answer_to("Place order")
     assert answer.status == 409
     notice = ann.page.get_by_role("alert").first
-    expect(notice).to_contain_text("It was $15.00 when you last saw it and is $17.00 now")
+    expect(notice).to_contain_text("It was $15.00 and is now $17.00")
     if javascript:
         expect(notice).to_be_focused()
     ann.look()
@@ -258,7 +258,7 @@ def test_every_line_that_ran_short_is_said_and_the_cart_can_be_mended(
     expect(ann.page.get_by_role("button", name="Place order")).to_have_count(0)
     ann.look()
     assert [house.stock(each) for each in (tea, cup, tin)] == [Stock(2, 0), Stock(0, 0), Stock(5, 0)]
-    ann.page.get_by_role("link", name="Change the cart").first.click()
+    ann.page.get_by_role("link", name="Edit cart").first.click()
     ann.sees_heading("Your cart")
     expect(ann.page.get_by_role("button", name="Checkout")).to_be_disabled()
     ann.press(f"Remove {cup.title}")
@@ -305,7 +305,7 @@ def test_a_payment_without_an_answer_settles_while_the_shopper_watches(house: Ho
     ann, plain = shopper(), shopper(javascript=False)
     path = ann.buy((tea, 1), card=NO_ANSWER)
     ann.sees_heading("Thank you, Ann Buyer")
-    ann.sees("asking your card provider")
+    ann.sees("checking your payment with the provider")
     expect(ann.page.get_by_label("Card number")).to_have_count(0)
     plain.open(path)
     [order] = house.orders_of(tea)
@@ -313,7 +313,7 @@ def test_a_payment_without_an_answer_settles_while_the_shopper_watches(house: Ho
     house.let_payments_age(order)
     house.reconcile()
     ann.sees_heading("Confirmed")  # by itself: nothing was pressed
-    plain.page.get_by_role("link", name="Look again").click()
+    plain.page.get_by_role("link", name="Check again").click()
     plain.sees_heading("Confirmed")
     assert house.payments_of(order) == [("captured", 1500)]
     assert len(house.orders_of(tea)) == 1
@@ -334,14 +334,14 @@ def test_a_shopper_who_changes_her_mind_gets_her_money_back(
     ann.page.get_by_label("Why would you like to cancel?").fill("I have enough tea")
     ann.press("Cancel the order")
     ann.sees_heading("Cancelled")
-    ann.sees("Money is on its way back to you")
+    ann.sees("Your refund is on its way")
     [order] = house.orders_of(tea)
     assert (order.status, order.payment_status) == ("cancelled", "refunded")
     assert house.stock(tea) == Stock(9, 0)
     mail = house.mail_to(ann.email, f"{order.code} was cancelled").get_body(("plain",))
     assert mail is not None
     assert "I have enough tea" in mail.get_content()
-    assert "is on its way back to you" in mail.get_content()
+    assert "is being refunded" in mail.get_content()
 
 
 # --- another shop --------------------------------------------------------------------------------------------
@@ -376,4 +376,4 @@ def test_the_second_shop_has_its_own_money_looks_and_goods(
         assert answer.status == 404
         kenji.look()
     kenji.page.goto(house.url("/cart"))
-    kenji.sees("There is nothing in it yet.")
+    kenji.sees("Your cart is empty.")

@@ -70,7 +70,7 @@ def test_a_form_that_is_sent_again_after_a_crash_finds_or_makes_the_one_order(
     assert ann.order_path == f"/orders/{order.token}"
     assert house.stock(tea) == Stock(9, 2)
     if committed:
-        ann.sees("asking your card provider")
+        ann.sees("checking your payment with the provider")
         house.let_payments_age(order)
         house.reconcile()
         ann.sees_heading("Waiting for payment")

@@ -53,7 +53,7 @@ def test_one_of_two_units_comes_back(house: House, shopper: Arrive, staff: SitDo
     bob.look()
     assert house.stock(tea) == Stock(8, 0)
     ann.open(path)
-    ann.sees("What we gave back")
+    ann.sees("Refunds")
     ann.sees("$10.00")
     ann.sees_heading("Delivered")
     [order] = house.orders_of(tea)
@@ -71,12 +71,12 @@ def _deliver(bob: Staff) -> None:
 
 def _ask_one_back(ann: Shopper, tea: Sold) -> None:
     ann.page.get_by_text("Request a refund or return").click()
-    ann.page.get_by_role("radio", name="To send goods back").check()
+    ann.page.get_by_role("radio", name="Return items for a refund").check()
     ann.page.get_by_role("spinbutton", name=tea.title).fill("1")
-    ann.page.get_by_label("Why?").fill("One is enough")
+    ann.page.get_by_label("Reason").fill("One is enough")
     ann.look()
-    ann.press("Send the request")
-    ann.sees("We are looking at it")
+    ann.press("Send request")
+    ann.sees("Under review")
 
 
 @both_ways
@@ -98,7 +98,7 @@ def test_an_order_leaves_in_two_parcels(
     bob.look()
     assert house.stock(tea) == Stock(7, 1)
     ann.open(path)
-    ann.sees_heading("Being packed")
+    ann.sees_heading("Processing")
     ann.sees("2 sent, 1 to follow")
     link = ann.page.get_by_role("link", name="Follow JD 77")
     expect(link).to_have_attribute(
@@ -111,7 +111,7 @@ def test_an_order_leaves_in_two_parcels(
     bob.page.get_by_role("link", name="Packing slip 2").click()
     bob.sees_heading(f"Packing slip {order.code} / 2")
     ann.open(path)
-    ann.sees_heading("On its way")
+    ann.sees_heading("Shipped")
     ann.sees("Your 2 parcels")
 
 
@@ -121,15 +121,15 @@ def test_a_request_can_be_withdrawn_and_says_what_is_wrong_with_it(house: House,
     ann.buy((tea, 2))
     ann.page.get_by_text("Request a refund or return").click()
     ann.page.get_by_role("spinbutton", name=tea.title).fill("1")
-    assert ann.answer_to("Send the request").status == 422
+    assert ann.answer_to("Send request").status == 422
     ann.sees("Please tell us why.")
     expect(ann.page.get_by_role("spinbutton", name=tea.title)).to_have_value("1")
-    ann.page.get_by_label("Why?").fill("Changed my mind")
-    ann.press("Send the request")
-    ann.sees("We received your request and will write to you.")
+    ann.page.get_by_label("Reason").fill("Changed my mind")
+    ann.press("Send request")
+    ann.sees("We received your request and will email you.")
     ann.look()
-    ann.press("Withdraw the request")
-    ann.sees("Your request is withdrawn.")
+    ann.press("Withdraw request")
+    ann.sees("Your request was withdrawn.")
     ann.look()
     [order] = house.orders_of(tea)
     assert (order.status, house.stock(tea)) == ("confirmed", Stock(9, 2))

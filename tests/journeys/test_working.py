@@ -49,7 +49,7 @@ def test_an_order_goes_from_the_bank_transfer_to_the_door(
     bob.look()
     assert house.stock(tea) == Stock(7, 0)
     ann.open(path)
-    ann.sees_heading("On its way")
+    ann.sees_heading("Shipped")
     shipped = house.mail_to(ann.email, f"{order.code} is on its way").get_body(("plain",))
     assert shipped is not None
     assert "Royal Snail RS-77" in shipped.get_content()
@@ -110,7 +110,7 @@ def test_what_staff_cancel_is_told_and_paid_back(
     told = house.mail_to(ann.email, f"{order.code} was cancelled").get_body(("plain",))
     assert told is not None
     assert "The roof leaked on it" in told.get_content()
-    assert "on its way back" in told.get_content()
+    assert "being refunded" in told.get_content()
     ann.open(path)
     ann.sees_heading("Cancelled")
     assert house.stock(tea) == Stock(9, 0)
@@ -134,7 +134,7 @@ def test_an_order_page_that_the_shopper_left_open_cannot_cancel_what_was_shipped
     ann.page.get_by_label("Why would you like to cancel?").fill("Too late?")
     answer = ann.answer_to("Cancel order")
     assert answer.status == 409
-    ann.sees_heading("On its way")
+    ann.sees_heading("Shipped")
     assert house.stock(tea) == Stock(7, 0)
     [order] = house.orders_of(tea)
     assert (order.status, order.payment_status) == ("shipped", "paid")

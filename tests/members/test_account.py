@@ -18,7 +18,7 @@ from tests.notifications.orders import work
 from tests.notifications.outgoing import Post, text_of
 from tests.support.client import ShopClient
 
-CHANGE = "Please confirm your new e-mail address"
+CHANGE = "Confirm your new email address"
 NEW = "new@example.com"
 
 
@@ -76,7 +76,7 @@ def test_another_address_is_his_when_he_has_proven_it_and_the_former_one_is_told
     assert email_of(member_id) == NEW
     assert order.code in client.get("/account/orders").text
     work()
-    assert (ANN, "The e-mail address of your account was changed") in post.letters
+    assert (ANN, "The email address of your account was changed") in post.letters
     assert ANN not in str(db.session.scalars(select(Event.payload)).all())
     assert sign_in_member(browser(app)).status_code == 422
     assert sign_in_member(browser(app), NEW).status_code == 303

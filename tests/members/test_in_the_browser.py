@@ -39,7 +39,7 @@ def test_a_shopper_signs_in_at_the_checkout_and_orders_to_his_second_address(
     page.goto(server.url(tea.path))
     page.get_by_role("button", name="Add to cart").click()
     if javascript:
-        expect(page.get_by_text("Green tea is in your cart.")).to_be_visible()
+        expect(page.get_by_text("Green tea was added to your cart.")).to_be_visible()
     page.goto(server.url("/checkout"))
     page.get_by_role("main").get_by_role("link", name="Sign in").click()
     page.get_by_label("E-mail").fill(ANN)

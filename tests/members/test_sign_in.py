@@ -24,7 +24,7 @@ from tests.notifications.orders import work
 from tests.notifications.outgoing import Post, text_of
 from tests.support.client import ShopClient
 
-CONFIRM = "Please confirm your e-mail address"
+CONFIRM = "Confirm your email address"
 RESET = "Your account: choose a new password"
 WRONG = "is not right"
 
@@ -77,7 +77,7 @@ def test_a_known_and_an_unknown_address_get_the_same_answer(
     told = dict(post.letters)
     assert told.pop(ANN) == RESET
     assert told == ({"new@example.com": CONFIRM} if path == "/account/register" else {})
-    assert len(db.session.scalars(select(Event.id).where(Event.type == "ProofWanted")).all()) == 2
+    assert len(db.session.scalars(select(Event.id).where(Event.type == "EmailTokenRequested")).all()) == 2
 
 
 def test_a_forgotten_password_is_chosen_anew_and_ends_all_sessions(

@@ -38,7 +38,7 @@ def test_an_order_by_bank_transfer_is_told_of_at_every_step(in_shop: Shop, tea: 
         ("ann@example.com", "Thank you for your order ORD-000001"),
     ]
     _received, confirmed, shipped, _arrived, _completed = post.mails
-    assert "We have your payment" in text_of(confirmed)
+    assert "We received your payment" in text_of(confirmed)
     assert "2 x Green tea: $20.00\nParcel: $5.00\nTotal: $25.00\n  including Tax: $2.27" in text_of(confirmed)
     assert "1600 Amphitheatre Parkway\n" in text_of(confirmed)
     assert "Post TRACK-1" in text_of(shipped)
@@ -82,7 +82,7 @@ def test_each_parcel_is_told_of_once(tea: Sold, post: Post) -> None:
     for number, mail in enumerate(post.mails, 1):
         assert f"Post TRACK-{number}" in text_of(mail)
         assert "- 1 x Green tea" in text_of(mail)
-        assert ("The rest follows." in text_of(mail)) == (number < 3)
+        assert ("The rest will follow." in text_of(mail)) == (number < 3)
 
 
 def test_an_order_whose_rest_was_given_back_is_not_told_of_as_sent_again(tea: Sold, post: Post) -> None:
@@ -95,5 +95,5 @@ def test_an_order_whose_rest_was_given_back_is_not_told_of_as_sent_again(tea: So
     assert get_order(order_id).status == "shipped"
     assert subjects(post) == [
         "A parcel of your order ORD-000001 is on its way",
-        "A part of your money for order ORD-000001 is on its way back",
+        "A partial refund for order ORD-000001 is on its way",
     ]

@@ -48,11 +48,11 @@ def test_money_of_a_wrong_amount_is_told_to_both_sides(in_shop: Shop, tea: Sold,
     work()
     assert sorted(post.letters) == [
         ("ann@example.com", "We received your payment for order ORD-000001"),
-        ("operations@localhost", "Order ORD-000001: a payment needs a look"),
+        ("operations@localhost", "Order ORD-000001: a payment needs review"),
     ]
     told = next(text_of(mail) for mail in post.mails if mail["To"] == "ann@example.com")
     assert "We received $9.00" in told
-    assert "A colleague is looking at it" in told
+    assert "We are looking into it" in told
     assert "Pay now" not in told
 
 
@@ -81,10 +81,10 @@ def test_a_payment_that_came_too_late_is_told_to_both_sides(in_shop: Shop, tea: 
     assert sorted(each for each in post.letters if "Low stock" not in each[1]) == [
         ("ann@example.com", "Your order ORD-000001 was cancelled"),
         ("ann@example.com", "Your payment for the cancelled order ORD-000001"),
-        ("operations@localhost", "Order ORD-000001: a late payment goes back"),
+        ("operations@localhost", "Order ORD-000001: a late payment is being refunded"),
     ]
     late = next(mail for mail in post.mails if "Your payment" in mail["Subject"])
-    assert "$25.00 is on its way back to you." in text_of(late)
+    assert "$25.00 is being refunded." in text_of(late)
 
 
 def test_an_edit_asks_for_the_difference_or_promises_it(in_shop: Shop, tea: Sold, post: Post) -> None:
@@ -94,7 +94,7 @@ def test_an_edit_asks_for_the_difference_or_promises_it(in_shop: Shop, tea: Sold
     work()
     (mail,) = post.mails
     assert mail["Subject"] == "Your order ORD-000001 was changed"
-    assert "$15.00 is still to be paid." in text_of(mail)
+    assert "$15.00 is due." in text_of(mail)
     assert f"Pay now: http://demo.localhost:5000/orders/{order.token}" in text_of(mail)
 
 
@@ -107,4 +107,4 @@ def test_an_edit_that_makes_the_order_cheaper_names_the_money_that_goes_back(tea
     work()
     (mail,) = [mail for mail in post.mails if mail["To"] == "ann@example.com"]
     assert mail["Subject"] == "Your order ORD-000001 was changed"
-    assert "$10.00 is on its way back to you." in text_of(mail)
+    assert "$10.00 is being refunded." in text_of(mail)

@@ -44,7 +44,7 @@ def test_a_cancelled_paid_order_is_one_mail_that_names_the_money(tea: Sold, post
     cancel_order(order_id, BOB, reason="Sold out")
     work()
     assert subjects(post) == ["Your order ORD-000001 was cancelled"]
-    assert "$25.00 is on its way back to you." in text_of(post.mails[0])
+    assert "$25.00 is being refunded." in text_of(post.mails[0])
 
 
 def test_a_refund_in_full_is_one_mail_to_the_customer_and_the_request_one_to_each_side(
@@ -57,12 +57,12 @@ def test_a_refund_in_full_is_one_mail_to_the_customer_and_the_request_one_to_eac
     work()
     assert sorted(post.letters) == [
         ("ann@example.com", "We received your request for order ORD-000001"),
-        ("ann@example.com", "Your money for order ORD-000001 is on its way back"),
+        ("ann@example.com", "Your refund for order ORD-000001 is on its way"),
         ("operations@localhost", "Order ORD-000001: a refund was requested"),
     ]
     alert = next(mail for mail in post.mails if mail["To"] == "operations@localhost")
     assert "Too bitter" in text_of(alert)
-    refunded = next(mail for mail in post.mails if "Your money" in mail["Subject"])
+    refunded = next(mail for mail in post.mails if "Your refund" in mail["Subject"])
     assert "$25.00 for your order" in text_of(refunded)
 
 
@@ -79,7 +79,7 @@ def test_a_request_that_is_granted_in_part_is_one_mail(tea: Sold, post: Post) ->
     request_id = request_return(order_id, BOB, reason="Too bitter")
     refund_return(request_id, RefundRequest(units={line.id: 1}), BOB, reason="One was opened")
     work()
-    assert subjects(post) == ["A part of your money for order ORD-000001 is on its way back"]
+    assert subjects(post) == ["A partial refund for order ORD-000001 is on its way"]
     mail = next(mail for mail in post.mails if mail["To"] == "ann@example.com")
     assert "$10.00 for your order" in text_of(mail)
     assert "Reason: One was opened" in text_of(mail)
@@ -98,12 +98,12 @@ def test_a_return_is_told_of_from_the_request_to_the_money(tea: Sold, post: Post
     work()
     assert subjects(post) == [
         "We received your request for order ORD-000001",
-        "You can send it back: order ORD-000001",
+        "Your return for order ORD-000001 is approved",
         "Your return for order ORD-000001 has arrived",
-        "A part of your money for order ORD-000001 is on its way back",
+        "A partial refund for order ORD-000001 is on its way",
     ]
     asked, approved, _received, _credited = [m for m in post.mails if m["To"] == "ann@example.com"]
-    assert "You would like to send something back" in text_of(asked)
+    assert "You requested a return" in text_of(asked)
     assert "- 1 x Green tea" in text_of(asked)
     assert "Send it to\n1 Warehouse Road" in text_of(approved)
     assert "Send it to<br>1 Warehouse Road" in html_of(approved)

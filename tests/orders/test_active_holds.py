@@ -28,8 +28,8 @@ from tests.support.visitor import Visitor
 KEY = "k" * 43
 ANN = shopper_hash(KEY)
 BOB = Actor("staff", name="Bob")
-HELD = "The last ones are reserved for other shoppers; some may come back."
-OWN = "You hold this yourself: it is set aside for your order ORD-000001"
+HELD = "The last units are reserved by other shoppers and may become available again."
+OWN = "You have reserved this with your order ORD-000001"
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_the_last_unit_that_he_holds_does_not_go_into_a_new_cart_and_he_reads_wh
         headers={"HX-Request": "true"},
     )
     assert htmx.status_code == 422
-    assert "You hold this yourself" in htmx.get_data(as_text=True)
+    assert "You have reserved this" in htmx.get_data(as_text=True)
 
 
 def test_a_line_of_his_next_cart_that_his_own_order_has_emptied_says_so(app: Flask, tea: Sold) -> None:

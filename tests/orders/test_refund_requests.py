@@ -52,20 +52,20 @@ def delivered(app: Flask, tea: Sold, quantity: int = 2) -> Page:
 
 
 def ask(page: Page, units: str = "1", reason: str = "Too much", kind: str = "") -> Page:
-    form = page.form("Send the request").fill({"Green tea": units, "Why?": reason})
+    form = page.form("Send request").fill({"Green tea": units, "Reason": reason})
     if kind:
         form.choose(kind)
     return form.send()
 
 
 def test_one_of_two_units_is_asked_back(app: Flask, tea: Sold) -> None:
-    asked = ask(delivered(app, tea), kind="To send goods back")
+    asked = ask(delivered(app, tea), kind="Return items for a refund")
     assert asked.status == 200
-    for words in ("We received your request", "1 × Green tea", "We are looking at it", "“Too much”"):
+    for words in ("We received your request", "1 × Green tea", "Under review", "“Too much”"):
         assert words in asked.text, words
     assert states() == [("return", "requested", [1])]
     assert order_of().status == "delivered"
-    assert asked.has_button("Send the request"), "another unit is left to ask for"
+    assert asked.has_button("Send request"), "another unit is left to ask for"
 
 
 def test_a_plain_reason_asks_for_everything(app: Flask, tea: Sold) -> None:
@@ -93,7 +93,7 @@ def test_what_makes_no_sense_is_said_and_nothing_typed_is_lost(
     refused = ask(delivered(app, tea), units, reason)
     assert refused.status == 422
     assert words in refused.text
-    form = refused.form("Send the request")
+    form = refused.form("Send request")
     assert form.values[form.name_of("Green tea")] == units
     assert (states(), order_of().status) == ([], "delivered")
 
@@ -107,13 +107,13 @@ def test_a_kind_that_was_not_offered_is_refused(app: Flask, tea: Sold) -> None:
 
 def test_before_anything_left_there_is_nothing_to_send_back(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 2))
-    assert "To send goods back" not in page.text
-    assert page.has_button("Send the request")
+    assert "Return items" not in page.text
+    assert page.has_button("Send request")
 
 
 def test_htmx_gets_the_order_with_the_answer(app: Flask, tea: Sold) -> None:
     page = delivered(app, tea)
-    form = page.form("Send the request").fill({"Green tea": "1", "Why?": "Too much"})
+    form = page.form("Send request").fill({"Green tea": "1", "Reason": "Too much"})
     answer = page.visitor.client.post(form.action, data=form.values, headers={"HX-Request": "true"})
     html = answer.get_data(as_text=True)
     assert (answer.status_code, html.lstrip().startswith('<div id="order"')) == (200, True)
@@ -122,7 +122,7 @@ def test_htmx_gets_the_order_with_the_answer(app: Flask, tea: Sold) -> None:
 
 
 def test_the_answer_of_the_shop_is_read_on_the_page(app: Flask, tea: Sold) -> None:
-    page = ask(delivered(app, tea), kind="To send goods back")
+    page = ask(delivered(app, tea), kind="Return items for a refund")
     first = requests_of(order_of().id)[0].id
     approve_return(first, BOB, answer="Send it to <Hall 3>.")
     assert "Our answer: Send it to <Hall 3>." in page.visitor.get(page.path).text
@@ -130,15 +130,15 @@ def test_the_answer_of_the_shop_is_read_on_the_page(app: Flask, tea: Sold) -> No
     text = page.visitor.get(page.path).text
     assert "It never came." in text
     assert "Declined" in text
-    assert not page.visitor.get(page.path).has_button("Withdraw the request")
+    assert not page.visitor.get(page.path).has_button("Withdraw request")
 
 
 def test_a_request_is_withdrawn(app: Flask, tea: Sold) -> None:
     page = ask(delivered(app, tea))
-    withdrawn = page.form("Withdraw the request").send()
-    assert "Your request is withdrawn." in withdrawn.text
+    withdrawn = page.form("Withdraw request").send()
+    assert "Your request was withdrawn." in withdrawn.text
     assert states() == [("refund", "withdrawn", [1])]
-    again = page.form("Withdraw the request").send()
+    again = page.form("Withdraw request").send()
     assert again.status == 409
     assert states() == [("refund", "withdrawn", [1])]
 
@@ -170,9 +170,9 @@ def test_parcels_and_what_went_back_are_shown(app: Flask, tea: Sold) -> None:
         order_of().id, RefundRequest(units={key: 1}, shipping=True, returned=True), BOB, reason="Broken"
     )
     seen = page.visitor.get(page.path)
-    for words in ("Royal Mail Follow RM 1", "What we gave back $15.00", "1 × Green tea, shipping and fee"):
+    for words in ("Royal Mail Track RM 1", "Refunds $15.00", "1 × Green tea, shipping and fee"):
         assert words in seen.text, words
-    assert "1 given back" in seen.text
+    assert "1 refunded" in seen.text
     links = [each.get("href", "") for each in seen.root.iter("a")]
     assert "https://www.royalmail.com/track-your-item#/tracking-results/RM1" in links
 
@@ -180,7 +180,7 @@ def test_parcels_and_what_went_back_are_shown(app: Flask, tea: Sold) -> None:
 def test_what_will_not_be_sent_is_said_at_its_line(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 3))
     credit_order(order_of().id, RefundRequest(units={order_of().lines[0].id: 1}), BOB, reason="Sold out")
-    assert "1 will not be sent" in page.visitor.get(page.path).text
+    assert "1 will not be shipped" in page.visitor.get(page.path).text
 
 
 def statements_of(page: Page) -> int:

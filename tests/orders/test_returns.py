@@ -128,7 +128,7 @@ def test_the_same_units_cannot_be_asked_for_twice(tea: Sold) -> None:
         ask(order, 2)
     assert traces(order) == seen
     ask(order, 1)
-    with pytest.raises(IllegalTransition, match="asked for already"):
+    with pytest.raises(IllegalTransition, match="already been refunded or requested"):
         ask(order, 1)
 
 

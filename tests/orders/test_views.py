@@ -96,7 +96,7 @@ def test_the_page_costs_the_same_few_statements_for_any_order(app: Flask, tea: S
 def test_a_bank_transfer_names_amount_and_reference_and_how_long_we_hold(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 1), pay_by="Bank transfer")
     assert "Amount $15.00 Reference ORD-000001" in page.text
-    assert "hold your goods until" in page.text
+    assert "reserve your items until" in page.text
     record_receipt(the_order().id, BOB)
     assert "$15.00 is paid" in reload(page).text
 
@@ -149,7 +149,7 @@ def test_while_nobody_knows_the_page_asks_again_and_stops_when_it_is_settled(app
     first = poll(page).get_data(as_text=True)
     assert 'data-hx-trigger="every' in first
     assert "<html" not in first
-    assert page.follow("Look again").path == page.path
+    assert page.follow("Check again").path == page.path
     refused = page.visitor.post(f"{page.path}/payments", {"payment_method": "card", "card_number": CARD})
     assert refused.status_code == 409
     assert "still being checked" in refused.get_data(as_text=True)
@@ -165,7 +165,7 @@ def test_a_wrong_amount_asks_for_patience_and_not_for_more_money(app: Flask, tea
     (payment,) = payments_of(the_order().id)
     settle_payment(payment.id, PaymentOutcome("captured", 1499, "USD"), Actor("gateway"))
     looked_at = reload(page)
-    assert "Please do not pay again" in looked_at.text
+    assert "Please don't pay again" in looked_at.text
     assert not looked_at.has_button("Pay")
 
 
@@ -175,7 +175,7 @@ def test_cash_on_delivery_says_what_to_have_ready(app: Flask, tea: Sold) -> None
     record_receipt(the_order().id, BOB)
     paid = reload(page)
     assert "$15.00 is paid" in paid.text
-    assert paid.text.count("We received money from you. $15.00") == 1
+    assert paid.text.count("We received your payment. $15.00") == 1
 
 
 # --- wishes --------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_the_shopper_can_cancel_and_the_stock_is_free_again(app: Flask, tea: Sol
     assert "“Too much tea”" in cancelled.text
     assert counters(tea) == (10, 0)
     assert not cancelled.has_button("Cancel the order")
-    assert ("We are sending money back to you. $25.00" in cancelled.text) == (pay_by == "Test card")
+    assert ("We are sending your refund. $25.00" in cancelled.text) == (pay_by == "Test card")
     events = timeline(the_order().id)
     actor = next(event for event in events if event.type == "OrderCancelled")
     assert (actor.actor_kind, actor.actor_name) == ("guest", "Ann@example.com")
@@ -213,7 +213,7 @@ def test_a_page_that_is_out_of_date_changes_nothing_and_shows_what_happened(app:
     refused = page.form("Cancel the order").fill({"Why": "Too late"}).send()
     assert refused.status == 409
     assert "changed by somebody else" in refused.text
-    assert refused.heading == "Being packed"
+    assert refused.heading == "Processing"
     assert not refused.has_button("Cancel the order")
     assert the_order().status == "processing"
 
@@ -238,17 +238,17 @@ def test_a_tampered_version_changes_nothing(app: Flask, tea: Sold, version: str)
 
 def test_the_shopper_can_ask_for_the_money_back(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 1))
-    asked = page.form("Send the request").fill({"Why?": "It is broken"}).send()
+    asked = page.form("Send request").fill({"Reason": "It is broken"}).send()
     assert asked.heading == "Refund requested"
     refund_order(the_order().id, BOB, reason="granted")
     refunded = reload(asked)
     assert refunded.heading == "Refunded"
-    assert "We granted the refund." in refunded.text
+    assert "We refunded your order." in refunded.text
 
 
 def test_nothing_paid_means_nothing_to_ask_back(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 1), pay_by="Cash on delivery")
-    assert not page.has_button("Send the request")
+    assert not page.has_button("Send request")
     answer = page.visitor.post(
         f"{page.path}/refund-request", {"reason": "x", "version": str(the_order().version)}
     )
@@ -263,10 +263,10 @@ def test_every_stage_is_shown_in_plain_words(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 1))
     order_id = the_order().id
     change_status(order_id, "process", BOB)
-    assert reload(page).heading == "Being packed"
+    assert reload(page).heading == "Processing"
     ship_order(order_id, BOB)
     shipped = reload(page)
-    assert shipped.heading == "On its way"
+    assert shipped.heading == "Shipped"
     assert [
         each.get("aria-current")
         for each in shipped.root.iter("li")
@@ -282,8 +282,8 @@ def test_every_stage_is_shown_in_plain_words(app: Flask, tea: Sold) -> None:
     change_status(order_id, "complete", BOB)
     done = reload(page)
     assert done.heading == "Completed"
-    story = re.findall(r"We confirmed|We are packing|is on its way\.|was delivered|is complete", done.text)
-    assert story == ["is complete", "was delivered", "is on its way.", "We are packing", "We confirmed"]
+    story = re.findall(r"We confirmed|We are packing|has shipped\.|was delivered|is complete", done.text)
+    assert story == ["is complete", "was delivered", "has shipped.", "We are packing", "We confirmed"]
 
 
 def test_what_is_between_staff_is_not_told_to_the_shopper(app: Flask, tea: Sold) -> None:
@@ -306,5 +306,5 @@ def test_an_order_that_was_not_paid_in_time_says_so(app: Flask, tea: Sold) -> No
     cancel_order(the_order().id, SYSTEM, reason="Not paid in time")
     expired = reload(page)
     assert expired.heading == "Cancelled"
-    assert "Nothing was paid and nothing is owed." in expired.text
+    assert "Nothing was paid and nothing is due." in expired.text
     assert not [each for each in expired.root.iter("ol") if each.get("class") == "progress"]

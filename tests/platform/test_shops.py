@@ -105,7 +105,7 @@ def test_what_makes_no_shop_is_said_at_its_field_and_leaves_none(
     olga: ShopClient, app: Flask, shop: Shop
 ) -> None:
     for field, value, said in [
-        ("name", "", "Please fill this in."),
+        ("name", "", "This field is required."),
         ("code", "Honey Pot", "small letters"),
         ("code", "demo", "already"),
         ("host", "demo.localhost", "leads to another shop already"),
@@ -148,7 +148,7 @@ def test_a_suspended_shop_is_closed_to_shoppers_and_its_staff_see_why(
     ):
         answer = shopper.get(path)
         assert answer.status_code == 503, path
-        assert "closed at the moment" in answer.text
+        assert "currently closed" in answer.text
         assert "bill" not in answer.text
         assert answer.headers["Retry-After"] == "3600"
     assert shopper.post("/cart/lines", data={}).status_code == 503

@@ -75,7 +75,7 @@ def test_without_javascript_what_is_chosen_is_what_is_bought(
     page = page_without_javascript
     page.goto(server.url("/products/mug"))
     page.get_by_label("Red").check()
-    page.get_by_role("button", name="Show price and stock of this choice").click()
+    page.get_by_role("button", name="Show price and availability").click()
     expect(page.locator("#offer")).to_contain_text("$13.00")
     page.get_by_label("Blue").check()
     page.get_by_role("button", name="Add to cart").click()

@@ -94,7 +94,7 @@ def test_a_combination_that_is_not_made_is_said_and_near_ones_are_offered(
 ) -> None:
     root = page(client, f"{mug}?colour=Blue&size=L")
     assert chosen(root) == ["Blue", "L"]
-    assert offer(root).startswith("This combination is not made.")
+    assert offer(root).startswith("This combination is not available.")
     links = [link.get("href") for link in find_all(by_id(root, "offer"), "a")]
     assert links == [f"{mug}?variant=MUG-Blue-S", f"{mug}?variant=MUG-Red-L", f"{mug}?variant=MUG-Red-S"]
     assert "Add to cart" not in text_of(root)
@@ -103,14 +103,14 @@ def test_a_combination_that_is_not_made_is_said_and_near_ones_are_offered(
 def test_each_option_is_a_group_of_labelled_radio_buttons(mug: str, client: ShopClient) -> None:
     root = page(client, mug)
     legends = [text_of(legend) for legend in find_all(root, "legend")]
-    assert legends == ["Choose a version", "Colour", "Size"]
+    assert legends == ["Choose an option", "Colour", "Size"]
     labels = {label.get("for"): text_of(label) for label in find_all(root, "label")}
     radios = list(find_all(root, "input", type="radio"))
     assert [labels[radio.get("id")] for radio in radios] == [
         "Blue",
         "Red",
         "S",
-        "L (not made in this combination)",
+        "L (not available in this combination)",
     ]
 
 
@@ -165,9 +165,7 @@ def test_a_product_without_a_picture_says_so(in_shop: Shop, client: ShopClient) 
     put_up("Tray", files=[""])
     root = page(client, "/products/tray")
     assert list(find_all(root, "img")) == []
-    assert [mark.get("aria-label") for mark in find_all(root, "span", role="img")] == [
-        "There is no picture of this product yet"
-    ]
+    assert [mark.get("aria-label") for mark in find_all(root, "span", role="img")] == ["No picture yet"]
 
 
 # --- what the add form means ------------------------------------------------------------------------

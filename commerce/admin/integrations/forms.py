@@ -33,7 +33,7 @@ class ClientForm(TextForm):
     requests_per_minute = IntegerField(
         _("Requests per minute"),
         [
-            InputRequired(_("Please fill this in.")),
+            InputRequired(_("This field is required.")),
             NumberRange(1, MAX_RATE, _("Please enter a whole number from %(min)s to %(max)s.")),
         ],
         default=6000,

@@ -73,9 +73,9 @@ class ShopForm(SettingsForm):
 
     name = name_field(_("Shop name"))
     tagline = _line(_("Tagline"), 255)
-    locale = _line(_("Language and region of the shop"), 20, InputRequired(_("Please fill this in.")))
+    locale = _line(_("Language and region of the shop"), 20, InputRequired(_("This field is required.")))
     languages = _line(_("Additional email languages"), 400)
-    timezone = _line(_("Time zone"), 60, InputRequired(_("Please fill this in.")))
+    timezone = _line(_("Time zone"), 60, InputRequired(_("This field is required.")))
     mail_from = EmailField(_("Sender email"), [Length(max=254)], filters=[strip])
     operations_email = EmailField(_("Email address for alerts"), [Length(max=254)], filters=[strip])
 
@@ -93,8 +93,8 @@ class ShopForm(SettingsForm):
 class SellingForm(SettingsForm):
     """Where the shop sells, in which currency, and by which rules."""
 
-    currency = _line(_("Currency"), 3, InputRequired(_("Please fill this in.")))
-    country = CountriesField(_("Country of the shop"), [InputRequired(_("Please fill this in."))])
+    currency = _line(_("Currency"), 3, InputRequired(_("This field is required.")))
+    country = CountriesField(_("Country of the shop"), [InputRequired(_("This field is required."))])
     countries = CountriesField(_("Countries you sell to"))
     prices_include_tax = BooleanField(_("Prices include tax"))
     tax_rounding = SelectField(
@@ -113,7 +113,7 @@ class SellingForm(SettingsForm):
     )
     return_days = number_field(_("Return window (days)"), 0, MAX_RETURN_DAYS)
     low_stock_at = number_field(_("Low stock threshold (units)"), 0, MAX_LOW_STOCK)
-    order_code_format = _line(_("Order numbers"), MAX_FORMAT, InputRequired(_("Please fill this in.")))
+    order_code_format = _line(_("Order numbers"), MAX_FORMAT, InputRequired(_("This field is required.")))
 
     def validate_country(self, field: CountriesField) -> None:
         """Refuse several countries."""
@@ -233,7 +233,7 @@ class _ShippingMethodFields(VersionedForm):
     code = StringField(
         _("Code"),
         [
-            InputRequired(_("Please fill this in.")),
+            InputRequired(_("This field is required.")),
             Regexp(
                 r"^[a-z0-9][a-z0-9_-]{0,39}\Z",
                 message=_("Use up to 40 lowercase letters, digits, '-' and '_'."),
@@ -380,7 +380,7 @@ class PaymentForm(VersionedForm):
     code = StringField(
         _("Code"),
         [
-            InputRequired(_("Please fill this in.")),
+            InputRequired(_("This field is required.")),
             Regexp(
                 r"^[a-z][a-z0-9_]{0,39}\Z",
                 message=_("Use lowercase letters, digits and _, starting with a letter."),

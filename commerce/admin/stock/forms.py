@@ -77,7 +77,7 @@ class LocationForm(AdminForm):
 
     code = StringField(_("Code"), [Length(max=40), no_control_characters])
     name = StringField(
-        _("Name"), [InputRequired(_("Please fill this in.")), Length(max=255), no_control_characters]
+        _("Name"), [InputRequired(_("This field is required.")), Length(max=255), no_control_characters]
     )
     position = IntegerField(
         _("Order"), [NumberRange(0, 9999, _("Please enter a whole number from 0 to 9999."))]

@@ -200,19 +200,19 @@ class ReservationList(ResponseModel):
 
 def inventory_out(stock: VariantStock, warehouse: str = "") -> InventoryOut:
     """Return the stock of a variant, at all warehouses or at the one that was asked for, as it is answered."""
-    shelves = stock.shelves
-    only = shelves[0] if len(shelves) == 1 else None
-    moments = [each.restocked_at for each in shelves if each.restocked_at]
+    levels = stock.levels
+    only = levels[0] if len(levels) == 1 else None
+    moments = [each.restocked_at for each in levels if each.restocked_at]
     attributes = InventoryAttributes(
         product_code=stock.sku,
-        quantity=sum(each.on_hand for each in shelves),
-        reserved_quantity=sum(each.reserved for each in shelves),
-        available_quantity=sum(each.free for each in shelves),
+        quantity=sum(each.on_hand for each in levels),
+        reserved_quantity=sum(each.reserved for each in levels),
+        available_quantity=sum(each.free for each in levels),
         warehouse_code=only.warehouse if only else warehouse or None,
         last_restocked_at=max(moments, default=None),
-        warehouses=[_warehouse_out(each) for each in shelves],
+        warehouses=[_warehouse_out(each) for each in levels],
     )
-    version = only.version if only else None if shelves else 0
+    version = only.version if only else None if levels else 0
     return InventoryOut(code=stock.sku, name=stock.name, version=version, attributes=attributes)
 
 
