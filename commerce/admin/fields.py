@@ -233,7 +233,7 @@ def number_field(
     label: Any, low: int, high: int, *, required: bool = True, default: int | None = 0
 ) -> IntegerField:
     """Return a field for a whole number within bounds."""
-    message = _l("Please enter a whole number from %(low)s to %(high)s.", low=low, high=high)
+    message = _l("Enter a whole number from %(low)s to %(high)s.", low=low, high=high)
     return IntegerField(
         label,
         [InputRequired(message) if required else Optional(), NumberRange(low, high, message)],

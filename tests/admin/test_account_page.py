@@ -126,7 +126,7 @@ def test_it_is_added_by_a_first_code_and_its_codes_for_paper_are_shown_once(
     answer = send(client, "/admin/sign-in/code", "/admin/sign-in/code", otp=codes[3], next="/admin/stock")
     assert (answer.status_code, answer.location) == (303, "/admin/stock")
     later = client.get(FACTOR).text
-    assert "Left: 9 of 10" in later
+    assert "Remaining: 9 of 10" in later
     assert not any(code in later for code in codes)
 
 

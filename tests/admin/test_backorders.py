@@ -79,7 +79,7 @@ def test_the_list_knows_where_more_is_promised_than_there_is(desk: ShopClient, t
     assert "No backorders" in desk.get("/admin/stock?show=promised").text
     make_order((tea, 2))
     html = desk.get("/admin/stock?show=promised").text
-    assert "2 wait" in html
+    assert "2 on backorder" in html
     assert "CUP-1" not in html
     assert 'data-label="Waiting" class="num">2<' in desk.get("/admin/holds").text
 
@@ -90,7 +90,7 @@ def test_an_order_says_what_it_waits_for_and_who_comes_first(desk: ShopClient, t
     change_stock(tea, 4)
     html = desk.get(f"/admin/orders/{newer.code}").text
     assert "2 on backorder" in html
-    assert "2 are not there yet." in html
+    assert "2 on backorder." in html
     assert f'First come: <a class="code" href="/admin/orders/{older.code}">' in html
     assert 'max="1" value="1"' in html
     assert "waiting for" not in desk.get(f"/admin/orders/{older.code}").text

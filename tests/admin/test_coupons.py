@@ -130,7 +130,7 @@ def test_the_list_counts_the_orders_that_have_a_code(
 
 def test_a_code_is_switched_off_and_on_again(desk: ShopClient, page: str, promotion: uuid.UUID) -> None:
     coupon = create_coupon(promotion, "ONCE")
-    for enabled, said in (("0", "Switch on"), ("0", "Switch on"), ("1", "Switch off")):
+    for enabled, said in (("0", "Turn on"), ("0", "Turn on"), ("1", "Turn off")):
         answer = submit(desk, f"{LIST}/{coupon}/status", {"enabled": enabled, "back": f"{LIST}?q=once"})
         assert (answer.status_code, answer.location) == (303, f"{LIST}?q=once")
         assert said in desk.get(LIST).text
@@ -204,7 +204,7 @@ def test_who_may_only_look_makes_no_code(
     for role in ("readonly", "support", "fulfilment"):
         client = signed_in(role)
         assert codes_on(client.get(LIST).text) == ["ONCE"]
-        assert "Switch off" not in client.get(LIST).text
+        assert "Turn off" not in client.get(LIST).text
         assert "Make the code" not in client.get(page).text
         assert submit(client, f"{page}/coupons", {"one-code": "MINE"}).status_code == 403
         assert submit(client, f"{page}/coupon-batches", {"many-count": "5"}).status_code == 403

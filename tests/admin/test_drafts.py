@@ -182,7 +182,7 @@ def test_units_and_discount_change_the_total_that_is_shown(desk: ShopClient, in_
     sent = changed(desk.get(path).text, path, do="place", shown_total="5000", **typed)
     short = post(desk, path, sent)
     assert short.status_code == 422
-    assert "5 wanted, 3 available" in short.text
+    assert "5 requested, 3 available" in short.text
     assert press(desk, path, **{name: "x"}).status_code == 422
     assert press(desk, path, remove=name.removeprefix("units-")).status_code == 303
     assert "No products yet." in desk.get(path).text

@@ -62,7 +62,7 @@ def test_a_change_is_shown_before_it_is_made(desk: ShopClient, in_shop: Shop) ->
     shown = post(desk, path, changed(added.text, path, do="preview"))
     assert shown.status_code == 200
     for words in (
-        "1 free again",
+        "1 available again",
         "1 more reserved, 9 available",
         "$55.00",
         "$30.00",
@@ -206,7 +206,7 @@ def test_what_is_short_is_shown_in_the_preview_and_refused(desk: ShopClient, in_
     change_stock(tea, -1)
     answer = confirm(desk, order, good)
     assert answer.status_code == 422
-    assert "Tea: 3 more wanted, 2 available" in answer.text
+    assert "Tea: 3 more requested, 2 available" in answer.text
     assert counters(tea) == (4, 2)
 
 

@@ -116,7 +116,7 @@ def test_stock_is_booked_in_its_row(server: LiveServer, in_shop: Shop, page: Pag
     sign_in(page, server, "/admin/stock")
     page.get_by_label("Units of TEA-1").fill("4")
     page.get_by_label("Reason for TEA-1").select_option("Damaged (−)")
-    page.get_by_role("button", name="Book TEA-1").click()
+    page.get_by_role("button", name="Adjust TEA-1").click()
     expect(page.get_by_text("TEA-1: -4, now 6 on hand.")).to_be_visible()
     assert counters(sold) == (6, 0)
 

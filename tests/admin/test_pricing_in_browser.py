@@ -85,7 +85,7 @@ def test_a_refused_form_puts_the_focus_on_what_is_wrong(
     page.get_by_label("Price, rate 1").fill("five")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(":focus")).to_have_attribute("id", "error-summary")
-    page.get_by_role("link", name="Price 1, Price").click()
+    page.get_by_role("link", name="Rate 1, Price").click()
     expect(page.locator(":focus")).to_have_attribute("id", "rate0-price")
 
 

@@ -62,7 +62,7 @@ def test_cancelling_is_shown_first_and_then_done_exactly(desk: ShopClient, tea: 
     data = {"version": order.version, "reason": "Sold <out>", "step": "preview"}
     shown = post(desk, f"{page_of(order)}/cancellation", data)
     assert shown.status_code == 200
-    for words in ("Nothing is done yet", "$25.00", "Cancelled", "Refunded", "2 units that have not left"):
+    for words in ("Please review the changes", "$25.00", "Cancelled", "Refunded", "2 unshipped units"):
         assert words in shown.text, words
     assert traces(order) == seen
     sent = form_on(shown.text, f"{page_of(order)}/cancellation")
@@ -128,7 +128,7 @@ def test_money_goes_back_by_line_after_a_look(desk: ShopClient, tea: Sold) -> No
     seen = traces(order)
     shown = post(desk, address, data)
     assert shown.status_code == 200
-    for words in ("$10.00", "Partially refunded", "1 unit will be restocked.", "Stays here"):
+    for words in ("$10.00", "Partially refunded", "1 unit will be restocked.", "Paid after the refund"):
         assert words in shown.text, words
     assert traces(order) == seen
     done = post(desk, address, dict(form_on(shown.text, address)))

@@ -95,7 +95,7 @@ NONSENSE = [
     (SHOP, "version", "", "reload the page"),
     (SELLING, "currency", "XXZ", "not an ISO 4217 currency"),
     (SELLING, "country", "Atlantis", "is not a known country"),
-    (SELLING, "country", "DE, FR", "at home in one country"),
+    (SELLING, "country", "DE, FR", "Enter one country"),
     (SELLING, "countries", "*", "Leave this empty"),
     (SELLING, "tax_rounding", "up", "Not a valid choice"),
     (SELLING, "deduct_on", "never", "Not a valid choice"),

@@ -106,7 +106,7 @@ def test_a_removed_price_is_gone_and_a_method_can_be_switched_off(
 ) -> None:
     refused = submit(desk, page, filled(desk, page, rate0__remove="y"))
     assert refused.status_code == 422
-    assert "Without a price Customers cannot choose it" in refused.text
+    assert "Without a price nobody can choose it" in refused.text
     assert submit(desk, page, filled(desk, page, rate0__remove="y", enabled=None)).status_code == 303
     terms = on_file()[1]
     assert (terms.rates, terms.enabled) == ((), False)

@@ -40,7 +40,7 @@ def test_a_file_is_looked_at_before_anything_is_written(desk: ShopClient, tea: S
     answer = upload(desk, "SKU,On hand\nTEA-1,14\nNOPE,3\n")
     assert answer.status_code == 200
     assert "There is no such SKU." in answer.text
-    assert "Change 1 stock levels" in answer.text
+    assert "Update 1 stock levels" in answer.text
     assert counters(tea) == (10, 0)
     done = confirm(desk, answer.text)
     assert done.status_code == 303

@@ -171,7 +171,7 @@ class Staff(Person):
         form = self.page.get_by_role("group").filter(has=self.page.get_by_role("button", name="Preview"))
         form.get_by_role("textbox").fill(reason)
         form.get_by_role("button", name="Preview").click()
-        self.sees("Nothing is done yet")
+        self.sees("Please review the changes")
         self.look()
         self.page.get_by_role("button", name="Cancel order").click()
 

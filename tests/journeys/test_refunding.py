@@ -43,7 +43,7 @@ def test_one_of_two_units_comes_back(house: House, shopper: Arrive, staff: SitDo
     bob.sees("Refund")
     bob.look()
     bob.press("Preview")
-    bob.sees("Nothing is done yet")
+    bob.sees("Please review the changes")
     bob.sees("1 unit will be restocked.")
     bob.look()
     assert house.stock(tea) == Stock(7, 0)

@@ -88,7 +88,7 @@ def units_input(name: str, present: int, formdata: Any, low: int = 0) -> UnitsIn
     text = _printable(sent).strip()[:10]
     if text.isascii() and text.isdigit() and low <= int(text) <= MAX_UNITS_PER_LINE:
         return UnitsInput(name, text, int(text))
-    error = gettext("Please enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_UNITS_PER_LINE)
+    error = gettext("Enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_UNITS_PER_LINE)
     return UnitsInput(name, text, present, [error])
 
 

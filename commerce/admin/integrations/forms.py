@@ -34,7 +34,7 @@ class ClientForm(TextForm):
         _("Requests per minute"),
         [
             InputRequired(_("This field is required.")),
-            NumberRange(1, MAX_RATE, _("Please enter a whole number from %(min)s to %(max)s.")),
+            NumberRange(1, MAX_RATE, _("Enter a whole number from %(min)s to %(max)s.")),
         ],
         default=6000,
     )

@@ -17,7 +17,7 @@ CAUSES = {"received": 1, "found": 1, "damaged": -1, "lost": -1}
 
 
 def _quantity(label: Any, low: int) -> IntegerField:
-    message = _("Please enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_QUANTITY)
+    message = _("Enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_QUANTITY)
     return IntegerField(label, [InputRequired(message), NumberRange(low, MAX_QUANTITY, message)])
 
 
@@ -80,5 +80,5 @@ class LocationForm(AdminForm):
         _("Name"), [InputRequired(_("This field is required.")), Length(max=255), no_control_characters]
     )
     position = IntegerField(
-        _("Order"), [NumberRange(0, 9999, _("Please enter a whole number from 0 to 9999."))]
+        _("Order"), [NumberRange(0, 9999, _("Enter a whole number from 0 to 9999."))]
     )
