@@ -166,7 +166,7 @@ class Staff(Person):
         self.sees_heading(code)
 
     def cancel(self, reason: str) -> None:
-        """Cancel order that is open: look at what it would do, and do exactly that."""
+        """Cancel the order that is open: look at what it would do, and do exactly that."""
         self.page.get_by_text("Cancel…", exact=True).click()
         form = self.page.get_by_role("group").filter(has=self.page.get_by_role("button", name="Preview"))
         form.get_by_role("textbox").fill(reason)

@@ -132,7 +132,7 @@ def test_an_order_page_that_the_shopper_left_open_cannot_cancel_what_was_shipped
     expect(bob.page.get_by_role("button", name="Mark as delivered")).to_be_visible()
     ann.page.get_by_text("Cancel this order").click()
     ann.page.get_by_label("Why would you like to cancel?").fill("Too late?")
-    answer = ann.answer_to("Cancel order")
+    answer = ann.answer_to("Cancel the order")
     assert answer.status == 409
     ann.sees_heading("Shipped")
     assert house.stock(tea) == Stock(7, 0)
