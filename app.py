@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import flask_migrate
+import psycopg
 from flask import Flask, Response, current_app, g, jsonify, request, send_from_directory
 from flask_babel import Babel
 from jinja2 import StrictUndefined
@@ -16,7 +17,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce import cli, encryption
+from commerce import cli, encryption, readiness
 from commerce.accounts import views as account_views
 from commerce.accounts.member_auth import current_member
 from commerce.admin import views as admin_views
@@ -37,6 +38,7 @@ from commerce.orders.active_holds import active_holds
 from commerce.payments import installation
 from commerce.platform import views as platform_views
 from commerce.platform.auth import HOME
+from commerce.request_log import log_requests, name_routes
 from commerce.schema_state import is_current
 from commerce.settlement import webhooks as payment_webhooks
 from commerce.shipping.queries import shipped_parcels
@@ -87,11 +89,17 @@ def create_app(config: Config | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if config.trusted_proxies:
         hops = config.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        # The host decides which shop it is. Whoever is in front hands on `Host`; what stands in X-Forwarded-Host is
+        # often the visitor's own.
+        host = hops if config.trust_forwarded_host else 0
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=host)  # type: ignore[method-assign]
 
     db.init_app(app)
     flask_migrate.Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     Babel(app, locale_selector=_locale, timezone_selector=_timezone)
+    name_routes(app)
+    if config.log_requests:
+        log_requests(app)
     # The shop comes first: even the page that refuses a form belongs to one.
     app.before_request(_enter_shop)
     # Tries are counted before a form is read: reading it is part of what somebody could make the shop do too often.
@@ -127,7 +135,13 @@ def _flask_settings(config: Config) -> dict[str, Any]:
         "SECRET_KEY": config.secret_key,
         "SECRET_KEY_FALLBACKS": list(config.secret_key_fallbacks),
         "SQLALCHEMY_DATABASE_URI": config.database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(config.database_url, config.web_threads),
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(
+            config.database_url,
+            config.web_threads,
+            prepared_statements=config.prepared_statements,
+            # A test that moves the time cannot move the database's.
+            follow_clock=not config.testing,
+        ),
         "SESSION_COOKIE_NAME": "__Host-session" if config.production else "session",
         "SESSION_COOKIE_PATH": "/",
         "SESSION_COOKIE_HTTPONLY": True,
@@ -246,16 +260,23 @@ def _healthz() -> Response:
 
 
 def _readyz() -> tuple[Response, int]:
-    """Tell whether this process can serve: database reachable, schema current, outbox moving."""
+    """Tell whether this process can serve: database reachable, schema current, room to write; how the outbox moves."""
+    if readiness.stopping.is_set():
+        return private(jsonify(status="stopping")), 503
     try:
         current = is_current()
+        problem = readiness.write_problem()
         lag = outbox_lag_seconds() if current else None
-    except SQLAlchemyError:
-        log.warning("not ready: the database does not answer", exc_info=True)
+    except (SQLAlchemyError, psycopg.Error) as error:
+        log.warning("not ready: the database does not answer (%s)", type(error).__name__)
         return private(jsonify(status="unavailable", database=False)), 503
-    ready = current
+    ready = current and not problem
     body = {"status": "ok" if ready else "unavailable", "database": True, "migrations": current}
-    return private(jsonify({**body, "outbox_lag_seconds": lag})), 200 if ready else 503
+    if problem:
+        log.warning("not ready: nothing can be written (%s)", problem)
+        body["problem"] = problem
+    answer = private(jsonify({**body, "writable": not problem, "outbox_lag_seconds": lag}))
+    return answer, 200 if ready else 503
 
 
 def _media(name: str) -> Response:

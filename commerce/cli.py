@@ -22,12 +22,14 @@ from commerce.config import Config
 from commerce.db import db
 from commerce.demo.seed import SignIn, seed_demo
 from commerce.doctor import doctor, secrets
+from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.inventory.adjustments import CatalogueStock
 from commerce.inventory.commands import import_stock
 from commerce.inventory.initial_stock import first_location_stock
 from commerce.notifications.rendering import base_url
 from commerce.orders.stock_check import Break, check_stock, count_to_check, mend
+from commerce.outbox_commands import outbox
 from commerce.platform.commands import operators, tenants
 from commerce.schema_state import is_current
 from commerce.selftest import run_races
@@ -46,7 +48,18 @@ def register(app: Flask) -> None:
     stock.add_command(import_stock)
     for command in (tenants_export, tenants_import):
         tenants.add_command(command)
-    groups = (tenants, operators, staff, api_keys, catalog, stock, selftest, payment_commands, secrets)
+    groups = (
+        tenants,
+        operators,
+        staff,
+        api_keys,
+        catalog,
+        stock,
+        selftest,
+        payment_commands,
+        secrets,
+        outbox,
+    )
     for command in (*groups, doctor, serve, setup, run_worker):
         app.cli.add_command(command)
 
@@ -65,7 +78,7 @@ def stock_check(*, code: str, fix: bool, as_json: bool) -> None:
     try:
         shops = [get_shop_by_code(code)] if code else list_shops()
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     found = []
     for shop in shops:
         with shop_scope(shop):

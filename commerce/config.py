@@ -14,9 +14,11 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import click
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_BYTES = 32
@@ -47,6 +49,7 @@ class Config:
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
     database_url: str = field(default="", repr=False)
     migration_database_url: str = field(default="", repr=False)
+    prepared_statements: str = "auto"
     production: bool = False
     var: Path = ROOT / "var"
     host: str = "localhost"
@@ -54,6 +57,7 @@ class Config:
     public_scheme: str = "http"
     public_port: int | None = 5000
     trusted_proxies: int = 0
+    trust_forwarded_host: bool = False
     web_processes: int = 1
     web_threads: int = 8
     worker_thread: bool = True
@@ -69,6 +73,7 @@ class Config:
     limit_url: str = field(default="", repr=False)
     hsts: str = "off"
     platform_host: str = "platform.localhost"
+    log_requests: bool = False
     testing: bool = False
 
     @property
@@ -93,6 +98,7 @@ class Config:
             secret_key_fallbacks=_former_keys(env, production),
             database_url=_database_url(env, var),
             migration_database_url=_migration_database_url(env),
+            prepared_statements=_choice(env, "DATABASE_PREPARED_STATEMENTS", "auto", ("auto", "on", "off")),
             production=production,
             var=var,
             host=env.get("HOST") or "localhost",
@@ -100,6 +106,7 @@ class Config:
             public_scheme=_choice(env, "PUBLIC_SCHEME", "https" if production else "http", ("http", "https")),
             public_port=public_port,
             trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
+            trust_forwarded_host=_flag(env, "TRUST_FORWARDED_HOST", default=False),
             web_processes=_integer(env, "WEB_PROCESSES", 2 if production else 1, 1, 64),
             web_threads=_integer(env, "WEB_THREADS", 8, 1, 128),
             worker_thread=_flag(env, "WORKER_THREAD", default=not production),
@@ -110,6 +117,7 @@ class Config:
             webhook_allow_private=_flag(env, "WEBHOOK_ALLOW_PRIVATE", default=False),
             demo=_flag(env, "DEMO", default=not production),
             commerce_mode=_choice(env, "COMMERCE_MODE", "standard", ("standard", "sport")),
+            log_requests=_flag(env, "LOG_REQUESTS", default=True),
             cache_url=_server_url(env, "CACHE_URL"),
             limits=_choice(env, "LIMITS", "all" if production else "guesses", ("all", "guesses", "off")),
             limit_url=_server_url(env, "LIMIT_URL") or _server_url(env, "CACHE_URL"),
@@ -199,22 +207,59 @@ def _server_url(env: Mapping[str, str], name: str) -> str:
 
 
 def _database_url(env: Mapping[str, str], var: Path) -> str:
-    url = _of_psycopg(env.get("DATABASE_URL") or f"sqlite:///{var / 'lockstep.db'}")
-    if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
-        raise ConfigError("DATABASE_URL must begin with sqlite:/// or postgresql://.")
-    return url
+    url = env.get("DATABASE_URL") or f"sqlite:///{var / 'lockstep.db'}"
+    if url.startswith("sqlite:"):
+        return url
+    return _postgresql_url("DATABASE_URL", url, "must begin with sqlite:/// or postgresql://.")
 
 
 def _migration_database_url(env: Mapping[str, str]) -> str:
     """Return the address for the role that owns the tables, '' when that of DATABASE_URL does."""
-    url = _of_psycopg(env.get("MIGRATION_DATABASE_URL", ""))
-    if url and not url.startswith("postgresql"):
-        raise ConfigError("MIGRATION_DATABASE_URL must begin with postgresql://; SQLite has no roles.")
-    return url
+    url = env.get("MIGRATION_DATABASE_URL", "")
+    refusal = "must begin with postgresql://; SQLite has no roles."
+    return _postgresql_url("MIGRATION_DATABASE_URL", url, refusal) if url else ""
 
 
-def _of_psycopg(url: str) -> str:
-    return "postgresql://" + url.removeprefix("postgres://") if url.startswith("postgres://") else url
+def _postgresql_url(name: str, url: str, refusal: str) -> str:
+    """Return an address of PostgreSQL as SQLAlchemy reads it; libpq's form of several hosts becomes its own.
+
+    Raises ConfigError, in which no part of the address stands: there is a password in it.
+    """
+    if not url.startswith(("postgres:", "postgresql:", "postgresql+psycopg:")):
+        raise ConfigError(f"{name} {refusal}")
+    parts = urlsplit(url)
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    # A parameter may stand there several times (`host=a&host=b`); that of libpq lists them with commas.
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if "," in hosts:
+        places = [_host_and_port(each) for each in hosts.split(",")]
+        query += [
+            ("host", ",".join(host for host, _ in places)),
+            ("port", ",".join(port for _, port in places)),
+        ]
+        hosts = ""
+    if any(key == "prepare_threshold" for key, _ in query):
+        raise ConfigError(f"{name} cannot hold prepare_threshold: set DATABASE_PREPARED_STATEMENTS instead.")
+    # "postgres" is what libpq and many providers of databases also call it.
+    scheme = "postgresql" if parts.scheme == "postgres" else parts.scheme
+    made = f"{scheme}://{credentials}{at}{hosts}{parts.path}"
+    made += f"?{urlencode(query)}" if query else ""
+    try:
+        read = make_url(made)
+        read.get_dialect()().create_connect_args(read)
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            f"{name} cannot be read. It looks like postgresql://user:password@host:5432/database, with several hosts "
+            "like postgresql://user:password@host1:5432,host2:5432/database?target_session_attrs=read-write. "
+            "Special characters in the password are written as in URLs: @ as %40, / as %2F."
+        ) from None
+    return made
+
+
+def _host_and_port(text: str) -> tuple[str, str]:
+    """Return host and port of one place in a list; an IPv6 address stands in brackets."""
+    host, _, port = text.rpartition(":") if ":" in text.rpartition("]")[2] else (text, "", "")
+    return host.strip("[]"), port or "5432"
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -1,6 +1,6 @@
-"""From bytes to rows of cells: encoding, separator, quoting. Knows nothing of products.
+"""From bytes to rows of cells: encoding, separator, quoting; and from rows to a file for spreadsheets.
 
-A file is read as a stream, several times; what it takes in memory does not grow with it.
+A file is read as a stream, several times; what it takes in memory does not grow with it. Knows nothing of products.
 """
 
 from __future__ import annotations
@@ -8,13 +8,19 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Generator, Iterator
+import re
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
-from commerce.errors import Rejected
+from commerce.errors import Refusal, Rejected
 
+BOM = "\ufeff"
+"""What tells Excel that a file is UTF-8. `CsvTable` takes it off."""
+FORMULA_SIGNS = "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
+"""What a cell begins with that a spreadsheet takes for a formula (CWE-1236); Excel reads the full-width ones, too."""
 MAX_CELL_CHARS = 16 * 1024 * 1024
 """Some shops paste pictures as text into descriptions; the csv module's own bound (128 KiB) is too tight."""
 
@@ -22,59 +28,104 @@ _CHUNK = 1 << 20
 _DELIMITERS = ",;\t"
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _NOT_TEXT = {
-    b"PK\x03\x04": "This is an Excel workbook or a zip archive. Save the sheet as CSV (UTF-8) and import that.",
-    b"\xd0\xcf\x11\xe0": "This is an old Excel workbook. Save the sheet as CSV (UTF-8) and import that.",
-    b"%PDF": "This is a PDF, not a CSV file.",
-    b"\x1f\x8b": "This is a gzip archive. Unpack it and import the CSV file in it.",
+    b"PK\x03\x04": Refusal("file_is_workbook"),
+    b"\xd0\xcf\x11\xe0": Refusal("file_is_old_workbook"),
+    b"%PDF": Refusal("file_is_pdf"),
+    b"\x1f\x8b": Refusal("file_is_gzip"),
 }
+_MARKUP = {
+    "wordpress": "This is a WordPress XML export. Export the products as CSV, under Products, All Products, Export.",
+    "rss": "This is an RSS or product feed in XML, not a CSV file. Export the products as CSV.",
+    "html": "This is a web page, not a CSV file. Perhaps the download needed a sign-in: download it again.",
+    "xml": "This is an XML file, not a CSV file. Export the products as CSV.",
+    "json": "This is a JSON file, not a CSV file. Export the products as CSV.",
+}
+_SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+"""What Excel reads as the separator, when it is all that the first line says."""
+_END = "\ue000end of file\ue000"
+"""Fed to the reader after the last line. A cell that ends with it is one whose quotation mark was never closed."""
+
+
+def to_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a CSV file for spreadsheets; a text that one would take for a formula is marked as text."""
+    out = io.StringIO()
+    out.write(BOM)
+    writer = csv.writer(out)
+    writer.writerow(header)
+    writer.writerows([[_harmless(cell) for cell in row] for row in rows])
+    return out.getvalue()
+
+
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell and cell[0] in FORMULA_SIGNS else cell
 
 
 class UnreadableFile(Rejected):
     """The file as a whole cannot be read; nothing of it was taken in."""
 
     code = "unreadable_file"
-    title = "This file cannot be read"
 
 
 class CsvTable:
     """A CSV file in any of the shapes that shops and spreadsheets write.
 
-    Finds out the encoding (UTF-8 with or without BOM, UTF-16 with BOM, else Windows-1252) and the separator. Raises
-    UnreadableFile at once for what is empty, no text, or full of NULs. `stream` must be seekable; it stays open and
-    belongs to the caller.
+    Finds out the encoding (UTF-8 with or without BOM, UTF-16 with BOM, else Windows-1252) and the separator; blank
+    lines above the headings are skipped. Quotation marks that do not follow the standard (RFC 4180) are read as
+    spreadsheets read them. Raises UnreadableFile at once for what is empty, no text, or full of NULs. `stream` must be
+    seekable; it stays open and belongs to the caller.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self.notes: list[ImportNote] = []
         self._stream = stream
         self.encoding = self._find_encoding()
+        self._refuse_markup()
         self.delimiter = self._find_delimiter()
+        self._check_quotes()
+        self.header_row = 1
         self.header = self._read_header()
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
+    def rows(self) -> Generator[tuple[int, list[str]]]:
         """Yield (row number, cells) for each row below the headings, leaving out rows without any content.
 
-        Rows are counted as a spreadsheet counts: the headings are row 1, a row may span several lines of the file.
-        Raises UnreadableFile at the row where the quoting is broken.
+        Rows are counted as a spreadsheet counts, from 1; a row may span several lines of the file.
+        Raises UnreadableFile at the row whose quotation mark is never closed.
         """
         with closing(self._records()) as records:
-            next(records, None)
-            for number, cells in enumerate(records, start=2):
-                if any(cell and not cell.isspace() for cell in cells):
+            for number, cells in enumerate(records, start=1):
+                if number > self.header_row and any(cell and not cell.isspace() for cell in cells):
                     yield number, cells
 
     def _records(self) -> Generator[list[str]]:
         self._stream.seek(0)
         text = io.TextIOWrapper(self._stream, encoding=self.encoding, newline="")
         csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL_CHARS))
-        reader = csv.reader(text, delimiter=self.delimiter, strict=True)
         number = 0
         try:
-            for cells in reader:
+            for cells in csv.reader(chain(text, [_END]), delimiter=self.delimiter):
+                if cells and cells[-1].endswith(_END):
+                    if cells != [_END]:
+                        raise UnreadableFile(_never_closed(number + 1))
+                    return
                 number += 1  # counted here, because the number matters when the reader fails
                 yield cells
         except csv.Error as error:
-            raise UnreadableFile(_quoting_problem(number + 1, error)) from error
+            raise UnreadableFile(_too_long(number + 1, error)) from error
+        finally:
+            text.detach()
+
+    def _check_quotes(self) -> None:
+        """Note the first row whose quotation marks do not follow the standard: someone should look at it."""
+        self._stream.seek(0)
+        text = io.TextIOWrapper(self._stream, encoding=self.encoding, newline="")
+        csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL_CHARS))
+        number = 0
+        try:
+            for _ in csv.reader(text, delimiter=self.delimiter, strict=True):
+                number += 1
+        except csv.Error as error:
+            if "expected after" in str(error):
+                self.notes.append(ImportNote(number + 1, "loose_quotes"))
         finally:
             text.detach()
 
@@ -82,10 +133,10 @@ class CsvTable:
         self._stream.seek(0)
         start = self._stream.read(4)
         if not start:
-            raise UnreadableFile("The file is empty.")
-        for magic, sentence in _NOT_TEXT.items():
+            raise UnreadableFile("file_empty")
+        for magic, refusal in _NOT_TEXT.items():
             if start.startswith(magic):
-                raise UnreadableFile(sentence)
+                raise UnreadableFile(refusal.reason)
         candidates = (
             [_BYTE_ORDER_MARKS[start[:2]]] if start[:2] in _BYTE_ORDER_MARKS else ["utf-8-sig", "cp1252"]
         )
@@ -96,7 +147,22 @@ class CsvTable:
                 if encoding == "cp1252":
                     self.notes.append(ImportNote(0, "cp1252"))
                 return encoding
-        raise UnreadableFile("The file is neither UTF-8 nor Windows-1252 text. Save it as CSV UTF-8.")
+        raise UnreadableFile("file_encoding_unknown")
+
+    def _refuse_markup(self) -> None:
+        self._stream.seek(0)
+        text = io.TextIOWrapper(self._stream, encoding=self.encoding, newline="")
+        try:
+            start = text.read(1 << 14).lstrip().lower()
+        finally:
+            text.detach()
+        if start.startswith(("<!doctype html", "<html")):
+            raise UnreadableFile(_MARKUP["html"])
+        if start.startswith(("<?xml", "<rss", "<feed")):
+            kind = "wordpress" if "wordpress" in start else "rss" if "<rss" in start else "xml"
+            raise UnreadableFile(_MARKUP[kind])
+        if start.startswith(("{", "[{")):
+            raise UnreadableFile(_MARKUP["json"])
 
     def _decodes_as(self, encoding: str) -> bool:
         self._stream.seek(0)
@@ -116,9 +182,7 @@ class CsvTable:
             position = chunk.find(b"\0")
             if position >= 0:
                 line = lines + chunk.count(b"\n", 0, position)
-                raise UnreadableFile(
-                    f"Line {line} holds a NUL byte: the file is damaged, or no text. Save it again as CSV UTF-8."
-                )
+                raise UnreadableFile("file_has_nul", line=line)
             lines += chunk.count(b"\n")
 
     def _find_delimiter(self) -> str:
@@ -130,6 +194,10 @@ class CsvTable:
                 first_line = text.readline(1 << 16)
                 if not first_line:
                     raise UnreadableFile("The file is empty.")
+                if match := _SEPARATOR_LINE.fullmatch(first_line):
+                    return match[1]
+                if not first_line.strip(_DELIMITERS + "\"' \r\n"):
+                    first_line = ""
         finally:
             text.detach()
         found = max(_DELIMITERS, key=first_line.count)
@@ -140,15 +208,22 @@ class CsvTable:
 
     def _read_header(self) -> list[str]:
         with closing(self._records()) as records:
-            return next(records, [])
+            for number, cells in enumerate(records, start=1):
+                named = any(cell and not cell.isspace() for cell in cells)
+                if named and not _SEPARATOR_LINE.fullmatch(self.delimiter.join(cells)):
+                    self.header_row = number
+                    return cells
+        return []
 
 
-def _quoting_problem(row: int, error: csv.Error) -> str:
-    if "unexpected end of data" in str(error):
-        return f"Row {row}: a quotation mark is opened and never closed, so the rest of the file is lost in one cell."
+def _never_closed(row: int) -> str:
+    return f"Row {row}: a quotation mark is opened and never closed, so the rest of the file is lost in one cell."
+
+
+def _too_long(row: int, error: csv.Error) -> str:
     if "field larger" in str(error):
         return f"Row {row}: a cell is longer than {MAX_CELL_CHARS} characters."
-    return f"Row {row}: the quotation marks are broken ({error}). Quote marks inside a cell must be doubled."
+    return f"Row {row}: the file cannot be read as CSV ({error})."
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as AppSession
@@ -96,7 +96,7 @@ def new_id() -> uuid.UUID:
 
     Within a process each id is larger than the one before, so rows of one transaction sort in the order they were made.
     """
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = int(clock.timestamp() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     with _id_lock:
@@ -192,6 +192,22 @@ def _as_tenant(tenant_id: uuid.UUID | None, *, every: bool) -> Generator[None]:
         db.session.close()
         engine.tenant.reset(tokens[0])
         engine.every_shop.reset(tokens[1])
+
+
+def in_its_shop(use_case: Callable[Concatenate[uuid.UUID, P], R]) -> Callable[Concatenate[uuid.UUID, P], R]:
+    """Let `use_case`, whose first argument is a shop's id, be done in that shop, also when it is called from outside.
+
+    PostgreSQL takes changes of a shop's own row and of its host names in no other place.
+    """
+
+    @functools.wraps(use_case)
+    def entered(tenant_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs) -> R:
+        if engine.tenant.get() == tenant_id:
+            return use_case(tenant_id, *args, **kwargs)
+        with tenant_scope(tenant_id):
+            return use_case(tenant_id, *args, **kwargs)
+
+    return cast("Callable[Concatenate[uuid.UUID, P], R]", entered)
 
 
 class TenantOwned:
@@ -299,7 +315,7 @@ def atomic(function: Callable[P, R]) -> Callable[P, R]:
                 if not _worth_a_retry(error):
                     raise
                 if attempt == MAX_TRIES or (isinstance(error, DBAPIError) and _timed_out(error)):
-                    raise Busy("The shop is very busy. Please try again in a moment.") from error
+                    raise Busy("busy") from error
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter needs no secrecy
         raise AssertionError("unreachable")
 
@@ -315,7 +331,7 @@ def _transaction() -> Generator[None]:
     # Writers of one process queue here: SQLite's own busy handler polls and can starve a thread for seconds.
     if on_sqlite and not _sqlite_turn.acquire(timeout=SQLITE_WAIT):
         writing.reset(token)
-        raise Busy("The shop is very busy. Please try again in a moment.")
+        raise Busy("busy")
     try:
         yield
         look = _audit_hook.get()
@@ -352,7 +368,7 @@ def _worth_a_retry(error: DBAPIError | StaleDataError) -> bool:
 
 
 def database_now() -> ColumnElement[datetime]:
-    """Return the database's own clock as an expression: deadlines never depend on a worker's clock.
+    """Return the database's own clock as an expression, for what is decided inside of a statement.
 
     SQLite lives in this process's machine, so its clock is ours.
     """

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 import time
 import uuid
-from collections.abc import Hashable
+from collections.abc import Generator, Hashable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from commerce import clock
+
+T = TypeVar("T")
 
 SQLITE_WAIT = 10.0
 """Seconds that a writer waits for its turn on SQLite before the shopper is told to try again.
@@ -25,6 +32,14 @@ fast as they can on a slow disk, 4 of 1,800 waited for more than five.
 RESTED = 0.2
 """Seconds in the pool after which a connection is asked whether it lives before it is given out."""
 
+WALK = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_sort = off"
+"""For statements that look for work in all shops: walk along an index and stop at the limit.
+
+The outbox grows from nothing to very much within a minute, so a plan that is kept, also for checking foreign keys,
+would be the one that was best when there was nothing. And row security lets PostgreSQL expect hardly any rows, so that
+reading and sorting all of them seems as good as reading the first few in their order.
+"""
+
 writing: ContextVar[bool] = ContextVar("writing", default=False)
 """Whether a use case is open; `db.atomic` sets it."""
 tenant: ContextVar[uuid.UUID | None] = ContextVar("tenant", default=None)
@@ -32,14 +47,35 @@ tenant: ContextVar[uuid.UUID | None] = ContextVar("tenant", default=None)
 every_shop: ContextVar[bool] = ContextVar("every_shop", default=False)
 """Whether the worker is looking for work in all shops; `db.every_shop` sets it."""
 
+TIMEOUTS = {
+    "lock_timeout": "2s",
+    "statement_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+SILENCE = 6.0
+"""Seconds without a byte from the server after which it is taken for frozen; more than any statement may take."""
+PING_SILENCE = 3.0
+"""The same for the question whether a connection still works, which takes no time at all."""
+CONNECT_SECONDS = 3
+"""Seconds for a new connection, for each host in the URL."""
+PROBE_EVERY = 1.0
+"""Seconds between two looks at a database that did not answer; whoever comes in between is refused at once."""
+CLOCK_AGE = 60.0
+"""Seconds after which the database's clock is measured again."""
+
 _numbers = itertools.count()
 
 
-def engine_options(url: str, threads: int) -> dict[str, Any]:
+def engine_options(
+    url: str, threads: int, *, prepared_statements: str = "auto", follow_clock: bool = True
+) -> dict[str, Any]:
     """Return pool and driver options for `url`; `threads` is how many requests one process serves at once.
 
-    The timeouts form a ladder: lock 2 s < pool 3 s < statement 5 s < server 30 s. Connections that have rested are
-    asked whether they live (`_on_checkout`).
+    The timeouts form a ladder: lock 2 s < pool 3 s < statement 5 s < silence 6 s < server 30 s. Connections that have
+    rested are asked whether they work (`_on_checkout`).
+
+    `prepared_statements`: "auto" prepares unless a pooler such as PgBouncer stands in front, "on" also behind one that
+    keeps them (PgBouncer from 1.21 with `max_prepared_statements`), "off" never.
     """
     if url.startswith("sqlite"):
         return {"pool_size": threads + 2, "max_overflow": 4, "pool_timeout": 3, "hide_parameters": True}
@@ -53,11 +89,162 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
         # The driver begins no transactions: `_on_begin` does, and says in the same message for which shop.
         "isolation_level": "AUTOCOMMIT",
         "connect_args": {
-            "connect_timeout": 5,
-            "options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"
-            " -c idle_in_transaction_session_timeout=10000",
+            "connect_timeout": CONNECT_SECONDS,
+            # A peer that vanished without a word: the kernel gives up while the connection rests, too.
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": int(SILENCE * 1000),
+            "shop": (prepared_statements, follow_clock),
         },
     }
+
+
+# --- a database that does not answer -----------------------------------------------------------------
+
+
+class Gate:
+    """Keeps requests from waiting, one after the other, for a database that has just been silent.
+
+    After a silence everybody is refused at once, except one at a time, about every second, who finds out whether the
+    database answers again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closed = False
+        self._next_probe = 0.0
+
+    def enter(self) -> None:
+        """Raise OperationalError while the database is known to be silent and it is not yet time to look again."""
+        with self._lock:
+            if not self._closed:
+                return
+            if time.monotonic() < self._next_probe:
+                raise psycopg.OperationalError("the database does not answer; it was asked a moment ago")
+            # Whoever comes while this one waits is refused.
+            self._next_probe = time.monotonic() + PING_SILENCE + CONNECT_SECONDS
+
+    def close(self) -> None:
+        """Note that the database was silent."""
+        with self._lock:
+            self._closed, self._next_probe = True, time.monotonic() + PROBE_EVERY
+
+    def open(self) -> None:
+        """Note that the database answers."""
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the database was silent when it was last asked."""
+        return self._closed
+
+
+_gates: WeakKeyDictionary[Dialect, Gate] = WeakKeyDictionary()
+
+
+class ShopConnection(psycopg.Connection[Any]):
+    """A connection on which nobody waits for ever.
+
+    The server's own timeouts do not help when it is frozen, and TCP's neither: the kernel goes on to acknowledge.
+    """
+
+    gate: Gate
+    pooled = False
+    """Whether a pooler stands in front, so that what is set must be set in each transaction."""
+    silence = SILENCE
+    prepared_statements = "auto"
+    follow_clock = False
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait as the driver does, but give up, and the connection with it, after `silence` seconds without a byte."""
+        return super().wait(self._listening(gen), interval, timeout)
+
+    def _listening(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        deadline = time.monotonic() + self.silence
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if ready:
+                    deadline = time.monotonic() + self.silence
+                elif time.monotonic() > deadline:
+                    self.gate.close()
+                    # What it may still answer belongs to nobody. The connection counts as closed from here on.
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f"the database was silent for {self.silence:g} seconds")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+@contextlib.contextmanager
+def patience(connection: Connection, seconds: float) -> Generator[None]:
+    """Let statements take longer than a shopper would wait, such as those of an export."""
+    raw = connection.connection.driver_connection
+    if isinstance(raw, ShopConnection):
+        raw.silence = seconds
+    try:
+        yield
+    finally:
+        if isinstance(raw, ShopConnection):
+            raw.silence = SILENCE
+
+
+@event.listens_for(Engine, "do_connect")
+def _on_do_connect(
+    dialect: Dialect, _record: ConnectionPoolEntry, cargs: Any, cparams: dict[str, Any]
+) -> ShopConnection | None:
+    """Connect to PostgreSQL for the shop; an engine without our options, such as that of migrations, does as usual."""
+    if "shop" not in cparams:
+        return None
+    options = dict(cparams)
+    prepared_statements, follow_clock = options.pop("shop")
+    gate = _gates.setdefault(dialect, Gate())
+    gate.enter()
+    try:
+        connection = ShopConnection.connect(*cargs, autocommit=True, **options)
+    except psycopg.errors.ConnectionTimeout:
+        gate.close()
+        raise
+    connection.gate = gate
+    connection.prepared_statements, connection.follow_clock = prepared_statements, follow_clock
+    try:
+        greet(connection)
+    except BaseException:
+        connection.close()
+        raise
+    gate.open()
+    return connection
+
+
+_GREETING = "SELECT pg_backend_pid(), clock_timestamp(), set_config('TimeZone', 'UTC', false), " + ", ".join(
+    f"CASE WHEN pg_backend_pid() = %(pid)s THEN set_config('{name}', '{value}', false) END"
+    for name, value in TIMEOUTS.items()
+)
+"""In one round trip: who answers, what time it is there, and the settings of the session.
+
+Nothing of it is a startup parameter, because PgBouncer refuses those. It passes the time zone on to whichever server
+works for us (it is one of the settings that PostgreSQL reports); the timeouts would be left behind on one of them.
+"""
+
+
+def greet(connection: ShopConnection) -> None:
+    """Set up a session, and find out whether a pooler is in front: it has made up the number of the server."""
+    asked = time.monotonic()
+    row = connection.execute(_GREETING, {"pid": connection.info.backend_pid}, prepare=False).fetchone()
+    if row is None:
+        raise psycopg.OperationalError("the database did not say who it is")
+    if connection.follow_clock:
+        clock.synchronize(row[1], asked, time.monotonic())
+    connection.pooled = row[0] != connection.info.backend_pid
+    chosen = connection.prepared_statements
+    if chosen == "off" or (chosen == "auto" and connection.pooled):
+        connection.prepare_threshold = None
+
+
+# --- events of the pool -------------------------------------------------------------------------------
 
 
 @event.listens_for(Engine, "connect")
@@ -93,21 +280,35 @@ def _on_checkout(dbapi_connection: Any, record: ConnectionPoolEntry, _fairy: Any
     """Replace a connection that died while it rested (the server was started anew, a firewall forgot it).
 
     One that was used a moment ago is not asked: that would be one more round trip for every request of a busy shop,
-    and no server stops, starts and recovers within that moment.
+    and no server stops, starts and recovers within that moment. Whoever is asked also says what time it is.
     """
     rests_since = record.info.get("rests_since")
-    if (
-        rests_since is None
-        or time.monotonic() - rests_since < RESTED
-        or not isinstance(dbapi_connection, psycopg.Connection)
-    ):
+    if rests_since is None or not isinstance(dbapi_connection, ShopConnection):
         return
+    gate = dbapi_connection.gate
+    rested = time.monotonic() - rests_since
+    if not gate.closed and rested < RESTED and (clock.age() < CLOCK_AGE or not dbapi_connection.follow_clock):
+        return
+    gate.enter()
     try:
-        dbapi_connection.execute("SELECT 1")
-        dbapi_connection.rollback()
+        _ask(dbapi_connection)
     except psycopg.Error as error:
-        # The others in the pool are from the same time: none of them is given out any more.
+        # The others in the pool are from the same time: none of them is given out any more. This one may be the only
+        # one, so a new connection is tried before anybody hears that there is no database.
+        gate.open()
         raise InvalidatePoolError("the connection died in the pool") from error
+    gate.open()
+
+
+def _ask(connection: ShopConnection) -> None:
+    """Ask whether a connection works and what time it is. Raises psycopg.Error."""
+    asked, connection.silence = time.monotonic(), PING_SILENCE
+    try:
+        row = connection.execute("SELECT clock_timestamp()", prepare=False).fetchone()
+    finally:
+        connection.silence = SILENCE
+    if row and connection.follow_clock:
+        clock.synchronize(row[0], asked, time.monotonic())
 
 
 @event.listens_for(Engine, "begin")
@@ -122,17 +323,24 @@ def _on_begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing.get() else "BEGIN")
         return
     shop = tenant.get()
+    raw: Any = connection.connection.driver_connection
+    pooled = isinstance(raw, ShopConnection) and raw.pooled
     begin = "BEGIN" if writing.get() else "BEGIN READ ONLY"
     if shop is not None:
         begin += f"; SET LOCAL lockstep.shop = '{shop}'"
     elif every_shop.get():
-        begin += "; SET LOCAL lockstep.every_shop = 'on'"
-    elif not writing.get():
+        begin += "; SET LOCAL lockstep.every_shop = 'on'; " + WALK
+    elif not writing.get() and not pooled:
         # No shop's rows can be seen, and single reads need no transaction.
         return
+    if pooled:
+        begin += _TIMEOUTS_OF_ONE_TRANSACTION
     connection.info["reading"] = not writing.get()
-    raw: Any = connection.connection.driver_connection
     raw.execute(begin, prepare=False)
+
+
+_TIMEOUTS_OF_ONE_TRANSACTION = "".join(f"; SET LOCAL {name} = '{value}'" for name, value in TIMEOUTS.items())
+"""Behind a pooler, the session belongs to others as well."""
 
 
 @event.listens_for(Engine, "rollback")

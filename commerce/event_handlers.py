@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from commerce.accounts.events import EmailTokenRequested, MemberEmailChanged, StaffInvited
+from commerce.events.claims import Lane
 from commerce.events.outbox import DomainEvent
-from commerce.events.relay import DeliveredEvent, Handlers, Relay
+from commerce.events.relay import Condition, DeliveredEvent, Handlers, Relay
 from commerce.inventory.events import BackInStock, StockLow
 from commerce.inventory.low_stock import low_variants, notice_low_stock
 from commerce.notifications.handlers import (
+    ANSWERS,
     alert_of_disabled_webhook,
     alert_of_failed_refund,
     alert_of_late_payment,
@@ -110,6 +113,27 @@ EVENT_HANDLERS: Handlers = {
     WebhookDisabled: [alert_of_disabled_webhook],
 }
 
+LANES: Mapping[str, Lane] = {
+    each.__name__: Lane.ORDERS
+    for each in (
+        confirm_order_paid_later,
+        end_payments_of_cancelled,
+        finish_edited_order,
+        send_queued_refund,
+        watch_stock,
+    )
+}
+"""Handlers that are about money, orders and stock, and wait for no mail."""
+
+CONDITIONS: Mapping[str, Condition] = {
+    alert_of_failed_refund.__name__: lambda facts: not facts["succeeded"],
+    confirm_order_paid_later.__name__: lambda facts: bool(facts["pay_later"]),
+    mail_order_link.__name__: lambda facts: bool(facts["code"]),
+    mail_order_note.__name__: lambda facts: bool(facts["for_customer"]),
+    mail_return_answered.__name__: lambda facts: facts["state"] in ANSWERS,
+}
+"""Handlers that have nothing to do about some events, by the facts: these are not even noted as to be told."""
+
 EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     *events.STATUS_EVENTS.values(),
     events.OrderPlaced,
@@ -137,6 +161,20 @@ EVENT_KINDS: tuple[type[DomainEvent], ...] = (
 )
 
 
+PASSING_EVENTS = tuple(
+    kind.type()
+    for kind in (BackInStock, MemberEmailChanged, EmailTokenRequested, StaffInvited, WebhookDisabled)
+)
+"""Kinds of events that are no line of any order's timeline, and decide nothing once their mails are sent."""
+
+
 def make_relay() -> Relay:
     """Return the relay of this installation."""
-    return Relay(EVENT_HANDLERS, EVENT_KINDS, lambda tenant_id: shop_scope(get_shop(tenant_id)), Webhooks())
+    return Relay(
+        EVENT_HANDLERS,
+        EVENT_KINDS,
+        lambda tenant_id: shop_scope(get_shop(tenant_id)),
+        Webhooks(),
+        lanes=LANES,
+        conditions=CONDITIONS,
+    )

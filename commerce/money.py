@@ -32,7 +32,7 @@ def exponent(currency: str) -> int:
     Raises InvalidValue for an unknown code.
     """
     if not is_currency(currency):
-        raise InvalidValue("currency", f"{currency!r} is not an ISO 4217 currency.")
+        raise InvalidValue("currency", "currency_unknown", value=currency)
     return get_currency_precision(currency)
 
 
@@ -83,17 +83,17 @@ def parse_amount(text: str, currency: str) -> int:
     """
     cleaned = text.strip()
     if not _PLAIN_NUMBER.fullmatch(cleaned):
-        raise InvalidValue("amount", f"{text!r} is not an amount.")
+        raise InvalidValue("amount", "not_an_amount", value=text[:40])
     try:
         minor = Decimal(cleaned).scaleb(exponent(currency), _EXACT)
     except (InvalidOperation, Inexact) as error:
-        raise InvalidValue("amount", f"{text!r} is not an amount.") from error
+        raise InvalidValue("amount", "not_an_amount", value=text[:40]) from error
     if minor != minor.to_integral_value():
         raise InvalidValue(
-            "amount", f"{text!r} has more decimals than {currency} knows ({exponent(currency)})."
+            "amount", "amount_too_precise", value=text[:40], currency=currency, places=exponent(currency)
         )
     if abs(minor) > MAX_AMOUNT:
-        raise InvalidValue("amount", f"{text!r} is too large.")
+        raise InvalidValue("amount", "amount_too_large", value=text[:40])
     return int(minor)
 
 

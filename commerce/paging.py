@@ -76,7 +76,7 @@ class Cursor(NamedTuple):
             return None
         match = _CURSOR.fullmatch(text)
         if match is None:
-            raise InvalidValue("before", "This address does not lead to a page of the list.")
+            raise InvalidValue("before", "list_position_invalid")
         return cls(EPOCH + timedelta(microseconds=int(match[1])), uuid.UUID(match[2]))
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from commerce.config import Config, ConfigError
 from commerce.db import db
+from commerce.engine import TIMEOUTS, ShopConnection
 from commerce.schema_state import is_current
 
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
@@ -45,7 +46,10 @@ def examine(config: Config) -> list[Check]:
     """Return all checks of this installation. Nothing is changed."""
     try:
         with db.engine.connect() as connection:
-            return [*_settings(config), *database_checks(connection)]
+            checks = [*_settings(config), *database_checks(connection)]
+            if connection.dialect.name == "postgresql":
+                checks += _pooler(connection, config)
+            return checks
     except SQLAlchemyError as error:
         found = f"it does not answer ({type(error).__name__})"
         return [*_settings(config), Check("database", FAIL, found, f"{NO_ANSWER}.")]
@@ -173,6 +177,37 @@ def _postgresql(connection: Connection) -> Iterator[Check]:
     yield _encryption(connection)
 
 
+def _pooler(connection: Connection, config: Config) -> Iterator[Check]:
+    """A pooler such as PgBouncer lends a connection for one transaction: nothing of a session outlives it."""
+    raw = connection.connection.driver_connection
+    pooled = isinstance(raw, ShopConnection) and raw.pooled
+    prepared = config.prepared_statements == "on"
+    yield _judge(
+        "connection pooler",
+        not (pooled and prepared),
+        f"in front; prepared statements are {'on' if prepared else 'off'}" if pooled else "none",
+        "This needs PgBouncer 1.21 or newer with max_prepared_statements above 0; else unset"
+        " DATABASE_PREPARED_STATEMENTS.",
+        worst=WARN,
+    )
+    found = {name: str(connection.execute(text(f"SHOW {name}")).scalar_one()) for name in TIMEOUTS}
+    yield _judge(
+        "database timeouts",
+        found == TIMEOUTS,
+        ", ".join(f"{name} {value}" for name, value in found.items()),
+        "The server or a pooler in front of it does not keep them: a request may wait for ever.",
+        worst=FAIL,
+    )
+    if pooled:
+        yield _judge(
+            "MIGRATION_DATABASE_URL",
+            bool(config.migration_database_url),
+            "set" if config.migration_database_url else "not set",
+            "Name the server itself, not the pooler: migrations need a session of their own.",
+            worst=WARN,
+        )
+
+
 _OWN_ROLE = (
     "Give DATABASE_URL a role without rights of its own and MIGRATION_DATABASE_URL the owner's, then run: "
     "flask --app app db upgrade"
@@ -204,16 +239,16 @@ def _role(connection: Connection) -> Check:
 
 
 def _row_security(connection: Connection) -> Check:
-    """Every table that has a tenant must show and take only the rows of the shop at work."""
+    """Every table must show and take only the rows of the shop at work, or of none."""
     open_tables = connection.scalars(
         text(
-            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'"
+            "SELECT c.relname FROM pg_class c"
             " WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace"
-            " AND c.relname <> 'tenant_hosts' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"
+            " AND c.relname <> 'alembic_version' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"
             " ORDER BY c.relname"
         )
     ).all()
-    found = f"not forced on {', '.join(open_tables)}" if open_tables else "forced on every table of shops"
+    found = f"not forced on {', '.join(open_tables)}" if open_tables else "forced on every table"
     return _judge("row security", not open_tables, found, _UPGRADE, worst=FAIL)
 
 

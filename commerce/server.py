@@ -6,16 +6,15 @@ import errno
 import socket
 import sys
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.workers.gthread import ThreadWorker
 
 from commerce import worker
 from commerce.config import Config
 from commerce.db import db
+from commerce.web_worker import TRUST_NOBODY, Worker
 
 
 def refuse_taken_port(config: Config) -> None:
@@ -34,40 +33,6 @@ def refuse_taken_port(config: Config) -> None:
                 # An address family that this machine lacks is no reason to refuse.
                 if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     raise
-
-
-CLOSERS = 16
-"""Threads of a process that wait for clients to hang up."""
-
-
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, except that it says goodbye to clients outside of the thread that greets them.
-
-    Before it closes a connection, gunicorn waits up to two seconds until the client has closed it too, and does so in
-    the one thread that accepts everybody: a handful of clients that never hang up stops the whole process, and after
-    thirty seconds without a heartbeat it is killed in the middle of other people's orders.
-    """
-
-    def init_process(self) -> None:
-        """Start the closers in the process that serves, after the fork."""
-        self._closers = ThreadPoolExecutor(CLOSERS, "closer")
-        super().init_process()
-
-    def finish_request(self, conn: Any, fs: Future[Any]) -> None:
-        """Let a closer end the connection when an answer was its last; it counts as open until it is closed."""
-        if fs.cancelled() or fs.exception() is not None or fs.result():
-            super().finish_request(conn, fs)
-        else:
-            self._closers.submit(self._part, conn)
-
-    def _part(self, conn: Any) -> None:
-        try:
-            conn.close(graceful=True)
-        finally:
-            self.method_queue.defer(self._forget_connection)
-
-    def _forget_connection(self) -> None:
-        self.nr_conns -= 1
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -91,6 +56,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "timeout": 30,
             "graceful_timeout": 30,
             "keepalive": 5,
+            **TRUST_NOBODY,
             "max_requests": 0,
             # The heartbeat file lives in memory: a slow disk must not look like a dead worker.
             "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,  # noqa: S108

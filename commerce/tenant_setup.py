@@ -62,11 +62,11 @@ def set_up_shop(
 def _check_rules(taxes: tuple[TaxRule, ...], shipping: tuple[ShippingRule, ...]) -> None:
     for tax in taxes:
         if not 0 <= tax.ppm <= PPM:
-            raise InvalidValue("tax", "A tax rate is from 0 to 100 percent.")
+            raise InvalidValue("tax", "tax_rate_out_of_range")
     for method in shipping:
         for _countries, least, price in method.rates:
             if least < 0 or price < 0:
-                raise InvalidValue("shipping", "A price of shipping is not below zero.")
+                raise InvalidValue("shipping", "shipping_price_negative")
 
 
 @atomic

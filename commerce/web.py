@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime
@@ -21,6 +22,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.config import Config
+from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
 from commerce.money import format_money
 from commerce.paging import Cursor, CursorLinks, CursorPage, Page, PageLinks
@@ -210,9 +212,9 @@ def problem(status: int, code: str, title: str, detail: str, **facts: Any) -> Re
     return response
 
 
-def _answer_problem(status: int, code: str, title: str, detail: str) -> Response:
+def _answer_problem(status: int, code: str, title: str, detail: str, **facts_of_error: str) -> Response:
     if wants_json():
-        return problem(status, code, title, detail)
+        return problem(status, code, title, detail, **facts_of_error)
     page = "errors/404.html" if status == 404 else "errors/problem.html"
     facts: dict[str, Any] = {"title": title, "detail": detail, "http_status": status, "code": code}
     if status >= 500:
@@ -228,15 +230,19 @@ def _answer_problem(status: int, code: str, title: str, detail: str) -> Response
 
 def log_refusal(why: str) -> None:
     """Write down that somebody was kept out: when, who, what and why, for whoever looks into an attack."""
-    what = f"{request.method} {request.path[:200]}"
-    log.warning("refused (%s): %s from %s, request %s", why, what, request.remote_addr, request_id())
+    log.warning("refused (%s): %s from %s, request %s", why, route(), request.remote_addr, request_id())
+
+
+def route() -> str:
+    """Return method and route of this request for a log; in an address there may be a secret, such as an order's."""
+    return f"{request.method} {request.url_rule.rule if request.url_rule else '-'}"
 
 
 def _on_commerce_error(error: CommerceError) -> Response:
     status = status_of(error)
     if status == 403:
         log_refusal(error.code)
-    response = _answer_problem(status, error.code, error.title, error.detail)
+    response = _answer_problem(status, error.code, title_of(error), describe(error), reason=error.reason)
     if status == 503:
         response.headers["Retry-After"] = "1"
     return response
@@ -275,7 +281,8 @@ def _on_pool_timeout(error: PoolTimeout) -> Response:
 
 def _on_database_trouble(error: OperationalError | psycopg.OperationalError) -> Response:
     """Say that the shop cannot answer now: the database is away, full, or took too long."""
-    log.error("the database failed, request %s", request_id(), exc_info=error)
+    # Who reads this wants to know why, not which page met it: of all pages that do there is one trace.
+    log.error("the database failed (%s), request %s", type(error).__name__, request_id(), exc_info=error)
     response = _answer_problem(
         503, "unavailable", "The shop cannot answer right now", "Please try again in a moment."
     )
@@ -293,10 +300,19 @@ def _on_bug(_error: Exception) -> Response:
     )
 
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{7,63}")
+"""What we take over, and can keep: 64 characters have room in the history."""
+
+
 def request_id() -> str:
-    """Return the id of this request, for logs and for the history of what it changed."""
+    """Return the id of this request, for logs and for the history of what it changed.
+
+    It is the one that the proxy has given, so that both logs speak of the same; what is no plain short name is not
+    taken over.
+    """
     if "request_id" not in g:
-        g.request_id = secrets.token_hex(8)
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
     return str(g.request_id)
 
 
@@ -338,7 +354,7 @@ def init_web(app: Flask) -> None:
     # Before the form is read for its token.
     app.before_request(_limit_body)
     csrf.init_app(app)
-    app.jinja_env.filters.update(money=_money, when=_when, day=_day)
+    app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
     app.jinja_env.globals["page_links"] = page_links
     app.register_error_handler(CommerceError, _on_commerce_error)
     app.register_error_handler(CSRFError, _on_csrf_error)

@@ -9,23 +9,28 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import uuid
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from commerce import clock
 from commerce.accounts.email_tokens import purge_expired_tokens
 from commerce.accounts.members import sweep_members
 from commerce.api.idempotency import SWEPT_AT_ONCE, purge_idempotency_keys
+from commerce.cart.services import sweep_carts
 from commerce.db import db
-from commerce.event_handlers import make_relay
+from commerce.event_handlers import PASSING_EVENTS, make_relay
+from commerce.events.dispatcher import Dispatcher
+from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
-from commerce.events.relay import Claim, Lane, Relay
+from commerce.events.services import sweep_deliveries, sweep_events
 from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscribers
 from commerce.orders.models import Order
 from commerce.orders.queries import find_expired
@@ -37,16 +42,19 @@ from commerce.settlement.reconciliation import (
     reconcile_payment,
     reconcile_refund,
 )
+from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop, list_shops
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.services import sweep_log
 
 log = logging.getLogger("commerce.worker")
-IDLE = 0.5
-"""Seconds between two looks at an empty outbox."""
+IDLE = 0.7
+"""Seconds between two looks at an empty outbox, where nobody wakes a worker."""
+LISTENING = (0.25, 0.5, 1.0, 2.0)
+"""The same where PostgreSQL does: of transactions that commit at the same time it may have told of the first alone."""
 BATCH = 100
-CALLERS = 8
-"""Webhooks that one worker calls at once."""
+KEEP_DELIVERIES = timedelta(days=60)
+"""Longer than a webhook's log: until then what was told can be told again."""
 
 
 @contextmanager
@@ -59,25 +67,32 @@ def log_and_continue(what: str) -> Generator[None]:
 
 
 def expire_unpaid_orders() -> int:
-    """Cancel unpaid orders whose hold has run out, each in its own transaction; return how many."""
-    moment, found = find_expired(BATCH)
-    db.session.close()
-    count = 0
-    for tenant_id, order_id in found:
-        with shop_scope(get_shop(tenant_id)), log_and_continue(f"cancelling order {order_id}"):
-            count += cancel_if_expired(order_id, moment)
-    return count
+    """Cancel unpaid orders whose hold has run out, each in its own transaction, until none is left; return how many."""
+    count, last = 0, None
+    while True:
+        moment, found = find_expired(BATCH, last)
+        db.session.close()
+        for tenant_id, orders in groupby(found, key=lambda each: each.tenant_id):
+            with log_and_continue(f"cancelling orders of shop {tenant_id}"), shop_scope(get_shop(tenant_id)):
+                for order in orders:
+                    with log_and_continue(f"cancelling order {order.order_id}"):
+                        count += cancel_if_expired(order.order_id, moment)
+        if len(found) < BATCH:
+            return count
+        last = found[-1]
 
 
 def reconcile_payments() -> int:
     """Ask about every payment whose outcome is unknown; return how many were settled."""
-    found = find_unsettled()
-    db.session.close()
-    settled = 0
-    for tenant_id, payment_id in found:
-        with shop_scope(get_shop(tenant_id)), log_and_continue(f"asking about payment {payment_id}"):
-            result = reconcile_payment(payment_id)
-            settled += result.after != result.before
+    settled, began, asked = 0, clock.now(), set[uuid.UUID]()
+    # Whoever was asked about goes behind all others; one that cannot even be asked about must not come for ever.
+    while found := [each for each in find_unsettled(asked_before=began) if each[1] not in asked]:
+        db.session.close()
+        for tenant_id, payment_id in found:
+            asked.add(payment_id)
+            with shop_scope(get_shop(tenant_id)), log_and_continue(f"asking about payment {payment_id}"):
+                result = reconcile_payment(payment_id)
+                settled += result.after != result.before
     return settled
 
 
@@ -105,26 +120,31 @@ def compare_payment_books() -> int:
 
 
 def complete_delivered_orders() -> int:
-    """Complete orders whose return window is over; return how many."""
+    """Complete orders whose return window is over, until none is left; return how many."""
     count = 0
     for shop in list_shops():
-        with shop_scope(shop):
-            # Shop by shop, because each has its own window: the waiting orders of one must not fill another's batch.
-            found = db.session.scalars(
-                select(Order.id)
-                .where(
-                    Order.status == "delivered",
-                    Order.delivered_at <= clock.now() - timedelta(days=shop.return_days),
-                )
-                .order_by(Order.delivered_at)
-                .limit(BATCH)
-            ).all()
-            db.session.close()
-            for order_id in found:
-                with log_and_continue(f"completing order {order_id}"):
-                    change_status(order_id, "complete", SYSTEM)
-                    count += 1
+        # Shop by shop, because each has its own window; what is wrong with one of them must not stop the others.
+        with log_and_continue(f"completing orders of {shop.code}"), shop_scope(shop):
+            before, last = clock.now() - timedelta(days=shop.return_days), None
+            while found := _delivered(before, last):
+                for order_id, _delivered_at in found:
+                    with log_and_continue(f"completing order {order_id}"):
+                        change_status(order_id, "complete", SYSTEM)
+                        count += 1
+                last = found[-1]
     return count
+
+
+def _delivered(before: datetime, last: tuple[uuid.UUID, datetime] | None) -> list[tuple[uuid.UUID, datetime]]:
+    """Return delivered orders whose window is over, behind the last one that was looked at."""
+    statement = select(Order.id, Order.delivered_at).where(
+        Order.status == "delivered", Order.delivered_at <= before
+    )
+    if last is not None:
+        statement = statement.where(tuple_(Order.delivered_at, Order.id) > tuple_(last[1], last[0]))
+    rows = db.session.execute(statement.order_by(Order.delivered_at, Order.id).limit(BATCH)).all()
+    db.session.close()
+    return [(row[0], row[1]) for row in rows if row[1] is not None]
 
 
 def send_back_in_stock_alerts() -> int:
@@ -160,12 +180,60 @@ def purge_idempotency_answers() -> int:
     return count
 
 
+def sweep_webhook_log() -> int:
+    """Delete calls of webhooks that are too old; return how many."""
+    return _until_none(sweep_log)
+
+
+def sweep_outbox() -> int:
+    """Delete deliveries that are done, and events that are no line of an order's timeline; return how many."""
+    count = 0
+    for shop in list_shops():
+        with log_and_continue(f"sweeping the outbox of {shop.code}"), shop_scope(shop):
+            before = clock.now() - KEEP_DELIVERIES
+            swept = _until_none(partial(sweep_deliveries, before))
+            after: uuid.UUID | None = None
+            while True:
+                deleted, after = sweep_events(PASSING_EVENTS, before, after)
+                swept += deleted
+                if after is None:
+                    break
+            count += _reported(swept, "deliveries and events", shop)
+    return count
+
+
+def sweep_abandoned_carts() -> int:
+    """Delete carts that guests have left for longer than their shop keeps them; return how many."""
+    count = 0
+    for shop in list_shops():
+        with log_and_continue(f"sweeping the carts of {shop.code}"), shop_scope(shop):
+            before = clock.now() - timedelta(days=shop.cart_days)
+            swept = _until_none(partial(sweep_carts, before))
+            count += _reported(swept, "abandoned carts", shop)
+    return count
+
+
+def _until_none(sweep: Callable[[], int]) -> int:
+    """Sweep batch after batch, each in a transaction of its own, until nothing is left."""
+    count = 0
+    while swept := sweep():
+        count += swept
+    return count
+
+
+def _reported(count: int, what: str, shop: Shop) -> int:
+    if count:
+        log.info("swept %s: %s of %s", count, what, shop.code)
+    return count
+
+
 @dataclass
 class Job:
-    """Something to do every so many seconds."""
+    """Something to do every so many seconds. `again`: at once, as long as there was something to do."""
 
     run: Callable[[], int]
     seconds: float
+    again: bool = False
     next_at: float = field(default=0.0)
 
 
@@ -173,56 +241,46 @@ def jobs() -> list[Job]:
     """Return the periodic jobs."""
     return [
         Job(expire_unpaid_orders, 10),
-        Job(send_back_in_stock_alerts, 5),
+        Job(send_back_in_stock_alerts, 5, again=True),
         Job(reconcile_payments, 20),
         Job(reconcile_refunds, 120),
         Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
-        Job(sweep_log, 3600),
+        Job(sweep_webhook_log, 3600),
         Job(purge_expired_records, 3600),
         Job(purge_idempotency_answers, 3600),
+        Job(sweep_outbox, 3600),
+        Job(sweep_abandoned_carts, 3600),
     ]
 
 
 def run(app: Flask, stop: threading.Event) -> None:
     """Work until `stop` is set. What fails is logged and tried again: a worker does not die of one bad order."""
-    relay = make_relay()
-    caller = threading.Thread(target=_deliver_webhooks, args=(app, relay, stop), name="webhooks", daemon=True)
-    caller.start()
-    _work(app, relay, stop)
-    caller.join()
+    dispatcher = Dispatcher(make_relay(), app.app_context, stop)
+    with app.app_context():
+        listener = Listener(db.engine, dispatcher.wake.set, stop)
+    listener.start()
+    delivering = threading.Thread(
+        target=dispatcher.run,
+        args=(lambda: LISTENING if listener.listening else (IDLE,),),
+        name="dispatcher",
+        daemon=True,
+    )
+    delivering.start()
+    _do_jobs(app, stop)
+    dispatcher.wake.set()
+    delivering.join()
 
 
-def _work(app: Flask, relay: Relay, stop: threading.Event) -> None:
+def _do_jobs(app: Flask, stop: threading.Event) -> None:
+    """Do each job when its time has come, and at once again while it finds something to do: after the others' turn."""
     periodic = jobs()
     while not stop.is_set():
-        busy = 0
-        with app.app_context():
-            with log_and_continue("delivering events"):
-                busy += relay.run_once(Lane.OWN)
-            for job in periodic:
-                if time.monotonic() >= job.next_at:
-                    job.next_at = time.monotonic() + job.seconds
-                    with log_and_continue(job.run.__name__):
-                        busy += job.run()
-        if not busy:
-            stop.wait(IDLE)
-
-
-def _deliver_webhooks(app: Flask, relay: Relay, stop: threading.Event) -> None:
-    """Deliver webhooks, several at once."""
-    with ThreadPoolExecutor(CALLERS, "webhook") as pool:
-
-        def spread(make: Callable[[Claim], bool], claims: Sequence[Claim]) -> Iterable[bool]:
-            def in_context(claim: Claim) -> bool:
-                with app.app_context():
-                    return make(claim)
-
-            return pool.map(in_context, claims)
-
-        while not stop.is_set():
-            busy = 0
-            with app.app_context(), log_and_continue("calling webhooks"):
-                busy = relay.run_once(Lane.STRANGERS, spread)
-            if not busy:
-                stop.wait(IDLE)
+        for job in periodic:
+            if time.monotonic() < job.next_at or stop.is_set():
+                continue
+            done = 0
+            with app.app_context(), log_and_continue(job.run.__name__):
+                done = job.run()
+            job.next_at = time.monotonic() + (0 if done and job.again else job.seconds)
+        stop.wait(max(0.0, min(job.next_at for job in periodic) - time.monotonic()))

@@ -81,10 +81,39 @@ def test_an_empty_value_is_no_value(tmp_path: Path, name: str) -> None:
         ("postgres://shop@db/shop", "postgresql://shop@db/shop"),
         ("postgresql+psycopg://shop@db/shop", "postgresql+psycopg://shop@db/shop"),
         ("sqlite:////srv/shop.db", "sqlite:////srv/shop.db"),
+        (
+            "postgresql://shop:p%40ss@a:5433,b/shop?target_session_attrs=read-write",
+            "postgresql://shop:p%40ss@/shop?target_session_attrs=read-write&host=a%2Cb&port=5433%2C5432",
+        ),
+        (
+            "postgres://shop@[::1]:1,[fe80::2]/shop",
+            "postgresql://shop@/shop?host=%3A%3A1%2Cfe80%3A%3A2&port=1%2C5432",
+        ),
+        ("postgresql://shop@/shop?host=a:1&host=b:2", "postgresql://shop@/shop?host=a%3A1&host=b%3A2"),
+        ("postgresql://shop@/shop?host=a,b&port=1,2", "postgresql://shop@/shop?host=a%2Cb&port=1%2C2"),
+        ("postgresql://shop@/shop?host=/run/pg", "postgresql://shop@/shop?host=%2Frun%2Fpg"),
     ],
 )
 def test_database_addresses_are_taken_as_hosts_give_them(tmp_path: Path, given: str, used: str) -> None:
     assert config(tmp_path, DATABASE_URL=given).database_url == used
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://shop:hush@db:port/shop",
+        "postgresql://shop:hush@a:x,b:2/shop",
+        "postgresql://shop:hush@/shop?host=a:1&host=b:2&port=3",
+        "postgresql://shop:hush@db/shop?prepare_threshold=0",
+    ],
+)
+@pytest.mark.parametrize("name", ["DATABASE_URL", "MIGRATION_DATABASE_URL"])
+def test_a_database_address_that_cannot_be_read_is_refused_without_its_password(
+    tmp_path: Path, name: str, url: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} ") as refusal:
+        config(tmp_path, **{name: url})
+    assert "hush" not in refusal.value.message
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,22 @@
 """The server that answers visitors: nobody can stop it by being slow to leave."""
 
+import contextlib
+import http.client
+import os
+import signal
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from commerce.tenants.models import Shop
+from commerce.web import SECURITY_HEADERS
+from tests.faults.worker_setup import wait_until
 from tests.support.server import LiveServer
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 LINGERERS = 12
 """More than the threads of a process; gunicorn alone would wait two seconds for each, one after the other."""
@@ -46,3 +55,233 @@ def test_clients_that_never_hang_up_keep_nobody_else_waiting(
     finally:
         for connection in lingering:
             connection.close()
+
+
+# --- requests that do not arrive ----------------------------------------------------------------------
+
+SLOW = 60
+"""Clients that begin a request and do not end it: many times the threads of a process."""
+
+
+def begin(server: LiveServer, start: str) -> socket.socket:
+    """Send the beginning of a request."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    connection.sendall(start.format(host=server.host()).encode())
+    return connection
+
+
+@pytest.fixture
+def server(live_server: Callable[..., LiveServer], shop: Shop) -> LiveServer:
+    return live_server(WORKER_THREAD="0")
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("", ""),
+        ("GET / HTTP/1.1\r\nHost: {host}\r\nX-Slow: ", "HTTP/1.1 408 Request Timeout\r\n"),
+        (
+            "POST /cart/lines HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5000\r\n\r\na=",
+            "HTTP/1.1 408 Request Timeout\r\n",
+        ),
+        (
+            "POST /cart/lines HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+            "HTTP/1.1 408 Request Timeout\r\n",
+        ),
+        ("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\nGET / HTTP/1.1\r\nX-Half: ", "HTTP/1.1 200 OK\r\n"),
+    ],
+    ids=["nothing", "half a header", "half a form", "half a chunk", "a request and a half"],
+)
+def test_requests_that_do_not_arrive_take_no_thread_and_are_given_up(
+    server: LiveServer, start: str, end: str
+) -> None:
+    slow = [begin(server, start) for _ in range(SLOW)]
+    try:
+        for _ in range(20):
+            with ask(server) as visitor:
+                visitor.settimeout(2)
+                assert answer(visitor).startswith(b"HTTP/1.1 200")
+        for connection in slow[:3]:
+            assert answer(connection).decode().startswith(end)
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+@on_sqlite
+def test_a_request_that_dribbles_is_given_up_as_well(server: LiveServer) -> None:
+    """Each byte comes soon enough; all of them together do not."""
+    with begin(server, "GET / HTTP/1.1\r\nHost: {host}\r\nX-Slow: ") as slow:
+        slow.settimeout(0.2)
+        said = b""
+        for _ in range(200):
+            try:
+                said = slow.recv(1000)
+                break
+            except TimeoutError:
+                slow.sendall(b"x")
+        assert said.startswith(b"HTTP/1.1 408 ")
+
+
+@on_sqlite
+def test_a_head_without_end_is_refused(server: LiveServer) -> None:
+    with begin(server, "GET / HTTP/1.1\r\nHost: {host}\r\nX-Long: " + 70_000 * "x") as connection:
+        assert answer(connection).startswith(b"HTTP/1.1 431 ")
+
+
+@on_sqlite
+def test_what_arrives_in_pieces_is_read_whole(server: LiveServer) -> None:
+    """A form of a megabyte, in chunks, with a question before it, and two requests at once."""
+    body = b"a=" + 1_000_000 * b"x"
+    head = f"POST /cart/lines HTTP/1.1\r\nHost: {server.host()}\r\nConnection: close\r\n"
+    form = f"{head}Content-Type: application/x-www-form-urlencoded\r\n"
+
+    with begin(server, "") as connection:
+        connection.sendall(f"{form}Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+        connection.sendall(body)
+        assert answer(connection).split(b"\r\n\r\n")[-2].startswith(b"HTTP/1.1 400 "), "it has no CSRF token"
+    with begin(server, "") as connection:
+        connection.sendall(f"{form}Transfer-Encoding: chunked\r\n\r\n".encode())
+        for start in range(0, len(body), 100_000):
+            piece = body[start : start + 100_000]
+            connection.sendall(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        connection.sendall(b"0\r\n\r\n")
+        assert answer(connection).startswith(b"HTTP/1.1 400 ")
+    with begin(server, "") as connection:
+        request = f"GET /healthz HTTP/1.1\r\nHost: {server.host()}\r\n"
+        connection.sendall(f"{request}\r\n{request}Connection: close\r\n\r\n".encode())
+        assert answer(connection).count(b"HTTP/1.1 200 OK") == 2
+
+
+# --- whom the server believes --------------------------------------------------------------------------
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "request_text",
+    ["NONSENSE <script>\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nBad Header: <b>\r\n\r\n"],
+)
+def test_what_is_no_request_is_answered_by_a_status_and_the_headers_alone(
+    server: LiveServer, request_text: str
+) -> None:
+    with begin(server, request_text) as connection:
+        head, _, body = answer(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert body == b""
+    for name, value in SECURITY_HEADERS.items():
+        assert f"\r\n{name}: {value}".encode() in head
+
+
+@on_sqlite
+def test_a_client_of_this_machine_is_no_proxy(server: LiveServer) -> None:
+    forged = "X-Forwarded-Proto: https\r\nSCRIPT_NAME: /evil\r\nX-Forwarded-Prefix: /evil\r\nForwarded: proto=https"
+    with begin(
+        server, f"GET / HTTP/1.1\r\nHost: {{host}}\r\nConnection: close\r\n{forged}\r\n\r\n"
+    ) as connection:
+        said = answer(connection)
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert b"/evil" not in said
+    assert b"https://" + server.host().encode() not in said
+
+
+# --- stopping and starting again ------------------------------------------------------------------------
+
+
+class Regular(threading.Thread):
+    """A client with a connection that it keeps; it opens another one only when an answer says that this one ends."""
+
+    def __init__(self, server: LiveServer) -> None:
+        super().__init__(daemon=True)
+        self._server = server
+        self.answers = 0
+        self.refused = 0
+        self.lost: list[str] = []
+        self.closing = threading.Event()
+
+    def run(self) -> None:
+        while not self.closing.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=10)
+            with contextlib.closing(connection):
+                try:
+                    connection.connect()
+                except ConnectionRefusedError:
+                    self.refused += 1
+                    time.sleep(0.01)
+                else:
+                    self._use(connection)
+
+    def _use(self, connection: http.client.HTTPConnection) -> None:
+        """Ask again and again, until an answer says that it was the last one."""
+        last = False
+        while not last and not self.closing.is_set():
+            try:
+                connection.request("GET", "/", headers={"Host": self._server.host(), "Cookie": "cart=none"})
+                answer = connection.getresponse()
+                answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(repr(error))
+                return
+            assert answer.status == 200
+            self.answers += 1
+            last = answer.headers.get("Connection") == "close"
+
+
+@contextlib.contextmanager
+def regulars(server: LiveServer, count: int = 8) -> Iterator[list[Regular]]:
+    clients = [Regular(server) for _ in range(count)]
+    for client in clients:
+        client.start()
+    try:
+        wait_until(lambda: all(client.answers > 2 for client in clients), "nobody is served", 30)
+        yield clients
+    finally:
+        for client in clients:
+            client.closing.set()
+        for client in clients:
+            client.join(20)
+
+
+@on_sqlite
+def test_who_is_being_served_when_the_server_is_told_to_end_is_served(
+    live_server: Callable[..., LiveServer], shop: Shop
+) -> None:
+    server = live_server(WEB_PROCESSES="2", WORKER_THREAD="0")
+    with regulars(server) as clients:
+        before = [client.answers for client in clients]
+        assert server.terminate() == 0
+        assert [client.lost for client in clients] == [[]] * len(clients)
+        assert all(client.answers > count for client, count in zip(clients, before, strict=True))
+
+
+@on_sqlite
+def test_a_server_that_ends_says_so_while_it_still_accepts(server: LiveServer) -> None:
+    with regulars(server, 2):
+        for pid in server.web_processes():
+            os.kill(pid, signal.SIGTERM)
+        with begin(server, "GET /readyz HTTP/1.1\r\nHost: {host}\r\n\r\n") as balancer:
+            said = answer(balancer)
+    assert said.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nConnection: close" in said
+    assert b'"stopping"' in said
+
+
+@on_sqlite
+def test_nobody_is_lost_when_the_processes_are_replaced(
+    live_server: Callable[..., LiveServer], shop: Shop
+) -> None:
+    server = live_server(WEB_PROCESSES="2", WORKER_THREAD="0")
+    with regulars(server) as clients:
+        for _ in range(2):
+            before = set(server.web_processes())
+            os.kill(server.pid, signal.SIGHUP)
+            wait_until(
+                lambda before=before: (
+                    len(server.web_processes()) == 2  # type: ignore[misc]
+                    and not before & set(server.web_processes())
+                ),
+                "the processes are not replaced",
+                40,
+            )
+        assert [(client.lost, client.refused) for client in clients] == [([], 0)] * len(clients)

@@ -12,6 +12,8 @@ from flask import Flask
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from commerce import errors
+from commerce.error_messages import describe
+from commerce.error_messages import title_of as heading_of
 from commerce.errors import CommerceError
 from commerce.tenants.models import Shop
 from commerce.web import SECURITY_HEADERS, csrf, local_path, status_of
@@ -34,15 +36,15 @@ class Case:
 
 
 CASES = {
-    "not-found": Case(errors.NotFound("No such tea."), 404, "not_found"),
-    "not-allowed": Case(errors.NotAllowed("Not yours."), 403, "not_allowed"),
-    "rejected": Case(errors.Rejected("Too small."), 422, "rejected"),
-    "invalid": Case(errors.InvalidValue("amount", "No number."), 422, "invalid_value"),
-    "empty": Case(errors.CartEmpty("Nothing in it."), 422, "cart_empty"),
+    "not-found": Case(errors.NotFound("order_not_found"), 404, "not_found"),
+    "not-allowed": Case(errors.NotAllowed("staff_only"), 403, "not_allowed"),
+    "rejected": Case(errors.Rejected("combination_not_made", options=["Blue", "<b>L</b>"]), 422, "rejected"),
+    "invalid": Case(errors.InvalidValue("amount", "not_an_amount", value="<b>"), 422, "invalid_value"),
+    "empty": Case(errors.CartEmpty(), 422, "cart_empty"),
     "price": Case(errors.PriceChanged(1000, 1100), 409, "price_changed"),
     "stale": Case(errors.StaleVersion("order", 1, 2), 409, "stale_version"),
-    "busy": Case(errors.Busy("A moment, please."), 503, "busy"),
-    "silent": Case(errors.GatewayNoAnswer("Nobody there."), 503, "gateway_no_answer"),
+    "busy": Case(errors.Busy(), 503, "busy"),
+    "silent": Case(errors.GatewayNoAnswer("refund_no_answer"), 503, "gateway_no_answer"),
     "pool": Case(PoolTimeout("QueuePool limit of size 10"), 503, "busy"),
     "bug": Case(KeyError("secret of the house"), 500, "internal"),
 }
@@ -87,7 +89,7 @@ def test_a_person_gets_a_page_with_the_true_status(broken: ShopClient, name: str
     assert ("Retry-After" in answer.headers) == (case.status == 503)
     root = parse(answer)
     if case.status not in (404, 500) and isinstance(case.error, CommerceError):
-        assert case.error.detail in text_of(root)
+        assert describe(case.error) in text_of(root)
     assert "secret of the house" not in answer.text
     assert "QueuePool" not in answer.text
 
@@ -105,7 +107,8 @@ def test_a_program_gets_a_problem_document(broken: ShopClient, name: str) -> Non
         f"urn:lockstep:problem:{case.code}",
     )
     if isinstance(case.error, CommerceError):
-        assert (body["title"], body["detail"]) == (case.error.title, case.error.detail)
+        assert (body["title"], body["detail"]) == (heading_of(case.error), describe(case.error))
+        assert body["reason"] == case.error.reason
     assert "secret of the house" not in answer.text
     assert "QueuePool" not in answer.text
 
@@ -258,12 +261,15 @@ def test_the_host_decides_the_shop_and_no_header_or_port_does(
     assert "Kites" not in answer.text
 
 
-def test_behind_a_trusted_proxy_its_host_header_counts(
+def test_behind_a_trusted_proxy_its_host_header_counts_only_where_that_is_said(
     make_app: Callable[..., Flask], shop: Shop, other_shop: Shop
 ) -> None:
+    """Many proxies hand on what the visitor has written there."""
+    forged = {"X-Forwarded-Host": "other.localhost"}
     visitor = make_app(trusted_proxies=1).test_client(host="demo.localhost")
-    answer = visitor.get("/", headers={"X-Forwarded-Host": "other.localhost"})
-    assert "Kites" in answer.text
+    assert "Kites" not in visitor.get("/", headers=forged).text
+    visitor = make_app(trusted_proxies=1, trust_forwarded_host=True).test_client(host="demo.localhost")
+    assert "Kites" in visitor.get("/", headers=forged).text
 
 
 def test_a_single_shop_answers_at_any_host(make_app: Callable[..., Flask], shop: Shop) -> None:
@@ -283,7 +289,13 @@ def test_health_needs_no_shop(app: Flask) -> None:
     ready = visitor.get("/readyz")
     assert (ready.status_code, ready.json) == (
         200,
-        {"status": "ok", "database": True, "migrations": True, "outbox_lag_seconds": 0.0},
+        {
+            "status": "ok",
+            "database": True,
+            "migrations": True,
+            "writable": True,
+            "outbox_lag_seconds": 0.0,
+        },
     )
 
 

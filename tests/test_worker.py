@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from commerce import worker
-from commerce.db import atomic, db
+from commerce.cart.models import Cart
+from commerce.cart.services import sweep_carts
+from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, GatewayNoAnswer
 from commerce.events.outbox import Actor
 from commerce.orders import services as orders
@@ -25,7 +27,12 @@ from commerce.payments.queries import get_payment
 from commerce.settlement.services import take_payment
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.scope import shop_scope
-from commerce.worker import complete_delivered_orders, expire_unpaid_orders, reconcile_payments
+from commerce.worker import (
+    complete_delivered_orders,
+    expire_unpaid_orders,
+    reconcile_payments,
+    sweep_abandoned_carts,
+)
 from tests.factories.checkout import make_order
 from tests.factories.orders import order_in
 from tests.factories.shop import Sold, counters, make_product
@@ -146,7 +153,7 @@ def test_an_order_that_cannot_be_cancelled_does_not_stop_the_others(
 
     def fail_for_odd(order: Order, *args: Any, **kwargs: Any) -> None:
         if order.id == odd.id:
-            raise Conflict("Stock and reservations disagree")
+            raise Conflict("t match, so nothing was changed. Run: flask stock check")
         cancel(order, *args, **kwargs)
 
     monkeypatch.setattr(orders, "cancel_by_system", fail_for_odd)
@@ -301,3 +308,121 @@ def wait_until(true: Callable[[], bool]) -> None:
             return
         waiting.wait(0.025)
     pytest.fail("it did not happen within 10 seconds")
+
+
+# --- what goes on until nothing is due ------------------------------------------------------------------
+
+
+def test_a_sweep_goes_on_until_nothing_is_due_and_past_what_fails(
+    tea: Sold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "BATCH", 2)
+    orders_late = [make_order((tea, 1)) for _ in range(5)]
+    for number, order in enumerate(orders_late):
+        hold_runs_out(order.id, minutes=9 - number)
+    odd = {order.id for order in orders_late[:2]}
+    cancel = orders.cancel_by_system
+
+    def fail_for_odd(order: Order, *args: Any, **kwargs: Any) -> None:
+        if order.id in odd:
+            raise Conflict("Stock and reservations disagree")
+        cancel(order, *args, **kwargs)
+
+    monkeypatch.setattr(orders, "cancel", fail_for_odd)
+    assert expire_unpaid_orders() == 3
+    assert [status_of(order.id) for order in orders_late] == ["pending"] * 2 + ["cancelled"] * 3
+
+
+def test_all_orders_whose_return_window_is_over_are_completed_at_once(
+    tea: Sold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "BATCH", 1)
+    over = [delivered(20 + number) for number in range(3)]
+    assert complete_delivered_orders() == 3
+    assert {status_of(order_id) for order_id in over} == {"completed"}
+
+
+def test_all_unknown_payments_are_asked_about_at_once(tea: Sold, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    find = worker.find_unsettled
+    monkeypatch.setattr(worker, "find_unsettled", lambda **kwargs: find(1, **kwargs))
+    monkeypatch.setattr(worker, "reconcile_payment", lambda payment_id: asked.append(payment_id) or 1 / 0)
+    wanted = set()
+    for _ in range(3):
+        order = make_order((tea, 1), payment_method="card")
+        age_payment(order.payment_id)
+        wanted.add(order.payment_id)
+    assert reconcile_payments() == 0
+    assert len(asked) == 1, "one that cannot be asked about comes first each time, and ends the round"
+    assert set(asked) < wanted
+
+
+@pytest.mark.parametrize("name", ["return_days", "cart_days"])
+def test_a_shop_with_an_absurd_number_of_days_stops_no_other_shops_sweep(
+    tea: Sold, other_shop: Shop, name: str
+) -> None:
+    @atomic
+    def be_absurd() -> None:
+        db.session.execute(update(Tenant).where(Tenant.code == "demo").values({name: 5_000_000}))
+
+    be_absurd()
+    with shop_scope(other_shop):
+        make_product("Kite", sku="TEA-1", stock=5)
+        over = delivered(15)
+        abandoned = guest_cart(days_ago=31)
+    assert (complete_delivered_orders(), sweep_abandoned_carts()) == (1, 1)
+    with shop_scope(other_shop):
+        assert status_of(over) == "completed"
+        assert not exists_cart(abandoned)
+
+
+# --- what is not kept for ever --------------------------------------------------------------------------
+
+
+@atomic
+def guest_cart(days_ago: float, **values: Any) -> uuid.UUID:
+    """Return an open cart with a typed address, last changed so many days ago."""
+    cart_id = new_id()
+    insert_rows(
+        Cart,
+        [
+            {
+                "id": cart_id,
+                "shopper_hash": cart_id.hex * 2,
+                "checkout_token": cart_id.hex,
+                "details": {"email": "ann@example.com", "street_address": "1 Main Street"},
+                "updated_at": datetime.now(UTC) - timedelta(days=days_ago),
+                **values,
+            }
+        ],
+    )
+    return cart_id
+
+
+def exists_cart(cart_id: uuid.UUID) -> bool:
+    db.session.close()
+    return db.session.scalar(select(Cart.id).where(Cart.id == cart_id)) is not None
+
+
+def test_carts_that_guests_left_are_swept_after_the_time_that_the_owner_set(
+    tea: Sold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, fresh = guest_cart(days_ago=31), guest_cart(days_ago=29)
+    draft, ordered = guest_cart(days_ago=99, draft_by="Bob"), guest_cart(days_ago=99, status="ordered")
+    assert sweep_abandoned_carts() == 1
+    assert [exists_cart(each) for each in (left, fresh, draft, ordered)] == [False, True, True, True]
+    assert sweep_abandoned_carts() == 0
+
+    @atomic
+    def be_short() -> None:
+        db.session.execute(update(Tenant).where(Tenant.code == "demo").values(cart_days=7))
+
+    be_short()
+    assert sweep_abandoned_carts() == 1
+    assert not exists_cart(fresh)
+
+
+def test_more_abandoned_carts_than_one_batch_are_all_swept(tea: Sold) -> None:
+    for _ in range(5):
+        guest_cart(days_ago=31)
+    assert worker._until_none(lambda: sweep_carts(datetime.now(UTC), limit=2)) == 5

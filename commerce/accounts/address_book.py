@@ -56,7 +56,7 @@ def add_address(
     if any((each.name, each.address) == (name, address) for each in known):
         return
     if len(known) >= MOST:
-        raise Conflict(f"Your address book holds {MOST} addresses. Please delete one first.")
+        raise Conflict("address_book_full", limit=MOST)
     if preferred:
         _prefer_none(member_id)
     db.session.add(
@@ -134,5 +134,5 @@ def _row(member_id: uuid.UUID, address_id: uuid.UUID) -> MemberAddress:
         select(MemberAddress).where(MemberAddress.member_id == member_id, MemberAddress.id == address_id)
     )
     if row is None:
-        raise NotFound("There is no such address.")
+        raise NotFound("address_not_found")
     return row

@@ -24,7 +24,6 @@ MAX_NAME = 120
 MOST_CLIENTS = 200
 MOST_KEYS = 20
 MAX_RATE = 60_000
-TAKEN = "There is a program of this name already."
 USE_NOTED = timedelta(minutes=1)
 """The last use of a key is as exact as this: a row that changes at every request would be a lock for all of them."""
 
@@ -108,7 +107,7 @@ def get_client(client_id: uuid.UUID) -> ApiClient:
     """Return a client. Raises NotFound."""
     client = db.session.scalar(select(ApiClient).where(ApiClient.id == client_id))
     if client is None:
-        raise NotFound("There is no such client.")
+        raise NotFound("api_client_not_found")
     return client
 
 
@@ -136,14 +135,14 @@ def create_client(name: str, *, by: str, requests_per_minute: int = 6000) -> uui
     try:
         return _create_client(name, by, requests_per_minute)
     except IntegrityError as error:
-        raise Conflict(TAKEN) from error
+        raise Conflict("api_client_name_taken") from error
 
 
 @atomic
 def _create_client(name: str, by: str, requests_per_minute: int) -> uuid.UUID:
     _check(name, requests_per_minute)
     if len(list_clients()) >= MOST_CLIENTS:
-        raise Conflict(f"A shop has at most {MOST_CLIENTS} programs.")
+        raise Conflict("too_many_api_clients", limit=MOST_CLIENTS)
     client_id = new_id()
     insert_rows(
         ApiClient,
@@ -164,7 +163,7 @@ def change_client(client_id: uuid.UUID, *, name: str, requests_per_minute: int) 
     try:
         _change_client(client_id, name, requests_per_minute)
     except IntegrityError as error:
-        raise Conflict(TAKEN) from error
+        raise Conflict("api_client_name_taken") from error
 
 
 @atomic
@@ -187,9 +186,9 @@ def set_client_active(client_id: uuid.UUID, *, active: bool) -> None:
 
 def _check(name: str, requests_per_minute: int) -> None:
     if not 0 < len(name.strip()) <= MAX_NAME or not name.isprintable():
-        raise InvalidValue("name", f"A name has 1 to {MAX_NAME} characters.")
+        raise InvalidValue("name", "api_client_name_length", maximum=MAX_NAME)
     if not 0 < requests_per_minute <= MAX_RATE:
-        raise InvalidValue("requests_per_minute", f"Please enter a whole number from 1 to {MAX_RATE}.")
+        raise InvalidValue("requests_per_minute", "not_a_whole_number_between", minimum=1, maximum=MAX_RATE)
 
 
 @atomic
@@ -202,13 +201,11 @@ def issue_key(
     """
     get_client(client_id)
     if not scopes or not set(scopes) <= SCOPES.keys():
-        raise InvalidValue("scopes", "Please choose what the key may do.")
+        raise InvalidValue("scopes", "scopes_required")
     if expires_at is not None and expires_at <= clock.now():
-        raise InvalidValue("expires_at", "Please choose a day that is still to come.")
+        raise InvalidValue("expires_at", "expiry_not_in_future")
     if sum(map(key_is_active, keys_of([client_id])[client_id])) >= MOST_KEYS:
-        raise Conflict(
-            f"A program has at most {MOST_KEYS} keys. Please revoke one that is not needed any more."
-        )
+        raise Conflict("too_many_api_keys", limit=MOST_KEYS)
     token = PREFIX + new_token()
     insert_rows(
         ApiKey,
@@ -231,6 +228,6 @@ def revoke_key(client_id: uuid.UUID, key_id: uuid.UUID) -> None:
     """Let a key open nothing any more. Repeating it changes nothing. Raises NotFound."""
     key = db.session.scalar(select(ApiKey).where(ApiKey.client_id == client_id, ApiKey.id == key_id))
     if key is None:
-        raise NotFound("There is no such key.")
+        raise NotFound("api_key_not_found")
     key.revoked_at = key.revoked_at or clock.now()
     db.session.flush()

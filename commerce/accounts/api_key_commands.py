@@ -17,6 +17,7 @@ from commerce.accounts.audit import at_the_terminal, by_command
 from commerce.accounts.models import ApiClient, ApiKey
 from commerce.accounts.scopes import SCOPES
 from commerce.accounts.sessions import token_hash
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, NotFound
 from commerce.tenants.queries import get_shop_by_code
 from commerce.tenants.scope import shop_scope
@@ -47,7 +48,7 @@ def create(*, tenant: str, name: str, scopes: str, all_scopes: bool, days: int |
             made = next(key for _, key in _everything() if key.token_hash == token_hash(token))
             facts = {"tenant": tenant, "client": name, **_facts(made)}
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     if as_json:
         click.echo(json.dumps({**facts, "key": token}))
         return
@@ -86,7 +87,7 @@ def show(*, tenant: str, as_json: bool) -> None:
                 for client, key in _everything()
             ]
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -111,7 +112,7 @@ def revoke(*, tenant: str, key_id: uuid.UUID) -> None:
                 api_clients.revoke_key(client.id, key.id)
             said = f"The key …{key.last_four} of {client.name} opens nothing any more."
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     click.echo(said)
 
 
@@ -128,7 +129,7 @@ def _find(key_id: uuid.UUID) -> tuple[ApiClient, ApiKey]:
     for client, key in _everything():
         if key.id == key_id:
             return client, key
-    raise NotFound("There is no such key.")
+    raise NotFound("api_key_not_found")
 
 
 def _facts(key: ApiKey) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 from commerce.accounts.audit import by_command
 from commerce.accounts.permissions import ROLES
 from commerce.accounts.services import create_staff
+from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.tenants.queries import get_shop_by_code
 from commerce.tenants.scope import shop_scope
@@ -39,7 +40,7 @@ def create(tenant: str, email: str, name: str, role: str, password_stdin: bool, 
         with shop_scope(get_shop_by_code(tenant)), by_command("staff_create", f"{address} {role}"):
             staff_id = create_staff(email=email, name=name, password=password, role=role)
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     if as_json:
         answer = {"id": str(staff_id), "tenant": tenant, "email": address, "role": role}
         click.echo(json.dumps(answer | ({"password": made} if made else {})))

@@ -32,10 +32,6 @@ class TokenExpired(NotFound):
     """The link is unknown, was used, or is too old; which of them is told to nobody."""
 
     code = "link_over"
-    title = "This link does not work any more"
-
-    def __init__(self) -> None:
-        super().__init__("A link in our mails works once and not for long. Please ask for a new one.")
 
 
 @dataclass(frozen=True, slots=True)

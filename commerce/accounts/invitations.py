@@ -52,7 +52,7 @@ def invite(email: str, role: str, actor: Actor) -> None:
     checked_role(role)
     limit = lock_staff_places()
     if db.session.scalar(select(StaffMember.id).where(StaffMember.email == address)):
-        raise InvalidValue("email", f"{address} is on the staff already, or was and can be reactivated.")
+        raise InvalidValue("email", "staff_email_taken", email=address)
     free_staff_place(limit, invited=address)
     _delete(StaffInvitation.email == address)
     row = StaffInvitation(
@@ -71,7 +71,7 @@ def invite(email: str, role: str, actor: Actor) -> None:
 def withdraw_invitation(invitation_id: uuid.UUID) -> None:
     """Take an invitation back; its link ends. Raises NotFound when it was accepted or withdrawn before."""
     if not _delete(StaffInvitation.id == invitation_id):
-        raise NotFound("There is no such invitation. It may have been accepted meanwhile.")
+        raise NotFound("invitation_not_found")
 
 
 def find_invitation(token: str) -> Invitation:
@@ -112,7 +112,7 @@ def accept(token: str, *, name: str, password: str, device: Device) -> str:
     """
     invitation = find_invitation(token)
     if not name.strip() or not name.isprintable():
-        raise InvalidValue("name", "Please enter your name.")
+        raise InvalidValue("name", "name_required")
     judge_password(password, minimum=MIN_OF_STAFF, about=(invitation.email, name, current_shop().name))
     return _accept(token, name.strip()[:255], hash_password(password), device)
 
@@ -131,7 +131,7 @@ def _accept(token: str, name: str, password_hash: str, device: Device) -> str:
     # The invitation itself kept this place; a plan that has become smaller since does not let its guest in.
     free_staff_place(limit, with_invitations=False)
     if db.session.scalar(select(StaffMember.id).where(StaffMember.email == row.email)):
-        raise Rejected("Somebody with this address is on the staff already.")
+        raise Rejected("invitation_email_taken")
     person = StaffMember(email=row.email, name=name, password_hash=password_hash, role=row.role)
     db.session.add(person)
     db.session.flush()

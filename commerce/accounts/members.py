@@ -68,7 +68,7 @@ def get_member(member_id: uuid.UUID) -> Member:
     """Return a member, also one who waits for his link or was erased. Raises NotFound."""
     found = db.session.scalar(select(Member).where(Member.id == member_id))
     if found is None:
-        raise NotFound("There is no such member.")
+        raise NotFound("member_not_found")
     return found
 
 
@@ -151,7 +151,7 @@ def change_member_email(token: str) -> EmailToken:
         return proof
     taken = db.session.scalar(select(Member).where(Member.email == proof.email).with_for_update())
     if taken is not None and taken.confirmed_at is not None:
-        raise Conflict("There is an account with this address already.")
+        raise Conflict("member_email_taken")
     if taken is not None:
         # Somebody asked for an account there and never chose a password; its reader has just decided otherwise.
         revoke_tokens(taken.id)

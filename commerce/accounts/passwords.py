@@ -44,7 +44,7 @@ def _plain(password: str) -> str:
 
 def _enter() -> None:
     if not _slots.acquire(timeout=_WAIT_SECONDS):
-        raise Busy("Many people are signing in right now. Please try again in a moment.")
+        raise Busy("sign_in_busy")
 
 
 def hash_password(password: str) -> str:
@@ -73,7 +73,7 @@ def judge_password(password: str, *, minimum: int, about: Iterable[str] = ()) ->
     `about` are words that an attacker tries first: the names of the person and of the shop, the address.
     """
     if not minimum <= len(password) <= MAX_LENGTH:
-        raise InvalidValue("password", f"A password has {minimum} to {MAX_LENGTH} characters.")
+        raise InvalidValue("password", "password_length", minimum=minimum, maximum=MAX_LENGTH)
     # A megabyte of words that only a new password needs.
     from zxcvbn import zxcvbn
 
@@ -81,8 +81,7 @@ def judge_password(password: str, *, minimum: int, about: Iterable[str] = ()) ->
     if zxcvbn(_plain(password)[:_JUDGED], user_inputs=words)["score"] <= _TOO_EASY:
         raise InvalidValue(
             "password",
-            "This password would be guessed soon: it is common, or made of names, rows of keys or dates. Please take "
-            "another, such as four words that have nothing to do with each other.",
+            "password_too_weak",
         )
 
 

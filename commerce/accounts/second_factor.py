@@ -60,7 +60,7 @@ def secret_of(person_id: uuid.UUID, carried: str) -> str:
     except DecryptionError:
         whose = secret = ""
     if whose != str(person_id):
-        raise Rejected("This page was open too long. Please begin again.")
+        raise Rejected("sign_in_page_expired")
     return secret
 
 
@@ -81,10 +81,10 @@ def enroll(
     secret = secret_of(person_id, carried)
     step = totp_step(secret, code, after=0)
     if step is None:
-        raise InvalidValue("otp", "This is not the code of now. Please wait for the next one and type that.")
+        raise InvalidValue("otp", "otp_wrong")
     person = _locked(kind, person_id)
     if person.totp_since is not None:
-        raise Conflict("There is a second factor already.")
+        raise Conflict("second_factor_exists")
     person.totp_secret, person.totp_since, person.totp_step = seal().close(secret), clock.now(), step
     db.session.flush()
     token = sessions.rotate(kind, session_id, second_factor=True)
@@ -113,7 +113,7 @@ def prove_by_code(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID,
 def _begin(kind: Kind[P, S], person_id: uuid.UUID) -> SignInAttempt:
     attempt = begin_sign_in(kind, kind.person_id() == person_id)
     if attempt is None:
-        raise SignInRefused("The code")
+        raise SignInRefused("sign_in_code_wrong")
     return attempt
 
 
@@ -130,7 +130,7 @@ def use_code(kind: Kind[P, S], attempt: SignInAttempt, code: str, then: Callable
         else _use_recovery_code(kind, attempt.person_id, plain)
     )
     if not good:
-        raise SignInRefused("The code")
+        raise SignInRefused("sign_in_code_wrong")
     clear_failed_sign_ins(kind, attempt, all_of_them=True)
     return then()
 
@@ -158,7 +158,7 @@ def recovery_codes_left(person_id: uuid.UUID) -> int:
 def renew_recovery_codes(person_id: uuid.UUID) -> list[str]:
     """Make new codes on paper; the former ones are worth nothing. Raises Conflict without a second factor."""
     if _locked(STAFF, person_id).totp_since is None:
-        raise Conflict("There is no second factor.")
+        raise Conflict("second_factor_missing")
     return _write_codes(person_id)
 
 
@@ -195,10 +195,7 @@ def _open(sealed: str) -> str:
     try:
         return seal().open(sealed)
     except DecryptionError as error:
-        raise Rejected(
-            "The second factor cannot be read any more, since the installation's key was changed. Please use a "
-            "recovery code, or ask an owner to reset it."
-        ) from error
+        raise Rejected("second_factor_unreadable") from error
 
 
 def _use_app_code(kind: Kind[P, S], person_id: uuid.UUID, code: str) -> bool:

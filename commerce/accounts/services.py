@@ -31,7 +31,7 @@ def checked_email(email: str) -> str:
     address = email.strip().lower()
     name, at, domain = address.rpartition("@")
     if not (name and at and domain) or len(address) > 254 or not address.isprintable() or " " in address:
-        raise InvalidValue("email", f"{email!r} is not an e-mail address.")
+        raise InvalidValue("email", "not_an_email", value=email[:80])
     return address
 
 
@@ -39,7 +39,7 @@ def checked_email(email: str) -> str:
 def _insert_staff(email: str, name: str, password_hash: str, role: str) -> uuid.UUID:
     limit = lock_staff_places()
     if db.session.scalar(select(StaffMember.id).where(StaffMember.email == email)):
-        raise Rejected(f"There is a member of staff with the address {email} already.")
+        raise Rejected("staff_email_exists", email=email)
     free_staff_place(limit, invited=email)
     member = StaffMember(email=email, name=name, password_hash=password_hash, role=role)
     db.session.add(member)

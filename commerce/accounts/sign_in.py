@@ -33,12 +33,6 @@ class SignInRefused(Rejected):
     """E-mail and password do not belong together, or the account pauses. Says the same in all cases."""
 
     code = "sign_in_refused"
-    title = "You are not signed in"
-
-    def __init__(self, what: str = "The e-mail address or the password") -> None:
-        super().__init__(
-            f"{what} is not right. After several wrong tries in a row an account pauses, for five minutes at most."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +175,7 @@ def check_again(kind: Kind[P, S], person_id: uuid.UUID, password: str) -> SignIn
     """Check the password of somebody who is signed in, counted like any other attempt. Raises SignInRefused."""
     found = begin_sign_in(kind, kind.person_id() == person_id)
     if not verify_password(found.password_hash if found else NOBODY, password) or found is None:
-        raise SignInRefused("The password")
+        raise SignInRefused("sign_in_password_wrong")
     return found
 
 
@@ -218,7 +212,7 @@ def _write_password(
 def end_session(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID) -> None:
     """End one session of a person. Raises NotFound when it is not his or has ended."""
     if not sessions.end_one(kind, person_id, session_id):
-        raise NotFound("There is no such session.")
+        raise NotFound("session_not_found")
 
 
 @atomic

@@ -27,24 +27,16 @@ class LastOwner(Conflict):
     """Without an owner nobody could let anybody in again."""
 
     code = "last_owner"
-    title = "The shop needs an owner"
-
-    def __init__(self) -> None:
-        super().__init__("This is the last active owner. Make somebody else an owner first.")
 
 
 class PlanFull(Rejected):
     """The shop's plan allows no more staff. `limit` is how many."""
 
     code = "plan_full"
-    title = "There is no place left"
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        super().__init__(
-            f"Your plan allows {limit} members of staff, open invitations included. Deactivate somebody or withdraw an "
-            "invitation first."
-        )
+        super().__init__("staff_limit_reached", limit=limit)
 
 
 def list_staff() -> list[StaffMember]:
@@ -62,7 +54,7 @@ def get_staff(staff_id: uuid.UUID) -> StaffMember:
     """Return one member of staff. Raises NotFound."""
     person = db.session.scalar(select(StaffMember).where(StaffMember.id == staff_id))
     if person is None:
-        raise NotFound("There is nobody like that on the staff.")
+        raise NotFound("staff_not_found")
     return person
 
 
@@ -76,7 +68,7 @@ def change_role(staff_id: uuid.UUID, role: str, *, seen: str) -> None:
     lock_staff_places()
     person = _locked(staff_id)
     if person.role != seen:
-        raise Conflict(f"{person.name} has become {person.role} meanwhile.")
+        raise Conflict("staff_role_changed", name=person.name, role=person.role)
     if person.active and person.role == OWNER != role:
         _leave_an_owner(staff_id)
     person.role = role
@@ -122,7 +114,7 @@ def reset_second_factor(staff_id: uuid.UUID) -> None:
 def rename_staff(staff_id: uuid.UUID, name: str) -> None:
     """Change how somebody is called in the history of orders. Raises NotFound, InvalidValue."""
     if not name.strip() or not name.isprintable():
-        raise InvalidValue("name", "Please enter your name.")
+        raise InvalidValue("name", "name_required")
     _locked(staff_id).name = name.strip()[:255]
     db.session.flush()
 
@@ -130,7 +122,7 @@ def rename_staff(staff_id: uuid.UUID, name: str) -> None:
 def checked_role(role: str) -> str:
     """Return a role that exists. Raises InvalidValue."""
     if role not in ROLES:
-        raise InvalidValue("role", f"{role!r} is no role; there are {', '.join(ROLES)}.")
+        raise InvalidValue("role", "unknown_role", role=role[:40], roles=list(ROLES))
     return role
 
 
@@ -175,5 +167,5 @@ def _locked(staff_id: uuid.UUID) -> StaffMember:
         select(StaffMember).where(StaffMember.id == staff_id).with_for_update(key_share=True)
     )
     if person is None:
-        raise NotFound("There is nobody like that on the staff.")
+        raise NotFound("staff_not_found")
     return person

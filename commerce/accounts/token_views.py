@@ -16,6 +16,7 @@ from commerce.accounts.forms import ForgottenForm, InvitationForm, StaffNewPassw
 from commerce.accounts.sessions import STAFF
 from commerce.accounts.staff_auth import HOME, blueprint, client_address
 from commerce.db import with_audit
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.events.outbox import Actor
 from commerce.web import TextForm, private, request_id, see_other
@@ -43,7 +44,7 @@ def invitation(token: str) -> BaseResponse:
                     token, name=name, password=str(form.password.data), device=device()
                 )
         except InvalidValue as error:
-            form[error.field].errors = [_(error.reason)]
+            form[error.field].errors = [describe(error)]
         else:
             return keep_token(see_other(HOME), STAFF, opened)
     return _answer("accounts/invitation.html", form, invited=invited)
@@ -70,7 +71,7 @@ def reset_password(token: str) -> BaseResponse:
             with with_audit(lambda: audit.record(actor, "password_reset", proof.email, address=where)):
                 password_reset.reset_password(token, str(form.password.data))
         except InvalidValue as error:
-            form[error.field].errors = [_(error.reason)]
+            form[error.field].errors = [describe(error)]
         else:
             flash(_("Your new password is set. Please sign in."), "good")
             return see_other("/admin/sign-in")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import make_response, render_template, request
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit, token_views
@@ -23,6 +22,7 @@ from commerce.accounts.staff_auth import (
     waiting_for_code,
 )
 from commerce.db import with_audit
+from commerce.error_messages import describe
 from commerce.events.outbox import Actor
 from commerce.web import local_path, private, request_id, see_other
 
@@ -44,7 +44,7 @@ def sign_in() -> BaseResponse:
         try:
             opened = _open(str(form.email.data), str(form.password.data))
         except signing.SignInRefused as refusal:
-            form.form_errors.append(_(refusal.detail))
+            form.form_errors.append(describe(refusal))
         else:
             onward = see_other(token_views.path(CODE_PAGE, next=target) if opened.needs_code else target)
             return keep_token(onward, STAFF, opened.token)
@@ -83,7 +83,7 @@ def sign_in_code() -> BaseResponse:
                 token = complete_by_code(STAFF, person.id, person.session_id, str(form.otp.data))
         except signing.SignInRefused as refusal:
             audit.record_alone(actor, "code_refused", person.email, address=where)
-            form.form_errors.append(_(refusal.detail))
+            form.form_errors.append(describe(refusal))
         else:
             return keep_token(see_other(target), STAFF, token)
     page = render_template("accounts/code.html", form=form, person=person)

@@ -68,7 +68,7 @@ def may(permission: str) -> bool:
 def ensure_permission(permission: str) -> None:
     """Require `permission`. Raises NotAllowed."""
     if not may(permission):
-        raise NotAllowed(_("Your role does not allow this.") + " " + roles_text(permission))
+        raise NotAllowed("role_not_allowed", roles=list(roles_with(permission)))
 
 
 def roles_text(permission: str) -> str:

@@ -28,6 +28,7 @@ from wtforms.validators import (
 )
 from wtforms.widgets import DateTimeLocalInput
 
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.money import MAX_AMOUNT, PPM, parse_amount, to_decimal
 from commerce.shipping.queries import REST_OF_WORLD
@@ -90,7 +91,7 @@ class AmountField(_Typed):
         try:
             amount = parse_amount(text, current_shop().currency)
         except InvalidValue as error:
-            raise ValueError(error.reason) from error
+            raise ValueError(describe(error)) from error
         if amount < 0:
             raise ValueError(_("This cannot be negative."))
         return amount

@@ -10,6 +10,7 @@ from flask import request
 from flask_babel import gettext as _
 from wtforms import BooleanField, Form, SelectField, SelectMultipleField
 
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 
 
@@ -76,7 +77,7 @@ def refuse(form: Any, error: InvalidValue) -> None:
     """
     form = getattr(form, "head", form)
     name = getattr(form, "error_fields", {}).get(error.field, error.field)
-    add_error(form, name if name in form else getattr(form, "other_errors", ""), error.reason)
+    add_error(form, name if name in form else getattr(form, "other_errors", ""), describe(error))
 
 
 def add_error(form: Any, name: str, text: str) -> None:

@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.forms import add_error, refuse
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, Conflict, InvalidValue, Rejected
 from commerce.web import see_other, status_of
 
@@ -58,7 +59,7 @@ def _refused(
         return show(422)
     for family, name in shown_at.items():
         if isinstance(error, family):
-            add_error(form, name, error.detail)
+            add_error(form, name, describe(error))
             return show(status_of(error))
     if current is None or not isinstance(error, Conflict):
         return show(status_of(error), problem=error)

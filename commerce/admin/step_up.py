@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from flask import request
-from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -24,6 +23,7 @@ from commerce.accounts.sessions import RECENT, STAFF
 from commerce.accounts.sign_in import SignInRefused, prove_by_password
 from commerce.accounts.staff_auth import HOME, actor_of, clear_current_staff, client_address
 from commerce.encryption import DecryptionError, seal
+from commerce.error_messages import describe
 from commerce.errors import Rejected
 from commerce.web import local_path, private, render_region, wants_region
 
@@ -87,7 +87,7 @@ def _check(staff: SignedInStaff) -> BaseResponse | None:
             prove_by_password(STAFF, staff.id, staff.session_id, str(form.password.data or ""))
     except SignInRefused as refusal:
         audit.record_alone(actor_of(staff), "proof_refused", request.path, address=client_address())
-        form.form_errors = [_(refusal.detail)]
+        form.form_errors = [describe(refusal)]
         return _ask(staff, form, 422)
     return None
 
@@ -129,7 +129,7 @@ def _open_request(staff: SignedInStaff) -> dict[str, Any]:
     fresh = kept and clock.now().timestamp() - kept["at"] < RECENT.total_seconds()
     here = kept and (request.path == PAGE or kept["path"] == request.full_path.rstrip("?"))
     if not fresh or not here or kept["session"] != str(staff.session_id):
-        raise Rejected(_("This page was open too long. Please begin again."))
+        raise Rejected("sign_in_page_expired")
     return kept
 
 

@@ -57,11 +57,10 @@ class MissingScope(NotAllowed):
     """The key was not made for this; its owner may make another."""
 
     code = "insufficient_scope"
-    title = "This key may not do that"
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
-        super().__init__(f"A key with the scope {scope} is needed.")
+        super().__init__(scope=scope)
 
 
 @problem_facts.register

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from commerce.api.problems import MalformedRequest
+from commerce.error_messages import TITLES
 from commerce.errors import CommerceError
 from commerce.web import status_of
 
@@ -37,7 +38,7 @@ def codes_by_status() -> dict[int, dict[str, str]]:
         if kind.__module__.startswith(ELSEWHERE):
             continue
         status = 400 if issubclass(kind, MalformedRequest) else status_of(kind.__new__(kind))
-        found.setdefault(status, {}).setdefault(kind.code, kind.title)
+        found.setdefault(status, {}).setdefault(kind.code, TITLES[kind.code])
     return dict(sorted(found.items()))
 
 

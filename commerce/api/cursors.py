@@ -30,7 +30,7 @@ def open_cursor(listing: str, filters: Mapping[str, Any], cursor: str | None) ->
     try:
         return _signer(listing, filters).loads(cursor)
     except BadSignature as error:
-        raise InvalidValue("cursor", "This is no cursor of this list with these filters.") from error
+        raise InvalidValue("cursor", "cursor_invalid") from error
 
 
 def open_position(listing: str, filters: Mapping[str, Any], cursor: str | None) -> POSITION | None:

@@ -48,14 +48,12 @@ class KeyReused(Rejected):
     """The key was sent before with something else."""
 
     code = "idempotency_key_reused"
-    title = "This key was used for something else"
 
 
 class AnswerLost(Conflict):
     """It was done, and how it was answered cannot be read any more: SECRET_KEY was changed without a fallback."""
 
     code = "idempotency_answer_lost"
-    title = "This was done before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +113,9 @@ class _Claim:
     def _answer_from_row(self) -> None:
         found = _find(self._key)
         if found is None:
-            raise Busy("What was done under this key is just being forgotten. Please ask again.")
+            raise Busy("idempotency_key_expiring")
         if found.fingerprint != self._fingerprint:
-            raise KeyReused(
-                "This idempotency key was sent before with another request. Please make a new one."
-            )
+            raise KeyReused("idempotency_key_reused")
         raise _AlreadyDone(found.sealed_outcome)
 
     def keep(self, result: Any) -> None:
@@ -157,9 +153,7 @@ def run_idempotent(
     """
     key = sent_key(other_key)
     if needed and not key:
-        raise MissingKey(
-            "Please send an Idempotency-Key: 16 to 255 visible characters, a new one for each deed."
-        )
+        raise MissingKey("idempotency_key_required")
     claim = _Claim(key, answer)
     try:
         with idempotent(claim):
@@ -168,7 +162,7 @@ def run_idempotent(
         return IdempotentResult(_replay(before), replayed=True)
     except Busy as error:
         if claim.asked and not claim.claimed:
-            raise KeyInFlight("The first request with this key is not finished. Please ask again.") from error
+            raise KeyInFlight("idempotency_key_in_flight") from error
         raise
     return IdempotentResult(_respond(claim.outcome), claim.result)
 
@@ -209,10 +203,10 @@ def sent_key(other: str = "") -> str:
     if other:
         sent.add(_bare(other))
     if len(sent) > 1:
-        raise MissingKey("Two different idempotency keys were sent.")
+        raise MissingKey("idempotency_keys_differ")
     for key in sent:
         if not _KEY.fullmatch(key):
-            raise MissingKey("An idempotency key has 16 to 255 visible characters.")
+            raise MissingKey("idempotency_key_invalid")
         return key
     return ""
 
@@ -238,9 +232,7 @@ def _replay(before: _AlreadyDone) -> Response:
     try:
         outcome = json.loads(seal().open(before.sealed_outcome))
     except DecryptionError as error:
-        raise AnswerLost(
-            "This was done before. Its answer cannot be read any more: please look it up."
-        ) from error
+        raise AnswerLost("idempotency_answer_lost") from error
     response = _respond(outcome)
     response.headers["Idempotency-Replayed"] = "true"
     return response

@@ -148,7 +148,7 @@ def _read_json() -> Any:
             request.get_data(), parse_float=_Written, parse_int=_Written, parse_constant=_refuse
         )
     except (ValueError, RecursionError) as error:
-        raise MalformedRequest("The body is not JSON.") from error
+        raise MalformedRequest("body_not_json") from error
 
 
 class _Written(str):
@@ -170,7 +170,7 @@ def read_body(model: type[B]) -> B:
         return model.model_validate_json(request.get_data())
     except ValidationError as error:
         if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == _NO_JSON:
-            raise MalformedRequest("The body is not JSON.") from error
+            raise MalformedRequest("body_not_json") from error
         raise Unreadable(invalid_request(error)) from error
 
 
@@ -199,13 +199,13 @@ def _refuse_parameters(sent: MultiDict[str, str]) -> None:
 def _refuse_unprintable(path: Mapping[str, Any]) -> None:
     """Find nothing under a name that nothing can have; PostgreSQL could not even be asked for one with a NUL."""
     if not all(str(part).isprintable() for part in path.values()):
-        raise NotFound("There is no such thing.")
+        raise NotFound("resource_not_found")
 
 
 def _refuse_version() -> None:
     """Do nothing for who believes that a version is looked at where none is."""
     if request.method not in ("GET", "HEAD") and request.headers.get("If-Match", "*") != "*":
-        raise MalformedRequest("This address looks at no version: please leave out If-Match.")
+        raise MalformedRequest("if_match_not_supported")
 
 
 @blueprint.errorhandler(Unreadable)
@@ -284,7 +284,7 @@ def seen_resource_version(sent: int | None) -> int | None:
         return sent
     tag = _TAG.fullmatch(header)
     if tag is None:
-        raise MalformedRequest('If-Match holds the version as a tag, such as "3".')
+        raise MalformedRequest("if_match_invalid")
     if sent is not None and sent != int(tag[1]):
-        raise MalformedRequest("If-Match and the version in the body are not the same.")
+        raise MalformedRequest("versions_differ")
     return int(tag[1])

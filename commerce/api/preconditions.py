@@ -10,5 +10,5 @@ def needed_version(sent: int | None) -> int:
     """Return the version that a client has seen, from its body or `If-Match`. Raises InvalidValue without one."""
     version = seen_resource_version(sent)
     if version is None:
-        raise InvalidValue("version", "Please send the version that you have seen, here or as If-Match.")
+        raise InvalidValue("version", "version_required")
     return version

@@ -14,12 +14,14 @@ from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from commerce.api.schemas import EDGE_NAMES, Amount, ResponseModel, amount
+from commerce.error_messages import describe, describe_field, title_of
 from commerce.errors import (
     AlreadyExists,
     CommerceError,
     Conflict,
     CouponExhausted,
     CouponRefused,
+    FieldError,
     IllegalTransition,
     InvalidValue,
     InvalidValues,
@@ -41,6 +43,11 @@ class FieldProblem(ResponseModel):
 
     field: str = Field(examples=["items.0.quantity"])
     code: str = Field(examples=["greater_than_equal"])
+    reason: str | None = Field(
+        default=None,
+        description="Stable code of this very case, where there is one.",
+        examples=["text_too_long"],
+    )
     message: str = Field(examples=["Input should be greater than or equal to 1"])
 
 
@@ -62,6 +69,11 @@ class Problem(ResponseModel):
     status: int = Field(examples=[422])
     title: str
     detail: str
+    reason: str | None = Field(
+        None,
+        description="Stable code of this very case; `code` names the family that it belongs to.",
+        examples=["order_not_found"],
+    )
     errors: list[FieldProblem] | None = Field(None, description="The fields at fault.")
     shortages: list[ShortLine] | None = Field(None, description="Every line that is short, and what is left.")
     shown_total: Amount | None = Field(None, description="The total that was sent.")
@@ -99,14 +111,16 @@ def invalid(found: list[FieldProblem], detail: str) -> Response:
         "invalid_request",
         "This cannot be taken as it is",
         detail,
-        errors=[each.model_dump(mode="json") for each in found],
+        errors=[each.model_dump(mode="json", exclude_none=True) for each in found],
     )
 
 
 def problem_document(error: CommerceError) -> Response:
     """Answer what a use case refused, with the facts that it told."""
     status = 400 if isinstance(error, MalformedRequest) else status_of(error)
-    response = problem(status, error.code, error.title, error.detail, **problem_facts(error))
+    response = problem(
+        status, error.code, title_of(error), describe(error), reason=error.reason, **problem_facts(error)
+    )
     if status == 503 or isinstance(error, KeyInFlight):
         response.headers["Retry-After"] = "1"
     return response
@@ -120,12 +134,12 @@ def problem_facts(error: CommerceError) -> dict[str, Any]:  # noqa: ARG001 - mos
 
 @problem_facts.register
 def _(error: InvalidValues) -> dict[str, Any]:
-    return _fields([(_spelled(each.field), error.code, each.reason) for each in error.problems])
+    return _fields([_field_problem(each, error.code) for each in error.problems])
 
 
 @problem_facts.register
 def _(error: InvalidValue | AlreadyExists) -> dict[str, Any]:
-    return _fields([(_spelled(error.field), error.code, error.reason)])
+    return _fields([_field_problem(FieldError(error.field, error.reason, error.facts), error.code)])
 
 
 @problem_facts.register
@@ -149,12 +163,12 @@ def _(error: IllegalTransition) -> dict[str, Any]:
 
 @problem_facts.register
 def _(error: CouponExhausted) -> dict[str, Any]:
-    return {"couponCodes": error.reasons}
+    return {"couponCodes": dict(error.states)}
 
 
 @problem_facts.register
 def _(error: CouponRefused) -> dict[str, Any]:
-    return {"couponCodes": {error.coupon_code: error.reason}}
+    return {"couponCodes": {error.coupon_code: error.state}}
 
 
 @problem_facts.register
@@ -187,27 +201,29 @@ def _spelled(field: str) -> str:
     return ".".join(to_camel(EDGE_NAMES.get(part, part)) for part in field.split("."))
 
 
-def _fields(found: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
-    shown = [FieldProblem(field=field, code=code, message=reason) for field, code, reason in found]
-    return {"errors": [each.model_dump(mode="json") for each in shown[:MOST]]}
+def _field_problem(error: FieldError, code: str) -> FieldProblem:
+    return FieldProblem(
+        field=_spelled(error.field), code=code, reason=error.reason, message=describe_field(error)
+    )
+
+
+def _fields(found: Sequence[FieldProblem]) -> dict[str, Any]:
+    return {"errors": [each.model_dump(mode="json") for each in found[:MOST]]}
 
 
 class MalformedRequest(Rejected):
     """The request cannot even be read: 400."""
 
     code = "malformed_request"
-    title = "This cannot be read"
 
 
 class MissingKey(MalformedRequest):
     """A deed that must happen once was asked for without an idempotency key, or with one that is none."""
 
     code = "idempotency_key_missing"
-    title = "An idempotency key is needed"
 
 
 class KeyInFlight(Conflict):
     """What the same idempotency key asked for is being done just now: the program may ask again."""
 
     code = "idempotency_key_in_flight"
-    title = "This is being done just now"

@@ -183,4 +183,4 @@ def minor(value: Decimal, currency: str, field: str = "amount") -> int:
     try:
         return parse_amount(format(value, "f"), currency)
     except InvalidValue as error:
-        raise InvalidValue(field, error.reason) from error
+        raise error.at(field) from error

@@ -37,6 +37,13 @@ class Cart(TenantRow, Base):
             sqlite_where=text("status = 'open'"),
         ),
         Index(
+            "ix_carts_abandoned",
+            "tenant_id",
+            "updated_at",
+            postgresql_where=text("status = 'open'"),
+            sqlite_where=text("status = 'open'"),
+        ),
+        Index(
             "uq_carts_open_member",
             "tenant_id",
             "member_id",

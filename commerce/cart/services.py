@@ -7,9 +7,10 @@ import secrets
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, literal_column, select, update
+from sqlalchemy import Table, and_, bindparam, delete, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
@@ -23,6 +24,7 @@ from commerce.inventory.availability import available_by_variant
 from commerce.pricing.discounts import find_discounts
 from commerce.pricing.queries import fold_code
 from commerce.tenants.models import Tenant
+from commerce.tenants.scope import current_shop
 
 # Built once and run on the connection, the shop named by TENANT: see db.py.
 _carts, _lines = cast("Table", Cart.__table__), cast("Table", CartLine.__table__)
@@ -140,7 +142,7 @@ def set_line(cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int) -> CartCh
     _check(quantity, low=1)
     found = fetch_all(_WISH, cart=cart_id, variant=variant_id)
     if not found:
-        raise NotFound("This is not sold here.")
+        raise NotFound("not_for_sale")
     price, sku, title, available, line_id, units = found[0]
     already = units or 0
     wanted = already + quantity
@@ -164,10 +166,10 @@ def change_quantity(shopper: str, line_id: uuid.UUID, quantity: int) -> CartChan
     _check(quantity, low=0)
     cart_id = lock_open_cart(shopper)
     if cart_id is None:
-        raise NotFound("This is not in your cart any more.")
+        raise NotFound("not_in_cart")
     line = db.session.scalar(select(CartLine).where(CartLine.cart_id == cart_id, CartLine.id == line_id))
     if line is None:
-        raise NotFound("This is not in your cart any more.")
+        raise NotFound("not_in_cart")
     variant = db.session.execute(
         select(Variant.price, Product.title)
         .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
@@ -208,7 +210,7 @@ def enter_code(shopper: str, typed: str, *, shipping: int | None = None) -> str:
     lines = [line.to_price for line in lines_of(cart_id)]
     state = find_discounts(lines, shipping, [*codes, code]).codes[-1]
     if state.reason not in ("", "awaits_shipping"):
-        raise CouponRefused(code, state.reason, state.missing)
+        raise CouponRefused(code, state.reason, state.missing, current_shop().currency)
     fetch_all(_SET_CODES, cart=cart_id, codes=[*codes, code])
     return code
 
@@ -225,7 +227,7 @@ def _lock_codes(shopper: str) -> tuple[uuid.UUID, list[str]]:
     """Lock the browser's open cart, raise its version and return its id and codes. Raises NotFound."""
     rows = fetch_all(_LOCK_CODES, shopper=shopper, now=clock.now())
     if not rows:
-        raise NotFound("There is nothing in your cart.")
+        raise NotFound("cart_has_no_items")
     return rows[0][0], list(rows[0][1])
 
 
@@ -254,17 +256,13 @@ def claim_cart(shopper: str, checkout_token: str, cart_version: int) -> ClaimedC
         return None
     version, *facts = rows[0]
     if version != cart_version + 1:
-        raise CartChanged(
-            "Your cart or your details were changed in another window. Please check them and order again."
-        )
+        raise CartChanged("cart_changed_elsewhere")
     return ClaimedCart(*facts)
 
 
 def _check(quantity: int, low: int) -> None:
     if not low <= quantity <= MAX_UNITS_PER_LINE:
-        raise InvalidValue(
-            "quantity", f"The quantity must be a whole number from {low} to {MAX_UNITS_PER_LINE}."
-        )
+        raise InvalidValue("quantity", "not_a_whole_number_between", minimum=low, maximum=MAX_UNITS_PER_LINE)
 
 
 def lock_open_cart(shopper: str) -> uuid.UUID | None:
@@ -283,3 +281,28 @@ def new_cart(shopper: str, *, member_id: uuid.UUID | None = None, checkout_token
     row = {"id": cart_id, "shopper_hash": shopper, "member_id": member_id}
     insert_rows(Cart, [{**row, "checkout_token": checkout_token or secrets.token_urlsafe(32)}])
     return cart_id
+
+
+@atomic
+def sweep_carts(before: datetime, limit: int = 500) -> int:
+    """Delete open carts of guests that nobody has changed since a moment, with what was typed; return how many.
+
+    Carts of members, which come back with them, and orders that staff prepare are kept.
+    """
+    abandoned = db.session.scalars(
+        select(Cart.id)
+        .where(
+            Cart.status == literal_column("'open'"),
+            Cart.updated_at < before,
+            Cart.member_id.is_(None),
+            Cart.draft_by == "",
+        )
+        .order_by(Cart.updated_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if abandoned:
+        db.session.execute(
+            delete(Cart).where(Cart.id.in_(abandoned)).execution_options(synchronize_session=False)
+        )
+    return len(abandoned)

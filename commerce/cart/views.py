@@ -23,6 +23,7 @@ from commerce.cart.services import (
     remove_codes,
     shopper_hash,
 )
+from commerce.error_messages import describe
 from commerce.errors import NotFound, OutOfStock
 from commerce.storefront.product_page import chosen_variant
 from commerce.web import cookie_name, cookie_rules, private, render_region, see_other, wants_region
@@ -178,7 +179,7 @@ def _change(line_id: uuid.UUID, quantity: int) -> BaseResponse:
     try:
         change = change_quantity(shopper(), line_id, quantity)
     except NotFound as error:
-        return _cart_page(404, message=error.detail, tone="warn")
+        return _cart_page(404, message=describe(error), tone="warn")
     message, tone = _changed_words(change, quantity)
     if wants_region():
         return _cart_page(message=message, tone=tone, removed=change.quantity == 0)
@@ -206,7 +207,7 @@ def enter_coupon() -> BaseResponse:
     try:
         message = enter_coupon_code(form, shopper())
     except NotFound as error:
-        return _cart_page(404, message=error.detail, tone="warn")
+        return _cart_page(404, message=describe(error), tone="warn")
     if not message:
         return _cart_page(422, coupon_form=form)
     return _coupons_changed(message)
@@ -219,7 +220,7 @@ def remove_coupon() -> BaseResponse:
     try:
         remove_codes(shopper(), [code])
     except NotFound as error:
-        return _cart_page(404, message=error.detail, tone="warn")
+        return _cart_page(404, message=describe(error), tone="warn")
     return _coupons_changed(_("Code %(code)s was removed from your cart.", code=code))
 
 

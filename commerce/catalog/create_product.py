@@ -108,23 +108,23 @@ def _taken_meanwhile() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise AlreadyExists("sku", "Somebody else has just taken this code or this SKU.") from error
+        raise AlreadyExists("sku", "sku_just_taken") from error
 
 
 def _variants(new: Sequence[NewVariant], axes: Sequence[str], others: Sequence[list[str]]) -> list[Variant]:
     """Return the rows of variants, checked. `others` are the options of those that the product has. A step."""
     if len({axis.casefold() for axis in axes if axis}) != len(axes):
-        raise InvalidValue(f"{new[0].place}options", "An option has a name, and no two have the same.")
+        raise InvalidValue(f"{new[0].place}options", "option_names_not_unique")
     made: list[Variant] = []
     seen = {folded(values) for values in others}
     for position, each in enumerate(new):
         with _at(each.place):
             sku = checked_sku(each.sku)
             if sku in {row.sku for row in made}:
-                raise InvalidValue("sku", "Another variant of this product has the same SKU.")
+                raise InvalidValue("sku", "sku_repeated")
             values = _option_values(each.options, axes)
             if folded(values) in seen:
-                raise InvalidValue("options", "Another variant of this product has the same options.")
+                raise InvalidValue("options", "options_repeated")
             columns = checked_variant(each.values)
         seen.add(folded(values))
         made.append(Variant(sku=sku, position=position, option_values=values, **columns))
@@ -137,16 +137,17 @@ def _at(place: str) -> Iterator[None]:
     try:
         yield
     except InvalidValue as error:
-        raise InvalidValue(place + error.field, error.reason) from error
+        raise error.at(place + error.field) from error
 
 
 def _option_values(options: Mapping[str, str], axes: Sequence[str]) -> list[str]:
     given = {checked_line("options", name): checked_line("options", value) for name, value in options.items()}
     if given.keys() != set(axes) or len(given) != len(options):
-        wanted = ", ".join(axes) or "none, for the product has one variant only"
-        raise InvalidValue("options", f"The options of this product are: {wanted}.")
+        if not axes:
+            raise InvalidValue("options", "product_without_options")
+        raise InvalidValue("options", "options_differ", options=list(axes))
     if not all(given.values()):
-        raise InvalidValue("options", "Every option has a value.")
+        raise InvalidValue("options", "option_value_required")
     return [given[axis] for axis in axes]
 
 
@@ -154,7 +155,7 @@ def _refuse_taken_skus(new: Sequence[NewVariant]) -> None:
     taken = set(db.session.scalars(select(Variant.sku).where(Variant.sku.in_([each.sku for each in new]))))
     for each in new:
         if each.sku in taken:
-            raise AlreadyExists(f"{each.place}sku", f"There is a variant with the SKU {each.sku} already.")
+            raise AlreadyExists(f"{each.place}sku", "sku_taken", sku=each.sku)
 
 
 def _free_slug(new: NewProduct, title: str) -> str:
@@ -162,9 +163,9 @@ def _free_slug(new: NewProduct, title: str) -> str:
     if new.code:
         slug = make_slug(new.code, LIMITS.slug)
         if slug != new.code.lower():
-            raise InvalidValue("code", "A code has letters, digits, _ and single dashes between them.")
+            raise InvalidValue("code", "product_code_invalid")
         if _has(slug):
-            raise AlreadyExists("code", f"There is a product with the code {slug} already.")
+            raise AlreadyExists("code", "product_code_taken", code=slug)
         return slug
     sku = new.variants[0].sku
     candidates = (title, f"{title} {sku}", f"{title} {digest(title, sku)}")

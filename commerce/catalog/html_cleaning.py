@@ -1,12 +1,13 @@
 """Descriptions from outside: an allow-list of HTML, everything else goes.
 
 Pictures, frames and styling go too: the shop's Content-Security-Policy would block them, and a description's
-look belongs to the theme.
+look belongs to the theme. `pictures_in` and `embedded_in` tell what went that a reader would miss.
 """
 
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 
 import nh3
 
@@ -67,3 +68,44 @@ def clean_html(text: str) -> str:
     if not _MARKUP.search(cleaned):
         return "\n".join(f"<p>{part.strip()}</p>" for part in _BLANK_LINE.split(cleaned))
     return cleaned
+
+
+class _Finder(HTMLParser):
+    """Collects what a description shows from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[tuple[str, str]] = []
+        self.embedded: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        facts = {name: value or "" for name, value in attrs}
+        if tag == "img":
+            source = facts.get("src", "")
+            if not source.startswith(("http", "//")):
+                source = facts.get("data-src", "") or source  # what a script would have loaded later
+            if facts.get("width") != "1" and facts.get("height") != "1":  # those count visits
+                self.pictures.append((source.strip(), facts.get("alt", "")))
+        elif tag in _EMBEDDING:
+            self.embedded.append(f"{tag} {facts.get('src') or facts.get('data') or ''}".strip())
+
+
+_EMBEDDING = frozenset({"iframe", "video", "audio", "object", "embed"})
+
+
+def pictures_in(html: str) -> list[tuple[str, str]]:
+    """Return address and text alternative of each picture that the HTML shows, in order, each address once."""
+    return list(dict(_found(html).pictures).items())
+
+
+def embedded_in(html: str) -> list[str]:
+    """Return what the HTML embeds (videos, pages of other sites), each as its tag and address."""
+    return list(dict.fromkeys(_found(html).embedded))
+
+
+def _found(html: str) -> _Finder:
+    finder = _Finder()
+    if "<" in html:
+        finder.feed(html)
+        finder.close()
+    return finder

@@ -12,8 +12,9 @@ import resource
 import sys
 import warnings
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageMath, ImageOps
 
+LARGEST_BYTE = 255
 ENOUGH_OUTPUT = 16 * 1024 * 1024
 
 
@@ -61,7 +62,7 @@ def _rewritten(
     # A picture that was verified cannot be read any more. Only the first frame is ever decoded.
     opened = Image.open(io.BytesIO(data), formats=formats)
     opened.load()
-    image = _to_srgb(ImageOps.exif_transpose(opened))
+    image = _to_srgb(_to_eight_bits(ImageOps.exif_transpose(opened)))
     has_alpha = "A" in image.getbands() or "transparency" in image.info
     image = image.convert("RGBA" if has_alpha else "RGB")
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -70,9 +71,44 @@ def _rewritten(
     return out.getvalue(), image.width, image.height
 
 
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Bring a gray picture with 16 or 32 bits to 8: otherwise all above 255 would be cut off and be white.
+
+    A gray that the picture says is transparent stays so.
+    """
+    if image.mode == "F":
+        bright = _brightest(image) > 1  # from 0 to 1 is as common as from 0 to 255
+        return image.point(lambda value: value * (1.0 if bright else 255.0) + 0.0).convert("L")
+    if not image.mode.startswith("I"):
+        return image
+    wide = image.convert("I")
+    deep = image.mode != "I" or _brightest(wide) > LARGEST_BYTE
+    gray = wide.point(lambda value: value * (1 / 256 if deep else 1.0) + 0.0).convert("L")
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        gray.putalpha(
+            ImageMath.lambda_eval(lambda of: of["convert"]((of["wide"] != clear) * 255, "L"), wide=wide)
+        )
+    return gray
+
+
+def _brightest(image: Image.Image) -> float:
+    """Return the largest value of a picture with one channel."""
+    _, largest = image.getextrema()
+    return float(largest) if isinstance(largest, (int, float)) else 0.0
+
+
 def _to_srgb(image: Image.Image) -> Image.Image:
     """Bring a picture with a colour profile to sRGB, since the profile itself is not kept."""
     profile = image.info.get("icc_profile")
+    if profile and image.mode in ("P", "PA", "RGBA"):
+        whole = image.convert("RGBA")
+        colors = whole.convert("RGB")
+        colors.info = {"icc_profile": profile}
+        colors = _to_srgb(colors)
+        if image.mode != "P" or "transparency" in image.info:
+            colors.putalpha(whole.getchannel("A"))
+        return colors
     if not profile or image.mode not in ("RGB", "CMYK"):
         return image
     try:

@@ -24,6 +24,8 @@ from sqlalchemy import func, select, update
 
 from commerce.catalog.models import Product, ProductImage
 from commerce.db import atomic, current_tenant_id, db
+from commerce.error_messages import describe
+from commerce.errors import InvalidValue
 from commerce.outbound import FetchRefused, HostUnresponsive, fetch
 from commerce.tenants.services import touch_catalogue
 
@@ -40,8 +42,11 @@ PATIENCE = 3
 """How often a host may be silent before its other pictures are left for the next time."""
 
 
-class NotAPicture(Exception):
-    """The bytes are no picture that the shop takes; the text says why."""
+class NotAPicture(InvalidValue):
+    """The bytes are no picture that the shop takes; the reason says why."""
+
+    def __init__(self, reason: str, /, **facts: int) -> None:
+        super().__init__("picture", reason, **facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ def normalise(data: bytes) -> NormalizedImage:
     It is decoded by a process of its own, bounded in memory, time and output (`image_decoder.py`).
     """
     if len(data) > MAX_BYTES:
-        raise NotAPicture(f"the file is larger than {MAX_BYTES // 1_048_576} MB")
+        raise NotAPicture("picture_file_too_large", megabytes=MAX_BYTES // 1_048_576)
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as made:
         given.write(data)
         given.seek(0)
@@ -122,11 +127,11 @@ def normalise(data: bytes) -> NormalizedImage:
                 check=True,
             )
         except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-            raise NotAPicture(_PROBLEMS["damaged"]) from error
+            raise NotAPicture("picture_damaged") from error
         made.seek(0)
         head, written = json.loads(made.readline()), made.read()
     if "problem" in head:
-        raise NotAPicture(_PROBLEMS[head["problem"]])
+        raise _not_a_picture(head["problem"])
     return NormalizedImage(written, int(head["width"]), int(head["height"]))
 
 
@@ -143,11 +148,13 @@ _CHILD = [
         str(CPU_SECONDS),
     ),
 ]
-_PROBLEMS = {
-    "damaged": "the file is damaged, or not JPEG, PNG or WebP",
-    "pixels": f"the picture has more than {MAX_PIXELS // 1_000_000} million pixels",
-    "memory": "the picture takes too much memory to be read",
-}
+
+
+def _not_a_picture(problem: str) -> NotAPicture:
+    """Return what the process that decodes has found wrong."""
+    if problem == "pixels":
+        return NotAPicture("picture_too_many_pixels", megapixels=MAX_PIXELS // 1_000_000)
+    return NotAPicture("picture_needs_memory" if problem == "memory" else "picture_damaged")
 
 
 def store(picture: NormalizedImage, media: Path, tenant_id: uuid.UUID) -> str:
@@ -243,8 +250,10 @@ def _take_in(
     except HostUnresponsive as error:
         silent[host] += 1
         return str(error)
-    except (FetchRefused, NotAPicture) as error:
+    except FetchRefused as error:
         return str(error)
+    except NotAPicture as error:
+        return describe(error)
     return StoredImage(store(picture, media, current_tenant_id()), picture.width, picture.height)
 
 

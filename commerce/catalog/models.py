@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -28,7 +29,10 @@ class Category(TenantRow, Base):
 
 
 class Product(TenantRow, Base):
-    """A page of the catalogue. What is sold is one of its variants."""
+    """A page of the catalogue. What is sold is one of its variants.
+
+    `attributes` are facts of kinds that `ProductAttribute` names, as texts by key.
+    """
 
     __tablename__ = "products"
     __table_args__ = (
@@ -36,6 +40,7 @@ class Product(TenantRow, Base):
         UniqueConstraint("tenant_id", "slug"),
         CheckConstraint("status IN ('active', 'draft', 'archived')", name="status"),
         Index("ix_products_listing", "tenant_id", "status", "published_at", "id"),
+        Index("ix_products_age", "tenant_id", "published_at", "id"),
     )
 
     slug: Mapped[str]
@@ -47,6 +52,7 @@ class Product(TenantRow, Base):
     option_names: Mapped[list[str]] = mapped_column(default=list)
     seo_title: Mapped[str] = mapped_column(String(500), default="")
     seo_description: Mapped[str] = mapped_column(Text, default="")
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
     source: Mapped[str] = mapped_column(String(40), default="")
     source_digest: Mapped[str] = mapped_column(String(64), default="")
     published_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -84,6 +90,7 @@ class ProductCategory(TenantOwned, Base):
 class Variant(TenantRow, Base):
     """What is sold. `price` and `compare_at` are integer minor units of the shop's currency, weight is grams.
 
+    `unit_cost` is what a unit costs the shop, in the same units as the price. `attributes` are as those of a product.
     `option_values` holds one value for each of the product's `option_names`, in their order. `ships_from` is the day
     on which units beyond the stock are expected, if the shop sells such and knows it.
     """
@@ -98,6 +105,7 @@ class Variant(TenantRow, Base):
         CheckConstraint("price >= 0", name="price"),
         CheckConstraint("compare_at IS NULL OR compare_at >= 0", name="compare_at"),
         CheckConstraint("weight_grams >= 0", name="weight_grams"),
+        CheckConstraint("unit_cost IS NULL OR unit_cost >= 0", name="unit_cost"),
     )
 
     product_id: Mapped[uuid.UUID]
@@ -114,6 +122,8 @@ class Variant(TenantRow, Base):
     ships_from: Mapped[date | None]
     active: Mapped[bool] = mapped_column(default=True)
     image_id: Mapped[uuid.UUID | None]
+    unit_cost: Mapped[int | None]
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
     version: Mapped[int] = mapped_column(default=1)
 
     product: Mapped[Product] = relationship(back_populates="variants")
@@ -141,3 +151,45 @@ class ProductImage(TenantRow, Base):
     height: Mapped[int] = mapped_column(default=0)
 
     product: Mapped[Product] = relationship(back_populates="images")
+
+
+class ProductAttribute(TenantRow, Base):
+    """A kind of fact that products have ("Allergens"). Shoppers see it on the product page where `shown` says so.
+
+    `key` is how other systems name it; that of a variant begins with 'variant:'.
+    """
+
+    __tablename__ = "product_attributes"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "key"),
+    )
+
+    key: Mapped[str]
+    name: Mapped[str]
+    shown: Mapped[bool] = mapped_column(default=False)
+
+
+class ProductRedirect(TenantOwned, Base):
+    """An address that a product had, here or in the shop that it came from: it leads to where the product is now."""
+
+    __tablename__ = "product_redirects"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "product_id"], ["products.tenant_id", "products.id"], ondelete="CASCADE"
+        ),
+        Index("ix_product_redirects_product", "tenant_id", "product_id"),
+    )
+
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    product_id: Mapped[uuid.UUID]
+
+
+class ImportMapping(TenantOwned, Base):
+    """What a heading of the shop's files means: `heading` in its folded form, `meaning` a heading that is read."""
+
+    __tablename__ = "import_mappings"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),)
+
+    heading: Mapped[str] = mapped_column(primary_key=True)
+    meaning: Mapped[str]

@@ -41,7 +41,7 @@ def product_id_of(code: str) -> uuid.UUID:
     if found is None:
         found = db.session.scalar(select(Variant.product_id).where(Variant.sku == code))
     if found is None:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     return found
 
 
@@ -49,7 +49,7 @@ def product_record(product_id: uuid.UUID) -> ProductRecord:
     """Return a product as its rows are now. Raises NotFound."""
     records = _records([product_id])
     if not records:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     return records[0]
 
 
@@ -62,7 +62,7 @@ def variant_of(code: str) -> Variant:
     if not found:
         found = _variants(Product.slug == code.lower(), Variant.active)
     if len(found) != 1:
-        raise NotFound("There is no such variant.")
+        raise NotFound("variant_not_found")
     return found[0]
 
 
@@ -70,7 +70,7 @@ def get_variant(variant_id: uuid.UUID) -> Variant:
     """Return a variant as its row is now, its product loaded. Raises NotFound."""
     found = _variants(Variant.id == variant_id)
     if not found:
-        raise NotFound("There is no such variant.")
+        raise NotFound("variant_not_found")
     return found[0]
 
 
@@ -162,5 +162,5 @@ def _variants(*conditions: Any) -> Sequence[Variant]:
 def _storable(code: str) -> str:
     """Return a code that a database can look for; any other is nobody's. Raises NotFound."""
     if len(code) > MAX_CODE or any(sign < " " for sign in code):
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     return code

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from html import unescape
+from itertools import pairwise, zip_longest
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -32,11 +33,15 @@ from sqlalchemy import (
 )
 
 from commerce.catalog.models import Product, Variant
-from commerce.db import current_tenant_id, db, execute_many
+from commerce.db import atomic, current_tenant_id, db, execute_many
 
 MAX_QUERY_CHARACTERS = 200
 MAX_QUERY_TOKENS = 12
 MAX_TOKEN_CHARACTERS = 40
+MAX_DESCRIPTION_CHARACTERS = 20_000
+"""How much of a description is searched."""
+SHORT = 2
+"""Words up to this length belong to their neighbor as often as not: 'T Shirt', 'USB C', 'E Bike'."""
 BATCH = 200
 
 # Both tables are made by the migration: FTS5 on SQLite, an ordinary table with a GIN index on PostgreSQL.
@@ -52,6 +57,12 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u
 _RUNS = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc`]")
+_HYPHEN = re.compile("[-\u2010\u2011\u2212]")
+_SIGNED = re.compile(rf"(?<![^\W_{_UNSPACED}])([^\W_{_UNSPACED}]+)[+#]+(?![^\W_{_UNSPACED}])")
+"""A word with signs that belong to it. What comes after them is another word."""
+_ENDED = re.compile(r"[^\w\s.,;:!?)\"'][\s.,;:!?)\"']*\Z")
+"""A text whose last word is finished: a sign follows it."""
+_TAG = re.compile(r"<[^>]*>?")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 
 
@@ -81,40 +92,176 @@ def _ascii(token: str) -> str:
     return token if token.isascii() else "zz" + token.encode("utf-8", "ignore").hex()
 
 
-def stored_words(title: str, others: Iterable[str], codes: Iterable[str]) -> str:
+class Word(NamedTuple):
+    """A word of a text; `linked` says how the next one follows: '-' after a hyphen, ' ' after a blank, else ''."""
+
+    token: str
+    linked: str
+
+
+def words_in(text: str, *, asked: bool = False) -> Iterator[Word]:
+    """Yield the words of `text` with what stands between them. Those of unspaced scripts are linked to nothing."""
+    folded = fold(text)
+    runs = list(_RUNS.finditer(folded))
+    for run, following in zip_longest(runs, runs[1:]):
+        if re.match(f"[{_UNSPACED}]", run[0]):
+            yield from (Word(token, "") for token in tokens(run[0], asked=asked))
+            continue
+        between = folded[run.end() : following.start()] if following else ""
+        spaced = following is not None and not re.match(f"[{_UNSPACED}]", following[0])
+        linked = "-" if _HYPHEN.fullmatch(between) else " " if between.isspace() else ""
+        yield Word(_ascii(run[0][:MAX_TOKEN_CHARACTERS]), linked if spaced else "")
+
+
+def signs_in(text: str) -> list[str]:
+    """Return the tokens of what no word says: emoji, and words that signs belong to ('C++', 'F#', '50+')."""
+    folded = fold(text)
+    codes = [match[0] for match in _SIGNED.finditer(folded)]
+    pictures = [char for char in folded if unicodedata.category(char) == "So"]
+    return [_signed(each) for each in dict.fromkeys([*codes, *pictures])]
+
+
+def _signed(text: str) -> str:
+    return "zz" + text[:MAX_TOKEN_CHARACTERS].encode("utf-8", "ignore").hex()
+
+
+def _joined(words: Sequence[Word], *, across: bool) -> Iterator[str]:
+    """Yield what words are when written as one: 'T-Shirt' is 'tshirt'; `across` blanks, too ('USB C' is 'usbc')."""
+    for first, second in pairwise(words):
+        if first.linked == "-" or (across and first.linked == " "):
+            yield (first.token + second.token)[:MAX_TOKEN_CHARACTERS]
+    chain: list[str] = []
+    for word in words:
+        chain.append(word.token)
+        if word.linked != "-":
+            if len(chain) > 1:
+                yield "".join(chain)[:MAX_TOKEN_CHARACTERS]
+            chain = []
+
+
+def stored_words(title: str, others: Iterable[str], codes: Iterable[str], description_html: str = "") -> str:
     """Return what is stored for one product. `codes` (SKUs) can also be found written without their dashes."""
-    titled = list(tokens(title))
+    titled = _stored(title, across=True)
     words = dict.fromkeys(titled)
     for other in others:
-        words.update(dict.fromkeys(tokens(other)))
+        words.update(dict.fromkeys(_stored(other, across=True)))
     for code in codes:
         parts = list(tokens(code))
         words.update(dict.fromkeys([*parts, "".join(parts)[:MAX_TOKEN_CHARACTERS]]))
-    return " ".join(
-        [*(f"w{word}" for word in words if word), *(f"t{word}" for word in dict.fromkeys(titled))]
+    words.update(dict.fromkeys(_stored(plain_text(description_html), across=False)))
+    return " ".join([*(f"w{word}" for word in words if word), *(f"t{word}" for word in titled)])
+
+
+def _stored(text: str, *, across: bool) -> list[str]:
+    words = list(words_in(text))
+    return list(
+        dict.fromkeys([*(word.token for word in words), *_joined(words, across=across), *signs_in(text)])
     )
 
 
-def query_tokens(query: str) -> list[str]:
-    """Return the tokens that a product must all have; the last one as the beginning of a word. Empty: finds nothing."""
-    found = dict.fromkeys(tokens(query[:MAX_QUERY_CHARACTERS], asked=True))
-    return list(found)[:MAX_QUERY_TOKENS]
+def plain_text(html: str) -> str:
+    """Return what a reader sees of a description, as far as it is searched."""
+    return unescape(_TAG.sub(" ", html[:MAX_DESCRIPTION_CHARACTERS]))
+
+
+class Term(NamedTuple):
+    """A token that must be there, or a word that begins with it."""
+
+    token: str
+    prefix: bool = False
+
+
+Choice = tuple[tuple[Term, ...], ...]
+"""Terms that must all be there, or other ones instead: 't-shirt' is 't' and 'shirt', or 'tshirt'."""
+
+
+def parse_query(query: str) -> list[Choice]:
+    """Return what a product must have, one choice for each thing asked for. Empty: finds nothing.
+
+    The last word may be the beginning of one, unless a sign follows that belongs to it. Emoji count when nothing else
+    is asked for.
+    """
+    text = query[:MAX_QUERY_CHARACTERS]
+    words = list(words_in(text, asked=True))
+    signs = signs_in(text)
+    codes = {_ascii(match[1]): _signed(match[0]) for match in _SIGNED.finditer(fold(text))}
+    if not words:
+        alone: list[Choice] = [((Term(sign),),) for sign in signs]
+        return alone[:MAX_QUERY_TOKENS]
+    open_end = not _ENDED.search(fold(text))
+    choices: list[Choice] = []
+    at = 0
+    while at < len(words):
+        end = at + 1
+        hyphened = words[at].linked == "-"
+        while end < len(words) and (
+            words[end - 1].linked == "-" if hyphened else _is_short(words, end - 1, codes)
+        ):
+            end += 1
+        parts = [word.token for word in words[at:end]]
+        last = open_end and end == len(words)
+        if len(parts) == 1:
+            choices.append(_single(parts[0], codes, open_end=last))
+        else:
+            choices.append(_compound(parts, open_end=last) if hyphened else _pairs(parts, open_end=last))
+        at = end
+    return list(dict.fromkeys(choices))[:MAX_QUERY_TOKENS]
+
+
+def _is_short(words: Sequence[Word], at: int, codes: Mapping[str, str]) -> bool:
+    """Tell whether a word and the next may well be written as one, because one of them is short ('USB C')."""
+    pair = (words[at].token, words[at + 1].token)
+    alone = (
+        words[at].linked == " " and words[at + 1].linked != "-" and not any(token in codes for token in pair)
+    )
+    return alone and min(map(len, pair)) <= SHORT
+
+
+def _single(token: str, codes: Mapping[str, str], *, open_end: bool) -> Choice:
+    if token not in codes:
+        return ((Term(token, open_end),),)
+    # A short word is another one without its sign; of a long one the word alone is good enough.
+    signed = (Term(codes[token]),)
+    return (signed,) if len(token) <= SHORT else (signed, (Term(token),))
+
+
+def _compound(parts: Sequence[str], *, open_end: bool) -> Choice:
+    """Return a word with hyphens: its parts, or all of them as one."""
+    last = Term(parts[-1], open_end and len(parts[-1]) > 1)
+    joined = Term("".join(parts)[:MAX_TOKEN_CHARACTERS], open_end)
+    return (*(Term(part) for part in parts[:-1]), last), (joined,)
+
+
+def _pairs(parts: Sequence[str], *, open_end: bool) -> Choice:
+    """Return words of which any two neighbors may be one: 'blue t shirt' is 'blue tshirt', too."""
+    choices = [parts] + [
+        [*parts[:at], (parts[at] + parts[at + 1])[:MAX_TOKEN_CHARACTERS], *parts[at + 2 :]]
+        for at in range(len(parts) - 1)
+    ]
+    return tuple((*map(Term, words[:-1]), Term(words[-1], open_end)) for words in choices)
 
 
 def search_parameters(query: str) -> dict[str, str] | None:
     """Return the values for `found_ids` and `title_rank` (`words`, `titled`), or None when nothing can match."""
-    wanted = query_tokens(query)
+    wanted = parse_query(query)
     if not wanted:
         return None
     return {"words": _match(wanted, "w"), "titled": _match(wanted, "t")}
 
 
-def _match(wanted: Sequence[str], kind: str) -> str:
+def _match(wanted: Sequence[Choice], kind: str) -> str:
     """Write the search in the database's own language. Tokens hold nothing that could be an operator."""
     if db.engine.dialect.name == "postgresql":
-        return " & ".join(f"{kind}{token}" for token in wanted) + ":*"
-    terms = " AND ".join(f'"{kind}{token}"' for token in wanted)
-    return f"tenant_key : t{current_tenant_id().hex} AND words : ({terms} *)"
+        return _all_of(wanted, lambda term: f"{kind}{term.token}{':*' if term.prefix else ''}", " & ", " | ")
+    terms = _all_of(
+        wanted, lambda term: f'"{kind}{term.token}"{" *" if term.prefix else ""}', " AND ", " OR "
+    )
+    return f"tenant_key : t{current_tenant_id().hex} AND words : ({terms})"
+
+
+def _all_of(wanted: Sequence[Choice], write: Callable[[Term], str], both: str, either: str) -> str:
+    choices = (either.join(f"({both.join(map(write, terms))})" for terms in choice) for choice in wanted)
+    return both.join(f"({choice})" for choice in choices)
 
 
 def found_ids(dialect: str) -> Select[Any]:
@@ -156,6 +303,24 @@ def index_products(product_ids: Iterable[uuid.UUID]) -> None:
         _index(ids[start : start + BATCH])
 
 
+def reindex_catalogue(on_done: Callable[[int], None] = lambda _count: None) -> int:
+    """Rebuild the search words of all products of the current shop, in transactions of a batch each.
+
+    Returns how many products there are. For an installation whose words are of an older version.
+    """
+    ids = list(db.session.scalars(select(Product.id).order_by(Product.id)))
+    db.session.rollback()
+    for start in range(0, len(ids), BATCH):
+        _reindex(ids[start : start + BATCH])
+        on_done(len(ids[start : start + BATCH]))
+    return len(ids)
+
+
+@atomic
+def _reindex(product_ids: list[uuid.UUID]) -> None:
+    index_products(product_ids)
+
+
 def _index(product_ids: list[uuid.UUID]) -> None:
     tenant_id = current_tenant_id()
     _forget(tenant_id, product_ids)
@@ -171,10 +336,18 @@ def _index(product_ids: list[uuid.UUID]) -> None:
     found = [
         (
             product_id,
-            stored_words(title, [vendor, *tags, *values.get(product_id, [])], codes.get(product_id, [])),
+            stored_words(
+                title, [vendor, *tags, *values.get(product_id, [])], codes.get(product_id, []), html
+            ),
         )
-        for product_id, title, vendor, tags in db.session.execute(
-            select(Product.id, Product.title, Product.vendor, Product.tags).where(Product.id.in_(product_ids))
+        for product_id, title, vendor, tags, html in db.session.execute(
+            select(
+                Product.id,
+                Product.title,
+                Product.vendor,
+                Product.tags,
+                func.substr(Product.description_html, 1, MAX_DESCRIPTION_CHARACTERS),
+            ).where(Product.id.in_(product_ids))
         )
     ]
     if not found:

@@ -6,12 +6,21 @@ from typing import cast
 
 from sqlalchemy import ColumnElement, Table, and_, exists
 
-from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
+from commerce.catalog.models import (
+    Category,
+    Product,
+    ProductAttribute,
+    ProductCategory,
+    ProductImage,
+    ProductRedirect,
+    Variant,
+)
 from commerce.db import TENANT
 
 PRODUCTS, VARIANTS, IMAGES, CATEGORIES, PRODUCT_CATEGORIES = (
     cast("Table", model.__table__) for model in (Product, Variant, ProductImage, Category, ProductCategory)
 )
+ATTRIBUTES, REDIRECTS = (cast("Table", model.__table__) for model in (ProductAttribute, ProductRedirect))
 
 
 def sold() -> ColumnElement[bool]:

@@ -22,7 +22,6 @@ class SeveralVariants(Rejected):
     """Something was said of the only variant of a product that has several."""
 
     code = "several_variants"
-    title = "This product has several variants"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def change_product(
     known = {row.id: row for row in _lock_variants(product_id)} if variants or only_variant else {}
     if only_variant:
         if len(known) != 1:
-            raise SeveralVariants("Please change its variants one by one.")
+            raise SeveralVariants
         variants = [VariantUpdate(next(iter(known)), None, only_variant)]
     for change in variants:
         changed |= _change_variant(known.get(change.id), change)
@@ -78,7 +77,7 @@ def lock_product(product_id: uuid.UUID) -> Product:
         .execution_options(populate_existing=True)
     )
     if product is None:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     return product
 
 
@@ -98,7 +97,7 @@ def set_categories(product_id: uuid.UUID, slugs: Sequence[str]) -> bool:
     known = {row.slug: row.id for row in rows}
     for slug in slugs:
         if slug not in known:
-            raise InvalidValue("category_code", f"There is no category {slug}.")
+            raise InvalidValue("category_code", "category_not_found", category=slug)
     mine = ProductCategory.product_id == product_id
     before = set(db.session.scalars(select(ProductCategory.category_id).where(mine)))
     wanted = {known[slug] for slug in slugs}
@@ -124,7 +123,7 @@ def _lock_variants(product_id: uuid.UUID) -> Sequence[Variant]:
 
 def _change_variant(variant: Variant | None, change: VariantUpdate) -> bool:
     if variant is None:
-        raise NotFound("There is no such variant.")
+        raise NotFound("variant_not_found")
     if change.version is not None and variant.version != change.version:
         raise StaleVersion("variant", change.version, variant.version)
     return _set(variant, cast("Mapping[str, Any]", checked_variant(change.values)))

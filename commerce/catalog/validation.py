@@ -47,7 +47,7 @@ def checked_product(values: ProductValues) -> ProductValues:
     if "title" in values:
         clean["title"] = clean_line(values["title"])
         if not 0 < len(clean["title"]) <= LIMITS.title:
-            raise InvalidValue("name", "A title has 1 to 500 characters.")
+            raise InvalidValue("name", "title_length", maximum=LIMITS.title)
     if "vendor" in values:
         clean["vendor"] = checked_line("vendor", values["vendor"])
     if "tags" in values:
@@ -56,9 +56,9 @@ def checked_product(values: ProductValues) -> ProductValues:
     if "description_html" in values:
         clean["description_html"] = clean_html(values["description_html"])
         if len(clean["description_html"]) > LIMITS.body:
-            raise InvalidValue("description", f"A description has at most {LIMITS.body} characters.")
+            raise InvalidValue("description", "text_too_long", maximum=LIMITS.body)
     if values.get("status", "active") not in STATUSES:
-        raise InvalidValue("status", f"{values['status']!r} is no status of a product.")
+        raise InvalidValue("status", "unknown_product_status", status=str(values["status"])[:40])
     return clean
 
 
@@ -67,13 +67,11 @@ def checked_variant(values: VariantValues) -> VariantValues:
     clean = values.copy()
     for name, amount in (("price", values.get("price")), ("compare_at", values.get("compare_at"))):
         if amount is not None and not 0 <= amount <= MAX_AMOUNT:
-            raise InvalidValue(name, "This price is out of bounds.")
+            raise InvalidValue(name, "price_out_of_range")
     if not 0 <= values.get("weight_grams", 0) <= MAX_GRAMS:
-        raise InvalidValue("weight_grams", f"A weight is 0 to {MAX_GRAMS} grams.")
+        raise InvalidValue("weight_grams", "weight_out_of_range", maximum=MAX_GRAMS)
     if not re.fullmatch(TAX_CLASSES, values.get("tax_class", "standard")):
-        raise InvalidValue(
-            "tax_class", "A tax class has 1 to 20 small letters, digits, - and _, a letter first."
-        )
+        raise InvalidValue("tax_class", "tax_class_code_invalid")
     if "barcode" in values:
         clean["barcode"] = checked_line("barcode", values["barcode"])
     return clean
@@ -82,11 +80,9 @@ def checked_variant(values: VariantValues) -> VariantValues:
 def checked_sku(sku: str) -> str:
     """Return a SKU that can be stored, found again and stand in an address. Raises InvalidValue."""
     if clean_line(sku) != sku or not sku.isprintable() or not 0 < len(sku) <= LIMITS.sku:
-        raise InvalidValue("sku", "A SKU is one line of 1 to 255 visible characters in their composed form.")
+        raise InvalidValue("sku", "sku_invalid")
     if {"", ".", ".."} & set(sku.split("/")):
-        raise InvalidValue(
-            "sku", "A SKU does not begin or end with a slash, nor has it '//', '/./' or '/../'."
-        )
+        raise InvalidValue("sku", "sku_slashes")
     return sku
 
 
@@ -94,5 +90,5 @@ def checked_line(name: str, text: str) -> str:
     """Return one line of text, cleaned. Raises InvalidValue when it is too long."""
     line = clean_line(text)
     if len(line) > LIMITS.line:
-        raise InvalidValue(name, f"This has at most {LIMITS.line} characters.")
+        raise InvalidValue(name, "text_too_long", maximum=LIMITS.line)
     return line

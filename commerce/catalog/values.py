@@ -1,4 +1,4 @@
-"""Reading of single cells. Every function raises ValueError with a reason that a shop owner understands."""
+"""Reading of single cells. Every function raises InvalidValue."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _OPEN_GROUPS = re.compile(r"\d{1,3}([ '\u2019]\d{3})+([.,]\d+)?")  # 1 234,50 an
 _COMMA_MARK = re.compile(r"\d+,\d+")
 _ONE_MARK = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _EXPONENT = re.compile(r"\d+([.,]\d+)?[eE][+-]?\d+")
+_ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+\d{2,}")
+ROUNDED = "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
 # Spreadsheets write truth in the language of their owner.
 _TRUE = frozenset(["true", "1", "1.0", "yes", "y", "wahr", "vrai", "verdadero", "vero", "sant", "waar"])
 _FALSE = frozenset(["false", "0", "0.0", "no", "n", "falsch", "faux", "falso", "falskt", "onwaar"])
@@ -37,7 +39,7 @@ def plain_number(text: str, *, comma_is_mark: bool = False) -> str:
     if _PLAIN.fullmatch(digits):
         return sign + ("0" + digits if digits.startswith(".") else digits)
     if _EXPONENT.fullmatch(digits):
-        raise ValueError("a spreadsheet has turned the number into scientific notation")
+        raise InvalidValue("value", "cell_scientific")
     if _COMMA_MARK.fullmatch(digits) and (comma_is_mark or not _COMMA_GROUPS.fullmatch(digits)):
         return sign + digits.replace(",", ".")
     if _COMMA_GROUPS.fullmatch(digits):
@@ -46,7 +48,7 @@ def plain_number(text: str, *, comma_is_mark: bool = False) -> str:
         return sign + digits.replace(".", "").replace(",", ".")
     if _OPEN_GROUPS.fullmatch(digits):
         return sign + re.sub("[ '\u2019]", "", digits).replace(",", ".")
-    raise ValueError("is not a number")
+    raise InvalidValue("value", "cell_not_a_number")
 
 
 def parse_price(text: str, currency: str, *, comma_is_mark: bool = False) -> int:
@@ -56,18 +58,18 @@ def parse_price(text: str, currency: str, *, comma_is_mark: bool = False) -> int
     """
     places = exponent(currency)
     if (mark := _ONE_MARK.fullmatch(text)) and not _is_clear(mark[1], places, comma_is_mark=comma_is_mark):
-        raise ValueError(f"can be read in two ways; write it with {places} decimals and without separators")
+        raise InvalidValue("value", "cell_ambiguous", places=places)
     number = plain_number(text, comma_is_mark=comma_is_mark and places > 0)
     if number.startswith("-"):
-        raise ValueError("a price cannot be negative")
+        raise InvalidValue("value", "cell_price_negative")
     if len(number) > 40 or Decimal(number) > MAX_PRICE_UNITS:
-        raise ValueError(f"is above {MAX_PRICE_UNITS} {currency}, which cannot be right")
+        raise InvalidValue("value", "cell_price_too_high", maximum=MAX_PRICE_UNITS, currency=currency)
     try:
         return parse_amount(number, currency)
     except InvalidValue as error:
         if places == 0:
-            raise ValueError(f"{currency} has no decimals") from error
-        raise ValueError(f"has more decimals than {currency} knows ({places})") from error
+            raise InvalidValue("value", "cell_currency_without_decimals", currency=currency) from error
+        raise InvalidValue("value", "cell_too_many_decimals", currency=currency, places=places) from error
 
 
 def _is_clear(mark: str, places: int, *, comma_is_mark: bool) -> bool:
@@ -81,22 +83,30 @@ def parse_quantity(text: str) -> int:
     """Return a number of units: whole, from 0 to MAX_QUANTITY ('20.0' is 20)."""
     number = plain_number(text)
     if number.startswith("-") and number.strip("-0."):
-        raise ValueError("a stock cannot be negative; here nothing is sold that is not there")
+        raise InvalidValue("value", "cell_stock_negative")
     value = abs(Decimal(number[:40]))
     if value != value.to_integral_value():
-        raise ValueError("a stock is a whole number")
+        raise InvalidValue("value", "cell_stock_not_whole")
     if len(number) > 40 or value > MAX_QUANTITY:
-        raise ValueError(f"is above {MAX_QUANTITY}, which cannot be right")
+        raise InvalidValue("value", "cell_too_high", maximum=MAX_QUANTITY)
     return int(value)
+
+
+def parse_stock(text: str) -> tuple[int, int]:
+    """Return units on hand, and how many the other shop had sold beyond them: '-2' is (0, 2)."""
+    number = plain_number(text)
+    if number.startswith("-"):
+        return 0, parse_quantity(number[1:])
+    return parse_quantity(number), 0
 
 
 def parse_grams(text: str) -> int:
     """Return a weight in whole grams, rounded half up."""
     number = plain_number(text)
     if number.startswith("-"):
-        raise ValueError("a weight cannot be negative")
+        raise InvalidValue("value", "cell_weight_negative")
     if len(number) > 40 or Decimal(number) > MAX_GRAMS:
-        raise ValueError(f"is above {MAX_GRAMS} grams, which cannot be right")
+        raise InvalidValue("value", "cell_weight_too_high", maximum=MAX_GRAMS)
     return int(Decimal(number).to_integral_value(ROUND_HALF_UP))
 
 
@@ -107,7 +117,7 @@ def parse_flag(text: str) -> bool:
         return True
     if word in _FALSE:
         return False
-    raise ValueError("is neither TRUE nor FALSE")
+    raise InvalidValue("value", "cell_not_a_flag")
 
 
 def parse_backorder(text: str) -> bool:
@@ -119,22 +129,37 @@ def parse_backorder(text: str) -> bool:
         return True
     try:
         return parse_flag(text)
-    except ValueError:
-        raise ValueError("is neither deny nor continue") from None
+    except InvalidValue:
+        raise InvalidValue("value", "cell_not_a_policy") from None
 
 
 def parse_tax_class(text: str) -> str:
     """Return the code of a tax class: what the pages of taxes take."""
     code = text.casefold()
     if not re.fullmatch(TAX_CLASSES, code):
-        raise ValueError("is no tax class: 1 to 20 letters, digits, '-' and '_', a letter first")
+        raise InvalidValue("value", "cell_not_a_tax_class")
     return code
+
+
+def parse_sku(text: str) -> str:
+    """Return a SKU, without a spreadsheet's mark for "text, not number"."""
+    if is_rounded(text):
+        raise ValueError(ROUNDED)
+    return text[1:] if text.startswith("'") and text[1:].isdigit() else text
+
+
+def is_rounded(code: str) -> bool:
+    """Tell whether a spreadsheet has turned a code into a number and rounded it ('4.00638E+12'): its digits are lost.
+
+    A code such as '12E3' or '1E5' is none: spreadsheets write a sign and two digits.
+    """
+    return bool(_ROUNDED.fullmatch(code.removeprefix("'")))
 
 
 def parse_barcode(text: str) -> str | None:
     """Return a barcode's characters, or None when a spreadsheet has rounded it ('3.65E+11')."""
     code = text.removeprefix("'")
-    if _EXPONENT.fullmatch(code):
+    if is_rounded(code) or _EXPONENT.fullmatch(code):
         return None
     return code.removesuffix(".0") if re.fullmatch(r"\d+\.0", code) else code
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from commerce.catalog.text import clean_line
+from commerce.catalog.text import clean_line, without_accents
 from commerce.csv_files import ImportNote, UnreadableFile
 
 # First the heading of the exports until 2025, then those of the newer template and of widespread tools.
@@ -49,6 +49,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "seo_title": ("SEO Title", "SEO title"),
     "seo_description": ("SEO Description", "SEO description"),
     "variant_image": ("Variant Image", "Variant image URL"),
+    "cost": ("Cost per item",),
+    "unit_price_total_measure": ("Unit Price Total Measure", "Unit price total measure"),
+    "unit_price_total_measure_unit": ("Unit Price Total Measure Unit", "Unit price total measure unit"),
+    "unit_price_base_measure": ("Unit Price Base Measure", "Unit price base measure"),
+    "unit_price_base_measure_unit": ("Unit Price Base Measure Unit", "Unit price base measure unit"),
+    "collection": ("Collection",),
 }
 OWN_COLUMNS: dict[str, tuple[str, ...]] = {
     "categories": ("Categories",),
@@ -56,11 +62,43 @@ OWN_COLUMNS: dict[str, tuple[str, ...]] = {
     "active": ("Variant Active",),
 }
 """What our own export adds, because Shopify has no column for it."""
+METAFIELD = re.compile(r"(?P<name>.*?)\s*\((?P<owner>product|variant)\.metafields\.(?P<key>[^\s()]+)\)")
+"""How Shopify heads a column for a metafield: 'Washing (product.metafields.custom.washing)'."""
+SYNONYMS: dict[str, str] = {
+    "handle": "slug urlkey url permalink producthandle productid parentid itemgroupid id",
+    "title": "name productname producttitle itemname nombre nom nome naam titel titre titulo titolo bezeichnung"
+    " artikelname productnaam",
+    "body": "body description productdescription longdescription html details beschreibung descripcion descrizione"
+    " descricao omschrijving",
+    "vendor": "brand manufacturer supplier maker marke hersteller marque fabricant marca fabricante merk",
+    "type": "type producttype category categories kategorie categorie categoria department",
+    "tags": "tag tags keywords labels schlagworter schlagworte etiquettes etiquetas",
+    "status": "state productstatus",
+    "published": "visible active online enabled",
+    "sku": "sku itemnumber articlenumber artikelnummer artnr article code productcode itemcode reference"
+    " referencia ref mpn",
+    "quantity": "quantity qty stock inventory inventoryqty stockquantity onhand available bestand lagerbestand menge"
+    " anzahl cantidad existencias quantite quantita quantidade voorraad aantal inventoryquantity",
+    "price": "price unitprice sellingprice saleprice retailprice regularprice listprice amount preis verkaufspreis vk"
+    " precio prix prezzo preco prijs priceusd priceeur pricegbp",
+    "compare_at": "compareatprice compareprice oldprice wasprice msrp rrp uvp originalprice strikeprice",
+    "barcode": "ean ean13 gtin upc isbn barcode strichcode",
+    "grams": "weight weightgrams weightg grams gewicht peso poids",
+    "image": "image images imageurl imagelink picture photo mainimage bild bildurl imagen foto afbeelding",
+    "image_alt": "alt alttext imagealt",
+    "cost": "cost costprice purchaseprice unitcost wholesaleprice einkaufspreis ek coste cout costo custo inkoopprijs",
+    "option1_value": "size color colour option variant variantname grosse farbe talla taille couleur taglia colore",
+    "seo_title": "metatitle pagetitle",
+    "seo_description": "metadescription",
+    "collection": "collections",
+}
+"""What others call the columns, folded. A person confirms it with --map before it is read."""
 OPTIONS = 3
 """How many options a product has at Shopify. Our own export goes on with 'Option4 Name'."""
 REQUIRED = ("handle", "title", "price")
 _SIMILAR = 0.6
 _VERY_SIMILAR = 0.85
+_SYNONYM = 0.95
 _SHOWN = 12
 
 
@@ -69,6 +107,9 @@ class Headings:
 
     `notes` holds what a person should look at. Headings are compared as `fold` leaves them.
     """
+
+    attributes: Mapping[str, str] = {}
+    """Fields that are facts of a kind of their own: key by field."""
 
     def __init__(
         self, header: list[str], columns: Mapping[str, tuple[str, ...]], fold: Callable[[str], str] = str
@@ -112,29 +153,79 @@ class Columns(Headings):
                 f"option{self.axes}_value": (f"Option{self.axes} Value",),
             }
         super().__init__(header, columns)
+        self._find_attributes()
         self._refuse_foreign()
+
+    def _find_attributes(self) -> None:
+        found: dict[str, str] = {}
+        self.definitions: dict[str, str] = {}
+        for at, name in enumerate(self.names):
+            if match := METAFIELD.fullmatch(name):
+                key = match["key"] if match["owner"] == "product" else f"variant:{match['key']}"
+                if key not in self.definitions and len(key) <= MAX_KEY and len(match["name"]) <= MAX_KEY:
+                    self.definitions[key] = match["name"]
+                    found[f"attribute {key}"] = key
+                    self.index[f"attribute {key}"] = at
+        self.attributes = found
 
     def _refuse_foreign(self) -> None:
         read = set(self.index.values())
         foreign = {_fold(name): name for at, name in enumerate(self.names) if at not in read and name}
+        folded = {_fold(name) for name in self.names}
+        if (
+            "price" not in self.index
+            and "location" in folded
+            and any(name.startswith("onhand") for name in folded)
+        ):
+            raise UnreadableFile(
+                "This is an inventory file, not a product file. Import it with: flask stock import FILE --tenant CODE"
+            )
         missing: list[tuple[str, str]] = []
-        lost = any(field not in self.index for field in REQUIRED)
+        lost = "handle" not in self.index or self.index.keys() <= {"handle", *_NAMES_A_VARIANT}
         for field, headings in COLUMNS.items():
             if field in self.index:
                 continue
-            name, likeness = _nearest(headings, foreign, _SIMILAR if field in REQUIRED else _VERY_SIMILAR)
+            name, likeness = _nearest(
+                field, headings, foreign, _SIMILAR if field in REQUIRED else _VERY_SIMILAR
+            )
             if name or field in REQUIRED:
                 missing.append((headings[0], name))
-            if likeness == 1:
-                lost = True
-            elif name:
-                self.notes.append(ImportNote(0, "unread_column", f"'{name}' (is it '{headings[0]}'?)"))
+            if name:
+                del foreign[_fold(name)]
+                lost |= field in REQUIRED or likeness == 1
         if lost:
             raise UnreadableFile(_sentence(missing, self.names))
+        for heading, name in missing:
+            if name:
+                self.notes.append(ImportNote(0, "unread_column", f"'{name}' (is it '{heading}'?)"))
+
+
+_NAMES_A_VARIANT = (
+    "sku",
+    *(f"option{axis}_{part}" for axis in range(1, OPTIONS + 1) for part in ("name", "value")),
+)
+MAX_KEY = 120
+"""Characters of an attribute's key and name."""
+
+
+def known_headings() -> dict[str, str]:
+    """Return every heading that a product file may have, by its folded form."""
+    names = [name for headings in (COLUMNS | OWN_COLUMNS).values() for name in headings]
+    return {_fold(name): name for name in reversed(names)}
+
+
+def renamed(header: list[str], mapping: Mapping[str, str]) -> list[str]:
+    """Return headings with those in place that a person said they mean; `mapping` has them by their folded forms."""
+    return [mapping.get(fold_heading(name), name) for name in header]
+
+
+def fold_heading(heading: str) -> str:
+    """Return a heading as headings are compared when a person has said what they mean."""
+    return clean_line(heading).casefold()
 
 
 def _fold(heading: str) -> str:
-    return re.sub(r"[\W_]+", "", heading.casefold())
+    return re.sub(r"[\W_]+", "", without_accents(heading).casefold())
 
 
 def _likeness(wanted: str, found: str) -> float:
@@ -145,10 +236,26 @@ def _likeness(wanted: str, found: str) -> float:
         and (wanted.startswith(found) or found.startswith(wanted))
     ):
         return _VERY_SIMILAR
-    return difflib.SequenceMatcher(None, wanted, found).ratio()
+    if wanted != found:
+        # What every heading of a variant begins with makes none of them like the other.
+        wanted, found = (
+            each.removeprefix("variant").removeprefix("product") or each for each in (wanted, found)
+        )
+        return min(difflib.SequenceMatcher(None, wanted, found).ratio(), 0.99)
+    return 1.0
 
 
-def _nearest(headings: tuple[str, ...], foreign: dict[str, str], cutoff: float) -> tuple[str, float]:
+def _nearest(
+    field: str, headings: tuple[str, ...], foreign: dict[str, str], cutoff: float
+) -> tuple[str, float]:
+    """Return the heading that a field most likely has in the file, and how like it is to the right one."""
+    for heading in headings:
+        if _fold(heading) in foreign:
+            return foreign[_fold(heading)], 1
+    for word in SYNONYMS.get(field, "").split():
+        for each in (word, f"product{word}", f"variant{word}", f"item{word}"):
+            if each in foreign:
+                return foreign[each], _SYNONYM
     for heading in headings:
         likeness, name = max(
             ((_likeness(_fold(heading), each), foreign[each]) for each in foreign), default=(0.0, "")
@@ -158,14 +265,20 @@ def _nearest(headings: tuple[str, ...], foreign: dict[str, str], cutoff: float) 
     return "", 0.0
 
 
-def _sentence(missing: list[tuple[str, str]], names: list[str]) -> str:
+def _sentence(missing: list[tuple[str, str]], names: Iterable[str]) -> str:
     parts = [
         f"'{heading}' (nearest found: '{near}')" if near else f"'{heading}' (nothing like it found)"
         for heading, near in missing
     ]
-    found = ", ".join(f"'{name}'" for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    shown = list(names)
+    found = ", ".join(f"'{name}'" for name in shown[:_SHOWN]) + (", ..." if len(shown) > _SHOWN else "")
+    options = " ".join(f'--map "{near}={heading}"' for heading, near in missing if near)
+    advice = (
+        f"If these are the same columns, say so once and it is remembered: {options}"
+        if options
+        else 'Rename the headings, or say which column is which: --map "YOUR HEADING=Variant Price"'
+    )
     return (
-        f"The headings are neither those of a Shopify product export nor those of a WooCommerce one in English, which "
-        f"has 'Type', 'Name' and 'Regular price'. Missing for Shopify: {'; '.join(parts)}. "
-        f"Rename the headings to the missing ones exactly. Found: {found}."
+        f"The headings are neither those of a Shopify product export nor those of a WooCommerce one. "
+        f"Missing for Shopify: {'; '.join(parts)}. {advice}. Found: {found}."
     )

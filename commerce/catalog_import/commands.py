@@ -15,12 +15,17 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from commerce.catalog.attributes import list_attributes, show_attributes
 from commerce.catalog.images import FetchReport, fetch_images
+from commerce.catalog.search import reindex_catalogue
 from commerce.catalog_import.export import OnHand, export_catalogue
 from commerce.catalog_import.formats import FORMATS
+from commerce.catalog_import.mapping import BadMapping
 from commerce.catalog_import.report import ImportReport
-from commerce.catalog_import.services import StockWriter, import_catalogue
+from commerce.catalog_import.rows import DUPLICATES
+from commerce.catalog_import.services import MISSING_STOCK, StockWriter, import_catalogue
 from commerce.config import Config
+from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop_by_code
@@ -66,7 +71,7 @@ def catalog_commands(
 
     `stock` and `on_hand` are the stock room and `address_of` tells where a shop is: the catalogue may not import them.
     """
-    group = AppGroup("catalog", help="Import and export a catalogue, and fetch its pictures.")
+    group = AppGroup("catalog", help="Import and export a catalogue, its pictures and attributes.")
 
     @group.command("import")
     @click.argument("file", metavar="FILE")
@@ -78,16 +83,47 @@ def catalog_commands(
     @click.option(
         "--set-stock", is_flag=True, help="Also set the stock of variants that the shop has already."
     )
+    @click.option(
+        "--missing-stock",
+        type=click.Choice(MISSING_STOCK),
+        help="What new variants have when the file does not say: no stock, a stock that is not counted (sold without "
+        "limit), or none yet (the products stay drafts until you import the stock file, then this file again).",
+    )
+    @click.option(
+        "--duplicate-sku",
+        type=click.Choice(DUPLICATES),
+        default=DUPLICATES[0],
+        show_default=True,
+        help="What to do when a SKU comes again: refuse the product, or make a SKU for the second variant.",
+    )
+    @click.option(
+        "--map",
+        "mappings",
+        multiple=True,
+        metavar="HEADING=MEANING",
+        help="Read a heading of the file as another one, such as 'price=Variant Price'; or a JSON file of such pairs. "
+        "It is remembered for the shop; 'price=' forgets it. May be given several times.",
+    )
     @_json
     def import_(
-        file: str, code: str, *, dry_run: bool, file_format: str | None, set_stock: bool, as_json: bool
+        file: str,
+        code: str,
+        *,
+        dry_run: bool,
+        file_format: str | None,
+        set_stock: bool,
+        missing_stock: str | None,
+        duplicate_sku: str,
+        mappings: tuple[str, ...],
+        as_json: bool,
     ) -> None:
-        """Import products from FILE ('-' reads standard input): a product CSV of Shopify, of WooCommerce in English, or
-        one that `catalog export` wrote.
+        """Import products from FILE ('-' reads standard input): a product CSV of Shopify, of WooCommerce, or one that
+        `catalog export` wrote.
 
         Good products are imported, bad ones are left out as a whole, and each error names row, column, value and
-        reason. The same file again changes nothing. Stock is set for new variants only, unless --set-stock is given.
-        Pictures are not fetched: see fetch-images.
+        reason. The same file again changes nothing, and what the file has no column for stays as it is; every field
+        that changes is listed. Stock is set for new variants only, unless --set-stock is given. Pictures are not
+        fetched: see fetch-images.
 
         Exit status: 0 all rows taken in; 1 some rejected; 2 nothing done (no such file, shop or column).
         """
@@ -103,6 +139,9 @@ def catalog_commands(
                     file_format=file_format or "",
                     dry_run=dry_run,
                     replace_stock=set_stock,
+                    missing_stock=missing_stock or "",
+                    duplicate_sku=duplicate_sku,
+                    mapping=_mapping(mappings),
                     on_start=progress.start,
                     on_rows=progress.advance,
                 )
@@ -123,6 +162,43 @@ def catalog_commands(
                 base = address_of(current_app.config["LOCKSTEP"], shop)
                 count = export_catalogue(file, base=base, on_hand=on_hand)
         click.echo(f"{count} products exported.", err=True)
+
+    @group.command("attributes")
+    @_tenant
+    @click.option(
+        "--show", multiple=True, metavar="KEY", help="Show it on product pages. May be given several times."
+    )
+    @click.option("--hide", multiple=True, metavar="KEY", help="Show it no longer.")
+    @_json
+    def attributes_(code: str, show: tuple[str, ...], hide: tuple[str, ...], *, as_json: bool) -> None:
+        """List what imports have brought beyond the usual fields (Shopify's metafields), and say which of it shoppers
+        see under "Details" on a product page. A new one is not shown.
+
+        Exit status: 0 done; 2 no such shop or attribute.
+        """
+        with _refusals(as_json=as_json):
+            shop: Shop = get_shop_by_code(code)
+            with shop_scope(shop):
+                if show or hide:
+                    show_attributes(show=show, hide=hide)
+                rows = [
+                    {"key": each.key, "name": each.name, "shown": each.shown} for each in list_attributes()
+                ]
+        if as_json:
+            click.echo(json.dumps({"attributes": rows}, ensure_ascii=False))
+            return
+        for row in rows:
+            click.echo(f"{row['key']}\t{row['name']}\t{'shown' if row['shown'] else 'not shown'}")
+
+    @group.command("reindex")
+    @_tenant
+    def reindex_(code: str) -> None:
+        """Rebuild the search index of a shop, after an update that asks for it. The shop stays open meanwhile."""
+        with _refusals(as_json=False), Progress("Indexing") as progress:
+            shop: Shop = get_shop_by_code(code)
+            with shop_scope(shop):
+                count = reindex_catalogue(progress.advance)
+        click.echo(f"{count} products indexed.")
 
     @group.command("fetch-images")
     @_tenant
@@ -151,13 +227,37 @@ def catalog_commands(
     return group
 
 
+def _mapping(given: tuple[str, ...]) -> dict[str, str]:
+    """Return what headings mean, from pairs and from JSON files with such pairs. Raises BadMapping."""
+    mapping: dict[str, str] = {}
+    for each in given:
+        if each.lower().endswith(".json"):
+            mapping |= _mapping_file(Path(each))
+            continue
+        heading, mark, meaning = each.rpartition("=")
+        if not mark or not heading.strip():
+            raise BadMapping(f"'{each}' is no mapping: write HEADING=MEANING, such as 'price=Variant Price'.")
+        mapping[heading] = meaning
+    return mapping
+
+
+def _mapping_file(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise BadMapping(f"{path} is no JSON file: {error}.") from error
+    if not isinstance(found, dict) or not all(isinstance(meaning, str) for meaning in found.values()):
+        raise BadMapping(f'{path} must hold one object of texts, such as {{"price": "Variant Price"}}.')
+    return found
+
+
 @contextmanager
 def _refusals(*, as_json: bool) -> Generator[None]:
     """Turn what a command refuses into one sentence (or one JSON object) and exit status 2."""
     try:
         yield
     except CommerceError as error:
-        _refuse(error.code, error.detail, as_json=as_json)
+        _refuse(error.code, describe(error), as_json=as_json)
     except OSError as error:
         if error.filename is None:
             raise

@@ -9,20 +9,28 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from sqlalchemy import Text, and_, cast, or_, select
+from sqlalchemy import Text, Uuid, and_, cast, literal, select, tuple_
 from sqlalchemy.orm import selectinload
 
-from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
+from commerce.catalog.models import (
+    Category,
+    Product,
+    ProductAttribute,
+    ProductCategory,
+    ProductImage,
+    Variant,
+)
 from commerce.catalog_import.columns import COLUMNS, OPTIONS, OWN_COLUMNS
-from commerce.catalog_import.product import EXEMPT, STANDARD, option_name, option_value
+from commerce.catalog_import.product import EXEMPT, STANDARD, VARIANT_ATTRIBUTE, option_name, option_value
 from commerce.catalog_import.rows import as_text, join_names
-from commerce.db import db
+from commerce.csv_files import BOM
+from commerce.db import UtcDateTime, db
 from commerce.money import to_decimal
 from commerce.tenants.scope import current_shop
 
-BATCH = 100
-LEFT_OUT = frozenset({"category"})
-"""Shopify's own taxonomy, which a shelf of ours is not."""
+BATCH = 250
+LEFT_OUT = frozenset({"category", "collection"})
+"""Shopify's own taxonomy, which a category of ours is not; the first category stands as the type."""
 
 OnHand = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, int]]
 """What the catalogue asks the stock room, which stands above it: units on hand by variant id."""
@@ -32,43 +40,46 @@ OnHand = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, int]]
 class ExportContext:
     """What a product's row in a file depends on beside the product.
 
-    `base` is the address of the shop, for pictures that came from nowhere else; `shelves` are names of categories by
+    `base` is the address of the shop, for pictures that came from nowhere else; `categories` are their names by
     product id, `stock` units by variant id.
     """
 
     currency: str
     base: str
-    shelves: Mapping[uuid.UUID, Sequence[str]]
+    categories: Mapping[uuid.UUID, Sequence[str]]
     stock: Mapping[uuid.UUID, int]
 
 
 def export_catalogue(out: TextIO, *, base: str, on_hand: OnHand) -> int:
     """Write all products of the current shop into `out`, the newest first, and return how many there were.
 
-    They are read a batch at a time, so memory does not grow with them. A text that a spreadsheet would take for a
-    formula is marked by a leading ' (CWE-1236), which the import takes off again.
+    They are read a batch at a time, each in a transaction of its own, so neither memory nor the time of a transaction
+    grows with them. A text that a spreadsheet would take for a formula is marked by a leading ' (CWE-1236), which the
+    import takes off again.
     """
-    axes = _most_options()
-    columns = _columns(axes)
+    columns = _columns(_most_options())
+    currency = current_shop().currency
+    out.write(BOM)
     writer = csv.writer(out)
     writer.writerow(columns.values())
     count = 0
     for products in _batches():
         variants = [variant.id for product in products for variant in product.variants]
         around = ExportContext(
-            current_shop().currency, base, category_names([each.id for each in products]), on_hand(variants)
+            currency, base, category_names([each.id for each in products]), on_hand(variants)
         )
+        db.session.expunge_all()
+        db.session.rollback()
         for product in products:
             rows = product_cells(product, around)
             writer.writerows([row.get(field, "") for field in columns] for row in rows)
             count += 1
-        db.session.expunge_all()
     return count
 
 
 def product_cells(product: Product, around: ExportContext) -> list[dict[str, str]]:
     """Return the rows of a product, as cells by field: variants and pictures stand beside each other."""
-    variants = [_variant(variant, product, around) for variant in _shown(product)]
+    variants = [_variant(variant, product, around) for variant in shown_variants(product)]
     pictures = [
         {"image": url, "image_position": str(place), "image_alt": as_text(image.alt)}
         for place, image in enumerate(product.images, start=1)
@@ -104,18 +115,19 @@ def category_names(product_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[s
 
 
 def _head(product: Product, around: ExportContext) -> dict[str, str]:
-    shelves = around.shelves.get(product.id, [])
+    categories = around.categories.get(product.id, [])
     names = product.option_names or ["Title"]
     texts = {
         "title": product.title,
         "body": product.description_html,
         "vendor": product.vendor,
-        "type": shelves[0] if shelves else "",
-        "categories": join_names(shelves) if len(shelves) > 1 else "",
+        "type": categories[0] if categories else "",
+        "categories": join_names(categories) if len(categories) > 1 else "",
         "tags": ", ".join(product.tags),
         "seo_title": product.seo_title,
         "seo_description": product.seo_description,
         **{option_name(axis): name for axis, name in enumerate(names)},
+        **{f"attribute {key}": text for key, text in product.attributes.items()},
     }
     flags = {
         "published": _flag(product.status == "active"),
@@ -133,6 +145,10 @@ def _variant(variant: Variant, product: Product, around: ExportContext) -> dict[
         "barcode": variant.barcode,
         "tax_class": variant.tax_class if variant.tax_class not in (STANDARD, EXEMPT) else "",
         **{option_value(axis): value for axis, value in enumerate(values)},
+        **{
+            f"attribute {key}" if key.startswith(VARIANT_ATTRIBUTE) else key: text
+            for key, text in variant.attributes.items()
+        },
     }
     facts = {
         "grams": str(variant.weight_grams),
@@ -141,6 +157,7 @@ def _variant(variant: Variant, product: Product, around: ExportContext) -> dict[
         "policy": "continue" if variant.backorder else "deny",
         "price": _amount(variant.price, around.currency),
         "compare_at": _amount(variant.compare_at, around.currency),
+        "cost": _amount(variant.unit_cost, around.currency),
         "ships": _flag(variant.requires_shipping),
         "taxable": _flag(variant.tax_class != EXEMPT),
         "variant_image": pictures.get(variant.image_id, "") if variant.image_id else "",
@@ -149,7 +166,7 @@ def _variant(variant: Variant, product: Product, around: ExportContext) -> dict[
     return {name: as_text(text) for name, text in texts.items()} | facts
 
 
-def _shown(product: Product) -> list[Variant]:
+def shown_variants(product: Product) -> list[Variant]:
     """Return the variants that a file can have: a switched-off one only while it fits the product's options."""
     taken = {_folded(variant) for variant in product.variants if variant.active}
     return [
@@ -178,7 +195,17 @@ def _columns(axes: int) -> dict[str, str]:
     for axis in range(OPTIONS, axes):
         columns[option_name(axis)] = f"Option{axis + 1} Name"
         columns[option_value(axis)] = f"Option{axis + 1} Value"
-    return columns | {field: names[0] for field, names in OWN_COLUMNS.items()}
+    columns |= {field: names[0] for field, names in OWN_COLUMNS.items()}
+    known = db.session.execute(
+        select(ProductAttribute.key, ProductAttribute.name).order_by(ProductAttribute.key)
+    )
+    return columns | {f"attribute {row.key}": metafield(row.key, row.name) for row in known}
+
+
+def metafield(key: str, name: str) -> str:
+    """Return the heading of an attribute's column, as Shopify writes it."""
+    owner = "variant" if key.startswith(VARIANT_ATTRIBUTE) else "product"
+    return f"{name} ({owner}.metafields.{key.removeprefix(VARIANT_ATTRIBUTE)})"
 
 
 def _most_options() -> int:
@@ -199,7 +226,8 @@ def _batches() -> Iterator[Sequence[Product]]:
     while products:
         last = (products[-1].published_at, products[-1].id)
         yield products
-        older = or_(
-            Product.published_at < last[0], and_(Product.published_at == last[0], Product.id < last[1])
+        # As one comparison of pairs: only then do both databases go on in the index where the last batch ended.
+        older = tuple_(Product.published_at, Product.id) < tuple_(
+            literal(last[0], UtcDateTime()), literal(last[1], Uuid())
         )
         products = db.session.scalars(query.where(older)).all()

@@ -13,13 +13,30 @@ NOTES = {
     "cp1252": "The file is not UTF-8; it was read as Windows-1252. Check accents in the imported texts.",
     "delimiter": "The columns are separated by something other than a comma.",
     "repeated_column": "A column heading stands twice; its first column was read.",
-    "unread_column": "A heading is close to one that is read, but not the same; it was ignored.",
+    "unread_column": "A heading is close to one that is read, but not the same; it was ignored. Use --map to read it.",
+    "loose_quotes": "Quotation marks do not follow the CSV standard; they were read as spreadsheets do. Check the row.",
+    "mapped": "Headings are read as you said, now or in an earlier import.",
+    "no_stock_column": "The file has no quantities. This is what was done instead, as you asked.",
     "no_rows": "The file has headings but no rows.",
     "untracked": "Stock was not tracked there. The quantity in the file, or else 0, becomes the stock here.",
+    "no_quantity": "The file has no quantity for the new variant; its stock begins at 0.",
+    "not_counted": "The file has no quantity for the new variant; it is sold without counting, as you asked.",
+    "waiting_for_stock": "A draft until its stock is here: import the stock file, then this file again.",
+    "oversold": "The quantity was below 0: more had been sold than there was. The stock here begins at 0.",
+    "duplicate_sku": "The SKU is in use by another variant; this one got a SKU made from handle and options.",
+    "no_price": "It has no price there, so it cannot be sold: it was taken in switched off or as a draft.",
+    "description_image": "The description shows a picture; it was added to the product's pictures.",
+    "lost_image": "The description shows a picture that cannot be fetched; it was left out.",
+    "embedded": "The description embeds a video or a page of another site; it was left out.",
+    "taxonomy": "The product category was not taken: the product has a type or categories of its own.",
+    "unlisted": "Unlisted there: only who knows the address sees it. The product was taken in as a draft.",
+    "search_only": "Shown by the search alone there; here is no such state. The product was taken in as a draft.",
+    "lists_only": "Left out of the search there; here it is found by the search, too.",
+    "language": "The headings are those of WooCommerce in another language.",
     "made_sku": "The SKU was empty; one was made from the handle and the option values.",
     "made_slug": "The handle does not suit an address; a slug was made from it.",
     "gift_card": "Gift cards are not sold here; the product was taken in as a draft.",
-    "mangled_barcode": "A spreadsheet has damaged the barcode; it was left out.",
+    "mangled_barcode": "A spreadsheet has rounded the barcode, so its digits are lost; it was left out.",
     "bad_image": "The picture's address is not http or https; it was left out.",
     "nothing": "The row holds neither a variant nor a picture.",
     "repeated_variant": "The row repeats a variant of an earlier row; only its picture was read.",
@@ -63,30 +80,42 @@ class ParsedImage:
 
 @dataclass(frozen=True, slots=True)
 class ParsedVariant:
-    """One variant. Prices are integer minor units of the shop's currency, weights whole grams."""
+    """One variant. Prices are integer minor units of the shop's currency, weights whole grams.
+
+    `quantity` is None where the file says nothing about stock. `lacks` names the fields that the file has no column
+    for: in a variant of the shop they stay as they are. `attributes` are facts by key; an empty one is to go.
+    `made_sku` is what the variant gets when it has none of its own.
+    """
 
     row: int
     sku: str
     sku_was_made: bool
+    made_sku: str
     option_values: tuple[str, ...]
     price: int
     compare_at_price: int | None
-    quantity: int
+    quantity: int | None
     tracked: bool
     backorder: bool
     weight_grams: int
     requires_shipping: bool
     tax_class: str
     barcode: str
+    unit_cost: int | None
+    attributes: tuple[tuple[str, str], ...]
     image_url: str
     active: bool
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedProduct:
     """One product with all its variants, judged and cleaned; every text is ready for the database.
 
-    `source` names the shop system that the file came from, `categories` the shelves that the product stands on.
+    `source` names the shop system that the file came from, `categories` the names of its categories,
+    `former_slugs` the addresses that it may have had. `lacks` names the fields that the file has no column for: in a
+    product of the shop they stay as they are; `only_known` says why it cannot be made of what the file has. An
+    attribute that is empty is to go. `status_with_price` is the status of a draft that is one for want of a price only.
     """
 
     source: str
@@ -101,10 +130,15 @@ class ParsedProduct:
     seo_title: str
     seo_description: str
     option_names: tuple[str, ...]
+    attributes: tuple[tuple[str, str], ...]
     variants: tuple[ParsedVariant, ...]
     images: tuple[ParsedImage, ...]
     rows: tuple[int, ...]
     notes: tuple[ImportNote, ...]
+    former_slugs: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    only_known: tuple[RowError, ...] = ()
+    status_with_price: ProductStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from commerce.catalog_import.parsed import NOTES, RowError
 from commerce.csv_files import ImportNote
+from commerce.money import to_decimal
 
 Outcome = Literal["imported", "updated", "unchanged", "rejected"]
 OUTCOMES: tuple[Outcome, ...] = ("imported", "updated", "unchanged", "rejected")
 _ROWS_KEPT = 20
 _ERRORS_SHOWN = 50
+_CHANGES_SHOWN = 100
 
 
 @dataclass(slots=True)
@@ -32,6 +35,54 @@ class NoteGroup:
             self.details.append(note.detail)
 
 
+_EXCERPT = 160
+_AMOUNTS = frozenset({"price", "compare_at_price", "unit_cost"})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field of a product, or of its variant `sku`, that an import changed; long texts from where they differ."""
+
+    handle: str
+    sku: str
+    field: str
+    before: str
+    after: str
+
+    @classmethod
+    def of(cls, handle: str, sku: str, name: str, before: Any, after: Any, currency: str) -> FieldChange:
+        """Return a change of values as they are in the database; amounts are in minor units of `currency`."""
+        old, new = (_text(name, value, currency) for value in (before, after))
+        return cls(handle, sku, name, *_excerpts(old, new))
+
+
+def _text(name: str, value: Any, currency: str) -> str:
+    if value is None:
+        return ""
+    if name in _AMOUNTS:
+        return str(to_decimal(value, currency))
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {text}" for key, text in sorted(value.items()))
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _excerpts(old: str, new: str) -> tuple[str, str]:
+    if max(len(old), len(new)) <= _EXCERPT:
+        return old, new
+    same = next(
+        (at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))
+    )
+    start = max(0, same - 20)
+    return _excerpt(old, start), _excerpt(new, start)
+
+
+def _excerpt(text: str, start: int) -> str:
+    end = start + _EXCERPT
+    return f"{'...' if start else ''}{text[start:end]}{'...' if len(text) > end else ''}"
+
+
 @dataclass(slots=True)
 class ImportReport:
     """Counts rows and products by what became of them; rows read is the sum of the four.
@@ -47,6 +98,8 @@ class ImportReport:
     variants_created: int = 0
     stock_set: int = 0
     categories_created: list[str] = field(default_factory=list)
+    changes: list[FieldChange] = field(default_factory=list)
+    not_taken: list[tuple[str, int]] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
     notes: dict[str, NoteGroup] = field(default_factory=dict)
 
@@ -76,6 +129,8 @@ class ImportReport:
             "variantsCreated": self.variants_created,
             "stockSet": self.stock_set,
             "categoriesCreated": list(self.categories_created),
+            "changes": [asdict(change) for change in self.changes],
+            "columnsNotTaken": [{"column": name, "rows": rows} for name, rows in self.not_taken],
             "errors": [asdict(error) for error in self.errors],
             "notes": [
                 {"code": code, "text": NOTES[code], **asdict(group)} for code, group in self.notes.items()
@@ -91,6 +146,10 @@ class ImportReport:
             yield f"... and {len(self.errors) - _ERRORS_SHOWN} more errors; --json lists all of them."
         for code, group in self.notes.items():
             yield f"Note: {NOTES[code]}{_where(group)}"
+        if self.not_taken:
+            columns = ", ".join(f"'{name}' ({_count(rows, 'row')})" for name, rows in self.not_taken)
+            yield f"Not taken, because nothing here matches these columns: {columns}."
+        yield from self._change_lines()
         if self.categories_created:
             yield f"New categories: {', '.join(self.categories_created)}"
         prefix = "Dry run, nothing was kept. " if self.dry_run else ""
@@ -101,6 +160,16 @@ class ImportReport:
             f"{_count(sum(self.products.values()), 'product')}: {products}; "
             f"{_count(self.variants_created, 'new variant')}; stock set for {_count(self.stock_set, 'known variant')}."
         )
+
+    def _change_lines(self) -> Iterator[str]:
+        shown = self.changes[:_CHANGES_SHOWN]
+        for change in shown:
+            of = f"{change.handle} {change.sku}".rstrip()
+            yield f"Changed: {of}: {change.field}: '{change.before}' -> '{change.after}'"
+        if len(self.changes) > len(shown):
+            counts = Counter(change.field for change in self.changes)
+            fields = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+            yield f"... {len(self.changes)} changes in all ({fields}); --json lists all of them."
 
 
 def _count(number: int, noun: str) -> str:

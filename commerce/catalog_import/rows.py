@@ -9,11 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from commerce.catalog.text import FieldLimits
+from commerce.csv_files import FORMULA_SIGNS
 
 BLANKS = frozenset({"", "N/A", "#N/A", "NaN", "nan"})
 """What tools write for nothing. In option values 'N/A' is a value when the row is a variant."""
 
-_MISREAD = re.compile(rf"'*([=+\-@\t\r]|({'|'.join(sorted(BLANKS - {''}))})\Z)")
+DUPLICATES = ("refuse", "blank")
+"""What becomes of a SKU that comes again: its product is refused, or the variant gets a made one."""
+
+_MISREAD = re.compile(rf"'*([{re.escape(FORMULA_SIGNS)}]|({'|'.join(sorted(BLANKS - {''}))})\Z)")
+_AS_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
+"""How tools keep a spreadsheet from taking a code for a number: ="00123"."""
 
 
 def as_text(value: str) -> str:
@@ -23,7 +29,9 @@ def as_text(value: str) -> str:
 
 
 def plain(cell: str) -> str:
-    """Return the text of a cell without the mark of `as_text`, which WooCommerce sets too."""
+    """Return the text of a cell without the mark of `as_text`, which WooCommerce sets too, and without ="..."."""
+    if match := _AS_FORMULA.fullmatch(cell):
+        return match[1].replace('""', '"')
     return cell[1:] if cell.startswith("'") and _MISREAD.match(cell) else cell
 
 
@@ -66,7 +74,9 @@ class SourceRow:
 class ImportSettings:
     """What of the shop and of the file as a whole bears upon the reading of a row.
 
-    `axes` is how many options a product may have, `source` the shop system that wrote the file.
+    `axes` is how many options a product may have, `source` the shop system that wrote the file. `given` are the fields
+    that the file has columns for (None: all there are), `attributes` those that are facts of a kind of their own, as
+    key by field. `duplicate_sku` is one of DUPLICATES.
     """
 
     currency: str
@@ -75,3 +85,10 @@ class ImportSettings:
     source: str
     axes: int = 3
     limits: FieldLimits = field(default_factory=FieldLimits)
+    given: frozenset[str] | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    duplicate_sku: str = "refuse"
+
+    def has(self, *names: str) -> bool:
+        """Tell whether the file has a column for any of these fields."""
+        return self.given is None or not self.given.isdisjoint(names)

@@ -16,8 +16,11 @@ from commerce.catalog.values import parse_flag, parse_quantity, plain_number
 from commerce.catalog_import.parsed import RowError
 from commerce.catalog_import.product import option_name, option_value
 from commerce.catalog_import.rows import ImportSettings, SourceRow, as_text, join_names
+from commerce.catalog_import.woocommerce_headings import UNCATEGORIZED, UNIT, fold
 from commerce.catalog_import.woocommerce_text import Attribute, describe, names_in, split_list
 from commerce.csv_files import ImportNote
+from commerce.error_messages import describe as describe_error
+from commerce.errors import InvalidValue
 
 FLAGS = frozenset(["virtual", "downloadable"])
 SOLD = frozenset(["simple", "variable", "external"])
@@ -70,6 +73,8 @@ class WooProduct:
         head = self._head(parent, attributes, names)
         if "variable" not in kind:
             head |= self._sold(parent, parent)
+            if not head["price"]:
+                head["unpriced"] = "TRUE"
         pictures = [_row(parent, {"image": url}) for url in split_list(parent.get("image"))]
         known = [_row(parent, head, self._headings(parent, head), problem=parent.problem), *pictures, *sold]
         # Each row of the file is told of in the report, even when nothing comes of it.
@@ -94,7 +99,7 @@ class WooProduct:
             "categories": join_names(
                 name
                 for level in shelves
-                if (name := clean_line(names_in(level))) and name.casefold() != "uncategorized"
+                if (name := clean_line(names_in(level))) and name.casefold() not in UNCATEGORIZED
             ),
             # A tag here holds no comma.
             "tags": ",".join(names_in(tag).replace(",", " ") for tag in split_list(parent.get("tags"))),
@@ -102,8 +107,12 @@ class WooProduct:
         }
 
     def _status(self, parent: SourceRow) -> dict[str, str]:
+        visibility = parent.get("visibility").casefold()
+        if visibility == "catalog":
+            self.notes.append(ImportNote(parent.number, "lists_only"))
         reasons = {
-            "hidden": parent.get("visibility").casefold() == "hidden",
+            "hidden": visibility == "hidden",
+            "search_only": visibility == "search",
             "external": "external" in kinds_of(parent),
             "download": any("downloadable" in kinds_of(row) for row in self.rows),
         }
@@ -125,8 +134,8 @@ class WooProduct:
             )
             try:
                 visible = parse_flag(row.get(f"attribute{number}_visible") or "1")
-            except ValueError as error:
-                self._reject(row, f"attribute{number}_visible", str(error))
+            except InvalidValue as error:
+                self._reject(row, f"attribute{number}_visible", describe_error(error))
                 visible = True
             found.append(Attribute(name, values, visible, number))
         return found
@@ -192,6 +201,8 @@ class WooProduct:
             self.notes.append(ImportNote(row.number, "variation_text"))
         picture = next(iter(split_list(row.get("image"))), "")
         cells |= {"variant_image": picture, "active": "FALSE" if row.get("published") == "0" else "TRUE"}
+        if not cells["price"]:  # WooCommerce shows it and does not sell it
+            cells |= {"unpriced": "TRUE", "active": "FALSE"}
         skus = [cells["sku"]] * len(variants)
         if len(variants) > 1:
             self.notes.append(ImportNote(row.number, "any_value"))
@@ -216,16 +227,17 @@ class WooProduct:
     def _position(self, row: SourceRow) -> tuple[int, int]:
         try:
             return parse_quantity(row.get("position") or "0"), row.number
-        except ValueError:
+        except InvalidValue:
             return 0, row.number
 
     def _sold(self, row: SourceRow, parent: SourceRow) -> dict[str, str]:
         """Return what a variant has; a variation has from its parent what it does not say itself."""
         price, compare_at = self._prices(row)
         stock = row.get("quantity")
+        tracker = "woocommerce" if stock else ""
         if stock.casefold() == "parent":
             self.notes.append(ImportNote(row.number, "shared_stock"))
-            stock = "0"
+            stock, tracker = "", "woocommerce"
         tax_class = row.get("tax_class")
         if tax_class.casefold() == "parent":
             tax_class = parent.get("tax_class")
@@ -234,7 +246,7 @@ class WooProduct:
             "price": price,
             "compare_at": compare_at,
             "quantity": stock,
-            "tracker": "woocommerce" if stock else "",
+            "tracker": tracker,
             "policy": "continue" if row.get("policy").casefold() == "notify" else row.get("policy"),
             "grams": self._grams(row if row.get("grams") else parent),
             "ships": "FALSE" if "virtual" in kinds_of(row) else "TRUE",
@@ -268,11 +280,12 @@ class WooProduct:
 
     def _grams(self, row: SourceRow) -> str:
         text = row.get("grams")
-        unit = self.shop.heading("grams").casefold().removeprefix("weight (").removesuffix(")")
+        named = UNIT.fullmatch(fold(self.shop.heading("grams")))
+        unit = named[1] if named else "kg"
         try:
             # A weight of a thousand kilograms is rarer than one with three decimals.
             return str(Decimal(plain_number(text, comma_is_mark=True)) * Decimal(GRAMS[unit])) if text else ""
-        except ValueError:
+        except InvalidValue:
             return text  # its reader will say what is wrong with it
 
     def _headings(self, row: SourceRow, cells: Mapping[str, str]) -> dict[str, str]:

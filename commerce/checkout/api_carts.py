@@ -15,8 +15,6 @@ from commerce.checkout.direct_orders import RequestedItem, find_lines
 from commerce.db import atomic
 from commerce.errors import InvalidValues, NotFound, OutOfStock, Shortage
 
-NO_CART = "There is no open cart of this id."
-
 
 def api_cart_key(client_id: uuid.UUID, cart_token: str) -> str:
     """Return the name under which a program's cart is kept.
@@ -53,7 +51,7 @@ def add_to_cart(shopper: str, wanted: RequestedItem) -> CartChange:
     """
     cart_id = lock_open_cart(shopper)
     if cart_id is None:
-        raise NotFound(NO_CART)
+        raise NotFound("open_cart_not_found")
     try:
         [line] = find_lines([wanted])
     except InvalidValues as error:

@@ -27,6 +27,7 @@ from commerce.errors import (
     InvalidValues,
     OutOfStock,
     PriceChanged,
+    Refusal,
 )
 from commerce.events.outbox import Actor
 from commerce.money import MAX_AMOUNT, to_decimal
@@ -99,12 +100,12 @@ def place_direct_order(order: DirectOrder, actor: Actor) -> PlacedDirectOrder:
             if shortages:
                 raise OutOfStock(shortages) from None
         except CouponsInvalidated as gone:
-            code, reason = next(iter(gone.reasons.items()))
-            raise CouponRefused(code, reason) from None
+            code, state = next(iter(gone.states.items()))
+            raise CouponRefused(code, state) from None
         except _RulesChanged:
             with shop_scope(get_shop(current_shop().id)):
                 return place_direct_order(order, actor)
-    raise Busy("Others are buying the same things right now. Please try again.")
+    raise Busy("others_buying")
 
 
 _RULES = select(Tenant.__table__.c.rules_version).where(Tenant.__table__.c.id == TENANT)
@@ -192,12 +193,11 @@ def find_lines(wanted: Sequence[RequestedItem]) -> tuple[CartLineView, ...]:
     for index, (each, line) in enumerate(zip(wanted, found, strict=True)):
         fault = _fault(each, line)
         if fault:
-            faults.append(FieldError(f"items.{index}.{fault[0]}", fault[1]))
+            faults.append(replace(fault, field=f"items.{index}.{fault.field}"))
         elif line is not None:
             units[line.variant_id] += each.quantity
             if units[line.variant_id] > MAX_UNITS or units[line.variant_id] * line.price > MAX_AMOUNT:
-                words = f"At most {MAX_UNITS} units of one variant can be ordered at once, for a sum within bounds."
-                faults.append(FieldError(f"items.{index}.quantity", words))
+                faults.append(FieldError(f"items.{index}.quantity", "too_many_units", {"maximum": MAX_UNITS}))
     if faults:
         raise InvalidValues(faults)
     views = {line.variant_id: line for line in found if line is not None}
@@ -232,14 +232,15 @@ def lines_by_code(codes: set[str]) -> dict[str, CartLineView]:
     return found | {code: lines[skus[code.lower()]] for code in others if code.lower() in skus}
 
 
-def _fault(wanted: RequestedItem, line: CartLineView | None) -> tuple[str, str] | None:
+def _fault(wanted: RequestedItem, line: CartLineView | None) -> FieldError | None:
     name = "product_code" if wanted.variant_id is None else "variant_id"
     if line is None or not line.sold:
-        return name, f"There is no product {wanted.product_code or wanted.variant_id} for sale."
+        return FieldError(name, "no_such_product", {"product": wanted.product_code or wanted.variant_id})
     currency = current_shop().currency
     price = to_decimal(line.price, currency)
     if wanted.price is not None and wanted.price != price:
-        return "price", f"The price of {line.sku} is {price} {currency}, not {wanted.price}."
+        facts = {"sku": line.sku, "amount": line.price, "currency": currency, "sent": wanted.price}
+        return FieldError("price", "price_differs", facts)
     return None
 
 
@@ -250,7 +251,7 @@ def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> dict[str, A
     """Return the order's details as a checkout keeps them. Raises InvalidValue."""
     name = order.name or order.customer_reference or order.email
     if not name:
-        raise InvalidValue("shipping_address.name", "Please name who receives it.")
+        raise InvalidValue("shipping_address.name", "recipient_required")
     address = clean_address(order.address)
     method = find_method(order.payment_method)
     return {
@@ -272,7 +273,7 @@ def clean_address(sent: Mapping[str, str]) -> dict[str, str]:
     that cannot be is. Raises InvalidValues.
     """
     if sent.get("country_code") not in known_countries():
-        raise InvalidValue("shipping_address.country", "This is no ISO 3166 code of a country.")
+        raise InvalidValue("shipping_address.country", "country_code_unknown")
     values = dict(sent)
     rules = rules_for(values["country_code"])
     if values.get("city") and "city" not in rules.order:
@@ -282,12 +283,15 @@ def clean_address(sent: Mapping[str, str]) -> dict[str, str]:
         else:
             values["street_address"] = f"{values.get('street_address', '')}\n{town}".strip()
     clean, problems = check_address(values)
-    problems = {name: words for name, words in problems.items() if clean[name]}
+    problems = {name: problem for name, problem in problems.items() if clean[name]}
     if not clean["street_address"] and "street_address" in rules.required:
-        problems["street_address"] = "Please name street and number."
+        problems["street_address"] = Refusal("street_required")
     if problems:
         raise InvalidValues(
-            [FieldError(f"shipping_address.{name}", str(text)) for name, text in problems.items()]
+            [
+                FieldError(f"shipping_address.{name}", each.reason, each.facts)
+                for name, each in problems.items()
+            ]
         )
     return clean
 
@@ -299,8 +303,9 @@ def find_method(code: str) -> Method:
     if chosen is None and code == CARD:
         chosen = next((each for each in methods if each.gateway != "manual"), None)
     if chosen is None:
-        offered = ", ".join(each.code for each in methods)
-        raise InvalidValue("payment_method", f"Please choose how to pay: {offered}.")
+        raise InvalidValue(
+            "payment_method", "payment_method_unknown", offered=[each.code for each in methods]
+        )
     return chosen
 
 
@@ -312,12 +317,13 @@ def find_shipping(code: str, country: str, lines: Sequence[CartLineView]) -> str
         weight_grams=sum(line.quantity * line.weight_grams for line in lines),
     )
     if not offers:
-        raise InvalidValue("shipping_address.country", "This shop does not ship this order to there.")
+        raise InvalidValue("shipping_address.country", "country_not_shipped")
     if not code:
         return min(offers, key=lambda offer: offer.price).code
     if code not in {offer.code for offer in offers}:
-        offered = ", ".join(offer.code for offer in offers)
-        raise InvalidValue("shipping_method", f"Please choose how to ship: {offered}.")
+        raise InvalidValue(
+            "shipping_method", "shipping_method_unknown", offered=[offer.code for offer in offers]
+        )
     return code
 
 
@@ -325,9 +331,9 @@ def _check_shown(order: DirectOrder, priced: Quote) -> None:
     """Refuse what the customer was not shown: a code that takes nothing off, another total."""
     refused = next((state for state in priced.coupons if state.reason), None)
     if refused is not None:
-        raise CouponRefused(refused.code, refused.reason, refused.missing)
+        raise CouponRefused(refused.code, refused.reason, refused.missing, current_shop().currency)
     total = priced.totals.total
     if total > MAX_AMOUNT:
-        raise InvalidValue("items", "This comes to more than one order can.")
+        raise InvalidValue("items", "order_too_large")
     if order.shown_total is not None and order.shown_total != total:
         raise PriceChanged(order.shown_total, total)

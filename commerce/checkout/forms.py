@@ -29,6 +29,7 @@ from commerce.cart.queries import CartView
 from commerce.checkout.addresses import FIELDS, AddressRules, check_address, country_choices, rules_for
 from commerce.checkout.quote import Quote, quote
 from commerce.checkout.saved_addresses import known_details
+from commerce.error_messages import describe
 from commerce.payments.queries import payment_methods
 from commerce.shipping.queries import shipping_countries
 from commerce.tenants.scope import current_shop
@@ -165,7 +166,8 @@ class DetailsForm(CheckoutForm):
     def validate(self, extra_validators: Any = None) -> bool:
         """Check every field, the address by its country's rules, and that we ship there."""
         valid = bool(super().validate(extra_validators))
-        self._address, problems = check_address(self._typed_address(), current_shop().locale)
+        self._address, found = check_address(self._typed_address(), current_shop().locale)
+        problems = {name: describe(problem) for name, problem in found.items()}
         if not self.quote.offers:
             problems["country_code"] = _("We don't ship this order to this country.")
         elif self.quote.shipping is None:

@@ -31,8 +31,8 @@ class StockConflict(Exception):
 class CouponsInvalidated(Exception):
     """Codes that the shopper was promised have become worthless; carries why, by code."""
 
-    def __init__(self, reasons: dict[str, str]) -> None:
-        self.reasons = reasons
+    def __init__(self, states: dict[str, str]) -> None:
+        self.states = states
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,9 @@ def place_order(
                 raise OutOfStock(shortages) from None
         except CouponsInvalidated as gone:
             with idempotent(None):
-                remove_codes(shopper, gone.reasons)
-            raise CouponExhausted(gone.reasons) from None
-    raise CartChanged("Others are buying the same things right now. Please try again.")
+                remove_codes(shopper, gone.states)
+            raise CouponExhausted(gone.states) from None
+    raise CartChanged("others_buying")
 
 
 @atomic
@@ -101,7 +101,7 @@ def _place_order(
     lines = lines_of(cart_id)
     check_lines(lines)
     if claimed.rules_version != current_shop().rules_version:
-        raise CartChanged("The shop has just changed its prices or terms. Please check your order again.")
+        raise CartChanged("terms_changed")
     method, priced = check_details(
         lines, details, coupon_codes=claimed.coupon_codes, draft=bool(claimed.draft_by)
     )
@@ -109,10 +109,7 @@ def _place_order(
         gone = {state.code: state.reason for state in priced.coupons if state.gone}
         raise CouponsInvalidated(gone) if gone else PriceChanged(shown_total, priced.totals.total)
     if sum(line.backordered for line in lines) > shown_backordered:
-        raise CartChanged(
-            "Some of this was in stock a moment ago and would now be on backorder. "
-            "Please look when it ships and order again."
-        )
+        raise CartChanged("now_on_backorder")
     if card_number is not None and shown_total:
         gateway(method.gateway).check(card_number)
     written = write_order(lines, details, method, priced, actor, cart_id=cart_id, member_id=_member(actor))
@@ -129,14 +126,14 @@ def _member(actor: Actor) -> uuid.UUID | None:
 def _placed_before(shopper: str, checkout_token: str) -> PlacedOrder:
     order = find_by_cart(checkout_token, shopper)
     if order is None:
-        raise NotFound("There is no such cart.")
+        raise NotFound("cart_not_found")
     return PlacedOrder(order.id, order.code, order.token, None, "", order.pay_later, replayed=True)
 
 
 def check_lines(lines: tuple[CartLineView, ...]) -> None:
     """Raise CartEmpty, or OutOfStock with every line that asks for more than there is."""
     if not lines:
-        raise CartEmpty("Your cart is empty.")
+        raise CartEmpty
     short = [shortage_of(line) for line in lines if line.short]
     if short:
         raise OutOfStock(short)
@@ -176,12 +173,12 @@ def check_details(
     address = details.get("address") or {}
     for field in ("email", "name"):
         if not details.get(field):
-            raise InvalidValue(field, "Please fill in your contact details and address first.")
+            raise InvalidValue(field, "contact_required")
     if not address.get("country_code"):
-        raise InvalidValue("country_code", "Please fill in your address first.")
+        raise InvalidValue("country_code", "address_required")
     priced = quote_details(lines, address["country_code"], details, coupon_codes=coupon_codes, draft=draft)
     if priced.payment is None:
-        raise InvalidValue("payment_method", "Please choose how to pay.")
+        raise InvalidValue("payment_method", "payment_method_required")
     if priced.shipping is None:
-        raise InvalidValue("shipping_method", "Choose a shipping method.")
+        raise InvalidValue("shipping_method", "shipping_method_required")
     return priced.payment, priced

@@ -21,6 +21,7 @@ from commerce.checkout.locale import best_language
 from commerce.checkout.quote import quote_cart
 from commerce.checkout.saved_addresses import save_address, saved_addresses, with_chosen_address
 from commerce.checkout.services import PlacedOrder, check_details, place_order
+from commerce.error_messages import describe
 from commerce.errors import (
     CartChanged,
     CartEmpty,
@@ -142,11 +143,11 @@ def place() -> BaseResponse:
             card_number=card_number,
         )
     except (PriceChanged, CartChanged, CouponExhausted) as error:
-        return _review_page(form, 409, problem=error.detail, changed=error)
+        return _review_page(form, 409, problem=describe(error), changed=error)
     except OutOfStock as error:
         return _review_page(form, 422, shortages=error.shortages)
     except CartEmpty as error:
-        flash(error.detail, "warn")
+        flash(describe(error), "warn")
         return see_other("/cart")
     except InvalidValue as error:
         return _mend(form, error)
@@ -162,9 +163,9 @@ def _buyer() -> Actor:
 def _mend(form: PlaceForm, error: InvalidValue) -> BaseResponse:
     """Lead to where a refused value can be mended: the card number here, everything else with the details."""
     if error.field == "card_number":
-        form.card_number.errors = [error.reason]
+        form.card_number.errors = [describe(error)]
         return _review_page(form, 422)
-    flash(error.reason, "warn")
+    flash(describe(error), "warn")
     return see_other("/checkout")
 
 
@@ -206,7 +207,7 @@ def _review_page(
                 cart.lines, cart.details, coupon_codes=cart.coupon_codes, draft=bool(cart.draft_by)
             )
         except InvalidValue as error:
-            flash(error.reason, "warn")
+            flash(describe(error), "warn")
             return see_other("/checkout")
         page = render_region(
             "checkout/review.html",
@@ -220,7 +221,7 @@ def _review_page(
             address=address_lines(cart.details["address"], cart.details["name"], shop.locale),
             problem=problem,
             price_change=changed if isinstance(changed, PriceChanged) else None,
-            gone_codes=changed.reasons if isinstance(changed, CouponExhausted) else {},
+            gone_codes=changed.states if isinstance(changed, CouponExhausted) else {},
             shortages=shortages or [],
             found=quote.found,
             coupon_form=coupon_form or CouponForm(formdata=None),
@@ -293,10 +294,10 @@ def pay_again(token: str) -> BaseResponse:
         abandon_payments(order_id, request_id())
         payment_id = start_another_payment(order_id, form.payment_method.data)
     except InvalidValue as error:
-        errors = {"card_number": error.reason} if error.field == "card_number" else {}
-        return order_page(token, 422, problem="" if errors else error.reason, errors=errors)
+        errors = {"card_number": describe(error)} if error.field == "card_number" else {}
+        return order_page(token, 422, problem="" if errors else describe(error), errors=errors)
     except Conflict as error:
-        return order_page(token, 409, problem=error.detail)
+        return order_page(token, 409, problem=describe(error))
     return see_other(_retry(payment_id, card_number) or f"/orders/{token}")
 
 

@@ -52,9 +52,7 @@ def _page(after: int, types: Collection[str], limit: int) -> FeedPage:
     """Events up to the counter alone: it was written with their positions, so all of them can be seen."""
     reached = db.session.scalar(select(EventFeed.position)) or 0
     if after > reached:
-        raise InvalidValue(
-            "after", "The feed was put back to an earlier day. Please read it from its beginning."
-        )
+        raise InvalidValue("after", "feed_rewound")
     events = db.session.scalars(
         select(Event)
         .where(Event.position > after, Event.position <= reached, Event.type.in_(types))

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, literal_column, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal_column, or_, select, tuple_
 
 from commerce import clock
 from commerce.db import database_now, db, every_shop
@@ -18,24 +18,41 @@ from commerce.paging import Page, uncounted_page
 ALL = {"all_tenants": True}
 # Written into statements: a value bound later would keep PostgreSQL from using the index of what is due.
 WAITING: ColumnElement[str] = literal_column("'waiting'")
+LANES = ("orders", "mails", "webhooks")
+"""In which deliveries wait: what moves money and stock, what is written to people, and what other programs are told."""
 VIEWS = ("troubled", "waiting", "parked", "done")
 """What the list can show: trouble is what is parked, and what has failed and will be tried again."""
 PAGE = 50
 
 
-def blocked() -> ColumnElement[bool]:
-    """Return the condition that a delivery must wait for an earlier one: same handler, same subject, not told yet."""
-    earlier = aliased(Delivery)
-    return exists().where(
-        earlier.tenant_id == Delivery.tenant_id,
-        earlier.handler == Delivery.handler,
-        earlier.subject_id == Delivery.subject_id,
-        earlier.state == WAITING,
-        or_(
-            earlier.subject_version < Delivery.subject_version,
-            and_(earlier.subject_version == Delivery.subject_version, earlier.event_id < Delivery.event_id),
-        ),
+PARKED: ColumnElement[str] = literal_column("'parked'")
+
+
+def previous_in_chain(here: Any) -> ColumnElement[uuid.UUID | None]:
+    """Return the id of the waiting delivery next before one: same handler, same subject. `here` has its columns.
+
+    One step in an index, and a form that no planner can turn into a comparison of all that waits with itself.
+    """
+    earlier: Any = Delivery.__table__.alias()
+    return (
+        select(earlier.c.id)
+        .where(
+            earlier.c.state == WAITING,
+            earlier.c.tenant_id == here.tenant_id,
+            earlier.c.handler == here.handler,
+            earlier.c.subject_id == here.subject_id,
+            tuple_(earlier.c.subject_version, earlier.c.event_id)
+            < tuple_(here.subject_version, here.event_id),
+        )
+        .order_by(earlier.c.subject_version.desc(), earlier.c.event_id.desc())
+        .limit(literal_column("1"))
+        .scalar_subquery()
     )
+
+
+def blocked() -> ColumnElement[bool]:
+    """Return the condition that a delivery must wait for an earlier one."""
+    return previous_in_chain(Delivery).is_not(None)
 
 
 def _at_rest(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
@@ -50,14 +67,19 @@ def outbox_lag_seconds() -> float:
     It is the age of the oldest event that no worker has taken up, or of the oldest delivery that is due, not being made
     and not held back by an earlier one.
     """
-    unheard = select(func.min(Event.occurred_at)).where(~Event.fanned_out)
-    due = select(func.min(Delivery.due_at)).where(
+    unheard = select(Event.occurred_at).where(~Event.fanned_out).order_by(Event.occurred_at, Event.id)
+    due = select(Delivery.due_at).where(
         Delivery.state == WAITING, Delivery.due_at <= database_now(), _at_rest(database_now()), ~blocked()
     )
-    now = _now()
-    oldest: list[datetime | None] = [
-        db.session.execute(each, execution_options=ALL).scalar_one() for each in (unheard, due)
+    # Lane by lane, as the index of what is due has it: the oldest is found at once, whatever waits behind it.
+    lanes = [
+        due.where(Delivery.lane == literal_column(f"'{lane}'")).order_by(Delivery.due_at, Delivery.id)
+        for lane in LANES
     ]
+    oldest: list[datetime | None] = [
+        db.session.execute(each.limit(1), execution_options=ALL).scalar() for each in (unheard, *lanes)
+    ]
+    now = _now()
     return max((now - each).total_seconds() if each is not None and each < now else 0.0 for each in oldest)
 
 
@@ -81,9 +103,9 @@ def list_deliveries(view: str = "troubled", handler: str = "", page: int = 1) ->
 
 def _listed(view: str, handler: str) -> Select[Delivery, Event]:
     if view == "troubled":
-        chosen = or_(Delivery.state == "parked", and_(Delivery.state == "waiting", Delivery.error != ""))
+        chosen = or_(Delivery.state == PARKED, and_(Delivery.state == WAITING, Delivery.error != ""))
     else:
-        chosen = Delivery.state == view
+        chosen = Delivery.state == literal_column(f"'{VIEWS[VIEWS.index(view)]}'")
     statement = (
         select(Delivery, Event)
         .join(Event, and_(Event.tenant_id == Delivery.tenant_id, Event.id == Delivery.event_id))
@@ -119,7 +141,7 @@ def backlog() -> list[Backlog]:
             count(and_(Delivery.state == "waiting", Delivery.error != "")),
             count(Delivery.state == "parked"),
         )
-        .where(Delivery.state.in_(("waiting", "parked")))
+        .where(or_(Delivery.state == WAITING, Delivery.state == PARKED))
         .group_by(Delivery.handler)
         .order_by(Delivery.handler)
     )
@@ -128,9 +150,11 @@ def backlog() -> list[Backlog]:
 
 def deliveries_of(subject_id: uuid.UUID) -> Sequence[Delivery]:
     """Return the deliveries of one order's events, oldest first."""
+    # By way of the events: they have an index of what happened to an order, and of deliveries only what waits has one.
     return db.session.scalars(
         select(Delivery)
-        .where(Delivery.subject_id == subject_id)
+        .join(Event, and_(Event.tenant_id == Delivery.tenant_id, Event.id == Delivery.event_id))
+        .where(Event.subject_id == subject_id)
         .order_by(Delivery.subject_version, Delivery.id)
     ).all()
 

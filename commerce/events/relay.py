@@ -11,25 +11,21 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from itertools import chain, groupby
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, CursorResult, and_, exists, insert, or_, select, true, tuple_, update
-from sqlalchemy.orm import aliased
-
-from commerce.db import atomic, database_now, db, every_shop, new_id
-from commerce.events.models import Delivery, Event
+from commerce.db import db
+from commerce.events import claims
+from commerce.events.claims import CLAIMED_AT_ONCE, QUEUES_AT_ONCE, Claim, Lane, Turns, Work
 from commerce.events.outbox import DomainEvent
-from commerce.events.queries import ALL, WAITING, blocked
+from commerce.events.outcomes import Outcomes, collected_outcomes
 
 log = logging.getLogger("commerce.events")
 
-BATCH = 20
-LEASE = timedelta(seconds=60)
 PAUSES = (5, 30, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 """Seconds before each further try, three days in all (after the example of Standard Webhooks 1.0)."""
 
@@ -54,6 +50,7 @@ class DeliveredEvent:
 
 Handler = Callable[[DeliveredEvent], None]
 Handlers = Mapping[type[DomainEvent], Sequence[Handler]]
+Condition = Callable[[Mapping[str, Any]], bool]
 EnterShop = Callable[[uuid.UUID], AbstractContextManager[Any]]
 
 
@@ -71,27 +68,6 @@ class Subscribers(Protocol):
         ...
 
 
-class Lane(Enum):
-    """Which deliveries a worker makes: a stranger's slow server must not keep our own mails waiting."""
-
-    ALL = "all"
-    OWN = "own"
-    STRANGERS = "strangers"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A delivery that is ours to make, under a lease; `tries` counts this one too."""
-
-    happening: DeliveredEvent
-    handler: str
-    lease: uuid.UUID
-    tries: int
-
-
-Spread = Callable[[Callable[[Claim], bool], Sequence[Claim]], Iterable[bool]]
-
-
 def handler_names(handlers: Handlers, kinds: Mapping[str, type[DomainEvent]], event_type: str) -> list[str]:
     """Return the names of the handlers that listen to an event type or to one of its bases."""
     kind = kinds.get(event_type)
@@ -101,7 +77,11 @@ def handler_names(handlers: Handlers, kinds: Mapping[str, type[DomainEvent]], ev
 
 
 class Relay:
-    """Delivers events to `handlers` and `subscribers`. `enter_shop` opens the scope of a shop; all come from above."""
+    """Delivers events to `handlers` and `subscribers`. `enter_shop` opens the scope of a shop; all come from above.
+
+    `lanes` says which handlers wait in another lane than the mails', `conditions` which have nothing to do about some
+    events: by the event's facts, so that no delivery is made for them at all.
+    """
 
     def __init__(
         self,
@@ -109,238 +89,151 @@ class Relay:
         kinds: Sequence[type[DomainEvent]],
         enter_shop: EnterShop,
         subscribers: Subscribers | None = None,
+        *,
+        lanes: Mapping[str, Lane] | None = None,
+        conditions: Mapping[str, Condition] | None = None,
     ) -> None:
         self._handlers = handlers
         self._kinds = {kind.type(): kind for kind in kinds}
         self._by_name = {each.__name__: each for group in handlers.values() for each in group}
         self._enter_shop = enter_shop
         self._subscribers = subscribers
+        self._lanes = lanes or {}
+        self._conditions = conditions or {}
+        self._turns = Turns()
 
-    def run_once(self, lane: Lane = Lane.ALL, spread: Spread = map) -> int:
-        """Fan out what is new, deliver what is due, and return how many deliveries were tried.
-
-        No two deliveries of one batch depend on each other, so `spread` may be the `map` of a pool of threads.
-        """
-        chosen = self._chosen(lane)
-        if not _anything_due(chosen):
-            return 0
-        while _fan_out(self._names_for, self._subscribers) == BATCH:
-            pass
-        claimed, until = _claim(chosen), time.monotonic() + LEASE.total_seconds() / 2
-
-        def make(claim: Claim) -> bool:
-            if time.monotonic() > until:
-                # Handlers were slow: what is left must not begin under a lease that may run out meanwhile.
-                with self._enter_shop(claim.happening.tenant_id):
-                    _release_claim(claim)
-                return False
-            self._deliver(claim)
-            return True
-
-        return sum(spread(make, claimed))
+    def run_once(self) -> int:
+        """Fan out a batch of what is new, deliver a batch of each lane, and return how many deliveries were tried."""
+        return self._turn()[1]
 
     def run_until_idle(self) -> int:
         """Deliver until nothing is due and return how many deliveries were tried; for tests and commands."""
         total = 0
-        while count := self.run_once():
-            total += count
+        while any(done := self._turn()):
+            total += done[1]
         return total
 
-    def _names_for(self, event_type: str) -> list[str]:
-        return handler_names(self._handlers, self._kinds, event_type)
+    def _turn(self) -> tuple[int, int]:
+        """Return how many events were fanned out, and how many deliveries were tried."""
+        work = self.look()
+        fanned_out = self.fan_out() if work.events else 0
+        tried = sum(self.deliver(self.claim(lane)) for lane in Lane if fanned_out or lane in work.lanes)
+        return fanned_out, tried
 
-    def _chosen(self, lane: Lane) -> ColumnElement[bool]:
-        if lane is Lane.ALL or self._subscribers is None:
-            return true()
-        strangers = Delivery.handler.startswith(self._subscribers.prefix, autoescape=True)
-        return strangers if lane is Lane.STRANGERS else ~strangers
+    def look(self) -> Work:
+        """Return what there is to do."""
+        return claims.look()
 
-    def _deliver(self, claim: Claim) -> None:
-        with self._enter_shop(claim.happening.tenant_id):
-            if claim.tries > len(PAUSES) + 1:
-                _park(claim, "Given up: whoever tried this never came back to say how it went.")
-                return
-            try:
-                self._tell(claim.handler, claim.happening)
-            except GiveUp as reason:
-                _park(claim, str(reason))
-            except Exception as error:
-                log.warning("%s failed for %s: %s", claim.handler, claim.happening.type, error, exc_info=True)
-                _fail(claim, f"{type(error).__name__}: {error}")
-            else:
-                _finish(claim)
+    def fan_out(self) -> int:
+        """Fan out a batch of events and return how many there were."""
+        return claims.fan_out(self)
 
-    def _tell(self, name: str, happening: DeliveredEvent) -> None:
+    def claim(
+        self,
+        lane: Lane,
+        limit: int = CLAIMED_AT_ONCE,
+        busy: Collection[uuid.UUID] = (),
+        queues: int = QUEUES_AT_ONCE,
+    ) -> list[Claim]:
+        """Lease due deliveries of a lane, those of one chain in their order; see `claims.claim`."""
+        return claims.claim(lane, limit, self._turns, busy, queues)
+
+    def deliver(self, claimed: Sequence[Claim], go_on: Callable[[], bool] = lambda: True) -> int:
+        """Make deliveries one after the other and return how many were tried; outcomes are noted in batches.
+
+        What is left is handed back when `go_on` says no, when its lease may run out before it is made, and when an
+        earlier one of its chain has failed.
+        """
+        tried, broken = 0, set()
+        with collected_outcomes() as outcomes:
+            for tenant_id, group in groupby(_by_shop(claimed), key=lambda claim: claim.tenant_id):
+                with self._enter_shop(tenant_id):
+                    for claim in group:
+                        if claim.chain in broken or time.monotonic() > claim.begin_before or not go_on():
+                            broken.add(claim.chain)
+                            outcomes.hand_back(claim)
+                            continue
+                        tried += 1
+                        if not self._deliver(claim, outcomes):
+                            broken.add(claim.chain)
+                        db.session.close()
+        return tried
+
+    # --- what `claims.fan_out` asks ---
+
+    def names_for(self, event_type: str, payload: Mapping[str, Any]) -> list[str]:
+        """Return the handlers that have something to do about an event."""
+        names = handler_names(self._handlers, self._kinds, event_type)
+        return [name for name in names if self._concerns(name, payload)]
+
+    def subscribed(
+        self, events: Sequence[tuple[uuid.UUID, str]]
+    ) -> Mapping[tuple[uuid.UUID, str], list[str]]:
+        """Return the subscribers of each (shop, event type). A step."""
+        return self._subscribers.names_for(events) if self._subscribers else {}
+
+    def place_of(self, name: str, tenant_id: uuid.UUID) -> tuple[Lane, uuid.UUID]:
+        """Return the lane and the queue of a handler's deliveries: its shop's, or its own if it is a subscriber."""
         if self._subscribers is not None and name.startswith(self._subscribers.prefix):
-            self._subscribers.tell(name, happening)
+            return Lane.WEBHOOKS, uuid.UUID(name.removeprefix(self._subscribers.prefix))
+        return self._lanes.get(name, Lane.MAILS), tenant_id
+
+    def _concerns(self, name: str, payload: Mapping[str, Any]) -> bool:
+        condition = self._conditions.get(name)
+        try:
+            return condition is None or condition(payload)
+        except (KeyError, TypeError, AttributeError):
+            # An event of another version. Its handler will say what is wrong, where staff see it.
+            return True
+
+    # --- making one ---
+
+    def _deliver(self, claim: Claim, outcomes: Outcomes) -> bool:
+        """Make one delivery and tell whether what comes after it may be made."""
+        if claim.tries > len(PAUSES) + 1:
+            outcomes.park(claim, "Given up: whoever tried this never came back to say how it went.")
+            return True
+        try:
+            self._tell(claim)
+        except GiveUp as reason:
+            outcomes.park(claim, str(reason))
+        except Exception as error:
+            log.warning("%s failed for %s: %s", claim.handler, claim.type, error, exc_info=True)
+            return _fail(claim, f"{type(error).__name__}: {error}", outcomes)
         else:
-            self._by_name[name](happening)
+            outcomes.finish(claim)
+        return True
 
-
-@every_shop()
-def _anything_due(chosen: ColumnElement[bool]) -> bool:
-    """Look before taking a write lock: an idle worker must not disturb a shop."""
-    fresh = select(Event.id).where(~Event.fanned_out).limit(1)
-    due = (
-        select(Delivery.id)
-        .where(Delivery.state == WAITING, Delivery.due_at <= database_now(), chosen)
-        .limit(1)
-    )
-    found = any(db.session.execute(each, execution_options=ALL).first() for each in (fresh, due))
-    db.session.close()
-    return found
-
-
-@every_shop()
-@atomic
-def _fan_out(names_for: Callable[[str], list[str]], subscribers: Subscribers | None = None) -> int:
-    """Make one delivery per event and listener. Unique rows make a repetition harmless."""
-    events = db.session.execute(
-        select(Event.tenant_id, Event.id, Event.type, Event.subject_id, Event.subject_version)
-        .where(~Event.fanned_out)
-        .order_by(Event.occurred_at, Event.id)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True),
-        execution_options=ALL,
-    ).all()
-    if not events:
-        return 0
-    kinds = {(event.tenant_id, event.type) for event in events}
-    listening = subscribers.names_for(sorted(kinds)) if subscribers else {}
-    now = db.session.execute(select(database_now()), execution_options=ALL).scalar_one()
-    rows = [
-        {
-            "tenant_id": event.tenant_id,
-            "id": new_id(),
-            "event_id": event.id,
-            "handler": name,
-            "subject_id": event.subject_id,
-            "subject_version": event.subject_version,
-            "due_at": now,
-        }
-        for event in events
-        for name in [*names_for(event.type), *listening.get((event.tenant_id, event.type), ())]
-    ]
-    connection = db.session.connection()
-    if rows:
-        connection.execute(insert(Delivery.__table__), rows)  # type: ignore[arg-type]
-    table = Event.__table__
-    connection.execute(
-        update(table)  # type: ignore[arg-type]
-        .where(tuple_(table.c.tenant_id, table.c.id).in_([(event.tenant_id, event.id) for event in events]))
-        .values(fanned_out=True)
-    )
-    return len(events)
-
-
-@every_shop()
-@atomic
-def _claim(chosen: ColumnElement[bool] | None = None) -> list[Claim]:
-    """Lease due deliveries whose predecessors (same subject and handler) are done or parked.
-
-    One that somebody began and never came back from is tried alone: if it is what kills workers, it takes no others
-    along.
-    """
-    now = db.session.execute(select(database_now()), execution_options=ALL).scalar_one()
-    # An earlier event may have no delivery yet: another worker has locked it and is just fanning it out.
-    unheard = aliased(Event)
-    overtaken = exists().where(
-        unheard.tenant_id == Delivery.tenant_id,
-        unheard.subject_id == Delivery.subject_id,
-        ~unheard.fanned_out,
-        or_(
-            unheard.subject_version < Delivery.subject_version,
-            and_(unheard.subject_version == Delivery.subject_version, unheard.id < Delivery.event_id),
-        ),
-    )
-    rows = db.session.execute(
-        select(
-            Delivery.tenant_id, Delivery.id, Delivery.handler, Delivery.tries, Delivery.leased_until, Event
+    def _tell(self, claim: Claim) -> None:
+        happening = DeliveredEvent(
+            claim.tenant_id,
+            claim.event_id,
+            claim.delivery_id,
+            claim.type,
+            claim.subject_id,
+            claim.payload,
+            claim.occurred_at,
+            claim.subject_version,
         )
-        .join(Event, (Event.tenant_id == Delivery.tenant_id) & (Event.id == Delivery.event_id))
-        .where(
-            Delivery.state == WAITING,
-            Delivery.due_at <= now,
-            or_(Delivery.leased_until.is_(None), Delivery.leased_until < now),
-            ~blocked(),
-            ~overtaken,
-            true() if chosen is None else chosen,
-        )
-        .order_by(Delivery.due_at, Delivery.id)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True, of=Delivery),
-        execution_options=ALL,
-    ).all()
-    suspicious = bool(rows) and rows[0].leased_until is not None
-    rows = rows[:1] if suspicious else [row for row in rows if row.leased_until is None]
-    lease = new_id()
-    if rows:
-        table = Delivery.__table__
-        db.session.connection().execute(
-            update(table)  # type: ignore[arg-type]
-            .where(tuple_(table.c.tenant_id, table.c.id).in_([(row[0], row[1]) for row in rows]))
-            .values(lease=lease, leased_until=now + LEASE, tries=table.c.tries + 1)
-        )
-    return [
-        Claim(
-            DeliveredEvent(
-                tenant_id,
-                event.id,
-                delivery_id,
-                event.type,
-                event.subject_id,
-                event.payload,
-                event.occurred_at,
-                event.subject_version,
-            ),
-            handler,
-            lease,
-            tries + 1,
-        )
-        for tenant_id, delivery_id, handler, tries, _leased_until, event in rows
-    ]
+        if self._subscribers is not None and claim.handler.startswith(self._subscribers.prefix):
+            self._subscribers.tell(claim.handler, happening)
+        else:
+            self._by_name[claim.handler](happening)
 
 
-def _finish(claim: Claim) -> None:
-    _settle(claim, lambda now: {"state": "done", "done_at": now, "error": "", "lease": None})
+def _by_shop(claimed: Sequence[Claim]) -> Iterator[Claim]:
+    """Yield the deliveries of each shop one after the other, so that it is entered once; else in their order."""
+    shops: dict[uuid.UUID, list[Claim]] = {}
+    for claim in claimed:
+        shops.setdefault(claim.tenant_id, []).append(claim)
+    return chain.from_iterable(shops.values())
 
 
-def _park(claim: Claim, error: str) -> None:
-    _settle(claim, lambda _now: {"state": "parked", "error": error[:2000], "lease": None})
-
-
-def _fail(claim: Claim, error: str) -> None:
-    """Wait longer each time; after the last pause, park it."""
+def _fail(claim: Claim, error: str, outcomes: Outcomes) -> bool:
+    """Wait longer each time; after the last pause, park it. Tells whether what comes after it may be made."""
     if claim.tries > len(PAUSES):
-        _park(claim, error)
-        return
-    pause = timedelta(seconds=PAUSES[claim.tries - 1] * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
-    _settle(
-        claim,
-        lambda now: {"due_at": now + pause, "error": error[:2000], "lease": None, "leased_until": None},
-    )
-
-
-def _release_claim(claim: Claim) -> None:
-    """Let somebody else make a delivery that was not begun."""
-    _settle(claim, lambda _now: {"tries": claim.tries - 1, "lease": None, "leased_until": None})
-
-
-@atomic
-def _settle(claim: Claim, result: Callable[[datetime], dict[str, Any]]) -> bool:
-    """Note a result, if the lease is still ours; a worker that was too slow has lost it and says nothing.
-
-    `result` gets the database's time: a worker whose clock is wrong must not decide when the next try is due.
-    """
-    now = db.session.execute(select(database_now()), execution_options=ALL).scalar_one()
-    changed: CursorResult[Any] = db.session.execute(  # type: ignore[assignment]
-        update(Delivery)
-        .where(
-            Delivery.id == claim.happening.delivery_id,
-            Delivery.lease == claim.lease,
-            Delivery.state == "waiting",
-        )
-        .values(**result(now))
-        .execution_options(synchronize_session=False)
-    )
-    return changed.rowcount == 1
+        outcomes.park(claim, error)
+        return True
+    pause = PAUSES[claim.tries - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+    outcomes.retry(claim, error, timedelta(seconds=pause))
+    return False

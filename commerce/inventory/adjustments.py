@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import select, update
 
@@ -18,13 +18,14 @@ class UnitsReserved(Conflict):
     """Fewer units would be left than are reserved for orders. Facts of the stock item as it is now, in units."""
 
     code = "units_reserved"
-    title = "Orders need these units"
 
-    def __init__(self, reason: str, on_hand: int, reserved: int, backorder_limit: int) -> None:
+    def __init__(
+        self, reason: str, /, on_hand: int, reserved: int, backorder_limit: int, **facts: int
+    ) -> None:
         self.on_hand = on_hand
         self.reserved = reserved
         self.backorder_limit = backorder_limit
-        super().__init__(reason)
+        super().__init__(reason, on_hand=on_hand, reserved=reserved, backorder_limit=backorder_limit, **facts)
 
 
 def default_location() -> uuid.UUID:
@@ -110,20 +111,34 @@ def replace_on_hand(
     for row in rows:
         changes.add(row.id, on_hand=quantities[row.variant_id] - row.on_hand)
     if not changes.apply():
-        raise Conflict("Fewer units would be left than are reserved for orders.")
+        raise Conflict("units_reserved")
     return changed | missing.keys()
 
 
 class CatalogueStock:
     """The stock room as the catalogue import knows it (it may not import us: it stands below)."""
 
-    def open(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> None:
-        """Give new variants their first stock."""
-        set_initial_stock(quantities, cause="import", actor=actor, reference=reference)
+    def open(
+        self,
+        quantities: Mapping[uuid.UUID, int],
+        *,
+        uncounted: Collection[uuid.UUID],
+        actor: str,
+        reference: str,
+    ) -> None:
+        """Give new variants their first stock; of those that are not counted any number may be promised."""
+        limits: dict[uuid.UUID | None, int] = dict.fromkeys(uncounted, MAX_QUANTITY)
+        set_initial_stock(quantities, cause="import", actor=actor, reference=reference, limits=limits)
 
     def replace(self, quantities: Mapping[uuid.UUID, int], *, actor: str, reference: str) -> set[uuid.UUID]:
         """Set the units on hand of known variants and return those that this changed."""
         return replace_on_hand(quantities, cause="import", actor=actor, reference=reference)
+
+    def stocked(self, variant_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+        """Return those of the variants that have a stock anywhere, be it 0."""
+        return set(
+            db.session.scalars(select(StockItem.variant_id).where(StockItem.variant_id.in_(variant_ids)))
+        )
 
 
 def change_on_hand(
@@ -141,7 +156,7 @@ def change_on_hand(
     if not changes.apply():
         counters = (StockItem.on_hand, StockItem.reserved, StockItem.backorder_limit)
         row = db.session.execute(select(*counters).where(StockItem.id == stock_item_id)).one()
-        raise UnitsReserved("Fewer units are free than that: the others are reserved for orders.", *row)
+        raise UnitsReserved("units_reserved", *row)
     if delta > 0:
         db.session.execute(
             update(StockItem)
@@ -155,7 +170,7 @@ def change_on_hand(
 def check_quantity(quantity: object, low: int = 1) -> None:
     """Raise InvalidValue unless `quantity` is a whole number from `low` to MAX_QUANTITY."""
     if isinstance(quantity, bool) or not isinstance(quantity, int) or not low <= quantity <= MAX_QUANTITY:
-        raise InvalidValue("quantity", f"The quantity must be a whole number from {low} to {MAX_QUANTITY}.")
+        raise InvalidValue("quantity", "not_a_whole_number_between", minimum=low, maximum=MAX_QUANTITY)
 
 
 # --- use cases of staff ----------------------------------------------------------------------------
@@ -170,7 +185,7 @@ def book_movement(
     Raises NotFound, InvalidValue for 0 or an absurd number, Conflict when fewer units are free than are to go.
     """
     if db.session.scalar(select(StockItem.id).where(StockItem.id == stock_item_id)) is None:
-        raise NotFound("There is no such stock.")
+        raise NotFound("stock_not_found")
     change_on_hand(stock_item_id, delta, cause=cause, actor=actor, reference=reference)
 
 
@@ -194,8 +209,9 @@ def count_on_hand(
     check_quantity(counted, low=0)
     item = _locked_as_seen(stock_item_id, seen_version)
     if counted + item.backorder_limit < item.reserved:
-        words = f"{item.reserved} units are reserved for orders, so {counted} cannot be on hand."
-        raise UnitsReserved(words, item.on_hand, item.reserved, item.backorder_limit)
+        raise UnitsReserved(
+            "count_below_reserved", item.on_hand, item.reserved, item.backorder_limit, counted=counted
+        )
     difference = counted - item.on_hand
     if difference:
         change_on_hand(stock_item_id, difference, cause="count", actor=actor, reference=reference)
@@ -211,7 +227,7 @@ def _locked_as_seen(stock_item_id: uuid.UUID, seen_version: int) -> StockItem:
         .execution_options(populate_existing=True)
     )
     if item is None:
-        raise NotFound("There is no such stock.")
+        raise NotFound("stock_not_found")
     if item.version != seen_version:
         raise StaleVersion("stock", seen_version, item.version)
     return item
@@ -236,7 +252,13 @@ def limit_promises(stock_item_id: uuid.UUID, limit: int, *, seen_version: int) -
     item = _locked_as_seen(stock_item_id, seen_version)
     promised = item.reserved - item.on_hand
     if limit < promised:
-        words = f"{promised} units are promised beyond the stock already, so the limit cannot be {limit}."
-        raise UnitsReserved(words, item.on_hand, item.reserved, item.backorder_limit)
+        raise UnitsReserved(
+            "limit_below_backordered",
+            item.on_hand,
+            item.reserved,
+            item.backorder_limit,
+            promised=promised,
+            limit=limit,
+        )
     item.backorder_limit = limit
     item.version += 1

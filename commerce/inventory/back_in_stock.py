@@ -55,7 +55,7 @@ def subscribe_back_in_stock(variant_id: uuid.UUID, email: str) -> None:
         .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
         .where(Variant.id == variant_id, Variant.active, Product.status == "active")
     ):
-        raise NotFound("This is not sold here.")
+        raise NotFound("not_for_sale")
     # Each lost attempt means that a place was filled, so after MOST_ALERTS of them none is left.
     for _try in range(MOST_ALERTS + 1):
         waiting = db.session.execute(
@@ -67,11 +67,12 @@ def subscribe_back_in_stock(variant_id: uuid.UUID, email: str) -> None:
         if not free:
             raise InvalidValue(
                 "email",
-                f"This address already waits for {MOST_ALERTS} products. We write as soon as one is back.",
+                "too_many_stock_alerts",
+                limit=MOST_ALERTS,
             )
         # Somebody else may take the place meanwhile; then this writes nothing and we look again.
         _take_place(variant_id, email, free[0])
-    raise Conflict("This address was entered too often at once. Please try again.")
+    raise Conflict("alert_conflict")
 
 
 def _take_place(variant_id: uuid.UUID, email: str, place: int) -> None:

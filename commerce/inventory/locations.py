@@ -17,7 +17,6 @@ from commerce.inventory.models import Location, StockItem
 from commerce.inventory.services import StockChanges
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-TAKEN = "There is a location with this code already."
 
 
 def list_locations() -> Sequence[Location]:
@@ -30,9 +29,9 @@ def create_location(code: str, name: str) -> uuid.UUID:
     """Add a warehouse, asked after all others, and return its id. Raises InvalidValue for a bad or taken code."""
     code, name = code.strip(), " ".join(name.split())
     if not _CODE.fullmatch(code):
-        raise InvalidValue("code", "Please use letters, digits, - and _ (at most 40).")
+        raise InvalidValue("code", "location_code_invalid")
     if db.session.scalar(select(Location.id).where(func.lower(Location.code) == code.lower())):
-        raise InvalidValue("code", TAKEN)
+        raise InvalidValue("code", "location_code_taken")
     last = db.session.scalar(select(func.coalesce(func.max(Location.position), -1)))
     location_id = new_id()
     row = {"id": location_id, "code": code, "name": _name(name), "position": (last or 0) + 1}
@@ -40,7 +39,7 @@ def create_location(code: str, name: str) -> uuid.UUID:
         insert_rows(Location, [row])
     except IntegrityError as error:
         # Somebody else made the same location between our look and our insert.
-        raise InvalidValue("code", TAKEN) from error
+        raise InvalidValue("code", "location_code_taken") from error
     return location_id
 
 
@@ -49,17 +48,17 @@ def change_location(location_id: uuid.UUID, *, name: str, position: int) -> None
     """Rename a warehouse and say as which it is asked (0 is first). Raises NotFound, InvalidValue."""
     location = db.session.scalar(select(Location).where(Location.id == location_id))
     if location is None:
-        raise NotFound("There is no such location.")
+        raise NotFound("location_not_found")
     location.name = _name(" ".join(name.split()))
     if not 0 <= position <= 9999:
-        raise InvalidValue("position", "Please enter a whole number from 0 to 9999.")
+        raise InvalidValue("position", "not_a_whole_number_between", minimum=0, maximum=9999)
     location.position = position
     db.session.flush()
 
 
 def _name(name: str) -> str:
     if not 0 < len(name) <= 255:
-        raise InvalidValue("name", "Please give the location a name (at most 255 characters).")
+        raise InvalidValue("name", "location_name_length", maximum=255)
     return name
 
 
@@ -76,15 +75,15 @@ def transfer(
         select(StockItem.variant_id, StockItem.location_id).where(StockItem.id == stock_item_id)
     ).one_or_none()
     if source is None or db.session.scalar(select(Location.id).where(Location.id == location_id)) is None:
-        raise NotFound("There is no such stock or location.")
+        raise NotFound("stock_or_location_not_found")
     if source.location_id == location_id:
-        raise InvalidValue("location", "Please choose another location.")
+        raise InvalidValue("location", "location_same")
     changes = StockChanges("transfer", actor, reference)
     changes.add(stock_item_id, on_hand=-units)
     changes.add(stock_item_at(source.variant_id, location_id), on_hand=units)
     changes.require_minimum({stock_item_id: 0})
     if not changes.apply():
-        raise Conflict("Fewer units are free than that: the others are reserved for orders.")
+        raise Conflict("units_reserved")
 
 
 def stock_item_at(variant_id: uuid.UUID, location_id: uuid.UUID) -> uuid.UUID:

@@ -58,7 +58,7 @@ def _take_out(rows: Sequence[Any], less: Units, changes: StockChanges) -> dict[u
         changes.add(row.stock_item_id, on_hand=from_deducted, reserved=-from_open)
         freed[row.stock_item_id] += from_open + from_deducted
     if sum(freed.values()) != sum(less.values()):
-        raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+        raise Conflict("stock_inconsistent")
     return freed
 
 

@@ -312,7 +312,7 @@ class StockChanges:
     def apply_or_raise(self) -> None:
         """Apply the changes. Raises Conflict when stock and reservations do not allow them."""
         if not self.apply():
-            raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+            raise Conflict("stock_inconsistent")
 
     def apply(self) -> bool:
         """Change the counters, write the movements, and tell whether all fitted; if not, the caller rolls back."""

@@ -52,9 +52,9 @@ def book_movement_at(
     Raises NotFound, InvalidValue for a cause that is none or does not fit the sign, UnitsReserved.
     """
     if cause not in CAUSES:
-        raise InvalidValue("cause", f"A cause is one of {', '.join(CAUSES)}.")
+        raise InvalidValue("cause", "unknown_stock_cause", causes=list(CAUSES))
     if delta * CAUSES[cause] < 0:
-        raise InvalidValue("adjustment", f"Units that are {cause} {'come' if delta < 0 else 'go'}.")
+        raise InvalidValue("adjustment", "units_come" if delta < 0 else "units_go", cause=cause)
     stock_item_id = stock_item_at(variant_id, _place(variant_id, warehouse))
     return change_on_hand(stock_item_id, delta, cause=cause, actor=actor, reference=reference)
 
@@ -77,15 +77,15 @@ def _place(variant_id: uuid.UUID, warehouse: str) -> uuid.UUID:
     A step. Raises NotFound for no such variant, InvalidValue for no such warehouse, and for none where several have it.
     """
     if db.session.scalar(select(Variant.id).where(Variant.id == variant_id)) is None:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     if warehouse:
         found = db.session.scalar(select(Location.id).where(Location.code == warehouse))
         if found is None:
-            raise InvalidValue("warehouse_code", f"There is no warehouse {warehouse}.")
+            raise InvalidValue("warehouse_code", "warehouse_unknown", warehouse=warehouse)
         return found
     places = db.session.scalars(
         select(StockItem.location_id).where(StockItem.variant_id == variant_id).limit(2)
     ).all()
     if len(places) > 1:
-        raise InvalidValue("warehouse_code", "Several warehouses have this: please name one.")
+        raise InvalidValue("warehouse_code", "warehouse_required")
     return places[0] if places else default_location()

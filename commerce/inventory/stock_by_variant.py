@@ -71,10 +71,10 @@ class LedgerLine:
 def stock_of_variant(variant_id: uuid.UUID, warehouse: str = "") -> VariantStock:
     """Return the stock of a variant, at one location or at all. Raises NotFound for an unknown variant or location."""
     if warehouse and db.session.scalar(select(Location.id).where(Location.code == warehouse)) is None:
-        raise NotFound("There is no such warehouse.")
+        raise NotFound("location_not_found")
     found = _with_stock_levels(_variants().where(Variant.id == variant_id), warehouse)
     if not found:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     return found[0]
 
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.accounts import members, sign_in
 from commerce.accounts.address_book import addresses_of
 from commerce.accounts.sessions import MEMBER, open_sessions
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.members.auth import blueprint, member, members_only
 from commerce.members.forms import ChangeEmailForm, MemberChangePasswordForm, MemberNameForm
@@ -66,7 +67,7 @@ def change_email() -> BaseResponse:
     try:
         sign_in.prove_by_password(MEMBER, member().id, member().session_id, str(form.password.data))
     except sign_in.SignInRefused as refusal:
-        form.password.errors = [_(refusal.detail)]
+        form.password.errors = [describe(refusal)]
         return _settings(422, email=form)
     members.request_email_change(member(), form.address)
     flash(_("We have sent a mail to %(email)s. Please open the link in it.", email=form.address), "good")
@@ -85,9 +86,9 @@ def change_password() -> BaseResponse:
         judge(new, member().name, member().email)
         sign_in.change_password(MEMBER, member().id, member().session_id, present=present, new=new)
     except InvalidValue as error:
-        form.password.errors = [_(error.reason)]
+        form.password.errors = [describe(error)]
     except sign_in.SignInRefused as refusal:
-        form.present.errors = [_(refusal.detail)]
+        form.present.errors = [describe(refusal)]
     else:
         flash(_("Your password is changed. You are signed out everywhere else."), "good")
         return see_other(SETTINGS)

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.accounts import address_book
 from commerce.accounts.address_book import SavedAddress
 from commerce.checkout.forms import AUTOCOMPLETE
+from commerce.error_messages import describe
 from commerce.errors import Conflict
 from commerce.members.auth import blueprint, member, members_only
 from commerce.members.forms import AddressForm, address_form
@@ -49,7 +50,7 @@ def add() -> BaseResponse:
     try:
         address_book.add_address(member().id, **form.values())
     except Conflict as error:
-        form.form_errors.append(_(error.detail))
+        form.form_errors.append(describe(error))
         return _form_page(form, status=409)
     return _saved()
 

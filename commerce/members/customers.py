@@ -60,7 +60,7 @@ def customer_of_member(member_id: uuid.UUID) -> Customer:
     """Return a member as a customer. Raises NotFound, also for one who was erased."""
     member = get_member(member_id)
     if member.erased_at is not None:
-        raise NotFound("There is no such customer.")
+        raise NotFound("customer_not_found")
     return Customer(member.email, member.name, member.id, member.confirmed_at is not None)
 
 
@@ -73,7 +73,7 @@ def customer_of_order(code: str) -> Customer:
         select(Order.email, Order.name, Order.member_id).where(Order.code == code)
     ).one_or_none()
     if order is None or order.email in NOBODY:
-        raise NotFound("There is no such customer.")
+        raise NotFound("customer_not_found")
     if order.member_id is not None:
         return customer_of_member(order.member_id)
     return Customer(order.email.lower(), order.name)

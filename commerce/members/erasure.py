@@ -64,13 +64,10 @@ class StillOpen(Conflict):
     """A customer cannot be forgotten yet; `orders` tells by code which orders are why."""
 
     code = "still_open"
-    title = "Something is still under way"
 
     def __init__(self, orders: Sequence[str]) -> None:
-        super().__init__(
-            "This is not possible while a parcel, money or a return is under way: " + ", ".join(orders) + "."
-        )
         self.orders = tuple(orders)
+        super().__init__(orders=list(orders))
 
 
 @atomic

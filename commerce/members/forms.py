@@ -13,6 +13,7 @@ from commerce.accounts.passwords import MAX_LENGTH
 from commerce.cart.forms import no_unprintable, printable_line
 from commerce.checkout.addresses import check_address, country_choices, rules_for
 from commerce.checkout.forms import DetailsForm
+from commerce.error_messages import describe
 from commerce.shipping.queries import shipping_countries
 from commerce.tenants.scope import current_shop
 from commerce.web import TextForm
@@ -113,9 +114,9 @@ class AddressForm(DetailsForm):
         """Check every field, and the address by its country's rules."""
         valid = bool(super(DetailsForm, self).validate(extra_validators))
         self._address, problems = check_address(self._typed_address(), current_shop().locale)
-        for name, text in problems.items():
+        for name, problem in problems.items():
             if not self[name].errors:
-                self[name].errors = [text]
+                self[name].errors = [describe(problem)]
         return valid and not problems
 
     def values(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from commerce import clock
 from commerce.accounts import sign_in
 from commerce.accounts.cookies import drop_token
 from commerce.accounts.sessions import MEMBER
+from commerce.error_messages import describe
 from commerce.members.auth import blueprint, member, members_only
 from commerce.members.customers import customer_of_member
 from commerce.members.erasure import StillOpen, erase_customer
@@ -58,7 +59,7 @@ def _proven(form: ConfirmPasswordForm) -> bool:
     try:
         sign_in.prove_by_password(MEMBER, member().id, member().session_id, str(form.password.data))
     except sign_in.SignInRefused as refusal:
-        form.password.errors = [_(refusal.detail)]
+        form.password.errors = [describe(refusal)]
         return False
     return True
 

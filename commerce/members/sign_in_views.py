@@ -17,6 +17,7 @@ from commerce.accounts.email_tokens import EmailToken, TokenExpired, find_token
 from commerce.accounts.forms import SignInForm
 from commerce.accounts.member_auth import current_member
 from commerce.accounts.sessions import MEMBER
+from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue
 from commerce.members.auth import HOME, blueprint, member, members_only, start_session
 from commerce.members.forms import EmailForm, MemberNewPasswordForm, RegisterForm
@@ -67,7 +68,7 @@ def enter() -> BaseResponse:
         try:
             opened = sign_in.sign_in(MEMBER, email, password, device(), replaces=token_of(MEMBER))
         except sign_in.SignInRefused as refusal:
-            form.form_errors.append(_(refusal.detail))
+            form.form_errors.append(describe(refusal))
         else:
             return start_session(see_other(target), opened.token, opened.person_id)
     return _page("members/sign_in.html", form)
@@ -108,7 +109,7 @@ def _choose_password(purpose: str, token: str) -> BaseResponse:
     except TokenExpired as over:
         return _over(over)
     except InvalidValue as error:
-        form.password.errors = [_(error.reason)]
+        form.password.errors = [describe(error)]
         return _link_page(form, proof)
     flash(_("Your password is saved, and you are signed in."), "good")
     _tell_found(entered.orders)
@@ -127,7 +128,7 @@ def prove(token: str) -> BaseResponse:
     except TokenExpired as over:
         return _over(over)
     except Conflict as error:
-        flash(error.detail, "warn")
+        flash(describe(error), "warn")
         return see_other("/account/settings")
     if proof.email != member().email:
         flash(_("Your e-mail address is %(email)s now.", email=proof.email), "good")

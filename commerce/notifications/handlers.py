@@ -40,6 +40,8 @@ from commerce.payments.queries import payment_method
 
 BESIDE_A_PAYMENT = ("PaymentNeedsReview", "OrderStatusChanged", "RefundQueued")
 """What may stand between a payment and what it led to: doubts, a reopened order, money on its way back."""
+ANSWERS = {"approved": "return_approved", "received": "return_received", "declined": "refund_declined"}
+"""The mails about the states of a return that its customer is told."""
 
 
 # --- to the customer: the way of an order -----------------------------------------------------------
@@ -139,9 +141,7 @@ def mail_refund_requested(happening: DeliveredEvent) -> None:
 
 def mail_return_answered(happening: DeliveredEvent) -> None:
     """Say how to send goods back, that they arrived, or why not. Money is told of when it is given back."""
-    name = {"approved": "return_approved", "received": "return_received", "declined": "refund_declined"}.get(
-        happening.payload["state"]
-    )
+    name = ANSWERS.get(happening.payload["state"])
     if name:
         send_mail(happening, name, mail_context(happening))
 

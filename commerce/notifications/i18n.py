@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 from babel import Locale
 from babel.support import NullTranslations, Translations
@@ -23,20 +24,6 @@ LANGUAGES = {
     "zh_Hant": "繁體中文",
 }
 """What mails are written in: English in the templates, the rest in `translations/`."""
-
-
-def N_(text: str) -> str:  # noqa: N802 - the name that gettext tools know
-    """Mark a text for the catalogue and return it as it is: it is translated when a mail is written."""
-    return text
-
-
-OUR_REASONS = (
-    N_("Not paid in time"),
-    N_("Payment arrived after the order was cancelled"),
-    N_("The card was declined."),
-    N_("The payment was never started."),
-)
-"""Reasons that the system itself writes into events; people's own words stay as they were typed."""
 
 
 def language_of(locale: str) -> str:
@@ -62,6 +49,20 @@ class _MailTranslations(Domain):  # type: ignore[misc]
 
 
 _WORDS = _MailTranslations(domain=DOMAIN)
+
+
+def N_(text: str) -> Any:  # noqa: N802 - the name that gettext tools know
+    """Mark a text for the catalogue of mails and return it lazily: it is translated when a mail is written."""
+    return _WORDS.lazy_gettext(text)
+
+
+OUR_REASONS: dict[str, Any] = {
+    "Not paid in time": N_("Not paid in time"),
+    "Payment arrived after the order was cancelled": N_("Payment arrived after the order was cancelled"),
+    "The card was declined.": N_("The card was declined."),
+    "The payment was never started.": N_("The payment was never started."),
+}
+"""Reasons that the system itself writes into events, in the reader's words; people's own stay as they were typed."""
 
 
 @contextmanager

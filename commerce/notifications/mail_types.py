@@ -60,18 +60,18 @@ class MailType:
 class AlertType:
     """The words of a mail to operations: subject and what to do. Translated when it is written."""
 
-    subject: str
-    task: str
+    subject: Any
+    task: Any
 
 
 @dataclass(frozen=True, slots=True)
 class NoteType:
     """The words of a mail about an account. Translated when it is written."""
 
-    subject: str
-    text: str
-    button: str
-    end: str
+    subject: Any
+    text: Any
+    button: Any
+    end: Any
 
 
 MAILS: dict[str, MailType] = {

@@ -149,7 +149,7 @@ def action_to(order: Order, status: str) -> str:
         return "decline_refund"
     action = LEADING_TO[status]
     if action not in SERVICES:
-        raise IllegalTransition(order.status, action, f"Nobody makes an order {status} by hand.")
+        raise IllegalTransition(order.status, action, "status_not_by_hand", target=status)
     return action
 
 

@@ -116,7 +116,7 @@ def get_draft(draft_id: uuid.UUID) -> Draft:
         .where(Cart.id == draft_id, *_drafts())
     ).one_or_none()
     if row is None:
-        raise NotFound("There is no such draft.")
+        raise NotFound("draft_not_found")
     cart = load_cart(row.shopper_hash) if row.status == "open" else None
     return Draft(draft_id, row.draft_by, row.updated_at, cart, row.code or "")
 
@@ -128,7 +128,7 @@ def get_draft(draft_id: uuid.UUID) -> Draft:
 def create_draft(actor: Actor) -> uuid.UUID:
     """Begin an empty draft and return its id. Raises NotAllowed for anybody but staff."""
     if actor.kind != "staff":
-        raise NotAllowed("Only staff may prepare orders.")
+        raise NotAllowed("staff_only")
     draft_id = new_id()
     insert_rows(
         Cart,
@@ -200,9 +200,9 @@ def _lock_open(draft_id: uuid.UUID) -> Cart:
         .execution_options(populate_existing=True)
     )
     if cart is None:
-        raise NotFound("There is no such draft.")
+        raise NotFound("draft_not_found")
     if cart.status != "open":
-        raise Conflict("This draft has been placed as an order.")
+        raise Conflict("draft_placed")
     return cart
 
 
@@ -212,7 +212,7 @@ def _changes(known: Mapping[uuid.UUID, CartLineView], units: Mapping[uuid.UUID, 
     for line_id, count in units.items():
         if not is_count(count, 0, MAX_UNITS_PER_LINE):
             raise InvalidValue(
-                f"units-{line_id.hex}", f"Please enter a whole number from 0 to {MAX_UNITS_PER_LINE}."
+                f"units-{line_id.hex}", "not_a_whole_number_between", minimum=0, maximum=MAX_UNITS_PER_LINE
             )
         line = known.get(line_id)
         if line is not None and line.quantity != count:
@@ -240,7 +240,7 @@ def _add(draft_id: uuid.UUID, variant_id: uuid.UUID, known: Mapping[uuid.UUID, C
             return
     offer = find_offer(variant_id)
     if offer is None:
-        raise InvalidValue("add", "This is not sold here.")
+        raise InvalidValue("add", "not_for_sale")
     new = {"cart_id": draft_id, "variant_id": variant_id, "quantity": 1, "price_seen": offer.price}
     insert_rows(CartLine, [new])
 
@@ -256,7 +256,7 @@ def kept_discount(
     Raises InvalidValue for one that is out of bounds.
     """
     if not is_count(discount.amount, 0, MAX_AMOUNT) or not is_count(discount.ppm, 0, PPM):
-        raise InvalidValue("discount", "A discount is not below zero, and 100 percent at most.")
+        raise InvalidValue("discount", "draft_discount_out_of_range")
     amount = discount.amount
     if discount.ppm:
         address = details.get("address") or {}
@@ -292,12 +292,12 @@ def place_draft(
     least. Raises NotFound, NotAllowed, and what `place_order` raises.
     """
     if actor.kind != "staff":
-        raise NotAllowed("Only staff may place a draft.")
+        raise NotAllowed("staff_only")
     found = db.session.execute(
         select(Cart.shopper_hash, Cart.checkout_token).where(Cart.id == draft_id, *_drafts())
     ).one_or_none()
     if found is None:
-        raise NotFound("There is no such draft.")
+        raise NotFound("draft_not_found")
     placed = place_order(
         shopper=found.shopper_hash,
         checkout_token=found.checkout_token,

@@ -60,7 +60,7 @@ def edit_order(
     what `plan_edit` raises; then nothing has changed.
     """
     if ACTOR_KINDS.get(actor.kind, actor.kind) != STAFF:
-        raise NotAllowed("Only staff may change a placed order.")
+        raise NotAllowed("staff_only")
     for _ in range(TRIES):
         try:
             plan = _edit(order_id, actor, edit, seen_version, shown_total, refund)
@@ -72,7 +72,7 @@ def edit_order(
         else:
             _finish(order_id, actor)
             return plan
-    raise Conflict("Others are buying the same things right now. Please try again.")
+    raise Conflict("others_buying")
 
 
 @atomic
@@ -87,7 +87,7 @@ def _edit(
     if plan.shortages:
         raise OutOfStock(list(plan.shortages))
     if not plan.changes and not plan.repriced:
-        raise InvalidValue("units", "Nothing has been changed.")
+        raise InvalidValue("units", "edit_without_changes")
     for name, value in edit.contact.items():
         setattr(order, name, value)
     if edit.address is not None:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, lines_for
 from commerce.db import db
-from commerce.errors import Conflict, IllegalTransition, InvalidValue, Shortage
+from commerce.errors import Conflict, IllegalTransition, InvalidValue, Refusal, Shortage
 from commerce.money import MAX_AMOUNT, allocate_amount, format_money
 from commerce.order_management.edit_types import EditedLine, EditPlan, OrderEdit
 from commerce.orders.models import Credit, Order, OrderLine, ReturnLine
@@ -41,11 +41,11 @@ MANUAL = "manual"
 """The source of a discount by hand."""
 
 
-def why_not_edit(order: Order) -> str:
-    """Return why an order cannot be edited in its present status, or ''."""
+def why_not_edit(order: Order) -> Refusal | None:
+    """Return why an order cannot be edited in its present status, or None."""
     if order.status in EDITABLE:
-        return ""
-    return f"Not possible while the order is {order.status.replace('_', ' ')}."
+        return None
+    return Refusal("not_in_status", {"status": order.status})
 
 
 def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> EditPlan:
@@ -56,7 +56,7 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
     """
     refusal = why_not_edit(order)
     if refusal:
-        raise IllegalTransition(order.status, "edit", refusal)
+        raise IllegalTransition(order.status, "edit", refusal.reason, **refusal.facts)
     _check_contact(edit)
     lines = _changed_lines(order, edit)
     address = edit.address or order.shipping_address
@@ -82,7 +82,7 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
         fee=_fee(order),
     )
     if totals.total > MAX_AMOUNT:
-        raise InvalidValue("added", "This order would cost more than a shop can take.")
+        raise InvalidValue("added", "order_too_large")
     return EditPlan(
         lines=tuple(lines),
         priced=totals.lines,
@@ -142,7 +142,7 @@ def _changed_lines(order: Order, edit: OrderEdit) -> list[EditedLine]:
     """Return every line of the order with its new units, then the new lines. Raises InvalidValue."""
     known = {line.id for line in order.lines}
     if set(edit.units) - known:
-        raise InvalidValue("units", "This line is not part of the order.")
+        raise InvalidValue("units", "line_not_in_order")
     asked_about = _asked_about(order)
     views = {
         view.variant_id: view
@@ -166,7 +166,7 @@ def _changed_lines(order: Order, edit: OrderEdit) -> list[EditedLine]:
     ]
     lines += [_new_line(views.get(key), units) for key, units in edit.added.items()]
     if not any(line.after for line in lines):
-        raise InvalidValue("units", "Nothing would be left of the order: cancel it instead.")
+        raise InvalidValue("units", "edit_removes_everything")
     return list(_beyond_stock(lines))
 
 
@@ -187,19 +187,23 @@ def _units(line: OrderLine, units: int, asked_about: bool) -> int:
         return units
     name = f"units-{line.id.hex}"
     if line.credited or line.cancelled or asked_about:
-        raise InvalidValue(name, f"{line.title}: money was asked or given back for it, so it stays as it is.")
+        raise InvalidValue(name, "line_has_refund", title=line.title)
     if not is_count(units, line.shipped, MAX_UNITS_PER_LINE):
         raise InvalidValue(
-            name, f"{line.title}: please enter a whole number from {line.shipped} to {MAX_UNITS_PER_LINE}."
+            name,
+            "line_units_out_of_range",
+            title=line.title,
+            minimum=line.shipped,
+            maximum=MAX_UNITS_PER_LINE,
         )
     return units
 
 
 def _new_line(view: CartLineView | None, units: int) -> EditedLine:
     if view is None or not view.sold:
-        raise InvalidValue("added", "This is not sold here.")
+        raise InvalidValue("added", "not_for_sale")
     if not is_count(units, 1, MAX_UNITS_PER_LINE):
-        raise InvalidValue("added", f"Please enter a whole number from 1 to {MAX_UNITS_PER_LINE}.")
+        raise InvalidValue("added", "not_a_whole_number_between", minimum=1, maximum=MAX_UNITS_PER_LINE)
     return EditedLine(
         None, view.variant_id, view.sku, view.title, view.options, view.price, 0, units, {}, view
     )
@@ -256,12 +260,12 @@ def manual_discount(order: Order) -> ManualDiscount | None:
 
 def _check_money_at_rest(order: Order, payments: Sequence[Payment]) -> None:
     if any(payment.state in ("unknown", "authorized") for payment in payments):
-        raise Conflict("A payment is under way. Its amount cannot change now; please try again later.")
+        raise Conflict("payment_in_progress")
     given = db.session.scalar(select(func.count()).select_from(Credit).where(Credit.order_id == order.id))
     if given:
-        raise Conflict("Money was given back for this order already, so its lines and prices are settled.")
+        raise Conflict("order_has_refunds")
     if order.currency != current_shop().currency:
-        raise Conflict("The shop has another currency now than this order.")
+        raise Conflict("order_in_other_currency")
 
 
 def _offers(country: str, kept: Sequence[EditedLine]) -> list[ShippingOffer]:
@@ -286,9 +290,7 @@ def _shipping(
         return ShippingToPrice(key, order.shipping_label, order.shipping_amount, tax_class), code
     offer = next((each for each in offers if each.code == code), None)
     if offer is None:
-        raise InvalidValue(
-            "shipping_method", "This does not ship the order there. Please choose another way."
-        )
+        raise InvalidValue("shipping_method", "shipping_method_unsuitable")
     return ShippingToPrice(offer.id, offer.name, offer.price, offer.tax_class), code
 
 
@@ -314,7 +316,7 @@ def _discounts(order: Order, edit: OrderEdit, kept: Sequence[EditedLine], shippi
     by_hand = edit.discount if edit.set_discount else manual_discount(order)
     if by_hand is not None:
         if not is_count(by_hand.amount, 0, MAX_AMOUNT):
-            raise InvalidValue("discount", "A discount is not below zero.")
+            raise InvalidValue("discount", "discount_negative")
         left = [
             line.amount - sum(discount.shares[place] for discount in found) for place, line in enumerate(kept)
         ]
@@ -336,7 +338,7 @@ def _in_proportion(line: EditedLine, share: int) -> int:
 def _check_contact(edit: OrderEdit) -> None:
     for name in ("email", "name"):
         if name in edit.contact and not edit.contact[name].strip():
-            raise InvalidValue(name, "Please fill this in.")
+            raise InvalidValue(name, "value_required")
 
 
 def _words(

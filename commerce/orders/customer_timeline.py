@@ -11,6 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from commerce.error_messages import describe
 from commerce.events.models import Event
 from commerce.orders.models import Credit, Order, ReturnRequest
 from commerce.orders.refund_amounts import shipped_not_returned, uncredited
@@ -102,7 +103,8 @@ def progress(order: Order) -> list[ProgressStep]:
 
 def refusal_text(order: Order, action: str) -> str:
     """Return why the shopper may not do an action now, or ''."""
-    return why_not(BY_ACTION[action], order.status, SHOPPER, **guards(order))
+    refusal = why_not(BY_ACTION[action], order.status, SHOPPER, **guards(order))
+    return describe(refusal) if refusal else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import re
 import uuid
 from collections.abc import Mapping
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import HiddenField, RadioField, SelectChoice, TextAreaField
 from wtforms.validators import AnyOf, DataRequired, Length, Optional, Regexp
@@ -32,9 +31,9 @@ def read_units(typed: Mapping[str, str], prefix: str, field: str = "lines") -> d
             continue
         line = name.removeprefix(f"{prefix}-")
         if not _ID.fullmatch(line):
-            raise InvalidValue(field, gettext("This line is not part of the order."))
+            raise InvalidValue(field, "line_not_in_order")
         if not _UNITS.fullmatch(text.strip()):
-            raise InvalidValue(field, gettext("Enter whole numbers."))
+            raise InvalidValue(field, "units_not_whole")
         units[uuid.UUID(line)] = int(text)
     return {key: count for key, count in units.items() if count}
 

@@ -63,7 +63,7 @@ def get_own_order(member_id: uuid.UUID, code: str) -> Order:
     """Return an order of this member with its lines. Raises NotFound, also for somebody else's."""
     order = db.session.scalar(select(Order).where(Order.code == code, Order.member_id == member_id))
     if order is None:
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     return order
 
 

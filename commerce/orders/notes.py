@@ -23,7 +23,7 @@ def add_note(order_id: uuid.UUID, actor: Actor, *, text: str, for_customer: bool
     anybody but staff, InvalidValue when the text is empty, longer than 1000 characters or not plain.
     """
     if ACTOR_KINDS.get(actor.kind, actor.kind) != STAFF:
-        raise NotAllowed("Only staff may write notes.")
+        raise NotAllowed("staff_only")
     note = plain_text(text)
     order = lock_order(order_id)
     publish(
@@ -42,9 +42,9 @@ def plain_text(text: str) -> str:
     """Return a note with its line ends as \\n. Raises InvalidValue as `add_note`."""
     note = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not note:
-        raise InvalidValue("text", "Please write something.")
+        raise InvalidValue("text", "note_required")
     if len(note) > MAX_NOTE:
-        raise InvalidValue("text", f"A note has at most {MAX_NOTE} characters.")
+        raise InvalidValue("text", "text_too_long", maximum=MAX_NOTE)
     if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\t" for sign in note):
-        raise InvalidValue("text", "Please use letters, digits and signs only.")
+        raise InvalidValue("text", "note_not_printable")
     return note

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Uuid, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import selectinload
@@ -33,7 +33,7 @@ def _whole(condition: Any) -> Order:
         .execution_options(populate_existing=True)
     )
     if order is None:
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     return order
 
 
@@ -251,15 +251,30 @@ def movements_of(code: str) -> list[OrderMovement]:
     return [OrderMovement(*row) for row in rows]
 
 
+class Expired(NamedTuple):
+    """An unpaid order whose hold has run out."""
+
+    tenant_id: uuid.UUID
+    order_id: uuid.UUID
+    hold_expires_at: datetime
+
+
 @every_shop()
-def find_expired(limit: int) -> tuple[datetime, list[tuple[uuid.UUID, uuid.UUID]]]:
-    """Return the database's time and the (shop, order) of unpaid orders whose hold has run out, over all shops."""
+def find_expired(limit: int, after: Expired | None = None) -> tuple[datetime, list[Expired]]:
+    """Return the database's time and unpaid orders whose hold has run out, over all shops, those of longest ago first.
+
+    `after` goes on behind one of them: what cannot be cancelled does not stand in the way of the rest.
+    """
     moment = db.session.execute(select(database_now()), execution_options={"all_tenants": True}).scalar_one()
+    statement = select(Order.tenant_id, Order.id, Order.hold_expires_at).where(
+        Order.status == literal_column("'pending'"), Order.hold_expires_at <= moment
+    )
+    if after is not None:
+        statement = statement.where(
+            tuple_(Order.hold_expires_at, Order.id) > tuple_(after.hold_expires_at, after.order_id)
+        )
     rows = db.session.execute(
-        select(Order.tenant_id, Order.id)
-        .where(Order.status == literal_column("'pending'"), Order.hold_expires_at <= moment)
-        .order_by(Order.hold_expires_at)
-        .limit(limit),
+        statement.order_by(Order.hold_expires_at, Order.id).limit(limit),
         execution_options={"all_tenants": True},
     )
-    return moment, [(row[0], row[1]) for row in rows]
+    return moment, [Expired(row[0], row[1], row[2]) for row in rows if row[2] is not None]

@@ -79,14 +79,14 @@ def sum_up(
     lines = [_line_credit(line, units[line.id], order) for line in order.lines if units.get(line.id)]
     unknown = set(units) - {line.id for line in order.lines}
     if unknown:
-        raise InvalidValue("lines", "This line is not part of the order.")
+        raise InvalidValue("lines", "line_not_in_order")
     shipping = shipping_left(order) if with_shipping else 0
     shipping_tax = _shipping_tax(order) if with_shipping and not order.credited_shipping else 0
     due = sum(line.amount for line in lines) + shipping
     if amount is None or amount == due:
         return CreditSum(tuple(lines), shipping, 0, sum(line.tax for line in lines) + shipping_tax)
     if amount < 0:
-        raise InvalidValue("amount", "An amount to give back is not below zero.")
+        raise InvalidValue("amount", "refund_amount_negative")
     if amount > due:
         extra = amount - due
         tax = sum(line.tax for line in lines) + shipping_tax + _tax_inside(order, extra)
@@ -97,7 +97,7 @@ def sum_up(
 def _line_credit(line: OrderLine, quantity: int, order: Order) -> LineCredit:
     left = line.quantity - line.credited
     if not is_count(quantity, 1, left):
-        raise InvalidValue("lines", f"{line.sku}: between 1 and {left} units can be given back.")
+        raise InvalidValue("lines", "refund_units_out_of_range", sku=line.sku, maximum=left)
     whole = line_total(line, prices_include_tax=order.prices_include_tax)
     amount = _up_to(whole, line.credited + quantity, line.quantity) - _up_to(
         whole, line.credited, line.quantity

@@ -87,23 +87,23 @@ def plan_credit(
     """
     status = status or order.status
     if status not in CREDITABLE:
-        raise IllegalTransition(status, "refund", f"Nothing can be given back while it is {status}.")
+        raise IllegalTransition(status, "refund", "refund_not_in_status", status=status)
     captured = net_captured(payments, order.currency)
     due = sum_up(order, wish.units, with_shipping=wish.shipping, amount=wish.amount)
     if not due.lines and due.amount == 0:
-        raise InvalidValue("lines", "Please choose what to give back.")
+        raise InvalidValue("lines", "refund_lines_required")
     if due.amount > captured:
-        raise InvalidValue("amount", "That is more than is left of what was paid.")
+        raise InvalidValue("amount", "refund_more_than_paid")
     if set(wish.restock) - {line.line_id for line in due.lines}:
-        raise InvalidValue("restock", "Only what is given back can go back on the shelf.")
+        raise InvalidValue("restock", "restock_not_refunded")
     stock = tuple(_stock_line(order, line.line_id, line.quantity, wish) for line in due.lines)
     freed = {each.line_id: each.freed for each in stock}
     waiting = sum(line.to_ship - freed.get(line.id, 0) for line in order.lines)
     sent = any(line.shipped for line in order.lines)
     if any(freed.values()) and not waiting and status == "refund_requested":
-        raise Conflict("Nothing would be left to deliver: answer the request for all of it instead.")
+        raise Conflict("refund_request_leaves_nothing")
     if any(freed.values()) and not waiting and not sent:
-        raise Conflict("Nothing would be left to deliver: cancel the order instead.")
+        raise Conflict("refund_leaves_nothing")
     left = captured - due.amount
     shipped_now = status == "processing" and not waiting and any(freed.values())
     return RefundPlan(
@@ -144,11 +144,13 @@ def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, wish: RefundReq
     if gone > shipped_not_returned(line):
         raise InvalidValue(
             "lines",
-            f"{line.sku}: only {shipped_not_returned(line)} units have left, so no more can come back.",
+            "return_more_than_shipped",
+            sku=line.sku,
+            maximum=shipped_not_returned(line),
         )
     restocked = wish.restock.get(line_id, 0)
     if not is_count(restocked, 0, gone):
-        raise InvalidValue("restock", f"{line.sku}: between 0 and {gone} units can go back on the shelf.")
+        raise InvalidValue("restock", "restock_units_out_of_range", sku=line.sku, maximum=gone)
     return RefundStockLine(line_id, line.sku, line.title, freed, restocked, gone - restocked)
 
 
@@ -217,7 +219,7 @@ def credit_lines(
         reference=order.code,
     )
     if owning and held != sum(unsent.values()):
-        raise Conflict("Stock and reservations disagree; nothing was changed. Run: flask stock check")
+        raise Conflict("stock_inconsistent")
     return credit_id
 
 
@@ -283,7 +285,7 @@ def _refunded_stock(line: OrderLine, restock: bool | Mapping[uuid.UUID, int]) ->
     else:
         back = restock.get(line.id, 0)
         if not is_count(back, 0, most):
-            raise InvalidValue("restock", f"{line.sku}: between 0 and {most} units can go back on the shelf.")
+            raise InvalidValue("restock", "restock_units_out_of_range", sku=line.sku, maximum=most)
     return RefundStockLine(line.id, line.sku, line.title, line.to_ship, back, most - back)
 
 
@@ -343,7 +345,7 @@ def credit_order(
     """
     order = lock_order(order_id, seen_version)
     if not actor.works_here:
-        raise NotAllowed("Only staff may give money back.")
+        raise NotAllowed("staff_only")
     reason = check_reason(reason)
     payments = lock_payments(order.id)
     plan = plan_credit(order, payments, wish)
@@ -373,14 +375,14 @@ def cancel_as_shown(
 def check_shown(plan: RefundPlan, shown_amount: int | None) -> None:
     """Raise Conflict when the plan comes to another amount than the one that was shown."""
     if shown_amount is not None and plan.amount != shown_amount:
-        raise Conflict("This would come to another amount now. Please look at it again.")
+        raise Conflict("refund_amount_changed")
 
 
 def check_reason(reason: str) -> str:
     """Return a reason without blanks around it. Raises InvalidValue when it is missing or too long."""
     reason = reason.strip()
     if not reason:
-        raise InvalidValue("reason", "Please give a reason.")
+        raise InvalidValue("reason", "reason_required")
     if len(reason) > 500:
-        raise InvalidValue("reason", "A reason has at most 500 characters.")
+        raise InvalidValue("reason", "text_too_long", maximum=500)
     return reason

@@ -75,7 +75,7 @@ def get_request(order_id: uuid.UUID, return_id: uuid.UUID) -> ReturnRequest:
     """Return one request of an order. Raises NotFound, also for one of another order."""
     found = next((each for each in requests_of(order_id) if each.id == return_id), None)
     if found is None:
-        raise NotFound("There is no such request.")
+        raise NotFound("return_not_found")
     return found
 
 

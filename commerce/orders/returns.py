@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from commerce import clock
 from commerce.db import atomic, db, insert_rows, new_id
-from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed, NotFound
+from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed, NotFound, Refusal
 from commerce.events.outbox import Actor, publish
 from commerce.orders.events import ReturnAnswered, ReturnRequested
 from commerce.orders.models import Order, ReturnLine, ReturnRequest
@@ -60,10 +60,10 @@ def request_return(
     order = lock_order(order_id, seen_version)
     refusal = why_not_request(order, actor.kind)
     if refusal:
-        raise IllegalTransition(order.status, "request_refund", refusal)
+        raise IllegalTransition(order.status, "request_refund", refusal.reason, **refusal.facts)
     reason = check_reason(reason)
     if kind not in KINDS:
-        raise InvalidValue("kind", "Please choose between a refund and a return.")
+        raise InvalidValue("kind", "return_kind_required")
     free = units_to_ask_for(order)
     chosen = free if units is None else {key: count for key, count in units.items() if count}
     _check_units(order, chosen, returnable_units(order, free, kind), kind)
@@ -99,12 +99,12 @@ def request_return(
     return uuid.UUID(str(row["id"]))
 
 
-def why_not_request(order: Order, actor_kind: str) -> str:
-    """Return why `actor_kind` may not ask for money back now, or ''."""
+def why_not_request(order: Order, actor_kind: str) -> Refusal | None:
+    """Return why `actor_kind` may not ask for money back now, or None."""
     kind = ACTOR_KINDS.get(actor_kind, actor_kind)
     refusal = why_not(BY_ACTION["request_refund"], order.status, kind, **guards(order))
     if not refusal and not units_to_ask_for(order):
-        return "Everything has already been refunded or requested."
+        return Refusal("nothing_left_to_request")
     return refusal
 
 
@@ -117,17 +117,18 @@ def _check_units(
     order: Order, chosen: Mapping[uuid.UUID, int], limits: Mapping[uuid.UUID, int], kind: str
 ) -> None:
     if not chosen:
-        raise InvalidValue("lines", "Please choose what this is about.")
+        raise InvalidValue("lines", "return_lines_required")
     titles = {line.id: line.title for line in order.lines}
     for key, count in chosen.items():
         if key not in titles:
-            raise InvalidValue("lines", "This line is not part of the order.")
+            raise InvalidValue("lines", "line_not_in_order")
         most = limits.get(key, 0)
-        what = "sent back" if kind == "return" else "asked for"
         if not most:
-            raise InvalidValue("lines", f"{titles[key]}: none of it can be {what} now.")
+            reason = "return_not_available" if kind == "return" else "refund_not_available"
+            raise InvalidValue("lines", reason, title=titles[key])
         if not is_count(count, 1, most):
-            raise InvalidValue("lines", f"{titles[key]}: between 1 and {most} units can be {what}.")
+            bounds = "return_units_out_of_range" if kind == "return" else "refund_request_out_of_range"
+            raise InvalidValue("lines", bounds, title=titles[key], maximum=most)
 
 
 # --- answering -------------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ def approve_return(
     """Agree that goods may be sent back; `answer` tells the customer how. Raises as `decline_return`."""
     request, order = _locked(return_id, seen_version, actor)
     if request.kind != "return":
-        raise Conflict("No goods are to come back for this request: refund or decline it.")
+        raise Conflict("return_without_goods")
     _expect(request, ("requested",))
     _answer(order, request, "approved", actor, _short(answer))
 
@@ -168,13 +169,13 @@ def receive_return(
     request, order = _locked(return_id, seen_version, actor)
     _expect(request, ("approved",))
     if set(units) - {line.order_line_id for line in request.lines}:
-        raise InvalidValue("lines", "This line is not part of the request.")
+        raise InvalidValue("lines", "line_not_in_return")
     if not any(units.values()):
-        raise InvalidValue("lines", "Please say what came back.")
+        raise InvalidValue("lines", "return_receipt_required")
     for line in request.lines:
         count = units.get(line.order_line_id, 0)
         if not is_count(count, 0, line.quantity):
-            raise InvalidValue("lines", f"Between 0 and {line.quantity} units can have come back.")
+            raise InvalidValue("lines", "return_receipt_out_of_range", maximum=line.quantity)
         line.received = count
     _answer(order, request, "received", actor, "")
 
@@ -234,15 +235,13 @@ def _check_answered(request: ReturnRequest, wish: RefundRequest) -> None:
     asked = {line.order_line_id: line.quantity for line in request.lines}
     came = {line.order_line_id: line.received for line in request.lines}
     if set(wish.units) - set(asked) or set(wish.restock) - set(asked):
-        raise InvalidValue("lines", "This line is not part of the request.")
+        raise InvalidValue("lines", "line_not_in_return")
     for key, count in wish.units.items():
         if not is_count(count, 0, asked[key]):
-            raise InvalidValue(
-                "lines", f"The request is about {asked[key]} units, so no more can be given back."
-            )
+            raise InvalidValue("lines", "return_refund_out_of_range", maximum=asked[key])
     for key, count in wish.restock.items():
         if request.kind == "return" and not is_count(count, 0, came[key]):
-            raise InvalidValue("restock", f"Only {came[key]} units came back.")
+            raise InvalidValue("restock", "return_restock_out_of_range", maximum=came[key])
 
 
 def covers_everything(order: Order, wish: RefundRequest) -> bool:
@@ -297,7 +296,7 @@ def withdraw_return(return_id: uuid.UUID, actor: Actor, *, seen_version: int | N
     order = lock_order(request.order_id, seen_version)
     db.session.refresh(request)
     if request.whole:
-        raise Conflict("Please ask the shop: the whole order waits for this answer.")
+        raise Conflict("return_needs_shop")
     _expect(request, ("requested",))
     _answer(order, request, "withdrawn", actor, "")
 
@@ -305,14 +304,14 @@ def withdraw_return(return_id: uuid.UUID, actor: Actor, *, seen_version: int | N
 def _find(return_id: uuid.UUID) -> ReturnRequest:
     request = db.session.scalar(select(ReturnRequest).where(ReturnRequest.id == return_id))
     if request is None:
-        raise NotFound("There is no such request.")
+        raise NotFound("return_not_found")
     return request
 
 
 def _locked(return_id: uuid.UUID, seen_version: int | None, actor: Actor) -> tuple[ReturnRequest, Order]:
     """Lock a request by its order, for staff."""
     if ACTOR_KINDS.get(actor.kind, actor.kind) != STAFF:
-        raise NotAllowed("Only staff may do this.")
+        raise NotAllowed("staff_only")
     request = _find(return_id)
     order = lock_order(request.order_id, seen_version)
     db.session.refresh(request)
@@ -330,7 +329,7 @@ def _open_whole(order_id: uuid.UUID) -> ReturnRequest | None:
 
 def _expect(request: ReturnRequest, states: tuple[str, ...]) -> None:
     if request.state not in states:
-        raise Conflict(f"This is not possible: the request is {request.state}.")
+        raise Conflict("return_not_in_state", state=request.state)
 
 
 def _answer(order: Order, request: ReturnRequest, state: str, actor: Actor, answer: str) -> None:
@@ -365,5 +364,5 @@ def _raise_version(order: Order) -> None:
 def _short(answer: str) -> str:
     answer = answer.strip()
     if len(answer) > 500:
-        raise InvalidValue("answer", "An answer has at most 500 characters.")
+        raise InvalidValue("answer", "text_too_long", maximum=500)
     return answer

@@ -77,7 +77,7 @@ def lock_order(order_id: uuid.UUID, seen_version: int | None = None) -> Order:
         select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
     )
     if order is None:
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     if seen_version is not None and order.version != seen_version:
         raise StaleVersion("order", seen_version, order.version)
     return order
@@ -113,12 +113,12 @@ def apply_transition(order: Order, action: str, actor: Actor, reason: str = "") 
     refusal = why_not(row, order.status, kind, **guards(order))
     if refusal:
         if order.status in row.sources and kind not in row.actors:
-            raise NotAllowed(refusal)
-        raise IllegalTransition(order.status, action, refusal)
+            raise NotAllowed(refusal.reason, **refusal.facts)
+        raise IllegalTransition(order.status, action, refusal.reason, **refusal.facts)
     if row.reason_required and not reason:
-        raise InvalidValue("reason", "Please give a reason.")
+        raise InvalidValue("reason", "reason_required")
     if len(reason) > 500:
-        raise InvalidValue("reason", "A reason has at most 500 characters.")
+        raise InvalidValue("reason", "text_too_long", maximum=500)
     before, target = order.status, row.target
     if target == REMEMBERED:
         target = order.status_before_refund
@@ -259,7 +259,7 @@ def confirm_order(
         row, order.status, ACTOR_KINDS.get(actor.kind, actor.kind), pay_later=order.pay_later, paid=True
     )
     if refusal:
-        raise IllegalTransition(order.status, "confirm", refusal)
+        raise IllegalTransition(order.status, "confirm", refusal.reason, **refusal.facts)
     confirmed = confirm_step(order, actor, reason)
     if confirmed:
         order.attention = ""

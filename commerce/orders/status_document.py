@@ -54,7 +54,7 @@ def _table_row(row: Transition) -> str:
         target,
         who,
         "required" if row.reason_required else "",
-        row.effect,
+        str(row.effect),
     )
     return f"| {' | '.join(cells)} |\n"
 

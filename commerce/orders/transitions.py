@@ -7,6 +7,11 @@ which status follows which; `orders/services.py` is the only writer of the statu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+from commerce.errors import Refusal
 
 STATUSES = (
     "pending",
@@ -42,8 +47,8 @@ class Transition:
     target: str
     actors: tuple[str, ...]
     resource: str
-    button: str
-    effect: str
+    button: Any
+    effect: Any
     stamp: str = ""
     event: str = "OrderStatusChanged"
     reason_required: bool = False
@@ -57,8 +62,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "paid",
         (GATEWAY, STAFF),
         "payment",
-        "Record payment",
-        "The full amount has been received.",
+        _l("Record payment"),
+        _l("The full amount has been received."),
         stamp="paid_at",
         event="PaymentSucceeded",
     ),
@@ -68,8 +73,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "confirmed",
         (SYSTEM, STAFF),
         "confirmation",
-        "Confirm",
-        "Reserved stock is committed to the order and no longer expires.",
+        _l("Confirm"),
+        _l("Reserved stock is committed to the order and no longer expires."),
         stamp="confirmed_at",
         event="OrderConfirmed",
     ),
@@ -79,8 +84,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "processing",
         (STAFF,),
         "processing",
-        "Start processing",
-        "The warehouse prepares the order. Stock does not change.",
+        _l("Start processing"),
+        _l("The warehouse prepares the order. Stock does not change."),
     ),
     Transition(
         "ship",
@@ -88,8 +93,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "shipped",
         (STAFF,),
         "shipment",
-        "Ship",
-        "Everything has been shipped; stock is deducted.",
+        _l("Ship"),
+        _l("Everything has been shipped; stock is deducted."),
         stamp="shipped_at",
         event="OrderShipped",
     ),
@@ -99,8 +104,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "delivered",
         (STAFF, CARRIER),
         "delivery",
-        "Mark as delivered",
-        "The parcel arrived.",
+        _l("Mark as delivered"),
+        _l("The parcel arrived."),
         stamp="delivered_at",
         event="OrderDelivered",
     ),
@@ -110,8 +115,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "completed",
         (SYSTEM, STAFF),
         "completion",
-        "Complete",
-        "The return window is over.",
+        _l("Complete"),
+        _l("The return window is over."),
         stamp="completed_at",
         event="OrderCompleted",
     ),
@@ -121,8 +126,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "cancelled",
         (SHOPPER, STAFF, SYSTEM),
         "cancellation",
-        "Cancel",
-        "Stock is released and captured payments are refunded.",
+        _l("Cancel"),
+        _l("Stock is released and captured payments are refunded."),
         stamp="cancelled_at",
         event="OrderCancelled",
         reason_required=True,
@@ -134,8 +139,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "pending",
         (SYSTEM,),
         "reopening",
-        "Reopen",
-        "A late payment arrived; stock is reserved again.",
+        _l("Reopen"),
+        _l("A late payment arrived; stock is reserved again."),
     ),
     Transition(
         "request_refund",
@@ -143,8 +148,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "refund_requested",
         (SHOPPER, STAFF),
         "refund-request",
-        "Request refund",
-        "The order waits for a decision.",
+        _l("Request refund"),
+        _l("The order waits for a decision."),
         event="RefundRequested",
         reason_required=True,
         shopper_sources=("paid", "confirmed", "processing", "shipped", "delivered", "completed"),
@@ -155,8 +160,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         REMEMBERED,
         (STAFF,),
         "refund-decline",
-        "Decline refund",
-        "The order returns to its previous status.",
+        _l("Decline refund"),
+        _l("The order returns to its previous status."),
         event="RefundDeclined",
         reason_required=True,
     ),
@@ -166,8 +171,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         "refunded",
         (STAFF,),
         "refund",
-        "Refund",
-        "The remaining payment is refunded; items are restocked if selected.",
+        _l("Refund"),
+        _l("The remaining payment is refunded; items are restocked if selected."),
         event="OrderRefunded",
     ),
 )
@@ -177,22 +182,22 @@ BY_RESOURCE = {row.resource: row for row in TRANSITIONS}
 
 def why_not(
     row: Transition, status: str, actor_kind: str, *, pay_later: bool, paid: bool, sent: bool = False
-) -> str:
-    """Return why `actor_kind` may not do `row` on an order in `status`, or '' when he may.
+) -> Refusal | None:
+    """Return why `actor_kind` may not do `row` on an order in `status`, or None when it may.
 
     `paid` tells whether captured minus refunded money covers the total, `pay_later` that the method does not
     ask for it first, `sent` that a part of the order has left the house.
     """
     if status not in row.sources:
-        return f"Not possible while the order is {status.replace('_', ' ')}."
+        return Refusal("not_in_status", {"status": status})
     if actor_kind not in row.actors:
-        return f"Only {' or '.join(row.actors)} may do this."
+        return Refusal("wrong_actor", {"actors": list(row.actors)})
     if actor_kind == SHOPPER and row.shopper_sources and status not in row.shopper_sources:
-        return f"Please ask the shop: the order is {status.replace('_', ' ')}."
+        return Refusal("ask_shop", {"status": status})
     if row.action == "confirm" and status == "pending" and not pay_later:
-        return "The payment has to arrive first."
+        return Refusal("payment_required_first")
     if row.action == "cancel" and sent:
-        return "A part of it is on its way: give back the rest instead."
+        return Refusal("partly_shipped")
     if row.action == "request_refund" and not paid:
-        return "Nothing has been paid yet."
-    return ""
+        return Refusal("nothing_paid")
+    return None

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.member_auth import current_member
+from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import Actor
 from commerce.orders.addresses import address_lines
@@ -41,7 +42,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 def order_of(token: str) -> Order:
     """Return the order that a link opens. Raises NotFound, also for what no link of ours can be."""
     if not _TOKEN.fullmatch(token):
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     return get_order_by_token(token)
 
 
@@ -84,7 +85,7 @@ def withdraw(token: str, return_id: uuid.UUID) -> BaseResponse:
     try:
         withdraw_return(asked.id, _shopper(order))
     except Conflict as error:
-        return order_page(token, 409, problem=error.detail)
+        return order_page(token, 409, problem=describe(error))
     flash(_("Your request was withdrawn."), "good")
     return _after(token)
 
@@ -120,9 +121,9 @@ def _act(
             reason=form.reason.data.strip(),
         )
     except InvalidValue as error:
-        return order_page(token, 422, errors={action: error.reason}, typed=form.reason.data)
+        return order_page(token, 422, errors={action: describe(error)}, typed=form.reason.data)
     except (Conflict, NotAllowed) as error:
-        return order_page(token, 409, problem=error.detail)
+        return order_page(token, 409, problem=describe(error))
     flash(done, "good")
     return _after(token)
 

@@ -85,7 +85,7 @@ def get_method(code: str) -> MethodRow:
     """Return a way to pay by its code, disabled or not. Raises NotFound."""
     found = db.session.scalar(select(PaymentMethod).where(PaymentMethod.code == code))
     if found is None:
-        raise NotFound("There is no such way to pay.")
+        raise NotFound("payment_method_not_found")
     return _row(found, _is_used(code))
 
 
@@ -156,9 +156,9 @@ def configure_method(
     known = db.session.scalar(select(PaymentMethod).where(PaymentMethod.code == code).with_for_update())
     method = known or _new_method(code, gateway, name)
     if seen is not None and seen != (_digest(known) if known else ""):
-        raise Conflict("This way to pay was changed by somebody else after you opened the page.")
+        raise Conflict("payment_method_changed")
     if gateway is not None and gateway != method.gateway:
-        raise InvalidValue("gateway", "A way to pay stays with its gateway. Please make another one.")
+        raise InvalidValue("gateway", "gateway_fixed")
     given = {
         "name": name.strip() if name is not None else None,
         "instructions": instructions,
@@ -184,17 +184,17 @@ def configure_method(
         db.session.flush()
     except IntegrityError as error:
         # Somebody else made one with the same code between our look and our insert.
-        raise InvalidValue("code", "Another way to pay has this code.") from error
+        raise InvalidValue("code", "payment_method_code_taken") from error
     touch_rules()
 
 
 def _new_method(code: str, gateway: str | None, name: str | None) -> PaymentMethod:
     if not _CODE.fullmatch(code):
-        raise InvalidValue("code", "A code has small letters, digits and _, and begins with a letter.")
+        raise InvalidValue("code", "payment_method_code_invalid")
     if gateway not in GATEWAY_NAMES:
-        raise InvalidValue("gateway", "Please choose who takes the money.")
+        raise InvalidValue("gateway", "gateway_required")
     if not (name or "").strip():
-        raise InvalidValue("name", "Please give it a name.")
+        raise InvalidValue("name", "payment_method_name_required")
     last = db.session.scalar(select(func.max(PaymentMethod.position)))
     return PaymentMethod(
         code=code,
@@ -215,29 +215,31 @@ def _new_method(code: str, gateway: str | None, name: str | None) -> PaymentMeth
 
 def _check_terms(method: PaymentMethod) -> None:
     checks = (
-        ("name", 0 < len(method.name) <= 255, "Please give it a name of at most 255 characters."),
-        ("instructions", len(method.instructions) <= 1000, "At most 1000 characters, please."),
+        (0 < len(method.name) <= 255, InvalidValue("name", "payment_method_name_length", maximum=255)),
+        (len(method.instructions) <= 1000, InvalidValue("instructions", "text_too_long", maximum=1000)),
         (
-            "hold_minutes",
             0 < method.hold_minutes <= MAX_HOLD_MINUTES,
-            f"From 1 to {MAX_HOLD_MINUTES} minutes, please.",
+            InvalidValue("hold_minutes", "hold_minutes_out_of_range", maximum=MAX_HOLD_MINUTES),
         ),
-        ("fee_amount", 0 <= method.fee_amount <= MAX_AMOUNT, "A fee is not below zero."),
-        ("fee_ppm", 0 <= method.fee_ppm <= PPM, "From 0 to 100 percent, please."),
-        ("pay_later", not method.pay_later or method.gateway == "manual", "Only money by hand comes later."),
+        (0 <= method.fee_amount <= MAX_AMOUNT, InvalidValue("fee_amount", "fee_negative")),
+        (0 <= method.fee_ppm <= PPM, InvalidValue("fee_ppm", "fee_percent_out_of_range")),
+        (
+            not method.pay_later or method.gateway == "manual",
+            InvalidValue("pay_later", "pay_later_needs_manual"),
+        ),
     )
-    for field, good, reason in checks:
+    for good, error in checks:
         if not good:
-            raise InvalidValue(field, reason)
+            raise error
 
 
 def _merged_settings(method: PaymentMethod, changes: Mapping[str, str]) -> dict[str, Any]:
     merged = {**method.settings, **{name: value.strip() for name, value in changes.items()}}
     for name, value in merged.items():
         if method.gateway != "stripe" or name not in _SETTINGS:
-            raise InvalidValue(name, "This gateway knows no such setting.")
+            raise InvalidValue(name, "gateway_setting_unknown")
         if value and not _SETTINGS[name].fullmatch(value):
-            raise InvalidValue(name, "This does not look as it does at Stripe. Please copy it again.")
+            raise InvalidValue(name, "stripe_value_malformed")
     return {name: value for name, value in merged.items() if value}
 
 
@@ -252,11 +254,11 @@ def _merged_secrets(method: PaymentMethod, changes: Mapping[str, str]) -> str:
             secrets["webhook_secrets"] = secrets["webhook_secrets"][:1]
             continue
         if method.gateway != "stripe" or name not in _SECRETS:
-            raise InvalidValue(name, "This gateway knows no such secret.")
+            raise InvalidValue(name, "gateway_secret_unknown")
         if not value:
             continue
         if not _SECRETS[name].fullmatch(value):
-            raise InvalidValue(name, "This does not look as it does at Stripe. Please copy it again.")
+            raise InvalidValue(name, "stripe_value_malformed")
         if name == "secret_key":
             secrets["secret_key"] = value
         elif value not in secrets["webhook_secrets"][:1]:
@@ -272,14 +274,12 @@ def _check_gateway(method: PaymentMethod) -> None:
     stripe_exponent(current_shop().currency)
     secrets = _open_or_none(method.sealed_secrets)
     if secrets is None:
-        raise InvalidValue(
-            "secret_key", "What is stored cannot be opened any more. Please enter the keys again."
-        )
+        raise InvalidValue("secret_key", "payment_keys_unreadable")
     if not secrets["secret_key"]:
-        raise InvalidValue("secret_key", "Stripe needs its secret key.")
+        raise InvalidValue("secret_key", "stripe_secret_key_required")
     public = str(method.settings.get("publishable_key", ""))
     if public and ("_live_" in public) != ("_live_" in secrets["secret_key"]):
-        raise InvalidValue("publishable_key", "One of the keys is for tests, the other one for real money.")
+        raise InvalidValue("publishable_key", "stripe_keys_mixed")
 
 
 @atomic
@@ -287,11 +287,11 @@ def remove_method(code: str, *, seen: str | None = None) -> None:
     """Remove a way to pay that nobody has used. Raises NotFound, Conflict (used, or changed since it was `seen`)."""
     method = db.session.scalar(select(PaymentMethod).where(PaymentMethod.code == code).with_for_update())
     if method is None:
-        raise NotFound("There is no such way to pay.")
+        raise NotFound("payment_method_not_found")
     if seen is not None and seen != _digest(method):
-        raise Conflict("This way to pay was changed by somebody else after you opened the page.")
+        raise Conflict("payment_method_changed")
     if _is_used(code):
-        raise Conflict("Orders were paid by it, so it can only be disabled.")
+        raise Conflict("payment_method_has_orders")
     db.session.delete(method)
     db.session.flush()
     touch_rules()

@@ -82,7 +82,7 @@ def get_payment(payment_id: uuid.UUID) -> Payment:
     """Return an attempt. Raises NotFound."""
     payment = db.session.scalar(select(Payment).where(Payment.id == payment_id))
     if payment is None:
-        raise NotFound("There is no such payment.")
+        raise NotFound("payment_not_found")
     return payment
 
 

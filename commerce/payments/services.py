@@ -144,7 +144,7 @@ def queue_refunds(
             db.session.add(refund)
             refunds.append(refund)
     if open_amount > 0:
-        raise InvalidValue("amount", "More was to be given back than is left of what was paid.")
+        raise InvalidValue("amount", "refund_more_than_paid")
     db.session.flush()
     return refunds
 

@@ -18,6 +18,7 @@ from commerce.accounts.models import Operator
 from commerce.accounts.second_factor import remove_second_factor
 from commerce.accounts.sessions import OPERATOR
 from commerce.db import db
+from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.money import parse_amount
 from commerce.platform.operator_log import recorded
@@ -87,7 +88,7 @@ def tenants_create(
                 new, at_the_terminal(), test_card=current_app.config["LOCKSTEP"].test_card
             )
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     if as_json:
         click.echo(json.dumps({"id": str(shop.id), "code": shop.code, "host": shop.host}))
     else:
@@ -129,7 +130,7 @@ def tenants_suspend(code: str, reason: str, as_json: bool) -> None:
         with _noted("shop_suspended", code, because=reason):
             suspend(shop.id, reason)
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     _tell_status(code, as_json)
 
 
@@ -143,7 +144,7 @@ def tenants_reopen(code: str, as_json: bool) -> None:
         with _noted("shop_reopened", code):
             reopen(shop.id)
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     _tell_status(code, as_json)
 
 
@@ -174,7 +175,7 @@ def operators_create(email: str, name: str, password_stdin: bool, as_json: bool)
         with _noted("operator_created", address):
             operator_id = create_operator(email=email, name=name, password=password)
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     host = current_app.config["LOCKSTEP"].platform_host
     if as_json:
         answer = {"id": str(operator_id), "email": address, "host": host}

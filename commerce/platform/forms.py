@@ -6,6 +6,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, IntegerField, SelectChoice, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.tenants.settings import MAX_LIMIT
 from commerce.web import TextForm
@@ -20,9 +21,9 @@ class PlatformForm(TextForm):
         """Show what was wrong."""
         field = self._fields.get(error.field)
         if field is None:
-            self.form_errors.append(error.reason)
+            self.form_errors.append(describe(error))
         else:
-            field.errors = [*field.errors, error.reason]
+            field.errors = [*field.errors, describe(error)]
 
 
 class NewShopForm(PlatformForm):

@@ -50,9 +50,7 @@ def parts_per_million(percent: str) -> int:
     except InvalidOperation:
         usable = False
     if not usable:
-        raise InvalidValue(
-            "tax_percent", f"{percent[:20]!r} is not a percentage from 0 to 100, such as 19 or 8.1."
-        )
+        raise InvalidValue("tax_percent", "not_a_percentage", value=percent[:20])
     return int(ppm)
 
 
@@ -99,7 +97,7 @@ def create_operator(*, email: str, name: str, password: str) -> uuid.UUID:
 def _insert(email: str, name: str, password_hash: str) -> uuid.UUID:
     everywhere = {"all_tenants": True}
     if db.session.scalar(select(Operator.id).where(Operator.email == email), execution_options=everywhere):
-        raise Rejected(f"There is an operator with the address {email} already.")
+        raise Rejected("operator_exists", email=email)
     person = Operator(email=email, name=name, password_hash=password_hash)
     db.session.add(person)
     db.session.flush()

@@ -6,6 +6,7 @@ from flask import current_app, flash, make_response, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, InvalidValue, Rejected, StaleVersion
 from commerce.money import parse_amount
 from commerce.platform.auth import audit_operator, blueprint, operator_actor
@@ -55,7 +56,7 @@ def shop_new() -> BaseResponse:
         except InvalidValue as error:
             form.refuse(error)
         except Rejected as error:
-            form.form_errors.append(error.detail)
+            form.form_errors.append(describe(error))
         else:
             return make_response(
                 render_template("platform/opened.html", opened=shop, password=password, email=new.owner_email)
@@ -71,7 +72,7 @@ def _new_shop(form: NewShopForm) -> NewShop:
         shipping = parse_amount(form.shipping.data or "0", currency)
     except InvalidValue as error:
         field = error.field if error.field == "currency" else "shipping"
-        raise InvalidValue(field, error.reason) from error
+        raise error.at(field) from error
     return NewShop(
         code=str(form.code.data).strip(),
         name=str(form.name.data).strip(),

@@ -13,6 +13,7 @@ from commerce.accounts.cookies import device, drop_token, exchange_token, keep_t
 from commerce.accounts.forms import CodeForm, EnrolForm, SignInForm, StaffChangePasswordForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import OPERATOR
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.platform import shops
 from commerce.platform.auth import (
@@ -40,7 +41,7 @@ def sign_in() -> BaseResponse:
         try:
             opened = _open(str(form.email.data), str(form.password.data))
         except signing.SignInRefused as refusal:
-            form.form_errors.append(_(refusal.detail))
+            form.form_errors.append(describe(refusal))
         else:
             return keep_token(see_other(CODE if opened.needs_code else HOME), OPERATOR, opened.token)
     return _page("platform/sign_in.html", form=form)
@@ -74,7 +75,7 @@ def sign_in_code() -> BaseResponse:
                 )
         except signing.SignInRefused as refusal:
             record_operator_entry(person.email, "code_refused", request.remote_addr or "")
-            form.form_errors.append(_(refusal.detail))
+            form.form_errors.append(describe(refusal))
         else:
             return keep_token(see_other(HOME), OPERATOR, token)
     return _page("platform/code.html", form=form)
@@ -102,9 +103,9 @@ def account() -> BaseResponse:
                     OPERATOR, me.id, me.session_id, present=str(form.present_password.data), new=new
                 )
         except InvalidValue as error:
-            form.password.errors = [_(error.reason)]
+            form.password.errors = [describe(error)]
         except signing.SignInRefused as refusal:
-            form.present_password.errors = [_(refusal.detail)]
+            form.present_password.errors = [describe(refusal)]
         else:
             flash(_("Your new password is set. Every other browser is signed out."), "good")
             return see_other(ACCOUNT)
@@ -124,7 +125,7 @@ def enrol() -> BaseResponse:
                     OPERATOR, me.id, me.session_id, carried=str(form.secret.data), code=str(form.otp.data)
                 )
         except InvalidValue as error:
-            form.otp.errors = [_(error.reason)]
+            form.otp.errors = [describe(error)]
         else:
             g.pop("operator")
             flash(_("From now on, signing in asks for a code."), "good")

@@ -16,7 +16,6 @@ from commerce.pricing.validation import PromotionValues, check_code, check_limit
 from commerce.tenants.services import touch_rules
 
 RANDOM_LENGTH = 10
-TAKEN = "There is a coupon with this code already."
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Letters and digits that nobody mistakes for one another."""
 
@@ -56,13 +55,13 @@ def add_coupon(
     code = check_code(code)
     _check_coupon(promotion_id, usage_limit, per_customer_limit)
     if coupons_by_code([code]):
-        raise InvalidValue("code", TAKEN)
+        raise InvalidValue("code", "coupon_code_taken")
     row = {"id": new_id(), **_coupon_row(promotion_id, code, usage_limit, per_customer_limit)}
     try:
         insert_rows(Coupon, [row])
     except IntegrityError as error:
         # Somebody else made the same code between our look and our insert.
-        raise InvalidValue("code", TAKEN) from error
+        raise InvalidValue("code", "coupon_code_taken") from error
     coupon_id: uuid.UUID = row["id"]
     return coupon_id
 
@@ -93,7 +92,7 @@ def _check_coupon(promotion_id: uuid.UUID, usage_limit: int | None, per_customer
     check_limit("usage_limit", usage_limit)
     check_limit("per_customer_limit", per_customer_limit)
     if not get_promotion(promotion_id).needs_code:
-        raise InvalidValue("promotion", "This promotion needs no code: everybody gets it.")
+        raise InvalidValue("promotion", "promotion_without_code")
 
 
 def _coupon_row(

@@ -64,11 +64,12 @@ def _set_limits(coupon: Coupon, usage_limit: int | None, per_customer_limit: int
     check_limit("usage_limit", usage_limit)
     check_limit("per_customer_limit", per_customer_limit)
     uses = _uses_by_customer(coupon.id)
-    _refuse_below("usage_limit", usage_limit, sum(uses.values()), "The code has been used %d times already.")
+    used = sum(uses.values())
+    if usage_limit is not None and usage_limit < used:
+        raise InvalidValue("usage_limit", "usage_limit_below_uses", used=used)
     most = max(uses.values(), default=0)
-    _refuse_below(
-        "per_customer_limit", per_customer_limit, most, "One customer has used it %d times already."
-    )
+    if per_customer_limit is not None and per_customer_limit < most:
+        raise InvalidValue("per_customer_limit", "customer_limit_below_uses", used=most)
     coupon.usage_limit, coupon.per_customer_limit = usage_limit, per_customer_limit
     coupon.used = 0 if usage_limit is None else sum(uses.values())
     db.session.flush()
@@ -83,7 +84,7 @@ def _lock(coupon_id: uuid.UUID) -> Coupon:
         .execution_options(populate_existing=True)
     )
     if coupon is None:
-        raise NotFound("There is no such coupon.")
+        raise NotFound("coupon_not_found")
     return coupon
 
 
@@ -94,11 +95,6 @@ def _uses_by_customer(coupon_id: uuid.UUID) -> dict[str, int]:
         .group_by(CouponUse.customer)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def _refuse_below(field: str, limit: int | None, used: int, words: str) -> None:
-    if limit is not None and limit < used:
-        raise InvalidValue(field, words % used)
 
 
 def _count_customers(coupon_id: uuid.UUID, uses: dict[str, int]) -> None:

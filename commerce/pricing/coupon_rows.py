@@ -70,7 +70,7 @@ def find_coupon(typed: str) -> CouponRow:
 def _one(condition: Any) -> CouponRow:
     row = db.session.execute(coupon_rows(condition)).one_or_none()
     if row is None:
-        raise NotFound("There is no such coupon.")
+        raise NotFound("coupon_not_found")
     return CouponRow(*row)
 
 

@@ -62,7 +62,7 @@ def get_tax_rate(rate_id: uuid.UUID) -> TaxRate:
     """Return a rate. Raises NotFound."""
     rate = db.session.scalar(select(TaxRate).where(TaxRate.id == rate_id))
     if rate is None:
-        raise NotFound("There is no such tax rate.")
+        raise NotFound("tax_rate_not_found")
     return rate
 
 
@@ -78,7 +78,7 @@ def get_promotion(promotion_id: uuid.UUID) -> Promotion:
     """Return a promotion. Raises NotFound."""
     promotion = db.session.scalar(select(Promotion).where(Promotion.id == promotion_id))
     if promotion is None:
-        raise NotFound("There is no such promotion.")
+        raise NotFound("promotion_not_found")
     return promotion
 
 

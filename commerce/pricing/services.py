@@ -225,7 +225,7 @@ def delete_promotion(promotion_id: uuid.UUID, seen_version: int) -> None:
         .limit(1)
     )
     if db.session.scalar(used) is not None:
-        raise Conflict("Orders have used a code of this promotion. Please switch it off instead.")
+        raise Conflict("promotion_has_orders")
     db.session.delete(promotion)
     db.session.flush()
     touch_rules()
@@ -239,7 +239,7 @@ def _lock_promotion(promotion_id: uuid.UUID, seen_version: int) -> Promotion:
         .execution_options(populate_existing=True)
     )
     if promotion is None:
-        raise NotFound("There is no such promotion.")
+        raise NotFound("promotion_not_found")
     if promotion.version != seen_version:
         raise StaleVersion("promotion", seen_version, promotion.version)
     return promotion
@@ -274,7 +274,7 @@ def create_coupons(
 ) -> list[str]:
     """Add `count` codes that nobody can guess and return them. Raises NotFound, InvalidValue."""
     if not 0 < count <= MAX_CODES_AT_ONCE:
-        raise InvalidValue("count", f"Please enter a whole number from 1 to {MAX_CODES_AT_ONCE}.")
+        raise InvalidValue("count", "not_a_whole_number_between", minimum=1, maximum=MAX_CODES_AT_ONCE)
     return add_random_coupons(promotion_id, count, prefix, usage_limit, per_customer_limit)
 
 
@@ -283,7 +283,7 @@ def set_coupon_enabled(coupon_id: uuid.UUID, enabled: bool) -> None:
     """Switch a code on or off. Raises NotFound."""
     coupon = db.session.scalar(select(Coupon).where(Coupon.id == coupon_id).with_for_update())
     if coupon is None:
-        raise NotFound("There is no such coupon.")
+        raise NotFound("coupon_not_found")
     coupon.enabled = enabled
     db.session.flush()
 
@@ -329,14 +329,14 @@ def _lock_rate(rate_id: uuid.UUID, seen: TaxValues) -> TaxRate:
     touch_rules()
     rate = get_tax_rate(rate_id)
     if tax_values_of(rate) != seen:
-        raise Conflict("This tax rate was changed by somebody else after you opened the page.")
+        raise Conflict("tax_rate_changed")
     return rate
 
 
 def _refuse_second(values: TaxValues) -> None:
     taken = select(TaxRate.id).where(TaxRate.country == values.country, TaxRate.tax_class == values.tax_class)
     if db.session.scalar(taken) is not None:
-        raise InvalidValue("tax_class", "There is a rate for this country and class already.")
+        raise InvalidValue("tax_class", "tax_rate_exists")
 
 
 def _tax_columns(values: TaxValues) -> dict[str, Any]:

@@ -86,11 +86,17 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "free_shipping": (),
     "buy_x_get_y": ("buy_quantity", "get_quantity", "percent_ppm"),
 }
-_BOUNDS: dict[str, tuple[int, str]] = {
-    "percent_ppm": (PPM, "The reduction is more than 0 and at most 100 percent."),
-    "amount": (MAX_AMOUNT, "Please enter an amount above zero."),
-    "buy_quantity": (MAX_UNITS, f"Please enter a whole number from 1 to {MAX_UNITS}."),
-    "get_quantity": (MAX_UNITS, f"Please enter a whole number from 1 to {MAX_UNITS}."),
+_BOUNDS: dict[str, tuple[int, InvalidValue]] = {
+    "percent_ppm": (PPM, InvalidValue("percent_ppm", "discount_percent_out_of_range")),
+    "amount": (MAX_AMOUNT, InvalidValue("amount", "amount_not_positive")),
+    "buy_quantity": (
+        MAX_UNITS,
+        InvalidValue("buy_quantity", "not_a_whole_number_between", minimum=1, maximum=MAX_UNITS),
+    ),
+    "get_quantity": (
+        MAX_UNITS,
+        InvalidValue("get_quantity", "not_a_whole_number_between", minimum=1, maximum=MAX_UNITS),
+    ),
 }
 
 
@@ -101,19 +107,19 @@ def check_promotion(values: PromotionValues) -> PromotionValues:
     """
     label = _label(values.label)
     if values.kind not in PROMOTION_KINDS:
-        raise InvalidValue("kind", "Please choose what kind of promotion this is.")
+        raise InvalidValue("kind", "promotion_kind_required")
     if values.scope not in PROMOTION_SCOPES:
-        raise InvalidValue("scope", "Please choose what the promotion is for.")
+        raise InvalidValue("scope", "promotion_scope_required")
     for name in _FIELDS[values.kind]:
-        most, words = _BOUNDS[name]
+        most, error = _BOUNDS[name]
         if not 0 < getattr(values, name) <= most:
-            raise InvalidValue(name, words)
+            raise error.at(name)
     if not 0 <= values.min_subtotal <= MAX_AMOUNT:
-        raise InvalidValue("min_subtotal", "A minimum is not below zero.")
+        raise InvalidValue("min_subtotal", "minimum_negative")
     if not 0 <= values.position <= MAX_POSITION:
-        raise InvalidValue("position", f"Please enter a whole number from 0 to {MAX_POSITION}.")
+        raise InvalidValue("position", "not_a_whole_number_between", minimum=0, maximum=MAX_POSITION)
     if values.starts_at and values.ends_at and values.ends_at <= values.starts_at:
-        raise InvalidValue("ends_at", "A promotion ends after it has begun.")
+        raise InvalidValue("ends_at", "promotion_ends_before_start")
     unused: dict[str, Any] = {name: 0 for name in _BOUNDS if name not in _FIELDS[values.kind]}
     return replace(values, label=label, targets=_targets(values), **unused)
 
@@ -121,7 +127,7 @@ def check_promotion(values: PromotionValues) -> PromotionValues:
 def _label(text: str) -> str:
     label = text.strip()
     if not label or len(label) > MAX_LABEL or not label.isprintable():
-        raise InvalidValue("label", f"Please enter a label of one line and at most {MAX_LABEL} characters.")
+        raise InvalidValue("label", "promotion_label_length", maximum=MAX_LABEL)
     return label
 
 
@@ -132,15 +138,13 @@ def _targets(values: PromotionValues) -> tuple[str, ...]:
     try:
         chosen = sorted({uuid.UUID(target) for target in values.targets})
     except ValueError as error:
-        raise InvalidValue("targets", "Please choose from the list.") from error
+        raise InvalidValue("targets", "promotion_target_unknown") from error
     if not 0 < len(chosen) <= MAX_TARGETS:
-        raise InvalidValue("targets", f"Please choose at least one and at most {MAX_TARGETS}.")
+        raise InvalidValue("targets", "promotion_targets_count", maximum=MAX_TARGETS)
     model: Any = Product if values.scope == "products" else Category
     known = db.session.scalar(select(func.count()).select_from(model).where(model.id.in_(chosen)))
     if known != len(chosen):
-        raise InvalidValue(
-            "targets", "Something that was chosen is not in the shop any more. Please choose again."
-        )
+        raise InvalidValue("targets", "promotion_target_gone")
     return tuple(str(target) for target in chosen)
 
 
@@ -148,16 +152,14 @@ def check_code(typed: str) -> str:
     """Return a coupon's code as it is kept. Raises InvalidValue."""
     code = fold_code(typed)
     if not _CODE.fullmatch(code):
-        raise InvalidValue(
-            "code", "A code has 2 to 40 letters and digits, '-' and '_', and begins with a letter or digit."
-        )
+        raise InvalidValue("code", "coupon_code_invalid")
     return code
 
 
 def check_limit(field: str, limit: int | None) -> None:
     """Raise InvalidValue for a limit that is neither None (no limit) nor a number of uses."""
     if limit is not None and not 0 < limit <= MAX_USES:
-        raise InvalidValue(field, "Please enter a whole number above zero, or nothing for no limit.")
+        raise InvalidValue(field, "limit_invalid")
 
 
 def check_tax(values: TaxValues) -> TaxValues:
@@ -165,9 +167,9 @@ def check_tax(values: TaxValues) -> TaxValues:
     country = values.country.strip().upper()
     tax_class = values.tax_class.strip().lower()
     if not _COUNTRY.fullmatch(country):
-        raise InvalidValue("country", "Please choose a country, or everywhere else.")
+        raise InvalidValue("country", "tax_country_required")
     if not _CLASS.fullmatch(tax_class):
-        raise InvalidValue("tax_class", "A tax class has 1 to 20 small letters, digits, '-' and '_'.")
+        raise InvalidValue("tax_class", "tax_class_invalid")
     if not 0 <= values.rate_ppm <= PPM:
-        raise InvalidValue("rate_ppm", "A tax rate is from 0 to 100 percent.")
+        raise InvalidValue("rate_ppm", "tax_rate_out_of_range")
     return TaxValues(country, tax_class, values.rate_ppm, _label(values.label))

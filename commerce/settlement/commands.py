@@ -14,6 +14,7 @@ from flask.cli import AppGroup
 
 from commerce import clock
 from commerce.db import db
+from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.payments.methods import configure_method, list_methods
 from commerce.settlement.reconciliation import (
@@ -57,7 +58,7 @@ def set_up_stripe(*, code: str, method: str, name: str | None, **settings: str |
         with shop_scope(shop):
             _configure(method, name, given, secrets)
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     click.echo(
         f"{shop.name} takes payments by Stripe ({method}). Messages go to /webhooks/stripe at {shop.host}."
     )

@@ -51,11 +51,11 @@ def record_receipt(
     InvalidValue, IllegalTransition when nothing is open, Conflict while a card payment is under way.
     """
     if not actor.works_here:
-        raise NotAllowed("Only staff may do this.")
+        raise NotAllowed("staff_only")
     if amount is not None and not 0 < amount <= MAX_AMOUNT:
-        raise InvalidValue("amount", "Please enter the amount that arrived.")
+        raise InvalidValue("amount", "received_amount_required")
     if received_on is not None and not FIRST_DAY <= received_on <= clock.now().date():
-        raise InvalidValue("received_on", "This day has not come yet, or is long ago.")
+        raise InvalidValue("received_on", "received_on_out_of_range")
     told = ", ".join(
         part for part in (reference.strip(), received_on.isoformat() if received_on else "") if part
     )
@@ -82,13 +82,13 @@ def _record(
     left = order.total - net_captured(payments, order.currency)
     if amount is None:
         if order.status in OVER or order.payment_status not in ("unpaid", "authorized"):
-            raise IllegalTransition(order.status, "pay", "There is nothing left to pay.")
+            raise IllegalTransition(order.status, "pay", "nothing_left_to_pay")
         if left <= 0:
             _accept(order, payments, actor, reason)
             return
         amount = left
     if any(payment.state == "unknown" for payment in payments):
-        raise Conflict("A payment is under way; its provider is being asked what became of it.")
+        raise Conflict("payment_being_checked")
     payment = _row_for(order, payments, amount)
     receipt = PaymentOutcome("captured", amount, order.currency, words)
     record_outcome(payment, receipt)
@@ -99,7 +99,7 @@ def _record(
 def _accept(order: Order, payments: Sequence[Payment], actor: Actor, reason: str) -> None:
     """Go on with an order whose money had arrived in an unexpected amount: staff have looked at it."""
     if not any(each.captured for each in payments):
-        raise IllegalTransition(order.status, "pay", "There is nothing left to pay.")
+        raise IllegalTransition(order.status, "pay", "nothing_left_to_pay")
     order.payment_status = payment_status_of(payments, order.total, order.currency)
     order.attention = ""
     db.session.flush()
@@ -135,12 +135,12 @@ def refund_overpayment(order_id: uuid.UUID, actor: Actor, *, seen_version: int |
     Raises NotFound, StaleVersion, NotAllowed, Conflict when nothing is too much.
     """
     if not actor.works_here:
-        raise NotAllowed("Only staff may do this.")
+        raise NotAllowed("staff_only")
     order = lock_order(order_id, seen_version)
     payments = lock_payments(order.id)
     amount = overpayment_of(order, payments)
     if not amount:
-        raise Conflict("Nothing was paid too much.")
+        raise Conflict("nothing_overpaid")
     # The last money that came is what was too much.
     refunds = queue_refunds(list(reversed(payments)), "Paid too much", amount=amount)
     order.payment_status = payment_status_of(payments, order.total, order.currency)

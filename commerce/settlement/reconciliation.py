@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, or_, select, update
 
 from commerce import clock
 from commerce.db import atomic, db, every_shop
+from commerce.error_messages import describe
 from commerce.errors import GatewayNoAnswer
 from commerce.events.outbox import SYSTEM
 from commerce.orders.models import Order
@@ -162,7 +163,7 @@ def compare_books(since: datetime) -> list[Mismatch]:
         try:
             records = gateway(name).records(code, since)
         except GatewayNoAnswer as error:
-            found.append(Mismatch("no answer", code, "", error.detail))
+            found.append(Mismatch("no answer", code, "", describe(error)))
             continue
         for record in records:
             found += _compare(record, asked_at)

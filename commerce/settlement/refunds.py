@@ -26,7 +26,7 @@ def get_refund(refund_id: uuid.UUID) -> Refund:
     """Return a refund of this shop. Raises NotFound."""
     refund = db.session.scalar(select(Refund).where(Refund.id == refund_id))
     if refund is None:
-        raise NotFound("There is no such refund.")
+        raise NotFound("refund_not_found")
     return refund
 
 
@@ -43,7 +43,7 @@ def send_refund(refund_id: uuid.UUID) -> None:
     way, charge, actor = gateway_of(get_payment(refund.payment_id))
     outcome = way.refund(refund_id, charge, amount)
     if outcome.state == "unknown" or (outcome.state == "waiting" and not outcome.reference):
-        raise GatewayNoAnswer("The payment provider has not said yet what became of the refund.")
+        raise GatewayNoAnswer("refund_no_answer")
     settle_refund(refund_id, outcome, replace(SYSTEM, request_id=actor.request_id))
 
 
@@ -99,16 +99,16 @@ def send_refund_again(refund_id: uuid.UUID, actor: Actor, *, seen_version: int |
     back meanwhile.
     """
     if not actor.works_here:
-        raise NotAllowed("Only staff may do this.")
+        raise NotAllowed("staff_only")
     order = lock_order(get_refund(refund_id).order_id, seen_version)
     payments = lock_payments(order.id)
     failed = get_refund(refund_id)
     payment = next(each for each in payments if each.id == failed.payment_id)
     again = id_of_next(refund_id)
     if failed.state != "failed" or db.session.scalar(select(Refund.id).where(Refund.id == again)) is not None:
-        raise Conflict("This refund was not refused, or was sent again already.")
+        raise Conflict("refund_not_failed")
     if failed.amount > payment.captured - payment.refunded:
-        raise Conflict("Meanwhile the money was given back by another refund.")
+        raise Conflict("refund_made_otherwise")
     payment.refunded += failed.amount
     db.session.add(
         Refund(

@@ -254,14 +254,14 @@ def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
     left = order.total - net_captured(payments, order.currency)
     waits = order.status == "pending" or (order.status in OWING and not order.pay_later)
     if not waits or order.payment_status != "unpaid" or left <= 0:
-        raise IllegalTransition(order.status, "pay", "This order does not wait for a payment.")
+        raise IllegalTransition(order.status, "pay", "order_awaits_no_payment")
     if any(_may_still_pay(each) for each in payments):
-        raise Conflict("Your last payment is still being checked. Please wait a moment and look again.")
+        raise Conflict("payment_still_checked")
     if order.attention:
-        raise Conflict("The shop is looking at the payment that arrived. Please do not pay again.")
+        raise Conflict("payment_under_review")
     method = payment_method(method_code)
     if method is None or method.pay_later:
-        raise InvalidValue("payment_method", "Please choose how to pay.")
+        raise InvalidValue("payment_method", "payment_method_required")
     return start_payment(
         order_id=order.id,
         method=method.code,
@@ -291,9 +291,9 @@ def end_open_payments(order_id: uuid.UUID) -> None:
     """
     order = db.session.execute(select(Order.status).where(Order.id == order_id)).one_or_none()
     if order is None:
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     if order.status == "cancelled" and not _end(order_id, "", _may_still_pay):
-        raise GatewayNoAnswer("The payment provider has not said yet whether the payment is over.")
+        raise GatewayNoAnswer("payment_no_answer")
 
 
 def _end(order_id: uuid.UUID, request_id: str, which: Callable[[Payment], bool]) -> bool:

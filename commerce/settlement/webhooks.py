@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue, NotFound
 from commerce.events.outbox import Actor
 from commerce.orders.views import order_of
@@ -33,12 +34,12 @@ def receive(name: str) -> Response:
     """Take a message of a gateway: 200 when it is known or done, 400 when its signature is wrong."""
     request.max_content_length = MAX_BODY
     if name not in GATEWAY_NAMES:
-        raise NotFound("There is no such address.")
+        raise NotFound("webhook_url_not_found")
     try:
         message = gateway(name).receive(request.get_data(cache=False), dict(request.headers))
     except InvalidValue as error:
-        log.warning("message of %s refused, request %s: %s", name, request_id(), error.reason)
-        raise BadRequest(error.reason) from error
+        log.warning("message of %s refused, request %s: %s", name, request_id(), describe(error))
+        raise BadRequest(describe(error)) from error
     state = handle_message(message, Actor("gateway", name, name, request_id()))
     log.info("message %s of %s (%s): %s", message.key, name, message.type, state)
     return Response(status=200)
@@ -50,7 +51,7 @@ def return_from_gateway(token: str, payment_id: uuid.UUID) -> BaseResponse:
     order = order_of(token)
     payment = get_payment(payment_id)
     if payment.order_id != order.id:
-        raise NotFound("There is no such payment.")
+        raise NotFound("payment_not_found")
     query_gateway(payment_id, request_id())
     return see_other(f"/orders/{token}")
 

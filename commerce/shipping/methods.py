@@ -87,7 +87,7 @@ def shipping_method(method_id: uuid.UUID) -> StoredMethod:
         select(ShippingMethod).where(ShippingMethod.id == method_id).execution_options(populate_existing=True)
     )
     if method is None:
-        raise NotFound("There is no such shipping method.")
+        raise NotFound("shipping_method_not_found")
     return _on_file(method, _rates_of(method_id))
 
 
@@ -125,7 +125,7 @@ def create_method(terms: MethodTerms) -> uuid.UUID:
     try:
         db.session.flush()
     except IntegrityError as error:
-        raise InvalidValue("code", "Another shipping method has this code.") from error
+        raise InvalidValue("code", "shipping_code_taken") from error
     _write_rates(method.id, terms.rates)
     touch_rules()
     return method.id
@@ -159,9 +159,7 @@ def delete_method(method_id: uuid.UUID, *, seen_version: int) -> None:
     """Delete a method that no order was ever shipped by. Raises NotFound, StaleVersion, Conflict when one was."""
     method, _now = _lock(method_id, seen_version)
     if db.session.scalar(select(Order.id).where(Order.shipping_method == method.code).limit(1)) is not None:
-        raise Conflict(
-            "There are orders with this shipping method, so it stays. It can be switched off instead."
-        )
+        raise Conflict("shipping_method_has_orders")
     db.session.execute(
         delete(ShippingRate)
         .where(ShippingRate.method_id == method_id)
@@ -174,7 +172,7 @@ def delete_method(method_id: uuid.UUID, *, seen_version: int) -> None:
 def _lock(method_id: uuid.UUID, seen_version: int) -> tuple[ShippingMethod, StoredMethod]:
     method = db.session.scalar(select(ShippingMethod).where(ShippingMethod.id == method_id).with_for_update())
     if method is None:
-        raise NotFound("There is no such shipping method.")
+        raise NotFound("shipping_method_not_found")
     now = _on_file(method, _rates_of(method_id))
     if now.version != seen_version:
         raise StaleVersion("shipping method", seen_version, now.version)
@@ -207,19 +205,19 @@ def _checked(terms: MethodTerms) -> MethodTerms:
     """Return the terms trimmed. Raises InvalidValue for the first one that is out of bounds."""
     terms = replace(terms, name=terms.name.strip(), description=terms.description.strip())
     if not _CODE.fullmatch(terms.code):
-        raise InvalidValue("code", "A code has up to 40 small letters, digits, '-' and '_'.")
+        raise InvalidValue("code", "shipping_code_invalid")
     if not terms.name or len(terms.name) > 255:
-        raise InvalidValue("name", "A name has 1 to 255 characters.")
+        raise InvalidValue("name", "shipping_name_length", maximum=255)
     if len(terms.description) > 255:
-        raise InvalidValue("description", "A description has at most 255 characters.")
+        raise InvalidValue("description", "text_too_long", maximum=255)
     if not _TAX_CLASS.fullmatch(terms.tax_class):
-        raise InvalidValue("tax_class", "A tax class has 1 to 20 small letters, digits, '-' and '_'.")
+        raise InvalidValue("tax_class", "tax_class_invalid")
     if not 0 <= terms.position <= MAX_POSITION:
-        raise InvalidValue("position", f"A position is from 0 to {MAX_POSITION}.")
+        raise InvalidValue("position", "not_a_whole_number_between", minimum=0, maximum=MAX_POSITION)
     if terms.enabled and not terms.rates:
-        raise InvalidValue("rates", "Without a price nobody can choose it: add one, or switch it off.")
+        raise InvalidValue("rates", "shipping_rate_required")
     if len(terms.rates) > MAX_RATES:
-        raise InvalidValue("rates", f"A method has at most {MAX_RATES} prices.")
+        raise InvalidValue("rates", "too_many_shipping_rates", limit=MAX_RATES)
     for rate in terms.rates:
         _check_rate(rate)
     return terms
@@ -227,11 +225,11 @@ def _checked(terms: MethodTerms) -> MethodTerms:
 
 def _check_rate(rate: RateTerms) -> None:
     if not rate.countries:
-        raise InvalidValue("rates", "Each price says for which countries it is.")
+        raise InvalidValue("rates", "shipping_rate_countries_required")
     for country in rate.countries:
         if country != REST_OF_WORLD and not _COUNTRY.fullmatch(country):
-            raise InvalidValue("rates", f"{country!r} is no two-letter country code.")
+            raise InvalidValue("rates", "not_a_country_code", value=str(country)[:20])
     if rate.max_weight_grams is not None and not 0 < rate.max_weight_grams <= MAX_WEIGHT:
-        raise InvalidValue("rates", f"A greatest weight is from 1 to {MAX_WEIGHT} grams.")
+        raise InvalidValue("rates", "shipping_weight_out_of_range", maximum=MAX_WEIGHT)
     if not (0 <= rate.price <= MAX_AMOUNT and 0 <= rate.min_subtotal <= MAX_AMOUNT):
-        raise InvalidValue("rates", "An amount is out of bounds.")
+        raise InvalidValue("rates", "price_out_of_range")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -80,26 +81,28 @@ def _check_may_ship(order: Order, actor: Actor) -> None:
     row, kind = BY_ACTION["ship"], ACTOR_KINDS.get(actor.kind, actor.kind)
     refusal = why_not(row, order.status, kind, **guards(order))
     if refusal and order.status in row.sources:
-        raise NotAllowed(refusal)
+        raise NotAllowed(refusal.reason, **refusal.facts)
     if refusal:
-        raise IllegalTransition(order.status, "ship", refusal)
+        raise IllegalTransition(order.status, "ship", refusal.reason, **refusal.facts)
 
 
 def _chosen(order: Order, units: Mapping[uuid.UUID, int] | None) -> dict[uuid.UUID, int]:
     left = {line.id: line.to_ship for line in order.lines if line.to_ship}
     if units is None:
         if not left:
-            raise Conflict("Nothing is left to send.")
+            raise Conflict("nothing_left_to_ship")
         return left
     titles = {line.id: line.title for line in order.lines}
     for key, count in units.items():
         if key not in titles:
-            raise InvalidValue("lines", "This line is not part of the order.")
+            raise InvalidValue("lines", "line_not_in_order")
         if not is_count(count, 0, left.get(key, 0)):
-            raise InvalidValue("lines", f"{titles[key]}: between 0 and {left.get(key, 0)} units can be sent.")
+            raise InvalidValue(
+                "lines", "ship_units_out_of_range", title=titles[key], maximum=left.get(key, 0)
+            )
     chosen = {key: count for key, count in units.items() if count}
     if not chosen:
-        raise InvalidValue("lines", "Please choose what is in the parcel.")
+        raise InvalidValue("lines", "parcel_lines_required")
     return chosen
 
 
@@ -116,18 +119,20 @@ def _on_hand_now(order: Order, chosen: Mapping[uuid.UUID, int]) -> dict[uuid.UUI
         wanted[line.id] = max(0, chosen.get(line.id, 0) - ready)
         if line_cover.waiting and wanted[line.id] > line_cover.covered:
             there = ready + line_cover.covered
-            raise InvalidValue("lines", _missing_units(line, there, line_cover.before))
+            raise _missing_units(line, there, line_cover.before)
     return wanted
 
 
-def _missing_units(line: OrderLine, there: int, before: set[uuid.UUID]) -> str:
-    """Say how many units of a line can be sent, and who gets first what is on the shelf."""
+def _missing_units(line: OrderLine, there: int, before: set[uuid.UUID]) -> InvalidValue:
+    """Return how many units of a line can be sent, and which orders get the units on hand first."""
     codes = codes_of(before)
-    more = f" and {len(codes) - MOST_NAMED} more" if len(codes) > MOST_NAMED else ""
-    first = (
-        f" Orders before it get what is on the shelf: {', '.join(codes[:MOST_NAMED])}{more}." if codes else ""
-    )
-    return f"{line.title} ({line.sku}): {there} of {line.to_ship} can be sent now, the others are not there yet.{first}"
+    facts: dict[str, Any] = {"title": line.title, "sku": line.sku, "ready": there, "to_ship": line.to_ship}
+    if not codes:
+        return InvalidValue("lines", "units_not_in_stock", **facts)
+    named, more = list(codes[:MOST_NAMED]), len(codes) - MOST_NAMED
+    if more <= 0:
+        return InvalidValue("lines", "units_for_earlier_orders", **facts, orders=named)
+    return InvalidValue("lines", "units_for_many_earlier_orders", **facts, orders=named, more=more)
 
 
 def _next_number(order_id: uuid.UUID) -> int:
@@ -153,5 +158,5 @@ def _tell_of_parcel(order: Order, actor: Actor, shipment_id: uuid.UUID, number: 
 def _word(field: str, text: str) -> str:
     text = " ".join(text.split())
     if len(text) > MAX_WORD:
-        raise InvalidValue(field, f"Please use at most {MAX_WORD} characters.")
+        raise InvalidValue(field, "text_too_long", maximum=MAX_WORD)
     return text

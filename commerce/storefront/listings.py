@@ -108,7 +108,7 @@ def _cards(rows: Sequence[Sequence[Any]]) -> tuple[Card, ...]:
 
 def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
     if not 1 <= page <= MAX_PAGE:
-        raise NotFound("This list has no such page.")
+        raise NotFound("list_page_not_found")
     offset = (page - 1) * PAGE_SIZE
     statement = _list_statement(kind, sort, dialect_name(), counted=True)
 
@@ -119,7 +119,7 @@ def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
     name = f"{kind} {parameters.get('category', '')} {sort} {page}"
     rows = load() if kind == "search" else cached("list", name, load)
     if not rows and page > 1:
-        raise NotFound("This list has no such page.")
+        raise NotFound("list_page_not_found")
     total = rows[0][-1] if rows else 0
     if len(rows) < PAGE_SIZE:
         total = offset + len(rows)
@@ -294,7 +294,7 @@ def find_category(slug: str) -> tuple[uuid.UUID, str, str]:
     """Return a category's id, name and description. One statement. Raises NotFound."""
     rows = fetch_all(_CATEGORY, slug=slug)
     if not rows:
-        raise NotFound("There is no such category.")
+        raise NotFound("category_page_not_found")
     return rows[0][0], rows[0][1], rows[0][2]
 
 

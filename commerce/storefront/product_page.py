@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,17 @@ from urllib.parse import quote
 from sqlalchemy import BigInteger, ColumnElement, Uuid, and_, bindparam, func, select
 
 from commerce.catalog.product_cache import cache_enabled, cached
-from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
+from commerce.catalog.tables import (
+    ATTRIBUTES,
+    CATEGORIES,
+    IMAGES,
+    PRODUCT_CATEGORIES,
+    PRODUCTS,
+    REDIRECTS,
+    VARIANTS,
+    sold,
+)
+from commerce.catalog.text import lookup_key
 from commerce.db import TENANT, fetch_all
 from commerce.errors import NotFound, Rejected
 from commerce.inventory.availability import STOCK, expected_on, units_available, units_in_stock
@@ -46,6 +57,7 @@ class ProductPage:
     variants: tuple[SoldVariant, ...]
     pictures: tuple[PagePicture, ...]
     categories: tuple[CategoryLink, ...]
+    details: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> str:
@@ -74,6 +86,7 @@ class _Facts(NamedTuple):
     variants: Sequence[Sequence[Any]]
     pictures: Sequence[Sequence[Any]]
     categories: Sequence[Sequence[Any]]
+    details: Sequence[Sequence[str]] = ()
 
 
 def product_page(slug: str) -> ProductPage:
@@ -83,7 +96,7 @@ def product_page(slug: str) -> ProductPage:
     """
     facts = _Facts._make(cached("product", slug, lambda: _read_facts(slug)))
     product_id, slug, title, description_html, vendor, option_names, seo_title, seo_description = (
-        facts.product
+        facts.product[:8]
     )
     variants = [_variant_row(row) for row in facts.variants]
     if cache_enabled():
@@ -106,16 +119,46 @@ def product_page(slug: str) -> ProductPage:
         fitted,
         tuple(PagePicture(uuid.UUID(picture_id), *rest) for picture_id, *rest in facts.pictures),
         tuple(CategoryLink(uuid.UUID(category_id), *rest) for category_id, *rest in facts.categories),
+        tuple((name, text) for name, text in facts.details),
     )
+
+
+def moved_to(slug: str) -> str:
+    """Return the address of the product that had this one before. One statement. Raises NotFound."""
+    rows = fetch_all(_MOVED, slug=lookup_key(slug))
+    if not rows:
+        raise NotFound("There is no such product.")
+    return f"/products/{quote(rows[0][0])}"
 
 
 def _read_facts(slug: str) -> _Facts:
     rows = fetch_all(_PRODUCT, slug=slug)
     if not rows:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     product_id = rows[0].id
     lists = [fetch_all(each, product=product_id) for each in (_SOLD_VARIANTS, _PICTURES, _CATEGORIES_OF)]
-    return _Facts(_plain(rows[0]), *([_plain(row) for row in each] for each in lists))
+    details = _details(rows[0].attributes) if rows[0].attributes else []
+    facts = _Facts(_plain(rows[0]), *([_plain(row) for row in each] for each in lists))
+    return facts._replace(details=details)
+
+
+def _details(attributes: Mapping[str, str]) -> list[list[str]]:
+    """Return names and texts of those attributes that the shop shows."""
+    shown = [
+        (row.name, _spelled(attributes[row.key]))
+        for row in fetch_all(_SHOWN_ATTRIBUTES)
+        if row.key in attributes
+    ]
+    return [[name, text] for name, text in shown if text]
+
+
+def _spelled(text: str) -> str:
+    """Return an attribute as shoppers read it: a list of texts with commas; nothing for a reference to another shop."""
+    try:
+        parts = json.loads(text) if text.startswith("[") else [text]
+    except ValueError:
+        parts = [text]
+    return ", ".join(part for part in parts if isinstance(part, str) and not part.startswith("gid://"))
 
 
 def _plain(row: Any) -> list[Any]:
@@ -144,18 +187,18 @@ def chosen_variant(variant_id: uuid.UUID, form: Mapping[str, str]) -> uuid.UUID:
         return variant_id
     rows = fetch_all(_PRODUCT_OF, variant=variant_id)
     if not rows:
-        raise NotFound("This is not sold here.")
+        raise NotFound("not_for_sale")
     names, variants = _fitted(
         rows[0].option_names,
         [_VariantRow._make(row) for row in fetch_all(_SOLD_VARIANTS, product=rows[0].id)],
     )
     shown = next((variant for variant in variants if variant.id == variant_id), None)
     if shown is None:
-        raise NotFound("This is not sold here.")
+        raise NotFound("not_for_sale")
     asked = tuple(form.get(key, value) for key, value in zip(axis_keys(names), shown.values, strict=True))
     chosen = next((variant for variant in variants if variant.values == asked), None)
     if chosen is None:
-        raise Rejected(f"There is no {' / '.join(filter(None, asked))} of this product. Please choose again.")
+        raise Rejected("combination_not_made", options=list(filter(None, asked)))
     return chosen.id
 
 
@@ -209,7 +252,21 @@ _PRODUCT = select(
     PRODUCTS.c.option_names,
     PRODUCTS.c.seo_title,
     PRODUCTS.c.seo_description,
+    PRODUCTS.c.attributes,
 ).where(sold(), PRODUCTS.c.slug == bindparam("slug"))
+_MOVED = (
+    select(PRODUCTS.c.slug)
+    .join(
+        REDIRECTS,
+        and_(REDIRECTS.c.tenant_id == PRODUCTS.c.tenant_id, REDIRECTS.c.product_id == PRODUCTS.c.id),
+    )
+    .where(sold(), REDIRECTS.c.slug == bindparam("slug"))
+)
+_SHOWN_ATTRIBUTES = (
+    select(ATTRIBUTES.c.key, ATTRIBUTES.c.name)
+    .where(ATTRIBUTES.c.tenant_id == TENANT, ATTRIBUTES.c.shown)
+    .order_by(ATTRIBUTES.c.name, ATTRIBUTES.c.key)
+)
 _PRODUCT_OF = (
     select(PRODUCTS.c.id, PRODUCTS.c.option_names)
     .join(

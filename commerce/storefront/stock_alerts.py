@@ -8,6 +8,7 @@ from flask import Blueprint, flash, make_response, render_template
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue, NotFound
 from commerce.inventory.back_in_stock import subscribe_back_in_stock
 from commerce.inventory.forms import AlertForm
@@ -25,7 +26,7 @@ def subscribe(slug: str) -> BaseResponse:
     product, form = product_page(slug), AlertForm()
     variant = next((each for each in product.variants if each.id == form.variant_asked_for), None)
     if variant is None:
-        raise NotFound("This is not sold here.")
+        raise NotFound("not_for_sale")
     if not form.validate():
         return _refused(product, variant, form, " ".join(map(str, form.email.errors)))
     if not variant.sold_out:
@@ -33,7 +34,7 @@ def subscribe(slug: str) -> BaseResponse:
     try:
         subscribe_back_in_stock(variant.id, form.email.data)
     except InvalidValue as error:
-        return _refused(product, variant, form, error.reason)
+        return _refused(product, variant, form, describe(error))
     return _kept(product, variant, _("We'll email %(email)s when it's back in stock.", email=form.email.data))
 
 

@@ -21,7 +21,7 @@ from commerce.storefront.listings import SORTS
 from commerce.storefront.page_cache import cache_for_anonymous
 from commerce.storefront.product_cards import Card, CardPage
 from commerce.storefront.product_fragments import product_parts, shown_picture
-from commerce.storefront.product_page import ProductPage, product_page
+from commerce.storefront.product_page import ProductPage, moved_to, product_page
 from commerce.storefront.variant_picker import VariantChoice, axis_keys, match_variant
 from commerce.tenants.scope import current_shop
 from commerce.tenants.views import accent
@@ -120,7 +120,7 @@ def _sort() -> str:
 def _page_number() -> int:
     number = parse_page_number(request.args.get("page", "1"))
     if number is None:
-        raise NotFound("This list has no such page.")
+        raise NotFound("list_page_not_found")
     return number
 
 
@@ -147,8 +147,31 @@ def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
 
 @blueprint.get("/products/<slug>")
 def product(slug: str) -> Response:
-    """A product with the variant that the address chooses; htmx gets only the part that changes with the choice."""
-    return product_response(slug, request.args)
+    """A product with the variant that the address chooses; htmx gets only the part that changes with the choice.
+
+    An address that it had before leads to it.
+    """
+    try:
+        return product_response(slug, request.args)
+    except NotFound:
+        return _moved(moved_to(slug))
+
+
+@blueprint.get("/product/<slug>/", strict_slashes=False)
+def product_of_woocommerce(slug: str) -> Response:
+    """Where WooCommerce has its products: links from elsewhere go on leading to them."""
+    try:
+        return _moved(product_page(slug).path)
+    except NotFound:
+        return _moved(moved_to(slug))
+
+
+def _moved(path: str) -> Response:
+    """Answer with the address at which something is now, for good."""
+    query = request.query_string.decode("ascii", "ignore")
+    answer = Response(status=301)
+    answer.headers["Location"] = f"{path}?{query}" if query else path
+    return answer
 
 
 def product_response(

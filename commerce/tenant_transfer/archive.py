@@ -68,9 +68,9 @@ class Reader:
             self._zip = zipfile.ZipFile(source)
             manifest = json.loads(self._read(MANIFEST, MAX_MANIFEST))
         except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise Rejected(f"{source.name} is not an exported shop: {error}") from error
+            raise Rejected("archive_unreadable", file=source.name, error=str(error)) from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise Rejected(f"{source.name} is written in a format that this version does not know.")
+            raise Rejected("archive_format_unknown", file=source.name)
         self.manifest: dict[str, Any] = manifest
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
@@ -84,30 +84,28 @@ class Reader:
                     count += 1
                     yield dict(zip(facts["columns"], json.loads(line), strict=True))
         except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-            raise Rejected(f"{name} in the file is damaged: {error}") from error
+            raise Rejected("archive_table_damaged", name=name, error=str(error)) from error
         if (count, digest.hexdigest()) != (facts["rows"], facts["sha256"]):
-            raise Rejected(
-                f"{name} in the file is not what was written: its checksum or number of rows differs."
-            )
+            raise Rejected("archive_table_differs", name=name)
 
     def pictures(self) -> Iterator[tuple[str, bytes]]:
         """Yield (name, content) of the pictures. Raises Rejected for one that is damaged or has no proper name."""
         for name, digest in self.manifest["media"].items():
             if not PICTURE.fullmatch(name):
-                raise Rejected(f"{name[:80]!r} is not a picture of a shop.")
+                raise Rejected("archive_picture_unknown", name=name[:80])
             data = self._read(f"media/{name}", MAX_PICTURE)
             found = hashlib.sha256(data).hexdigest()
             if found != digest or not found.startswith(Path(name).stem):
-                raise Rejected(f"The picture {name} in the file is damaged.")
+                raise Rejected("archive_picture_damaged", name=name)
             yield name, data
 
     def _read(self, name: str, most: int) -> bytes:
         try:
             if self._zip.getinfo(name).file_size > most:
-                raise Rejected(f"{name} in the file is larger than it can be.")
+                raise Rejected("archive_part_too_large", name=name)
             return self._zip.read(name)
         except (zipfile.BadZipFile, KeyError) as error:
-            raise Rejected(f"{name} in the file is missing or damaged.") from error
+            raise Rejected("archive_part_missing", name=name) from error
 
     def close(self) -> None:
         """Close the file."""

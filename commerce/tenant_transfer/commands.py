@@ -11,6 +11,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.orders.stock_check import check_stock
 from commerce.tenant_transfer.comparison import Books, describe_difference
@@ -74,7 +75,7 @@ def tenants_export(*, code: str, file: Path, passphrase_stdin: bool, as_json: bo
     except OSError as error:
         raise click.ClickException(f"{file} cannot be written: {error.strerror}.") from error
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     notes = []
     if shop.status == "active":
         notes.append("The shop is open: what is ordered from now on is not in the file.")
@@ -125,7 +126,7 @@ def tenants_import(
         with shop_scope(done.shop):
             breaks = [str(each) for each in check_stock()]
     except CommerceError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(describe(error)) from error
     if as_json:
         shop = {"id": str(done.shop.id), "code": done.shop.code, "host": done.shop.host}
         facts = {**shop, "rows": done.rows, "pictures": done.pictures, "books": done.books}

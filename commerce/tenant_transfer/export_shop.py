@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, func, select, text
 from commerce import clock
 from commerce.accounts.models import ApiKey
 from commerce.db import db
+from commerce.engine import patience
 from commerce.events.models import Delivery
 from commerce.schema_state import head
 from commerce.tenant_transfer.archive import PICTURE, Writer
@@ -27,6 +28,7 @@ from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 
 BATCH = 500
+HOUR = 3600.0
 Progress = Callable[[str, int], None]
 
 
@@ -102,7 +104,7 @@ def _facts(shop: Shop, passphrase: str, salt: bytes) -> dict[str, Any]:
 @contextmanager
 def _moment() -> Generator[Connection]:
     """Read everything as it is at one moment, however long the reading takes."""
-    with db.engine.connect() as connection, connection.begin():
+    with db.engine.connect() as connection, connection.begin(), patience(connection, HOUR):
         if connection.dialect.name == "postgresql":
             # First of all: the moment is that of the first statement that reads.
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))

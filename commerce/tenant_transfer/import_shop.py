@@ -62,6 +62,7 @@ def import_shop(
     reader = Reader(source)
     try:
         tenant_id = _check(reader.manifest)
+        _refuse_taken_names(reader, tenant_id, code, hosts)
         pictures = _Pictures(media / str(tenant_id))
         try:
             with tenant_scope(tenant_id):
@@ -77,14 +78,11 @@ def import_shop(
 def _check(manifest: dict[str, Any]) -> uuid.UUID:
     """Return the id of the shop in a manifest that fits this installation. Raises Rejected."""
     if manifest.get("schema") != head():
-        raise Rejected(
-            f"The file was written by another version (schema {manifest.get('schema')}, here {head()}): bring both "
-            "installations to the same one."
-        )
+        raise Rejected("archive_other_version", theirs=manifest.get("schema"), ours=head())
     expected = {table.name: set(table.columns.keys()) for table in shop_tables()}
     found = {name: set(facts["columns"]) for name, facts in manifest["tables"].items()}
     if expected != found:
-        raise Rejected("The file does not hold the tables that this version knows.")
+        raise Rejected("archive_other_tables")
     return uuid.UUID(manifest["shop"]["id"])
 
 
@@ -100,8 +98,7 @@ def _insert_shop(
 ) -> Imported:
     manifest = reader.manifest
     unpacker = carrier(passphrase, base64.b64decode((manifest["secrets"] or {}).get("salt", "")))
-    if db.session.get(Tenant, tenant_id, execution_options={"all_tenants": True}):
-        raise Rejected("This shop is here already.")
+    _refuse_present(tenant_id)
     counts: dict[str, int] = {}
     pictures.seen = 0  # the transaction may be tried again
     for table in shop_tables():
@@ -121,6 +118,22 @@ def _insert_shop(
     return Imported(get_shop(tenant_id), counts, pictures.seen, books, unpacker.left)
 
 
+def _refuse_taken_names(reader: Reader, tenant_id: uuid.UUID, code: str, hosts: Sequence[str]) -> None:
+    """Raise Rejected when the shop, its code or a host is here: from inside of the new shop no other is seen."""
+    _refuse_present(tenant_id)
+    refuse_taken_code(checked_code(code or str(reader.manifest["shop"]["code"])))
+    for host in hosts or [str(row["host"]) for row in reader.rows("tenant_hosts")]:
+        try:
+            refuse_taken_host(checked_host(host))
+        except InvalidValue as error:
+            raise Rejected(f"{error.reason} Name another with --host.") from error
+
+
+def _refuse_present(tenant_id: uuid.UUID) -> None:
+    if db.session.get(Tenant, tenant_id, execution_options={"all_tenants": True}):
+        raise Rejected("shop_exists")
+
+
 def _rows(reader: Reader, table: Table, tenant_id: uuid.UUID, unpacker: Carrier) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table as the database wants them; each has to be of the shop that the file is of."""
     convert = readers(table)
@@ -129,9 +142,9 @@ def _rows(reader: Reader, table: Table, tenant_id: uuid.UUID, unpacker: Carrier)
         try:
             made = {name: None if row[name] is None else read(row[name]) for name, read in convert.items()}
         except (ValueError, TypeError, AttributeError) as error:
-            raise Rejected(f"{table.name} in the file has a row that cannot be read: {error}") from error
+            raise Rejected("archive_row_unreadable", table=table.name, error=str(error)) from error
         if made[owner] != tenant_id:
-            raise Rejected(f"{table.name} in the file has a row of another shop.")
+            raise Rejected("archive_row_of_other_shop", table=table.name)
         unpacker.unpack(table.name, made)
         yield made
 
@@ -155,7 +168,7 @@ def _rehosted(
         try:
             refuse_taken_host(checked_host(row["host"]))
         except InvalidValue as error:
-            raise Rejected(f"{error.reason} Name another with --host.") from error
+            raise Rejected("import_host_refused", host=str(row["host"])[:80]) from error
         yield row
 
 
@@ -175,7 +188,7 @@ def _compare(manifest: dict[str, Any], counts: dict[str, int], books: Books, *, 
     differing = [name for name in wanted if wanted[name] != counts.get(name)]
     differing += [name for name in books if books[name] != manifest["books"].get(name)]
     if differing:
-        raise Rejected(f"Not the same after the move as before, so nothing was kept: {', '.join(differing)}.")
+        raise Rejected("import_differs", names=list(differing))
 
 
 class _Pictures:

@@ -63,11 +63,11 @@ class Carrier:
 
     def _open(self, sealed: str) -> str:
         if self.box is None:
-            raise Rejected("This file has secrets under a passphrase: it has to be given.")
+            raise Rejected("passphrase_required")
         try:
             return self.box.open(sealed)
         except DecryptionError as error:
-            raise Rejected("The passphrase is not the one that the file was written with.") from error
+            raise Rejected("passphrase_wrong") from error
 
 
 def _without_keys(row: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def carrier(passphrase: str, salt: bytes) -> Carrier:
     if not passphrase:
         return Carrier(None)
     if not MIN_PASSPHRASE <= len(passphrase) <= MAX_PASSPHRASE:
-        raise Rejected(f"A passphrase has {MIN_PASSPHRASE} to {MAX_PASSPHRASE} characters.")
+        raise Rejected("passphrase_length", minimum=MIN_PASSPHRASE, maximum=MAX_PASSPHRASE)
     # scrypt with 32 MiB: whoever gets the file has to pay for each guess.
     key = Scrypt(salt=salt, length=32, n=2**15, r=8, p=1).derive(passphrase.encode())
     return Carrier(Seal([base64.b64encode(key).decode()]))

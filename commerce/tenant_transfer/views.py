@@ -6,7 +6,6 @@ import tempfile
 from contextlib import ExitStack
 
 from flask import current_app, render_template, request, send_file
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit
@@ -15,6 +14,7 @@ from commerce.admin.auth import blueprint, current_actor, requires_permission
 from commerce.admin.step_up import requires_recent_auth
 from commerce.clock import now
 from commerce.db import with_audit
+from commerce.error_messages import describe
 from commerce.errors import Rejected
 from commerce.tenant_transfer.export_shop import export_shop
 from commerce.tenants.scope import current_shop
@@ -43,7 +43,7 @@ def settings_export_download() -> BaseResponse | tuple[str, int]:
         try:
             export_shop(shop, file, config.media, passphrase=request.form.get("passphrase", ""))
         except Rejected as error:
-            return _page(error.detail), 422
+            return _page(describe(error)), 422
         undo.pop_all()  # closed with the answer
     file.seek(0)
     name = f"{shop.code}-{now().date()}.zip"
@@ -54,5 +54,5 @@ def _page(problem: str = "") -> str:
     return render_template(
         "admin/settings/export.html",
         section="export",
-        problems=[("passphrase", _(problem))] if problem else [],
+        problems=[("passphrase", problem)] if problem else [],
     )

@@ -9,7 +9,7 @@ import uuid
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from commerce.db import atomic, db
+from commerce.db import atomic, db, in_its_shop
 from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.tenants.models import TenantHost
 from commerce.tenants.settings import claim_settings
@@ -37,11 +37,11 @@ def checked_host(text: str) -> str:
     try:
         host = host if host.isascii() else host.encode("idna").decode()
     except UnicodeError as error:
-        raise InvalidValue("host", f"{text.strip()[:80]!r} is not a host name.") from error
+        raise InvalidValue("host", "host_invalid", value=text.strip()[:80]) from error
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")) or _is_address(host):
-        raise InvalidValue("host", f"{text.strip()[:80]!r} is not a host name.")
+        raise InvalidValue("host", "host_invalid", value=text.strip()[:80])
     if host in _reserved:
-        raise InvalidValue("host", f"{host} belongs to the installation itself.")
+        raise InvalidValue("host", "host_reserved", host=host)
     return host
 
 
@@ -66,6 +66,7 @@ def hosts_of(tenant_id: uuid.UUID) -> list[TenantHost]:
     )
 
 
+@in_its_shop
 @atomic
 def add_host(tenant_id: uuid.UUID, text: str, *, seen_version: int) -> str:
     """Let a host name lead to a shop and return it.
@@ -75,7 +76,7 @@ def add_host(tenant_id: uuid.UUID, text: str, *, seen_version: int) -> str:
     host = checked_host(text)
     claim_settings(tenant_id, seen_version)
     if len(hosts_of(tenant_id)) >= MAX_HOSTS:
-        raise InvalidValue("host", f"A shop has at most {MAX_HOSTS} host names.")
+        raise InvalidValue("host", "too_many_hosts", limit=MAX_HOSTS)
     # Whose it is is not said: an owner need not know the other shops of the installation.
     refuse_taken_host(host)
     db.session.add(TenantHost(host=host, tenant_id=tenant_id, is_primary=False))
@@ -93,20 +94,20 @@ def refuse_taken_host(host: str) -> None:
 
 
 def _taken(host: str) -> InvalidValue:
-    return InvalidValue("host", f"{host} leads to a shop already.")
+    return InvalidValue("host", "host_taken", host=host)
 
 
+@in_its_shop
 @atomic
 def remove_host(tenant_id: uuid.UUID, host: str, *, seen_version: int) -> None:
     """Take a host name away. Raises NotFound, Rejected for the primary one, which is always there; StaleVersion."""
     claim_settings(tenant_id, seen_version)
     if _of_shop(tenant_id, host).is_primary:
-        raise Rejected(
-            "The name in the shop's links cannot go. Make another one the first, then remove this."
-        )
+        raise Rejected("host_is_primary")
     db.session.execute(delete(TenantHost).where(TenantHost.host == host), execution_options=_BULK)
 
 
+@in_its_shop
 @atomic
 def make_primary(tenant_id: uuid.UUID, host: str, *, seen_version: int) -> None:
     """Use a host name in the shop's links from now on. Raises NotFound, StaleVersion."""
@@ -126,5 +127,5 @@ _BULK = {"all_tenants": True, "synchronize_session": False}
 def _of_shop(tenant_id: uuid.UUID, host: str) -> TenantHost:
     row = db.session.get(TenantHost, host, execution_options=ALL)
     if row is None or row.tenant_id != tenant_id:
-        raise NotFound("This shop has no such host name.")
+        raise NotFound("host_not_found")
     return row

@@ -18,8 +18,9 @@ class Tenant(Base):
     """One shop. Settings that decide money or stock are columns, not free text.
 
     `countries` is where it sells to (ISO 3166; none named: wherever a shipping method goes), `languages` what its mails
-    may be written in beside `locale`; the '#' of `order_code_format` are the digits of the number. `max_products` and
-    `max_staff` are the limits of its plan (None: no limit).
+    may be written in beside `locale`; the '#' of `order_code_format` are the digits of the number. An open
+    cart of a guest is kept for `cart_days` after its last change. `max_products` and `max_staff` are the limits of its
+    plan (None: no limit).
     """
 
     __tablename__ = "tenants"
@@ -42,6 +43,7 @@ class Tenant(Base):
     tax_rounding: Mapped[str] = mapped_column(String(10), default="line")
     deduct_on: Mapped[str] = mapped_column(String(20), default="shipment")
     return_days: Mapped[int] = mapped_column(default=14)
+    cart_days: Mapped[int] = mapped_column(default=30)
     low_stock_at: Mapped[int] = mapped_column(default=3)
     mail_from: Mapped[str] = mapped_column(default="")
     operations_email: Mapped[str] = mapped_column(default="")
@@ -86,6 +88,7 @@ class Shop:
     tax_rounding: str
     deduct_on: str
     return_days: int
+    cart_days: int
     low_stock_at: int
     mail_from: str
     operations_email: str

@@ -18,8 +18,7 @@ def check_format(text: str) -> str:
     if len(text) > MAX_FORMAT or not _FORMAT.fullmatch(text):
         raise InvalidValue(
             "order_code_format",
-            "A format has 4 to 12 '#' in a row for the number, with capital letters, digits and '-' before it and "
-            "capital letters and '-' after it; a digit may not touch the number.",
+            "order_code_format_invalid",
         )
     return text
 

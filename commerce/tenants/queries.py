@@ -39,7 +39,7 @@ def get_shop(tenant_id: uuid.UUID) -> Shop:
     """Return a shop by id. Raises NotFound."""
     row = db.session.execute(_shops(Tenant.id == tenant_id)).one_or_none()
     if row is None:
-        raise NotFound("There is no such shop.")
+        raise NotFound("shop_not_found")
     return Shop(*row)
 
 
@@ -47,7 +47,7 @@ def get_shop_by_code(code: str) -> Shop:
     """Return a shop by its code. Raises NotFound."""
     row = db.session.execute(_shops(Tenant.code == code)).one_or_none()
     if row is None:
-        raise NotFound(f"There is no shop with the code {code!r}.")
+        raise NotFound("shop_code_not_found", code=code[:60])
     return Shop(*row)
 
 

@@ -7,9 +7,10 @@ import uuid
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
-from commerce.db import atomic, current_tenant_id, db
+from commerce.db import atomic, current_tenant_id, db, in_its_shop, new_id
 from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.money import exponent
 from commerce.tenants.hosts import checked_host
@@ -26,7 +27,6 @@ def order_code_sequence(tenant_id: uuid.UUID) -> str:
     return f"order_code_{tenant_id.hex}"
 
 
-@atomic
 def create_tenant(
     *, code: str, name: str, currency: str, country: str, hosts: tuple[str, ...] = (), **settings: Any
 ) -> Shop:
@@ -37,34 +37,43 @@ def create_tenant(
     """
     checked_code(code)
     if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-        raise InvalidValue("name", f"A shop has a name of one line and at most {MAX_NAME} characters.")
+        raise InvalidValue("name", "shop_name_length", maximum=MAX_NAME)
     if not re.fullmatch("[A-Z]{2}", country):
-        raise InvalidValue("country", f"{country!r} is not a two-letter country code.")
+        raise InvalidValue("country", "not_a_country_code", value=country[:20])
     exponent(currency)
     hosts = tuple(dict.fromkeys(map(checked_host, hosts))) or (f"{code}.localhost",)
     refuse_taken_code(code)
     _refuse_taken(hosts)
-    tenant = Tenant(code=code, name=name, currency=currency, country=country, **settings)
-    db.session.add(tenant)
+    columns = {"code": code, "name": name, "currency": currency, "country": country, **settings}
+    try:
+        return _insert(new_id(), columns, hosts)
+    except IntegrityError as error:
+        raise Rejected(f"The code {code!r} or one of the hosts was taken at this very moment.") from error
+
+
+@in_its_shop
+@atomic
+def _insert(tenant_id: uuid.UUID, columns: dict[str, Any], hosts: tuple[str, ...]) -> Shop:
+    db.session.add(Tenant(id=tenant_id, **columns))
     db.session.flush()
     for index, host in enumerate(hosts):
-        db.session.add(TenantHost(host=host, tenant_id=tenant.id, is_primary=index == 0))
-    number_orders(tenant.id)
+        db.session.add(TenantHost(host=host, tenant_id=tenant_id, is_primary=index == 0))
+    number_orders(tenant_id)
     db.session.flush()
-    return get_shop(tenant.id)
+    return get_shop(tenant_id)
 
 
 def checked_code(code: str) -> str:
     """Return a shop code that is well formed. Raises InvalidValue."""
     if not _CODE.fullmatch(code):
-        raise InvalidValue("code", "A shop code has small letters, digits and '-', and begins with a letter.")
+        raise InvalidValue("code", "shop_code_invalid")
     return code
 
 
 def refuse_taken_code(code: str) -> None:
     """Raise Rejected when a shop has the code already. A step."""
     if any(shop.code == code for shop in list_shops()):
-        raise Rejected(f"There is a shop with the code {code!r} already.")
+        raise Rejected("shop_code_taken", code=code)
 
 
 def number_orders(tenant_id: uuid.UUID, *, after: int = 0) -> None:
@@ -80,7 +89,7 @@ def number_orders(tenant_id: uuid.UUID, *, after: int = 0) -> None:
 def _refuse_taken(hosts: tuple[str, ...]) -> None:
     for host in hosts:
         if db.session.get(TenantHost, host, execution_options={"all_tenants": True}):
-            raise Rejected(f"The host {host!r} leads to another shop already.")
+            raise Rejected("host_taken", host=host)
 
 
 def touch_rules() -> None:
@@ -102,15 +111,17 @@ def _raise(version: InstrumentedAttribute[int]) -> None:
     )
 
 
+@in_its_shop
 @atomic
 def suspend(tenant_id: uuid.UUID, because: str) -> None:
     """Close a shop to shoppers; its staff see why, and what is under way goes on. Raises NotFound, InvalidValue."""
     reason = because.strip()
     if not reason or len(reason) > MAX_REASON or not reason.isprintable():
-        raise InvalidValue("reason", f"Please say why, in one line and at most {MAX_REASON} characters.")
+        raise InvalidValue("reason", "suspension_reason_required", maximum=MAX_REASON)
     _set_status(tenant_id, "suspended", reason)
 
 
+@in_its_shop
 @atomic
 def reopen(tenant_id: uuid.UUID) -> None:
     """Open a shop again that was suspended. Raises NotFound."""
@@ -120,7 +131,7 @@ def reopen(tenant_id: uuid.UUID) -> None:
 def _set_status(tenant_id: uuid.UUID, status: str, because: str) -> None:
     tenant = db.session.get(Tenant, tenant_id, with_for_update=True, execution_options={"all_tenants": True})
     if tenant is None:
-        raise NotFound("There is no such shop.")
+        raise NotFound("shop_not_found")
     tenant.status, tenant.suspended_because = status, because
     tenant.version += 1
     db.session.flush()

@@ -13,7 +13,7 @@ from babel import Locale, UnknownLocaleError, localedata
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
-from commerce.db import atomic, db
+from commerce.db import atomic, db, in_its_shop
 from commerce.errors import InvalidValue, NotFound, StaleVersion
 from commerce.money import exponent
 from commerce.tenants.models import Tenant
@@ -22,6 +22,7 @@ from commerce.tenants.theme import COLOURS, TYPEFACES, is_colour, unreadable
 
 MAX_NAME = 255
 MAX_RETURN_DAYS = 365
+MAX_CART_DAYS = 365
 MAX_LOW_STOCK = 100_000
 MAX_LIMIT = 10_000_000
 MAX_LANGUAGES = 20
@@ -41,7 +42,7 @@ def lock_settings(tenant_id: uuid.UUID, seen_version: int) -> Tenant:
         execution_options={"all_tenants": True, "populate_existing": True},
     )
     if tenant is None:
-        raise NotFound("There is no such shop.")
+        raise NotFound("shop_not_found")
     if tenant.version != seen_version:
         raise StaleVersion("shop", seen_version, tenant.version)
     return tenant
@@ -53,6 +54,7 @@ def claim_settings(tenant_id: uuid.UUID, seen_version: int) -> None:
     db.session.flush()
 
 
+@in_its_shop
 @atomic
 def change_settings(
     tenant_id: uuid.UUID,
@@ -93,15 +95,16 @@ def _refuse_foreign_pictures(tenant_id: uuid.UUID, checked: Mapping[str, Any]) -
     shown = {"hero": checked.get("hero"), "logo": checked.get("theme", {}).get("logo", {}).get("file")}
     for name, file in shown.items():
         if file and not file.startswith(f"{tenant_id}/"):
-            raise InvalidValue(name, "Please upload a picture.")
+            raise InvalidValue(name, "picture_not_uploaded")
 
 
 def _refuse_while_used(currency: str, uses: Sequence[str]) -> None:
     if uses:
         raise InvalidValue(
             "currency",
-            f"The currency stays {currency} while there are amounts in it: {', '.join(uses)}. "
-            "Open another shop for another currency.",
+            "currency_in_use",
+            currency=currency,
+            uses=list(uses),
         )
 
 
@@ -112,8 +115,8 @@ def _line(longest: int, *, required: bool = False) -> Callable[[str, Any], str]:
     def check(name: str, value: Any) -> str:
         text = str(value).strip()
         if len(text) > longest or not text.isprintable() or (required and not text):
-            least = "one line" if required else "at most one line"
-            raise InvalidValue(name, f"Please enter {least} of text, {longest} characters at most.")
+            reason = "line_required" if required else "line_too_long"
+            raise InvalidValue(name, reason, maximum=longest)
         return text
 
     return check
@@ -124,7 +127,7 @@ def _number(low: int, high: int, *, optional: bool = False) -> Callable[[str, An
         if value is None and optional:
             return None
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise InvalidValue(name, f"Please enter a whole number from {low} to {high}.")
+            raise InvalidValue(name, "not_a_whole_number_between", minimum=low, maximum=high)
         return value
 
     return check
@@ -133,7 +136,7 @@ def _number(low: int, high: int, *, optional: bool = False) -> Callable[[str, An
 def _one_of(*allowed: Any) -> Callable[[str, Any], Any]:
     def check(name: str, value: Any) -> Any:
         if value not in allowed:
-            raise InvalidValue(name, "Please choose one of the offered values.")
+            raise InvalidValue(name, "choice_unknown")
         return value
 
     return check
@@ -150,7 +153,7 @@ def _currency(_name: str, value: Any) -> str:
 
 def _country(name: str, value: Any) -> str:
     if str(value) not in countries():
-        raise InvalidValue(name, f"{str(value)[:20]!r} is not a two-letter country code.")
+        raise InvalidValue(name, "not_a_country_code", value=str(value)[:20])
     return str(value)
 
 
@@ -172,22 +175,20 @@ def _locale(name: str, value: Any) -> str:
     except (UnknownLocaleError, ValueError):
         known = False
     if not known:
-        raise InvalidValue(
-            name, f"{text[:20]!r} is no language that we know; one looks like en, de_AT or zh_Hant."
-        )
+        raise InvalidValue(name, "language_unknown", value=text[:20])
     return text.replace("-", "_")
 
 
 def _locales(name: str, value: Any) -> list[str]:
     found = list(dict.fromkeys(_locale(name, each) for each in value))
     if len(found) > MAX_LANGUAGES:
-        raise InvalidValue(name, f"A shop writes in at most {MAX_LANGUAGES} languages.")
+        raise InvalidValue(name, "too_many_languages", limit=MAX_LANGUAGES)
     return found
 
 
 def _timezone(name: str, value: Any) -> str:
     if value not in zoneinfo.available_timezones():
-        raise InvalidValue(name, f"{str(value)[:60]!r} is no time zone; one looks like Europe/Berlin.")
+        raise InvalidValue(name, "time_zone_unknown", value=str(value)[:60])
     return str(value)
 
 
@@ -200,13 +201,13 @@ def _email(name: str, value: Any) -> str:
         domain = address.rpartition("@")[2]
         validate_email(address, check_deliverability=False, test_environment=domain.endswith("test"))
     except EmailNotValidError as error:
-        raise InvalidValue(name, f"{address[:80]!r} is not an e-mail address.") from error
+        raise InvalidValue(name, "not_an_email", value=address[:80]) from error
     return address
 
 
 def _picture(name: str, value: Any) -> str:
     if value and not _PICTURE.fullmatch(str(value)):
-        raise InvalidValue(name, "Please upload a picture.")
+        raise InvalidValue(name, "picture_not_uploaded")
     return str(value)
 
 
@@ -219,34 +220,25 @@ def _theme(name: str, value: Any) -> dict[str, Any]:
     theme: dict[str, Any] = {key: each for key, each in dict(value).items() if each not in ("", None)}
     for key in set(theme) & set(COLOURS):
         if not is_colour(theme[key]):
-            raise InvalidValue(key, "A colour looks like #2f4a3c.")
+            raise InvalidValue(key, "color_invalid")
         theme[key] = theme[key].lower()
     if theme.get("typeface", "serif") not in TYPEFACES:
-        raise InvalidValue("typeface", "Please choose one of the offered typefaces.")
+        raise InvalidValue("typeface", "typeface_unknown")
     logo = theme.get("logo")
     if logo is not None and not (isinstance(logo, dict) and _PICTURE.fullmatch(str(logo.get("file")))):
-        raise InvalidValue("logo", "A logo is a picture that was uploaded here.")
+        raise InvalidValue("logo", "logo_not_uploaded")
     if set(theme) - {*COLOURS, "typeface", "logo"}:
-        raise InvalidValue(name, "A theme has colours, a typeface and a logo.")
+        raise InvalidValue(name, "theme_key_unknown")
     for text, ground, ratio in unreadable(theme):
         raise InvalidValue(
             text if text in COLOURS else ground,
-            f"Nobody can read {_SPOKEN[text]} on {_SPOKEN[ground]}: the contrast is {ratio:.1f} and has to be 4.5.",
+            "contrast_too_low",
+            text=text,
+            ground=ground,
+            ratio=f"{ratio:.1f}",
         )
     return theme
 
-
-_SPOKEN = {
-    "ink": "the text",
-    "muted": "the quiet text",
-    "accent": "the accent colour",
-    "accent_ink": "the text of buttons",
-    "paper": "the page",
-    "surface": "panels and fields",
-    "good": "the green of good news",
-    "warn": "the amber of warnings",
-    "bad": "the red of errors",
-}
 
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "name": _line(MAX_NAME, required=True),
@@ -262,6 +254,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "tax_rounding": _one_of("line", "rate"),
     "deduct_on": _one_of("shipment", "confirmation"),
     "return_days": _number(0, MAX_RETURN_DAYS),
+    "cart_days": _number(1, MAX_CART_DAYS),
     "low_stock_at": _number(0, MAX_LOW_STOCK),
     "order_code_format": _code_format,
     "mail_from": _email,

@@ -66,7 +66,7 @@ def ping(endpoint_id: uuid.UUID) -> HttpAnswer:
     """Send a signed test message now, also to a disabled endpoint, and return what came of it. Raises NotFound."""
     destination = find_destination(endpoint_id)
     if destination is None:
-        raise NotFound("There is no such webhook.")
+        raise NotFound("webhook_not_found")
     body = ping_body(current_shop().code, clock.now())
     return _call(destination, body, f"msg_{new_id().hex}", delivery_id=None, subject="")
 

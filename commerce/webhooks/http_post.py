@@ -14,12 +14,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
+from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
-from commerce.db import in_transaction
+from commerce.error_messages import describe
+from commerce.errors import InvalidValue
+from commerce.events.outcomes import before_effect
 from commerce.outbound import FetchRefused, is_public, resolve
 
 TOTAL_SECONDS = 10.0
@@ -32,8 +35,11 @@ PORTS = frozenset({80, 443, 8000, 8080, 8443})
 Resolver = Callable[[str, int], list[str]]
 
 
-class AddressRefused(ValueError):
-    """The address may not be used; the text says why and is fit for staff."""
+class AddressRefused(InvalidValue):
+    """The address may not be used; the reason says why and is fit for staff."""
+
+    def __init__(self, reason: str, /, **facts: Any) -> None:
+        super().__init__("url", reason, **facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,7 @@ def post(
     total_seconds: float = TOTAL_SECONDS,
 ) -> HttpAnswer:
     """Send one message and return what came of it; nothing of what a stranger's server does is raised."""
-    if in_transaction():
-        raise RuntimeError("a webhook was sent inside a transaction")
+    before_effect("a webhook was sent")
     started = time.monotonic()
 
     def answer(status: int, text: str, error: str) -> HttpAnswer:
@@ -94,7 +99,9 @@ def post(
         address = _resolve(target, rules, resolver, total_seconds)
         left = total_seconds - (time.monotonic() - started)
         return answer(*_call(_connect_to(target, address, ca_certs), target, body, headers, left), "")
-    except (AddressRefused, FetchRefused) as error:
+    except AddressRefused as error:
+        return answer(0, "", describe(error))
+    except FetchRefused as error:
         return answer(0, "", str(error))
     except TimeoutError:
         return answer(0, "", f"no answer within {total_seconds:g} seconds")
@@ -106,21 +113,21 @@ def post(
 
 def _parse(url: str, rules: AddressRules) -> Url:
     if len(url) > MAX_URL or not url.isprintable() or " " in url:
-        raise AddressRefused("the address cannot be read")
+        raise AddressRefused("url_unreadable")
     try:
         target = parse_url(url)
     except LocationParseError as error:
-        raise AddressRefused("the address cannot be read") from error
+        raise AddressRefused("url_unreadable") from error
     if target.scheme not in WEB_PORTS or not target.host:
-        raise AddressRefused("the address must begin with https://")
+        raise AddressRefused("url_not_https")
     if target.scheme == "http" and not rules.plain:
-        raise AddressRefused("the address must begin with https://: others could read what is sent")
+        raise AddressRefused("url_not_encrypted")
     if target.auth or "@" in url.split("/", 3)[2]:
-        raise AddressRefused("the address must not hold a user name or password")
+        raise AddressRefused("url_with_password")
     if target.fragment:
-        raise AddressRefused("the address must not hold a #fragment")
+        raise AddressRefused("url_with_fragment")
     if (target.port or WEB_PORTS[target.scheme]) not in PORTS and not rules.private:
-        raise AddressRefused(f"the port must be one of {', '.join(str(port) for port in sorted(PORTS))}")
+        raise AddressRefused("url_port_not_allowed", ports=sorted(PORTS))
     return target
 
 
@@ -134,9 +141,9 @@ def _port(target: Url) -> int:
 
 def _check_addresses(addresses: list[str], rules: AddressRules) -> None:
     if not addresses:
-        raise AddressRefused("the host name does not exist")
+        raise AddressRefused("url_host_unknown")
     if not rules.private and not all(is_public(address, 443) for address in addresses):
-        raise AddressRefused("the address is not on the public internet")
+        raise AddressRefused("url_not_public")
 
 
 def _resolve(target: Url, rules: AddressRules, resolver: Resolver, seconds: float) -> str:

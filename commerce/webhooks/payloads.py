@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
+
 from commerce.events.models import Event
 from commerce.events.outbox import DomainEvent
 from commerce.events.relay import DeliveredEvent
@@ -33,76 +35,82 @@ class Public:
 
     name: str
     facts: Mapping[str, str]
-    meaning: str
+    meaning: Any
 
 
 PUBLIC: dict[type[DomainEvent], Public] = {
     events.OrderPlaced: Public(
         "order.placed",
         {"total": "total", "currency": "currency", "pay_later": "payLater"},
-        "An order exists and its stock is held.",
+        _l("An order exists and its stock is held."),
     ),
-    events.PaymentSucceeded: Public("order.paid", STATUS, "The order is paid in full."),
-    events.OrderConfirmed: Public("order.confirmed", STATUS, "Stock is committed: the shop will deliver."),
-    events.OrderShipped: Public("order.shipped", STATUS, "Everything is on its way."),
-    events.OrderDelivered: Public("order.delivered", STATUS, "The parcel arrived."),
-    events.OrderCompleted: Public("order.completed", STATUS, "The return window is over."),
-    events.OrderCancelled: Public("order.cancelled", STATUS, "The order will not be delivered."),
-    events.RefundRequested: Public("order.refund_requested", STATUS, "Somebody wants the money back."),
-    events.RefundDeclined: Public("order.refund_declined", STATUS, "Staff said no to a refund."),
-    events.OrderRefunded: Public("order.refunded", STATUS, "Staff decided to give back what is left."),
+    events.PaymentSucceeded: Public("order.paid", STATUS, _l("The order is paid in full.")),
+    events.OrderConfirmed: Public(
+        "order.confirmed", STATUS, _l("Stock is committed: the shop will deliver.")
+    ),
+    events.OrderShipped: Public("order.shipped", STATUS, _l("Everything is on its way.")),
+    events.OrderDelivered: Public("order.delivered", STATUS, _l("The parcel arrived.")),
+    events.OrderCompleted: Public("order.completed", STATUS, _l("The return window is over.")),
+    events.OrderCancelled: Public("order.cancelled", STATUS, _l("The order will not be delivered.")),
+    events.RefundRequested: Public("order.refund_requested", STATUS, _l("Somebody wants the money back.")),
+    events.RefundDeclined: Public("order.refund_declined", STATUS, _l("Staff said no to a refund.")),
+    events.OrderRefunded: Public("order.refunded", STATUS, _l("Staff decided to give back what is left.")),
     events.OrderStatusChanged: Public(
-        "order.status_changed", {"action": "action", **STATUS}, "Any other change of the status."
+        "order.status_changed", {"action": "action", **STATUS}, _l("Any other change of the status.")
     ),
     events.OrderCredited: Public(
         "order.credited",
         {"credit_id": "creditId", **MONEY, "reason": "reason"},
-        "Staff gave back a part of the money.",
+        _l("Staff gave back a part of the money."),
     ),
     events.OrderEdited: Public(
         "order.edited",
         {"summary": "summary", "total_before": "totalBefore", "total": "total", "currency": "currency"},
-        "Staff changed a placed order.",
+        _l("Staff changed a placed order."),
     ),
     events.ParcelSent: Public(
         "shipment.sent",
         {"shipment_id": "shipmentId", "number": "number"},
-        "A part of the order left the house.",
+        _l("A part of the order left the house."),
     ),
-    events.PaymentReceived: Public("payment.received", {"method": "method", **MONEY}, "Money arrived."),
-    events.PaymentFailed: Public("payment.failed", {"failure": "failure"}, "An attempt to pay was declined."),
+    events.PaymentReceived: Public("payment.received", {"method": "method", **MONEY}, _l("Money arrived.")),
+    events.PaymentFailed: Public(
+        "payment.failed", {"failure": "failure"}, _l("An attempt to pay was declined.")
+    ),
     events.PaymentNeedsReview: Public(
-        "payment.needs_review", {"problem": "problem"}, "Money arrived that does not match the order."
+        "payment.needs_review", {"problem": "problem"}, _l("Money arrived that does not match the order.")
     ),
     events.LatePaymentRefunded: Public(
-        "payment.late", {}, "Money for a cancelled order arrived and goes back."
+        "payment.late", {}, _l("Money for a cancelled order arrived and goes back.")
     ),
     events.InventoryReservationFailed: Public(
-        "inventory.reservation_failed", {"error": "error"}, "A paid order whose stock could not be committed."
+        "inventory.reservation_failed",
+        {"error": "error"},
+        _l("A paid order whose stock could not be committed."),
     ),
     events.ReturnRequested: Public(
-        "return.requested", {**ANSWER, "reason": "reason"}, "A refund or return by line was asked for."
+        "return.requested", {**ANSWER, "reason": "reason"}, _l("A refund or return by line was asked for.")
     ),
     events.ReturnAnswered: Public(
-        "return.updated", {**ANSWER, "state": "state", "answer": "answer"}, "A return went on."
+        "return.updated", {**ANSWER, "state": "state", "answer": "answer"}, _l("A return went on.")
     ),
     events.RefundQueued: Public(
-        "refund.queued", {"refund_id": "refundId", **MONEY}, "Money is to go back by the gateway."
+        "refund.queued", {"refund_id": "refundId", **MONEY}, _l("Money is to go back by the gateway.")
     ),
     events.RefundSettled: Public(
         "refund.settled",
         {"refund_id": "refundId", "succeeded": "succeeded", "failure": "failure"},
-        "The gateway said what became of a refund.",
+        _l("The gateway said what became of a refund."),
     ),
     StockLow: Public(
         "inventory.low",
         {"sku": "sku", "title": "title", "options": "options", "available": "available", "low_at": "lowAt"},
-        "Few units of a variant are left.",
+        _l("Few units of a variant are left."),
     ),
 }
 
 _BY_TYPE = {kind.type(): public for kind, public in PUBLIC.items()}
-EVENT_TYPES: dict[str, str] = {public.name: public.meaning for public in PUBLIC.values()}
+EVENT_TYPES: dict[str, Any] = {public.name: public.meaning for public in PUBLIC.values()}
 """Public names, in the order in which staff see them, and what they mean."""
 
 

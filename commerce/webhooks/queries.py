@@ -43,7 +43,7 @@ def get_endpoint(endpoint_id: uuid.UUID) -> WebhookEndpoint:
         .execution_options(populate_existing=True)
     )
     if found is None:
-        raise NotFound("There is no such webhook.")
+        raise NotFound("webhook_not_found")
     return found
 
 

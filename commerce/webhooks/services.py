@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import delete, select, tuple_, update
 
 from commerce.db import atomic, database_now, db, every_shop, insert_rows, new_id
 from commerce.encryption import seal
@@ -55,7 +55,7 @@ def create_endpoint(*, url: str, description: str, event_types: Sequence[str]) -
     are too many endpoints.
     """
     if len(db.session.execute(select(WebhookEndpoint.id)).all()) >= MAX_ENDPOINTS:
-        raise Conflict(f"A shop has at most {MAX_ENDPOINTS} webhooks.")
+        raise Conflict("too_many_webhooks", limit=MAX_ENDPOINTS)
     endpoint_id, secret = new_id(), new_webhook_secret()
     db.session.add(
         WebhookEndpoint(
@@ -167,13 +167,17 @@ def record_call(call: WebhookCall) -> None:
 
 @every_shop()
 @atomic
-def sweep_log() -> int:
-    """Delete calls that are older than a month, of all shops; return how many."""
-    swept = db.session.execute(
-        delete(WebhookAttempt).where(WebhookAttempt.started_at < _now() - KEEP_LOG),
-        execution_options={"all_tenants": True, "synchronize_session": False},
+def sweep_log(limit: int = 1000) -> int:
+    """Delete the oldest calls that are older than a month, of all shops; return how many."""
+    table: Any = WebhookAttempt.__table__
+    key = tuple_(table.c.tenant_id, table.c.id)
+    old = (
+        select(table.c.tenant_id, table.c.id)
+        .where(table.c.started_at < _now() - KEEP_LOG)
+        .order_by(table.c.started_at)
+        .limit(limit)
     )
-    return cast("CursorResult[Any]", swept).rowcount
+    return db.session.connection().execute(delete(table).where(key.in_(old))).rowcount
 
 
 def _stop(endpoint: WebhookEndpoint, reason: str) -> None:
@@ -206,14 +210,14 @@ def _lock(endpoint_id: uuid.UUID) -> WebhookEndpoint:
         .execution_options(populate_existing=True)
     )
     if found is None:
-        raise NotFound("There is no such webhook.")
+        raise NotFound("webhook_not_found")
     return found
 
 
 def _known(event_types: Sequence[str]) -> list[str]:
     unknown = set(event_types) - set(EVENT_TYPES)
     if unknown:
-        raise InvalidValue("event_types", f"There is no event called {min(unknown)}.")
+        raise InvalidValue("event_types", "unknown_event_type", type=min(unknown)[:60])
     return [name for name in EVENT_TYPES if name in set(event_types)]
 
 

@@ -92,7 +92,7 @@ def test_an_expired_key_opens_nothing_from_that_moment_on(books: uuid.UUID) -> N
         assert api_clients.authenticate_key(token)
         now.shift(timedelta(seconds=1))
         assert api_clients.authenticate_key(token) is None
-        with pytest.raises(InvalidValue, match="still to come"):
+        with pytest.raises(InvalidValue, match="expiry_not_in_future"):
             api_clients.issue_key(books, scopes=["orders:read"], by="", expires_at=clock.now())
 
 
@@ -161,7 +161,7 @@ def test_the_last_use_is_noted(books: uuid.UUID) -> None:
 
 @pytest.mark.parametrize("scopes", [[], ["orders:read", "orders:explode"], ["everything"]])
 def test_a_key_opens_something_that_exists(books: uuid.UUID, scopes: list[str]) -> None:
-    with pytest.raises(InvalidValue, match="choose what the key may do"):
+    with pytest.raises(InvalidValue, match="scopes_required"):
         api_clients.issue_key(books, scopes=scopes, by="")
     assert keys(books) == []
 
@@ -174,23 +174,23 @@ def test_every_scope_can_be_given(books: uuid.UUID) -> None:
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 121, "a\0b", "a\nb", "a\u2028b"])
 def test_a_name_can_be_read(books: uuid.UUID, name: str) -> None:
-    with pytest.raises(InvalidValue, match="1 to 120"):
+    with pytest.raises(InvalidValue, match="api_client_name_length maximum=120"):
         api_clients.create_client(name, by="")
-    with pytest.raises(InvalidValue, match="1 to 120"):
+    with pytest.raises(InvalidValue, match="api_client_name_length maximum=120"):
         api_clients.change_client(books, name=name, requests_per_minute=1)
 
 
 @pytest.mark.parametrize("rate", [0, -1, api_clients.MAX_RATE + 1])
 def test_a_program_may_call_so_often_and_no_oftener(books: uuid.UUID, rate: int) -> None:
-    with pytest.raises(InvalidValue, match="whole number"):
+    with pytest.raises(InvalidValue, match="not_a_whole_number_between"):
         api_clients.change_client(books, name="Books", requests_per_minute=rate)
 
 
 def test_two_programs_have_two_names(books: uuid.UUID) -> None:
     till = api_clients.create_client("Till", by="")
-    with pytest.raises(Conflict, match="of this name already"):
+    with pytest.raises(Conflict, match="api_client_name_taken"):
         api_clients.create_client("Books", by="")
-    with pytest.raises(Conflict, match="of this name already"):
+    with pytest.raises(Conflict, match="api_client_name_taken"):
         api_clients.change_client(till, name="Books ", requests_per_minute=1)
     assert [client.name for client in api_clients.list_clients()] == ["Books", "Till"]
     found = api_clients.find_client(" Till ")
@@ -204,12 +204,12 @@ def test_there_are_not_more_than_anybody_needs_and_dead_keys_do_not_count(
 ) -> None:
     monkeypatch.setattr(api_clients, "MOST_CLIENTS", 1)
     monkeypatch.setattr(api_clients, "MOST_KEYS", 2)
-    with pytest.raises(Conflict, match="at most 1 programs"):
+    with pytest.raises(Conflict, match="too_many_api_clients limit=1"):
         api_clients.create_client("Till", by="")
     with time_machine.travel("2026-03-01 12:00", tick=False) as now:
         issue(books, days=1)
         issue(books)
-        with pytest.raises(Conflict, match="at most 2 keys"):
+        with pytest.raises(Conflict, match="too_many_api_keys limit=2"):
             issue(books)
         now.shift(timedelta(days=2))
         issue(books)

@@ -111,7 +111,7 @@ def test_a_refusal_is_one_sentence_and_exit_code_1(app: Flask, in_shop: Shop, ot
         (("create", "--tenant", "nowhere", "--client", "Books", "--all-scopes"), "no shop with the code"),
         (("create", "--tenant", "demo", "--client", " ", "--all-scopes"), "1 to 120"),
         (("list", "--tenant", "nowhere"), "no shop with the code"),
-        (("revoke", "--tenant", other_shop.code, made["id"]), "no such key"),
+        (("revoke", "--tenant", other_shop.code, made["id"]), "We couldn't find this key."),
     ):
         result = run(app, *arguments)
         assert (result.exit_code, words in result.output) == (1, True), result.output

@@ -36,4 +36,4 @@ def test_a_refusal_is_one_sentence_and_exit_code_1(app: Flask, in_shop: Shop) ->
     assert "12 to 1024 characters" in short.output
     nowhere = runner.invoke(args=["staff", "create", "--tenant", "nowhere", "--email", "a@b.test"])
     assert nowhere.exit_code == 1
-    assert "no shop with the code 'nowhere'" in nowhere.output
+    assert "no shop with the code “nowhere”" in nowhere.output

@@ -22,7 +22,7 @@ from commerce.tenants.scope import shop_scope
 from tests.factories.staff import PASSWORD, csrf_token, make_staff, post, sign_in
 from tests.support.client import ShopClient
 
-WRONG = "is not right"
+WRONG = "is incorrect"
 
 
 def stored_sessions() -> list[StaffSession]:

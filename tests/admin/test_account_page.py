@@ -50,8 +50,12 @@ def test_a_new_password_takes_the_present_one_and_signs_the_others_out(
     other = app.test_client(host=in_shop.host)
     sign_in(other)
     for present, new, said in (
-        ("wrong password", NEW, "is not right"),
-        (PASSWORD, "password1234", "guessed soon"),
+        ("wrong password", NEW, "is incorrect"),
+        (
+            PASSWORD,
+            "password1234",
+            "This password is too easy to guess.",
+        ),
         (PASSWORD, "short", "12 to 1024"),
         ("", "", "Please choose a password."),
     ):
@@ -141,7 +145,7 @@ def test_before_the_code_nothing_is_open_and_a_wrong_one_is_refused(
             assert client.get(path).location.startswith("/admin/sign-in?next=")
         refused = send(client, "/admin/sign-in/code", "/admin/sign-in/code", otp="000000")
         assert refused.status_code == 422
-        assert "The code is not right." in refused.text
+        assert "The code is incorrect." in refused.text
         before = client.get_cookie("staff", domain=in_shop.host, path="/admin")
         code = pyotp.TOTP(secret).at(clock.now())
         assert send(client, "/admin/sign-in/code", "/admin/sign-in/code", otp=code).status_code == 303

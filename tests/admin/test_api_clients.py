@@ -105,7 +105,7 @@ def test_without_programs_the_page_says_so_and_one_is_added(owner: ShopClient) -
         ("a\tb", "60", 422, "A name has 1 to 120 characters."),
         ("Till", "0", 422, "Enter a whole number from 1 to 60000."),
         ("Till", "many", 422, "Not a valid integer value."),
-        ("Books", "60", 409, "There is a program of this name already."),
+        ("Books", "60", 409, "An API client with this name already exists."),
     ],
 )
 def test_what_cannot_be_is_said_at_its_field(

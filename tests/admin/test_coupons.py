@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from commerce.cart.services import enter_code
 from commerce.checkout.services import place_order
+from commerce.csv_files import BOM
 from commerce.db import db
 from commerce.orders.services import cancel_order
 from commerce.pricing.models import Coupon
@@ -107,7 +108,7 @@ def test_all_codes_of_a_promotion_come_as_a_file(desk: ShopClient, page: str, pr
     assert answer.mimetype == "text/csv"
     assert "attachment" in answer.headers["Content-Disposition"]
     assert answer.text.splitlines() == [
-        "code,uses,usage_limit,per_customer_limit,enabled",
+        f"{BOM}code,uses,usage_limit,per_customer_limit,enabled",
         "ALPHA,0,5,,1",
         "BETA,0,5,,1",
     ]
@@ -152,7 +153,7 @@ def test_the_limits_of_a_code_are_changed_on_its_page(desk: ShopClient, promotio
     assert re.search(r'scope="row">Total uses</th><td>50</td><td>60</td>', stale.text)
     assert submit(desk, coupon, changed(stale.text, coupon, per_customer_limit="")).status_code == 303
     assert state()[0][3:5] == (60, None)
-    for wrong, said in (("0", "whole number from 1"), ("many", "valid integer")):
+    for wrong, said in (("0", "Enter a whole number from"), ("many", "valid integer")):
         refused = submit(desk, coupon, filled(desk, coupon, usage_limit=wrong))
         assert refused.status_code == 422
         assert said in refused.text
@@ -164,15 +165,27 @@ def test_the_limits_of_a_code_are_changed_on_its_page(desk: ShopClient, promotio
     ("path", "changes", "said"),
     [
         ("coupons", {"one-code": ""}, "Please enter a code."),
-        ("coupons", {"one-code": "x"}, "A code has 2 to 40"),
-        ("coupons", {"one-code": "has space"}, "A code has 2 to 40"),
-        ("coupons", {"one-code": "TAKEN"}, "There is a coupon with this code already."),
-        ("coupons", {"one-code": "taken"}, "There is a coupon with this code already."),
-        ("coupons", {"one-code": "FINE", "one-usage_limit": "0"}, "whole number from 1"),
+        (
+            "coupons",
+            {"one-code": "x"},
+            "A code can have 2 to 40 letters, numbers, hyphens, and underscores, and starts with a letter or number.",
+        ),
+        (
+            "coupons",
+            {"one-code": "has space"},
+            "A code can have 2 to 40 letters, numbers, hyphens, and underscores, and starts with a letter or number.",
+        ),
+        ("coupons", {"one-code": "TAKEN"}, "A coupon with this code already exists."),
+        ("coupons", {"one-code": "taken"}, "A coupon with this code already exists."),
+        ("coupons", {"one-code": "FINE", "one-usage_limit": "0"}, "Enter a whole number from"),
         ("coupons", {"one-code": "FINE", "one-per_customer_limit": "some"}, "valid integer"),
         ("coupon-batches", {"many-count": "0"}, "whole number from 1 to 1000"),
         ("coupon-batches", {"many-count": "1001"}, "whole number from 1 to 1000"),
-        ("coupon-batches", {"many-count": "5", "many-prefix": "a b"}, "A code has 2 to 40"),
+        (
+            "coupon-batches",
+            {"many-count": "5", "many-prefix": "a b"},
+            "A code can have 2 to 40 letters, numbers, hyphens, and underscores, and starts with a letter or number.",
+        ),
         ("coupon-batches", {"many-count": "5", "many-prefix": "x" * 21}, "At most 20 characters."),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_new_way_to_pay_is_made_and_never_overwrites_another(desk: ShopClient,
     before = state()
     refused = submit(desk, new, {**data, "code": "bank_transfer"})
     assert refused.status_code == 422
-    assert "Another way to pay has this code." in refused.text
+    assert "Another payment method already uses this code." in refused.text
     assert state() == before
     assert desk.get(f"{LIST}/new/gold").status_code == 404
     assert submit(desk, f"{LIST}/new/gold", data).status_code == 404
@@ -141,11 +141,19 @@ def test_the_former_signing_secret_stays_good_until_told_otherwise(desk: ShopCli
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("secret_key", "pk_test_abcdefgh", "does not look as it does at Stripe"),
-        ("webhook_secret", "secret", "does not look as it does at Stripe"),
-        ("publishable_key", "pk_live_abcdefgh", "One of the keys is for tests"),
-        ("account", "acct_", "does not look as it does at Stripe"),
-        ("checkout_origin", "http://evil.example", "does not look as it does at Stripe"),
+        ("secret_key", "pk_test_abcdefgh", "t look like a value from your Stripe dashboard. Copy it again"),
+        ("webhook_secret", "secret", "t look like a value from your Stripe dashboard. Copy it again"),
+        (
+            "publishable_key",
+            "pk_live_abcdefgh",
+            "One key is for test mode and the other is for live mode. Use keys of the same mode.",
+        ),
+        ("account", "acct_", "t look like a value from your Stripe dashboard. Copy it again"),
+        (
+            "checkout_origin",
+            "http://evil.example",
+            "t look like a value from your Stripe dashboard. Copy it again",
+        ),
     ],
 )
 def test_keys_that_cannot_be_right_are_refused_and_not_shown_again(
@@ -168,8 +176,8 @@ def test_keys_that_cannot_be_right_are_refused_and_not_shown_again(
     [
         ("name", "", "This field is required."),
         ("instructions", "x" * 1001, "At most 1000 characters."),
-        ("hold_minutes", "0", "whole number from 1"),
-        ("hold_minutes", "99999999", "whole number from 1"),
+        ("hold_minutes", "0", "Enter a whole number from"),
+        ("hold_minutes", "99999999", "Enter a whole number from"),
         ("position", "first", "whole number from 0"),
         ("fee_amount", "-1", "cannot be negative"),
         ("fee_amount", "1.234", "more decimals"),
@@ -207,7 +215,7 @@ def test_only_an_unused_way_to_pay_can_be_deleted(desk: ShopClient, in_shop: Sho
     make_order((make_product(stock=5), 1))
     answer = submit(desk, f"{TRANSFER}/deletion", removal)
     assert answer.status_code == 409
-    assert "it can only be disabled" in answer.text
+    assert "t delete this payment method because orders have used it. Turn it off instead" in answer.text
     cash = f"{LIST}/cash_on_delivery"
     assert submit(desk, f"{cash}/deletion", filled(desk, cash, f"{cash}/deletion")).status_code == 303
     assert [method.code for method in state()] == ["card", "bank_transfer"]
@@ -257,7 +265,7 @@ def test_keys_that_cannot_be_opened_are_told_and_entered_anew(
     assert "it ends in" not in html
     answer = submit(desk, stripe, filled(desk, stripe, name="Card or wallet"))
     assert answer.status_code == 422
-    assert "Please enter the keys again." in answer.text
+    assert "The stored keys can no longer be read. Enter them again." in answer.text
     sealed = get_method("stripe").digest
     off = filled(desk, stripe)
     del off["enabled"]

@@ -97,7 +97,7 @@ def test_a_new_method_is_made_and_its_code_is_its_own(desk: ShopClient, in_shop:
     assert "Express" in desk.get(answer.location).text
     refused = submit(desk, LIST, new)
     assert refused.status_code == 422
-    assert "Another shipping method has this code." in refused.text
+    assert "Another shipping method already uses this code." in refused.text
     assert [terms.code for _id, terms in state()] == ["parcel", "express"]
 
 
@@ -106,7 +106,7 @@ def test_a_removed_price_is_gone_and_a_method_can_be_switched_off(
 ) -> None:
     refused = submit(desk, page, filled(desk, page, rate0__remove="y"))
     assert refused.status_code == 422
-    assert "Without a price nobody can choose it" in refused.text
+    assert "t choose a shipping method without a rate. Add a rate, or turn the method off" in refused.text
     assert submit(desk, page, filled(desk, page, rate0__remove="y", enabled=None)).status_code == 303
     terms = on_file()[1]
     assert (terms.rates, terms.enabled) == ((), False)
@@ -130,15 +130,15 @@ def test_saving_what_is_there_already_changes_nothing(desk: ShopClient, in_shop:
         ("position", "many", "whole number from 0"),
         ("version", "", "reload the page"),
         ("rate0__price", "", "enter a price"),
-        ("rate0__price", "5,00", "is not an amount"),
+        ("rate0__price", "5,00", "t a valid amount"),
         ("rate0__price", "-5", "cannot be negative"),
         ("rate0__price", "5.005", "more decimals"),
         ("rate0__price", "9" * 70, "too long"),
         ("rate0__countries", "", "enter the countries"),
         ("rate0__countries", "US, Atlantis", "“Atlantis” is not a known country"),
         ("rate0__countries", "EU", "is not a known country"),
-        ("rate0__max_weight_grams", "0", "whole number from 1"),
-        ("rate0__min_subtotal", "free", "is not an amount"),
+        ("rate0__max_weight_grams", "0", "Enter a whole number from"),
+        ("rate0__min_subtotal", "free", "t a valid amount"),
     ],
 )
 def test_what_makes_no_sense_is_said_at_its_field_and_not_saved(
@@ -191,7 +191,7 @@ def test_a_method_that_an_order_has_stays(desk: ShopClient, in_shop: Shop, page:
     make_order((make_product(stock=5), 1))
     answer = submit(desk, f"{page}/deletion", filled(desk, page, f"{page}/deletion"))
     assert answer.status_code == 409
-    assert "There are orders with this shipping method" in answer.text
+    assert "t delete this shipping method because orders have used it. Turn it off instead" in answer.text
     assert len(state()) == 1
 
 

@@ -64,7 +64,7 @@ def test_an_old_one_is_renewed_and_nothing_that_was_typed_is_lost(
     assert webhooks.list_endpoints() == []
     wrong = prove(owner, "/admin/webhooks", asked.text, password="wrong password")
     assert wrong.status_code == 422
-    assert "The password is not right." in wrong.text
+    assert "The password is incorrect." in wrong.text
     assert webhooks.list_endpoints() == []
     done = prove(owner, "/admin/webhooks", wrong.text)
     assert done.status_code == 303

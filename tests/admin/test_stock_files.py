@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from commerce.csv_files import BOM
 from commerce.tenants.models import Shop
 from tests.admin.conftest import SignedIn
 from tests.admin.test_stock import item
@@ -64,7 +65,7 @@ def test_stock_that_moved_meanwhile_is_shown_anew_and_nothing_is_written(desk: S
     [
         (b"", "empty"),
         (b"PK\x03\x04xxxx", "Excel"),
-        ("Gr\u00fcner Tee;1\n", "no column"),
+        ("Gr\u00fcner Tee;1\n", "no “SKU” column"),
         (b"SKU,On hand\nTEA-1," + b"1" * 500_000, "too large"),
     ],
 )
@@ -99,7 +100,7 @@ def test_the_ledger_is_a_file_that_no_spreadsheet_runs(desk: ShopClient, tea: So
     )
     answer = desk.get(f"/admin/ledgers/{item(tea).id}.csv")
     assert answer.mimetype == "text/csv"
-    rows = list(csv.reader(io.StringIO(answer.text)))
+    rows = list(csv.reader(io.StringIO(answer.text.removeprefix(BOM))))
     assert [row[1:4] for row in rows[1:]] == [["10", "10", "opening"], ["-2", "8", "damaged"]]
     assert rows[-1][-1] == "'=HYPERLINK(1)"
 

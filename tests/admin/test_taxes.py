@@ -67,7 +67,7 @@ def test_a_new_rate_taxes_its_country_and_class(desk: ShopClient, in_shop: Shop)
         ]
     again = submit(desk, LIST, new)
     assert again.status_code == 422
-    assert "There is a rate for this country and class already." in again.text
+    assert "A rate for this country and tax class already exists." in again.text
 
 
 def test_a_rate_is_changed(desk: ShopClient, in_shop: Shop, page: str) -> None:

@@ -191,7 +191,7 @@ def test_a_line_that_another_tab_has_removed_shows_the_cart_as_it_is(app: Flask,
     late = change(cart, "3")
     assert late.status == 404
     assert late.heading == "Your cart"
-    assert "This is not in your cart any more." in late.text
+    assert "This item is no longer in your cart." in late.text
 
 
 def test_a_price_that_changed_is_said_until_the_line_is_touched(app: Flask, in_shop: Shop) -> None:

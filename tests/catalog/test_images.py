@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import select, update
 
 from commerce.catalog import images
+from commerce.catalog.image_decoder import _to_eight_bits
 from commerce.catalog.images import LONGEST_SIDE, NotAPicture, fetch_images, normalise, store
 from commerce.catalog.models import ProductImage
 from commerce.catalog_import.services import import_catalogue
@@ -69,6 +70,89 @@ def test_transparency_stays_and_other_colour_modes_come_in() -> None:
     assert opened(normalise(transparent.getvalue()).data).convert("RGBA").getpixel((1, 1))[3] == 0  # type: ignore[index]
     for mode, kind in (("L", "JPEG"), ("CMYK", "JPEG"), ("P", "PNG"), ("I;16", "PNG"), ("1", "PNG")):
         assert normalise(picture(kind, mode=mode)).width == 40
+
+
+def colors(data: bytes) -> tuple[int, ...]:
+    """Return what the shop shows of a picture of one color: red, green, blue and how opaque it is."""
+    color = opened(normalise(data).data).convert("RGBA").getpixel((5, 5))
+    assert isinstance(color, tuple)
+    return color
+
+
+def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def gray(mode: str, value: float) -> Image.Image:
+    return Image.new(mode, (40, 20), value)
+
+
+@pytest.mark.parametrize(
+    ("data", "shade"),
+    [
+        (saved(gray("I;16", 32768)), 128),
+        (saved(gray("I;16", 65535)), 255),
+        (saved(gray("I;16", 200)), 0),
+        (saved(gray("I;16", 0)), 0),
+        (saved(gray("L", 128)), 128),
+        (saved(gray("LA", (128, 255))), 128),  # type: ignore[arg-type]
+        (saved(gray("P", 128)), None),
+        (saved(gray("1", 1)), 255),
+        (saved(gray("L", 128), "JPEG"), 128),
+        (saved(gray("L", 128), "WEBP"), 128),
+    ],
+)
+def test_gray_of_any_depth_keeps_its_shade(data: bytes, shade: int | None) -> None:
+    red, green, blue, opaque = colors(data)
+    assert (red, opaque) == (green, 255)
+    assert red == blue
+    assert shade is None or abs(red - shade) <= 2
+
+
+def test_a_transparent_gray_of_sixteen_bits_stays_transparent_and_others_do_not() -> None:
+    image = gray("I;16", 32768)
+    assert colors(saved(image, transparency=32768))[3] == 0
+    assert colors(saved(image, transparency=32769))[3] == 255
+
+
+def test_values_that_are_no_bytes_are_brought_to_bytes() -> None:
+    for value, shade in ((0.5, 127), (1.0, 255), (200.0, 200)):
+        assert _to_eight_bits(gray("F", value)).getpixel((0, 0)) == shade
+    for value, shade in ((200, 200), (32768, 128), (65535, 255)):
+        assert _to_eight_bits(gray("I", value)).getpixel((0, 0)) == shade
+
+
+def test_a_palette_and_an_animation_keep_color_and_transparency() -> None:
+    half = Image.new("RGBA", (40, 20), (200, 40, 20, 255))
+    half.paste((0, 0, 0, 0), (20, 0, 40, 20))
+    for data in (saved(half.quantize(8)), saved(half, "WEBP", lossless=True)):
+        shown = opened(normalise(data).data).convert("RGBA")
+        left, right = shown.getpixel((5, 10)), shown.getpixel((35, 10))
+        assert isinstance(left, tuple)
+        assert isinstance(right, tuple)
+        assert abs(left[0] - 200) + abs(left[1] - 40) + abs(left[2] - 20) < 30
+        assert (left[3], right[3]) == (255, 0)
+    frames = [Image.new("RGB", (40, 20), color) for color in ("#c04020", "#2040c0")]
+    for kind in ("PNG", "WEBP"):
+        red, _, blue, _ = colors(saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=50))
+        assert red > blue
+
+
+def test_cmyk_shows_the_color_that_a_printer_would() -> None:
+    red, green, blue, _ = colors(saved(Image.new("CMYK", (40, 20), (0, 255, 255, 0)), "JPEG"))
+    assert red > 200
+    assert max(green, blue) < 60
+
+
+def test_the_colors_of_a_profile_are_brought_along_whatever_the_mode() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for mode in ("RGB", "RGBA", "P"):
+        image = Image.new("RGBA", (40, 20), (200, 40, 20, 255)).convert(mode)
+        red, green, blue, opaque = colors(saved(image, icc_profile=profile))
+        assert abs(red - 200) + abs(green - 40) + abs(blue - 20) < 40
+        assert opaque == 255
 
 
 def test_a_large_picture_is_made_smaller() -> None:
@@ -161,7 +245,7 @@ def test_the_decoder_is_bounded_in_memory_time_and_output(monkeypatch: pytest.Mo
     large = picture("PNG", size=(5000, 5000))
     bounds = images._CHILD[-1:]
     monkeypatch.setattr(images, "_CHILD", [*images._CHILD[:-2], str(120 * 1024 * 1024), *bounds])
-    with pytest.raises(NotAPicture, match="memory"):
+    with pytest.raises(NotAPicture, match="picture_needs_memory"):
         normalise(large)
     monkeypatch.setattr(images, "WALL_SECONDS", 0.2)
     monkeypatch.setattr(images, "_CHILD", child("while True: pass"))
@@ -171,13 +255,13 @@ def test_the_decoder_is_bounded_in_memory_time_and_output(monkeypatch: pytest.Mo
 
 def test_a_decoder_that_dies_is_a_damaged_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "_CHILD", child("import os; os.abort()"))
-    with pytest.raises(NotAPicture, match="damaged"):
+    with pytest.raises(NotAPicture, match="picture_damaged"):
         normalise(picture())
 
 
 def test_a_file_that_is_too_large_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "_CHILD", ["/nonexistent"])
-    with pytest.raises(NotAPicture, match="12 MB"):
+    with pytest.raises(NotAPicture, match="picture_file_too_large megabytes=12"):
         normalise(bytes(images.MAX_BYTES + 1))
 
 

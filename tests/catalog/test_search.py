@@ -4,9 +4,10 @@ import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from commerce.catalog.models import Product
-from commerce.catalog.search import index_products, query_tokens, stored_words, tokens
+from commerce.catalog.search import index_products, parse_query, reindex_catalogue, stored_words, tokens
 from commerce.db import atomic, db
 from commerce.storefront.listings import found_products
 from commerce.tenants.models import Shop
@@ -53,7 +54,8 @@ def test_titles_are_stored_twice_and_codes_also_without_dashes() -> None:
 def test_every_token_of_a_query_is_found_in_the_words_of_the_same_text(text: str) -> None:
     stored = stored_words(text, [], []).split()
     assert all(word.isascii() and word.isalnum() for word in stored)
-    assert all(f"w{token}" in stored for token in query_tokens(text))
+    for choice in parse_query(text):
+        assert any(all(f"w{term.token}" in stored for term in terms) for terms in choice)
 
 
 # --- finding ----------------------------------------------------------------------------------------
@@ -93,6 +95,81 @@ def test_products_are_found_by_title_code_vendor_tag_and_option(
     filled: Shop, query: str, titles: list[str]
 ) -> None:
     assert found(query) == titles
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("T-Shirt", "tshirt", "T Shirt", "t-shirt", "TShirt", "T\u2011Shirt"),
+        ("E-Bike", "ebike", "e bike", "E‐BIKE"),
+        ("USB-C", "usbc", "USB C"),
+        ("Wi-Fi", "wifi", "Wi Fi"),
+        ("CD-ROM-Drive", "cdromdrive", "cd-rom-drive"),
+    ],
+)
+def test_compounds_are_found_however_they_are_written(in_shop: Shop, spellings: tuple[str, ...]) -> None:
+    put_up("Something else", day=99)
+    titles = [f"Blue {spelling} no. {number}" for number, spelling in enumerate(spellings)]
+    for number, title in enumerate(titles):
+        put_up(title, day=number)
+    for spelling in spellings:
+        assert found(spelling) == titles[::-1], spelling
+        assert found(f"blue {spelling}") == titles[::-1], spelling
+        assert found(f"red {spelling}") == []
+
+
+def test_a_word_with_a_sign_is_another_word(in_shop: Shop) -> None:
+    put_up("Cups", day=1)
+    put_up("C++ for gardeners", day=2)
+    put_up("C# primer", day=3)
+    put_up("Sun milk SPF 50+", day=4)
+    assert found("c++") == ["C++ for gardeners"]
+    assert found("C++ garden") == ["C++ for gardeners"]
+    assert found("c#") == ["C# primer"]
+    assert found("spf 50+") == ["Sun milk SPF 50+"]
+    assert found("f#") == []
+    assert found("cups+") == ["Cups"]
+    for query in ("c+", "c&", "c/", "c*", "c-", "++", "#"):
+        assert "Cups" not in found(query), query
+
+
+def test_without_a_product_of_that_name_a_word_with_a_sign_finds_nothing(in_shop: Shop) -> None:
+    put_up("Cups")
+    put_up("Carafe")
+    assert found("c++") == []
+    assert len(found("c")) == 2
+
+
+def test_emoji_and_words_of_the_description_are_found(in_shop: Shop) -> None:
+    put_up(
+        "❄️ Winter sale", description_html="<p>Made of <b>beech</b>&nbsp;wood, oil&amp;wax finish.</p>", day=1
+    )
+    put_up("🎁 Gift box", description_html="<p>With a cord of snow-white cotton</p>", day=2)
+    assert found("❄️") == found("❄") == ["❄️ Winter sale"]
+    assert found("❄️ Winter sale") == found("winter ❄️") == ["❄️ Winter sale"]
+    assert found("🎁 gift") == ["🎁 Gift box"]
+    assert found("beech") == found("wax") == ["❄️ Winter sale"]
+    assert found("snowwhite") == found("snow-white") == found("cotton") == ["🎁 Gift box"]
+    assert found("nbsp") == found("strong") == found("🧣") == []
+
+
+def test_a_title_comes_before_a_description(in_shop: Shop) -> None:
+    put_up("Linen cloth", day=1)
+    put_up("Cushion", description_html="<p>Filled with linen</p>", day=2)
+    assert found("linen") == ["Linen cloth", "Cushion"]
+
+
+def test_products_can_be_indexed_anew(in_shop: Shop) -> None:
+    put_up("Linen cloth")
+    forget_words()
+    assert found("linen") == []
+    assert reindex_catalogue() == 1
+    assert found("linen") == ["Linen cloth"]
+
+
+@atomic
+def forget_words() -> None:
+    db.session.execute(text("DELETE FROM product_search"))
 
 
 def test_titles_come_before_other_words_and_then_the_newest(in_shop: Shop) -> None:

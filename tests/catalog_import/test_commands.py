@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from commerce.catalog.models import Product, ProductImage
+from commerce.catalog_import.product import DUPLICATE_HINT
 from commerce.db import db
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -70,7 +71,7 @@ def test_json_is_one_object_with_everything_in_it(app: Flask, shop: Shop, export
             "row": 3,
             "column": "Variant SKU",
             "value": "MUG",
-            "reason": "the product 'mug' has the same SKU (row 2)",
+            "reason": f"the product 'mug' has the same SKU (row 2); {DUPLICATE_HINT}",
             "handle": "cup",
         }
     ]
@@ -111,8 +112,8 @@ def test_a_file_may_come_through_a_pipe(app: Flask, shop: Shop) -> None:
         (None, "demo", "No such file or directory"),
         ("directory", "demo", "directory"),
         (b"", "demo", "The file is empty"),
-        (b"Naam,Prijs\r\nx,1\r\n", "demo", "Missing for Shopify: 'Handle' (nothing like it found)"),
-        (sheet(mug()), "nobody", "no shop with the code 'nobody'"),
+        (b"Naam,Prijs\r\nx,1\r\n", "demo", "rename or add these headings exactly: 'Handle'"),
+        (sheet(mug()), "nobody", "no shop with the code “nobody”"),
     ],
 )
 def test_what_cannot_be_begun_is_one_sentence_and_exit_status_2(
@@ -215,7 +216,7 @@ def test_an_export_of_no_shop_leaves_no_file(app: Flask, shop: Shop, tmp_path: P
     result = call(app, "export", tmp_path / "copy.csv", "--tenant", "nobody")
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "no shop with the code 'nobody'" in result.stderr
+    assert "no shop with the code “nobody”" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -223,4 +224,4 @@ def test_the_format_may_be_said_and_must_then_be_true(app: Flask, shop: Shop, ex
     assert call(app, "import", export, "--tenant", "demo", "--format", "shopify", "--dry-run").exit_code == 0
     result = call(app, "import", export, "--tenant", "demo", "--format", "woocommerce")
     assert (result.exit_code, products(app, shop)) == (2, 0)
-    assert "not those of a WooCommerce product export" in result.stderr
+    assert "of a WooCommerce product export in English are missing" in result.stderr

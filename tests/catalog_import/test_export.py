@@ -14,6 +14,7 @@ from commerce.catalog.models import Category, Product, ProductCategory, Variant
 from commerce.catalog_import.export import export_catalogue
 from commerce.catalog_import.report import ImportReport
 from commerce.catalog_import.services import import_catalogue
+from commerce.csv_files import BOM
 from commerce.db import atomic, db
 from commerce.inventory.adjustments import CatalogueStock
 from commerce.inventory.initial_stock import first_location_stock
@@ -24,6 +25,7 @@ from commerce.tenants.scope import shop_scope
 from tests.catalog_import.sheets import more, mug, sheet
 from tests.catalog_import.test_import import everything
 from tests.factories.catalog import Made, put_up
+from tests.support.statements import count_statements
 
 BASE = "https://shop.example"
 DATA = Path(os.environ.get("LOCKSTEP_TEST_DATA", "../shared/data"))
@@ -57,7 +59,7 @@ def taken_in(content: str | bytes, **options: Any) -> ImportReport:
 
 
 def rows(content: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(content, newline="")))
+    return list(csv.DictReader(io.StringIO(content.removeprefix(BOM), newline="")))
 
 
 def catalogue() -> list[Any]:
@@ -161,14 +163,32 @@ def test_an_import_can_be_exported_and_imported_again(in_shop: Shop) -> None:
 
 
 def test_no_cell_is_a_formula_and_no_text_is_lost(in_shop: Shop, branch: Shop) -> None:
-    titles = ["=1+1", "+1", "-1", "@x", "'=1", "''-", "N/A", "NaN", "it's", "'quoted'", '"', "a,b;c"]
+    titles = [
+        "＝1+1",
+        "＋1",
+        "－1",
+        "＠x",
+        '="00123"',
+        "=1+1",
+        "+1",
+        "-1",
+        "@x",
+        "'=1",
+        "''-",
+        "N/A",
+        "NaN",
+        "it's",
+        "'quoted'",
+        '"',
+        "a,b;c",
+    ]
     for number, title in enumerate(titles):
         put_up(title, slug=f"p{number}", vendor=title, tags=[title.replace(",", " ")], day=number)
     file, ours = exported(), catalogue()
     db.session.rollback()
 
     assert [
-        cell for row in rows(file) for cell in row.values() if cell[:1] in tuple("=+-@\t\r") and cell
+        cell for row in rows(file) for cell in row.values() if cell[:1] in tuple("=+-@\t\r＝＋－＠") and cell
     ] == []
     with shop_scope(branch):
         taken_in(file)
@@ -202,7 +222,7 @@ def test_naughty_strings_come_back_as_they_went(in_shop: Shop, branch: Shop) -> 
 
 def test_a_shop_without_products_gives_headings_alone(in_shop: Shop) -> None:
     (line,) = exported().splitlines()
-    assert line.startswith("Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Status,Option1 Name")
+    assert line.startswith(f"{BOM}Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Status,Option1 Name")
     assert list(taken_in(exported()).notes) == ["no_rows"]
 
 
@@ -218,3 +238,42 @@ def test_products_come_in_batches_and_each_once(in_shop: Shop, monkeypatch: pyte
     assert sorted(handles) == [f"product-{number}" for number in range(5)]
     assert handles[0] == "product-4"
     assert db.session.scalar(select(func.count(Product.id))) == 5
+
+
+def test_statements_grow_by_batches_and_memory_does_not(
+    in_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from commerce.catalog_import import export
+
+    monkeypatch.setattr(export, "BATCH", 3)
+
+    def statements() -> int:
+        with count_statements() as made:
+            exported()
+        return len(made)
+
+    for number in range(3):
+        put_up(f"First {number}", day=number)
+    one_batch = statements()
+    for number in range(6):
+        put_up(f"Second {number}", day=number)
+    three_batches = statements()
+    for number in range(6):
+        put_up(f"Third {number}", Made((str(number),)), options=["Size"], day=number)
+    five_batches = statements()
+
+    assert three_batches - one_batch == five_batches - three_batches
+    assert (three_batches - one_batch) / 2 <= 6
+    assert len(db.session.identity_map) == 0
+
+
+def test_the_next_batch_is_found_in_the_index(in_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from commerce.catalog_import import export
+
+    monkeypatch.setattr(export, "BATCH", 2)
+    for number in range(5):
+        put_up(f"Product {number}", day=number)
+    with count_statements() as made:
+        exported()
+    later = next(statement for statement in made if "published_at, products.id) <" in statement)
+    assert "ORDER BY products.published_at DESC, products.id DESC" in later

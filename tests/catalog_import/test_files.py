@@ -4,6 +4,7 @@ import pytest
 
 from commerce.catalog_import.shopify import ShopifyFile
 from commerce.csv_files import UnreadableFile
+from commerce.error_messages import describe
 from tests.catalog_import.sheets import more, mug, one, read, sheet, stream
 
 SMALL = "Handle,Title,Variant Price\r\n"
@@ -100,20 +101,26 @@ def test_the_caller_s_stream_stays_open() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "empty"),
-        (b"\n\n \n", "empty"),
-        (b"PK\x03\x04 and so on", "Excel workbook"),
-        (SMALL.encode() + b"mug,M\0g,1\r\n", "Line 2 holds a NUL byte"),
-        (SMALL.encode("utf-16-le"), "NUL byte"),
-        (SMALL.encode() + b"mug,M\x81\x8dg,1\r\n", "neither UTF-8 nor Windows-1252"),
+        (b"", "file_empty"),
+        (b"\n\n \n", "file_empty"),
+        (b"PK\x03\x04 and so on", "file_is_workbook"),
+        (SMALL.encode() + b"mug,M\0g,1\r\n", "file_has_nul line=2"),
+        (SMALL.encode("utf-16-le"), "file_has_nul"),
+        (SMALL.encode() + b"mug,M\x81\x8dg,1\r\n", "file_encoding_unknown"),
         (
             b'Handle,Title,Variant Price\r\na,A,1\r\nb,"B,2\r\nc,C,3\r\n',
-            "Row 3: a quotation mark is opened and never",
+            "file_quote_open row=3",
         ),
-        (b'Handle,Title,Variant Price\r\na,"A"x,1\r\n', "Row 2: the quotation marks are broken"),
+        (
+            b"<?xml version='1.0'?><rss xmlns:wp='http://wordpress.org/export/1.2/'></rss>",
+            "WordPress XML export",
+        ),
+        (b"<?xml version='1.0'?><rss version='2.0'></rss>", "product feed"),
+        (b"\n<!DOCTYPE html><html></html>", "a web page"),
+        (b'[{"handle": "mug"}]', "a JSON file"),
     ],
 )
-def test_what_is_no_csv_file_is_refused_in_a_sentence(content: bytes, reason: str) -> None:
+def test_what_is_no_csv_file_is_refused_with_the_reason(content: bytes, reason: str) -> None:
     with pytest.raises(UnreadableFile, match=reason):
         read(content)
 
@@ -121,20 +128,19 @@ def test_what_is_no_csv_file_is_refused_in_a_sentence(content: bytes, reason: st
 def test_missing_headings_are_named_with_the_nearest_ones_found() -> None:
     with pytest.raises(UnreadableFile) as refusal:
         read("handle,Title,Body,Variant price,Qty\r\na,A,x,1,2\r\n")
-    sentence = refusal.value.detail
-    for part in ("'Handle' (nearest found: 'handle')", "'Variant Price' (nearest found: 'Variant price')",
-                 "'Body (HTML)' (nearest found: 'Body')"):  # fmt: skip
+    sentence = describe(refusal.value)
+    for part in ("'handle' → 'Handle'", "'Variant price' → 'Variant Price'", "'Body' → 'Body (HTML)'"):
         assert part in sentence
-    assert "'Title' (" not in sentence
+    assert "→ 'Title'" not in sentence
 
 
 def test_headings_that_are_nothing_like_it_are_shown() -> None:
-    with pytest.raises(UnreadableFile, match=r"'Handle' \(nothing like it found\).*Found: 'sku', 'naam'"):
+    with pytest.raises(UnreadableFile, match=r"'Handle'.*found=.*'sku.*naam"):
         read("sku,naam\r\n1,x\r\n")
 
 
 def test_a_heading_in_another_spelling_is_not_left_out_in_silence() -> None:
-    with pytest.raises(UnreadableFile, match=r"'Variant SKU' \(nearest found: 'Variant Sku'\)"):
+    with pytest.raises(UnreadableFile, match="'Variant Sku' → 'Variant SKU'"):
         read("Handle,Title,Variant Price,Variant Sku\r\na,A,1,X\r\n")
 
 

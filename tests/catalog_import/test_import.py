@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
+from commerce.catalog_import.product import DUPLICATE_HINT
 from commerce.catalog_import.report import ImportReport
 from commerce.catalog_import.services import import_catalogue
 from commerce.db import Base, atomic, db
@@ -205,7 +206,7 @@ def test_a_sku_of_another_product_of_the_shop_is_refused_by_naming_it(in_shop: S
     assert counts(report) == Counts((1, 0, 0, 1), (1, 0, 0, 1))
     (error,) = report.errors
     assert (error.row, error.column, error.value) == (2, "Variant SKU", "MUG")
-    assert error.reason == "the shop's product 'mug' has the same SKU"
+    assert error.reason == f"the shop's product 'mug' has the same SKU; {DUPLICATE_HINT}"
     assert set(db.session.scalars(select(Product.slug))) == {"mug", "plate"}
 
 

@@ -1,6 +1,7 @@
 """Writing a WooCommerce file into a shop: the same promises as for Shopify's."""
 
 from commerce.catalog.models import Product
+from commerce.catalog_import.product import DUPLICATE_HINT
 from commerce.catalog_import.report import ImportReport
 from commerce.catalog_import.services import import_catalogue
 from commerce.inventory.adjustments import CatalogueStock
@@ -36,7 +37,7 @@ def test_good_products_come_in_whole_and_the_same_file_again_changes_nothing(in_
         TEA,
         *RED,
         TEA | {"ID": "9", "SKU": "G", "Type": "grouped"},
-        TEA | {"ID": "8", "Regular price": ""},
+        TEA | {"ID": "8", "Regular price": "much"},
     ]
     foretold = run(*file, dry_run=True)
 
@@ -76,5 +77,5 @@ def test_a_sku_of_the_shop_is_refused_under_the_file_s_heading(in_shop: Shop) ->
     report = run(TEA | {"Name": "Another tea"})
 
     assert [(error.row, error.column, error.value, error.reason) for error in report.errors] == [
-        (2, "SKU", "TEA", "the shop's product 'tea-co' has the same SKU")
+        (2, "SKU", "TEA", f"the shop's product 'tea-co' has the same SKU; {DUPLICATE_HINT}")
     ]

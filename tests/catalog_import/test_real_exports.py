@@ -10,6 +10,7 @@ from commerce.catalog_import.formats import open_catalogue
 from commerce.catalog_import.parsed import ParsedProduct
 from commerce.catalog_import.shopify import ShopifyFile
 from commerce.csv_files import UnreadableFile
+from commerce.error_messages import describe
 
 DATA = Path(os.environ.get("LOCKSTEP_TEST_DATA", "../shared/data"))
 PRODUCTS = {
@@ -66,9 +67,10 @@ def test_foreign_headings_are_refused_with_the_nearest_ones() -> None:
         pytest.raises(UnreadableFile) as refusal,
     ):
         ShopifyFile(source, "USD")
-    assert "'Variant Price' (nearest found: 'Variant price')" in refusal.value.detail
-    assert "'Variant Inventory Qty' (nearest found: 'Variant inventory quantity')" in refusal.value.detail
-    assert "'Body (HTML)' (nearest found: 'Body')" in refusal.value.detail
+    said = describe(refusal.value)
+    assert "'Variant price' → 'Variant Price'" in said
+    assert "'Variant inventory quantity' → 'Variant Inventory Qty'" in said
+    assert "'Body' → 'Body (HTML)'" in said
 
 
 def test_prices_with_decimals_do_not_enter_a_shop_without_them() -> None:

@@ -37,7 +37,7 @@ def test_what_fits_is_taken_in_and_the_rest_is_told_why(in_shop: Shop) -> None:
     report = bring("a", "b", "c", "d")
     assert (report.products["imported"], report.products["rejected"], count()) == (2, 2, 2)
     assert {error.reason for error in report.errors} == {
-        "Your plan allows 2 products, and they are all there. Ask for a larger one."
+        "Your plan includes 2 products. Upgrade your plan to add more."
     }
     assert bring("a", "b").products["unchanged"] == 2
     allow(in_shop, None)

@@ -86,9 +86,9 @@ def test_no_limit_is_less_than_what_was_used(tea: Sold) -> None:
     for email in (ANN, ANN, BEA):
         order(tea, email)
     for in_all, each, field, words in (
-        (2, None, "usage_limit", "3 times already"),
-        (None, 1, "per_customer_limit", "2 times already"),
-        (0, None, "usage_limit", "above zero"),
+        (2, None, "usage_limit", "usage_limit_below_uses used=3"),
+        (None, 1, "per_customer_limit", "customer_limit_below_uses used=2"),
+        (0, None, "usage_limit", "limit_invalid"),
     ):
         with pytest.raises(InvalidValue, match=words) as refused:
             limit(coupon, in_all, each)

@@ -138,7 +138,7 @@ def test_the_pages_are_sound_in_every_state(
     inspect(page)
     page.get_by_label("Card number").fill("1")
     page.get_by_role("button", name="Place order").click()
-    expect(page.get_by_text("This is not a card number. Please check the digits.").first).to_be_visible()
+    expect(page.get_by_text("Your card number is invalid. Check the digits.").first).to_be_visible()
     inspect(page)
     change_stock(tea, -5)
     page.get_by_label("Card number").fill(DECLINED)

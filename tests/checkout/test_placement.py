@@ -265,7 +265,7 @@ def test_missing_details_lead_back_to_the_form(app: Flask, in_shop: Shop) -> Non
     put_in(ann, tea, 1)
     page = ann.get("/checkout/review")
     assert page.path == "/checkout"
-    assert "Please fill in your contact details and address first." in page.text
+    assert "Enter your contact details and address first." in page.text
 
 
 def test_a_payment_method_that_was_taken_away_leads_back_to_the_form(app: Flask, in_shop: Shop) -> None:
@@ -274,7 +274,7 @@ def test_a_payment_method_that_was_taken_away_leads_back_to_the_form(app: Flask,
     forget_payment_method()
     page = place(review)
     assert page.path == "/checkout"
-    assert "Please choose how to pay." in page.text
+    assert "Choose a payment method." in page.text
     assert traces()["Order"] == 0
 
 

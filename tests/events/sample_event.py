@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select, update
 
 from commerce.db import atomic, db, every_shop, new_id
+from commerce.events.claims import Claim, Lane, claim
 from commerce.events.models import Delivery, Event
 from commerce.events.outbox import Actor, DomainEvent, publish
 from commerce.events.relay import DeliveredEvent, Handler, Relay
@@ -61,6 +62,20 @@ def relay(*ears: Handler) -> Relay:
     return Relay(
         {Rang: list(ears)}, (Rang, RangTwice, Stopped), lambda tenant_id: shop_scope(get_shop(tenant_id))
     )
+
+
+def fan_out_to(name: str) -> int:
+    """Fan out what is new to a handler of this name alone, whether there is one or not."""
+
+    def nobody() -> None: ...
+
+    nobody.__name__ = name
+    return relay(nobody).fan_out()  # type: ignore[arg-type]
+
+
+def claim_mails() -> list[Claim]:
+    """Claim what is due, as a worker does that then dies."""
+    return claim(Lane.MAILS)
 
 
 @atomic

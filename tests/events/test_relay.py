@@ -11,13 +11,23 @@ from flask import Flask
 
 from commerce.db import new_id
 from commerce.errors import IllegalTransition, NotFound
-from commerce.events import relay as worker
+from commerce.events import claims
 from commerce.events.queries import deliveries_of, troubled_deliveries
 from commerce.events.relay import PAUSES, DeliveredEvent
 from commerce.events.services import replay
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from tests.events.sample_event import Ear, deliveries, events, leases_end, pauses_end, relay, ring
+from tests.events.sample_event import (
+    Ear,
+    claim_mails,
+    deliveries,
+    events,
+    fan_out_to,
+    leases_end,
+    pauses_end,
+    relay,
+    ring,
+)
 
 postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -150,7 +160,7 @@ def test_another_shops_delivery_cannot_be_replayed(in_shop: Shop, other_shop: Sh
 
 def test_a_handler_that_this_version_lacks_is_a_failure_that_staff_see(in_shop: Shop) -> None:
     ring("a")
-    worker._fan_out(lambda _type: ["removed"])
+    fan_out_to("removed")
     relay(Ear("ear")).run_until_idle()
     (delivery,) = deliveries()
     assert (delivery.state, delivery.error) == ("waiting", "KeyError: 'removed'")
@@ -195,8 +205,8 @@ def test_an_event_that_another_worker_is_just_taking_up_holds_back_the_later_one
 
 def test_a_killed_workers_delivery_is_made_again_when_its_lease_is_over(in_shop: Shop) -> None:
     ring("a")
-    worker._fan_out(lambda _type: ["ear"])
-    (claim,) = worker._claim()  # and here it is killed
+    fan_out_to("ear")
+    (claim,) = claim_mails()  # and here it is killed
     (delivery,) = deliveries()
     assert (delivery.lease, delivery.tries, claim.tries) == (claim.lease, 1, 1)
     assert delivery.leased_until is not None
@@ -211,9 +221,9 @@ def test_a_killed_workers_delivery_is_made_again_when_its_lease_is_over(in_shop:
 
 def test_a_delivery_that_kills_every_worker_is_parked_without_being_tried_for_ever(in_shop: Shop) -> None:
     ring("a")
-    worker._fan_out(lambda _type: ["ear"])
-    for _ in range(len(worker.PAUSES) + 1):
-        assert len(worker._claim()) == 1  # and the worker is killed
+    fan_out_to("ear")
+    for _ in range(len(PAUSES) + 1):
+        assert len(claim_mails()) == 1  # and the worker is killed
         leases_end()
     ear = Ear("ear")
     assert relay(ear).run_until_idle() == 1
@@ -228,7 +238,7 @@ def test_slow_handlers_leave_the_rest_before_the_lease_runs_out(
     """Twenty mails under one lease, ten seconds each: what is begun late could be begun by somebody else too."""
     for tone in "abc":
         ring(tone)
-    monkeypatch.setattr(worker, "LEASE", timedelta(seconds=0.2))
+    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=0.2))
     ear = Ear("ear", then=lambda _happening: time.sleep(0.15))
     assert relay(ear).run_once() == 1
     assert ear.heard == ["a"]
@@ -254,7 +264,7 @@ def test_the_success_of_a_worker_that_lost_its_lease_is_not_recorded_either(in_s
 
     def be_too_slow(_happening: DeliveredEvent) -> None:
         leases_end()
-        taken.extend(claim.lease for claim in worker._claim())
+        taken.extend(claim.lease for claim in claim_mails())
 
     ring("a")
     relay(Ear("ear", then=be_too_slow)).run_once()

@@ -12,14 +12,13 @@ from sqlalchemy import func, select
 from commerce import clock
 from commerce.db import atomic, insert_rows, new_id
 from commerce.event_handlers import make_relay
-from commerce.events import relay as worker
 from commerce.events.models import Delivery, Event
 from commerce.events.relay import PAUSES
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.services import create_endpoint
 from tests.admin.conftest import desk, signed_in  # noqa: F401 - fixtures
-from tests.events.sample_event import Ear, deliveries, pauses_end, relay, ring
+from tests.events.sample_event import Ear, claim_mails, deliveries, fan_out_to, pauses_end, relay, ring
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
 from tests.factories.staff import post
@@ -159,12 +158,12 @@ def test_what_kills_workers_is_tried_alone_and_takes_no_others_along(in_shop: Sh
     """All of a batch were claimed when the worker died: only one of them is to blame."""
     for tone in ("poison", "b", "c"):
         ring(tone)
-    worker._fan_out(lambda _type: ["ear"])
-    assert len(worker._claim()) == 3  # and the worker is killed by the first
+    fan_out_to("ear")
+    assert len(claim_mails()) == 3  # and the worker is killed by the first
     for tries in range(2, len(PAUSES) + 2):
         time_passes()
-        (claim,) = worker._claim()  # and again
-        assert (claim.happening.payload["tone"], claim.tries) == ("poison", tries)
+        (claim,) = claim_mails()  # and again
+        assert (claim.payload["tone"], claim.tries) == ("poison", tries)
     ear = Ear("ear")
     time_passes()
     relay(ear).run_until_idle()

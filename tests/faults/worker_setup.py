@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from commerce.config import ROOT
 from commerce.db import atomic, db, every_shop
@@ -160,7 +160,8 @@ def time_passes() -> None:
     )
     db.session.execute(
         update(Delivery)
-        .where(Delivery.state == "waiting", Delivery.error != "")
+        # What waits behind a failure has stepped back as far as its next try.
+        .where(Delivery.state == "waiting", or_(Delivery.error != "", Delivery.due_at > datetime.now(UTC)))
         .values(due_at=LONG_AGO)
         .execution_options(synchronize_session=False, **ALL)
     )

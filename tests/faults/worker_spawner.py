@@ -23,14 +23,14 @@ from flask_sqlalchemy.session import Session
 
 from app import create_app
 from commerce import event_handlers
-from commerce.events import relay
+from commerce.events import claims
 from commerce.notifications.mailer import SmtpMailer
 from commerce.webhooks import delivery
 
 OWN = ("confirm_order_paid_later", "send_queued_refund")
 PLACES: dict[str, tuple[Any, str]] = {
     "commit": (Session, "commit"),
-    "claim": (relay, "_claim"),
+    "claim": (claims, "claim"),
     "mail": (SmtpMailer, "send"),
     "webhook": (delivery, "post"),
 }

@@ -158,7 +158,7 @@ def test_an_address_waits_for_twenty_products_and_no_more(app: Flask, in_shop: S
         subscribe_back_in_stock(sold[-1].variant_id, "EVE@example.com")
     page = Visitor(app).get(sold[-1].path).form("Notify me").fill({"E-mail": "eve@example.com"}).send()
     assert page.status == 422
-    assert "already waits for 20 products" in page.error_at("email")
+    assert "already on the list for 20 products" in page.error_at("email")
     subscribe_back_in_stock(sold[0].variant_id, "eve@example.com")
     subscribe_back_in_stock(sold[-1].variant_id, "bob@example.com")
     assert len(wishes()) == MOST_ALERTS + 1

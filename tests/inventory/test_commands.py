@@ -47,7 +47,7 @@ def test_rows_that_cannot_be_followed_are_told_and_the_others_done(app: Flask, t
     [
         (("nowhere.csv", "--tenant", "demo"), None, "nowhere.csv"),
         (("-", "--tenant", "nobody"), "sku,on hand\n", "nobody"),
-        (("-", "--tenant", "demo"), "title\nTea\n", "no column"),
+        (("-", "--tenant", "demo"), "title\nTea\n", "no “SKU” column"),
     ],
 )
 def test_what_cannot_be_begun_says_why(
@@ -56,3 +56,21 @@ def test_what_cannot_be_begun_says_why(
     result = run(app, *arguments, given=given)
     assert result.exit_code == 2
     assert reason in result.output
+
+
+def test_a_file_without_any_count_is_an_error_and_new_locations_are_offered_and_made(
+    app: Flask, tea: Sold
+) -> None:
+    empty = run(app, "-", "--tenant", "demo", given="SKU,Location,On hand (new)\nTEA-1,main,\n")
+    assert (empty.exit_code, "No row" in empty.output) == (2, True)
+
+    text = "SKU,Location,On hand (current),On hand (new)\nTEA-1,Berlin,4,\n"
+    offered = run(app, "-", "--tenant", "demo", given=text)
+    assert offered.exit_code == 1
+    assert "'Berlin' (1 rows). --create-locations makes them." in offered.output
+    foretold = run(app, "-", "--tenant", "demo", "--create-locations", "--dry-run", given=text)
+    assert (foretold.exit_code, "1 changed" in foretold.output) == (0, True)
+    made = run(app, "-", "--tenant", "demo", "--create-locations", "--json", given=text)
+    assert (made.exit_code, json.loads(made.stdout)["changed"]) == (0, 1)
+    again = run(app, "-", "--tenant", "demo", "--json", given=text)
+    assert json.loads(again.stdout)["unchanged"] == 1

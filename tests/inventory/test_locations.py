@@ -55,7 +55,7 @@ def stock_of_main(tea: Sold) -> uuid.UUID:
 def test_reserved_units_stay_where_they_are(tea: Sold) -> None:
     north = create_location("north", "North")
     make_order((tea, 8))
-    with pytest.raises(Conflict, match="reserved"):
+    with pytest.raises(Conflict, match="units_reserved"):
         transfer(stock_of_main(tea), north, 3, actor="Bob")
     assert by_warehouse(tea) == [(10, 8)]
     transfer(stock_of_main(tea), north, 2, actor="Bob")
@@ -83,7 +83,7 @@ def test_a_bad_number_moves_nothing(tea: Sold, units: int) -> None:
 
 def test_to_the_same_place_is_no_transfer(tea: Sold) -> None:
     item = stock_of(tea)
-    with pytest.raises(InvalidValue, match="another"):
+    with pytest.raises(InvalidValue, match="location_same"):
         transfer(item.id, item.location_id, 1, actor="Bob")
 
 

@@ -5,14 +5,16 @@ import io
 import pytest
 from sqlalchemy import select
 
+from commerce.catalog.models import Variant
 from commerce.csv_files import UnreadableFile
 from commerce.db import db
 from commerce.inventory.adjustments import book_movement
 from commerce.inventory.locations import create_location
-from commerce.inventory.models import StockItem, StockMovement
-from commerce.inventory.stock_file import StockPlan, apply_stock, plan_stock
+from commerce.inventory.models import Location, StockItem, StockMovement
+from commerce.inventory.stock_file import StockPlan, apply_stock, create_locations, plan_stock
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
+from tests.factories.catalog import Made, put_up
 from tests.factories.checkout import make_order
 from tests.factories.shop import Sold, counters, make_product
 from tests.inventory.test_services import by_warehouse, ledger, stock_of
@@ -97,9 +99,8 @@ def test_reserved_units_cannot_be_counted_away(tea: Sold) -> None:
     ("cells", "reason"),
     [
         ("1.5", "whole number"),
-        ("-3", "negative"),
         ("many", "many"),
-        ("99999999", "cannot be right"),
+        ("99999999", "is above the maximum"),
     ],
 )
 def test_a_number_that_is_none_is_refused_with_its_row(tea: Sold, cells: str, reason: str) -> None:
@@ -115,15 +116,92 @@ def test_two_rows_about_one_shelf_are_refused(tea: Sold) -> None:
 
 
 def test_a_row_that_says_nothing_is_passed_over(tea: Sold) -> None:
-    found = plan(f"SKU,Location,On hand\n{tea.sku},main,\n{tea.sku},main,not stocked\n")
-    assert found.lines == ()
+    found = plan(f"SKU,Location,On hand\n{tea.sku},main,\n{tea.sku},main,not stocked\n{tea.sku},main,3\n")
+    assert [line.row for line in found.lines] == [4]
+
+
+def test_a_file_whose_rows_say_nothing_about_stock_is_refused(tea: Sold) -> None:
+    with pytest.raises(UnreadableFile, match="No row of the file says anything about stock"):
+        plan(f"SKU,Location,On hand\n{tea.sku},main,\n{tea.sku},main,not stocked\n")
+
+
+@pytest.mark.parametrize("cell", ["-3", "\u22123"])
+def test_a_count_below_nothing_is_nothing_and_said(tea: Sold, cell: str) -> None:
+    (line,) = plan(f"sku,on hand\n{tea.sku},{cell}\n").changes
+    assert (line.after, line.remark) == (0, f"{cell} was read as 0: 3 more had been sold than there were.")
+
+
+SHOPIFY = (
+    "Handle,Title,Option1 Name,Option1 Value,SKU,Location,Committed (not editable),"
+    "On hand (current),On hand (new)\n"
+)
+
+
+def test_shopify_s_inventory_file_is_read_by_its_new_or_else_its_current_count(tea: Sold, cup: Sold) -> None:
+    found = plan(f"{SHOPIFY}green-tea,x,,,{tea.sku},main,0,8,\ncup,x,,,{cup.sku},main,0,8,5\n")
+    assert [(line.sku, line.after) for line in found.changes] == [(tea.sku, 8), (cup.sku, 5)]
+
+
+def test_rows_without_a_sku_are_about_the_variant_with_their_handle_and_options(in_shop: Shop) -> None:
+    put_up("Café Shirt", Made(("S",), sku="S-1", stock=1), Made(("M",), sku="M-1", stock=1), options=["Size"])
+    put_up("Mug", Made(sku="MUG", stock=1))
+    text = (
+        f"{SHOPIFY}café-shirt,x,Size,m,,,0,7,\nmug,x,Title,Default Title,,,0,6,\ncafé-shirt,x,Size,s,GONE,,0,5,\n"
+        "café-shirt,x,Size,XL,,,0,4,\nnobody,x,,,,,0,3,\n"
+    )
+    found = plan(text)
+    assert [(line.row, line.after) for line in found.changes] == [(2, 7), (3, 6), (4, 5)]
+    assert [line.row for line in found.problems] == [5, 6]
+    assert {line.problem for line in apply_stock(found, **WHO)} == {""}
+    assert sorted(stock_by_sku().items()) == [("M-1", 7), ("MUG", 6), ("S-1", 5)]
+    assert broken_invariants() == []
+
+
+def stock_by_sku() -> dict[str, int]:
+    rows = db.session.execute(
+        select(Variant.sku, StockItem.on_hand).join(StockItem, StockItem.variant_id == Variant.id)
+    )
+    return {row.sku: row.on_hand for row in rows}
+
+
+def test_locations_that_there_are_not_are_counted_and_can_be_made(tea: Sold) -> None:
+    text = f"{SHOPIFY}x,x,,,{tea.sku},Lager Köln,0,8,\nx,x,,,{tea.sku},倉庫,0,2,\nx,x,,,NO,Lager Köln,0,2,\n"
+    found = plan(text)
+    assert found.unknown_locations == {"Lager Köln": 2, "倉庫": 1}
+    assert (len(found.problems), found.changes) == (3, ())
+    foretold = plan_stock(io.BytesIO(text.encode()), new_locations=True)
+    assert [(line.location, line.before, line.after) for line in foretold.changes] == [
+        ("Lager Köln", 0, 8), ("倉庫", 0, 2),
+    ]  # fmt: skip
+    db.session.close()
+
+    create_locations(found.unknown_locations)
+
+    made = {row.name: row.code for row in db.session.execute(select(Location.name, Location.code))}
+    assert made["Lager Köln"] == "lager-koln"
+    assert made["倉庫"].startswith("location-")
+    apply_stock(plan(text), **WHO)
+    assert plan(text).changes == ()
+    assert len(plan(text).problems) == 1
+
+
+def test_codes_that_a_spreadsheet_has_changed(tea: Sold, in_shop: Shop) -> None:
+    put_up("Numbered", Made(sku="00123", stock=1))
+    found = plan('SKU,On hand\n4.00638E+12,1\n"=""00123""",5\n')
+    assert [(line.sku, line.after) for line in found.changes] == [("00123", 5)]
+    (problem,) = found.problems
+    assert "rounded" in problem.problem
+
+
+def test_the_stock_column_of_woocommerce_is_read_in_other_languages(tea: Sold) -> None:
+    assert plan(f"Typ,Artikelnummer,Name,Bestand\nsimple,{tea.sku},x,4\n").changes[0].after == 4
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("title,on hand\nTea,1\n", "no column 'SKU'"),
-        ("sku,title\nA,Tea\n", "no column with units"),
+        ("title,on hand\nTea,1\n", "column. Columns found"),
+        ("sku,title\nA,Tea\n", "stock_file_units_missing"),
         ("", "empty"),
     ],
 )

@@ -20,6 +20,7 @@ SHOP = {
     "storefront.favicon",
     "storefront.home",
     "storefront.product",
+    "storefront.product_of_woocommerce",
     "storefront.robots",
     "storefront.search",
     "storefront.sitemap",

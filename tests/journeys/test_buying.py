@@ -289,7 +289,7 @@ def test_after_a_declined_card_another_one_pays_the_same_order(
     ann.type_card("4242 4242 4242 4241")
     answer = ann.answer_to("Pay $15.00")
     assert answer.status == 422
-    ann.sees("This is not a card number.")
+    ann.sees("Your card number is invalid. Check the digits.")
     ann.look()
     ann.type_card(CARD)
     ann.press("Pay $15.00")

@@ -143,7 +143,7 @@ def test_what_has_left_the_house_stays_in_the_order(in_shop: Shop) -> None:
     change_status(order.id, "process", BOB)
     ship_order(order.id, BOB, units=units(order, 2))
     now = fresh(order.id)
-    with pytest.raises(InvalidValue, match="from 2 to 999") as refused:
+    with pytest.raises(InvalidValue, match="minimum=2 maximum=999") as refused:
         preview_edit(order.id, OrderEdit(units=units(now, 1)))
     assert refused.value.field == f"units-{now.lines[0].id.hex}"
     edit(now, OrderEdit(units=units(now, 2)), refund=True)

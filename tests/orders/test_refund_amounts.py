@@ -116,9 +116,9 @@ def test_units_that_are_not_there_are_refused(units: Any) -> None:
 
 def test_a_line_of_another_order_and_an_amount_below_zero_are_refused() -> None:
     order = order_of(Bought((BoughtLine(quantity=2, price=1000),)))
-    with pytest.raises(InvalidValue, match="not part of the order"):
+    with pytest.raises(InvalidValue, match="line_not_in_order"):
         sum_up(order, {uuid.uuid4(): 1}, with_shipping=False)
-    with pytest.raises(InvalidValue, match="not below zero"):
+    with pytest.raises(InvalidValue, match="refund_amount_negative"):
         sum_up(order, {order.lines[0].id: 1}, with_shipping=False, amount=-1)
 
 

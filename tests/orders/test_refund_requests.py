@@ -78,8 +78,8 @@ def test_a_plain_reason_asks_for_everything(app: Flask, tea: Sold) -> None:
 @pytest.mark.parametrize(
     ("units", "reason", "words"),
     [
-        ("0", "Because", "Please choose what this is about."),
-        ("", "Because", "Please choose what this is about."),
+        ("0", "Because", "Choose at least one item."),
+        ("", "Because", "Choose at least one item."),
         ("3", "Because", "between 1 and 2"),
         ("-1", "Because", "whole numbers"),
         ("1.5", "Because", "whole numbers"),

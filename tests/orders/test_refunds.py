@@ -122,7 +122,7 @@ def test_what_has_left_cannot_come_back_twice(policy_shop: Shop, goods: list[Sol
     wish = RefundRequest(units={key: 1}, restock={key: 1}, returned=True)
     credit_order(order.id, wish, BOB, reason="Broken")
     seen = traces(order.id)
-    with pytest.raises(InvalidValue, match="only 0 units have left"):
+    with pytest.raises(InvalidValue, match=r"return_more_than_shipped .*maximum=0"):
         credit_order(order.id, wish, BOB, reason="Broken")
     assert traces(order.id) == seen
     assert counters(goods[0])[0] - counters(goods[0])[1] == 998
@@ -146,7 +146,7 @@ def test_what_would_leave_nothing_to_deliver_is_to_be_cancelled_instead(
 ) -> None:
     order = paid_for(TWO_LINES, goods, "confirm")
     seen = traces(order.id)
-    with pytest.raises(Conflict, match="cancel the order instead"):
+    with pytest.raises(Conflict, match="refund_leaves_nothing"):
         credit_order(order.id, RefundRequest(units=uncredited(order)), BOB, reason="All of it")
     assert traces(order.id) == seen
 
@@ -162,7 +162,7 @@ def test_what_waits_for_a_refund_is_not_emptied_beside_it(
     request_return(order.id, BOB, reason="All of it")
     seen = traces(order.id)
     unsent = {line.id: line.to_ship for line in fresh(order.id).lines}
-    with pytest.raises(Conflict, match="answer the request"):
+    with pytest.raises(Conflict, match="refund_request_leaves_nothing"):
         credit_order(order.id, RefundRequest(units=unsent), BOB, reason="All of it")
     assert traces(order.id) == seen
     credit_order(order.id, RefundRequest(units={order.lines[0].id: 1}), BOB, reason="One of it")
@@ -182,7 +182,7 @@ def test_another_amount_and_goodwill(in_shop: Shop, goods: list[Sold]) -> None:
     ).all()
     assert [tuple(row) for row in rows] == [(1, 500, 0), (2, 250, 0), (3, 599, 599)]
     assert money(order.id) == (TWO_LINES.total, 1349)
-    with pytest.raises(InvalidValue, match="more than is left"):
+    with pytest.raises(InvalidValue, match="refund_more_than_paid"):
         credit_order(order.id, RefundRequest(amount=TWO_LINES.total), BOB, reason="Too much")
 
 
@@ -211,7 +211,7 @@ def test_units_of_another_order_or_shop_change_nothing(
 ) -> None:
     order, other = paid_for(TWO_LINES, goods, "confirm"), paid_for(TWO_LINES, goods, "confirm")
     seen = traces(order.id), traces(other.id)
-    with pytest.raises(InvalidValue, match="not part of the order"):
+    with pytest.raises(InvalidValue, match="line_not_in_order"):
         credit_order(order.id, RefundRequest(units={other.lines[0].id: 1}), BOB, reason="Because")
     with shop_scope(other_shop), pytest.raises(NotFound):
         credit_order(order.id, RefundRequest(units={order.lines[0].id: 1}), BOB, reason="Because")
@@ -228,9 +228,9 @@ def test_only_staff_on_a_fresh_page_with_the_shown_amount_and_a_reason(
         credit_order(order.id, wish, Actor("guest"), reason="Because")
     with pytest.raises(StaleVersion):
         credit_order(order.id, wish, BOB, seen_version=order.version - 1, reason="Because")
-    with pytest.raises(Conflict, match="another amount"):
+    with pytest.raises(Conflict, match="refund_amount_changed"):
         credit_order(order.id, wish, BOB, shown_amount=1, reason="Because")
-    with pytest.raises(InvalidValue, match="reason"):
+    with pytest.raises(InvalidValue, match="reason_required"):
         credit_order(order.id, wish, BOB, reason=" ")
     assert traces(order.id) == seen
     credit_order(order.id, wish, BOB, seen_version=order.version, shown_amount=966, reason="Because")
@@ -248,7 +248,7 @@ def test_cancelling_as_shown(in_shop: Shop, goods: list[Sold]) -> None:
     order = paid_for(TWO_LINES, goods, "confirm")
     plan = plan_cancel(order, payments_of(order.id))
     assert (plan.amount, plan.sum.tax, plan.status_after) == (TWO_LINES.total, TWO_LINES.tax, "cancelled")
-    with pytest.raises(Conflict, match="another amount"):
+    with pytest.raises(Conflict, match="refund_amount_changed"):
         cancel_as_shown(order.id, BOB, seen_version=order.version, shown_amount=plan.amount - 1, reason="No")
     assert fresh(order.id).status == "confirmed"
     cancel_as_shown(order.id, BOB, seen_version=order.version, shown_amount=plan.amount, reason="No")

@@ -124,30 +124,30 @@ def test_the_same_units_cannot_be_asked_for_twice(tea: Sold) -> None:
     order = order_in("delivered")
     ask(order, 1)
     seen = traces(order)
-    with pytest.raises(InvalidValue, match="between 1 and 1"):
+    with pytest.raises(InvalidValue, match=r"refund_units_out_of_range .*maximum=1"):
         ask(order, 2)
     assert traces(order) == seen
     ask(order, 1)
-    with pytest.raises(IllegalTransition, match="already been refunded or requested"):
+    with pytest.raises(IllegalTransition, match="nothing_left_to_request"):
         ask(order, 1)
 
 
 def test_only_what_has_left_can_be_sent_back(tea: Sold) -> None:
     order = order_in("processing", quantity=3)
-    with pytest.raises(InvalidValue, match="none of it can be sent back"):
+    with pytest.raises(InvalidValue, match="return_not_available"):
         ask(order, 1, "return")
     ship_order(order.id, BOB, units={order.lines[0].id: 1})
-    with pytest.raises(InvalidValue, match="between 1 and 1"):
+    with pytest.raises(InvalidValue, match=r"refund_units_out_of_range .*maximum=1"):
         ask(order, 2, "return")
     ask(order, 1, "return")
-    with pytest.raises(InvalidValue, match="none of it can be sent back"):
+    with pytest.raises(InvalidValue, match="return_not_available"):
         ask(order, 1, "return")
 
 
 def test_units_of_another_order_or_shop_change_nothing(tea: Sold, other_shop: Shop) -> None:
     order, other = order_in("delivered"), order_in("delivered")
     seen = traces(order), traces(other)
-    with pytest.raises(InvalidValue, match="not part of the order"):
+    with pytest.raises(InvalidValue, match="line_not_in_order"):
         request_return(order.id, ANN, units={other.lines[0].id: 1}, reason="Because")
     with shop_scope(other_shop), pytest.raises(NotFound):
         ask(order, 1)
@@ -202,9 +202,9 @@ def test_a_return_goes_from_the_request_to_the_money(tea: Sold) -> None:
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        ({"units": 2}, "no more can be given back"),
+        ({"units": 2}, "The request is for"),
         ({"units": 1, "restock": 2}, "Only 1 units came back"),
-        ({"foreign": 1}, "not part of the request"),
+        ({"foreign": 1}, "t part of the request"),
     ],
 )
 def test_a_request_is_answered_with_what_it_asks_for(tea: Sold, wish: dict[str, int], words: str) -> None:
@@ -262,7 +262,7 @@ def test_a_whole_request_before_anything_left_is_not_granted_without_shipping(te
     order = order_in("confirmed")
     return_id = ask(order, None)
     seen = traces(order)
-    with pytest.raises(Conflict, match="cancel the order instead"):
+    with pytest.raises(Conflict, match="refund_leaves_nothing"):
         refund_return(return_id, RefundRequest(units={order.lines[0].id: 2}), BOB)
     assert traces(order) == seen
     refund_return(return_id, RefundRequest(units={order.lines[0].id: 2}, shipping=True), BOB)
@@ -322,7 +322,7 @@ def test_a_customer_may_withdraw_a_part_but_not_the_whole(tea: Sold) -> None:
     withdraw_return(ask(order, 1), ANN)
     assert asked(order).state == "withdrawn"
     whole = ask(other, None)
-    with pytest.raises(Conflict, match="ask the shop"):
+    with pytest.raises(Conflict, match="return_needs_shop"):
         withdraw_return(whole, ANN)
     assert fresh(other.id).status == "refund_requested"
 
@@ -376,6 +376,6 @@ def test_asking_before_the_money_came_is_refused(tea: Sold) -> None:
     order = order_in("pending", pay_later=True)
     take_step(order.id, "confirm")
     seen = traces(order)
-    with pytest.raises(IllegalTransition, match="Nothing has been paid"):
+    with pytest.raises(IllegalTransition, match="nothing_paid"):
         ask(order, 1)
     assert traces(order) == seen

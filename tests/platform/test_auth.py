@@ -70,7 +70,7 @@ def test_every_try_to_sign_in_is_written_down(stranger: ShopClient, app: Flask) 
     for email, password in [(OLGA, "wrong but long enough"), ("nobody@platform.test", PASSWORD)]:
         answer = post(stranger, "/platform/sign-in", page="/platform/sign-in", email=email, password=password)
         assert answer.status_code == 422
-        assert "is not right" in answer.text
+        assert "is incorrect" in answer.text
     answer = post(stranger, "/platform/sign-in", page="/platform/sign-in", email=OLGA, password=PASSWORD)
     assert answer.status_code == 303
     assert stranger.get("/platform/").status_code == 200
@@ -110,7 +110,7 @@ def test_with_a_second_factor_the_password_alone_opens_nothing(olga: ShopClient,
     key = seal().open(secret).partition(":")[2]
     wrong = post(olga, "/platform/second-factor", otp="000000", secret=secret)
     assert wrong.status_code == 422
-    assert "not the code" in wrong.text
+    assert "t valid. Wait for your app to show a new code, then enter that one" in wrong.text
     assert "svg" in page
     code = pyotp.TOTP(key).now()
     assert post(olga, "/platform/second-factor", otp=code, secret=secret).status_code == 303

@@ -144,7 +144,7 @@ def test_a_code_is_kept_in_capitals_and_only_once(in_shop: Shop) -> None:
         1,
         0,
     )
-    with pytest.raises(InvalidValue, match="already") as refused:
+    with pytest.raises(InvalidValue, match="coupon_code_taken") as refused:
         create_coupon(promotion_id, "Welcome-10")
     assert refused.value.field == "code"
 

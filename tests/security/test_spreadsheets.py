@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from commerce.accounts.models import StaffMember
 from commerce.catalog.models import Category, Product, ProductCategory, Variant
+from commerce.csv_files import BOM
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue
 from commerce.inventory.adjustments import change_on_hand
@@ -63,10 +64,12 @@ def test_no_file_holds_a_cell_that_computes(app: Flask, in_shop: Shop, owner: Vi
         answer = owner.client.get(address)
         assert (answer.status_code, answer.mimetype) == (200, "text/csv")
         assert answer.headers["Content-Disposition"].startswith("attachment")
-        rows = list(csv.reader(io.StringIO(answer.get_data(as_text=True), newline="")))
+        text_of_file = answer.get_data(as_text=True)
+        assert text_of_file.startswith(BOM), f"Excel reads {address} with its accents"
+        rows = list(csv.reader(io.StringIO(text_of_file, newline="")))
         assert len(rows) > 1
         for cell in (cell for row in rows[1:] for cell in row):
-            assert not re.match(r"[=+\-@\t\r\n]", cell) or NUMBER.fullmatch(cell), (address, cell)
+            assert not re.match(r"[=+\-@\t\r\n＝＋－＠]", cell) or NUMBER.fullmatch(cell), (address, cell)
             marked += cell == f"'{text}"
     assert marked > 8, "the names are in the files"
 

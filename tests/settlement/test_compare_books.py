@@ -204,8 +204,8 @@ def test_stripe_is_set_up_with_secrets_from_the_environment(
     ("words", "given", "said"),
     [
         (["--tenant", "nobody"], f"{SECRET_KEY}\n", "There is no"),
-        (["--tenant", "demo"], "\n\n", "Stripe needs its secret key."),
-        (["--tenant", "demo"], "hunter2\n", "does not look as it does at Stripe"),
+        (["--tenant", "demo"], "\n\n", "Enter your Stripe secret key."),
+        (["--tenant", "demo"], "hunter2\n", "t look like a value from your Stripe dashboard. Copy it again"),
         (["--tenant", "demo", "--method", "Card!"], f"{SECRET_KEY}\n", "A code has small letters"),
     ],
 )

@@ -133,7 +133,7 @@ def test_what_has_left_does_not_leave_again(tea: Sold) -> None:
     order = order_in("processing", quantity=3)
     key = order.lines[0].id
     ship_order(order.id, BOB, units={key: 2})
-    with pytest.raises(InvalidValue, match="between 0 and 1"):
+    with pytest.raises(InvalidValue, match=r"ship_units_out_of_range .*maximum=1"):
         ship_order(order.id, BOB, units={key: 2})
     with pytest.raises(StaleVersion):
         ship_order(order.id, BOB, units={key: 1}, seen_version=order.version)
@@ -145,7 +145,7 @@ def test_what_has_left_does_not_leave_again(tea: Sold) -> None:
 def test_an_order_that_is_partly_on_its_way_is_not_cancelled(tea: Sold) -> None:
     order = order_in("processing", quantity=3)
     ship_order(order.id, BOB, units={order.lines[0].id: 1})
-    with pytest.raises(IllegalTransition, match="give back the rest instead"):
+    with pytest.raises(IllegalTransition, match="partly_shipped"):
         cancel_order(order.id, BOB, reason="Changed my mind")
     assert (fresh(order.id).status, counters(tea)) == ("processing", (9, 2))
 

@@ -5,10 +5,14 @@ from xml.etree.ElementTree import Element
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from commerce.cart.queries import load_cart
 from commerce.cart.services import shopper_hash
-from commerce.errors import NotFound, Rejected
+from commerce.catalog.attributes import show_attributes
+from commerce.catalog.models import Product, ProductAttribute
+from commerce.db import atomic, db
+from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.storefront.product_page import chosen_variant
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -199,7 +203,7 @@ def test_a_form_without_options_means_its_variant(mug: str) -> None:
 
 
 def test_a_form_with_a_combination_that_is_not_made_is_refused(mug: str) -> None:
-    with pytest.raises(Rejected, match="Blue / L"):
+    with pytest.raises(Rejected, match=r"combination_not_made .*Blue.*L"):
         chosen_variant(variant_id("MUG-Blue-S"), {"colour": "Blue", "size": "L"})
 
 
@@ -272,3 +276,32 @@ def test_another_shops_product_is_not_found_and_looks_like_a_missing_one(
 )
 def test_no_wish_breaks_the_page(mug: str, client: ShopClient, wish: str) -> None:
     assert client.get(f"{mug}?{wish}").status_code == 200
+
+
+def test_attributes_are_shown_when_the_owner_says_so(mug: str, in_shop: Shop, client: ShopClient) -> None:
+    describe_mug()
+    assert "Allergens" not in client.get(mug).get_data(as_text=True)
+
+    show_attributes(show=["custom.allergens", "custom.colors"], hide=[])
+
+    shown = client.get(mug).get_data(as_text=True)
+    assert "<dt>Allergens</dt>" in shown
+    assert "<dd>none &amp; &lt;b&gt;never&lt;/b&gt;</dd>" in shown
+    assert "<dd>red, blue</dd>" in shown
+    assert "secret" not in shown
+    show_attributes(show=[], hide=["custom.allergens"])
+    assert "Allergens" not in client.get(mug).get_data(as_text=True)
+    for unknown in ("nothing", "variant:custom.x"):
+        with pytest.raises(InvalidValue):
+            show_attributes(show=[unknown], hide=[])
+
+
+@atomic
+def describe_mug() -> None:
+    for key, name in (("custom.allergens", "Allergens"), ("custom.colors", "Colors"), ("custom.note", "Note"),
+                      ("variant:custom.x", "X")):  # fmt: skip
+        db.session.add(ProductAttribute(key=key, name=name))
+    for product in db.session.scalars(select(Product)):
+        product.attributes = {
+            "custom.allergens": "none & <b>never</b>", "custom.colors": '["red", "blue"]', "custom.note": "secret",
+        }  # fmt: skip

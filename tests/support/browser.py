@@ -86,13 +86,13 @@ def install_chromium() -> str:
     """
     if not os.environ.get("CHROMIUM") and os.geteuid() == 0 and shutil.which("apt-get"):
         if shutil.which(SHELL) is None:
-            _install(SHELL)
+            install_package(SHELL)
         if find_chromium() is None:
-            _install("chromium")
+            install_package("chromium")
     return require_chromium()
 
 
-def _install(package: str) -> None:
+def install_package(package: str) -> None:
     """Try to install a package, first from the lists as they are, then from new ones; say so, and fail in silence."""
     print(f"Installing the package '{package}' for the tests.", file=sys.stderr)
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}

@@ -5,10 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from click.testing import Result
 from flask.sessions import SessionMixin
-from flask.testing import FlaskClient
+from flask.testing import FlaskClient, FlaskCliRunner
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.test import TestResponse
+
+
+class Terminal(FlaskCliRunner):
+    """Flask's runner of commands. Each runs in an empty context, as a process of its own does; see ShopClient."""
+
+    def invoke(self, *args: Any, **kwargs: Any) -> Result:
+        """Run a command; see FlaskCliRunner."""
+        return contextvars.Context().run(super().invoke, *args, **kwargs)
 
 
 class ShopClient(FlaskClient):

@@ -26,9 +26,10 @@ from commerce import encryption
 from commerce.catalog import product_cache
 from commerce.config import Config
 from commerce.db import db
+from commerce.engine import ShopConnection, greet
 from commerce.payments import installation
 from commerce.tenants import hosts
-from tests.support.client import ShopClient
+from tests.support.client import ShopClient, Terminal
 from tests.support.postgres import Databases
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -75,6 +76,9 @@ def rest(app: Flask) -> None:
         if (pool.checkedin(), pool.checkedout()) == (1, 0):
             with contextlib.suppress(DBAPIError), db.engine.connect() as connection:
                 connection.exec_driver_sql("RESET ALL")
+                session = connection.connection.driver_connection
+                if isinstance(session, ShopConnection):
+                    greet(session)
                 return
         db.engine.dispose()
 
@@ -267,6 +271,7 @@ def build_app(config: Config) -> Flask:
 
     app = create_app(config)
     app.test_client_class = ShopClient
+    app.test_cli_runner_class = Terminal
     return app
 
 

@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -144,6 +145,21 @@ class PostgresServer:
             if time.monotonic() > deadline:
                 raise PostgresUnavailable(f"PostgreSQL did not start again: {self._last_words()}")
             time.sleep(0.1)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop every process of the server where it is, for a while; the kernel still takes connections (Linux)."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        os.kill(self.pid, signal.SIGSTOP)  # first, so that it starts no others
+        pids = [self.pid, *map(int, children.read_text().split())]
+        try:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in reversed(pids):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """Stop the server and remove its data; harmless when it is not running."""

@@ -14,6 +14,7 @@ from commerce import db as database
 from commerce.catalog.models import Category, Product
 from commerce.db import Base, atomic, db, every_shop, new_id
 from commerce.events.models import Event
+from commerce.platform.services import create_operator
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop, shop_scope
 from tests.factories.shop import Sold, make_product
@@ -21,15 +22,8 @@ from tests.support.all_databases import everywhere
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
-WITHOUT_SHOP = {
-    "alembic_version",
-    "tenants",
-    "tenant_hosts",
-    "operators",
-    "operator_sessions",
-    "operator_entries",
-}
-"""Tables of the installation. Host names are read before it is known which shop a request is for."""
+OF_THE_INSTALLATION = {"operators", "operator_sessions", "operator_entries"}
+"""Tables of no shop: while one is entered nobody reads them."""
 MAY_BE_LOOKED_OVER = {
     "events",
     "deliveries",
@@ -169,9 +163,68 @@ def test_every_table_of_a_shop_is_held_to_it_even_for_its_owner(app: Flask, in_s
         )
     ).all()
     assert {row.name for row in found} >= {table.name for table in Base.metadata.sorted_tables}
-    assert {
-        row.name for row in found if not (row.forced and "lockstep.shop" in (row.rule or ""))
-    } == WITHOUT_SHOP
+    assert {row.name for row in found if not row.forced} == {"alembic_version"}
+    unowned = {row.name for row in found if row.forced and "lockstep.shop" not in (row.rule or "")}
+    assert unowned == OF_THE_INSTALLATION
+
+
+def test_in_a_shop_no_other_shop_and_no_operator_is_seen(tea: Sold, in_shop: Shop, other_shop: Shop) -> None:
+    assert names(text("SELECT code FROM tenants")) == [in_shop.code]
+    assert names(text("SELECT host FROM tenant_hosts")) == [in_shop.host]
+    with database._as_tenant(None, every=False):
+        create_operator(email="olga@platform.test", name="Olga", password="a long one, for Olga alone")
+        assert names(text("SELECT code FROM tenants")) == [in_shop.code, other_shop.code], "found by host"
+        assert names(text("SELECT host FROM tenant_hosts")) == [in_shop.host, other_shop.host]
+        assert names(text("SELECT email FROM operators")) == ["olga@platform.test"]
+    for table in sorted(OF_THE_INSTALLATION):
+        assert names(select(Base.metadata.tables[table].c.id)) == []
+
+
+@pytest.mark.parametrize(
+    "crime",
+    [
+        "INSERT INTO tenant_hosts (host, tenant_id, is_primary) VALUES ('stolen.example.com', '{other}', false)",
+        "UPDATE tenant_hosts SET tenant_id = '{other}'",
+        "UPDATE tenants SET id = '{other}'",
+    ],
+)
+def test_in_a_shop_nothing_can_be_put_into_another(tea: Sold, other_shop: Shop, crime: str) -> None:
+    with pytest.raises(DBAPIError, match="row-level security"):
+        atomic(db.session.execute)(
+            text(crime.format(other=other_shop.id)), execution_options={"all_tenants": True}
+        )
+
+
+@pytest.mark.parametrize(
+    "crime",
+    [
+        "UPDATE tenants SET name = 'Taken' WHERE id = '{other}'",
+        "DELETE FROM tenants WHERE id = '{other}'",
+        "UPDATE tenant_hosts SET host = 'taken.example.com' WHERE tenant_id = '{other}'",
+        "DELETE FROM tenant_hosts WHERE tenant_id = '{other}'",
+    ],
+)
+def test_a_shops_own_row_and_its_hosts_are_changed_from_inside_alone(
+    tea: Sold, other_shop: Shop, crime: str
+) -> None:
+    @atomic
+    def commit() -> int:
+        statement = text(crime.format(other=other_shop.id))
+        return db.session.execute(statement, execution_options={"all_tenants": True}).rowcount  # type: ignore[attr-defined, no-any-return]
+
+    assert commit() == 0, "from another shop"
+    with database._as_tenant(None, every=False):
+        assert commit() == 0, "from no shop"
+    with every_shop():
+        assert commit() == 0, "by the worker, who looks over all shops"
+
+
+def test_the_ledger_of_stock_is_only_added_to(tea: Sold) -> None:
+    for crime in ("UPDATE stock_movements SET delta = 1", "DELETE FROM stock_movements"):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            atomic(db.session.execute)(text(crime), execution_options={"all_tenants": True})
+    with pytest.raises(DBAPIError, match="only the scratch shop"):
+        atomic(db.session.execute)(select(func.delete_selftest_stock_movements(current_shop().id)))
 
 
 def test_there_is_nothing_through_which_rows_could_be_seen_with_the_rights_of_another(
@@ -182,7 +235,11 @@ def test_there_is_nothing_through_which_rows_could_be_seen_with_the_rights_of_an
     )
     assert db.session.execute(text(views)).scalar_one() == 0
     lent = "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
-    assert names(text(lent)) == ["create_order_code_sequence", "drop_order_code_sequence"]
+    assert names(text(lent)) == [
+        "create_order_code_sequence",
+        "delete_selftest_stock_movements",
+        "drop_order_code_sequence",
+    ]
 
 
 def test_the_role_of_the_application_owns_nothing_and_is_above_nothing(app: Flask, in_shop: Shop) -> None:

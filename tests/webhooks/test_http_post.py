@@ -184,7 +184,7 @@ def test_what_is_no_plain_web_address_is_refused(url: str) -> None:
 
 
 def test_in_production_only_https_is_called() -> None:
-    with pytest.raises(AddressRefused, match="others could read"):
+    with pytest.raises(AddressRefused, match="url_not_encrypted"):
         check_url("http://hooks.example/", PRODUCTION)
     check_url("http://hooks.example/", STRICT)
     for url in ("https://hooks.example/", "https://hooks.example:8443/a?b=c", "https://93.184.215.14/"):

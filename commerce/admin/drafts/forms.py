@@ -20,6 +20,7 @@ from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView, li
 from commerce.checkout.addresses import FIELDS, check_address, country_choices, rules_for
 from commerce.checkout.forms import DetailsForm, details_form
 from commerce.checkout.quote import Quote, quote_cart
+from commerce.error_messages import describe
 from commerce.order_management.drafts import DraftDiscount, kept_discount
 from commerce.orders.models import Order
 from commerce.shipping.queries import ShippingOffer, shipping_countries
@@ -211,9 +212,9 @@ class CustomerForm(DetailsForm):
         if typed_address(self) == self.known:
             return valid
         self.address, problems = check_address(typed_address(self), current_shop().locale)
-        for name, text in problems.items():
+        for name, problem in problems.items():
             if not self[name].errors:
-                self[name].errors = [text]
+                self[name].errors = [describe(problem)]
         return valid and not problems
 
     def contact(self, order: Order) -> dict[str, str]:

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.auth import blueprint, current_actor, requires_permission, search_text
 from commerce.admin.drafts.forms import DraftPage, as_uuid, found_variants
 from commerce.admin.save import done, save
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, Conflict
 from commerce.order_management.drafts import (
     Draft,
@@ -188,6 +189,6 @@ def draft_delete(draft_id: uuid.UUID) -> BaseResponse:
     try:
         delete_draft(draft_id)
     except Conflict as error:
-        flash(error.detail, "warn")
+        flash(describe(error), "warn")
         return _placed(draft_id)
     return done(_("Draft deleted."), LIST)

@@ -17,6 +17,7 @@ from commerce.accounts.api_clients import MAX_NAME, MAX_RATE
 from commerce.accounts.scopes import SCOPES
 from commerce.admin.fields import name_field, no_control_characters
 from commerce.admin.forms import VersionedForm
+from commerce.error_messages import describe
 from commerce.tenants.scope import current_shop
 from commerce.web import TextForm
 from commerce.webhooks.http_post import MAX_URL, AddressRefused, AddressRules, check_url
@@ -108,7 +109,7 @@ class WebhookForm(VersionedForm):
         try:
             check_url(field.data, self._rules)
         except AddressRefused as error:
-            raise ValidationError(gettext("This cannot be used: %(why)s.", why=str(error))) from error
+            raise ValidationError(describe(error)) from error
 
     @property
     def seen_version(self) -> int:

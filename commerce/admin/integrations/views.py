@@ -302,9 +302,9 @@ def webhook_replay(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> BaseRespon
     """Send a message again, with its old id, also when it was taken already."""
     endpoint = queries.get_endpoint(endpoint_id)
     if not queries.was_called(endpoint_id, delivery_id):
-        raise NotFound("There is no such delivery.")
+        raise NotFound("delivery_not_found")
     if endpoint.state != "enabled":
-        raise Conflict(_("The webhook is disabled. Enable it, then run this again."))
+        raise Conflict("webhook_disabled")
     replay(delivery_id, even_done=True)
     return _webhook_done(endpoint_id, _("The message will be resent shortly."))
 
@@ -398,7 +398,7 @@ def event_replay_parked() -> BaseResponse:
     """Retry all failed deliveries of one handler."""
     handler = _handler(request.form.get("handler", ""))
     if not handler:
-        raise NotFound("There is no such handler.")
+        raise NotFound("event_handler_not_found")
     count = replay_parked(handler)
     said = ngettext("%(num)d delivery will be retried.", "%(num)d deliveries will be retried.", count)
     return done(said, f"/admin/events?state=waiting&handler={handler}", "good" if count else "warn")

@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext
 
 from commerce.accounts.permissions import allows
 from commerce.admin.auth import may, roles_text
+from commerce.error_messages import describe
 from commerce.errors import NotFound
 from commerce.order_management.actions import SERVICES, is_settled
 from commerce.orders.models import Order
@@ -80,7 +81,7 @@ def staff_action(resource: str) -> Transition:
     """Return the row whose address ends in `resource`. Raises NotFound when there is none or staff never do it."""
     row = BY_RESOURCE.get(resource)
     if row is None or row.action not in SERVICES:
-        raise NotFound("There is no such action.")
+        raise NotFound("order_action_not_found")
     return row
 
 
@@ -105,7 +106,8 @@ def _why_not(row: Transition, order: Order, role: str) -> str:
         # Money may also come after the goods left (cash on delivery), so the table's status is not the whole truth.
         why = _("The order is fully paid.") if is_settled(order) else ""
     else:
-        why = why_not(row, order.status, STAFF, **guards(order))
+        refusal = why_not(row, order.status, STAFF, **guards(order))
+        why = describe(refusal) if refusal else ""
     who = "" if allows(role, f"orders.{row.action}") else roles_text(f"orders.{row.action}")
     return " ".join(filter(None, [why, who]))
 

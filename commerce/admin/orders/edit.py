@@ -28,6 +28,7 @@ from commerce.admin.forms import problems_of
 from commerce.admin.orders.queries import find_order
 from commerce.admin.save import save
 from commerce.cart.queries import CartLineView, lines_for
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, Conflict
 from commerce.money import share_of
 from commerce.order_management.edit_order import edit_order, preview_edit
@@ -167,9 +168,9 @@ def _added(formdata: Any) -> list[tuple[CartLineView, UnitsInput]]:
 def edit_page(code: str) -> BaseResponse:
     """Show an order in fields."""
     order = find_order(code)
-    why = why_not_edit(order)
-    if why:
-        flash(why, "warn")
+    refusal = why_not_edit(order)
+    if refusal:
+        flash(describe(refusal), "warn")
         return see_other(f"/admin/orders/{order.code}")
     return _show(EditPage(order))
 

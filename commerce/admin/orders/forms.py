@@ -14,6 +14,7 @@ from wtforms.validators import InputRequired, Length, Optional, ValidationError
 from commerce.admin.fields import no_control_characters, shown_money_field, version_field
 from commerce.admin.forms import AdminForm, set_ids
 from commerce.clock import now
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.money import parse_amount, to_decimal
 from commerce.order_management.actions import ActionInput
@@ -84,7 +85,7 @@ class ActionForm(AdminForm):
         try:
             amount = self.minor
         except InvalidValue as error:
-            raise ValidationError(error.reason) from error
+            raise ValidationError(describe(error)) from error
         if amount is not None and amount <= 0:
             raise ValidationError(gettext("Please enter the amount received."))
 
@@ -157,7 +158,7 @@ class ReceiptForm(VersionForm):
             if self.minor <= 0:
                 raise ValidationError(gettext("Please enter the amount received."))
         except InvalidValue as error:
-            raise ValidationError(error.reason) from error
+            raise ValidationError(describe(error)) from error
 
     def validate_received_on(self, field: DateField) -> None:
         """Refuse a day that has not come: it is a slip of the finger."""

@@ -111,7 +111,7 @@ def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
     """Send a refund that failed once more."""
     ensure_permission("orders.refund")
     if get_refund(refund_id).order_id != find_order(code).id:
-        raise NotFound("There is no such refund.")
+        raise NotFound("refund_not_found")
     return _press(
         code,
         _("Refund retried."),
@@ -124,7 +124,7 @@ def _press(code: str, text: str, do: Callable[[int], Any]) -> BaseResponse:
     form = VersionForm(request.form)
 
     def show(status: int, problem: Conflict | None = None) -> BaseResponse:
-        return _show(find_order(code), status, problem=problem or Conflict(_("Please reload the page.")))
+        return _show(find_order(code), status, problem=problem or Conflict("refund_page_outdated"))
 
     return save(
         form,

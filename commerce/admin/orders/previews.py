@@ -55,7 +55,7 @@ def preview_action(row: Transition, order: Order, action: ActionInput) -> Action
     _check_version(order, action.version)
     refusal = why_not(row, order.status, STAFF, **guards(order))
     if refusal:
-        raise IllegalTransition(order.status, row.action, refusal)
+        raise IllegalTransition(order.status, row.action, refusal.reason, **refusal.facts)
     payments = payments_of(order.id)
     plan = (
         plan_cancel(order, payments)

@@ -16,7 +16,7 @@ _CODE = re.compile(r"[A-Za-z0-9-]{1,40}")
 def find_order(code: str) -> Order:
     """Return an order by the code in an address. Raises NotFound, also for what is no code at all."""
     if not _CODE.fullmatch(code):
-        raise NotFound("There is no such order.")
+        raise NotFound("order_not_found")
     return get_order_by_code(code)
 
 

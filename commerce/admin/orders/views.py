@@ -219,7 +219,7 @@ def packing_slip(code: str, number: int) -> BaseResponse:
     order = find_order(code)
     parcel = next((each for each in shipped_parcels(order.id) if each.number == number), None)
     if parcel is None:
-        raise NotFound("There is no such parcel.")
+        raise NotFound("shipment_not_found")
     return _paper(order, parcel.units, parcel=parcel)
 
 

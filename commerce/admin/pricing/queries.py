@@ -50,4 +50,4 @@ def refuse_if_ordered(promotion_id: uuid.UUID) -> None:
         OrderAdjustment.source_type == "promotion", OrderAdjustment.source_id == str(promotion_id)
     )
     if db.session.scalar(named.limit(1)) is not None:
-        raise Conflict("There are orders with this promotion, so it stays. It can be switched off instead.")
+        raise Conflict("promotion_has_orders")

@@ -17,6 +17,7 @@ from commerce.admin.forms import Difference, VersionedForm, set_version, shown_t
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.update_product import VariantUpdate
 from commerce.catalog.validation import STATUSES
+from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.money import parse_amount
 from commerce.tenants.scope import current_shop
@@ -28,7 +29,7 @@ def _is_amount(_form: Any, field: Any) -> None:
     try:
         amount = parse_amount(field.data or "", current_shop().currency)
     except InvalidValue as error:
-        raise ValidationError(error.reason) from error
+        raise ValidationError(describe(error)) from error
     if amount < 0:
         raise ValidationError(gettext("The price cannot be negative."))
 

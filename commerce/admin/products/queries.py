@@ -69,7 +69,7 @@ def get_product(slug: str) -> Product:
         select(Product).where(Product.slug == slug).execution_options(populate_existing=True)
     )
     if found is None:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     return found
 
 

@@ -99,7 +99,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 def _find(slug: str) -> tuple[Product, Sequence[Variant]]:
     if not slug.isprintable() or len(slug) > 255:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     product = queries.get_product(slug)
     return product, queries.variants_of(product.id)
 

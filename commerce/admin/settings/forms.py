@@ -40,7 +40,7 @@ from commerce.shipping.methods import MAX_RATES, MAX_WEIGHT, MethodTerms, RateTe
 from commerce.tenants.models import Shop
 from commerce.tenants.order_codes import MAX_FORMAT
 from commerce.tenants.row_hash import row_fingerprint
-from commerce.tenants.settings import MAX_LOW_STOCK, MAX_RETURN_DAYS
+from commerce.tenants.settings import MAX_CART_DAYS, MAX_LOW_STOCK, MAX_RETURN_DAYS
 from commerce.tenants.theme import COLOURS, DEFAULTS, TYPEFACES
 
 
@@ -112,6 +112,7 @@ class SellingForm(SettingsForm):
         ],
     )
     return_days = number_field(_("Return window (days)"), 0, MAX_RETURN_DAYS)
+    cart_days = number_field(_("Keep guest carts for (days)"), 1, MAX_CART_DAYS)
     low_stock_at = number_field(_("Low stock threshold (units)"), 0, MAX_LOW_STOCK)
     order_code_format = _line(_("Order numbers"), MAX_FORMAT, InputRequired(_("This field is required.")))
 

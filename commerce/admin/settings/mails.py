@@ -8,6 +8,7 @@ from flask import make_response, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, requires_permission
+from commerce.error_messages import describe
 from commerce.errors import NotFound
 from commerce.notifications.i18n import LANGUAGES, language_of
 from commerce.notifications.mail_types import MAILS, MailType
@@ -70,12 +71,12 @@ def _preview(name: str) -> MailPreview:
     """Compose the email that the query string asks for. Raises NotFound for an unknown one."""
     mail = MAILS.get(name)
     if mail is None:
-        raise NotFound("There is no such mail.")
+        raise NotFound("mail_not_found")
     code, problem = request.args.get("order", "").strip()[:MAX_CODE], ""
     try:
         context = sample_context(mail, code if code.isprintable() else "?")
     except NotFound as error:
-        context, problem = sample_context(mail), error.detail
+        context, problem = sample_context(mail), describe(error)
     language = request.args.get("language", "")
     if language not in LANGUAGES:
         language = language_of(context.order.locale)

@@ -93,7 +93,7 @@ def settings_change(section: str) -> BaseResponse:
 
 def _form_of(section: str) -> type[SettingsForm]:
     if section not in FORMS:
-        raise NotFound("There is no such page of settings.")
+        raise NotFound("settings_page_not_found")
     return FORMS[section]
 
 
@@ -140,11 +140,11 @@ def settings_picture(name: str) -> BaseResponse:
     """Upload an image: decoded and encoded again, so that nothing hidden is left in it."""
     upload = request.files.get("file")
     if not upload or not upload.filename:
-        return _refuse_picture(InvalidValue(name, _("Please choose an image.")))
+        return _refuse_picture(InvalidValue(name, "picture_required"))
     try:
         picture = normalise(upload.stream.read())
     except NotAPicture as error:
-        return _refuse_picture(InvalidValue(name, _("This cannot be used: %(why)s.", why=str(error))))
+        return _refuse_picture(error.at(name))
     shop = current_shop()
     file = store(picture, current_app.config["LOCKSTEP"].media, shop.id)
     return _set_picture(name, {"file": file, "width": picture.width, "height": picture.height})
@@ -527,19 +527,19 @@ def time_text(minutes: int) -> str:
 
 def _known_gateway(name: str) -> str:
     if name not in GATEWAYS:
-        raise NotFound("There is no such gateway.")
+        raise NotFound("gateway_not_found")
     return name
 
 
 def _refuse_taken(code: str) -> None:
     """Raise InvalidValue for a code that there is: what was meant as a new way to pay never changes another one."""
     if any(method.code == code for method in list_methods()):
-        raise InvalidValue("code", _("Another way to pay has this code."))
+        raise InvalidValue("code", "payment_method_code_taken")
 
 
 def _find_payment(code: str) -> MethodRow:
     if not code.isprintable() or len(code) > 40:
-        raise NotFound("There is no such way to pay.")
+        raise NotFound("payment_method_not_found")
     return get_method(code)
 
 

@@ -79,6 +79,4 @@ class LocationForm(AdminForm):
     name = StringField(
         _("Name"), [InputRequired(_("This field is required.")), Length(max=255), no_control_characters]
     )
-    position = IntegerField(
-        _("Order"), [NumberRange(0, 9999, _("Enter a whole number from 0 to 9999."))]
-    )
+    position = IntegerField(_("Order"), [NumberRange(0, 9999, _("Enter a whole number from 0 to 9999."))])

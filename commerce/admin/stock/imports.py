@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.auth import blueprint, current_staff, requires_permission
 from commerce.admin.save import done
 from commerce.csv_files import UnreadableFile
+from commerce.error_messages import describe
 from commerce.errors import Rejected
 from commerce.inventory.stock_file import StockFileLine, StockPlan, apply_stock, plan_stock
 from commerce.web import render_region
@@ -40,7 +41,7 @@ def stock_import_preview() -> BaseResponse:
         text = _decoded(upload.stream.read())
         plan = _planned(text)
     except Rejected as error:
-        return _page(problem=error.detail, status=422)
+        return _page(problem=describe(error), status=422)
     return _page(plan=plan, text=text, name=name)
 
 
@@ -52,7 +53,7 @@ def stock_import_apply() -> BaseResponse:
     try:
         plan = _planned(text)
     except Rejected as error:
-        return _page(problem=error.detail, status=422)
+        return _page(problem=describe(error), status=422)
     if plan.seen != request.form.get("seen"):
         problem = _("Stock changed since you opened the page. Please review the updated changes.")
         return _page(plan=plan, text=text, name=name, problem=problem, status=409)
@@ -72,9 +73,9 @@ def _decoded(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if len(text.encode()) > MAX_BYTES:
-            raise UnreadableFile(_("The file is too large for a page; use: flask stock import"))
+            raise UnreadableFile("file_too_large_for_page")
         return text
-    raise UnreadableFile(_("The file is no text. Save it as CSV (UTF-8)."))
+    raise UnreadableFile("file_not_text")
 
 
 def _planned(text: str) -> StockPlan:

@@ -118,7 +118,7 @@ def get_stock(stock_item_id: uuid.UUID) -> StockRow:
     """Return one stock item. Raises NotFound."""
     row = db.session.execute(_joined(*_STOCK_COLUMNS).where(StockItem.id == stock_item_id)).one_or_none()
     if row is None:
-        raise NotFound("There is no such stock.")
+        raise NotFound("stock_not_found")
     return StockRow(*row)
 
 
@@ -128,7 +128,7 @@ def stock_of(sku: str) -> list[StockRow]:
         _joined(*_STOCK_COLUMNS).where(Variant.sku == sku).order_by(Location.position, StockItem.id)
     ).all()
     if not rows:
-        raise NotFound("There is no stock of this SKU.")
+        raise NotFound("stock_of_sku_not_found")
     return [StockRow(*row) for row in rows]
 
 

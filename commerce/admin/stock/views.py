@@ -24,6 +24,7 @@ from commerce.admin.stock import queries
 from commerce.admin.stock.chart import step_chart
 from commerce.admin.stock.forms import CountForm, LimitForm, LocationForm, MovementForm
 from commerce.admin.stock.queries import StockRow
+from commerce.error_messages import describe
 from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound, Rejected
 from commerce.inventory.adjustments import book_count, book_movement, set_backorder_limit
 from commerce.inventory.backorders import backorder_queues
@@ -60,7 +61,7 @@ def stock_list() -> BaseResponse:
 def stock_page(sku: str) -> BaseResponse:
     """Show the ledger of one SKU at each location."""
     if len(sku) > MAX_SKU or not sku.isprintable():
-        raise NotFound("There is no stock of this SKU.")
+        raise NotFound("stock_of_sku_not_found")
     return _show(queries.stock_of(sku))
 
 
@@ -183,7 +184,7 @@ def stock_transfer(stock_item_id: uuid.UUID) -> BaseResponse:
         None,
         do,
         show=lambda status, problem: _show(
-            queries.stock_of(row.sku), status, refused=(row.id, problem.detail)
+            queries.stock_of(row.sku), status, refused=(row.id, describe(problem))
         ),
         then=lambda _result: done(_("Units transferred."), _address(row)),
     )
@@ -191,7 +192,7 @@ def stock_transfer(stock_item_id: uuid.UUID) -> BaseResponse:
 
 def _units(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise InvalidValue("units", _("Please enter how many units to move."))
+        raise InvalidValue("units", "transfer_units_required")
     return int(text)
 
 
@@ -199,7 +200,7 @@ def _chosen_location(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError as error:
-        raise InvalidValue("location", _("Please choose a location.")) from error
+        raise InvalidValue("location", "location_required") from error
 
 
 def _address(row: StockRow) -> str:

@@ -76,7 +76,7 @@ class CartDetails(RequestModel):
         address = clean_address(sent.fields()) if sent else None
         shipping, payment = self.shipping_method or "", self.payment_method or ""
         if shipping and address is None:
-            raise InvalidValue("shipping_address", "Where it goes decides how it can be shipped.")
+            raise InvalidValue("shipping_address", "shipping_method_without_address")
         details = {
             "email": self.email,
             "name": self.name or (sent.name if sent else ""),

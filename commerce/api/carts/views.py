@@ -30,7 +30,7 @@ from commerce.cart.services import (
     remove_codes,
     save_details,
 )
-from commerce.checkout.api_carts import NO_CART, add_to_cart, api_cart_key, open_cart
+from commerce.checkout.api_carts import add_to_cart, api_cart_key, open_cart
 from commerce.checkout.quote import quote_cart
 from commerce.checkout.services import PlacedOrder, place_order
 from commerce.errors import NotFound
@@ -191,7 +191,7 @@ def enter_cart_code(cart_id: str, body: CodeToEnter) -> Response:
 def remove_cart_code(cart_id: str, code: str) -> Reply:
     """Take a coupon code out."""
     if fold_code(code) not in _cart(cart_id).coupon_codes:
-        raise NotFound("This code is not in the cart.")
+        raise NotFound("coupon_not_in_cart")
     remove_codes(_shopper(cart_id), [code])
     return _reply(cart_id)
 
@@ -246,7 +246,7 @@ def _shopper(cart_token: str) -> str:
 def _cart(cart_token: str) -> CartView:
     cart = load_cart(_shopper(cart_token))
     if cart is None:
-        raise NotFound(NO_CART)
+        raise NotFound("open_cart_not_found")
     return cart
 
 

@@ -121,7 +121,7 @@ def _minor(value: Decimal | None, field: str) -> int:
 def _ppm(percent: Decimal | None) -> int:
     millionths = (percent or Decimal()) * PPM / 100
     if millionths != int(millionths):
-        raise InvalidValue("percent_ppm", "A percentage has at most four decimals.")
+        raise InvalidValue("percent_ppm", "percent_too_precise")
     return int(millionths)
 
 
@@ -155,9 +155,7 @@ def place_in_body(error: InvalidValue) -> InvalidValue:
     """Return an error with its field named as it stands in the body."""
     if error.field in ("code", "usage_limit", "per_customer_limit", "promotion"):
         return error
-    return InvalidValue(
-        f"promotion.{'percent' if error.field == 'percent_ppm' else error.field}", error.reason
-    )
+    return error.at(f"promotion.{'percent' if error.field == 'percent_ppm' else error.field}")
 
 
 class CouponPatch(RequestModel):

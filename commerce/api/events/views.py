@@ -80,7 +80,7 @@ def _reached(after: str | None) -> int:
     try:
         return int(open_cursor(FEED, {}, after) or 0)
     except InvalidValue as error:
-        raise InvalidValue("after", "This is no cursor of this shop's feed.") from error
+        raise InvalidValue("after", "feed_cursor_invalid") from error
 
 
 def _names(sent: str | None) -> set[str]:
@@ -89,7 +89,7 @@ def _names(sent: str | None) -> set[str]:
     names = {name.strip() for name in sent.split(",")}
     unknown = sorted(names - EVENT_TYPES.keys())
     if unknown:
-        raise InvalidValue("types", f"There are no such events: {', '.join(unknown)[:200]}.")
+        raise InvalidValue("types", "unknown_event_types", types=[name[:60] for name in unknown[:5]])
     return names
 
 

@@ -71,11 +71,7 @@ def line_facts(order: Order) -> dict[uuid.UUID, dict[str, Any]]:
 def named_lines(order: Order, sent: Sequence[L]) -> list[tuple[uuid.UUID, L]]:
     """Return what was sent with the id of the line that each names. Raises InvalidValues for those of no line."""
     found = [(_line_of(order, each), each) for each in sent]
-    faults = [
-        FieldError(f"lines.{index}.{'line_id' if each.line_id else 'product_code'}", _no_line(each))
-        for index, (line, each) in enumerate(found)
-        if line is None
-    ]
+    faults = [_no_line(f"lines.{index}", each) for index, (line, each) in enumerate(found) if line is None]
     if faults:
         raise InvalidValues(faults)
     return [(line.id, each) for line, each in found if line is not None]
@@ -104,10 +100,10 @@ def _line_of(order: Order, each: LineUnits) -> OrderLine | None:
     return found[0] if len(found) == 1 else None
 
 
-def _no_line(each: LineUnits) -> str:
+def _no_line(place: str, each: LineUnits) -> FieldError:
     if each.line_id is None and each.product_code is None:
-        return "Please name a line by its lineId or its productCode."
-    return "This names no line of the order, or more than one."
+        return FieldError(f"{place}.product_code", "line_id_or_product_code")
+    return FieldError(f"{place}.{'line_id' if each.line_id else 'product_code'}", "line_ambiguous")
 
 
 def sent_minor(field: str, value: Decimal | None, currency: str) -> int | None:
@@ -117,7 +113,7 @@ def sent_minor(field: str, value: Decimal | None, currency: str) -> int | None:
     try:
         return minor(value, currency)
     except InvalidValue as error:
-        raise InvalidValue(field, error.reason) from error
+        raise error.at(field) from error
 
 
 def take_only(body: RequestModel, sometimes: Mapping[str, Collection[str]], chosen: str) -> None:
@@ -127,7 +123,9 @@ def take_only(body: RequestModel, sometimes: Mapping[str, Collection[str]], chos
     """
     others = {name for names in sometimes.values() for name in names} - set(sometimes.get(chosen, ()))
     faults = [
-        FieldError(name, f"{chosen} takes no such field.") for name in sorted(others) if getattr(body, name)
+        FieldError(name, "field_not_for_action", {"action": chosen})
+        for name in sorted(others)
+        if getattr(body, name)
     ]
     if faults:
         raise InvalidValues(faults)

@@ -230,7 +230,7 @@ def _wish(body: ReturnDecision, order: Order, asked: ReturnRequest) -> RefundReq
 def _numbered(order: Order, number: int) -> ReturnRequest:
     found = next((each for each in requests_of(order.id) if each.number == number), None)
     if found is None:
-        raise NotFound("There is no such request.")
+        raise NotFound("return_not_found")
     return found
 
 

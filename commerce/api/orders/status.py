@@ -75,7 +75,6 @@ class ReservationFailed(Conflict):
     """A paid order could not be confirmed: units that it needs are not reserved. It is flagged for people."""
 
     code = "reservation_failed"
-    title = "There is not enough stock for it"
 
 
 @operation(
@@ -101,7 +100,7 @@ def change_order_status(code: str, body: StatusChange) -> Reply:
     take_only(body, TAKES, action)
     wish = _allowed(action, order, body.wish(order.currency))
     if not perform_action(action, order.id, current_api_actor(), wish):
-        raise ReservationFailed(get_order(order.id).attention)
+        raise ReservationFailed(attention=get_order(order.id).attention)
     order = get_order(order.id)
     return Reply(order_out(order), version=order.version)
 
@@ -111,7 +110,7 @@ def _action(body: StatusChange, order: Order) -> str:
         return body.action
     if body.status is not None and body.action is None:
         return action_to(order, body.status)
-    raise InvalidValue("status", "Please send either a status or an action.")
+    raise InvalidValue("status", "status_or_action")
 
 
 def _allowed(action: str, order: Order, wish: ActionInput) -> ActionInput:
@@ -121,7 +120,7 @@ def _allowed(action: str, order: Order, wish: ActionInput) -> ActionInput:
         # Money may come later, too, but then it changes no status: it is recorded among the payments.
         refusal = why_not(BY_ACTION[action], order.status, STAFF, **guards(order))
         if refusal and wish.version in (None, order.version):
-            raise IllegalTransition(order.status, action, refusal)
+            raise IllegalTransition(order.status, action, refusal.reason, **refusal.facts)
     elif wish.shown_amount or gives_money_back(action, order):
         ensure_scope(MONEY)
     elif action == "cancel" and not has_scope(MONEY):

@@ -155,7 +155,7 @@ class ProductFields(VariantInput):
         """
         currency = current_shop().currency
         if self.currency is not None and self.currency != currency:
-            raise InvalidValue("currency", f"The prices of this shop are in {currency}.")
+            raise InvalidValue("currency", "currency_not_of_shop", currency=currency)
         sent = self.model_fields_set
         values: dict[str, Any] = {
             name: getattr(self, name) for name in ("vendor", "tags", "status") if name in sent
@@ -261,4 +261,4 @@ def _minor(value: Decimal, field: str) -> int:
     try:
         return minor(value, current_shop().currency)
     except InvalidValue as error:
-        raise InvalidValue(field, error.reason) from error
+        raise error.at(field) from error

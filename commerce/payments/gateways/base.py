@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from commerce.db import in_transaction
 from commerce.errors import NotFound
+from commerce.events.outcomes import before_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class WithoutPages:
 
     def receive(self, body: bytes, headers: Mapping[str, str]) -> GatewayMessage:  # noqa: ARG002 - the interface of all
         """Refuse: nothing of the kind is ever sent."""
-        raise NotFound("There is no such address.")
+        raise NotFound("webhook_url_not_found")
 
     def origins(self, settings: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """Return none: the payer stays here."""
@@ -159,5 +159,4 @@ class WithoutPages:
 
 def refuse_inside_transaction() -> None:
     """Raise RuntimeError in a use case: the network is slow, and a rollback would not take back what it did."""
-    if in_transaction():
-        raise RuntimeError("a gateway was called inside a transaction")
+    before_effect("a gateway was called")

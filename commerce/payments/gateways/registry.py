@@ -21,5 +21,5 @@ GATEWAY_NAMES = tuple(GATEWAYS)
 def gateway(name: str) -> Gateway:
     """Return a gateway by the name that payment methods and attempts carry. Raises InvalidValue for an unknown one."""
     if name not in GATEWAYS:
-        raise InvalidValue("payment_method", "This way to pay is not set up.")
+        raise InvalidValue("payment_method", "payment_method_not_set_up")
     return GATEWAYS[name]

@@ -38,7 +38,7 @@ class TestCardGateway(WithoutPages):
         """Raise InvalidValue unless the digits are a card number's."""
         number = _digits(card_number)
         if not (number.isascii() and number.isdigit() and len(number) in _DIGITS and _luhn(number)):
-            raise InvalidValue("card_number", "This is not a card number. Please check the digits.")
+            raise InvalidValue("card_number", "card_number_invalid")
 
     def start(self, charge: Charge, card_number: str) -> PaymentOutcome:
         """Charge the card once per key."""
@@ -48,7 +48,7 @@ class TestCardGateway(WithoutPages):
         outcome = "failed" if number == DECLINED_CARD else "captured"
         known = _charge_once(charge.key, "charge", outcome, charge.amount, charge.currency)
         if number == NO_ANSWER_CARD:
-            raise GatewayNoAnswer("The test card provider did not answer.")
+            raise GatewayNoAnswer("test_card_no_answer")
         return known
 
     def look_up(self, charge: Charge) -> PaymentOutcome:

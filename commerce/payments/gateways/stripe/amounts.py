@@ -25,7 +25,7 @@ def stripe_exponent(currency: str) -> int:
     if currency in THREE_DECIMALS:
         return 3
     if exponent(currency) > 2:
-        raise InvalidValue("currency", f"Stripe takes no payments in {currency}.")
+        raise InvalidValue("currency", "stripe_currency_unsupported", currency=currency)
     return 2
 
 
@@ -41,9 +41,7 @@ def to_stripe(amount: int, currency: str) -> int:
     shift = stripe_exponent(currency) - exponent(currency)
     counted, rest = (amount * 10**shift, 0) if shift >= 0 else divmod(amount, 10**-shift)
     if rest or counted % stripe_step(currency):
-        raise InvalidValue(
-            "amount", f"Stripe cannot take this amount of {currency}: it is too finely divided."
-        )
+        raise InvalidValue("amount", "stripe_amount_too_precise", currency=currency)
     return int(counted)
 
 
@@ -52,7 +50,5 @@ def from_stripe(counted: int, currency: str) -> int:
     shift = stripe_exponent(currency) - exponent(currency)
     amount, rest = divmod(counted, 10**shift) if shift >= 0 else (counted * 10**-shift, 0)
     if rest:
-        raise InvalidValue(
-            "amount", f"{counted} as Stripe counts {currency} is no whole number of our units."
-        )
+        raise InvalidValue("amount", "stripe_amount_not_whole", counted=counted, currency=currency)
     return int(amount)

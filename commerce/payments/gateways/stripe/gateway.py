@@ -22,7 +22,8 @@ from sqlalchemy import select
 from commerce import clock
 from commerce.db import db
 from commerce.encryption import DecryptionError
-from commerce.errors import GatewayNoAnswer, InvalidValue, NotFound
+from commerce.error_messages import describe
+from commerce.errors import GatewayNoAnswer, InvalidValue, NotFound, Unavailable
 from commerce.payments.gateways.base import (
     Charge,
     GatewayMessage,
@@ -54,7 +55,6 @@ SESSION_LIFE = timedelta(minutes=45)
 """How long the page at Stripe is open. Stripe wants at least 30 minutes; the rest is for a start that came late."""
 SIGNATURE_SECONDS = 300
 PAGES = "https://checkout.stripe.com"
-NOT_NOW = "This way to pay does not work right now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class StripeGateway:
         try:
             return outcome_of_session(_create_session(_account(charge.method), charge))
         except InvalidValue as error:
-            return PaymentOutcome("failed", failure=error.reason)
+            return PaymentOutcome("failed", failure=describe(error))
         except stripe.CardError as error:
             return PaymentOutcome(
                 "failed", failure=decline_of({"type": "card_error", "message": error.user_message})
@@ -97,7 +97,7 @@ class StripeGateway:
         except stripe.StripeError as error:
             if _certainly_refused(error):
                 log.error("Stripe refused %s: %s", charge.key, error)  # noqa: TRY400 - the trace says nothing more
-                return PaymentOutcome("failed", failure=NOT_NOW)
+                return PaymentOutcome("failed", failure=describe(Unavailable("payment_method_unavailable")))
             raise _no_answer(error) from error
 
     def look_up(self, charge: Charge) -> PaymentOutcome:
@@ -120,7 +120,7 @@ class StripeGateway:
         try:
             return _refund(account, refund_id, charge, amount)
         except InvalidValue as error:
-            return PaymentOutcome("failed", failure=error.reason)
+            return PaymentOutcome("failed", failure=describe(error))
         except stripe.StripeError as error:
             if _certainly_refused(error) and not isinstance(
                 error, stripe.AuthenticationError | stripe.PermissionError
@@ -136,7 +136,7 @@ class StripeGateway:
         try:
             return message_of(json.loads(body), account.account, live=account.live)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InvalidValue("body", "This is no event of Stripe's.") from error
+            raise InvalidValue("body", "webhook_body_invalid") from error
 
     def origins(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         """Return where Stripe's payment page may be: its own, or the shop's domain for it."""
@@ -162,12 +162,12 @@ def _account(method_code: str) -> Account:
     ).one_or_none()
     db.session.close()
     if row is None:
-        raise InvalidValue("payment_method", "This way to pay is not set up.")
+        raise InvalidValue("payment_method", "payment_method_not_set_up")
     try:
         return _read_account(row.settings, row.sealed_secrets)
     except DecryptionError as error:
         log.error("the keys of %s cannot be opened: %s", method_code, error)  # noqa: TRY400 - known and told
-        raise InvalidValue("payment_method", NOT_NOW) from error
+        raise InvalidValue("payment_method", "payment_method_unavailable") from error
 
 
 def _read_account(settings: Mapping[str, Any], sealed: str) -> Account:
@@ -187,7 +187,7 @@ def _signed_by(body: bytes, signature: str) -> Account:
     ).all()
     db.session.close()
     if not rows:
-        raise NotFound("There is no such address.")
+        raise NotFound("webhook_url_not_found")
     for row in rows:
         try:
             account = _read_account(row.settings, row.sealed_secrets)
@@ -199,7 +199,7 @@ def _signed_by(body: bytes, signature: str) -> Account:
             with suppress(stripe.SignatureVerificationError, UnicodeDecodeError):
                 stripe.WebhookSignature.verify_header(body, signature, secret, SIGNATURE_SECONDS)
                 return account
-    raise InvalidValue("signature", "The signature is not that of the gateway.")
+    raise InvalidValue("signature", "webhook_signature_invalid")
 
 
 @lru_cache(maxsize=64)
@@ -369,4 +369,4 @@ def _certainly_refused(error: Any) -> bool:
 
 def _no_answer(error: Exception) -> GatewayNoAnswer:
     log.warning("Stripe gave no usable answer: %s: %s", type(error).__name__, error)
-    return GatewayNoAnswer("Stripe did not say what became of it.")
+    return GatewayNoAnswer("stripe_no_answer")
