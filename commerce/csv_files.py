@@ -34,11 +34,11 @@ _NOT_TEXT = {
     b"\x1f\x8b": Refusal("file_is_gzip"),
 }
 _MARKUP = {
-    "wordpress": "This is a WordPress XML export. Export the products as CSV, under Products, All Products, Export.",
-    "rss": "This is an RSS or product feed in XML, not a CSV file. Export the products as CSV.",
-    "html": "This is a web page, not a CSV file. Perhaps the download needed a sign-in: download it again.",
-    "xml": "This is an XML file, not a CSV file. Export the products as CSV.",
-    "json": "This is a JSON file, not a CSV file. Export the products as CSV.",
+    "wordpress": Refusal("file_is_wordpress"),
+    "rss": Refusal("file_is_rss"),
+    "html": Refusal("file_is_html"),
+    "xml": Refusal("file_is_xml"),
+    "json": Refusal("file_is_json"),
 }
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 """What Excel reads as the separator, when it is all that the first line says."""
@@ -105,12 +105,12 @@ class CsvTable:
             for cells in csv.reader(chain(text, [_END]), delimiter=self.delimiter):
                 if cells and cells[-1].endswith(_END):
                     if cells != [_END]:
-                        raise UnreadableFile(_never_closed(number + 1))
+                        raise UnreadableFile("file_quote_open", row=number + 1)
                     return
                 number += 1  # counted here, because the number matters when the reader fails
                 yield cells
         except csv.Error as error:
-            raise UnreadableFile(_too_long(number + 1, error)) from error
+            raise _unreadable_row(number + 1, error) from error
         finally:
             text.detach()
 
@@ -156,13 +156,8 @@ class CsvTable:
             start = text.read(1 << 14).lstrip().lower()
         finally:
             text.detach()
-        if start.startswith(("<!doctype html", "<html")):
-            raise UnreadableFile(_MARKUP["html"])
-        if start.startswith(("<?xml", "<rss", "<feed")):
-            kind = "wordpress" if "wordpress" in start else "rss" if "<rss" in start else "xml"
-            raise UnreadableFile(_MARKUP[kind])
-        if start.startswith(("{", "[{")):
-            raise UnreadableFile(_MARKUP["json"])
+        if refusal := _MARKUP.get(_markup_of(start)):
+            raise UnreadableFile(refusal.reason)
 
     def _decodes_as(self, encoding: str) -> bool:
         self._stream.seek(0)
@@ -193,7 +188,7 @@ class CsvTable:
             while not first_line.strip():
                 first_line = text.readline(1 << 16)
                 if not first_line:
-                    raise UnreadableFile("The file is empty.")
+                    raise UnreadableFile("file_empty")
                 if match := _SEPARATOR_LINE.fullmatch(first_line):
                     return match[1]
                 if not first_line.strip(_DELIMITERS + "\"' \r\n"):
@@ -216,14 +211,10 @@ class CsvTable:
         return []
 
 
-def _never_closed(row: int) -> str:
-    return f"Row {row}: a quotation mark is opened and never closed, so the rest of the file is lost in one cell."
-
-
-def _too_long(row: int, error: csv.Error) -> str:
+def _unreadable_row(row: int, error: csv.Error) -> UnreadableFile:
     if "field larger" in str(error):
-        return f"Row {row}: a cell is longer than {MAX_CELL_CHARS} characters."
-    return f"Row {row}: the file cannot be read as CSV ({error})."
+        return UnreadableFile("file_cell_too_long", row=row, maximum=MAX_CELL_CHARS)
+    return UnreadableFile("file_quotes_broken", row=row, error=str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,3 +224,12 @@ class ImportNote:
     row: int
     code: str
     detail: str = ""
+
+
+def _markup_of(start: str) -> str:
+    """Return which kind of file that is not CSV begins like this (lower case), or ''."""
+    if start.startswith(("<!doctype html", "<html")):
+        return "html"
+    if start.startswith(("<?xml", "<rss", "<feed")):
+        return "wordpress" if "wordpress" in start else "rss" if "<rss" in start else "xml"
+    return "json" if start.startswith(("{", "[{")) else ""

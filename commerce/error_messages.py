@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from babel.lists import format_list
 from flask import has_app_context
 from flask_babel import format_date, format_datetime, get_locale, gettext
 
@@ -85,7 +86,7 @@ MESSAGES: dict[str, str] = {
     "too_many_api_keys": N_(
         "An API client can have up to %(limit)s keys. Revoke a key that you no longer need."
     ),
-    "unknown_role": N_("“%(role)s” isn't a role. Choose one of: %(roles)s."),
+    "unknown_role": N_("“%(role)s” isn't a role. The roles are %(roles)s."),
     # --- admin ---
     "delivery_not_found": N_("We couldn't find this delivery."),
     "event_handler_not_found": N_("We couldn't find this event handler."),
@@ -108,7 +109,7 @@ MESSAGES: dict[str, str] = {
     ),
     "refund_not_found": N_("We couldn't find this refund."),
     "refund_page_outdated": N_("The page is out of date. Reload it and try again."),
-    "role_not_allowed": N_("Your role doesn't allow this. It can be done by: %(roles)s."),
+    "role_not_allowed": N_("Your role does not allow this. Only %(roles)s may do this."),
     "settings_page_not_found": N_("We couldn't find this settings page."),
     "shipment_not_found": N_("We couldn't find this shipment."),
     "stock_not_found": N_("We couldn't find this inventory item."),
@@ -147,7 +148,7 @@ MESSAGES: dict[str, str] = {
     "line_id_or_product_code": N_("Identify a line by its lineId or productCode."),
     "open_cart_not_found": N_("There's no open cart with this ID."),
     "percent_too_precise": N_("A percentage can have up to four decimal places."),
-    "reservation_failed": N_("There isn't enough stock to confirm this order. %(attention)s"),
+    "reservation_failed": N_("%(attention)s"),
     "resource_not_found": N_("We couldn't find this resource."),
     "return_not_found": N_("We couldn't find this request."),
     "shipping_method_without_address": N_(
@@ -174,7 +175,7 @@ MESSAGES: dict[str, str] = {
     "coupon_no_effect": N_("There is nothing left to discount with this code."),
     "coupon_not_started": N_("This code is not valid yet."),
     "coupon_nothing_eligible": N_("This code doesn't apply to anything in your cart."),
-    "coupon_outdone": N_("This code can't be combined with your other offers, which save you more."),
+    "coupon_superseded": N_("This code can't be combined with your other offers, which save you more."),
     "coupon_too_many": N_("Your cart has the maximum number of codes. Remove one first."),
     "coupon_unknown": N_("We don't recognize this code. Check the spelling."),
     "coupon_used_by_you": N_("You have reached the limit for using this code."),
@@ -228,14 +229,37 @@ MESSAGES: dict[str, str] = {
     "cell_too_many_decimals": N_("has more decimals than %(currency)s allows (%(places)s)"),
     "cell_weight_negative": N_("a weight cannot be negative"),
     "cell_weight_too_high": N_("is above the maximum of %(maximum)s grams"),
+    "attribute_not_found": N_("There's no attribute “%(key)s”."),
+    "attribute_of_variants": N_("“%(key)s” belongs to variants. Only attributes of products can be shown."),
     # --- catalog import ---
+    "file_is_inventory": N_(
+        "This is an inventory file, not a product file. Import it with: flask stock import FILE --tenant CODE"
+    ),
+    "mapping_file_not_json": N_("%(path)s isn't a JSON file: %(error)s."),
+    "mapping_file_shape": N_('%(path)s must hold one object of texts, such as {"price": "Variant Price"}.'),
+    "mapping_heading_not_found": N_("The file has no heading “%(heading)s”. Headings found: %(found)s."),
+    "mapping_meaning_unknown": N_(
+        "“%(heading)s” isn't a heading that we read. Some that are: Handle, Title, Body (HTML), Vendor, Type, Tags, "
+        "Option1 Name, Option1 Value, Variant SKU, Variant Price, Variant Inventory Qty, Image Src, Status."
+    ),
+    "mapping_unreadable": N_(
+        "“%(text)s” isn't a mapping. Write HEADING=MEANING, such as 'price=Variant Price'."
+    ),
+    "no_stock_to_set": N_(
+        "The file has no quantities (“%(column)s”), so there is no stock to set. Nothing was imported."
+    ),
     "shopify_headings_missing": N_(
-        "These aren't the column headings of a Shopify product export, nor of a WooCommerce export in "
-        "English ('Type', 'Name', 'Regular price'). For a Shopify export, rename or add these headings "
-        "exactly: %(renames)s. Headings found: %(found)s."
+        "These aren't the column headings of a Shopify or WooCommerce product export. Rename or add these headings: "
+        "%(renames)s. Or say once which column is which, and it is remembered: %(options)s. Headings found: %(found)s."
+    ),
+    "stock_not_in_file": N_(
+        "The file has no quantities (“%(column)s”), as in exports of shops with several locations. Choose what to do: "
+        "--missing-stock zero (sold out), --missing-stock untracked (sold without counting), or --missing-stock wait "
+        "(drafts until you import the stock file and then this one again)."
     ),
     "woocommerce_headings_missing": N_(
-        "These column headings of a WooCommerce product export in English are missing: %(columns)s."
+        "These column headings of a WooCommerce product export are missing: %(columns)s. If the file has them under "
+        'other names, say so: --map "YOUR HEADING=%(first)s". Headings found: %(found)s.'
     ),
     # --- checkout ---
     "address_required": N_("Enter your address first."),
@@ -277,13 +301,22 @@ MESSAGES: dict[str, str] = {
         "(UTF-8)."
     ),
     "file_is_gzip": N_("This is a gzip archive. Unpack it and import the CSV file in it."),
+    "file_is_html": N_(
+        "This is a web page, not a CSV file. The download may have needed a sign-in: download it again."
+    ),
+    "file_is_json": N_("This is a JSON file, not a CSV file. Export the products as CSV."),
     "file_is_old_workbook": N_(
         "This is an old Excel workbook. Save the sheet as CSV (UTF-8) and import that."
     ),
     "file_is_pdf": N_("This is a PDF, not a CSV file."),
+    "file_is_rss": N_("This is an RSS or product feed in XML, not a CSV file. Export the products as CSV."),
+    "file_is_wordpress": N_(
+        "This is a WordPress XML export. Export the products as CSV instead, under Products > All Products > Export."
+    ),
     "file_is_workbook": N_(
         "This is an Excel workbook or a zip archive. Save the sheet as CSV (UTF-8) and import that."
     ),
+    "file_is_xml": N_("This is an XML file, not a CSV file. Export the products as CSV."),
     "file_quote_open": N_(
         "Row %(row)s: a quotation mark is opened and never closed, so the rest of the file would end up "
         "in one cell."
@@ -311,6 +344,7 @@ MESSAGES: dict[str, str] = {
     "location_same": N_("Choose a different location."),
     "stock_file_sku_missing": N_("The file has no “SKU” column. Columns found: %(found)s."),
     "stock_file_too_long": N_("The file has more than %(limit)s rows. Split it into smaller files."),
+    "stock_file_without_units": N_("No row of the file has units: these columns are empty: %(columns)s."),
     "stock_file_units_missing": N_(
         "The file has no column of units: “on hand” for counts or “change” for adjustments. Columns "
         "found: %(found)s."
@@ -480,6 +514,8 @@ MESSAGES: dict[str, str] = {
     "usage_limit_below_uses": N_("This code has already been used %(used)s times."),
     # --- settlement ---
     "nothing_left_to_pay": N_("There is nothing left to pay."),
+    "capture_out_of_range": N_("Enter an amount up to what is authorized and due."),
+    "nothing_authorized": N_("Nothing is authorized on this payment anymore."),
     "nothing_overpaid": N_("This order isn't overpaid."),
     "order_awaits_no_payment": N_("This order isn't waiting for a payment."),
     "payment_being_checked": N_("A payment is in progress and is being verified with the payment provider."),
@@ -581,12 +617,17 @@ MESSAGES: dict[str, str] = {
         "A shop code can have lowercase letters, numbers, and hyphens, and starts with a letter."
     ),
     "shop_code_not_found": N_("There's no shop with the code “%(code)s”."),
+    "shop_code_or_host_taken": N_("The code “%(code)s” or one of the hosts was just taken. Try again."),
     "shop_code_taken": N_("A shop with the code “%(code)s” already exists."),
     "shop_name_length": N_("Enter a shop name of one line with up to %(maximum)s characters."),
     "shop_not_found": N_("We couldn't find this shop."),
     "suspension_reason_required": N_("Enter a reason of one line with up to %(maximum)s characters."),
     "theme_key_unknown": N_("A theme can have colors, a typeface, and a logo."),
     "time_zone_unknown": N_("“%(value)s” isn't a time zone, such as Europe/Berlin."),
+    "host_unproven": N_(
+        "%(host)s doesn't lead to this installation yet. Point its DNS here, wait until the change is known "
+        "everywhere, then verify it."
+    ),
     "too_many_hosts": N_("A shop can have up to %(limit)s host names."),
     "too_many_languages": N_("A shop can have up to %(limit)s languages."),
     "typeface_unknown": N_("Choose a typeface from the list."),
@@ -602,12 +643,16 @@ MESSAGES: dict[str, str] = {
     "url_with_fragment": N_("The URL can't contain a #fragment."),
     "url_with_password": N_("The URL can't contain a user name or password."),
     "webhook_not_found": N_("We couldn't find this webhook."),
+    "webhook_secret_rotated_too_often": N_(
+        "You can rotate this secret up to %(limit)s times a day. Try again tomorrow."
+    ),
 }
 """Reason -> sentence. A placeholder is the name of a fact that every error of this reason has."""
 
 TITLES: dict[str, str] = {
     "already_exists": N_("This already exists"),
     "busy": N_("The shop is very busy"),
+    "bad_mapping": N_("This mapping can't be used"),
     "cart_changed": N_("Your cart has changed"),
     "cart_empty": N_("Your cart is empty"),
     "conflict": N_("This has changed"),
@@ -627,15 +672,18 @@ TITLES: dict[str, str] = {
     "malformed_request": N_("The request can't be read"),
     "not_allowed": N_("Not allowed"),
     "not_found": N_("Not found"),
+    "nothing_to_set": N_("There is no stock to set"),
     "out_of_stock": N_("Some items are no longer available"),
     "plan_full": N_("You've reached the limit of your plan"),
     "price_changed": N_("The total has changed"),
     "rejected": N_("Check your entries"),
     "reservation_failed": N_("There isn't enough stock"),
     "several_variants": N_("This product has several variants"),
+    "host_unproven": N_("This host name isn't verified"),
     "sign_in_refused": N_("We couldn't sign you in"),
     "stale_version": N_("This was changed while you were viewing it"),
     "still_open": N_("Something is still in progress"),
+    "stock_not_in_file": N_("The file has no quantities"),
     "unavailable": N_("Try again in a moment"),
     "units_reserved": N_("Some units are reserved for orders"),
     "unreadable_file": N_("This file can't be read"),
@@ -696,6 +744,8 @@ def _translated(text: str) -> str:
 
 def _shown(name: str, value: Any, facts: Mapping[str, Any]) -> str:
     """Return a fact as people read it. Amounts are minor units of the fact `currency`."""
+    if name == "roles":
+        return format_list(value, locale=_locale())
     if isinstance(value, list | tuple):
         separator = "; " if value and isinstance(value[0], Shortage) else " " if name == "problems" else ", "
         return separator.join(_shown(name, each, facts) for each in value)

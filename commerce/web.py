@@ -12,7 +12,18 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
-from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+)
 from flask_babel import format_date, format_datetime, get_locale
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -185,6 +196,12 @@ def private(response: Response) -> Response:
     """Mark a page as belonging to one visitor: nobody keeps a copy."""
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def never_store(blueprint: Blueprint) -> Blueprint:
+    """Mark every answer of a blueprint as `private`, and return the blueprint."""
+    blueprint.after_request(private)
+    return blueprint
 
 
 def public(response: Response, seconds: int = 30) -> Response:

@@ -73,8 +73,8 @@ def test_a_created_shop_is_told_to_programs_as_json(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        (["--currency", "EURO"], "'EURO' is not an ISO 4217 currency."),
-        (["--country", "de"], "'de' is not a two-letter country code."),
+        (["--currency", "EURO"], "“EURO” isn't an ISO 4217 currency code."),
+        (["--country", "de"], "“de” isn't a two-letter country code."),
         (["--host", "kiosk.example/"], "'kiosk.example/' is not a host name."),
         (["--host", "kiosk.example:5000"], "'kiosk.example:5000' is not a host name."),
         (["--name", " "], "Enter a shop name of one line with up to"),

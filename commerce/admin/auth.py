@@ -15,9 +15,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit
+from commerce.accounts.auth import HOME, client_address, require_current, signed_in_staff, template_person
 from commerce.accounts.permissions import allows, roles_with
-from commerce.accounts.queries import SignedInStaff
-from commerce.accounts.staff_auth import HOME, actor_of, client_address, signed_in_staff
+from commerce.accounts.sessions import STAFF, SignedIn
 from commerce.admin.navigation import (
     NAVIGATION,
     PRICING_TABS,
@@ -31,11 +31,12 @@ from commerce.db import with_audit
 from commerce.errors import NotAllowed
 from commerce.events.outbox import Actor
 from commerce.paging import parse_page_number
-from commerce.web import local_path, private, see_other, wants_region
+from commerce.web import local_path, never_store, request_id, see_other, wants_region
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+blueprint = never_store(Blueprint("admin", __name__, url_prefix="/admin"))
+blueprint.context_processor(template_person(STAFF, "staff"))
 MAX_SEARCH = 200
 MAX_PAGE = 99_999
 ENROLMENT = "/admin/account/second-factor"
@@ -77,17 +78,14 @@ def roles_text(permission: str) -> str:
     return str(_("Only %(roles)s can do this.", roles=roles))
 
 
-def current_staff() -> SignedInStaff:
-    """Return the signed-in staff of a request to the back office."""
-    staff = signed_in_staff()
-    if staff is None:
-        raise AssertionError("the guard lets only signed-in staff pass")
-    return staff
+def current_staff() -> SignedIn:
+    """Return the signed-in staff of a request that the guard has let through."""
+    return require_current(STAFF)
 
 
 def current_actor() -> Actor:
     """Return the signed-in staff as an actor of events."""
-    return actor_of(current_staff())
+    return current_staff().actor(request_id())
 
 
 @blueprint.before_request
@@ -107,7 +105,7 @@ def _guard() -> BaseResponse | None:
     return None
 
 
-def _must_enrol(staff: SignedInStaff) -> bool:
+def _must_enrol(staff: SignedIn) -> bool:
     """Owners need two-factor authentication in production; until it is set up, nothing else is open to them."""
     return staff.role == "owner" and not staff.has_second_factor and current_app.config["LOCKSTEP"].production
 
@@ -167,16 +165,9 @@ def _way_back() -> str:
     return local_path(f"{page.path}?{page.query}" if page.query else page.path, HOME)
 
 
-@blueprint.after_request
-def _set_no_store(response: Response) -> Response:
-    return private(response)
-
-
 @blueprint.context_processor
 def _template_globals() -> dict[str, Any]:
-    # An error page may come before the shop is known; then nobody is signed in either.
     return {
-        "staff": signed_in_staff() if "shop" in g else None,
         "may": may,
         "navigation": _navigation,
         "stock_tabs": lambda: visible(STOCK_TABS, may),

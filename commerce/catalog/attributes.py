@@ -29,11 +29,9 @@ def show_attributes(*, show: Collection[str], hide: Collection[str]) -> None:
     known = {row.key: row for row in rows}
     for key in (*show, *hide):
         if key not in known:
-            raise InvalidValue("attribute", f"There is no attribute {key}.")
+            raise InvalidValue("attribute", "attribute_not_found", key=key)
         if key in show and key.startswith("variant:"):
-            raise InvalidValue(
-                "attribute", f"{key} belongs to variants; only those of products can be shown."
-            )
+            raise InvalidValue("attribute", "attribute_of_variants", key=key)
     changed = [row for key, row in known.items() if row.shown != (key in show)]
     for row in changed:
         row.shown = not row.shown

@@ -177,9 +177,7 @@ class Columns(Headings):
             and "location" in folded
             and any(name.startswith("onhand") for name in folded)
         ):
-            raise UnreadableFile(
-                "This is an inventory file, not a product file. Import it with: flask stock import FILE --tenant CODE"
-            )
+            raise UnreadableFile("file_is_inventory")
         missing: list[tuple[str, str]] = []
         lost = "handle" not in self.index or self.index.keys() <= {"handle", *_NAMES_A_VARIANT}
         for field, headings in COLUMNS.items():
@@ -194,7 +192,7 @@ class Columns(Headings):
                 del foreign[_fold(name)]
                 lost |= field in REQUIRED or likeness == 1
         if lost:
-            raise UnreadableFile(_sentence(missing, self.names))
+            raise _headings_missing(missing, self.names)
         for heading, name in missing:
             if name:
                 self.notes.append(ImportNote(0, "unread_column", f"'{name}' (is it '{heading}'?)"))
@@ -265,20 +263,15 @@ def _nearest(
     return "", 0.0
 
 
-def _sentence(missing: list[tuple[str, str]], names: Iterable[str]) -> str:
-    parts = [
-        f"'{heading}' (nearest found: '{near}')" if near else f"'{heading}' (nothing like it found)"
-        for heading, near in missing
-    ]
+def _headings_missing(missing: list[tuple[str, str]], names: Iterable[str]) -> UnreadableFile:
     shown = list(names)
-    found = ", ".join(f"'{name}'" for name in shown[:_SHOWN]) + (", ..." if len(shown) > _SHOWN else "")
-    options = " ".join(f'--map "{near}={heading}"' for heading, near in missing if near)
-    advice = (
-        f"If these are the same columns, say so once and it is remembered: {options}"
-        if options
-        else 'Rename the headings, or say which column is which: --map "YOUR HEADING=Variant Price"'
-    )
-    return (
-        f"The headings are neither those of a Shopify product export nor those of a WooCommerce one. "
-        f"Missing for Shopify: {'; '.join(parts)}. {advice}. Found: {found}."
+    return UnreadableFile(
+        "shopify_headings_missing",
+        renames=[f"'{near}' → '{heading}'" if near else f"'{heading}'" for heading, near in missing],
+        found=[f"'{name}'" for name in shown[:_SHOWN]] + (["..."] if len(shown) > _SHOWN else []),
+        options=" ".join(
+            f'--map "{near or "HEADING"}={heading}"'
+            for heading, near in missing
+            if near or heading == missing[0][0]
+        ),
     )

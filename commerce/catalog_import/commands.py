@@ -236,7 +236,7 @@ def _mapping(given: tuple[str, ...]) -> dict[str, str]:
             continue
         heading, mark, meaning = each.rpartition("=")
         if not mark or not heading.strip():
-            raise BadMapping(f"'{each}' is no mapping: write HEADING=MEANING, such as 'price=Variant Price'.")
+            raise BadMapping("mapping_unreadable", text=each)
         mapping[heading] = meaning
     return mapping
 
@@ -245,9 +245,9 @@ def _mapping_file(path: Path) -> dict[str, str]:
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise BadMapping(f"{path} is no JSON file: {error}.") from error
+        raise BadMapping("mapping_file_not_json", path=str(path), error=str(error)) from error
     if not isinstance(found, dict) or not all(isinstance(meaning, str) for meaning in found.values()):
-        raise BadMapping(f'{path} must hold one object of texts, such as {{"price": "Variant Price"}}.')
+        raise BadMapping("mapping_file_shape", path=str(path))
     return found
 
 

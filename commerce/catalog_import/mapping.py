@@ -19,7 +19,6 @@ class BadMapping(Rejected):
     """A mapping of headings that means nothing here or is not in the file."""
 
     code = "bad_mapping"
-    title = "This mapping cannot be used"
 
 
 def checked_mapping(given: Mapping[str, str], header: list[str]) -> dict[str, str]:
@@ -32,8 +31,8 @@ def checked_mapping(given: Mapping[str, str], header: list[str]) -> dict[str, st
     for heading, meaning in given.items():
         folded = fold_heading(heading)
         if folded not in names or len(folded) > MAX_HEADING:
-            found = ", ".join(f"'{name}'" for name in header[:12])
-            raise BadMapping(f"The file has no heading '{heading}'. Found: {found}.")
+            found = [f"'{name}'" for name in header[:12]]
+            raise BadMapping("mapping_heading_not_found", heading=heading, found=found)
         checked[folded] = _meaning(meaning.strip())
     return checked
 
@@ -45,10 +44,7 @@ def _meaning(text: str) -> str:
     known |= {fold_heading(name): name for name in known_headings().values()}
     found = known.get(fold_heading(text))
     if found is None:
-        raise BadMapping(
-            f"'{text}' is no heading that is read. Some that are: Handle, Title, Body (HTML), Vendor, Type, Tags, "
-            f"Option1 Name, Option1 Value, Variant SKU, Variant Price, Variant Inventory Qty, Image Src, Status."
-        )
+        raise BadMapping("mapping_meaning_unknown", heading=text)
     return found
 
 

@@ -59,34 +59,20 @@ BATCH_VARIANTS = 400
 
 
 MISSING_STOCK = ("zero", "untracked", "wait")
-"""What becomes of new variants whose quantity the file does not say: sold out, sold without counting, or drafts until
-the stock file was imported."""
+"""Stock of new variants without a quantity in the file: sold out, not tracked, or drafts until the stock file is
+imported."""
 
 
 class StockMissing(Rejected):
-    """The file has no quantities and nobody has said what its new products shall have."""
+    """Raised when the file has no quantities and the stock of its new products was not chosen."""
 
     code = "stock_not_in_file"
-    title = "The file does not say how many there are"
-
-    def __init__(self, column: str) -> None:
-        super().__init__(
-            f"The file has no quantities ('{column}'), as exports of shops with several locations. Say what to do: "
-            "--missing-stock zero (they are sold out), --missing-stock untracked (they are sold without counting), or "
-            "--missing-stock wait (they stay drafts until you have imported the stock file and then this one again)."
-        )
 
 
 class NothingToSet(Rejected):
-    """Stock was to be set from a file that has none."""
+    """Raised when stock should be set from a file that has none."""
 
     code = "nothing_to_set"
-    title = "There is no stock to set"
-
-    def __init__(self, column: str) -> None:
-        super().__init__(
-            f"The file has no quantities ('{column}'), so there is no stock to set. Nothing was imported."
-        )
 
 
 class StockWriter(Protocol):
@@ -224,10 +210,10 @@ def _ask_for_stock(file: ProductFile, missing_stock: str, *, replace_stock: bool
     if file.has("quantity"):
         return
     if replace_stock:
-        raise NothingToSet(file.heading("quantity"))
+        raise NothingToSet("no_stock_to_set", column=file.heading("quantity"))
     makes = file.has("title") and file.has("price")  # without these it can only change what is there
     if makes and not missing_stock and _any_is_new(file):
-        raise StockMissing(file.heading("quantity"))
+        raise StockMissing("stock_not_in_file", column=file.heading("quantity"))
 
 
 def _choices(file: ProductFile, mapped: Mapping[str, str], missing_stock: str) -> Iterator[ImportNote]:

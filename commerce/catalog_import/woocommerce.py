@@ -93,12 +93,11 @@ class WooColumns(Headings):
         }
         missing = [field for field in MARKS if field not in self.index]
         if missing:
-            words = ", ".join(f"'{HEADINGS[field][0]}'" for field in missing)
-            found = ", ".join(f"'{name}'" for name in self.names[:12])
             raise UnreadableFile(
-                f"The headings are not those of a WooCommerce product export. Missing: {words}. "
-                f'If the file has them under other names, say so: --map "YOUR HEADING={HEADINGS[missing[0]][0]}". '
-                f"Found: {found}."
+                "woocommerce_headings_missing",
+                columns=[f"'{HEADINGS[field][0]}'" for field in missing],
+                first=HEADINGS[missing[0]][0],
+                found=[f"'{name}'" for name in self.names[:12]],
             )
         if self.heading("price").casefold() != HEADINGS["price"][0].casefold():
             self.notes.append(

@@ -154,8 +154,8 @@ def plan_stock(stream: BinaryIO, *, new_locations: bool = False) -> StockPlan:
     index, before = _find_columns(table.header)
     lines = list(_read(table, index, before))
     if not lines:
-        counted = ", ".join(f"'{table.header[at]}'" for field, at in index.items() if field in _UNITS)
-        raise UnreadableFile(f"No row of the file says anything about stock: nothing stands under {counted}.")
+        counted = [f"'{table.header[at]}'" for field, at in index.items() if field in _UNITS]
+        raise UnreadableFile("stock_file_without_units", columns=counted)
     known, unknown = _look_up(lines, new_locations=new_locations)
     lines = _refuse_twice(known)
     return StockPlan(tuple(lines), _fingerprint(lines), unknown)
@@ -190,7 +190,7 @@ def apply_stock(
 def _read(table: CsvTable, index: Mapping[str, int], before: Sequence[int]) -> Iterator[StockFileLine]:
     for count, (row, cells) in enumerate(table.rows()):
         if count >= MAX_ROWS:
-            raise UnreadableFile(f"The file has more than {MAX_ROWS} rows; please send it in parts.")
+            raise UnreadableFile("stock_file_too_long", limit=MAX_ROWS)
         known = {name: _cell(cells, at) for name, at in index.items()}
         for at in before:
             if known.get("on_hand", "").lower() in BLANK:
@@ -216,13 +216,11 @@ def _find_columns(header: Sequence[str]) -> tuple[dict[str, int], list[int]]:
         # WooCommerce writes its headings in the language of the shop.
         there = find_columns(header)
         index |= {ours: there[its] for ours, its in (("sku", "sku"), ("on_hand", "quantity")) if its in there}
-    found = ", ".join(f"'{clean_line(cell)}'" for cell in header[:12])
+    found = [f"'{clean_line(cell)}'" for cell in header[:12]]
     if "sku" not in index and "handle" not in index:
-        raise UnreadableFile(f"There is no column 'SKU'. Found: {found}.")
+        raise UnreadableFile("stock_file_sku_missing", found=found)
     if index.keys().isdisjoint(_UNITS):
-        raise UnreadableFile(
-            f"There is no column with units: 'on hand' for counts or 'change' for what came or went. Found: {found}."
-        )
+        raise UnreadableFile("stock_file_units_missing", found=found)
     return index, before
 
 

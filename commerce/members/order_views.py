@@ -46,7 +46,9 @@ def _position() -> Cursor | None:
 def find_orders() -> BaseResponse:
     """Mail a link that brings the orders into the account which were placed with its address by a guest."""
     request_email_change(member(), member().email)
-    flash(_("We have sent a mail to %(email)s. Please open the link in it.", email=member().email), "good")
+    flash(
+        _("We’ve sent a link to %(email)s. Open it to add your guest orders.", email=member().email), "good"
+    )
     return see_other("/account/orders")
 
 
@@ -60,11 +62,11 @@ def buy_again(code: str) -> BaseResponse:
 
 def _tell(result: Reordered) -> None:
     if result.added or result.fewer:
-        flash(_("It is in your cart, at the prices of today."), "good")
+        flash(_("Added to your cart at today’s prices."), "good")
     for title in result.fewer:
-        flash(_("There are not as many of %(title)s as you had.", title=title), "warn")
+        flash(_("Only some of %(title)s could be added.", title=title), "warn")
     for title in result.gone:
-        flash(_("%(title)s cannot be had any more, or you have all of it in your cart.", title=title), "warn")
+        flash(_("%(title)s is no longer available, or all of it is in your cart.", title=title), "warn")
 
 
 @blueprint.route("/orders/find", methods=["GET", "POST"], endpoint="find_order")

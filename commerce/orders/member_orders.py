@@ -1,7 +1,7 @@
-"""Whose orders these are: a member's own, and those that he placed as a guest and has proven to be his.
+"""Whose orders these are: a member's own, and those that they placed as a guest and have proven to be theirs.
 
-An order belongs to whoever is signed in when it is placed. One that a guest placed is given to a member only after he
-has proven that he reads the address on it: neither code nor address alone opens anything.
+An order belongs to whoever is signed in when it is placed. One that a guest placed is given to a member only after they
+have proven that they read the address on it: neither code nor address alone opens anything.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from commerce.paging import CursorPage
 
 PAGE = 20
 MOST_LINKS_AN_HOUR = 3
-"""Mails with the link of one order within an hour: nobody shall be flooded by a stranger's clicks."""
+"""Mails with the link of one order within an hour: nobody is flooded with mail by somebody else's clicks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def get_own_order(member_id: uuid.UUID, code: str) -> Order:
 
 
 def attach_orders(member_id: uuid.UUID, email: str) -> int:
-    """Give a member the guest orders with an address that he has proven to read, and return how many. A step."""
+    """Give a member the guest orders with an address that they have proven to read, and return how many. A step."""
     result = db.session.execute(
         update(Order)
         .where(Order.member_id.is_(None), func.lower(Order.email) == email.lower())

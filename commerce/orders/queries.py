@@ -155,7 +155,7 @@ def timeline(
 class StockEffect:
     """What an order did to stock: one reservation with the state it is in.
 
-    Of its units, `waiting` are not there yet; the orders of the codes `before` get first what is on the shelf.
+    Of its units, `waiting` are not there yet; the orders of the codes `before` come first.
     """
 
     order_line_id: uuid.UUID
@@ -277,4 +277,4 @@ def find_expired(limit: int, after: Expired | None = None) -> tuple[datetime, li
         statement.order_by(Order.hold_expires_at, Order.id).limit(limit),
         execution_options={"all_tenants": True},
     )
-    return moment, [Expired(row[0], row[1], row[2]) for row in rows if row[2] is not None]
+    return moment, [Expired(row.tenant_id, row.id, row.hold_expires_at) for row in rows]

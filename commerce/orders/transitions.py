@@ -35,7 +35,6 @@ STAFF = "staff"
 SHOPPER = "shopper"
 SYSTEM = "system"
 GATEWAY = "gateway"
-CARRIER = "carrier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "deliver",
         ("shipped",),
         "delivered",
-        (STAFF, CARRIER),
+        (STAFF,),
         "delivery",
         _l("Mark as delivered"),
         _l("The parcel arrived."),

@@ -127,7 +127,7 @@ def moved_to(slug: str) -> str:
     """Return the address of the product that had this one before. One statement. Raises NotFound."""
     rows = fetch_all(_MOVED, slug=lookup_key(slug))
     if not rows:
-        raise NotFound("There is no such product.")
+        raise NotFound("product_not_found")
     return f"/products/{quote(rows[0][0])}"
 
 

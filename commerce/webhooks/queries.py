@@ -14,6 +14,7 @@ from commerce.encryption import seal
 from commerce.errors import NotFound
 from commerce.paging import Page, uncounted_page
 from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
+from commerce.webhooks.signing import open_former_secrets
 
 PREFIX = "webhook:"
 """Deliveries to an endpoint carry the handler name `webhook:<endpoint id>`."""
@@ -22,7 +23,7 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """All that a call needs to know of an endpoint; `secrets` has the present one and, after a rotation, the former."""
+    """Where and how to call an endpoint. `secrets` are the current one and the former ones that still sign."""
 
     id: uuid.UUID
     url: str
@@ -55,15 +56,16 @@ def find_destination(endpoint_id: uuid.UUID) -> Destination | None:
             WebhookEndpoint.state,
             WebhookEndpoint.sealed_secret,
             WebhookEndpoint.sealed_previous,
-            WebhookEndpoint.previous_until > database_now(),
+            WebhookEndpoint.previous_until,
+            database_now(),
         ).where(WebhookEndpoint.id == endpoint_id)
     ).one_or_none()
     db.session.close()
     if row is None:
         return None
-    url, state, present, former, both = row
-    sealed = [present, former] if both and former else [present]
-    return Destination(endpoint_id, url, state, tuple(seal().open(each) for each in sealed))
+    url, state, current, previous, until, now = row
+    former = [each.secret for each in open_former_secrets(previous, until, now)]
+    return Destination(endpoint_id, url, state, (seal().open(current), *former))
 
 
 def get_secret(endpoint_id: uuid.UUID) -> str:

@@ -39,7 +39,7 @@ def test_everybody_has_the_page_and_renames_himself(signed_in: SignedIn, role: s
     assert "Rita R." in client.get(HERE).text
     refused = send(client, f"{HERE}/name", name=" ")
     assert refused.status_code == 422
-    assert "Please enter your name." in refused.text
+    assert "Enter your name." in refused.text
 
 
 def test_a_new_password_takes_the_present_one_and_signs_the_others_out(

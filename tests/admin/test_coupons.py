@@ -153,7 +153,7 @@ def test_the_limits_of_a_code_are_changed_on_its_page(desk: ShopClient, promotio
     assert re.search(r'scope="row">Total uses</th><td>50</td><td>60</td>', stale.text)
     assert submit(desk, coupon, changed(stale.text, coupon, per_customer_limit="")).status_code == 303
     assert state()[0][3:5] == (60, None)
-    for wrong, said in (("0", "Enter a whole number from"), ("many", "valid integer")):
+    for wrong, said in (("0", "a whole number from 1"), ("many", "valid integer")):
         refused = submit(desk, coupon, filled(desk, coupon, usage_limit=wrong))
         assert refused.status_code == 422
         assert said in refused.text
@@ -177,7 +177,7 @@ def test_the_limits_of_a_code_are_changed_on_its_page(desk: ShopClient, promotio
         ),
         ("coupons", {"one-code": "TAKEN"}, "A coupon with this code already exists."),
         ("coupons", {"one-code": "taken"}, "A coupon with this code already exists."),
-        ("coupons", {"one-code": "FINE", "one-usage_limit": "0"}, "Enter a whole number from"),
+        ("coupons", {"one-code": "FINE", "one-usage_limit": "0"}, "a whole number from 1"),
         ("coupons", {"one-code": "FINE", "one-per_customer_limit": "some"}, "valid integer"),
         ("coupon-batches", {"many-count": "0"}, "whole number from 1 to 1000"),
         ("coupon-batches", {"many-count": "1001"}, "whole number from 1 to 1000"),

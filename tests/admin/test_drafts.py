@@ -113,7 +113,7 @@ def test_what_is_missing_is_said_at_its_field_and_nothing_is_lost(desk: ShopClie
     assert 'value="Ann Buyer"' in answer.text
     cart = get_draft(uuid.UUID(path.rsplit("/", 1)[1])).cart
     assert cart is not None
-    assert cart.details["note"] == "Rings twice", "it is kept although it cannot be placed"
+    assert cart.details.note == "Rings twice", "it is kept although it cannot be placed"
     assert orders() == 0
 
 

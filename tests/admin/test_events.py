@@ -145,7 +145,7 @@ def test_all_that_was_given_up_for_one_kind_runs_again_at_once(
     assert "Mail shipping notification" in left
     assert "Mail order confirmation" not in left
     again = post(desk, "/admin/events/replays", {"handler": "mail_order_confirmation"})
-    assert "0 deliveries will run again." in desk.get(again.location).text
+    assert "0 deliveries will be retried." in desk.get(again.location).text
     for bad in ("", "<b>", "x" * 81):
         assert post(desk, "/admin/events/replays", {"handler": bad}).status_code == 404
 

@@ -124,7 +124,7 @@ def test_saving_what_is_there_already_changes_nothing(desk: ShopClient, tea: Sol
         ("status", "sold", "choose a status"),
         ("price", "", "enter a price"),
         ("price", "12,50", "t a valid amount"),
-        ("price", "12.505", "more decimals"),
+        ("price", "12.505", "too many decimal places"),
         ("price", "-1", "cannot be negative"),
         ("price", "1e9", "t a valid amount"),
         ("price", "9" * 20, "too large"),

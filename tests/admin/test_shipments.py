@@ -75,6 +75,20 @@ def test_paper_names_what_to_pick_and_no_price(desk: ShopClient, tea: Sold) -> N
     assert desk.get(f"/admin/orders/{order.code}/shipments/2/slip").status_code == 404
 
 
+def test_the_picking_list_names_areas_for_staff_and_the_slip_in_the_script_of_the_street(
+    desk: ShopClient, tea: Sold
+) -> None:
+    address = {"country_code": "AE", "street_address": "شارع الشيخ زايد", "country_area": "إمارة دبيّ"}
+    order = order_in("processing", quantity=3, shipping_address=address)
+    listed = desk.get(f"/admin/orders/{order.code}/picking-list").text
+    assert "Dubai" in listed
+    assert "دبي" not in listed
+    send(desk, order, 1)
+    slip = desk.get(f"/admin/orders/{order.code}/shipments/1/slip").text
+    assert "دبي" in slip
+    assert "Dubai" not in slip
+
+
 def test_charlie_reads_no_paper(signed_in: SignedIn, tea: Sold, other_shop: Shop) -> None:
     order = order_in("shipped")
     charlie = signed_in("owner", shop=other_shop)

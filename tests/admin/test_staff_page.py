@@ -112,7 +112,7 @@ def test_a_full_plan_is_said_beside_the_form(owner: ShopClient, in_shop: Shop) -
     atomic(db.session.execute)(update(Tenant).where(Tenant.id == in_shop.id).values(max_staff=1))
     refused = send(owner, f"{HERE}/invitations", email=BOB, role="support")
     assert refused.status_code == 422
-    assert "Your plan allows 1 members of staff" in refused.text
+    assert "Your plan includes 1 staff accounts" in refused.text
     assert f'value="{BOB}"' in refused.text
     assert "1 of 1 staff accounts used." in refused.text
 

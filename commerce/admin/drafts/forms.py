@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,13 +15,20 @@ from wtforms.validators import Length, Regexp
 from commerce.admin.fields import AmountField, PercentField, no_control_characters, strip
 from commerce.admin.forms import AdminForm, problems_of
 from commerce.admin.product_picker import find_variants
+from commerce.cart.details import CheckoutDetails, DraftDiscount
 from commerce.cart.forms import printable_line
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView, lines_for
-from commerce.checkout.addresses import FIELDS, check_address, country_choices, rules_for
+from commerce.checkout.addresses import (
+    FIELDS,
+    address_for_form,
+    check_address,
+    country_choices,
+    rules_for,
+)
 from commerce.checkout.forms import DetailsForm, details_form
 from commerce.checkout.quote import Quote, quote_cart
 from commerce.error_messages import describe
-from commerce.order_management.drafts import DraftDiscount, kept_discount
+from commerce.order_management.drafts import kept_discount
 from commerce.orders.models import Order
 from commerce.shipping.queries import ShippingOffer, shipping_countries
 from commerce.tenants.scope import current_shop
@@ -64,13 +71,12 @@ class DiscountForm(AdminForm):
         label = self.discount_label.data or gettext("Discount")
         return DraftDiscount(label, 0 if ppm else amount, ppm)
 
-    def fill(self, discount: Mapping[str, Any] | None) -> None:
+    def fill(self, discount: DraftDiscount | None) -> None:
         """Show the discount that a draft or order has."""
-        if discount:
-            ppm = discount.get("ppm", 0)
-            self.discount_percent.data = ppm or None
-            self.discount_amount.data = None if ppm else discount["amount"]
-            self.discount_label.data = discount["label"]
+        if discount is not None:
+            self.discount_percent.data = discount.ppm or None
+            self.discount_amount.data = None if discount.ppm else discount.amount
+            self.discount_label.data = discount.label
 
 
 @dataclass(slots=True)
@@ -127,7 +133,7 @@ class DraftPage:
         self.cart = self._as_typed(cart)
         self.form = details_form(self.cart, formdata)
         if formdata is None:
-            self.extras.fill(cart.details.get("discount"))
+            self.extras.fill(cart.details.discount)
 
     def _as_typed(self, cart: CartView) -> CartView:
         """Return the cart with the units that are in the fields."""
@@ -151,7 +157,7 @@ class DraftPage:
         return bool(self.form.validate())
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> CheckoutDetails:
         """What was typed, as drafts keep it, complete or not."""
         return lenient(self.form)
 
@@ -166,7 +172,7 @@ class DraftPage:
         details, discount = self.details, self.extras.discount
         if discount is not None:
             kept = kept_discount(self.cart.lines, self.cart.coupon_codes, details, discount)
-            details = {**details, "discount": kept}
+            details = replace(details, discount=kept)
         return quote_cart(replace(self.cart, details=details))
 
     @property
@@ -181,11 +187,13 @@ class DraftPage:
         return [*found, *problems_of(self.form), *problems_of(self.extras)]
 
 
-def lenient(form: DetailsForm) -> dict[str, Any]:
+def lenient(form: DetailsForm) -> CheckoutDetails:
     """Return what a form says, checked or not, cut to what a draft can keep."""
-    typed = {name: (form[name].data or "")[: LONGEST.get(name, 255)] for name in TYPED}
-    chosen = {name: form[name].data if form[name].data in dict(form[name].choices) else "" for name in CHOSEN}
-    return {**typed, **chosen, "address": typed_address(form)}
+    typed: dict[str, Any] = {name: (form[name].data or "")[: LONGEST.get(name, 255)] for name in TYPED}
+    chosen: dict[str, Any] = {
+        name: form[name].data if form[name].data in dict(form[name].choices) else "" for name in CHOSEN
+    }
+    return CheckoutDetails(**typed, **chosen, address=typed_address(form))
 
 
 def typed_address(form: DetailsForm) -> dict[str, str]:
@@ -232,7 +240,7 @@ class CustomerForm(DetailsForm):
 
 def customer_form(order: Order, formdata: Any = None) -> CustomerForm:
     """Return the form for a placed order: from what was sent, or else as the order is now."""
-    address = {name: order.shipping_address.get(name) or "" for name in ("country_code", *FIELDS)}
+    address = address_for_form(order.shipping_address)
     data = {**address, "email": order.email, "name": order.name, "phone": order.phone}
     form = CustomerForm(formdata=formdata, data={**data, "shipping_method": order.shipping_method})
     form.known = {**address}

@@ -15,7 +15,7 @@ from commerce.accounts.permissions import allows
 from commerce.admin.auth import may, roles_text
 from commerce.error_messages import describe
 from commerce.errors import NotFound
-from commerce.order_management.actions import SERVICES, is_settled
+from commerce.order_management.actions import ACTIONS, is_settled
 from commerce.orders.models import Order
 from commerce.orders.refunds import CREDITABLE
 from commerce.orders.services import guards
@@ -80,7 +80,7 @@ class Button:
 def staff_action(resource: str) -> Transition:
     """Return the row whose address ends in `resource`. Raises NotFound when there is none or staff never do it."""
     row = BY_RESOURCE.get(resource)
-    if row is None or row.action not in SERVICES:
+    if row is None or row.action not in ACTIONS:
         raise NotFound("order_action_not_found")
     return row
 

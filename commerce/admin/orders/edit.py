@@ -27,16 +27,18 @@ from commerce.admin.drafts.forms import (
 from commerce.admin.forms import problems_of
 from commerce.admin.orders.queries import find_order
 from commerce.admin.save import save
+from commerce.cart.details import DraftDiscount
 from commerce.cart.queries import CartLineView, lines_for
 from commerce.error_messages import describe
 from commerce.errors import CommerceError, Conflict
 from commerce.money import share_of
 from commerce.order_management.edit_order import edit_order, preview_edit
-from commerce.order_management.edit_preview import manual_discount, why_not_edit
+from commerce.order_management.edit_preview import why_not_edit
 from commerce.order_management.edit_types import EditPlan, OrderEdit
+from commerce.order_management.sold_terms import manual_discount
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.payments.models import Payment
-from commerce.payments.services import net_captured
 from commerce.pricing.promotions import ManualDiscount
 from commerce.shipping.queries import shipping_offers
 from commerce.tenants.scope import current_shop
@@ -49,10 +51,8 @@ MOST_ADDED = 50
 @blueprint.app_template_global()
 def open_amount(order: Order, payments: Sequence[Payment]) -> int:
     """Return what is open of an order that was changed after it was paid (minor units), 0 for every other order."""
-    paid = net_captured(payments, order.currency)
-    if order.payment_status != "unpaid" or not paid or order.status in ("cancelled", "refunded"):
-        return 0
-    return max(0, order.total - paid)
+    balance = balance_of(order, payments)
+    return balance.due if order.payment_status == "unpaid" and balance.net else 0
 
 
 @blueprint.app_template_global()
@@ -76,7 +76,7 @@ class EditPage:
         self.form.offer(order, self._offers())
         if formdata is None:
             discount = manual_discount(order)
-            self.extras.fill({"amount": discount.amount, "label": discount.label} if discount else None)
+            self.extras.fill(DraftDiscount(discount.label, discount.amount) if discount else None)
 
     def _offers(self) -> list[Any]:
         """Return what ships the order as it is in the fields."""
@@ -92,7 +92,11 @@ class EditPage:
         return shipping_offers(
             country=self.form.country_code.data or "",
             subtotal=sum(units * price for units, price, _view in [*kept, *new]),
-            weight_grams=sum(units * view.weight_grams for units, _price, view in [*kept, *new] if view),
+            weight_grams=sum(
+                units * view.weight_grams
+                for units, _price, view in [*kept, *new]
+                if view and view.requires_shipping
+            ),
         )
 
     def validate(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
@@ -17,7 +17,7 @@ from commerce.clock import now
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.money import parse_amount, to_decimal
-from commerce.order_management.actions import ActionInput
+from commerce.order_management.actions import ACTIONS, OrderAction, ShipOrder
 from commerce.orders.forms import read_units
 from commerce.orders.models import Order, OrderLine, ReturnRequest
 from commerce.orders.notes import MAX_NOTE
@@ -69,6 +69,7 @@ class ActionForm(AdminForm):
         super().__init__(formdata, data={"amount": shown})
         self.typed = _typed(formdata)
         set_ids(self, before=f"{row.resource}-")
+        self._action = row.action
         self._reason_required = row.reason_required
         if row.reason_required:
             self.reason.flags.required = True
@@ -95,20 +96,23 @@ class ActionForm(AdminForm):
         text = (self.amount.data or "").strip()
         return parse_amount(text, current_shop().currency) if text else None
 
-    def to_input(self) -> ActionInput:
-        """Return what was filled in. Raises InvalidValue for units that are no numbers."""
-        named = any(name.startswith("units-") for name in self.typed)
-        return ActionInput(
-            units=read_units(self.typed, "units") if named else None,
-            shown_amount=self.shown_amount.data,
-            amount=self.minor,
-            reference=(self.reference.data or "").strip(),
-            version=int(self.version.data or 0),
-            reason=(self.reason.data or "").strip(),
-            restock=bool(self.restock.data),
-            carrier=(self.carrier.data or "").strip(),
-            tracking_code=(self.tracking_code.data or "").strip(),
-        )
+    def to_action(self) -> OrderAction:
+        """Return the action with what was filled in for it. Raises InvalidValue for units that are no numbers."""
+        kind = ACTIONS[self._action]
+        filled = {
+            "version": int(self.version.data or 0),
+            "reason": (self.reason.data or "").strip(),
+            "amount": self.minor,
+            "reference": (self.reference.data or "").strip(),
+            "carrier": (self.carrier.data or "").strip(),
+            "tracking_code": (self.tracking_code.data or "").strip(),
+            "restock": bool(self.restock.data),
+            "shown_amount": self.shown_amount.data,
+        }
+        if kind is ShipOrder and any(name.startswith("units-") for name in self.typed):
+            filled["units"] = read_units(self.typed, "units")
+        known = {each.name for each in fields(kind)}
+        return kind(**{name: value for name, value in filled.items() if name in known})
 
 
 class NoteForm(AdminForm):
@@ -169,6 +173,17 @@ class ReceiptForm(VersionForm):
     def minor(self) -> int:
         """The amount in minor units. Raises InvalidValue."""
         return parse_amount(self.amount.data or "", self._currency)
+
+
+class CaptureForm(VersionForm):
+    """How much of an authorized payment to capture; empty is the full amount due."""
+
+    amount = StringField(_("Amount to capture"), [Length(max=20)])
+
+    def minor(self, currency: str) -> int | None:
+        """The amount in minor units. Raises InvalidValue."""
+        text = (self.amount.data or "").strip()
+        return parse_amount(text, currency) if text else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,18 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, current_actor, ensure_permission, requires_permission
-from commerce.admin.orders.forms import ReceiptForm, RefundForm, VersionForm
+from commerce.admin.orders.forms import CaptureForm, ReceiptForm, RefundForm, VersionForm
 from commerce.admin.orders.previews import preview_then_refund, show_refund
 from commerce.admin.orders.queries import find_order
 from commerce.admin.save import done, save
 from commerce.admin.step_up import requires_recent_auth
-from commerce.errors import Conflict, NotFound
+from commerce.errors import CommerceError, Conflict, NotFound
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.refunds import credit_order, plan_credit
-from commerce.payments.queries import payments_of, refunds_of
-from commerce.payments.services import net_captured
-from commerce.settlement.manual_payments import overpayment_of, record_receipt, refund_overpayment
+from commerce.payments.queries import get_payment, payments_of, refunds_of
+from commerce.settlement.authorizations import capture_payment, void_payment
+from commerce.settlement.manual_payments import record_receipt, refund_overpayment
 from commerce.settlement.refunds import get_refund, id_of_next, send_refund_again
 from commerce.web import render_region
 
@@ -119,27 +120,62 @@ def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
     )
 
 
-def _press(code: str, text: str, do: Callable[[int], Any]) -> BaseResponse:
-    """Answer a button that carries nothing but the version of the order."""
-    form = VersionForm(request.form)
-
-    def show(status: int, problem: Conflict | None = None) -> BaseResponse:
-        return _show(find_order(code), status, problem=problem or Conflict("refund_page_outdated"))
-
-    return save(
+@blueprint.post("/orders/<code>/payments/<uuid:payment_id>/capture")
+@requires_permission("orders.pay")
+@requires_recent_auth
+def capture(code: str, payment_id: uuid.UUID) -> BaseResponse:
+    """Capture an authorized payment: the full amount due, or the amount in the form."""
+    order, form = _own_payment(code, payment_id), CaptureForm(request.form)
+    return _press(
+        code,
+        _("Payment captured."),
+        lambda version: capture_payment(
+            payment_id, current_actor(), amount=form.minor(order.currency), seen_version=version
+        ),
         form,
+    )
+
+
+@blueprint.post("/orders/<code>/payments/<uuid:payment_id>/void")
+@requires_permission("orders.pay")
+@requires_recent_auth
+def void(code: str, payment_id: uuid.UUID) -> BaseResponse:
+    """Void an authorized payment."""
+    _own_payment(code, payment_id)
+    return _press(
+        code,
+        _("Payment voided."),
+        lambda version: void_payment(payment_id, current_actor(), seen_version=version),
+    )
+
+
+def _own_payment(code: str, payment_id: uuid.UUID) -> Order:
+    """Return the order of a payment. Raises NotFound when the payment is another order's."""
+    order = find_order(code)
+    if get_payment(payment_id).order_id != order.id:
+        raise NotFound("payment_not_found")
+    return order
+
+
+def _press(code: str, text: str, do: Callable[[int], Any], form: VersionForm | None = None) -> BaseResponse:
+    """Answer a button that carries little more than the version of the order; `problem` is said above the page."""
+    form = form or VersionForm(request.form)
+
+    if not form.validate():
+        return _show(find_order(code), 422, problem=Conflict("refund_page_outdated"))
+    return save(
+        None,
         lambda: do(int(form.version.data)),
-        show=show,
+        show=lambda status, problem: _show(find_order(code), status, problem=problem),
         then=lambda _result: done(text, f"/admin/orders/{code}/money"),
     )
 
 
 def _show(
-    order: Order, status: int = 200, *, form: ReceiptForm | None = None, problem: Conflict | None = None
+    order: Order, status: int = 200, *, form: ReceiptForm | None = None, problem: CommerceError | None = None
 ) -> BaseResponse:
     payments, refunds = payments_of(order.id), refunds_of(order.id)
-    net = net_captured(payments, order.currency)
-    left = order.total - net
+    balance = balance_of(order, payments)
     known = {refund.id for refund in refunds}
     again = {
         refund.id for refund in refunds if refund.state == "failed" and id_of_next(refund.id) not in known
@@ -151,10 +187,10 @@ def _show(
         order=order,
         payments=payments,
         refunds=refunds,
-        net=net,
-        left=left if order.status not in ("cancelled", "refunded") else 0,
-        surplus=overpayment_of(order, payments),
-        form=form or ReceiptForm(order, left if order.payment_status == "unpaid" else 0),
+        net=balance.net,
+        left=balance.due,
+        surplus=balance.surplus,
+        form=form or ReceiptForm(order, balance.due if order.payment_status == "unpaid" else 0),
         again=again,
         problem=problem,
     )

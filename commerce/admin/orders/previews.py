@@ -15,7 +15,8 @@ from commerce.admin.orders.queries import find_order, titles_of
 from commerce.admin.orders.timeline import history, since
 from commerce.admin.save import done, save
 from commerce.errors import Conflict, IllegalTransition, StaleVersion
-from commerce.order_management.actions import ActionInput
+from commerce.order_management.actions import OrderAction, RefundOrder
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order, ReturnRequest
 from commerce.orders.queries import timeline
 from commerce.orders.refund_amounts import shipping_left
@@ -23,7 +24,6 @@ from commerce.orders.refunds import RefundPlan, RefundRequest, check_reason, pla
 from commerce.orders.services import guards
 from commerce.orders.transitions import STAFF, Transition, why_not
 from commerce.payments.queries import payments_of
-from commerce.payments.services import net_captured
 from commerce.web import render_region
 
 MAILS: Mapping[str, Any] = {
@@ -47,7 +47,7 @@ class ActionPreview:
     fields: tuple[tuple[str, str], ...]
 
 
-def preview_action(row: Transition, order: Order, action: ActionInput) -> ActionPreview:
+def preview_action(row: Transition, order: Order, action: OrderAction) -> ActionPreview:
     """Return what a button would do to an order that still is as the page showed it.
 
     Raises StaleVersion, IllegalTransition when it is not possible now.
@@ -57,15 +57,16 @@ def preview_action(row: Transition, order: Order, action: ActionInput) -> Action
     if refusal:
         raise IllegalTransition(order.status, row.action, refusal.reason, **refusal.facts)
     payments = payments_of(order.id)
+    restock = isinstance(action, RefundOrder) and action.restock
     plan = (
         plan_cancel(order, payments)
         if row.action == "cancel"
-        else plan_refund(order, payments, restock=action.restock)
+        else plan_refund(order, payments, restock=restock)
     )
     words = str(CONFIRM[row.action])
     page = f"/admin/orders/{order.code}"
     fields = [("version", str(order.version)), ("reason", action.reason), *_confirmation(plan)]
-    if action.restock:
+    if restock:
         fields.append(("restock", "y"))
     return ActionPreview(words, words, f"{page}/{row.resource}", page, plan, tuple(fields))
 
@@ -155,7 +156,7 @@ def refund_facts(order: Order, form: RefundForm, asked: ReturnRequest | None = N
         "choices": form.choices(order, asked),
         "asked": asked,
         "address": refund_address(order, asked),
-        "left": net_captured(payments_of(order.id), order.currency),
+        "left": balance_of(order, payments_of(order.id)).creditable,
         "shipping_left": shipping_left(order),
     }
 

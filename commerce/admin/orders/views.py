@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, make_response, render_template, request
@@ -35,8 +35,8 @@ from commerce.admin.save import done, save
 from commerce.admin.step_up import requires_recent_auth_when
 from commerce.errors import Conflict, NotFound, Rejected
 from commerce.events.queries import deliveries_of
-from commerce.order_management.actions import perform_action
-from commerce.orders.addresses import address_lines
+from commerce.orders.addresses import address_lines, label_lines
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.notes import add_note
 from commerce.orders.queries import count_by_status, list_orders, movements_of, stock_effects, timeline
@@ -44,7 +44,6 @@ from commerce.orders.return_queries import credits_of, requests_of
 from commerce.orders.transitions import BY_ACTION, STATUSES, TRANSITIONS
 from commerce.paging import Cursor
 from commerce.payments.queries import payments_of, refunds_of
-from commerce.payments.services import net_captured
 from commerce.shipping.carriers import CARRIERS
 from commerce.shipping.queries import shipped_parcels
 from commerce.web import render_region, wants_region
@@ -107,10 +106,10 @@ def order_action(code: str, resource: str) -> BaseResponse:
     form = ActionForm(row, request.form)
 
     def do() -> ActionPreview | ActionNotice:
-        filled_in = form.to_input()
+        action = form.to_action()
         if row.action in PREVIEWED and request.form.get("step") == "preview":
-            return preview_action(row, order, filled_in)
-        return action_notice(row, whole=perform_action(row.action, order.id, current_actor(), filled_in))
+            return preview_action(row, order, action)
+        return action_notice(row, whole=action.run(order.id, current_actor()))
 
     def show(status: int, *, problem: Conflict | None = None) -> BaseResponse:
         return _show(find_order(code), status=status, pressed=resource, form=form, problem=problem)
@@ -142,7 +141,7 @@ def _show(
     seen = int(form.version.data or 0) if form else 0
     choices = buttons(order, current_staff().role)
     payments = payments_of(order.id)
-    left = order.total - net_captured(payments, order.currency)
+    left = balance_of(order, payments).due
     return render_region(
         "admin/orders/order.html",
         "admin/orders/_order.html",
@@ -209,7 +208,8 @@ def note_add(code: str) -> BaseResponse:
 def picking_list(code: str) -> BaseResponse:
     """Show what has still to be shipped and is in stock."""
     order = find_order(code)
-    return _paper(order, units_to_pick(order), parcel=None)
+    address = address_lines(order.shipping_address, order.name, str(get_locale()))
+    return _paper(order, units_to_pick(order), address, parcel=None)
 
 
 @blueprint.get("/orders/<code>/shipments/<int:number>/slip")
@@ -220,15 +220,16 @@ def packing_slip(code: str, number: int) -> BaseResponse:
     parcel = next((each for each in shipped_parcels(order.id) if each.number == number), None)
     if parcel is None:
         raise NotFound("shipment_not_found")
-    return _paper(order, parcel.units, parcel=parcel)
+    address = label_lines(order.shipping_address, order.name, str(get_locale()))
+    return _paper(order, parcel.units, address, parcel=parcel)
 
 
-def _paper(order: Order, units: Mapping[uuid.UUID, int], **context: Any) -> Response:
+def _paper(order: Order, units: Mapping[uuid.UUID, int], address: Sequence[str], **context: Any) -> Response:
     html = render_template(
         "admin/orders/packing_slip.html",
         order=order,
         lines=[(line, units[line.id]) for line in order.lines if units.get(line.id)],
-        address=address_lines(order.shipping_address, order.name, str(get_locale())),
+        address=address,
         **context,
     )
     return make_response(html)

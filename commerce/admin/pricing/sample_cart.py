@@ -37,7 +37,7 @@ REASONS = {
     "nothing_eligible": _("Does not apply to anything in the cart"),
     "awaits_shipping": _("No shipping method selected"),
     "no_effect": _("Nothing left to discount"),
-    "outdone": _("Other promotions that it cannot combine with give a larger discount"),
+    "superseded": _("Other promotions that it cannot combine with give a larger discount"),
     "unknown": _("Code not found"),
     "disabled": _("Code is turned off"),
     "used_up": _("Usage limit reached"),

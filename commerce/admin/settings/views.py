@@ -185,7 +185,8 @@ def settings_hosts() -> BaseResponse:
 
 
 @blueprint.post("/settings/hosts")
-@requires_permission("settings.change")
+@requires_permission("hosts.manage")
+@requires_recent_auth
 def settings_host_add() -> BaseResponse:
     """Add a host name."""
     typed = request.form.get("host", "")[:300]
@@ -194,13 +195,28 @@ def settings_host_add() -> BaseResponse:
         lambda: hosts.add_host(current_shop().id, typed, seen_version=seen_row_version()),
         show=lambda _status, problem: _show_hosts(problem, typed),
         then=lambda host: done(
-            _("%(host)s added. It works as soon as its DNS points here.", host=host), HOSTS
+            _("%(host)s added. Point its DNS here, then verify it to use it in links.", host=host), HOSTS
         ),
     )
 
 
+@blueprint.post("/settings/hosts/<host>/verification")
+@requires_permission("hosts.manage")
+@requires_recent_auth
+def settings_host_verify(host: str) -> BaseResponse:
+    """Prove that a host name leads here, so that it may be in links."""
+    scheme = current_app.config["LOCKSTEP"].public_scheme
+    return save(
+        None,
+        lambda: hosts.prove_host(current_shop().id, host, scheme=scheme),
+        show=lambda _status, problem: _show_hosts(problem),
+        then=lambda _result: done(_("%(host)s is verified.", host=host), HOSTS),
+    )
+
+
 @blueprint.post("/settings/hosts/<host>/<any(primary, removal):action>")
-@requires_permission("settings.change")
+@requires_permission("hosts.manage")
+@requires_recent_auth
 def settings_host_change(host: str, action: str) -> BaseResponse:
     """Make a host name the primary one, or remove it."""
     change = hosts.make_primary if action == "primary" else hosts.remove_host

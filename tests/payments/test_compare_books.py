@@ -203,10 +203,10 @@ def test_stripe_is_set_up_with_secrets_from_the_environment(
 @pytest.mark.parametrize(
     ("words", "given", "said"),
     [
-        (["--tenant", "nobody"], f"{SECRET_KEY}\n", "There is no"),
+        (["--tenant", "nobody"], f"{SECRET_KEY}\n", "There's no shop"),
         (["--tenant", "demo"], "\n\n", "Enter your Stripe secret key."),
         (["--tenant", "demo"], "hunter2\n", "t look like a value from your Stripe dashboard. Copy it again"),
-        (["--tenant", "demo", "--method", "Card!"], f"{SECRET_KEY}\n", "A code has small letters"),
+        (["--tenant", "demo", "--method", "Card!"], f"{SECRET_KEY}\n", "A code can have lowercase letters"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_sentence(
