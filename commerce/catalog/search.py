@@ -296,7 +296,7 @@ def _sqlite_ids(parameter: str) -> Select[Any]:
 
 
 def index_products(product_ids: Iterable[uuid.UUID]) -> None:
-    """Write the search words of products of the current shop anew, also for products that are gone. A step."""
+    """Rebuild the search index of products of the current shop, also for deleted ones. A step."""
     ids = list(product_ids)
     db.session.flush()
     for start in range(0, len(ids), BATCH):

@@ -77,7 +77,7 @@ class WooProduct:
                 head["unpriced"] = "TRUE"
         pictures = [_row(parent, {"image": url}) for url in split_list(parent.get("image"))]
         known = [_row(parent, head, self._headings(parent, head), problem=parent.problem), *pictures, *sold]
-        # Each row of the file is told of in the report, even when nothing comes of it.
+        # The report counts each row of the file, even when nothing is made of it.
         return known + [
             _row(row, {}) for row in self.rows if row.number not in {each.number for each in known}
         ]
@@ -86,19 +86,19 @@ class WooProduct:
 
     def _head(self, parent: SourceRow, attributes: list[Attribute], options: list[str]) -> dict[str, str]:
         axes = {name.casefold() for name in options}
-        told = [each for each in attributes if each.name.casefold() not in axes and each.values]
-        if any(not each.visible for each in told):
+        described = [each for each in attributes if each.name.casefold() not in axes and each.values]
+        if any(not each.visible for each in described):
             self.notes.append(ImportNote(parent.number, "unseen_attribute"))
-        shelves = [level for path in split_list(parent.get("categories")) for level in path.split(">")]
+        categories = [level for path in split_list(parent.get("categories")) for level in path.split(">")]
         return {
             "title": names_in(parent.get("title")),
             "body": describe(
-                parent.get("short"), parent.get("body"), [each for each in told if each.visible]
+                parent.get("short"), parent.get("body"), [each for each in described if each.visible]
             ),
             "vendor": names_in(next(iter(split_list(parent.get("vendor"))), "")),
             "categories": join_names(
                 name
-                for level in shelves
+                for level in categories
                 if (name := clean_line(names_in(level))) and name.casefold() not in UNCATEGORIZED
             ),
             # A tag here holds no comma.

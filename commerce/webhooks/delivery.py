@@ -46,7 +46,7 @@ class Webhooks:
         """Call one endpoint. Raises NotTaken for another try, GiveUp when it is disabled or wants no more."""
         destination = find_destination(uuid.UUID(name.removeprefix(PREFIX)))
         if destination is None:
-            return  # deleted: nobody is left who could be told
+            return  # deleted: nothing left to deliver to
         if destination.state != "enabled":
             raise GiveUp("The webhook is disabled. Enable it, then run this again.")
         answer = _call(

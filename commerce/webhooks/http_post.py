@@ -87,7 +87,7 @@ def post(
     ca_certs: str | None = None,
     total_seconds: float = TOTAL_SECONDS,
 ) -> HttpAnswer:
-    """Send one message and return what came of it; nothing of what a stranger's server does is raised."""
+    """Send one message and return the outcome; nothing that the other server does is raised."""
     before_effect("a webhook was sent")
     started = time.monotonic()
 
