@@ -155,7 +155,7 @@ def test_a_forgotten_password_is_replaced_by_mail(client: ShopClient, in_shop: S
     page = client.get(link).text
     data = {"csrf_token": csrf_token(page), "password": "another battery horse"}
     assert client.post(link, data=data).location == "/admin/sign-in"
-    assert "Your new password is set" in client.get("/admin/sign-in").text
+    assert "Password changed" in client.get("/admin/sign-in").text
     assert client.get(link).status_code == 404
     assert sign_in(client, password="another battery horse").status_code == 303
 
