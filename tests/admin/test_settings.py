@@ -113,7 +113,7 @@ NONSENSE = [
     (SELLING, "order_code_format", "ORD-####-1", "4 to 12"),
     (SELLING, "order_code_format", "A/####", "capital letters"),
     (LOOK, "accent", "red", "Enter a color such as #2f4a3c."),
-    (LOOK, "ink", "#cccccc", "Nobody can read the text on the page"),
+    (LOOK, "ink", "#cccccc", "It must be at least 4.5"),
     (LOOK, "typeface", "comic", "Not a valid choice"),
 ]
 
