@@ -25,7 +25,6 @@ def N_(text: str) -> str:  # noqa: N802 - the name that gettext tools know
 MESSAGES: dict[str, str] = {
     # --- several features ---
     "invalid_values": N_("%(problems)s"),
-    "not_found": N_("We couldn't find this."),
     "not_a_whole_number_between": N_("Enter a whole number from %(minimum)s to %(maximum)s."),
     "stale_version": N_("Someone else changed this after you opened the page."),
     "text_too_long": N_("Use at most %(maximum)s characters."),

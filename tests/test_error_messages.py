@@ -126,8 +126,6 @@ class Walker(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name == "lock":
-            self._note_lock(node)
         if self.inside is not None and ast.unparse(node.func) == "super().__init__":
             self._note_constructor(node, self.inside)
         elif name in KINDS:
@@ -135,12 +133,6 @@ class Walker(ast.NodeVisitor):
             if place is not None:
                 self._note_call(node, KINDS[name], place)
         self.generic_visit(node)
-
-    def _note_lock(self, node: ast.Call) -> None:
-        """`db.lock` raises NotFound for the row that its caller names."""
-        for entity in (each.value for each in node.keywords if each.arg == "entity"):
-            assert isinstance(entity, ast.Constant), f"{self.path}:{node.lineno} {ast.unparse(node)}"
-            self._note(node, frozenset({f"{entity.value.replace(' ', '_')}_not_found"}), set(), [])
 
     def _note_constructor(self, node: ast.Call, kind: type) -> None:
         base = kind.__mro__[1]
@@ -156,8 +148,6 @@ class Walker(ast.NodeVisitor):
         else:
             reasons = self._constants(node.args[place])
         facts, complete = self._facts(node, kind, place)
-        if reasons is None and self.path == "commerce/db.py":
-            return  # `lock` makes the reason of its caller's entity, see `_note_lock`
         if reasons is None:
             # Said once more at another place: reason and facts of the same error.
             assert ast.unparse(node.args[place]).endswith(".reason"), (
