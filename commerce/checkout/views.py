@@ -286,7 +286,7 @@ def pay_again(token: str) -> BaseResponse:
     order_id = order_of(token).id
     form = PayForm()
     if not form.validate():
-        return order_page(token, 422, problem=_("Please choose how to pay."))
+        return order_page(token, 422, problem=_("Choose a payment method."))
     card_number = form.card_number.data or ""
     try:
         _check_payment(form.payment_method.data, card_number)
