@@ -379,8 +379,8 @@ def lock(
     """Lock a row of the current shop and return it as it is now in the database. A step.
 
     `where` are further conditions that it must meet to be found. Raises `missing`, whose reason is
-    '<entity>_not_found', or StaleVersion of that entity when `version`, which the page that asks had seen, is not the
-    row's any more.
+    '<entity>_not_found', or StaleVersion of that entity when the row's version is not the `version` that the page that
+    asks had seen.
     """
     row = db.session.scalar(
         select(model)

@@ -36,6 +36,7 @@ from commerce.config import Config
 from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
 from commerce.money import format_money
+from commerce.paging import Cursor, CursorLinks, CursorPage, Page, PageLinks
 
 log = logging.getLogger("commerce.web")
 
@@ -352,6 +353,15 @@ def _when(moment: datetime | None, style: str = "medium") -> str:
     return format_datetime(moment, style) if moment else ""
 
 
+def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
+    """Return the ways to the pages around the present one, each with everything else that its address asks for."""
+    asked = tuple((name, text) for name, text in request.args.items() if name not in ("page", "before"))
+    if isinstance(listing, CursorPage):
+        older = str(Cursor(*listing.older)) if listing.older else ""
+        return CursorLinks(request.path, asked, older, first=not request.args.get("before"))
+    return PageLinks(request.path, asked, listing.current, listing.last, listing.total, listing.more)
+
+
 def _day(moment: datetime | None) -> str:
     return format_date(moment, "medium") if moment else ""
 
@@ -362,6 +372,7 @@ def init_web(app: Flask) -> None:
     app.before_request(_limit_body)
     csrf.init_app(app)
     app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
+    app.jinja_env.globals["page_links"] = page_links
     app.register_error_handler(CommerceError, _on_commerce_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_exception)

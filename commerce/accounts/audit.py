@@ -20,6 +20,7 @@ from commerce import clock
 from commerce.accounts.models import AuditEntry, OperatorEntry
 from commerce.db import atomic, db, insert_rows, with_audit
 from commerce.events.outbox import Actor
+from commerce.paging import Page, uncounted_page
 
 PAGE = 50
 REFUSED = ("sign_in_refused", "code_refused", "proof_refused")
@@ -163,10 +164,12 @@ class Filter:
     until: datetime | None = None
 
 
-def entries(wanted: Filter, page: int) -> tuple[list[AuditEntry], bool]:
-    """Return a page of the log, newest first, and whether older ones follow."""
-    found = db.session.scalars(_select(wanted).offset((page - 1) * PAGE).limit(PAGE + 1)).all()
-    return list(found[:PAGE]), len(found) > PAGE
+def entries(wanted: Filter, page: int) -> Page[AuditEntry]:
+    """Return a page of the log, newest first."""
+    chosen = _select(wanted)
+    return uncounted_page(
+        page, PAGE, lambda limit, offset: db.session.scalars(chosen.offset(offset).limit(limit)).all()
+    )
 
 
 def all_entries(wanted: Filter) -> Sequence[Row[Any]]:

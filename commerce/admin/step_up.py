@@ -1,4 +1,4 @@
-"""Before what is dangerous: a proof that is at most half an hour old, else it is asked for, and nothing is lost.
+"""Step-up authentication: sensitive actions need a confirmation of identity that is at most half an hour old.
 
 The form that was sent travels through the page that asks, sealed, so that no secret in it can be read there; with the
 proof it comes back to the same address and goes on as if it had just been sent.
@@ -33,12 +33,12 @@ _LEFT_OUT = ("csrf_token", "kept")
 
 
 def requires_recent_auth(view: View) -> View:
-    """Mark a view as dangerous: money, who may come in, secrets, whole files of data."""
+    """Require recent authentication for a view: money, access, secrets, exports."""
     return requires_recent_auth_when(lambda: True)(view)
 
 
 def requires_recent_auth_when(dangerous: Callable[[], bool]) -> Callable[[View], View]:
-    """Mark a view as dangerous in some requests, which `dangerous()` tells."""
+    """Require recent authentication for those requests to a view for which `dangerous()` holds."""
 
     def mark(view: View) -> View:
         view.dangerous = dangerous  # type: ignore[attr-defined]
@@ -48,7 +48,7 @@ def requires_recent_auth_when(dangerous: Callable[[], bool]) -> Callable[[View],
 
 
 def is_dangerous(view: Callable[..., Any]) -> bool:
-    """Tell whether the present request to `view` takes a recent proof."""
+    """Tell whether the present request to `view` needs recent authentication."""
     dangerous = getattr(view, "dangerous", None)
     return dangerous is not None and bool(dangerous())
 

@@ -182,7 +182,7 @@ class DetailsForm(CheckoutForm):
         elif self.quote.shipping is None:
             problems["shipping_method"] = _("Choose a shipping method.")
         if self.payment_method.data not in dict(self.payment_method.choices):
-            problems["payment_method"] = _("Please choose how to pay.")
+            problems["payment_method"] = _("Choose a payment method.")
         for name, text in problems.items():
             if not self[name].errors:
                 self[name].errors = [text]

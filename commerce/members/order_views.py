@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime
-
 from flask import flash, make_response, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.members import request_email_change
+from commerce.errors import InvalidValue
 from commerce.members.auth import blueprint, member, members_only
 from commerce.members.forms import FindOrderForm
 from commerce.members.services import Reordered, reorder
 from commerce.orders.customer_timeline import STATUS_WORDS
 from commerce.orders.member_orders import orders_of_member, want_order_link
+from commerce.paging import Cursor
 from commerce.web import request_id, see_other
 
 
@@ -23,26 +22,22 @@ from commerce.web import request_id, see_other
 def order_list() -> BaseResponse:
     """Show a page of the member's orders, newest first."""
     page = orders_of_member(member().id, before=_position())
-    older = f"{page.older[0].isoformat()}_{page.older[1]}" if page.older else ""
     return make_response(
         render_template(
             "members/orders.html",
             orders=page.rows,
-            older=older,
-            first="before" not in request.args,
+            listing=page,
             status_words=STATUS_WORDS,
             member=member(),
         )
     )
 
 
-def _position() -> tuple[datetime, uuid.UUID] | None:
+def _position() -> Cursor | None:
     """Return where a page begins, as `?before=` says it; None for the first page and for what is no position."""
-    moment, _mark, key = request.args.get("before", "").replace(" ", "+").partition("_")
     try:
-        at = datetime.fromisoformat(moment)
-        return (at, uuid.UUID(key)) if at.tzinfo else None
-    except ValueError:
+        return Cursor.parse(request.args.get("before", ""))
+    except InvalidValue:
         return None
 
 

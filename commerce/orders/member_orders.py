@@ -21,6 +21,7 @@ from commerce.events.outbox import Actor, publish
 from commerce.orders.events import OrderLinkWanted
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.queries import Position, newest_first
+from commerce.paging import CursorPage
 
 PAGE = 20
 MOST_LINKS_AN_HOUR = 3
@@ -41,15 +42,9 @@ class OwnOrder:
     units: int
 
 
-@dataclass(frozen=True, slots=True)
-class OwnOrders:
-    """A page of a member's orders, newest first; `older` is the position to go on from, None at the end."""
-
-    rows: list[OwnOrder]
-    older: Position | None
-
-
-def orders_of_member(member_id: uuid.UUID, *, before: Position | None = None, limit: int = PAGE) -> OwnOrders:
+def orders_of_member(
+    member_id: uuid.UUID, *, before: Position | None = None, limit: int = PAGE
+) -> CursorPage[OwnOrder]:
     """Return a page of a member's orders, newest first, by keyset: no page costs more than the first."""
     units = (
         select(func.sum(OrderLine.quantity))
@@ -61,7 +56,7 @@ def orders_of_member(member_id: uuid.UUID, *, before: Position | None = None, li
         Order.id, Order.code, Order.token, Order.status, Order.total, Order.currency, Order.placed_at, units
     ).where(Order.member_id == member_id)
     found, older = newest_first(statement, before, limit)
-    return OwnOrders([OwnOrder(*row) for row in found], older)
+    return CursorPage([OwnOrder(*row) for row in found], older)
 
 
 def get_own_order(member_id: uuid.UUID, code: str) -> Order:

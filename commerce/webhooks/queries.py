@@ -12,6 +12,7 @@ from sqlalchemy import Uuid, func, literal, select, tuple_
 from commerce.db import UtcDateTime, database_now, db
 from commerce.encryption import seal
 from commerce.errors import NotFound
+from commerce.paging import Page, uncounted_page
 from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
 from commerce.webhooks.signing import open_former_secrets
 
@@ -103,16 +104,16 @@ def was_called(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> bool:
     return db.session.scalar(found.limit(1)) is not None
 
 
-def log_of(endpoint_id: uuid.UUID, page: int = 1) -> tuple[Sequence[WebhookAttempt], bool]:
-    """Return a page of an endpoint's calls, newest first, and whether there are more."""
-    found = db.session.scalars(
+def log_of(endpoint_id: uuid.UUID, page: int = 1) -> Page[WebhookAttempt]:
+    """Return a page of an endpoint's calls, newest first."""
+    calls = (
         select(WebhookAttempt)
         .where(WebhookAttempt.endpoint_id == endpoint_id)
         .order_by(WebhookAttempt.started_at.desc(), WebhookAttempt.id.desc())
-        .limit(PAGE + 1)
-        .offset((page - 1) * PAGE)
-    ).all()
-    return found[:PAGE], len(found) > PAGE
+    )
+    return uncounted_page(
+        page, PAGE, lambda limit, offset: db.session.scalars(calls.limit(limit).offset(offset)).all()
+    )
 
 
 def calls_before(

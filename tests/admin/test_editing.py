@@ -63,11 +63,11 @@ def test_a_change_is_shown_before_it_is_made(desk: ShopClient, in_shop: Shop) ->
     shown = post(desk, path, changed(added.text, path, do="preview"))
     assert shown.status_code == 200
     for words in (
-        "1 free again",
+        "1 available again",
         "1 more reserved, 9 available",
         "$55.00",
         "$30.00",
-        "The customer has to pay",
+        "The customer owes",
     ):
         assert words in shown.text
     assert fresh(order.id).total == 2500, "nothing is done yet"
@@ -94,7 +94,7 @@ def test_what_is_left_over_goes_back_when_it_is_ticked(
     tea = make_product(price=1000, stock=9)
     order = bought((tea, 2))
     shown = preview(desk, order, **units(order, 1))
-    assert "is more than the order costs then" in shown.text
+    assert "more than the new total has been paid" in shown.text
     confirm(desk, order, shown, refund=tick)
     assert db.session.scalars(select(Refund.amount)).all() == refunds
     assert bool(fresh(order.id).attention) == (not refunds)
@@ -235,7 +235,7 @@ def test_nothing_is_left_and_nothing_changed_are_said(desk: ShopClient, in_shop:
         in preview(desk, order, **units(order, 0)).text
     )
     same = preview(desk, order)
-    assert "Nothing is different" in same.text
+    assert "No changes" in same.text
     assert 'value="confirm"' not in same.text
 
 
@@ -243,13 +243,13 @@ def test_what_is_short_is_shown_in_the_preview_and_refused(desk: ShopClient, in_
     tea = make_product("Tea", stock=5)
     order = bought((tea, 2))
     shown = preview(desk, order, **units(order, 9))
-    assert "Tea: 7 more wanted, 3 available" in shown.text
+    assert "Tea: 7 more requested, 3 available" in shown.text
     assert 'value="confirm"' not in shown.text
     good = preview(desk, order, **units(order, 5))
     change_stock(tea, -1)
     answer = confirm(desk, order, good)
     assert answer.status_code == 422
-    assert "Tea: 3 more wanted, 2 available" in answer.text
+    assert "Tea: 3 more requested, 2 available" in answer.text
     assert counters(tea) == (4, 2)
 
 

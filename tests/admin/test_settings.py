@@ -87,7 +87,7 @@ def test_the_shop_is_called_as_its_owner_wants(desk: ShopClient, now: Callable[[
 NONSENSE = [
     (SHOP, "name", " ", "This field is required."),
     (SHOP, "name", "x" * 256, "At most 255"),
-    (SHOP, "tagline", "bell\x07", "signs only"),
+    (SHOP, "tagline", "bell\x07", "punctuation only"),
     (SHOP, "locale", "elvish", "t a language code, such as en, de_AT or zh_Hant"),
     (SHOP, "languages", "de, klingon", "t a language code, such as en, de_AT or zh_Hant"),
     (SHOP, "timezone", "Mars/Olympus", "t a time zone, such as Europe/Berlin"),
@@ -95,8 +95,8 @@ NONSENSE = [
     (SHOP, "operations_email", "a@b@c.example", "t a valid email address"),
     (SHOP, "version", "", "reload the page"),
     (SELLING, "currency", "XXZ", "t an ISO 4217 currency code"),
-    (SELLING, "country", "Atlantis", "no country that we know"),
-    (SELLING, "country", "DE, FR", "at home in one country"),
+    (SELLING, "country", "Atlantis", "is not a known country"),
+    (SELLING, "country", "DE, FR", "Enter one country"),
     (SELLING, "countries", "*", "Leave this empty"),
     (SELLING, "tax_rounding", "up", "Not a valid choice"),
     (SELLING, "deduct_on", "never", "Not a valid choice"),
@@ -137,7 +137,7 @@ def test_two_at_once_the_second_sees_what_the_first_did(
     assert answer.status_code == 409
     assert now().tagline == "Hers"
     rows = re.findall(r'<th scope="row">([^<]+)</th><td>([^<]*)</td><td>([^<]*)</td>', answer.text)
-    assert rows == [("One line about it", "Hers", "Mine")]
+    assert rows == [("Tagline", "Hers", "Mine")]
     assert submit(desk, SHOP, changed(answer.text, SHOP)).status_code == 303
     assert now().tagline == "Mine"
 

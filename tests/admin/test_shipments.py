@@ -27,7 +27,7 @@ def test_a_parcel_with_a_part_and_one_with_the_rest(desk: ShopClient, tea: Sold)
     order = order_in("processing", quantity=3)
     assert send(desk, order, 1, carrier="dhl", tracking_code="JD 01").status_code == 303
     html = desk.get(f"/admin/orders/{order.code}").text
-    assert "the rest of the order waits" in html
+    assert "The rest of the order still has to be shipped" in html
     assert 'href="https://www.dhl.com/global-en/home/tracking.html?tracking-id=JD01"' in html
     assert "Parcel 1 sent" in html
     assert 'max="2" value="2"' in html, "the form offers what is left"

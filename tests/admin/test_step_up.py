@@ -178,7 +178,7 @@ def test_who_may_not_do_it_is_not_asked_for_a_proof(
     later.shift(timedelta(minutes=31))
     refused = post(rita, "/admin/webhooks", WEBHOOK)
     assert refused.status_code == 403
-    assert "Only owner and manager may do this." in refused.text
+    assert "Only owner and manager can do this." in refused.text
 
 
 def test_htmx_gets_the_question_in_the_place_of_the_page(

@@ -15,7 +15,7 @@ from commerce.accounts import api_clients, sessions
 from commerce.accounts.scopes import SCOPES
 from commerce.accounts.sessions import STAFF, Device
 from commerce.accounts.views import COOKIE
-from commerce.admin.integrations.api_clients import TO_TRY
+from commerce.admin.integrations.views import TO_TRY
 from commerce.api.auth import MAX_INVALID_KEYS, PUBLIC
 from commerce.db import _sqlite_turn, atomic, db
 from commerce.tenants.models import Shop

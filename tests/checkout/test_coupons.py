@@ -118,7 +118,7 @@ def test_a_code_that_has_been_used_up_is_refused(app: Flask, in_shop: Shop) -> N
     with rules_of_now():
         place_order(**order_as_shown(cart_with("ONCE", (tea, 1))))
     refused = enter(put_in(Visitor(app), tea), "once")
-    assert refused.error_at("coupon_code") == "This code has reached its usage limit."
+    assert refused.error_at("coupon_code") == "This code has been used up."
 
 
 def test_two_codes_of_one_offer_count_once(in_shop: Shop) -> None:

@@ -112,7 +112,7 @@ def test_an_invalid_shop_is_refused_at_its_field(olga: ShopClient, app: Flask, s
         ("currency", "xxz", "t an ISO 4217 currency code"),
         ("country", "d1", "two-letter"),
         ("tax_percent", "101", "percentage from 0 to 100"),
-        ("shipping", "-1", "below zero"),
+        ("shipping", "-1", "at least zero"),
         ("owner_email", "nobody", "t a valid email address"),
     ]:
         answer = post(olga, "/platform/shops/new", **{**NEW, field: value})

@@ -244,7 +244,7 @@ def test_a_repetition_has_the_same_id_and_body_and_a_time_of_its_own(
     receiver.status = 500
     happen(order_events.OrderConfirmed)
     work()
-    assert told() == [("waiting", "NotTaken: HTTP 500")]
+    assert told() == [("waiting", "DeliveryRefused: HTTP 500")]
     receiver.status = 204
     receiver.answer = b""
     pauses_end()
@@ -258,13 +258,13 @@ def test_a_repetition_has_the_same_id_and_body_and_a_time_of_its_own(
     replay(delivery.id, even_done=True)
     work()
     assert receiver.messages[2].headers["webhook-id"] == first.headers["webhook-id"]
-    calls, more = log_of(endpoint_id)
-    assert [(each.status, each.delivery_id) for each in calls] == [
+    page = log_of(endpoint_id)
+    assert [(each.status, each.delivery_id) for each in page.rows] == [
         (204, delivery.id),
         (204, delivery.id),
         (500, delivery.id),
     ]
-    assert not more
+    assert not page.more
 
 
 def test_an_address_of_our_own_network_is_never_called(in_shop: Shop, receiver: Receiver) -> None:
@@ -275,7 +275,7 @@ def test_an_address_of_our_own_network_is_never_called(in_shop: Shop, receiver: 
     assert receiver.messages == []
     ((state, error),) = told()
     assert state == "waiting"
-    assert error.startswith("NotTaken: the port must be")
+    assert error.startswith("DeliveryRefused: The URL must use one of these ports")
     assert endpoint(endpoint_id).failing_since is not None
 
 

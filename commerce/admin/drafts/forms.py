@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask_babel import gettext
@@ -12,10 +12,9 @@ from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, HiddenField, SearchField, StringField
 from wtforms.validators import Length, Regexp
 
-from commerce.admin.fields import AmountField, PercentField, strip
-from commerce.admin.orders.forms import no_control_characters
-from commerce.admin.picker import find_variants
-from commerce.admin.versioned_form import VersionedForm
+from commerce.admin.fields import AmountField, PercentField, no_control_characters, strip
+from commerce.admin.forms import AdminForm, problems_of
+from commerce.admin.product_picker import find_variants
 from commerce.cart.details import CheckoutDetails, DraftDiscount
 from commerce.cart.forms import printable_line
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView, lines_for
@@ -40,7 +39,7 @@ LONGEST = {"note": 1000}
 _NUMBER = [Regexp(r"^[0-9]{1,18}\Z", message=_("Please reload the page."))]
 
 
-class DiscountForm(VersionedForm):
+class DiscountForm(AdminForm):
     """What staff take off by hand, what they look for, and what their page has shown."""
 
     version = HiddenField(validators=_NUMBER)
@@ -48,12 +47,12 @@ class DiscountForm(VersionedForm):
     shown_backordered = HiddenField(validators=_NUMBER, default="0")
     q = SearchField(_("Add a product"), [Length(max=200), no_control_characters], filters=[strip])
     discount_amount = AmountField(_("Discount"))
-    discount_percent = PercentField(_("or percent"))
+    discount_percent = PercentField(_("or percentage"))
     discount_label = StringField(
-        _("Reason for the discount"), [Length(max=100), no_control_characters], filters=[strip]
+        _("Discount reason"), [Length(max=100), no_control_characters], filters=[strip]
     )
-    price_shipping = BooleanField(_("Charge the shipping price of now"))
-    refund = BooleanField(_("Give back what is paid too much"))
+    price_shipping = BooleanField(_("Recalculate shipping"))
+    refund = BooleanField(_("Refund the overpayment"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Check the fields; a discount is an amount or a part, not both."""
@@ -87,7 +86,7 @@ class UnitsInput:
     name: str
     text: str
     units: int
-    error: str = ""
+    errors: list[str] = field(default_factory=list)
 
 
 def units_input(name: str, present: int, formdata: Any, low: int = 0) -> UnitsInput:
@@ -96,8 +95,8 @@ def units_input(name: str, present: int, formdata: Any, low: int = 0) -> UnitsIn
     text = _printable(sent).strip()[:10]
     if text.isascii() and text.isdigit() and low <= int(text) <= MAX_UNITS_PER_LINE:
         return UnitsInput(name, text, int(text))
-    error = gettext("Please enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_UNITS_PER_LINE)
-    return UnitsInput(name, text, present, error)
+    error = gettext("Enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_UNITS_PER_LINE)
+    return UnitsInput(name, text, present, [error])
 
 
 def found_variants(search: str) -> Sequence[CartLineView]:
@@ -127,6 +126,7 @@ class DraftPage:
 
     def __init__(self, cart: CartView, formdata: Any = None) -> None:
         self.extras = DiscountForm(formdata)
+        self.head = self.extras
         self.units = {
             line.id: units_input(f"units-{line.id.hex}", line.quantity, formdata) for line in cart.lines
         }
@@ -145,12 +145,12 @@ class DraftPage:
     def follow(self, cart: CartView) -> None:
         """Show the lines that the draft has now; what was typed for those that are still there stays."""
         present = {line.id: units_input(f"units-{line.id.hex}", line.quantity, None) for line in cart.lines}
-        self.units = {line_id: self.units.get(line_id, field) for line_id, field in present.items()}
+        self.units = {line_id: self.units.get(line_id, units) for line_id, units in present.items()}
         self.cart = self._as_typed(cart)
 
-    def readable(self) -> bool:
+    def validate(self) -> bool:
         """Tell whether numbers and signs make sense, so that a draft can keep them; the rest may be missing yet."""
-        return all([self.extras.validate(), not any(field.error for field in self.units.values())])
+        return all([self.extras.validate(), not any(units.errors for units in self.units.values())])
 
     def complete(self) -> bool:
         """Tell whether nothing is missing that an order needs."""
@@ -164,7 +164,7 @@ class DraftPage:
     @property
     def wanted(self) -> dict[uuid.UUID, int]:
         """The units of every line, as typed."""
-        return {line_id: field.units for line_id, field in self.units.items()}
+        return {line_id: units.units for line_id, units in self.units.items()}
 
     @property
     def quote(self) -> Quote:
@@ -180,17 +180,11 @@ class DraftPage:
         """Everything that is wrong, as (field id, sentence), for the summary above the form."""
         skus = {line.id: line.sku for line in self.cart.lines}
         found = [
-            (field.name, f"{skus.get(line_id, '')}: {field.error}")
-            for line_id, field in self.units.items()
-            if field.error
+            (units.name, f"{skus.get(line_id, '')}: {text}")
+            for line_id, units in self.units.items()
+            for text in units.errors
         ]
         return [*found, *problems_of(self.form), *problems_of(self.extras)]
-
-
-def problems_of(form: Any) -> list[tuple[str, str]]:
-    """Return (field id, sentence) for everything that is wrong in a form."""
-    found = [("", str(text)) for text in form.form_errors]
-    return found + [(field.id, f"{field.label.text}: {text}") for field in form for text in field.errors]
 
 
 def lenient(form: DetailsForm) -> CheckoutDetails:
