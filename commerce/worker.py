@@ -172,7 +172,7 @@ def purge_expired_records() -> int:
             purge_throttles(STAFF, yesterday)  # with those of members
             count += purge_refused_tries()
     purge_throttles(OPERATOR, yesterday)
-    return count + operator_log.purge_refused_tries()
+    return count + operator_log.purge_refused_operator_tries()
 
 
 def purge_idempotency_answers() -> int:

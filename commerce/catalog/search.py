@@ -148,7 +148,7 @@ def stored_words(title: str, others: Iterable[str], codes: Iterable[str], descri
     for code in codes:
         parts = list(tokens(code))
         words.update(dict.fromkeys([*parts, "".join(parts)[:MAX_TOKEN_CHARACTERS]]))
-    words.update(dict.fromkeys(_stored(plain_text(description_html), across=False)))
+    words.update(dict.fromkeys(_stored(text_of_html(description_html), across=False)))
     return " ".join([*(f"w{word}" for word in words if word), *(f"t{word}" for word in titled)])
 
 
@@ -159,7 +159,7 @@ def _stored(text: str, *, across: bool) -> list[str]:
     )
 
 
-def plain_text(html: str) -> str:
+def text_of_html(html: str) -> str:
     """Return what a reader sees of a description, as far as it is searched."""
     return unescape(_TAG.sub(" ", html[:MAX_DESCRIPTION_CHARACTERS]))
 

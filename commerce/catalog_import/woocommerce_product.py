@@ -16,8 +16,8 @@ from commerce.catalog.values import parse_flag, parse_quantity, plain_number
 from commerce.catalog_import.parsed import RowError
 from commerce.catalog_import.product import option_name, option_value
 from commerce.catalog_import.rows import ImportSettings, SourceRow, as_text, join_names
-from commerce.catalog_import.woocommerce_headings import UNCATEGORIZED, UNIT, fold
-from commerce.catalog_import.woocommerce_text import Attribute, describe, names_in, split_list
+from commerce.catalog_import.woocommerce_headings import UNCATEGORIZED, UNIT, fold_woocommerce_heading
+from commerce.catalog_import.woocommerce_text import Attribute, describe_product, names_in, split_list
 from commerce.csv_files import ImportNote
 from commerce.error_messages import describe as describe_error
 from commerce.errors import InvalidValue
@@ -92,7 +92,7 @@ class WooProduct:
         categories = [level for path in split_list(parent.get("categories")) for level in path.split(">")]
         return {
             "title": names_in(parent.get("title")),
-            "body": describe(
+            "body": describe_product(
                 parent.get("short"), parent.get("body"), [each for each in described if each.visible]
             ),
             "vendor": names_in(next(iter(split_list(parent.get("vendor"))), "")),
@@ -280,7 +280,7 @@ class WooProduct:
 
     def _grams(self, row: SourceRow) -> str:
         text = row.get("grams")
-        named = UNIT.fullmatch(fold(self.shop.heading("grams")))
+        named = UNIT.fullmatch(fold_woocommerce_heading(self.shop.heading("grams")))
         unit = named[1] if named else "kg"
         try:
             # A weight of a thousand kilograms is rarer than one with three decimals.
