@@ -43,7 +43,7 @@ CODES = {
 """Words of an address -> what its `code` names; else it is an order."""
 PLAIN = {
     "number": "1",
-    "deed": "removal",
+    "action": "removal",
     "gateway": "manual",
     "section": "shop",
     "resource": "cancellation",
