@@ -44,6 +44,7 @@ CODES = {
 PLAIN = {
     "number": "1",
     "action": "removal",
+    "deed": "removal",
     "gateway": "manual",
     "section": "shop",
     "resource": "cancellation",
