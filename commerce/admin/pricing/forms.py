@@ -45,7 +45,7 @@ SCOPES = {
 }
 _OPTIONAL_NUMBERS = ("percent_ppm", "amount", "buy_quantity", "get_quantity", "min_subtotal")
 _AS_THEY_ARE = ("label", "kind", "scope", "starts_at", "ends_at", "position")
-_TICKS = ("needs_code", "combines", "enabled")
+_TICKS = ("needs_code", "combines", "skip_reduced", "enabled")
 
 
 def _choice(label: Any, words: dict[str, Any]) -> RadioField:
@@ -75,6 +75,7 @@ class _PromotionFields(VersionedForm):
     ends_at = MomentField(_("Ends"))
     needs_code = BooleanField(_("Requires a coupon code"))
     combines = BooleanField(_("Combines with other promotions"), default=True)
+    skip_reduced = BooleanField(_("Don’t apply to products that are already reduced"))
     position = number_field(_("Priority"), 0, MAX_POSITION)
     enabled = BooleanField(_("Active"), default=True)
 
