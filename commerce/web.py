@@ -353,6 +353,11 @@ def _when(moment: datetime | None, style: str = "medium") -> str:
     return format_datetime(moment, style) if moment else ""
 
 
+def _deadline(moment: datetime | None) -> str:
+    """Return a moment with its time zone: whoever reads it may be in another one."""
+    return f"{format_datetime(moment, 'short')} {format_datetime(moment, 'z')}" if moment else ""
+
+
 def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
     """Return the ways to the pages around the present one, each with everything else that its address asks for."""
     asked = tuple((name, text) for name, text in request.args.items() if name not in ("page", "before"))
@@ -371,7 +376,8 @@ def init_web(app: Flask) -> None:
     # Before the form is read for its token.
     app.before_request(_limit_body)
     csrf.init_app(app)
-    app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
+    app.jinja_env.filters.update(money=_money, when=_when, deadline=_deadline, day=_day)
+    app.jinja_env.filters.update(describe=describe, title_of=title_of)
     app.jinja_env.globals["page_links"] = page_links
     app.register_error_handler(CommerceError, _on_commerce_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
