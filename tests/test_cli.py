@@ -46,7 +46,10 @@ def flask(app: Flask, *command: str) -> Any:
 
 def test_a_shop_is_created_ready_to_sell(app: Flask) -> None:
     result = flask(app, *CREATE, "--tax-percent", "8.1", "--shipping", "4.90", "--prices-exclude-tax")
-    assert (result.exit_code, result.output) == (0, "Created Kiosk (kiosk) at kiosk.localhost.\n")
+    assert (result.exit_code, result.output) == (
+        0,
+        "Created Kiosk (kiosk) at kiosk.localhost, time zone Europe/Berlin.\n",
+    )
     with app.app_context():
         shop = get_shop_by_code("kiosk")
         assert (shop.name, shop.currency, shop.country, shop.prices_include_tax) == (
@@ -68,7 +71,12 @@ def test_a_created_shop_is_told_to_programs_as_json(app: Flask) -> None:
     result = flask(app, *CREATE, "--host", "kiosk.example", "--host", "www.kiosk.example", "--json")
     with app.app_context():
         shop = get_shop_by_code("kiosk")
-    assert json.loads(result.output) == {"id": str(shop.id), "code": "kiosk", "host": "kiosk.example"}
+    assert json.loads(result.output) == {
+        "id": str(shop.id),
+        "code": "kiosk",
+        "host": "kiosk.example",
+        "timezone": "Europe/Berlin",
+    }
     assert shop.host == "kiosk.example"
 
 
