@@ -411,6 +411,9 @@ MESSAGES: dict[str, str] = {
     "note_not_printable": N_("Notes can't contain control characters."),
     "note_required": N_("Enter a note."),
     "nothing_left_to_request": N_("Everything has already been refunded or requested."),
+    "return_window_over": N_(
+        "The return period of %(days)s days after delivery is over. Contact us if something is wrong."
+    ),
     "nothing_paid": N_("Nothing has been paid yet."),
     "partly_shipped": N_("Part of this order has been shipped. Refund the other items instead."),
     "payment_required_first": N_("This order must be paid first."),
