@@ -161,6 +161,7 @@ MESSAGES: dict[str, str] = {
     "cart_changed_elsewhere": N_(
         "Your cart or your details were changed in another window. Review them and place your order again."
     ),
+    "cart_full": N_("Your cart can hold up to %(limit)s different items. Remove one to add another."),
     "cart_has_no_items": N_("There are no items in your cart."),
     "coupon_awaits_shipping": N_("Applies once you choose a shipping method."),
     "coupon_below_minimum": N_("Add %(missing_amount)s more to your cart to use this code."),
@@ -645,6 +646,7 @@ TITLES: dict[str, str] = {
     "bad_mapping": N_("This mapping can't be used"),
     "cart_changed": N_("Your cart has changed"),
     "cart_empty": N_("Your cart is empty"),
+    "cart_full": N_("Your cart is full"),
     "conflict": N_("This has changed"),
     "coupon_exhausted": N_("A code can no longer be used"),
     "coupon_refused": N_("This code can't be applied"),

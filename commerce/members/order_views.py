@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.members import request_email_change
-from commerce.members.auth import blueprint, member, members_only
+from commerce.members.auth import blueprint, member, members_only, no_room_text
 from commerce.members.forms import FindOrderForm
 from commerce.members.services import Reordered, reorder
 from commerce.orders.customer_timeline import STATUS_WORDS
@@ -70,6 +70,8 @@ def _tell(result: Reordered) -> None:
         flash(_("There are not as many of %(title)s as you had.", title=title), "warn")
     for title in result.gone:
         flash(_("%(title)s cannot be had any more, or you have all of it in your cart.", title=title), "warn")
+    if result.left_out:
+        flash(no_room_text(result.left_out), "warn")
 
 
 @blueprint.route("/orders/find", methods=["GET", "POST"], endpoint="find_order")

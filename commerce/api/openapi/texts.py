@@ -49,7 +49,7 @@ MEANS = {
     403: "The key may not do that.",
     404: "There is no such thing in this shop.",
     409: "The world moved since you looked, or the same key is being worked on.",
-    413: "The body is larger than 2 MB.",
+    413: "The body is larger than 2 MB, or holds more than 100,000 values.",
     415: "The body is not `application/json`.",
     422: "A value cannot be taken; `errors` names it where it is one field.",
     429: "Too many requests. `Retry-After` says for how long to wait.",
