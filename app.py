@@ -83,7 +83,12 @@ def create_app(config: Config | None = None) -> Flask:
     product_cache.configure_product_cache(config.commerce_mode, config.cache_url)
     hosts.reserve_hosts(config.platform_host)
     installation.configure_installation(
-        installation.Installation(config.public_scheme, config.public_port, not config.production)
+        installation.Installation(
+            config.public_scheme,
+            config.public_port,
+            other_addresses=not config.production,
+            test_gateway=not config.production,
+        )
     )
     app = Flask("lockstep", root_path=str(ROOT))
     app.config.update(_flask_settings(config))

@@ -475,6 +475,8 @@ MESSAGES: dict[str, str] = {
     "stripe_no_answer": N_("Stripe didn't confirm the result."),
     "stripe_secret_key_required": N_("Enter your Stripe secret key."),
     "stripe_value_malformed": N_("This doesn't look like a value from your Stripe dashboard. Copy it again."),
+    "test_card_not_offered": N_("The test card can't be offered in production: anyone could pay with it."),
+    "test_card_in_production": N_("This payment method isn't available. Choose another one."),
     "test_card_no_answer": N_("The test payment provider didn't respond."),
     "webhook_body_invalid": N_("This isn't a Stripe event."),
     "webhook_signature_invalid": N_("The webhook signature isn't valid."),

@@ -38,8 +38,8 @@ class Bounds:
     values: int = 0
 
 
-ANYBODY = Bounds(size=128 * KB, fields=5_000, parts=1_000, escapes=20_000)
-"""An order with the 2,000 lines that the API allows can still be returned in one form."""
+ANYBODY = Bounds(size=128 * KB, fields=5_000, parts=200, escapes=15_000)
+"""Room to return an order with the 2,000 lines that the API allows, and to fill in a checkout in Japanese."""
 STAFF = Bounds(size=2_048 * KB, fields=20_000, parts=1_000, escapes=400_000)
 """Views that take files name a larger size of their own (`web.accepts_bytes`)."""
 PROGRAM = Bounds(size=2_048 * KB, values=100_000)
@@ -49,8 +49,6 @@ MAX_QUERY = 8 * KB
 """Bytes of a query string."""
 MAX_COOKIES = 16 * KB
 """Bytes of all cookies together."""
-MAX_ROWS = 100
-"""Rows of the longest page of a list."""
 
 
 class BoundedParser(FormDataParser):
