@@ -249,7 +249,9 @@ def greet(connection: ShopConnection) -> None:
 
 
 @event.listens_for(Engine, "do_connect")
-def _on_connecting(dialect: Dialect, _record: ConnectionPoolEntry, arguments: Sequence[Any], _more: Any) -> None:
+def _on_connecting(
+    dialect: Dialect, _record: ConnectionPoolEntry, arguments: Sequence[Any], _more: Any
+) -> None:
     """Make a new SQLite file one that nobody else on the machine can read; -wal and -shm get the same rights."""
     path = str(arguments[0]) if dialect.name == "sqlite" and arguments else ""
     if not path or path == ":memory:" or path.startswith("file:"):

@@ -75,7 +75,7 @@ def hosted_settings() -> tuple[tuple[str, dict[str, Any]], ...]:
             PaymentMethod.enabled, PaymentMethod.gateway.not_in(("manual", TEST_GATEWAY))
         )
     )
-    return tuple((row[0], row[1]) for row in rows)
+    return tuple((row.gateway, row.settings) for row in rows)
 
 
 def test_methods() -> Sequence[str]:
