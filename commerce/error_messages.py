@@ -99,6 +99,10 @@ MESSAGES: dict[str, str] = {
     "location_required": N_("Choose a location."),
     "mail_not_found": N_("We couldn't find this email."),
     "order_action_not_found": N_("We couldn't find this action."),
+    "order_link_sent_often": N_(
+        "This link was already emailed %(limit)s times within the last hour. Try again later."
+    ),
+    "order_without_email": N_("This order doesn't have an email address."),
     "order_not_found": N_("We couldn't find this order."),
     "payment_method_code_taken": N_("Another payment method already uses this code."),
     "payment_method_not_found": N_("We couldn't find this payment method."),
