@@ -35,6 +35,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.config import Config
 from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
+from commerce.markup import cleaned
 from commerce.money import format_money
 from commerce.paging import Cursor, CursorLinks, CursorPage, Page, PageLinks
 from commerce.request_limits import ANYBODY, STAFF, BoundedHead, BoundedRequest, Bounds
@@ -391,6 +392,7 @@ def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
     _bound_requests(app, bounds_of_sender)
     csrf.init_app(app)
     app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
+    app.jinja_env.filters["cleaned"] = cleaned
     app.jinja_env.globals["page_links"] = page_links
     app.register_error_handler(CommerceError, _on_commerce_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
