@@ -584,6 +584,15 @@ MESSAGES: dict[str, str] = {
     "archive_picture_damaged": N_("The image %(name)s in the file is damaged."),
     "archive_picture_unknown": N_("“%(name)s” isn't an image of a shop."),
     "archive_row_of_other_shop": N_("%(table)s in the file has a row of another shop."),
+    "archive_date_out_of_range": N_("The date in %(column)s is out of range."),
+    "archive_row_refused": N_(
+        "Row %(row)s of %(table)s in the file can't be imported (%(field)s). %(problems)s"
+    ),
+    "archive_rows_refused": N_(
+        "%(table)s in the file has rows that don't fit together or break a rule: %(error)s"
+    ),
+    "archive_value_missing": N_("%(column)s has no value."),
+    "archive_value_of_other_kind": N_("%(column)s has a value of the wrong kind."),
     "archive_row_unreadable": N_("%(table)s in the file has a row that can't be read: %(error)s"),
     "archive_table_damaged": N_("%(name)s in the file is damaged: %(error)s"),
     "archive_table_differs": N_(

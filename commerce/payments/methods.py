@@ -235,6 +235,16 @@ def _check_terms(method: PaymentMethod) -> None:
             raise error
 
 
+def check_stored_method(method: PaymentMethod) -> None:
+    """Check a way to pay that comes from elsewhere as if it had been typed in. Raises InvalidValue."""
+    if not _CODE.fullmatch(method.code):
+        raise InvalidValue("code", "payment_method_code_invalid")
+    if method.gateway not in GATEWAY_NAMES:
+        raise InvalidValue("gateway", "gateway_required")
+    _check_terms(method)
+    _merged_settings(method, {})
+
+
 def _merged_settings(method: PaymentMethod, changes: Mapping[str, str]) -> dict[str, Any]:
     merged = {**method.settings, **{name: value.strip() for name, value in changes.items()}}
     for name, value in merged.items():
