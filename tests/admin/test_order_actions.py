@@ -192,7 +192,7 @@ def test_a_stale_page_gets_409_and_sees_what_the_other_did(
     seen = traces(order)
     answer = press(desk, order, "cancel")
     assert answer.status_code == 409
-    assert "This was changed while you were looking at it" in answer.text
+    assert "This was changed while you were viewing it" in answer.text
     meanwhile = answer.text.split("Changes in the meantime")[1].split("</div>")[0]
     assert "Processing started (confirmed → processing), Alice" in meanwhile
     assert "Refund" not in meanwhile
