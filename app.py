@@ -30,6 +30,7 @@ from commerce.config import ROOT, Config
 from commerce.db import db
 from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
+from commerce.form_submissions import guard_forms
 from commerce.limits import limit_app
 from commerce.logs import log_in_lines
 from commerce.members import views as member_views
@@ -125,6 +126,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.add_url_rule("/healthz", "healthz", _healthz)
     app.add_url_rule("/readyz", "readyz", _readyz)
     app.add_url_rule("/media/<path:name>", "media", _media)
+    guard_forms(app)
     cli.register(app)
     return app
 

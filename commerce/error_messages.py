@@ -180,6 +180,7 @@ MESSAGES: dict[str, str] = {
     "coupon_used_by_you": N_("You have reached the limit for using this code."),
     "coupon_used_up": N_("This code has been used up."),
     "not_for_sale": N_("This product isn't for sale in this shop."),
+    "form_already_sent": N_("This was already done. Reload the page to see it."),
     "not_in_cart": N_("This item is no longer in your cart."),
     # --- catalog ---
     "category_not_found": N_("The category %(category)s doesn't exist."),

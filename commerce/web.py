@@ -154,6 +154,14 @@ def see_other(url: str) -> BaseResponse:
     return redirect(url, HTTPStatus.SEE_OTHER)
 
 
+def leave_for(answer: BaseResponse) -> BaseResponse:
+    """Return a redirect in the way that the asker understands: htmx would put the other page where a region is."""
+    if wants_region():
+        answer.headers["HX-Redirect"] = answer.headers.pop("Location")
+        answer.status_code = 200
+    return answer
+
+
 def local_path(target: str | None, default: str) -> str:
     """Return `target` when it is a path of this shop, else `default`: no redirect leads to another site."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
@@ -237,7 +245,8 @@ def route() -> str:
     return f"{request.method} {request.url_rule.rule if request.url_rule else '-'}"
 
 
-def _on_commerce_error(error: CommerceError) -> Response:
+def answer_error(error: CommerceError) -> Response:
+    """Return the page, region or problem document that says what is wrong."""
     status = status_of(error)
     if status == 403:
         log_refusal(error.code)
@@ -345,7 +354,7 @@ def init_web(app: Flask) -> None:
     app.before_request(_limit_body)
     csrf.init_app(app)
     app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
-    app.register_error_handler(CommerceError, _on_commerce_error)
+    app.register_error_handler(CommerceError, answer_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_exception)
     app.register_error_handler(PoolTimeout, _on_pool_timeout)

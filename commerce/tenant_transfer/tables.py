@@ -20,6 +20,7 @@ LEFT_OUT = {
     "member_sessions": "who is signed in signs in anew",
     "email_proofs": "mailed links lead to the old installation and are short-lived",
     "staff_invitations": "mailed links lead to the old installation",
+    "form_submissions": "pages that are open belong to the old installation",
     "api_keys": "their hashes would let programs in at both installations: an owner makes new ones",
     "operators": "they run the installation, not the shop",
     "operator_sessions": "they run the installation, not the shop",
