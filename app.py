@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce import cli, encryption, readiness
 from commerce.accounts import views as account_views
-from commerce.accounts.member_auth import current_member
+from commerce.accounts.auth import current_member
 from commerce.admin import views as admin_views
 from commerce.api import views as api_views
 from commerce.cache import BoundedCache

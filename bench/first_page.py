@@ -78,7 +78,9 @@ def main() -> int:
         f"largest layout shift {most_shift:.4f} (none)": most_shift == 0,
         "nothing from another host": not any(row["other hosts"] for row in rows),
     }
-    return report.publish("First page of a fresh visitor, Chromium", rows, claims, as_json=options.json)
+    return report.publish(
+        "First page of a fresh visitor, Chromium", rows, claims, as_json=options.json, counts=("requests",)
+    )
 
 
 def _paths(browser: Browser, server: LiveServer, shops: list[str]) -> dict[str, list[str]]:

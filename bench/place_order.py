@@ -69,8 +69,9 @@ def main() -> int:
             )
     title = f"Placing an order of two lines, PostgreSQL with fsync, 2 web processes x 4 threads, {CLIENTS} clients"
     claims = {
-        f"{count} statements in the transaction, BEGIN and COMMIT aside (at most {MOST_STATEMENTS})": count
-        <= 12
+        f"{count} statements in the transaction, BEGIN and COMMIT aside (at most {MOST_STATEMENTS})": 0
+        < count
+        <= MOST_STATEMENTS
     }
     return report.publish(title, rows, claims, as_json=options.json)
 

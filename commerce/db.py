@@ -38,6 +38,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -55,10 +56,11 @@ from sqlalchemy.types import TypeDecorator
 
 from commerce import clock, engine
 from commerce.engine import SQLITE_WAIT, writing
-from commerce.errors import Busy
+from commerce.errors import Busy, NotFound, StaleVersion
 
 P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M", bound="TenantRow")
 
 MAX_TRIES = 3
 # --- types -----------------------------------------------------------------------------------------
@@ -365,6 +367,39 @@ def _worth_a_retry(error: DBAPIError | StaleDataError) -> bool:
     if isinstance(error, StaleDataError):
         return True
     return _sqlstate(error) in ("40001", "40P01") or _timed_out(error)
+
+
+def lock(
+    model: type[M],
+    row_id: uuid.UUID,
+    *where: ColumnElement[bool],
+    missing: NotFound,
+    version: int | None = None,
+) -> M:
+    """Lock a row of the current shop and return it as it is now in the database. A step.
+
+    `where` are further conditions that it must meet to be found. Raises `missing`, whose reason is
+    '<entity>_not_found', or StaleVersion of that entity when the row's version is not the `version` that the page that
+    asks had seen.
+    """
+    row = db.session.scalar(
+        select(model)
+        .where(model.id == row_id, *where)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise missing
+    if version is not None:
+        entity = missing.reason.removesuffix("_not_found").replace("_", " ")
+        check_version(entity, version, cast("Any", row).version)
+    return row
+
+
+def check_version(entity: str, seen: int, current: int) -> None:
+    """Raise StaleVersion when a row is not as the page that asks had seen it."""
+    if seen != current:
+        raise StaleVersion(entity, seen, current)
 
 
 def database_now() -> ColumnElement[datetime]:

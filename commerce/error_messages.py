@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from babel.lists import format_list
 from flask import has_app_context
 from flask_babel import format_date, format_datetime, get_locale, gettext
 
@@ -85,7 +86,7 @@ MESSAGES: dict[str, str] = {
     "too_many_api_keys": N_(
         "An API client can have up to %(limit)s keys. Revoke a key that you no longer need."
     ),
-    "unknown_role": N_("“%(role)s” isn't a role. Choose one of: %(roles)s."),
+    "unknown_role": N_("“%(role)s” isn't a role. The roles are %(roles)s."),
     # --- admin ---
     "delivery_not_found": N_("We couldn't find this delivery."),
     "event_handler_not_found": N_("We couldn't find this event handler."),
@@ -108,7 +109,7 @@ MESSAGES: dict[str, str] = {
     ),
     "refund_not_found": N_("We couldn't find this refund."),
     "refund_page_outdated": N_("The page is out of date. Reload it and try again."),
-    "role_not_allowed": N_("Your role doesn't allow this. It can be done by: %(roles)s."),
+    "role_not_allowed": N_("Your role does not allow this. Only %(roles)s may do this."),
     "settings_page_not_found": N_("We couldn't find this settings page."),
     "shipment_not_found": N_("We couldn't find this shipment."),
     "stock_not_found": N_("We couldn't find this inventory item."),
@@ -147,7 +148,7 @@ MESSAGES: dict[str, str] = {
     "line_id_or_product_code": N_("Identify a line by its lineId or productCode."),
     "open_cart_not_found": N_("There's no open cart with this ID."),
     "percent_too_precise": N_("A percentage can have up to four decimal places."),
-    "reservation_failed": N_("There isn't enough stock to confirm this order. %(attention)s"),
+    "reservation_failed": N_("%(attention)s"),
     "resource_not_found": N_("We couldn't find this resource."),
     "return_not_found": N_("We couldn't find this request."),
     "shipping_method_without_address": N_(
@@ -174,7 +175,7 @@ MESSAGES: dict[str, str] = {
     "coupon_no_effect": N_("There is nothing left to discount with this code."),
     "coupon_not_started": N_("This code is not valid yet."),
     "coupon_nothing_eligible": N_("This code doesn't apply to anything in your cart."),
-    "coupon_outdone": N_("This code can't be combined with your other offers, which save you more."),
+    "coupon_superseded": N_("This code can't be combined with your other offers, which save you more."),
     "coupon_too_many": N_("Your cart has the maximum number of codes. Remove one first."),
     "coupon_unknown": N_("We don't recognize this code. Check the spelling."),
     "coupon_used_by_you": N_("You have reached the limit for using this code."),
@@ -215,6 +216,9 @@ MESSAGES: dict[str, str] = {
     "weight_out_of_range": N_("Enter a weight from 0 to %(maximum)s grams."),
     # --- cells of import files: ends of a sentence that begins with the value ---
     "cell_ambiguous": N_("can be read in two ways; write it with %(places)s decimals and without separators"),
+    "cell_code_rounded": N_(
+        "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
+    ),
     "cell_currency_without_decimals": N_("%(currency)s has no decimals"),
     "cell_not_a_flag": N_("is neither TRUE nor FALSE"),
     "cell_not_a_number": N_("is not a number"),
@@ -514,6 +518,8 @@ MESSAGES: dict[str, str] = {
     "usage_limit_below_uses": N_("This code has already been used %(used)s times."),
     # --- settlement ---
     "nothing_left_to_pay": N_("There is nothing left to pay."),
+    "capture_out_of_range": N_("Enter an amount up to what is authorized and due."),
+    "nothing_authorized": N_("Nothing is authorized on this payment anymore."),
     "nothing_overpaid": N_("This order isn't overpaid."),
     "order_awaits_no_payment": N_("This order isn't waiting for a payment."),
     "payment_being_checked": N_("A payment is in progress and is being verified with the payment provider."),
@@ -622,6 +628,10 @@ MESSAGES: dict[str, str] = {
     "suspension_reason_required": N_("Enter a reason of one line with up to %(maximum)s characters."),
     "theme_key_unknown": N_("A theme can have colors, a typeface, and a logo."),
     "time_zone_unknown": N_("“%(value)s” isn't a time zone, such as Europe/Berlin."),
+    "host_unproven": N_(
+        "%(host)s doesn't lead to this installation yet. Point its DNS here, wait until the change is known "
+        "everywhere, then verify it."
+    ),
     "too_many_hosts": N_("A shop can have up to %(limit)s host names."),
     "too_many_languages": N_("A shop can have up to %(limit)s languages."),
     "typeface_unknown": N_("Choose a typeface from the list."),
@@ -637,6 +647,9 @@ MESSAGES: dict[str, str] = {
     "url_with_fragment": N_("The URL can't contain a #fragment."),
     "url_with_password": N_("The URL can't contain a user name or password."),
     "webhook_not_found": N_("We couldn't find this webhook."),
+    "webhook_secret_rotated_too_often": N_(
+        "You can rotate this secret up to %(limit)s times a day. Try again tomorrow."
+    ),
 }
 """Reason -> sentence. A placeholder is the name of a fact that every error of this reason has."""
 
@@ -670,6 +683,7 @@ TITLES: dict[str, str] = {
     "rejected": N_("Check your entries"),
     "reservation_failed": N_("There isn't enough stock"),
     "several_variants": N_("This product has several variants"),
+    "host_unproven": N_("This host name isn't verified"),
     "sign_in_refused": N_("We couldn't sign you in"),
     "stale_version": N_("This was changed while you were viewing it"),
     "still_open": N_("Something is still in progress"),
@@ -734,6 +748,8 @@ def _translated(text: str) -> str:
 
 def _shown(name: str, value: Any, facts: Mapping[str, Any]) -> str:
     """Return a fact as people read it. Amounts are minor units of the fact `currency`."""
+    if name == "roles":
+        return format_list(value, locale=_locale())
     if isinstance(value, list | tuple):
         separator = "; " if value and isinstance(value[0], Shortage) else " " if name == "problems" else ", "
         return separator.join(_shown(name, each, facts) for each in value)

@@ -43,11 +43,10 @@ from commerce.notifications.handlers import (
     mail_shipping_notification,
     mail_staff_invitation,
 )
-from commerce.order_management.edit_order import finish_edit
 from commerce.orders import events
 from commerce.orders.services import confirm_pay_later
 from commerce.settlement.refunds import send_refund
-from commerce.settlement.services import end_open_payments
+from commerce.settlement.services import end_open_payments, follow_balance
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.delivery import Webhooks
@@ -72,7 +71,12 @@ def end_payments_of_cancelled(happening: DeliveredEvent) -> None:
 
 def finish_edited_order(happening: DeliveredEvent) -> None:
     """Do what an edit leads to, should the process have died before it could."""
-    finish_edit(happening.subject_id)
+    follow_balance(happening.subject_id)
+
+
+def follow_order_balance(happening: DeliveredEvent) -> None:
+    """Close payment pages that ask for what is no longer due, and go on with an order that owes nothing."""
+    follow_balance(happening.subject_id)
 
 
 def watch_stock(happening: DeliveredEvent) -> None:
@@ -82,8 +86,8 @@ def watch_stock(happening: DeliveredEvent) -> None:
 
 
 EVENT_HANDLERS: Handlers = {
-    events.OrderPlaced: [confirm_order_paid_later, mail_order_received, watch_stock],
-    events.PaymentReceived: [mail_payment_received],
+    events.OrderPlaced: [confirm_order_paid_later, follow_order_balance, mail_order_received, watch_stock],
+    events.PaymentReceived: [follow_order_balance, mail_payment_received],
     events.PaymentFailed: [mail_payment_failed],
     events.OrderConfirmed: [mail_order_confirmation],
     events.ParcelSent: [mail_parcel_sent],
@@ -98,7 +102,7 @@ EVENT_HANDLERS: Handlers = {
     events.ReturnAnswered: [mail_return_answered],
     events.RefundDeclined: [mail_refund_declined],
     events.OrderRefunded: [mail_refund_notice],
-    events.OrderCredited: [mail_credit_notice],
+    events.OrderCredited: [follow_order_balance, mail_credit_notice],
     events.RefundQueued: [send_queued_refund],
     events.RefundSettled: [alert_of_failed_refund],
     events.PaymentNeedsReview: [alert_of_odd_payment],

@@ -1,4 +1,4 @@
-"""How often one address may try what strangers may try: passwords, codes, mails to others, buying, searching.
+"""Rate limits by address for what anybody may try: passwords, codes, mails to others, buying, searching.
 
 One table; the first row whose pattern fits a route counts. Tries are counted per shop and address (IPv6: per /64,
 which is what one household gets), in fixed windows of a minute. Where a right answer costs nothing, such as a sign-in,
@@ -33,7 +33,7 @@ PAUSE = 30.0
 SOCKET_SECONDS = 0.25
 COUNTER = "lockstep.counter"
 MOST_KEPT = 100_000
-"""Counters in memory; then all begin anew: somebody with many addresses may not fill it."""
+"""Counters in memory; beyond that all are reset, so that somebody with many addresses cannot fill it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Bucket:
 
 
 PROOFS = r"(second-factor|sign-in/code|proof|password)(/.*)?|data/(copy|erasure)|platform/account"
-"""Where somebody who is known shows once more that it is he: by a password or a code."""
+"""Where somebody confirms their identity with a password or a code."""
 BUCKETS = (
     Bucket("sign-in", r"POST .*/sign-in$", 30, guesses=True, wrong_only=True),
     Bucket("proof", f"POST .*/({PROOFS})$", 30, guesses=True, wrong_only=True),

@@ -23,6 +23,7 @@ from flask import Flask
 from sqlalchemy import delete, func, select, update
 
 from commerce import clock
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import load_cart
 from commerce.cart.services import add_line, enter_code, new_shopper_key, save_details, shopper_hash
 from commerce.catalog.models import Product, Variant
@@ -263,13 +264,13 @@ def _purchase(wanted: dict[uuid.UUID, int], code: str = "") -> Callable[[], Plac
         add_line(shopper, variant_id, quantity)
     save_details(
         shopper,
-        {
-            "email": "buyer@selftest.invalid",
-            "name": "Self-test",
-            "address": {"country_code": "DE", "city": "Berlin"},
-            "shipping_method": "standard",
-            "payment_method": "card",
-        },
+        CheckoutDetails(
+            email="buyer@selftest.invalid",
+            name="Self-test",
+            address={"country_code": "DE", "city": "Berlin"},
+            shipping_method="standard",
+            payment_method="card",
+        ),
     )
     if code:
         enter_code(shopper, code)

@@ -12,7 +12,18 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
-from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+)
 from flask_babel import format_date, format_datetime, get_locale
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -25,6 +36,7 @@ from commerce.config import Config
 from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
 from commerce.money import format_money
+from commerce.paging import Cursor, CursorLinks, CursorPage, Page, PageLinks
 
 log = logging.getLogger("commerce.web")
 
@@ -194,6 +206,12 @@ def private(response: Response) -> Response:
     return response
 
 
+def never_store(blueprint: Blueprint) -> Blueprint:
+    """Mark every answer of a blueprint as `private`, and return the blueprint."""
+    blueprint.after_request(private)
+    return blueprint
+
+
 def public(response: Response, seconds: int = 30) -> Response:
     """Let a shared proxy keep a catalogue page of a visitor without cookies; browsers ask again each time."""
     if not request.cookies and "Set-Cookie" not in response.headers:
@@ -344,6 +362,15 @@ def _when(moment: datetime | None, style: str = "medium") -> str:
     return format_datetime(moment, style) if moment else ""
 
 
+def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
+    """Return the ways to the pages around the present one, each with everything else that its address asks for."""
+    asked = tuple((name, text) for name, text in request.args.items() if name not in ("page", "before"))
+    if isinstance(listing, CursorPage):
+        older = str(Cursor(*listing.older)) if listing.older else ""
+        return CursorLinks(request.path, asked, older, first=not request.args.get("before"))
+    return PageLinks(request.path, asked, listing.current, listing.last, listing.total, listing.more)
+
+
 def _day(moment: datetime | None) -> str:
     return format_date(moment, "medium") if moment else ""
 
@@ -354,6 +381,7 @@ def init_web(app: Flask) -> None:
     app.before_request(_limit_body)
     csrf.init_app(app)
     app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
+    app.jinja_env.globals["page_links"] = page_links
     app.register_error_handler(CommerceError, answer_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_exception)

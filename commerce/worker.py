@@ -21,9 +21,12 @@ from flask import Flask
 from sqlalchemy import select, tuple_
 
 from commerce import clock
+from commerce.accounts.audit import purge_refused_tries
 from commerce.accounts.email_tokens import purge_expired_tokens
 from commerce.accounts.members import sweep_members
-from commerce.api.idempotency import SWEPT_AT_ONCE, purge_idempotency_keys
+from commerce.accounts.sessions import OPERATOR, STAFF
+from commerce.accounts.throttle import purge_throttles
+from commerce.api.idempotency import PURGE_BATCH, purge_idempotency_keys
 from commerce.cart.services import sweep_carts
 from commerce.db import db
 from commerce.event_handlers import PASSING_EVENTS, make_relay
@@ -36,6 +39,7 @@ from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscrib
 from commerce.orders.models import Order
 from commerce.orders.queries import find_expired
 from commerce.orders.services import cancel_if_expired, change_status
+from commerce.platform import operator_log
 from commerce.settlement.reconciliation import (
     compare_books,
     find_queued_refunds,
@@ -160,13 +164,16 @@ def send_back_in_stock_alerts() -> int:
 
 
 def purge_expired_records() -> int:
-    """Forget mailed links that are over, and accounts that were asked for and never opened; return how many."""
-    count = 0
+    """Delete expired links, unconfirmed accounts, and old wrong sign-ins; return how many accounts and sign-ins."""
+    count, yesterday = 0, clock.now() - timedelta(days=1)
     for shop in list_shops():
-        with shop_scope(shop), log_and_continue(f"forgetting claims of {shop.code}"):
-            purge_expired_tokens(clock.now() - timedelta(days=1))
+        with shop_scope(shop), log_and_continue(f"deleting expired records of {shop.code}"):
+            purge_expired_tokens(yesterday)
             count += sweep_members(clock.now() - timedelta(days=7))
-    return count
+            purge_throttles(STAFF, yesterday)  # with those of members
+            count += purge_refused_tries()
+    purge_throttles(OPERATOR, yesterday)
+    return count + operator_log.purge_refused_tries()
 
 
 def purge_idempotency_answers() -> int:
@@ -174,8 +181,8 @@ def purge_idempotency_answers() -> int:
     count = 0
     for shop in list_shops():
         with shop_scope(shop), log_and_continue(f"forgetting answers of {shop.code}"):
-            swept = SWEPT_AT_ONCE
-            while swept == SWEPT_AT_ONCE:
+            swept = PURGE_BATCH
+            while swept == PURGE_BATCH:
                 swept = purge_idempotency_keys()
                 count += swept
     return count

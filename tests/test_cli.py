@@ -73,20 +73,20 @@ def test_a_created_shop_is_told_to_programs_as_json(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        (["--currency", "EURO"], "'EURO' is not an ISO 4217 currency."),
-        (["--country", "de"], "'de' is not a two-letter country code."),
-        (["--host", "kiosk.example/"], "'kiosk.example/' is not a host name."),
-        (["--host", "kiosk.example:5000"], "'kiosk.example:5000' is not a host name."),
+        (["--currency", "EURO"], "“EURO” isn't an ISO 4217 currency code."),
+        (["--country", "de"], "“de” isn't a two-letter country code."),
+        (["--host", "kiosk.example/"], "“kiosk.example/” isn't a valid host name."),
+        (["--host", "kiosk.example:5000"], "“kiosk.example:5000” isn't a valid host name."),
         (["--name", " "], "Enter a shop name of one line with up to"),
         (["--name", "Kiosk\nBcc: eve@evil.test"], "Enter a shop name of one line with up to"),
-        (["--tax-percent", "lots"], "'lots' is not a percentage"),
-        (["--tax-percent", "nan"], "'nan' is not a percentage"),
-        (["--tax-percent", "inf"], "'inf' is not a percentage"),
-        (["--tax-percent", "-1"], "'-1' is not a percentage"),
-        (["--tax-percent", "100.01"], "'100.01' is not a percentage"),
-        (["--tax-percent", "8.12345"], "'8.12345' is not a percentage"),
-        (["--shipping", "4,90"], "'4,90' is not an amount."),
-        (["--shipping", "4.905"], "more decimals than EUR knows"),
+        (["--tax-percent", "lots"], "“lots” isn't a percentage"),
+        (["--tax-percent", "nan"], "“nan” isn't a percentage"),
+        (["--tax-percent", "inf"], "“inf” isn't a percentage"),
+        (["--tax-percent", "-1"], "“-1” isn't a percentage"),
+        (["--tax-percent", "100.01"], "“100.01” isn't a percentage"),
+        (["--tax-percent", "8.12345"], "“8.12345” isn't a percentage"),
+        (["--shipping", "4,90"], "“4,90” isn't a valid amount."),
+        (["--shipping", "4.905"], "too many decimal places: EUR has 2"),
         (["--shipping", "-1"], "Enter a shipping price of at least zero."),
     ],
 )
@@ -117,8 +117,8 @@ def test_a_code_or_host_that_is_taken_is_refused(app: Flask, shop: Shop) -> None
     taken_code = flask(app, "tenants", "create", "demo", *CREATE[3:])
     taken_host = flask(app, *CREATE, "--host", "kiosk.example", "--host", "demo.localhost")
     assert (taken_code.exit_code, taken_host.exit_code) == (1, 1)
-    assert "There is a shop with the code 'demo' already." in taken_code.stderr
-    assert "The host 'demo.localhost' leads to another shop already." in taken_host.stderr
+    assert "A shop with the code “demo” already exists." in taken_code.stderr
+    assert "demo.localhost already leads to a shop." in taken_host.stderr
     with app.app_context():
         assert [each.code for each in list_shops()] == ["demo"]
         assert db.session.scalar(select(func.count()).select_from(TenantHost), execution_options=ALL) == 1

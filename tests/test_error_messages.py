@@ -32,7 +32,7 @@ from commerce.errors import (
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 COUPON_STATES = {
     "unknown", "disabled", "not_started", "ended", "used_up", "used_by_you", "duplicate", "nothing_eligible",
-    "awaits_shipping", "no_effect", "outdone", "too_many", "below_minimum",
+    "awaits_shipping", "no_effect", "superseded", "too_many", "below_minimum",
 }  # fmt: skip
 """What `pricing.discounts` says of a code; a CouponRefused makes its reason of it."""
 OF_THE_CLASS = {

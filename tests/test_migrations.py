@@ -105,7 +105,7 @@ def test_a_migration_that_leaves_rows_without_their_parents_is_refused(
     assert flask(empty_app, "db", "upgrade").exit_code == 0
     with sqlite3.connect(tmp_path / "new.db") as raw:
         raw.execute(
-            "INSERT INTO tenant_hosts (host, tenant_id, is_primary) VALUES ('lost.test', 'nobody', 1)"
+            "INSERT INTO tenant_hosts (host, tenant_id, is_primary) VALUES ('lost.test', 'nobody', 0)"
         )
     raw.close()
     with empty_app.app_context():

@@ -149,14 +149,14 @@ def test_an_order_that_cannot_be_cancelled_does_not_stop_the_others(
     odd, even = make_order((tea, 1)), make_order((tea, 1))
     hold_runs_out(odd.id, minutes=9)
     hold_runs_out(even.id)
-    cancel = orders.cancel_by_system
+    cancel = orders.cancel_step
 
     def fail_for_odd(order: Order, *args: Any, **kwargs: Any) -> None:
         if order.id == odd.id:
             raise Conflict("t match, so nothing was changed. Run: flask stock check")
         cancel(order, *args, **kwargs)
 
-    monkeypatch.setattr(orders, "cancel_by_system", fail_for_odd)
+    monkeypatch.setattr(orders, "cancel_step", fail_for_odd)
     assert expire_unpaid_orders() == 1
     assert (status_of(odd.id), status_of(even.id)) == ("pending", "cancelled")
 

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from commerce.accounts.api_clients import create_client, issue_key
-from commerce.api.orders.schemas import MOST_ITEMS
+from commerce.api.orders.schemas import MAX_ITEMS
 from commerce.db import db
 from commerce.errors import Busy
 from commerce.orders.models import Order
@@ -81,5 +81,5 @@ def let_in(app: Flask) -> JsonDoor:
 def parts_of(units: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """Yield orders with at most as many lines as one request may have."""
     codes = list(units)
-    for start in range(0, len(codes), MOST_ITEMS):
-        yield {code: units[code] for code in codes[start : start + MOST_ITEMS]}
+    for start in range(0, len(codes), MAX_ITEMS):
+        yield {code: units[code] for code in codes[start : start + MAX_ITEMS]}

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
+BUSY = 2.5
+"""Load average above which other programs ran beside a benchmark."""
 
 
 def arguments(description: str, seconds: float) -> argparse.ArgumentParser:
@@ -31,8 +33,14 @@ def note(text: str) -> None:
     print(f"   {text}", file=sys.stderr, flush=True)
 
 
-def publish(title: str, rows: Sequence[Row], claims: Mapping[str, bool], *, as_json: bool) -> int:
-    """Print the table and what it says of the product's promises; return 1 when one of them is not kept."""
+def publish(
+    title: str, rows: Sequence[Row], claims: Mapping[str, bool], *, as_json: bool, counts: Sequence[str] = ()
+) -> int:
+    """Print the table and the promises; return 1 when one is not kept.
+
+    `counts` names columns of things that were counted. One that is missing or 0 was not counted, so it fails too.
+    """
+    claims = {**claims, **{f"{name}: counted": _is_counted(rows, name) for name in counts}}
     if as_json:
         print(json.dumps({"title": title, "machine": machine(), "rows": rows, "claims": claims}, indent=1))
     else:
@@ -45,10 +53,16 @@ def publish(title: str, rows: Sequence[Row], claims: Mapping[str, bool], *, as_j
     return 0 if all(claims.values()) else 1
 
 
+def _is_counted(rows: Sequence[Row], name: str) -> bool:
+    found = [row[name] for row in rows if row.get(name, "") != ""]
+    return bool(found) and all(value > 0 for value in found)
+
+
 def machine() -> str:
     """Return what the figures depend on and a reader cannot see."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return f"{os.cpu_count()} cores shared by load, server and database; load average now {load:.1f}"
+    busy = " (NOT IDLE: other programs take part of these figures)" if load > BUSY else ""
+    return f"{os.cpu_count()} cores shared by load, server and database; load average now {load:.1f}{busy}"
 
 
 def _print_table(rows: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""Programs that work with a shop, and their keys: made, shown once, revoked, and recognised at the door."""
+"""Programs that work with a shop, and their keys: created, shown once, revoked, and authenticated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ USE_NOTED = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class ApiProgram:
-    """Who is at the door: a client with the key that it showed."""
+    """The API client behind a request, with the key that it sent."""
 
     client_id: uuid.UUID
     name: str

@@ -11,16 +11,21 @@ import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, delete, func, select
 
-from commerce.accounts.models import AuditEntry
+from commerce import clock
+from commerce.accounts.models import AuditEntry, OperatorEntry
 from commerce.db import atomic, db, insert_rows, with_audit
 from commerce.events.outbox import Actor
+from commerce.paging import Page, uncounted_page
 
 PAGE = 50
+REFUSED = ("sign_in_refused", "code_refused", "proof_refused")
+REFUSED_KEPT = timedelta(days=90)
+"""For how long refused sign-ins are kept: anybody can cause any number of them."""
 MOST_IN_A_FILE = 20_000
 """Entries that one download holds; who needs more names dates."""
 RECENT = 5_000
@@ -107,6 +112,29 @@ def record_alone(actor: Actor, action: str, subject: str = "", *, address: str =
     record(actor, action, subject, address=address)
 
 
+@atomic
+def purge_refused_tries() -> int:
+    """Delete from the current shop's log the refused sign-ins older than 90 days, and return how many.
+
+    Everything else stays for ever, and the database refuses to delete it.
+    """
+    return delete_refused_tries(AuditEntry)
+
+
+def delete_refused_tries(log: type[AuditEntry | OperatorEntry]) -> int:
+    """Delete the refused sign-ins of a log that are older than 90 days, and return how many. A step."""
+    if db.engine.dialect.name == "postgresql":
+        # The role of the application may delete nothing there; a function of the owner's deletes these and no others.
+        purge = select(func.purge_refused_sign_ins(log.__tablename__))
+        return int(db.session.scalar(purge, execution_options={"all_tenants": True}) or 0)
+    old = (log.action.in_(REFUSED)) & (log.occurred_at < clock.now() - REFUSED_KEPT)
+    done = db.session.execute(
+        delete(log).where(old),
+        execution_options={"synchronize_session": False, "all_tenants": log is OperatorEntry},
+    )
+    return cast("CursorResult[Any]", done).rowcount
+
+
 def at_the_terminal() -> Actor:
     """Return who runs a command: the account of the system under which it runs."""
     try:
@@ -136,10 +164,12 @@ class Filter:
     until: datetime | None = None
 
 
-def entries(wanted: Filter, page: int) -> tuple[list[AuditEntry], bool]:
-    """Return a page of the log, newest first, and whether older ones follow."""
-    found = db.session.scalars(_select(wanted).offset((page - 1) * PAGE).limit(PAGE + 1)).all()
-    return list(found[:PAGE]), len(found) > PAGE
+def entries(wanted: Filter, page: int) -> Page[AuditEntry]:
+    """Return a page of the log, newest first."""
+    chosen = _select(wanted)
+    return uncounted_page(
+        page, PAGE, lambda limit, offset: db.session.scalars(chosen.offset(offset).limit(limit)).all()
+    )
 
 
 def all_entries(wanted: Filter) -> Sequence[Row[Any]]:

@@ -1,7 +1,7 @@
 """Mailed links that prove that somebody reads an address.
 
-A wish for one is a row with a token that nobody knows, and an event. The handler that writes the mail gives the row a
-new token and mails that, so no token is ever stored but as its SHA-256. An address that belongs to nobody gets a row
+A request for one is a row with a token that nobody knows, and an event. The handler that writes the mail gives the row
+a new token and mails that, so no token is ever stored but as its SHA-256. An address that belongs to nobody gets a row
 and an event too, and no mail: who asks cannot tell the one from the other.
 """
 
@@ -25,11 +25,11 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LIFETIMES = {"confirm_member": DAY, "change_member": DAY, "reset_member": HOUR, "reset_staff": HOUR}
 """Purpose -> for how long its link is good. One that opens an account that is in use is good for an hour."""
 MOST_AN_HOUR = 5
-"""Links that one account is mailed within an hour: nobody shall be flooded by a stranger's clicks."""
+"""Links that one account is mailed within an hour: nobody can be flooded with mails by somebody else's clicks."""
 
 
 class TokenExpired(NotFound):
-    """The link is unknown, was used, or is too old; which of them is told to nobody."""
+    """The link is unknown, was used, or is too old; the answer does not say which."""
 
     code = "link_over"
 
@@ -45,7 +45,7 @@ class EmailToken:
 
 
 def find_token(purpose: str, token: str, *, of: uuid.UUID | None = None) -> EmailToken:
-    """Return the proof whose link holds `token`, without using it. Raises LinkOver, also when it is not `of` him."""
+    """Return the proof of a link without using it. Raises TokenExpired, also when it is not that of `of`."""
     row = db.session.scalar(select(EmailProof).where(*_good(purpose, token)))
     if row is None or (of is not None and row.subject_id != of):
         raise TokenExpired
@@ -103,9 +103,9 @@ def request_token(actor: Actor, purpose: str, email: str, subject_id: uuid.UUID)
 
 
 def use_token(purpose: str, token: str) -> EmailToken:
-    """Use up a link: of any number of tries at once, one succeeds. A step. Raises LinkOver.
+    """Use up a link: of any number of tries at once, one succeeds. A step. Raises TokenExpired.
 
-    Every other link of its subject ends, too: it may have been mailed to an address that is not his any more.
+    Every other link of its subject ends, too: it may have been mailed to an address that is no longer theirs.
     """
     row = db.session.scalar(
         update(EmailProof)

@@ -14,7 +14,7 @@ class EmailTokenRequested(DomainEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class MemberEmailChanged(DomainEvent):
-    """A member has another address now. `subject_id` is his id, `sealed_former` the address that he had, sealed."""
+    """A member changed their address. `subject_id` is the member, `sealed_former` the former address, sealed."""
 
     sealed_former: str
 

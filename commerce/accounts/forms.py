@@ -1,4 +1,4 @@
-"""Forms of people who come in: sign-in, code, invitation, a new password."""
+"""Forms of the sign-in pages: password, code, invitation, new password."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from commerce.web import TextForm
 
 
 def _password(label: object) -> PasswordField:
-    return PasswordField(label, [InputRequired(_("Please enter your password.")), Length(max=MAX_LENGTH)])
+    return PasswordField(label, [InputRequired(_("Enter your password.")), Length(max=MAX_LENGTH)])
 
 
 def _new_password() -> PasswordField:
-    return PasswordField(_("New password"), [InputRequired(_("Please choose a password."))])
+    return PasswordField(_("New password"), [InputRequired(_("Choose a password."))])
 
 
 def _email() -> EmailField:
-    return EmailField(_("E-mail"), [InputRequired(_("Please enter your e-mail address.")), Length(max=255)])
+    return EmailField(_("E-mail"), [InputRequired(_("Enter your email address.")), Length(max=255)])
 
 
 def otp_field() -> StringField:
-    """Return the field of a code of the app or from paper."""
-    return StringField(_("Code"), [InputRequired(_("Please enter the code.")), Length(max=40)])
+    """Return the field for a code of the app or a recovery code."""
+    return StringField(_("Code"), [InputRequired(_("Enter the code.")), Length(max=40)])
 
 
 class SignInForm(TextForm):
-    """Who are you? The shape of the address is not judged here: a wrong one belongs to nobody."""
+    """E-mail and password. The shape of the address is not checked: a wrong one belongs to nobody."""
 
     email = _email()
     password = _password(_("Password"))
@@ -43,35 +43,35 @@ class CodeForm(TextForm):
 
 
 class InvitationForm(TextForm):
-    """What an invited person brings along."""
+    """Name and password of an invited person."""
 
-    name = StringField(_("Your name"), [InputRequired(_("Please enter your name.")), Length(max=255)])
+    name = StringField(_("Your name"), [InputRequired(_("Enter your name.")), Length(max=255)])
     password = _new_password()
 
 
 class ForgottenForm(TextForm):
-    """Whose password was forgotten."""
+    """The address of somebody who forgot their password."""
 
     email = _email()
 
 
 class StaffNewPasswordForm(TextForm):
-    """A new password in place of a forgotten one."""
+    """A new password after a reset."""
 
     password = _new_password()
 
 
 class StaffChangePasswordForm(TextForm):
-    """A new password in place of the present one."""
+    """Change of a password that is known."""
 
-    present_password = _password(_("Present password"))
+    present_password = _password(_("Current password"))
     password = _new_password()
 
 
 class StaffNameForm(TextForm):
-    """How somebody is called in the history of orders."""
+    """The name that the history of orders shows."""
 
-    name = StringField(_("Name"), [InputRequired(_("Please enter your name.")), Length(max=255)])
+    name = StringField(_("Name"), [InputRequired(_("Enter your name.")), Length(max=255)])
 
 
 class EnrolForm(TextForm):

@@ -75,7 +75,7 @@ def withdraw_invitation(invitation_id: uuid.UUID) -> None:
 
 
 def find_invitation(token: str) -> Invitation:
-    """Return the invitation of a link without using it. Raises LinkOver."""
+    """Return the invitation of a link without using it. Raises TokenExpired."""
     row = db.session.scalar(
         select(StaffInvitation).where(
             StaffInvitation.token_hash == token_hash(token), StaffInvitation.expires_at > clock.now()
@@ -106,9 +106,9 @@ def issue_invitation(invitation_id: uuid.UUID) -> str:
 
 
 def accept(token: str, *, name: str, password: str, device: Device) -> str:
-    """Make the member of staff whom a link invites and return the token of his first session.
+    """Create the staff member whom a link invites and return the token of their first session.
 
-    Of any number of tries at once one succeeds. Raises LinkOver, InvalidValue, PlanFull.
+    Of any number of tries at once one succeeds. Raises TokenExpired, InvalidValue, PlanFull.
     """
     invitation = find_invitation(token)
     if not name.strip() or not name.isprintable():

@@ -7,7 +7,6 @@ can be taken by nobody who does not read it, and an account that waits for its o
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -19,7 +18,8 @@ from commerce.accounts import sessions
 from commerce.accounts.email_tokens import EmailToken, request_token, revoke_tokens, use_token
 from commerce.accounts.events import MemberEmailChanged
 from commerce.accounts.models import EmailProof, Member, MemberSession
-from commerce.accounts.sessions import MEMBER, Device
+from commerce.accounts.sessions import MEMBER, Device, SignedIn
+from commerce.accounts.throttle import clear_throttle
 from commerce.db import atomic, current_tenant_id, db, new_id
 from commerce.encryption import seal
 from commerce.errors import Conflict, NotFound
@@ -29,43 +29,8 @@ NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 GUEST = Actor("guest")
 
 
-@dataclass(frozen=True, slots=True)
-class SignedInMember:
-    """The member behind a request, as a plain value."""
-
-    id: uuid.UUID
-    name: str
-    email: str
-    phone: str
-    session_id: uuid.UUID
-    seen_at: datetime
-    proven_at: datetime
-
-    @property
-    def actor(self) -> Actor:
-        """The member as histories name him: by his id, since names and addresses are erased when he wishes."""
-        return Actor("member", id=str(self.id))
-
-
-def find_signed_in_member(token: str) -> SignedInMember | None:
-    """Return whom the session of `token` belongs to in this shop; None when it is unknown or over."""
-    found = sessions.find(MEMBER, token)
-    if found is None:
-        return None
-    person, session = found
-    return SignedInMember(
-        person.id,
-        person.name,
-        person.email,
-        person.phone,
-        session.id,
-        session.seen_at,
-        session.proven_at,
-    )
-
-
 def get_member(member_id: uuid.UUID) -> Member:
-    """Return a member, also one who waits for his link or was erased. Raises NotFound."""
+    """Return a member, also one who is unconfirmed or erased. Raises NotFound."""
     found = db.session.scalar(select(Member).where(Member.id == member_id))
     if found is None:
         raise NotFound("member_not_found")
@@ -91,7 +56,6 @@ def register_member(email: str, name: str) -> None:
             name=name,
             password_hash=NO_PASSWORD,
             active=False,
-            failed_sign_ins=0,
             phone="",
             created_at=clock.now(),
         )
@@ -107,7 +71,7 @@ def forgot_password(email: str) -> None:
 
 
 def _request_password_reset(email: str) -> None:
-    """Who has no password yet confirms his address by choosing one; everybody else may choose another one."""
+    """Request a link: to confirm the address for an account without a password, else to reset the password."""
     known = db.session.execute(
         select(Member.id, Member.confirmed_at).where(Member.email == email)
     ).one_or_none()
@@ -116,26 +80,26 @@ def _request_password_reset(email: str) -> None:
 
 
 @atomic
-def request_email_change(member: SignedInMember, email: str) -> None:
-    """Have a link mailed by which a member proves that he reads `email`; his own shows him his orders as a guest."""
-    request_token(member.actor, "change_member", email, member.id)
+def request_email_change(member: SignedIn, email: str) -> None:
+    """Mail a link that proves that a member reads `email`; for their own address it adds their guest orders."""
+    request_token(member.actor(), "change_member", email, member.id)
 
 
 # --- what is behind the links ----------------------------------------------------------------------------
 
 
 def choose_password(purpose: str, token: str, password_hash: str, device: Device) -> tuple[EmailToken, str]:
-    """Set the password of a member who came by a link, sign him in here and nowhere else. A step. Raises LinkOver.
+    """Set a member's password after a mailed link, end their sessions and open one. A step. Raises TokenExpired.
 
-    Returns what he has proven, and the token of his session. His address counts as confirmed from now on.
+    Returns the token's facts and the session's token. The address counts as confirmed from now on.
     """
     proof = use_token(purpose, token)
     now = clock.now()
     member = db.session.scalars(select(Member).where(Member.id == proof.subject_id).with_for_update()).one()
     member.password_hash, member.active = password_hash, True
     member.confirmed_at = member.confirmed_at or now
-    member.failed_sign_ins, member.locked_until = 0, None
     db.session.flush()
+    clear_throttle(MEMBER, member.email)
     sessions.end_all(MEMBER, member.id)
     return proof, sessions.begin(MEMBER, member.id, device)
 
@@ -143,7 +107,7 @@ def choose_password(purpose: str, token: str, password_hash: str, device: Device
 def change_member_email(token: str) -> EmailToken:
     """Make the address that a link was mailed to the member's own, and tell the former one. A step.
 
-    Raises LinkOver, Conflict when the address has an account of its own by now.
+    Raises TokenExpired, Conflict when the address has an account of its own by now.
     """
     proof = use_token("change_member", token)
     member = db.session.scalars(select(Member).where(Member.id == proof.subject_id).with_for_update()).one()
@@ -171,7 +135,7 @@ def change_member_email(token: str) -> EmailToken:
 
 @atomic
 def rename_member(member_id: uuid.UUID, name: str, phone: str) -> None:
-    """Save how a member is called and where he can be reached."""
+    """Save a member's name and phone number."""
     db.session.execute(
         update(Member)
         .where(Member.id == member_id)

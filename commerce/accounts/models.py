@@ -26,19 +26,17 @@ from commerce.db import Base, TenantRow, new_id
 
 
 class Credentials:
-    """Mixin of whoever signs in with a password; a run of wrong ones makes the account pause."""
+    """Mixin of everybody who signs in with a password."""
 
     email: Mapped[str]
     name: Mapped[str] = mapped_column(default="")
     password_hash: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
-    failed_sign_ins: Mapped[int] = mapped_column(default=0)
-    locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
 class SecondFactor:
-    """Mixin of whoever can prove himself with one-time codes (RFC 6238).
+    """Mixin of people who may have one-time codes as a second factor (RFC 6238).
 
     `totp_secret` is sealed; it counts once a first code has proven it (`totp_since`). `totp_step` is the last time step
     that was accepted: no code is good twice.
@@ -49,10 +47,23 @@ class SecondFactor:
     totp_step: Mapped[int] = mapped_column(default=0)
 
 
+class Throttle:
+    """Mixin of the wrong passwords or codes at one account (`accounts/throttle.py`).
+
+    `subject` is a hash of kind, factor and e-mail address, which may belong to nobody. `sources` are by source the
+    wrong tries, when the last one was and until when the source waits; `paused_until` is for all addresses together.
+    """
+
+    subject: Mapped[str] = mapped_column(String(64))
+    sources: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    paused_until: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
 class Session:
     """Mixin of a signed-in browser: random 256 bits in its cookie, their SHA-256 here.
 
-    `proven_at` is when the person last gave his password or a code: what is dangerous asks for it to be recent.
+    `proven_at` is when the person last gave a password or a code; sensitive actions ask for it to be recent.
     """
 
     token_hash: Mapped[str] = mapped_column(String(64))
@@ -95,8 +106,18 @@ class StaffSession(Session, TenantRow, Base):
     second_factor: Mapped[bool] = mapped_column(default=False)
 
 
+class SignInThrottle(Throttle, TenantRow, Base):
+    """Wrong tries at an account of staff or of a member."""
+
+    __tablename__ = "sign_in_throttles"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "subject"),
+    )
+
+
 class RecoveryCode(TenantRow, Base):
-    """A code for the day on which the telephone is lost; each is good once."""
+    """A code for the case that the phone is lost; each works once."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = (
@@ -157,7 +178,7 @@ class AuditEntry(TenantRow, Base):
 class Member(Credentials, TenantRow, Base):
     """A customer with an account in one shop; nobody in another. Until `confirmed_at` the address is only claimed.
 
-    An erased one keeps its row, so that his orders still belong to somebody, with nothing personal left in it.
+    An erased one keeps its row, so that their orders still belong to somebody, with nothing personal left in it.
     """
 
     __tablename__ = "members"
@@ -299,6 +320,15 @@ class OperatorSession(Session, Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     operator_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("operators.id", ondelete="CASCADE"))
     second_factor: Mapped[bool] = mapped_column(default=False)
+
+
+class OperatorSignInThrottle(Throttle, Base):
+    """Wrong tries at an account of an operator."""
+
+    __tablename__ = "operator_sign_in_throttles"
+    __table_args__ = (UniqueConstraint("subject"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
 
 
 class OperatorEntry(Base):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from sqlalchemy import select, update
 
 from commerce.accounts import sessions
@@ -9,6 +11,7 @@ from commerce.accounts.email_tokens import TokenExpired, find_token, request_tok
 from commerce.accounts.models import StaffMember
 from commerce.accounts.passwords import MIN_OF_STAFF, hash_password, judge_password
 from commerce.accounts.sessions import STAFF
+from commerce.accounts.throttle import PASSWORD, clear_throttle
 from commerce.db import atomic, db, new_id
 from commerce.events.outbox import Actor
 from commerce.tenants.scope import current_shop
@@ -27,10 +30,10 @@ def ask_for_reset(email: str, request_id: str = "") -> None:
     request_token(Actor("guest", request_id=request_id), PURPOSE, address, staff_id or new_id())
 
 
-def reset_password(token: str, password: str) -> str:
-    """Put a new password in place of the forgotten one, end every session, and return whose it was (name).
+def reset_password(token: str, password: str) -> uuid.UUID:
+    """Replace a forgotten password, end every session and every delay, and return the id of the member of staff.
 
-    Raises LinkOver, InvalidValue.
+    Raises TokenExpired, InvalidValue.
     """
     proof = find_token(PURPOSE, token)
     judge_password(password, minimum=MIN_OF_STAFF, about=(proof.email, current_shop().name))
@@ -38,16 +41,17 @@ def reset_password(token: str, password: str) -> str:
 
 
 @atomic
-def _reset(token: str, password_hash: str) -> str:
+def _reset(token: str, password_hash: str) -> uuid.UUID:
     proof = use_token(PURPOSE, token)
-    name = db.session.scalar(
+    found = db.session.scalar(
         update(StaffMember)
         .where(StaffMember.id == proof.subject_id, StaffMember.email == proof.email, StaffMember.active)
         .values(password_hash=password_hash)
-        .returning(StaffMember.name)
+        .returning(StaffMember.id)
         .execution_options(synchronize_session=False)
     )
-    if name is None:
+    if found is None:
         raise TokenExpired
     sessions.end_all(STAFF, proof.subject_id)
-    return name
+    clear_throttle(STAFF, proof.email, PASSWORD)
+    return proof.subject_id

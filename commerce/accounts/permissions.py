@@ -53,9 +53,9 @@ MANAGEMENT = (
         "webhooks.manage",
     }
 )
-EVERYTHING = MANAGEMENT | {"api.manage", "data.export", "staff.manage"}
-"""What owners may do. Who works here, which programs come in and who takes all data away is decided by those whose
-shop it is."""
+EVERYTHING = MANAGEMENT | {"api.manage", "data.export", "hosts.manage", "staff.manage"}
+"""What owners may do. Who works here, which API keys exist, who exports all data and which host name gets the links of
+mails is decided by those whose shop it is."""
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": EVERYTHING,

@@ -15,7 +15,7 @@ SCOPES = {
     "carts:write": _l("Fill carts for shoppers and order them"),
     "coupons:read": _l("See coupons and how often they were used"),
     "coupons:write": _l("Add coupons and switch them off"),
-    "webhooks:write": _l("See and change who is told of events"),
+    "webhooks:write": _l("Read and write webhook endpoints"),
     "events:read": _l("Read the feed of events"),
 }
 """Scope -> what it lets a program do, in the words of staff."""

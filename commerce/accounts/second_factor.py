@@ -21,8 +21,9 @@ from sqlalchemy import delete, func, select, update
 from commerce import clock
 from commerce.accounts import sessions
 from commerce.accounts.models import RecoveryCode, SecondFactor
-from commerce.accounts.sessions import STAFF, Kind, P, S, token_hash
-from commerce.accounts.sign_in import SignInAttempt, SignInRefused, begin_sign_in, clear_failed_sign_ins
+from commerce.accounts.sessions import STAFF, Device, Kind, P, S, token_hash
+from commerce.accounts.sign_in import SignInAttempt, SignInRefused, begin_try, forgive_try
+from commerce.accounts.throttle import CODE, clear_throttle
 from commerce.db import atomic, db, insert_rows, with_audit
 from commerce.encryption import DecryptionError, seal
 from commerce.errors import Conflict, InvalidValue, Rejected
@@ -38,7 +39,7 @@ RECOVERY_CODES = 10
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """What somebody gets who has a second factor now: the session's new token, and his codes on paper, this once."""
+    """The result of turning on two-factor authentication: the session's new token and the recovery codes."""
 
     token: str
     recovery_codes: list[str]
@@ -91,12 +92,15 @@ def enroll(
     return Enrollment(token, _write_codes(person_id) if kind is STAFF else [])
 
 
-def complete_by_code(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID, code: str) -> str:
+def complete_by_code(
+    kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID, code: str, device: Device | None = None
+) -> str:
     """Check a code of the app or from paper after the password; return the new token of the session, whole from now on.
 
     Raises SignInRefused.
     """
-    attempt = _begin(kind, person_id)
+    # Whoever knows the password can open any number of such sessions, so the device counts and not the session.
+    attempt = _begin(kind, person_id, device or Device(), code)
     return use_code(kind, attempt, code, lambda: sessions.rotate(kind, session_id, second_factor=True))
 
 
@@ -105,13 +109,16 @@ def prove_by_code(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID,
 
     Raises SignInRefused.
     """
-    attempt = _begin(kind, person_id)
+    attempt = _begin(kind, person_id, session_id, code)
     with with_audit(None):
         use_code(kind, attempt, code, lambda: sessions.note_proof(kind, session_id))
 
 
-def _begin(kind: Kind[P, S], person_id: uuid.UUID) -> SignInAttempt:
-    attempt = begin_sign_in(kind, kind.person_id() == person_id)
+def _begin(kind: Kind[P, S], person_id: uuid.UUID, origin: Device | uuid.UUID, code: str) -> SignInAttempt:
+    # A recovery code has 80 bits: nobody guesses it, so it never waits for other people's tries.
+    attempt = begin_try(
+        kind, kind.person_id() == person_id, CODE, origin, never_wait=not _plain(code).isdigit()
+    )
     if attempt is None:
         raise SignInRefused("sign_in_code_wrong")
     return attempt
@@ -123,7 +130,7 @@ def use_code(kind: Kind[P, S], attempt: SignInAttempt, code: str, then: Callable
 
     Raises SignInRefused for a code that is wrong or was used.
     """
-    plain = "".join(c for c in code if c.isalnum()).lower()
+    plain = _plain(code)
     good = (
         _use_app_code(kind, attempt.person_id, plain)
         if plain.isdigit()
@@ -131,13 +138,17 @@ def use_code(kind: Kind[P, S], attempt: SignInAttempt, code: str, then: Callable
     )
     if not good:
         raise SignInRefused("sign_in_code_wrong")
-    clear_failed_sign_ins(kind, attempt, all_of_them=True)
+    forgive_try(kind, attempt)
     return then()
 
 
+def _plain(code: str) -> str:
+    return "".join(c for c in code if c.isalnum()).lower()
+
+
 def totp_step(secret: str, code: str, *, after: int) -> int | None:
-    """Return the time step whose code this is, None when it is none of now or not later than the step `after`."""
-    plain = "".join(c for c in code if c.isalnum())
+    """Return the time step that a code belongs to; None when it is not a current one or not later than `after`."""
+    plain = _plain(code)
     now = int(clock.now().timestamp()) // STEP
     made = pyotp.TOTP(secret)
     fitting = [
@@ -172,7 +183,11 @@ def remove_second_factor(kind: Kind[P, S], person_id: uuid.UUID) -> None:
 
 
 def reset_second_factor_of(kind: Kind[P, S], person_id: uuid.UUID) -> None:
-    """Forget the app's secret and the codes on paper. A step."""
+    """Forget the app's secret and the recovery codes, and every wrong password and code. A step."""
+    email = db.session.scalars(
+        select(kind.person.email).where(kind.person_id() == person_id), execution_options=kind.options
+    ).one()
+    clear_throttle(kind, email)
     sessions.session_options(
         kind,
         update(kind.person)

@@ -1,4 +1,4 @@
-"""Sessions of whoever signs in: staff, members, operators. One way for all, told apart by a `Kind`.
+"""Sessions of whoever signs in: staff, members, operators. One way for all, distinguished by a `Kind`.
 
 The browser has 256 random bits, the database their SHA-256. Everything here but `find` and `open_sessions` is a step.
 """
@@ -22,12 +22,15 @@ from commerce.accounts.models import (
     MemberSession,
     Operator,
     OperatorSession,
+    OperatorSignInThrottle,
     SecondFactor,
     Session,
+    SignInThrottle,
     StaffMember,
     StaffSession,
 )
 from commerce.db import TenantOwned, db
+from commerce.events.outbox import Actor
 
 P = TypeVar("P", bound=Credentials)
 S = TypeVar("S", bound=Session)
@@ -52,11 +55,18 @@ class Kind(Generic[P, S]):
     lifetime: timedelta
     owner: Any = field(repr=False)
     """The column of `session` with the person's id."""
+    throttle: Any = field(repr=False)
+    """The table of wrong tries."""
 
     @property
     def options(self) -> Mapping[str, Any]:
         """Execution options of every statement: people of no shop are looked for outside of the tenant net."""
-        return {"synchronize_session": False, "all_tenants": not issubclass(self.person, TenantOwned)}
+        return {"synchronize_session": False, "all_tenants": not self.belongs_to_shop}
+
+    @property
+    def belongs_to_shop(self) -> bool:
+        """Tell whether these people are those of one shop; operators are of none."""
+        return issubclass(self.person, TenantOwned)
 
     @property
     def has_second_factor(self) -> bool:
@@ -73,10 +83,22 @@ class Kind(Generic[P, S]):
 
 
 STAFF = Kind(
-    "staff", StaffMember, StaffSession, timedelta(hours=12), timedelta(days=7), StaffSession.staff_id
+    "staff",
+    StaffMember,
+    StaffSession,
+    timedelta(hours=12),
+    timedelta(days=7),
+    StaffSession.staff_id,
+    SignInThrottle,
 )
 MEMBER = Kind(
-    "member", Member, MemberSession, timedelta(days=30), timedelta(days=90), MemberSession.member_id
+    "member",
+    Member,
+    MemberSession,
+    timedelta(days=30),
+    timedelta(days=90),
+    MemberSession.member_id,
+    SignInThrottle,
 )
 OPERATOR = Kind(
     "operator",
@@ -85,15 +107,17 @@ OPERATOR = Kind(
     timedelta(hours=1),
     timedelta(hours=12),
     OperatorSession.operator_id,
+    OperatorSignInThrottle,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where a session was opened from, so that its owner knows it again in the list."""
+    """Where somebody signs in from: shown in the list of sessions. `mark` is that of a browser that did so before."""
 
     address: str = ""
     user_agent: str = ""
+    mark: str = ""
 
 
 def token_hash(token: str) -> str:
@@ -121,6 +145,59 @@ def find(kind: Kind[P, S], token: str) -> tuple[P, S] | None:
         execution_options=kind.options,
     ).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The person behind a request, as a plain value: a member of staff, a member or an operator.
+
+    `role` is that of staff and `phone` that of members. `waits_for_code`: the password was given and the second factor
+    is still missing, so nothing is open yet.
+    """
+
+    kind: str
+    id: uuid.UUID
+    name: str
+    email: str
+    session_id: uuid.UUID
+    seen_at: datetime
+    proven_at: datetime
+    role: str = ""
+    phone: str = ""
+    has_second_factor: bool = False
+    waits_for_code: bool = False
+
+    @property
+    def recently_proven(self) -> bool:
+        """Tell whether password or code were given recently enough for sensitive actions."""
+        return is_recent(self.proven_at)
+
+    def actor(self, request_id: str = "") -> Actor:
+        """Return the person as histories name people: members by id alone, since their names may be erased."""
+        name = "" if self.kind == MEMBER.name else self.name
+        return Actor(self.kind, id=str(self.id), name=name, request_id=request_id)
+
+
+def find_signed_in(kind: Kind[P, S], token: str) -> SignedIn | None:
+    """Return the person whose session the token opens; None for an unknown or ended session or inactive person."""
+    found = find(kind, token) if token else None
+    if found is None:
+        return None
+    person, session = cast("tuple[Any, Any]", found)
+    has_second_factor = kind.has_second_factor and person.totp_since is not None
+    return SignedIn(
+        kind=kind.name,
+        id=person.id,
+        name=person.name,
+        email=person.email,
+        session_id=session.id,
+        seen_at=session.seen_at,
+        proven_at=session.proven_at,
+        role=getattr(person, "role", ""),
+        phone=getattr(person, "phone", ""),
+        has_second_factor=has_second_factor,
+        waits_for_code=has_second_factor and not session.second_factor,
+    )
 
 
 def open_sessions(kind: Kind[P, S], person_id: uuid.UUID) -> list[S]:
@@ -197,7 +274,7 @@ def rotate(kind: Kind[P, S], session_id: uuid.UUID, **values: Any) -> str:
 
 
 def note_proof(kind: Kind[P, S], session_id: uuid.UUID) -> None:
-    """Note that the person behind a session has just proven who he is. A step."""
+    """Note that the person behind a session has just confirmed their identity. A step."""
     session_options(
         kind,
         update(kind.session).where(kind.session_id() == session_id).values(proven_at=clock.now()),
@@ -218,7 +295,7 @@ def end_by_token(kind: Kind[P, S], token: str) -> None:
 
 
 def end_one(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID) -> bool:
-    """End one session of this person; False when it is not his or has ended. A step."""
+    """End one session of this person; False when it is not theirs or has ended. A step."""
     return _delete(kind, (kind.owner == person_id) & (kind.session_id() == session_id)) == 1
 
 

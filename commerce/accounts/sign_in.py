@@ -1,32 +1,27 @@
-"""Sign in and out, and prove again who one is: the same for staff, members and operators (`sessions.Kind`).
+"""Sign in, sign out and confirm one's identity again: the same for staff, members and operators (`sessions.Kind`).
 
-A password is checked outside of any transaction, since it takes long on purpose. An attempt is counted before it is
-checked and forgiven when it was right, so that many attempts at once are not cheaper than one after the other.
-Passwords and codes share one count: who has the one may not guess the other for free.
+A password is checked outside of any transaction, since it takes long on purpose. A try is counted before it is
+checked and forgiven when it was right, so that many tries at once are not cheaper than one after the other. What a
+try costs, and who waits for whom, is in `throttle.py`.
 """
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 
 from commerce import clock
-from commerce.accounts import sessions
+from commerce.accounts import sessions, throttle
 from commerce.accounts.email_tokens import revoke_tokens
 from commerce.accounts.passwords import NOBODY, hash_password, is_outdated, verify_password
 from commerce.accounts.sessions import Device, Kind, P, S
+from commerce.accounts.throttle import PASSWORD, Source
 from commerce.db import atomic, db, with_audit
 from commerce.errors import NotFound, Rejected
-
-FREE_TRIES = 4
-"""Wrong tries in a row that cost nothing; everybody mistypes."""
-FIRST_DELAY = timedelta(seconds=2)
-LONGEST_DELAY = timedelta(minutes=5)
-"""Delays double up to here and no further: nobody can lock somebody else out for good."""
 
 
 class SignInRefused(Rejected):
@@ -44,6 +39,8 @@ class SignInAttempt:
     name: str
     password_hash: str
     needs_code: bool
+    subject: str
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def sign_in(
 
     Raises SignInRefused, after the same work whether the address is known or not; Busy.
     """
-    attempt = check_password(kind, email, password)
+    attempt = check_password(kind, email, password, device)
     return open_session(kind, attempt, password, device or Device(), replaces=replaces)
 
 
@@ -75,68 +72,74 @@ def open_session(
     return OpenedSession(token, attempt.person_id, attempt.needs_code)
 
 
-def check_password(kind: Kind[P, S], email: str, password: str) -> SignInAttempt:
+def check_password(
+    kind: Kind[P, S], email: str, password: str, device: Device | None = None
+) -> SignInAttempt:
     """Return whose e-mail and password these are, to be forgiven by the caller. Raises SignInRefused."""
     address = email.strip().lower()[:255]
-    found = begin_sign_in(kind, kind.person.email == (address if address.isprintable() else ""))
+    address = address if address.isprintable() else ""
+    found = begin_try(kind, kind.person.email == address, PASSWORD, device or Device(), typed=address)
     if not verify_password(found.password_hash if found else NOBODY, password) or found is None:
         raise SignInRefused
     return found
 
 
-def begin_sign_in(kind: Kind[P, S], whose: ColumnElement[bool]) -> SignInAttempt | None:
-    """Count an attempt as if it failed. None when nobody is meant or the account pauses."""
+def begin_try(
+    kind: Kind[P, S],
+    whose: ColumnElement[bool],
+    factor: str,
+    origin: Device | uuid.UUID,
+    *,
+    typed: str | None = None,
+    never_wait: bool = False,
+) -> SignInAttempt | None:
+    """Count a try as if it failed. None when it belongs to nobody or has to wait.
+
+    `origin` is the device of somebody who signs in, or the id of an open session. `typed` is the address that was
+    typed: tries at it count whether or not it has an account.
+    """
     with with_audit(None):
-        return _count(kind, whose)
+        return _count(kind, whose, factor, origin, typed, never_wait)
 
 
 @atomic
-def _count(kind: Kind[P, S], whose: ColumnElement[bool]) -> SignInAttempt | None:
-    person = db.session.scalar(
-        select(kind.person).where(whose, kind.person.active).with_for_update(key_share=True),
-        execution_options=kind.options,
+def _count(
+    kind: Kind[P, S],
+    whose: ColumnElement[bool],
+    factor: str,
+    origin: Device | uuid.UUID,
+    typed: str | None,
+    never_wait: bool,
+) -> SignInAttempt | None:
+    person: Any = db.session.scalar(
+        select(kind.person).where(whose, kind.person.active), execution_options=kind.options
     )
-    # Only now: it may have taken a while to get the row.
-    now = clock.now()
-    if person is None or (person.locked_until is not None and person.locked_until > now):
+    if person is None and typed is None:
         return None
-    person.failed_sign_ins += 1
-    delay = delay_after(person.failed_sign_ins)
-    person.locked_until = now + delay if delay else None
-    db.session.flush()
-    row = cast("Any", person)
-    needs_code = kind.has_second_factor and row.totp_since is not None
-    return SignInAttempt(row.id, row.email, row.name, row.password_hash, needs_code)
-
-
-def delay_after(failures: int) -> timedelta:
-    """Return how long an account pauses after so many wrong tries in a row: 2 s after five, doubling to 5 min."""
-    if failures <= FREE_TRIES:
-        return timedelta(0)
-    return min(LONGEST_DELAY, FIRST_DELAY * (1 << min(failures - FREE_TRIES - 1, 16)))
-
-
-def clear_failed_sign_ins(
-    kind: Kind[P, S], attempt: SignInAttempt, *, all_of_them: bool, **values: Any
-) -> None:
-    """Take back the counting of an attempt that was right. A step.
-
-    Wrong codes stay counted until a right one comes (`all_of_them`): else whoever knows the password could sign in
-    again after every few codes and guess without end.
-    """
-    failures: Any = 0 if all_of_them else kind.person.failed_sign_ins - 1
-    sessions.session_options(
-        kind,
-        update(kind.person)
-        .where(kind.person_id() == attempt.person_id)
-        .values(failed_sign_ins=failures, locked_until=None, **values),
+    subject = throttle.subject_of(kind, factor, person.email if typed is None else typed)
+    source = throttle.source_of(kind, factor, origin, person.id if person else None)
+    checked = throttle.count_try(kind, subject, source, never_wait=never_wait)
+    if person is None or not checked:
+        return None
+    needs_code = kind.has_second_factor and person.totp_since is not None
+    return SignInAttempt(
+        person.id, person.email, person.name, person.password_hash, needs_code, subject, source
     )
+
+
+def forgive_try(kind: Kind[P, S], attempt: SignInAttempt, **values: Any) -> None:
+    """Take back the counting of a try that was right, and set `values` of the person. A step."""
+    throttle.forgive(kind, attempt.subject, attempt.source)
+    if values:
+        sessions.session_options(
+            kind, update(kind.person).where(kind.person_id() == attempt.person_id).values(**values)
+        )
 
 
 @atomic
 def _open(kind: Kind[P, S], attempt: SignInAttempt, renewed_hash: str, device: Device, replaces: str) -> str:
     values = {"password_hash": renewed_hash} if renewed_hash else {}
-    clear_failed_sign_ins(kind, attempt, all_of_them=not attempt.needs_code, **values)
+    forgive_try(kind, attempt, **values)
     return sessions.begin(kind, attempt.person_id, device, replaces=replaces)
 
 
@@ -166,14 +169,16 @@ def prove_by_password(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.U
 
     Raises SignInRefused.
     """
-    attempt = check_again(kind, person_id, password)
+    attempt = check_again(kind, person_id, session_id, password)
     with with_audit(None):
         _note_proof(kind, attempt, session_id)
 
 
-def check_again(kind: Kind[P, S], person_id: uuid.UUID, password: str) -> SignInAttempt:
-    """Check the password of somebody who is signed in, counted like any other attempt. Raises SignInRefused."""
-    found = begin_sign_in(kind, kind.person_id() == person_id)
+def check_again(
+    kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID, password: str
+) -> SignInAttempt:
+    """Check the password of somebody who is signed in, counted for this session. Raises SignInRefused."""
+    found = begin_try(kind, kind.person_id() == person_id, PASSWORD, session_id)
     if not verify_password(found.password_hash if found else NOBODY, password) or found is None:
         raise SignInRefused("sign_in_password_wrong")
     return found
@@ -181,7 +186,7 @@ def check_again(kind: Kind[P, S], person_id: uuid.UUID, password: str) -> SignIn
 
 @atomic
 def _note_proof(kind: Kind[P, S], attempt: SignInAttempt, session_id: uuid.UUID) -> None:
-    clear_failed_sign_ins(kind, attempt, all_of_them=not attempt.needs_code)
+    forgive_try(kind, attempt)
     sessions.note_proof(kind, session_id)
 
 
@@ -193,7 +198,7 @@ def change_password(
 
     Raises SignInRefused when `present` is not right.
     """
-    attempt = check_again(kind, person_id, present)
+    attempt = check_again(kind, person_id, session_id, present)
     _write_password(kind, attempt, session_id, hash_password(new))
 
 
@@ -201,7 +206,7 @@ def change_password(
 def _write_password(
     kind: Kind[P, S], attempt: SignInAttempt, session_id: uuid.UUID, password_hash: str
 ) -> None:
-    clear_failed_sign_ins(kind, attempt, all_of_them=not attempt.needs_code, password_hash=password_hash)
+    forgive_try(kind, attempt, password_hash=password_hash)
     sessions.note_proof(kind, session_id)
     if kind is not sessions.OPERATOR:
         revoke_tokens(attempt.person_id)
@@ -210,7 +215,7 @@ def _write_password(
 
 @atomic
 def end_session(kind: Kind[P, S], person_id: uuid.UUID, session_id: uuid.UUID) -> None:
-    """End one session of a person. Raises NotFound when it is not his or has ended."""
+    """End one session of a person. Raises NotFound when it is not theirs or has ended."""
     if not sessions.end_one(kind, person_id, session_id):
         raise NotFound("session_not_found")
 

@@ -1,4 +1,4 @@
-"""Who works for the shop: roles, leaving and coming back. An owner is always left, however many leave at once.
+"""Staff: roles, deactivation and reactivation. An owner is always left, however many leave at once.
 
 Whatever makes people more, fewer or others takes the shop's row first and then its owners, sorted by id.
 """
@@ -16,6 +16,7 @@ from commerce.accounts.models import StaffInvitation, StaffMember
 from commerce.accounts.permissions import ROLES
 from commerce.accounts.second_factor import reset_second_factor_of
 from commerce.accounts.sessions import STAFF
+from commerce.accounts.throttle import clear_throttle
 from commerce.db import atomic, current_tenant_id, db
 from commerce.errors import Conflict, InvalidValue, NotFound, Rejected
 from commerce.tenants.models import Tenant
@@ -60,7 +61,7 @@ def get_staff(staff_id: uuid.UUID) -> StaffMember:
 
 @atomic
 def change_role(staff_id: uuid.UUID, role: str, *, seen: str) -> None:
-    """Give somebody another role; `seen` is the one that the page showed.
+    """Change a role; `seen` is the one that the page showed.
 
     Raises InvalidValue, NotFound, Conflict when somebody else changed it meanwhile, LastOwner.
     """
@@ -77,7 +78,7 @@ def change_role(staff_id: uuid.UUID, role: str, *, seen: str) -> None:
 
 @atomic
 def deactivate(staff_id: uuid.UUID) -> None:
-    """Let somebody in no more, from this moment on. Raises NotFound, LastOwner."""
+    """Deactivate a staff member and end their sessions at once. Raises NotFound, LastOwner."""
     lock_staff_places()
     person = _locked(staff_id)
     if not person.active:
@@ -92,7 +93,7 @@ def deactivate(staff_id: uuid.UUID) -> None:
 
 @atomic
 def reactivate(staff_id: uuid.UUID) -> None:
-    """Let somebody in again who was deactivated. Raises NotFound, PlanFull."""
+    """Reactivate a staff member. Raises NotFound, PlanFull."""
     limit = lock_staff_places()
     person = _locked(staff_id)
     if person.active:
@@ -100,11 +101,12 @@ def reactivate(staff_id: uuid.UUID) -> None:
     free_staff_place(limit)
     person.active = True
     db.session.flush()
+    clear_throttle(STAFF, person.email)
 
 
 @atomic
 def reset_second_factor(staff_id: uuid.UUID) -> None:
-    """Take somebody's second factor away who has lost it, and end all his sessions. Raises NotFound."""
+    """Turn off two-factor authentication for a colleague and end their sessions and delays. Raises NotFound."""
     _locked(staff_id)
     reset_second_factor_of(STAFF, staff_id)
     sessions.end_all(STAFF, staff_id)
@@ -112,7 +114,7 @@ def reset_second_factor(staff_id: uuid.UUID) -> None:
 
 @atomic
 def rename_staff(staff_id: uuid.UUID, name: str) -> None:
-    """Change how somebody is called in the history of orders. Raises NotFound, InvalidValue."""
+    """Change the name that the history of orders shows. Raises NotFound, InvalidValue."""
     if not name.strip() or not name.isprintable():
         raise InvalidValue("name", "name_required")
     _locked(staff_id).name = name.strip()[:255]

@@ -10,16 +10,16 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit, invitations, password_reset
-from commerce.accounts.cookies import device, keep_token
+from commerce.accounts.auth import HOME, blueprint, client_address
+from commerce.accounts.cookies import device, keep_token, remember_browser
 from commerce.accounts.email_tokens import find_token
 from commerce.accounts.forms import ForgottenForm, InvitationForm, StaffNewPasswordForm
 from commerce.accounts.sessions import STAFF
-from commerce.accounts.staff_auth import HOME, blueprint, client_address
 from commerce.db import with_audit
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.events.outbox import Actor
-from commerce.web import TextForm, private, request_id, see_other
+from commerce.web import TextForm, request_id, see_other
 
 
 def path(page: str, **arguments: str) -> str:
@@ -41,7 +41,7 @@ def invitation(token: str) -> BaseResponse:
                 )
             ):
                 opened = invitations.accept(
-                    token, name=name, password=str(form.password.data), device=device()
+                    token, name=name, password=str(form.password.data), device=device(STAFF)
                 )
         except InvalidValue as error:
             form[error.field].errors = [describe(error)]
@@ -56,7 +56,7 @@ def forgotten_password() -> BaseResponse:
     form = ForgottenForm()
     if form.validate_on_submit():
         password_reset.ask_for_reset(str(form.email.data), request_id())
-        flash(_("If somebody with this address works here, a mail with a link is on its way."), "good")
+        flash(_("If a staff member has this address, we’ve sent an email with a link."), "good")
         return see_other("/admin/password-reset")
     return _answer("accounts/password_reset.html", form)
 
@@ -69,15 +69,15 @@ def reset_password(token: str) -> BaseResponse:
         actor, where = Actor("staff", request_id=request_id()), client_address()
         try:
             with with_audit(lambda: audit.record(actor, "password_reset", proof.email, address=where)):
-                password_reset.reset_password(token, str(form.password.data))
+                staff_id = password_reset.reset_password(token, str(form.password.data))
         except InvalidValue as error:
             form[error.field].errors = [describe(error)]
         else:
-            flash(_("Your new password is set. Please sign in."), "good")
-            return see_other("/admin/sign-in")
+            flash(_("Password changed. Sign in with your new password."), "good")
+            return remember_browser(see_other("/admin/sign-in"), STAFF, staff_id)
     return _answer("accounts/new_password.html", form)
 
 
 def _answer(template: str, form: TextForm, **context: object) -> BaseResponse:
     page = render_template(template, form=form, **context)
-    return private(make_response(page, 422 if request.method == "POST" else 200))
+    return make_response(page, 422 if request.method == "POST" else 200)

@@ -7,24 +7,24 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit, token_views
 from commerce.accounts import sign_in as signing
-from commerce.accounts.cookies import device, drop_token, keep_token, token_of
+from commerce.accounts.auth import (
+    COOKIE,
+    HOME,
+    blueprint,
+    client_address,
+    load_current,
+    signed_in_staff,
+    waiting_for_code,
+)
+from commerce.accounts.cookies import device, drop_token, keep_token, remember_browser, token_of
 from commerce.accounts.forms import CodeForm, SignInForm
 from commerce.accounts.queries import staff_with_email
 from commerce.accounts.second_factor import complete_by_code
 from commerce.accounts.sessions import STAFF
-from commerce.accounts.staff_auth import (
-    COOKIE,
-    HOME,
-    actor_of,
-    blueprint,
-    client_address,
-    signed_in_staff,
-    waiting_for_code,
-)
 from commerce.db import with_audit
 from commerce.error_messages import describe
 from commerce.events.outbox import Actor
-from commerce.web import local_path, private, request_id, see_other
+from commerce.web import local_path, request_id, see_other
 
 __all__ = ["COOKIE", "HOME", "blueprint", "signed_in_staff", "token_views"]
 
@@ -37,7 +37,7 @@ def sign_in() -> BaseResponse:
     target = local_path(request.values.get("next"), HOME)
     if request.method == "GET" and signed_in_staff() is not None:
         return see_other(target)
-    if request.method == "GET" and waiting_for_code() is not None:
+    if request.method == "GET" and waiting_for_code(STAFF) is not None:
         return see_other(token_views.path(CODE_PAGE, next=target))
     form = SignInForm(next=target)
     if form.validate_on_submit():
@@ -47,15 +47,17 @@ def sign_in() -> BaseResponse:
             form.form_errors.append(describe(refusal))
         else:
             onward = see_other(token_views.path(CODE_PAGE, next=target) if opened.needs_code else target)
+            if not opened.needs_code:
+                remember_browser(onward, STAFF, opened.person_id)
             return keep_token(onward, STAFF, opened.token)
     page = render_template("accounts/sign_in.html", form=form)
-    return private(make_response(page, 422 if request.method == "POST" else 200))
+    return make_response(page, 422 if request.method == "POST" else 200)
 
 
 def _open(email: str, password: str) -> signing.OpenedSession:
     """Check the password and open the session, with an entry in the log either way. Raises SignInRefused."""
     try:
-        attempt = signing.check_password(STAFF, email, password)
+        attempt = signing.check_password(STAFF, email, password, device(STAFF))
     except signing.SignInRefused:
         # Only an address of the staff is written down: anything may have been typed there, even a password.
         known = staff_with_email(email)
@@ -66,36 +68,39 @@ def _open(email: str, password: str) -> signing.OpenedSession:
     action = "password_given" if attempt.needs_code else "sign_in"
     where = client_address()
     with with_audit(lambda: audit.record(actor, action, attempt.email, address=where)):
-        return signing.open_session(STAFF, attempt, password, device(), replaces=token_of(STAFF))
+        return signing.open_session(STAFF, attempt, password, device(STAFF), replaces=token_of(STAFF))
 
 
 @blueprint.route(CODE_PAGE, methods=["GET", "POST"])
 def sign_in_code() -> BaseResponse:
     """Ask for the code of the second factor, after the password."""
-    target, person = local_path(request.values.get("next"), HOME), waiting_for_code()
+    target, person = local_path(request.values.get("next"), HOME), waiting_for_code(STAFF)
     if person is None:
         return see_other(target if signed_in_staff() else token_views.path("/admin/sign-in", next=target))
     form = CodeForm(next=target)
     if form.validate_on_submit():
-        actor, where = actor_of(person), client_address()
+        actor, where = person.actor(request_id()), client_address()
         try:
             with with_audit(lambda: audit.record(actor, "sign_in", person.email, address=where)):
-                token = complete_by_code(STAFF, person.id, person.session_id, str(form.otp.data))
+                token = complete_by_code(
+                    STAFF, person.id, person.session_id, str(form.otp.data), device(STAFF)
+                )
         except signing.SignInRefused as refusal:
             audit.record_alone(actor, "code_refused", person.email, address=where)
             form.form_errors.append(describe(refusal))
         else:
-            return keep_token(see_other(target), STAFF, token)
+            onward = remember_browser(see_other(target), STAFF, person.id, gave_code=True)
+            return keep_token(onward, STAFF, token)
     page = render_template("accounts/code.html", form=form, person=person)
-    return private(make_response(page, 422 if request.method == "POST" else 200))
+    return make_response(page, 422 if request.method == "POST" else 200)
 
 
 @blueprint.post("/admin/sign-out")
 def sign_out() -> BaseResponse:
     """End the session on the server; the cookie goes with it."""
-    token, person = token_of(STAFF), signed_in_staff() or waiting_for_code()
+    token, person = token_of(STAFF), load_current(STAFF)
     if person is not None:
-        actor, where = actor_of(person), client_address()
+        actor, where = person.actor(request_id()), client_address()
         with with_audit(lambda: audit.record(actor, "sign_out", person.email, address=where)):
             signing.sign_out(STAFF, token)
     return drop_token(see_other("/admin/sign-in"), STAFF)

@@ -1,4 +1,4 @@
-"""The back office's front door: one blueprint, and nobody passes it without the permission that a view asks for."""
+"""The blueprint of the back office: sign-in and permissions are required, and what is done is logged."""
 
 from __future__ import annotations
 
@@ -15,26 +15,37 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit
+from commerce.accounts.auth import HOME, client_address, require_current, signed_in_staff, template_person
 from commerce.accounts.permissions import allows, roles_with
-from commerce.accounts.queries import SignedInStaff
-from commerce.accounts.staff_auth import HOME, actor_of, client_address, signed_in_staff
+from commerce.accounts.sessions import STAFF, SignedIn
+from commerce.admin.navigation import (
+    NAVIGATION,
+    PRICING_TABS,
+    SETTINGS_TABS,
+    STOCK_TABS,
+    Group,
+    visible,
+)
 from commerce.admin.step_up import challenge, is_dangerous
 from commerce.db import with_audit
 from commerce.errors import NotAllowed
 from commerce.events.outbox import Actor
-from commerce.web import local_path, private, see_other, wants_region
+from commerce.paging import parse_page_number
+from commerce.web import local_path, never_store, request_id, see_other, wants_region
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+blueprint = never_store(Blueprint("admin", __name__, url_prefix="/admin"))
+blueprint.context_processor(template_person(STAFF, "staff"))
 MAX_SEARCH = 200
+MAX_PAGE = 99_999
 ENROLMENT = "/admin/account/second-factor"
 ABOUT_CUSTOMERS = ("orders", "returns", "customers")
-"""What a permission begins with when the forms behind it may hold what a customer is called."""
+"""First part of the permissions whose forms may hold names of customers."""
 
 
 def requires_permission(permission: str) -> Callable[[View], View]:
-    """Mark a view with the permission it takes; a view without the mark is closed to everybody."""
+    """Require a permission for a view; a view without this mark is closed to everyone."""
 
     def mark(view: View) -> View:
         view.permission = permission  # type: ignore[attr-defined]
@@ -44,7 +55,7 @@ def requires_permission(permission: str) -> Callable[[View], View]:
 
 
 def logged(view: View) -> View:
-    """Mark a view that only shows and is written into the log all the same, such as a file to take away."""
+    """Log requests to a view that only reads, such as an export."""
     view.logged = True  # type: ignore[attr-defined]
     return view
 
@@ -56,28 +67,25 @@ def may(permission: str) -> bool:
 
 
 def ensure_permission(permission: str) -> None:
-    """Go on only with `permission`. Raises NotAllowed."""
+    """Require `permission`. Raises NotAllowed."""
     if not may(permission):
         raise NotAllowed("role_not_allowed", roles=list(roles_with(permission)))
 
 
 def roles_text(permission: str) -> str:
-    """Return in words which roles may do what `permission` names."""
+    """Return in words which roles have `permission`."""
     roles = format_list(roles_with(permission), locale=str(get_locale() or "en"))
-    return str(_("Only %(roles)s may do this.", roles=roles))
+    return str(_("Only %(roles)s can do this.", roles=roles))
 
 
-def current_staff() -> SignedInStaff:
-    """Return the person behind a request that has passed the door."""
-    staff = signed_in_staff()
-    if staff is None:
-        raise AssertionError("the door lets nobody in who is not signed in")
-    return staff
+def current_staff() -> SignedIn:
+    """Return the signed-in staff of a request that the guard has let through."""
+    return require_current(STAFF)
 
 
 def current_actor() -> Actor:
-    """Return the person behind the request as the history of orders names people."""
-    return actor_of(current_staff())
+    """Return the signed-in staff as an actor of events."""
+    return current_staff().actor(request_id())
 
 
 @blueprint.before_request
@@ -97,8 +105,8 @@ def _guard() -> BaseResponse | None:
     return None
 
 
-def _must_enrol(staff: SignedInStaff) -> bool:
-    """Owners of a real shop need a second factor; until they have one, nothing else is open to them."""
+def _must_enrol(staff: SignedIn) -> bool:
+    """Owners need two-factor authentication in production; until it is set up, nothing else is open to them."""
     return staff.role == "owner" and not staff.has_second_factor and current_app.config["LOCKSTEP"].production
 
 
@@ -106,7 +114,7 @@ def _must_enrol(staff: SignedInStaff) -> bool:
 
 
 def _audit_request(view: Callable[..., Any]) -> None:
-    """Write down each use case of a request that changes something, in its own transaction."""
+    """Log each use case of a request that changes something, in its transaction."""
     actor, action = current_actor(), (request.endpoint or "").removeprefix("admin.")
     permission, where = str(getattr(view, "permission", "")), client_address()
     about_customers = permission.partition(".")[0] in ABOUT_CUSTOMERS
@@ -132,7 +140,7 @@ def _stop_auditing(_error: BaseException | None) -> None:
         stack.close()
 
 
-# --- to the door and back ----------------------------------------------------------------------------
+# --- to sign-in and back ----------------------------------------------------------------------------
 
 
 def _to_sign_in() -> BaseResponse:
@@ -157,18 +165,23 @@ def _way_back() -> str:
     return local_path(f"{page.path}?{page.query}" if page.query else page.path, HOME)
 
 
-@blueprint.after_request
-def _set_no_store(response: Response) -> Response:
-    return private(response)
-
-
 @blueprint.context_processor
 def _template_globals() -> dict[str, Any]:
-    # An error page may come before the shop is known; then there is nobody to name either.
-    return {"staff": signed_in_staff() if "shop" in g else None, "may": may}
+    return {
+        "may": may,
+        "navigation": _navigation,
+        "stock_tabs": lambda: visible(STOCK_TABS, may),
+        "pricing_tabs": lambda: visible(PRICING_TABS, may),
+        "settings_tabs": lambda: visible(SETTINGS_TABS, may),
+    }
 
 
-# --- what a query string says ------------------------------------------------------------------------
+def _navigation() -> list[Group]:
+    groups = (Group(group.label, tuple(visible(group.places, may))) for group in NAVIGATION)
+    return [group for group in groups if group.places]
+
+
+# --- query strings ------------------------------------------------------------------------
 
 
 def search_text() -> str:
@@ -179,5 +192,5 @@ def search_text() -> str:
 
 def page_number() -> int:
     """Return `?page=`, 1 when it is missing or no sensible number."""
-    text = request.args.get("page", "1")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 and int(text) else 1
+    number = parse_page_number(request.args.get("page", "1")) or 1
+    return number if number <= MAX_PAGE else 1

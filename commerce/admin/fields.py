@@ -1,4 +1,4 @@
-"""Fields for what makes a price: amounts, percents, moments in the shop's time zone, countries.
+"""Fields of the back office: amounts, percents, moments in the shop's time zone, countries, versions.
 
 Each shows and takes back plain text; `data` is what the services want, None for an empty field.
 """
@@ -16,15 +16,21 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import IntegerField, StringField
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
+from wtforms import Form, IntegerField, StringField
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    Length,
+    NumberRange,
+    Optional,
+    Regexp,
+    ValidationError,
+)
 from wtforms.widgets import DateTimeLocalInput
 
-from commerce.admin.orders.forms import MAX_VERSION, no_control_characters
-from commerce.admin.products.forms import amount_text
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
-from commerce.money import PPM, parse_amount
+from commerce.money import MAX_AMOUNT, PPM, parse_amount, to_decimal
 from commerce.shipping.queries import REST_OF_WORLD
 from commerce.tenants.scope import current_shop
 
@@ -32,6 +38,19 @@ TAX_CLASSES = r"[a-z][a-z0-9_-]{0,19}"
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
 _YEARS = range(2000, 2200)
 _SIGNS = 60
+MAX_VERSION = 2**53
+
+
+def no_control_characters(_form: Form, field: Any) -> None:
+    """Refuse what no keyboard writes into one line; PostgreSQL could not even store a NUL."""
+    text = field.data or ""
+    if any(not character.isprintable() and character not in "\r\n\t" for character in text):
+        raise ValidationError(_("Please use letters, digits and punctuation only."))
+
+
+def amount_text(amount: int | None) -> str:
+    """Return an amount (minor units of the shop's currency) as the plain decimal that a form takes back."""
+    return "" if amount is None else f"{to_decimal(amount, current_shop().currency):f}"
 
 
 class _Typed(ABC, StringField):  # type: ignore[misc]
@@ -74,7 +93,7 @@ class AmountField(_Typed):
         except InvalidValue as error:
             raise ValueError(describe(error)) from error
         if amount < 0:
-            raise ValueError(_("This is never below zero."))
+            raise ValueError(_("This cannot be negative."))
         return amount
 
     def text(self, value: int) -> str:
@@ -114,7 +133,7 @@ class MomentField(_Typed):
         except ValueError as error:
             raise ValueError(_("Please enter a date and a time.")) from error
         if local.tzinfo is not None or local.year not in _YEARS:
-            raise ValueError(_("Please enter a date of this century, without a time zone."))
+            raise ValueError(_("Please enter a date from this century, without a time zone."))
         return local.replace(tzinfo=ZoneInfo(current_shop().timezone)).astimezone(UTC)
 
     def text(self, value: datetime) -> str:
@@ -134,7 +153,7 @@ class CountriesField(_Typed):
         codes = []
         for word in (word.strip() for word in re.split(r"[,;\n]", text)):
             if word and word.casefold() not in known:
-                raise ValueError(_("“%(word)s” is no country that we know.", word=word[:_SIGNS]))
+                raise ValueError(_("“%(word)s” is not a known country.", word=word[:_SIGNS]))
             if word:
                 codes.append(known[word.casefold()])
         return tuple(dict.fromkeys(codes))
@@ -181,12 +200,18 @@ def version_field() -> IntegerField:
     )
 
 
+def shown_money_field() -> IntegerField:
+    """Return the hidden field for the money, in minor units, that a preview has shown."""
+    message = _l("Please review the amount again.")
+    return IntegerField(validators=[Optional(), NumberRange(0, MAX_AMOUNT, message)])
+
+
 def name_field(label: Any, longest: int = 255) -> StringField:
     """Return a required line of text."""
     return StringField(
         label,
         [
-            DataRequired(_l("Please fill this in.")),
+            DataRequired(_l("This field is required.")),
             Length(max=longest, message=_l("At most %(max)d characters.")),
             no_control_characters,
         ],
@@ -196,7 +221,7 @@ def name_field(label: Any, longest: int = 255) -> StringField:
 
 def tax_class_field(label: Any) -> StringField:
     """Return the field for a tax class."""
-    message = _l("A tax class has 1 to 20 small letters, digits, '-' and '_', and begins with a letter.")
+    message = _l("Use 1 to 20 lowercase letters, digits, '-' and '_', starting with a letter.")
     return StringField(
         label,
         [InputRequired(message), Regexp(rf"^{TAX_CLASSES}\Z", message=message)],
@@ -209,7 +234,7 @@ def number_field(
     label: Any, low: int, high: int, *, required: bool = True, default: int | None = 0
 ) -> IntegerField:
     """Return a field for a whole number within bounds."""
-    message = _l("Please enter a whole number from %(low)s to %(high)s.", low=low, high=high)
+    message = _l("Enter a whole number from %(low)s to %(high)s.", low=low, high=high)
     return IntegerField(
         label,
         [InputRequired(message) if required else Optional(), NumberRange(low, high, message)],

@@ -1,4 +1,4 @@
-"""Before what is dangerous: a proof that is at most half an hour old, else it is asked for, and nothing is lost.
+"""Step-up authentication: sensitive actions need a confirmation of identity that is at most half an hour old.
 
 The form that was sent travels through the page that asks, sealed, so that no secret in it can be read there; with the
 proof it comes back to the same address and goes on as if it had just been sent.
@@ -16,16 +16,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce import clock
 from commerce.accounts import audit
+from commerce.accounts.auth import HOME, client_address, forget_current
 from commerce.accounts.forms import ConfirmIdentityForm
-from commerce.accounts.queries import SignedInStaff
 from commerce.accounts.second_factor import prove_by_code
-from commerce.accounts.sessions import RECENT, STAFF
+from commerce.accounts.sessions import RECENT, STAFF, SignedIn
 from commerce.accounts.sign_in import SignInRefused, prove_by_password
-from commerce.accounts.staff_auth import HOME, actor_of, clear_current_staff, client_address
 from commerce.encryption import DecryptionError, seal
 from commerce.error_messages import describe
 from commerce.errors import Rejected
-from commerce.web import local_path, private, render_region, wants_region
+from commerce.web import local_path, private, render_region, request_id, wants_region
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -34,12 +33,12 @@ _LEFT_OUT = ("csrf_token", "kept")
 
 
 def requires_recent_auth(view: View) -> View:
-    """Mark a view as dangerous: money, who may come in, secrets, whole files of data."""
+    """Require recent authentication for a view: money, access, secrets, exports."""
     return requires_recent_auth_when(lambda: True)(view)
 
 
 def requires_recent_auth_when(dangerous: Callable[[], bool]) -> Callable[[View], View]:
-    """Mark a view as dangerous in some requests, which `dangerous()` tells."""
+    """Require recent authentication for those requests to a view for which `dangerous()` holds."""
 
     def mark(view: View) -> View:
         view.dangerous = dangerous  # type: ignore[attr-defined]
@@ -49,12 +48,12 @@ def requires_recent_auth_when(dangerous: Callable[[], bool]) -> Callable[[View],
 
 
 def is_dangerous(view: Callable[..., Any]) -> bool:
-    """Tell whether the present request to `view` takes a recent proof."""
+    """Tell whether the present request to `view` needs recent authentication."""
     dangerous = getattr(view, "dangerous", None)
     return dangerous is not None and bool(dangerous())
 
 
-def challenge(staff: SignedInStaff) -> BaseResponse | None:
+def challenge(staff: SignedIn) -> BaseResponse | None:
     """Return the page that asks for a proof, or None to go on, with the form that was sent before it was asked."""
     if request.method == "POST" and request.form.get("kept"):
         kept = _open_request(staff)
@@ -70,14 +69,14 @@ def challenge(staff: SignedInStaff) -> BaseResponse | None:
     )
 
 
-def has_recent_auth_for_page(staff: SignedInStaff) -> BaseResponse | str:
+def has_recent_auth_for_page(staff: SignedIn) -> BaseResponse | str:
     """Take the proof for a page that was only to be looked at, and return its address, or the page that asks again."""
     kept = _open_request(staff)
     refused = _check(staff)
     return refused if refused is not None else local_path(kept["path"], HOME)
 
 
-def _check(staff: SignedInStaff) -> BaseResponse | None:
+def _check(staff: SignedIn) -> BaseResponse | None:
     """Check what was typed; None when it is right."""
     form = ConfirmIdentityForm()
     try:
@@ -86,13 +85,13 @@ def _check(staff: SignedInStaff) -> BaseResponse | None:
         else:
             prove_by_password(STAFF, staff.id, staff.session_id, str(form.password.data or ""))
     except SignInRefused as refusal:
-        audit.record_alone(actor_of(staff), "proof_refused", request.path, address=client_address())
+        audit.record_alone(staff.actor(request_id()), "proof_refused", request.path, address=client_address())
         form.form_errors = [describe(refusal)]
         return _ask(staff, form, 422)
     return None
 
 
-def _ask(staff: SignedInStaff, form: ConfirmIdentityForm, status: int = 403) -> BaseResponse:
+def _ask(staff: SignedIn, form: ConfirmIdentityForm, status: int = 403) -> BaseResponse:
     action = request.full_path.rstrip("?") if request.method == "POST" else PAGE
     page = render_region(
         "accounts/confirm_identity.html",
@@ -108,7 +107,7 @@ def _ask(staff: SignedInStaff, form: ConfirmIdentityForm, status: int = 403) -> 
     return private(page)
 
 
-def _seal_request(staff: SignedInStaff) -> str:
+def _seal_request(staff: SignedIn) -> str:
     """Return what was asked for, readable only for us and good only in this session."""
     fields = [pair for pair in request.form.items(multi=True) if pair[0] not in _LEFT_OUT]
     kept = {
@@ -120,7 +119,7 @@ def _seal_request(staff: SignedInStaff) -> str:
     return seal().close(json.dumps(kept))
 
 
-def _open_request(staff: SignedInStaff) -> dict[str, Any]:
+def _open_request(staff: SignedIn) -> dict[str, Any]:
     """Return what the page carried. Raises Rejected when it is of another session or address, or too old."""
     try:
         kept: dict[str, Any] = json.loads(seal().open(request.form.get("kept", "")))
@@ -138,4 +137,4 @@ def _resume_request(fields: list[list[str]]) -> None:
     real = cast("Any", request)._get_current_object()
     real.__dict__.pop("values", None)
     real.form = ImmutableMultiDict([(name, value) for name, value in fields])
-    clear_current_staff()
+    forget_current(STAFF)

@@ -1,6 +1,6 @@
-"""The API's front door: a key of a program, nothing else. Cookies are not looked at, so no page can misuse a browser.
+"""Authentication of API clients: an API key in each request. Cookies are ignored, so the API needs no CSRF protection.
 
-Each address names the scope that it takes; one that names none is closed to everybody.
+Each view names the scope that it requires; a view without one is closed to everybody.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ csrf.exempt(blueprint)
 
 
 class SkuConverter(BaseConverter):
-    """A code with any sign in it, slashes too, up to the words that an address goes on with."""
+    """Matches a SKU with any character in it, including slashes, up to the rest of the URL."""
 
     part_isolating = False
     regex = r"[^/].*?(?<!/movements)(?<!/reservations)(?<!/variants)"
@@ -37,24 +37,24 @@ def _register_converters(state: BlueprintSetupState) -> None:
 
 
 PUBLIC = "public"
-"""The scope of what anybody may read: the description of the API."""
-WRONG_KEYS = 30
-"""Keys that are none, and that one address may try in a minute; those of its neighbours that are good still open."""
+"""Scope of views that need no key: the documentation of the API."""
+MAX_INVALID_KEYS = 30
+"""Invalid keys that one IP address can try per minute. Requests with valid keys are not affected."""
 
 
 def current_api_client() -> ApiProgram:
-    """Return the client behind a request that has passed the door."""
-    return cast("ApiProgram", g.program)
+    """Return the API client of the request, which was authenticated before."""
+    return cast("ApiProgram", g.api_client)
 
 
 def current_api_actor() -> Actor:
-    """Return the client behind the request as the history of orders names it."""
+    """Return the API client of the request as the history of orders and the activity log name it."""
     client = current_api_client()
     return Actor("api", str(client.client_id), client.name, request_id())
 
 
 class MissingScope(NotAllowed):
-    """The key was not made for this; its owner may make another."""
+    """Raised when the key of the request does not have the required scope."""
 
     code = "insufficient_scope"
 
@@ -69,19 +69,19 @@ def _(error: MissingScope) -> dict[str, Any]:
 
 
 def has_scope(scope: str) -> bool:
-    """Tell whether the key behind the request opens `scope`."""
+    """Return whether the key of the request has a scope."""
     return scope in current_api_client().scopes
 
 
 def ensure_scope(scope: str) -> None:
-    """Go on only if the key opens `scope`. Raises MissingScope."""
+    """Require that the key of the request has a scope. Raises MissingScope."""
     if not has_scope(scope):
         log_refusal(f"scope {scope}")
         raise MissingScope(scope)
 
 
 @blueprint.before_request
-def _guard() -> Response | None:
+def _authenticate() -> Response | None:
     scope = getattr(current_app.view_functions[request.endpoint or ""], "scope", "")
     if scope == PUBLIC:
         return None
@@ -89,22 +89,22 @@ def _guard() -> Response | None:
     found = authenticate_key(token.strip()) if scheme.lower() == "bearer" else None
     if found is None:
         return _refuse_key(token)
-    g.program = found
-    limited = _count_call(found)
+    g.api_client = found
+    limited = _count_request(found)
     if limited is not None:
         return limited
     ensure_scope(scope)
     if found.used_at is None or found.used_at < clock.now() - USE_NOTED:
-        # The next call notes it as well; what is asked for does not fail for it.
+        # The next request records it as well; a busy database must not fail this one.
         with suppress(Busy):
             note_use(found.key_id)
     return None
 
 
 def _refuse_key(token: str) -> Response:
-    """Answer who has no good key. A good one is never looked for here, so a neighbour's wrong ones shut out nobody."""
+    """Return 401 or 429 for an invalid key. Valid keys never get here, so an address with a bad client can use them."""
     who = f"api-key/{g.shop.id}/{household(request.remote_addr or '')}"
-    if token and counter().count(who) > WRONG_KEYS and _enforced("guesses"):
+    if token and counter().count(who) > MAX_INVALID_KEYS and _enforced("guesses"):
         return _too_many(counter().wait(who))
     if token:
         log_refusal("unknown key")
@@ -122,20 +122,20 @@ def _unknown() -> Response:
     return response
 
 
-# --- how often ---------------------------------------------------------------------------------------
+# --- rate limits ---------------------------------------------------------------------------------------
 
 
-def _count_call(found: ApiProgram) -> Response | None:
-    """Count a call of this client; more than it may make in a minute are refused where limits are on."""
-    key, most = f"api/{g.shop.id}/{found.client_id}", found.requests_per_minute
+def _count_request(found: ApiProgram) -> Response | None:
+    """Count a request of an API client. Return 429 over its limit per minute, where limits are enforced."""
+    key, limit = f"api/{g.shop.id}/{found.client_id}", found.requests_per_minute
     made = counter().count(key)
-    g.rate = most, max(0, most - made), counter().wait(key)
-    return _too_many(g.rate[2]) if made > most and _enforced("all") else None
+    g.rate = limit, max(0, limit - made), counter().wait(key)
+    return _too_many(g.rate[2]) if made > limit and _enforced("all") else None
 
 
-def _enforced(least: str) -> bool:
+def _enforced(level: str) -> bool:
     limits: str = current_app.config["LOCKSTEP"].limits
-    return limits in ("all", least)
+    return limits in ("all", level)
 
 
 def _too_many(seconds: int) -> Response:
@@ -148,16 +148,16 @@ def _too_many(seconds: int) -> Response:
 
 @blueprint.after_request
 def _add_rate_headers(response: Response) -> Response:
-    """Say how many calls are left in this window (draft-ietf-httpapi-ratelimit-headers in its first, readable form)."""
+    """Add the rate limit headers of draft-ietf-httpapi-ratelimit-headers-03."""
     rate = g.get("rate")
     if rate is not None:
-        most, left, seconds = rate
-        response.headers["RateLimit-Limit"] = str(most)
-        response.headers["RateLimit-Remaining"] = str(left)
+        limit, remaining, seconds = rate
+        response.headers["RateLimit-Limit"] = str(limit)
+        response.headers["RateLimit-Remaining"] = str(remaining)
         response.headers["RateLimit-Reset"] = str(min(seconds, WINDOW))
     return response
 
 
 @blueprint.errorhandler(CommerceError)
-def _on_refusal(error: CommerceError) -> Response:
+def _on_error(error: CommerceError) -> Response:
     return problem_document(error)

@@ -1,4 +1,4 @@
-"""Where a page of a list ends: signed, so that nobody makes one up, and good for the same list alone."""
+"""Pagination cursors: the position at the end of a page, signed and valid only for the same list and filters."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from commerce.tenants.scope import current_shop
 POSITION = tuple[datetime, uuid.UUID]
 
 
-def close_cursor(listing: str, filters: Mapping[str, Any], position: Any) -> str:
-    """Return a cursor for a position (JSON values, or a moment and an id) in a list with its filters."""
+def encode_cursor(listing: str, filters: Mapping[str, Any], position: Any) -> str:
+    """Return the cursor of a position (JSON values, or a time and an id) in a filtered list."""
     return str(_signer(listing, filters).dumps(_plain(position)))
 
 
-def open_cursor(listing: str, filters: Mapping[str, Any], cursor: str | None) -> Any:
-    """Return the position of a cursor, None without one. Raises InvalidValue for one that is not of this list."""
+def decode_cursor(listing: str, filters: Mapping[str, Any], cursor: str | None) -> Any:
+    """Return the position of a cursor, None without one. Raises InvalidValue for a cursor of another list."""
     if cursor is None:
         return None
     try:
@@ -33,14 +33,14 @@ def open_cursor(listing: str, filters: Mapping[str, Any], cursor: str | None) ->
         raise InvalidValue("cursor", "cursor_invalid") from error
 
 
-def open_position(listing: str, filters: Mapping[str, Any], cursor: str | None) -> POSITION | None:
-    """Return the moment and the id at which a page ended, None without a cursor. Raises InvalidValue."""
-    found = open_cursor(listing, filters, cursor)
+def decode_position(listing: str, filters: Mapping[str, Any], cursor: str | None) -> POSITION | None:
+    """Return the time and id at which a page ended, None without a cursor. Raises InvalidValue."""
+    found = decode_cursor(listing, filters, cursor)
     return (datetime.fromisoformat(found[0]), uuid.UUID(found[1])) if found is not None else None
 
 
 def _signer(listing: str, filters: Mapping[str, Any]) -> URLSafeSerializer:
-    """The list is part of the salt: a cursor says nothing but the position, and fits nowhere else."""
+    """Return a signer whose salt holds shop, list and filters, so that a cursor is valid nowhere else."""
     asked = json.dumps([listing, str(current_shop().id), sorted(filters.items())], default=str)
     keys = [*reversed(current_app.config["SECRET_KEY_FALLBACKS"]), current_app.config["SECRET_KEY"]]
     return URLSafeSerializer(keys, salt="cursor:" + hashlib.sha256(asked.encode()).hexdigest())

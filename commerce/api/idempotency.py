@@ -1,8 +1,8 @@
-"""Do it once, however often it is asked for: the claim of a key, the deed and its answer are one transaction.
+"""Idempotent requests: claiming the key, the operation and the stored response are one transaction.
 
-Only what was committed is kept. A crash before that leaves nothing, so the next try does it; a crash after it is
-answered from the row. (IETF draft-ietf-httpapi-idempotency-key-header-07, but that failures are not kept: what was
-refused can be mended and sent again under the same key, as Stripe's second API and Shopify have it.)
+A crash before the commit leaves nothing, so a retry runs the operation; after the commit, a retry gets the stored
+response. Follows draft-ietf-httpapi-idempotency-key-header-07, except that errors are not stored: a rejected request
+can be corrected and sent again with the same key, as in Stripe's API v2.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from commerce import clock
 from commerce.api.auth import blueprint, current_api_client
 from commerce.api.models import IdempotencyKey
-from commerce.api.operation import Reply, as_json, sent_json
+from commerce.api.operation import Reply, as_json, request_json
 from commerce.api.problems import KeyInFlight, MalformedRequest, MissingKey, problem_document
 from commerce.db import atomic, current_tenant_id, db, idempotent, new_id
 from commerce.encryption import DecryptionError, seal
@@ -30,11 +30,11 @@ from commerce.errors import Busy, Conflict, NotFound, Rejected
 
 R = TypeVar("R")
 HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
-KEPT = timedelta(hours=24)
-SWEPT_AT_ONCE = 1000
+KEEP_FOR = timedelta(hours=24)
+PURGE_BATCH = 1000
 _KEY = re.compile(r"[\x21-\x7e]{16,255}")
 _table = cast("Table", IdempotencyKey.__table__)
-# Built once: every order over JSON runs them, and the session would build and filter them anew each time.
+# Built once: they run with every order of the API, and the session would build and filter them each time.
 _CLAIM = {
     name: insert(_table)
     .on_conflict_do_nothing(index_elements=["tenant_id", "client_id", "route", "key"])
@@ -45,48 +45,48 @@ _KEEP = update(_table).where(_table.c.tenant_id == bindparam("b_tenant"), _table
 
 
 class KeyReused(Rejected):
-    """The key was sent before with something else."""
+    """Raised when a key was already used with a different request."""
 
     code = "idempotency_key_reused"
 
 
 class AnswerLost(Conflict):
-    """It was done, and how it was answered cannot be read any more: SECRET_KEY was changed without a fallback."""
+    """Raised when a stored response cannot be decrypted: SECRET_KEY was changed without a fallback."""
 
     code = "idempotency_answer_lost"
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentResult:
-    """What came of it: the answer, and what the use case returned (None when it had been done before)."""
+    """The response, and the result of the operation (None when the response was replayed)."""
 
     response: Response
     result: Any = None
     replayed: bool = False
 
 
-class _AlreadyDone(Exception):
+class _AlreadyProcessed(Exception):
     def __init__(self, sealed_outcome: str) -> None:
         self.sealed_outcome = sealed_outcome
 
 
 class _Claim:
-    """The claim of one key; without a key it only makes the answer inside the transaction."""
+    """The claim of a key. Without a key it only builds the response inside the transaction."""
 
-    def __init__(self, key: str, answer: Callable[[Any], Reply]) -> None:
+    def __init__(self, key: str, reply: Callable[[Any], Reply]) -> None:
         self._key = key
-        self._answer = answer
+        self._make_reply = reply
         self._fingerprint = request_fingerprint() if key else ""
         self._row_id = new_id()
-        self.asked = self.claimed = self.kept = self.over = False
+        self.attempted = self.claimed = self.stored = self.over = False
         self.result: Any = None
         self.outcome: dict[str, Any] = {}
 
     def claim(self) -> None:
-        """Claim the key, waiting for whoever has it. Raises _DoneBefore, KeyReused."""
-        if not self._key or self._stands():
+        """Claim the key, waiting for a request that holds it. Raises _AlreadyProcessed, KeyReused."""
+        if not self._key or self._is_committed():
             return
-        self.asked, self.claimed, self.kept = True, False, False
+        self.attempted, self.claimed, self.stored = True, False, False
         row = {
             "tenant_id": current_tenant_id(),
             "id": self._row_id,
@@ -100,30 +100,30 @@ class _Claim:
         }
         made = db.session.connection().execute(_CLAIM[db.engine.dialect.name], row).first()
         if made is None:
-            self._answer_from_row()
+            self._raise_stored()
         self.claimed = True
 
-    def _stands(self) -> bool:
-        """Tell whether the deed is committed already: then what follows is not part of it. Else it was rolled back."""
-        if self.kept:
+    def _is_committed(self) -> bool:
+        """Return whether the operation is already committed, so that what follows is not part of it."""
+        if self.stored:
             mine = select(IdempotencyKey.id).where(IdempotencyKey.id == self._row_id)
             self.over = db.session.scalar(mine) is not None
         return self.over
 
-    def _answer_from_row(self) -> None:
+    def _raise_stored(self) -> None:
         found = _find(self._key)
         if found is None:
             raise Busy("idempotency_key_expiring")
         if found.fingerprint != self._fingerprint:
             raise KeyReused("idempotency_key_reused")
-        raise _AlreadyDone(found.sealed_outcome)
+        raise _AlreadyProcessed(found.sealed_outcome)
 
     def keep(self, result: Any) -> None:
-        """Make the answer of the first use case that is done, and keep it under the key."""
+        """Build the response to the first operation that completes, and store it under the key."""
         if self.over:
             return
         db.session.flush()
-        reply = self._answer(result)
+        reply = self._make_reply(result)
         body = reply.body.model_dump_json() if reply.body is not None else ""
         self.result = result
         self.outcome = {
@@ -140,28 +140,28 @@ class _Claim:
                 "sealed_outcome": seal().close(json.dumps(self.outcome)),
             }
             db.session.connection().execute(_KEEP, values)
-        self.kept = True
+        self.stored = True
 
 
 def run_idempotent(
-    deed: Callable[[], R], answer: Callable[[R], Reply], *, needed: bool = True, other_key: str = ""
+    action: Callable[[], R], reply: Callable[[R], Reply], *, required: bool = True, other_key: str = ""
 ) -> IdempotentResult:
-    """Do a use case under the request's key and answer it; what was done before is answered as it was then.
+    """Run an action once per idempotency key and return its response; a retry gets the stored response.
 
-    `answer` makes the reply inside the transaction, of what the use case returned; `other_key` is one that came in the
-    body. Raises MissingKey when one is `needed`, KeyReused, KeyInFlight, and what the use case raises.
+    `reply` builds the response from the action's result, inside its transaction. `other_key` is a key from the body.
+    Raises MissingKey when a key is `required`, KeyReused, KeyInFlight, and what the action raises.
     """
     key = sent_key(other_key)
-    if needed and not key:
+    if required and not key:
         raise MissingKey("idempotency_key_required")
-    claim = _Claim(key, answer)
+    claim = _Claim(key, reply)
     try:
         with idempotent(claim):
-            deed()
-    except _AlreadyDone as before:
+            action()
+    except _AlreadyProcessed as before:
         return IdempotentResult(_replay(before), replayed=True)
     except Busy as error:
-        if claim.asked and not claim.claimed:
+        if claim.attempted and not claim.claimed:
             raise KeyInFlight("idempotency_key_in_flight") from error
         raise
     return IdempotentResult(_respond(claim.outcome), claim.result)
@@ -169,25 +169,25 @@ def run_idempotent(
 
 @blueprint.errorhandler(NotFound)
 @blueprint.errorhandler(Rejected)
-def _on_refusal(error: NotFound | Rejected) -> Response:
-    """Answer what was done before as it was then, though what it was done to has changed its name or gone since."""
-    return _kept_answer() or problem_document(error)
+def _on_error(error: NotFound | Rejected) -> Response:
+    """Return the stored response of a retry, even if its resource has been renamed or deleted since."""
+    return _stored_response() or problem_document(error)
 
 
-def _kept_answer() -> Response | None:
-    """Return what the same request with the same key was answered, None when nothing was done under it."""
-    if request.method != "POST" or "program" not in g:
+def _stored_response() -> Response | None:
+    """Return the stored response to the same request with the same key, None if there is none."""
+    if request.method != "POST" or "api_client" not in g:
         return None
     try:
         key, asked = sent_key(), request_fingerprint()
     except MalformedRequest:
         return None
     found = _find(key) if key else None
-    return _replay(_AlreadyDone(found.sealed_outcome)) if found and found.fingerprint == asked else None
+    return _replay(_AlreadyProcessed(found.sealed_outcome)) if found and found.fingerprint == asked else None
 
 
 def _find(key: str) -> Row[str, str] | None:
-    """Return fingerprint and outcome of what this client did at this address under a key."""
+    """Return fingerprint and response that this API client's key has for the route of the request."""
     return db.session.execute(
         select(IdempotencyKey.fingerprint, IdempotencyKey.sealed_outcome).where(
             IdempotencyKey.client_id == current_api_client().client_id,
@@ -198,7 +198,7 @@ def _find(key: str) -> Row[str, str] | None:
 
 
 def sent_key(other: str = "") -> str:
-    """Return the request's key, '' without one. Raises MissingKey for one that is none, and for two that differ."""
+    """Return the idempotency key of the request, '' without one. Raises MissingKey for an invalid or a second one."""
     sent = {_bare(request.headers[name]) for name in HEADERS if name in request.headers}
     if other:
         sent.add(_bare(other))
@@ -212,7 +212,7 @@ def sent_key(other: str = "") -> str:
 
 
 def _bare(value: str) -> str:
-    """Return a key without the quotes that the draft puts around it."""
+    """Return a key without the quotes of the draft."""
     value = value.strip()
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
@@ -222,13 +222,13 @@ def _route() -> str:
 
 
 def request_fingerprint() -> str:
-    """Return the SHA-256 of what is asked for: where, and the JSON with its keys sorted and its numbers as written."""
-    body = json.dumps(sent_json(), sort_keys=True, separators=(",", ":")) if request.get_data() else ""
+    """Return the SHA-256 of method, URL and JSON body, with its keys sorted and its numbers as written."""
+    body = json.dumps(request_json(), sort_keys=True, separators=(",", ":")) if request.get_data() else ""
     asked = json.dumps([request.method, request.path, sorted(request.args.items(multi=True)), body])
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
-def _replay(before: _AlreadyDone) -> Response:
+def _replay(before: _AlreadyProcessed) -> Response:
     try:
         outcome = json.loads(seal().open(before.sealed_outcome))
     except DecryptionError as error:
@@ -246,11 +246,11 @@ def _respond(outcome: dict[str, Any]) -> Response:
 
 @atomic
 def purge_idempotency_keys() -> int:
-    """Forget what was answered in the current shop more than KEPT ago; return how many."""
+    """Delete the stored responses of the current shop that are older than KEEP_FOR; return how many."""
     old = (
         select(IdempotencyKey.id)
-        .where(IdempotencyKey.created_at < clock.now() - KEPT)
-        .limit(SWEPT_AT_ONCE)
+        .where(IdempotencyKey.created_at < clock.now() - KEEP_FOR)
+        .limit(PURGE_BATCH)
         .scalar_subquery()
     )
     result = cast(

@@ -1,4 +1,4 @@
-"""What programs were answered, kept for as long as they may ask again with the same key."""
+"""Stored responses of idempotent requests."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from commerce.db import Base, TenantRow
 
 
 class IdempotencyKey(TenantRow, Base):
-    """A key that a client sent with something it wanted done, and how it was answered, in the transaction that did it.
+    """An idempotency key of an API client with the response, written in the transaction of the operation.
 
-    `fingerprint` is the SHA-256 of what was asked. The outcome is sealed: it may hold what a customer is called.
+    `fingerprint` is the SHA-256 of the request. The response is encrypted, as it can hold personal data.
     """
 
     __tablename__ = "idempotency_keys"

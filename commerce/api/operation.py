@@ -1,6 +1,6 @@
-"""One decorator for every address of the API: what it takes and answers, for whom, and in which words it is described.
+"""The `@operation` decorator: registers an API view with its URL, scope, models and documentation.
 
-The document at /api/openapi.json is made from these, so it says what the code does.
+The OpenAPI document at /api/openapi.json is built from these registrations, so it always matches the code.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
 from commerce.accounts import audit
-from commerce.accounts.staff_auth import client_address
+from commerce.accounts.auth import client_address
 from commerce.api.auth import blueprint, current_api_actor
 from commerce.api.problems import FieldProblem, MalformedRequest, invalid, invalid_request
 from commerce.api.schemas import QueryModel, RequestModel, ResponseModel
 from commerce.db import with_audit
-from commerce.errors import NotFound
+from commerce.errors import InvalidValue, NotFound
 
 B = TypeVar("B", bound=RequestModel)
 Q = TypeVar("Q", bound=QueryModel)
-Idempotent = Literal["no", "honoured", "required"]
-WORTH_COMPRESSING = 1024
-"""Bytes of the shortest answer that is compressed."""
-COMPRESSION = 5
-READ = "lockstep.json"
-"""Where the body of a request is kept once it was read."""
-ABOUT_CUSTOMERS = ("orders", "payments", "carts")
-"""Scopes of what may hold something of a customer, which the shop's log does not keep."""
-_NO_JSON = "json_invalid"
-"""What pydantic calls a body that its own reader, which is stricter than Python's, cannot read."""
-_TAG = re.compile(r'(?:W/)?"([0-9]{1,15})(?:-[0-9a-z-]{1,40})?"')
+Idempotency = Literal["none", "optional", "required"]
+MIN_COMPRESSED = 1024
+"""Bytes of the smallest response that is compressed."""
+COMPRESSION_LEVEL = 5
+PARSED_BODY = "lockstep.json"
+"""WSGI environment key of the parsed request body."""
+CUSTOMER_SCOPES = ("orders", "payments", "carts")
+"""Scopes whose requests can hold personal data of customers, which the activity log does not keep."""
+_JSON_INVALID = "json_invalid"
+"""Pydantic's error type for a body that its parser, which is stricter than Python's, rejects."""
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,15})(?:-[0-9a-z-]{1,40})?"')
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What the document says of one method of one address."""
+    """An API operation as the OpenAPI document describes it."""
 
     name: str
     method: str
@@ -54,15 +54,20 @@ class Operation:
     tag: str
     body: type[RequestModel] | None
     query: type[QueryModel] | None
-    answers: Mapping[int, type[ResponseModel] | None]
+    responses: Mapping[int, type[ResponseModel] | None]
     problems: tuple[int, ...]
-    idempotent: Idempotent
+    idempotency: Idempotency
     view: Callable[..., Any]
+
+    @property
+    def takes_version(self) -> bool:
+        """Whether a request can name the version of the resource that the client has seen."""
+        return self.body is not None and "version" in self.body.model_fields
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a view answers. `version` is that of the row, for `If-Match`."""
+    """The result of a view. `version` is that of the resource and goes into the ETag, for `If-Match`."""
 
     body: ResponseModel | None
     status: int = 200
@@ -79,113 +84,116 @@ def operation(
     *,
     scope: str,
     tag: str,
-    answers: Mapping[int, type[ResponseModel] | None],
+    responses: Mapping[int, type[ResponseModel] | None],
     body: type[RequestModel] | None = None,
     query: type[QueryModel] | None = None,
     problems: tuple[int, ...] = (),
-    idempotent: Idempotent = "no",
+    idempotency: Idempotency = "none",
     audited: bool = True,
 ) -> Callable[[Callable[..., Reply | Response]], Callable[..., Response]]:
-    """Put a view at an address. It is called with the parts of its path, with `body` and `query` as it declared them.
+    """Register a view. It is called with its path parameters, and with `body` and `query` when these are declared.
 
-    `problems` are the statuses beside those that every address has; `audited` writes each change into the shop's log,
-    where the order's own history does not say who did it.
+    `problems` are status codes beyond those that follow from the rest of the declaration. `audited` writes each change
+    to the activity log; leave it out where the order's own history names the actor.
     """
 
     def register(view: Callable[..., Reply | Response]) -> Callable[..., Response]:
+        name = view.__name__
+        described = Operation(
+            to_camel(name), method, rule, scope, tag, body, query, responses, problems, idempotency, view
+        )
+
         @wraps(view)
         def call(**path: Any) -> Response:
             _refuse_unprintable(path)
-            if body is None or "version" not in body.model_fields:
-                _refuse_version()
-            given: dict[str, Any] = {} if query is None else {"query": read_query(query)}
+            if not described.takes_version:
+                _refuse_if_match()
+            inputs: dict[str, Any] = {} if query is None else {"query": read_query(query)}
             if query is None and request.args:
                 _refuse_parameters(request.args)
             if body is not None:
-                given["body"] = read_body(body)
+                inputs["body"] = read_body(body)
             if method == "GET" or not audited:
-                return render(view(**path, **given))
-            with with_audit(_audit_entry(view.__name__, scope, path, given.get("body"))):
-                return render(view(**path, **given))
+                return render(view(**path, **inputs))
+            with with_audit(_audit_entry(name, scope, path, inputs.get("body"))):
+                return render(view(**path, **inputs))
 
         call.scope = scope  # type: ignore[attr-defined]
-        name = view.__name__
         blueprint.add_url_rule(rule, name, call, methods=[method])
-        OPERATIONS.append(
-            Operation(
-                to_camel(name), method, rule, scope, tag, body, query, answers, problems, idempotent, view
-            )
-        )
+        OPERATIONS.append(described)
         return call
 
     return register
 
 
-# --- what comes in -----------------------------------------------------------------------------------
+# --- requests -----------------------------------------------------------------------------------
 
 
-class Unreadable(Exception):
-    """The request does not have the shape that was asked for; carries the answer."""
+class InvalidRequest(Exception):
+    """Raised for a request that does not match its model; carries the response."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
 
 
-def sent_json() -> Any:
-    """Return the JSON that was sent; numbers are as they were written. Raises MalformedRequest.
+def request_json() -> Any:
+    """Return the parsed body with numbers as the text in which they were written. Raises MalformedRequest.
 
-    NaN and Infinity are no JSON. Read once for each request: it is asked for again to compare what a key came with.
+    NaN and Infinity are refused: they are not JSON. Parsed once per request, as the idempotency key needs it again.
     """
-    kept = request.environ
-    if READ not in kept:
-        kept[READ] = _read_json()
-    return kept[READ]
+    environ = request.environ
+    if PARSED_BODY not in environ:
+        environ[PARSED_BODY] = _parse_json()
+    return environ[PARSED_BODY]
 
 
-def _read_json() -> Any:
+def _parse_json() -> Any:
     try:
         return json.loads(
-            request.get_data(), parse_float=_Written, parse_int=_Written, parse_constant=_refuse
+            request.get_data(), parse_float=_Literal, parse_int=_Literal, parse_constant=_refuse_constant
         )
     except (ValueError, RecursionError) as error:
         raise MalformedRequest("body_not_json") from error
 
 
-class _Written(str):
-    """A number as it was written."""
+class _Literal(str):
+    """A number as it was written in the body."""
 
     __slots__ = ()
 
 
-def _refuse(word: str) -> None:
-    raise ValueError(word)
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def read_body(model: type[B]) -> B:
-    """Return the body as `model`. Raises Unreadable, MalformedRequest, UnsupportedMediaType."""
+    """Return the body as an instance of `model`. Raises InvalidRequest, MalformedRequest, UnsupportedMediaType."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Please send application/json.")
-    sent_json()
+    request_json()
     try:
         return model.model_validate_json(request.get_data())
     except ValidationError as error:
-        if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == _NO_JSON:
+        if (
+            error.errors(include_url=False, include_context=False, include_input=False)[0]["type"]
+            == _JSON_INVALID
+        ):
             raise MalformedRequest("body_not_json") from error
-        raise Unreadable(invalid_request(error)) from error
+        raise InvalidRequest(invalid_request(error)) from error
 
 
 def read_query(model: type[Q]) -> Q:
-    """Return what stands behind the question mark as `model`. Raises Unreadable, also for what is there twice."""
-    twice = [name for name, values in request.args.lists() if len(values) > 1]
-    if twice:
+    """Return the query string as an instance of `model`. Raises InvalidRequest, also for a repeated parameter."""
+    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
         found = [
-            FieldProblem(field=name, code="repeated", message="Please send this once.") for name in twice
+            FieldProblem(field=name, code="repeated", message="Please send this once.") for name in repeated
         ]
-        raise Unreadable(invalid(found, "A parameter was sent more than once."))
+        raise InvalidRequest(invalid(found, "A parameter was sent more than once."))
     try:
         return model.model_validate(request.args.to_dict())
     except ValidationError as error:
-        raise Unreadable(invalid_request(error)) from error
+        raise InvalidRequest(invalid_request(error)) from error
 
 
 def _refuse_parameters(sent: MultiDict[str, str]) -> None:
@@ -193,23 +201,23 @@ def _refuse_parameters(sent: MultiDict[str, str]) -> None:
         FieldProblem(field=name, code="extra_forbidden", message="There is no such parameter.")
         for name in sent
     ]
-    raise Unreadable(invalid(found, "This address takes no parameters."))
+    raise InvalidRequest(invalid(found, "This address takes no parameters."))
 
 
 def _refuse_unprintable(path: Mapping[str, Any]) -> None:
-    """Find nothing under a name that nothing can have; PostgreSQL could not even be asked for one with a NUL."""
+    """Answer 404 for control characters in the path: no name has any, and PostgreSQL rejects NUL in a query."""
     if not all(str(part).isprintable() for part in path.values()):
         raise NotFound("resource_not_found")
 
 
-def _refuse_version() -> None:
-    """Do nothing for who believes that a version is looked at where none is."""
+def _refuse_if_match() -> None:
+    """Reject If-Match where versions are not supported, rather than ignore it."""
     if request.method not in ("GET", "HEAD") and request.headers.get("If-Match", "*") != "*":
         raise MalformedRequest("if_match_not_supported")
 
 
-@blueprint.errorhandler(Unreadable)
-def _on_unreadable(error: Unreadable) -> Response:
+@blueprint.errorhandler(InvalidRequest)
+def _on_invalid_request(error: InvalidRequest) -> Response:
     return error.response
 
 
@@ -219,13 +227,13 @@ def _audit_entry(
     actor, where = current_api_actor(), client_address()
     subject = " ".join(str(value) for value in path.values())
     sent = body.model_dump(mode="json", exclude_unset=True) if body is not None else {}
-    about_customers = scope.partition(":")[0] in ABOUT_CUSTOMERS
+    about_customers = scope.partition(":")[0] in CUSTOMER_SCOPES
     changes = audit.audited_changes(_flat(sent), about_customers=about_customers)
     return lambda: audit.record(actor, f"api.{action}", subject, changes, address=where)
 
 
 def _flat(value: Any, *path: str) -> Iterator[tuple[str, str]]:
-    """Yield what was sent as a form would name it: `lines.0.quantity`."""
+    """Yield (path, text) of each value in a body, such as `lines.0.quantity`."""
     if isinstance(value, dict):
         for name, part in value.items():
             yield from _flat(part, *path, str(name))
@@ -236,11 +244,11 @@ def _flat(value: Any, *path: str) -> Iterator[tuple[str, str]]:
         yield ".".join(path), "" if value is None else str(value)
 
 
-# --- what goes out -----------------------------------------------------------------------------------
+# --- responses -----------------------------------------------------------------------------------
 
 
 def render(reply: Reply | Response) -> Response:
-    """Return a reply as JSON: compressed where that is asked for and worth it, with a tag to ask again by."""
+    """Return the reply of a view as a JSON response with an ETag, compressed if the client accepts that."""
     if isinstance(reply, Response):
         return reply
     if reply.body is None:
@@ -249,7 +257,7 @@ def render(reply: Reply | Response) -> Response:
 
 
 def as_json(data: bytes, status: int, headers: Mapping[str, str], version: int | None = None) -> Response:
-    """Return JSON text as an answer. Its tag begins with the version of the row, which `If-Match` takes."""
+    """Return encoded JSON as a response. Its ETag begins with the version of the resource, which `If-Match` takes."""
     response = Response(data, status, headers=dict(headers), mimetype="application/json")
     tag = hashlib.sha256(data).hexdigest()[:16]
     if compress(response):
@@ -259,7 +267,7 @@ def as_json(data: bytes, status: int, headers: Mapping[str, str], version: int |
     if request.method in ("GET", "HEAD"):
         response.headers["Cache-Control"] = "private, no-cache"
         response.vary.add("Authorization")
-        # Reading asks for no version, and what `If-Match` holds here is one: `"3"` is no whole tag.
+        # `If-Match` holds a version here, not a whole ETag: reading ignores it instead of answering 412.
         response.make_conditional({**request.environ, "HTTP_IF_MATCH": ""})
     else:
         response.headers["Cache-Control"] = "no-store"
@@ -267,24 +275,32 @@ def as_json(data: bytes, status: int, headers: Mapping[str, str], version: int |
 
 
 def compress(response: Response) -> bool:
-    """Compress an answer that is worth it for who takes it so, and tell whether it was."""
+    """Compress a response if it is large enough and the client accepts gzip; return whether it was compressed."""
     response.vary.add("Accept-Encoding")
     data = response.get_data()
-    if len(data) < WORTH_COMPRESSING or request.accept_encodings["gzip"] <= 0:
+    if len(data) < MIN_COMPRESSED or request.accept_encodings["gzip"] <= 0:
         return False
-    response.set_data(gzip.compress(data, COMPRESSION, mtime=0))
+    response.set_data(gzip.compress(data, COMPRESSION_LEVEL, mtime=0))
     response.headers["Content-Encoding"] = "gzip"
     return True
 
 
 def seen_resource_version(sent: int | None) -> int | None:
-    """Return the version that a client has seen: in its body, or as `If-Match`. Raises MalformedRequest."""
+    """Return the resource version that the client names in the body or in `If-Match`. Raises MalformedRequest."""
     header = request.headers.get("If-Match")
     if header is None or header == "*":
         return sent
-    tag = _TAG.fullmatch(header)
+    tag = _ETAG.fullmatch(header)
     if tag is None:
         raise MalformedRequest("if_match_invalid")
     if sent is not None and sent != int(tag[1]):
         raise MalformedRequest("versions_differ")
     return int(tag[1])
+
+
+def required_version(sent: int | None) -> int:
+    """Return the version that the client names in the body or in `If-Match`. Raises InvalidValue without one."""
+    version = seen_resource_version(sent)
+    if version is None:
+        raise InvalidValue("version", "version_required")
+    return version

@@ -1,6 +1,6 @@
-"""What requests and answers are made of: strict models in the spelling of the source documents.
+"""Base models and field types of requests and responses.
 
-What a model does not name is refused, so that a slip of the pen is not taken for a wish that was granted.
+Models are strict: an unknown field is rejected, so that a misspelled one is not silently ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pydantic.alias_generators import to_camel
 from commerce.errors import InvalidValue
 from commerce.money import MAX_AMOUNT, parse_amount, to_decimal
 
-ADDRESS = {
+ADDRESS_FIELDS = {
     "street": "street_address",
     "city": "city",
     "district": "city_area",
@@ -37,64 +37,68 @@ ADDRESS = {
     "sorting_code": "sorting_code",
     "country": "country_code",
 }
-"""What the parts of an address are called at this edge -> in the shop."""
-EDGE_NAMES = {ours: theirs for theirs, ours in ADDRESS.items()}
-LITERALS: dict[Any, re.Pattern[str]] = {
+"""Name of an address field in the API -> name in the rest of the code, which is that of libaddressinput."""
+API_NAMES = {ours: theirs for theirs, ours in ADDRESS_FIELDS.items()}
+QUERY_LITERALS: dict[Any, re.Pattern[str]] = {
     bool: re.compile("true|false"),
     int: re.compile("-?(0|[1-9][0-9]{0,17})"),
 }
-"""Kind of a parameter -> how its values are written."""
-MOST = 100
-"""Rows of the longest page."""
+"""Type of a query parameter -> pattern of its values."""
+MAX_PAGE = 100
+"""Maximum rows per page."""
 
 
 class RequestModel(BaseModel):
-    """What is sent as JSON: every value in its own type, nothing that is not named."""
+    """A request body: JSON types are not converted, unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel, frozen=True)
 
 
 class QueryModel(BaseModel):
-    """What is sent behind the question mark: text that is read as numbers and truths, as JSON writes them."""
+    """Query parameters: numbers and booleans are written as in JSON, unknown parameters are rejected."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _as_json_has_it(cls, sent: Any, info: ValidationInfo) -> Any:
-        """Refuse "yes", "+5" and "1_0", which pydantic would read."""
+    def _only_json_literals(cls, sent: Any, info: ValidationInfo) -> Any:
+        """Reject "yes", "+5" and "1_0", which pydantic would accept."""
         wanted = cls.model_fields[str(info.field_name)].annotation
-        for kind in {wanted, *get_args(wanted)} & LITERALS.keys():
-            if isinstance(sent, str) and not LITERALS[kind].fullmatch(sent):
-                raise ValueError(f"this is no {kind.__name__} as JSON writes it")
+        for kind in {wanted, *get_args(wanted)} & QUERY_LITERALS.keys():
+            if isinstance(sent, str) and not QUERY_LITERALS[kind].fullmatch(sent):
+                raise ValueError(f"not a valid {kind.__name__}")
         return sent
 
 
 class ResponseModel(BaseModel):
-    """What is answered."""
+    """A response body."""
 
     model_config = ConfigDict(
-        extra="forbid", alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        serialize_by_alias=True,
+        json_schema_serialization_defaults_required=True,
     )
 
 
 class PageQuery(QueryModel):
-    """The part of a list that is wanted."""
+    """Pagination parameters of a list."""
 
-    limit: int = Field(20, ge=1, le=MOST, description="Rows of one page.")
+    limit: int = Field(20, ge=1, le=MAX_PAGE, description="Maximum number of rows to return.")
     cursor: str | None = Field(
-        None, max_length=1000, description="`nextCursor` of the page before; it fits the same filters only."
+        None, max_length=1000, description="`nextCursor` of the previous page, with the same filters."
     )
 
 
 def _storable(text: str) -> str:
-    """Refuse what a database or a header cannot hold: control characters, halves of surrogate pairs."""
+    """Reject control characters and lone surrogates, which a database or a header cannot hold."""
     if any((ord(sign) < 32 and sign not in "\t\n\r") or sign == "\x7f" for sign in text):
         raise ValueError("control characters are not allowed")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError("half of a surrogate pair is not allowed") from error
+        raise ValueError("lone surrogates are not allowed") from error
     return text
 
 
@@ -104,7 +108,7 @@ Text = Annotated[
     AfterValidator(_storable),
     Field(json_schema_extra={"pattern": r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"}),
 ]
-"""Words, without blanks around them and control characters; a field says how long they may be."""
+"""Text without surrounding whitespace and control characters. Fields add a maximum length."""
 
 
 def _one_line(text: str) -> str:
@@ -118,7 +122,7 @@ Line = Annotated[
     AfterValidator(_one_line),
     Field(json_schema_extra={"pattern": r"^[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*$"}),
 ]
-"""Words in one line, such as a name: in a mail or on a parcel, a second line would pass for the shop's own words."""
+"""Text on one line, such as a name: in an email or on a parcel, a second line could pass as text of the shop."""
 
 Code = Annotated[
     str,
@@ -126,23 +130,25 @@ Code = Annotated[
         min_length=1, max_length=255, pattern=r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"
     ),
 ]
-"""A code in a body: of a product, an order, a warehouse."""
+"""The code of a product, an order or a warehouse in a request body."""
 
-Quantity = Annotated[int, Field(ge=1, le=1_000_000, description="Whole units.")]
+Quantity = Annotated[int, Field(ge=1, le=1_000_000, description="Number of units.")]
 
 Amount = Annotated[
     Decimal,
-    # The literal is the shortest that names the same amount; the bound of amounts keeps it exact.
+    # A float prints as the shortest literal of the same amount; MAX_AMOUNT keeps it exact.
     PlainSerializer(float, return_type=float, when_used="json"),
-    WithJsonSchema({"type": "number", "description": "Whole units of the currency beside it, e.g. 29.99."}),
+    WithJsonSchema(
+        {"type": "number", "description": "Amount in whole units of the currency, such as 29.99."}
+    ),
 ]
-"""An amount in an answer. Inside it is minor units: `amount()` makes one of them."""
+"""An amount in a response. `amount()` converts minor units to one."""
 
 
 def number(value: object) -> object:
-    """Refuse text: what the document calls a number is one."""
+    """Reject a number that is sent as a string."""
     if isinstance(value, str):
-        raise ValueError("this is a number, without quotes")  # noqa: TRY004 - the kind that pydantic collects
+        raise ValueError("a number is written without quotes")  # noqa: TRY004 - the kind that pydantic collects
     return value
 
 
@@ -155,11 +161,11 @@ SentAmount = Annotated[
             "type": "number",
             "minimum": -MAX_AMOUNT,
             "maximum": MAX_AMOUNT,
-            "description": "Whole units of the shop's currency, e.g. 29.99, with no more decimals than it knows.",
+            "description": "Amount in whole units of the shop's currency, such as 29.99, with its decimals at most.",
         }
     ),
 ]
-"""An amount in a request. `minor()` reads it."""
+"""An amount in a request. `minor()` converts it to minor units."""
 
 Moment = Annotated[
     datetime,
@@ -170,16 +176,16 @@ Moment = Annotated[
     ),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-15T10:30:00.000Z"]}),
 ]
-"""A moment in UTC."""
+"""A date and time in UTC."""
 
 
 def amount(minor_units: int, currency: str) -> Decimal:
-    """Return an amount as it is answered."""
+    """Return minor units as an amount of a response."""
     return to_decimal(minor_units, currency)
 
 
 def minor(value: Decimal, currency: str, field: str = "amount") -> int:
-    """Return a sent amount in minor units. Raises InvalidValue for more decimals than the currency knows."""
+    """Return an amount of a request in minor units. Raises InvalidValue for more decimals than the currency has."""
     try:
         return parse_amount(format(value, "f"), currency)
     except InvalidValue as error:

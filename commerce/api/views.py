@@ -1,4 +1,4 @@
-"""Every address of the API: importing this puts them all on the blueprint."""
+"""All views of the API. Importing this module registers them on the blueprint."""
 
 from commerce.api.auth import blueprint
 from commerce.api.carts import views as carts
@@ -9,7 +9,6 @@ from commerce.api.openapi import views as document
 from commerce.api.orders import checkout, history, payments, refunds, returns, shipments
 from commerce.api.orders import status as order_status
 from commerce.api.orders import views as orders
-from commerce.api.products import variants
 from commerce.api.products import views as products
 from commerce.api.webhooks import views as webhook_endpoints
 
@@ -29,6 +28,5 @@ __all__ = [
     "refunds",
     "returns",
     "shipments",
-    "variants",
     "webhook_endpoints",
 ]

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, func, literal_column, select
 
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.models import Cart, CartLine
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.tables import IMAGES, PRODUCTS, VARIANTS
@@ -48,6 +49,8 @@ class CartLineView:
     available: int
     in_stock: int
     ships_from: date | None
+    compare_at: int | None
+    requires_shipping: bool
 
     @property
     def amount(self) -> int:
@@ -57,7 +60,19 @@ class CartLineView:
     @property
     def to_price(self) -> LineToPrice:
         """What prices are reckoned from."""
-        return LineToPrice(self.variant_id, self.quantity, self.price, self.tax_class, self.product_id)
+        return LineToPrice(
+            self.variant_id, self.quantity, self.price, self.tax_class, self.product_id, self.reduced
+        )
+
+    @property
+    def reduced(self) -> bool:
+        """Whether it costs less than before already."""
+        return self.compare_at is not None and self.compare_at > self.price
+
+    @property
+    def shipping_weight(self) -> int:
+        """The weight of all units in grams; what is not shipped weighs nothing."""
+        return self.quantity * self.weight_grams if self.requires_shipping else 0
 
     @property
     def price_changed(self) -> bool:
@@ -88,7 +103,7 @@ class CartView:
     checkout_token: str
     status: str
     version: int
-    details: dict[str, Any]
+    details: CheckoutDetails
     lines: tuple[CartLineView, ...]
     coupon_codes: tuple[str, ...] = ()
     draft_by: str = ""
@@ -101,7 +116,7 @@ class CartView:
     @property
     def weight_grams(self) -> int:
         """The weight of all lines."""
-        return sum(line.quantity * line.weight_grams for line in self.lines)
+        return sum(line.shipping_weight for line in self.lines)
 
     @property
     def units(self) -> int:
@@ -165,6 +180,8 @@ _line_columns = (
     AVAILABLE,
     _over_shelves(units_in_stock(_stock.c)),
     VARIANTS.c.ships_from,
+    VARIANTS.c.compare_at,
+    VARIANTS.c.requires_shipping,
 )
 
 
@@ -224,7 +241,9 @@ def load_cart(shopper_hash: str) -> CartView | None:
     width = len(_cart_columns)
     lines = tuple(_line_view(row[width:]) for row in rows if row[width] is not None)
     key, token, status, version, details, codes, draft_by = rows[0][:width]
-    return CartView(key, token, status, version, dict(details), lines, tuple(codes), draft_by)
+    return CartView(
+        key, token, status, version, CheckoutDetails.from_json(details), lines, tuple(codes), draft_by
+    )
 
 
 def lines_of(cart_id: uuid.UUID) -> tuple[CartLineView, ...]:
@@ -254,7 +273,8 @@ def lines_by_sku(skus: Collection[str]) -> dict[str, CartLineView]:
 
 def _line_view(row: Any) -> CartLineView:
     """Make a line of a row; options become words, and what an outer join left empty becomes empty."""
-    *facts, options, slug, image, image_alt, tax_class, weight, sold, available, in_stock, ships_from = row
+    *facts, options, slug, image, image_alt, tax_class, weight, sold, available, in_stock = row[:-3]
+    ships_from, compare_at, requires_shipping = row[-3:]
     rest = [
         " / ".join(options),
         slug,
@@ -266,14 +286,16 @@ def _line_view(row: Any) -> CartLineView:
         int(available),
         int(in_stock),
         expected_on(ships_from),
+        compare_at,
+        bool(requires_shipping),
     ]
     return CartLineView(*facts, *rest)
 
 
 def discounts_of(cart: CartView) -> CartDiscounts:
     """Return what promotions and codes take off a cart before shipping is chosen."""
-    email = str(cart.details.get("email", ""))
-    return find_discounts([line.to_price for line in cart.lines], None, cart.coupon_codes, email=email)
+    lines = [line.to_price for line in cart.lines]
+    return find_discounts(lines, None, cart.coupon_codes, email=cart.details.email)
 
 
 def count_units(shopper_hash: str) -> int:

@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import Table, and_, bindparam, delete, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.models import Cart, CartLine
 from commerce.cart.queries import AVAILABLE, MAX_UNITS_PER_LINE, lines_of
 from commerce.catalog.models import Product, Variant
@@ -91,7 +92,7 @@ MAX_CODES = 5
 
 @dataclass(frozen=True, slots=True)
 class CartChange:
-    """What became of a wish: units in the line now, and whether that is fewer than wished (`capped`)."""
+    """The units in a line now, and whether that is fewer than asked for (`capped`)."""
 
     title: str
     quantity: int
@@ -109,7 +110,7 @@ def shopper_hash(key: str) -> str:
 
 
 def member_shopper(member_id: uuid.UUID) -> str:
-    """Return the name under which a member's cart is kept, the same in every browser in which he is signed in.
+    """Return the name under which a member's cart is kept, the same in every browser in which they are signed in.
 
     No cookie can claim it: a browser's key has no colon.
     """
@@ -198,12 +199,12 @@ def change_quantity(shopper: str, line_id: uuid.UUID, quantity: int) -> CartChan
 
 
 @atomic
-def save_details(shopper: str, details: dict[str, Any]) -> None:
+def save_details(shopper: str, details: CheckoutDetails) -> None:
     """Keep what the shopper typed into the checkout form, so that nothing is lost.
 
     Raises the cart's version: a review page that showed another address cannot place the order any more.
     """
-    fetch_all(_SAVE, shopper=shopper, typed=details, now=clock.now())
+    fetch_all(_SAVE, shopper=shopper, typed=details.to_json(), now=clock.now())
 
 
 @atomic
@@ -240,7 +241,7 @@ def _lock_codes(shopper: str) -> tuple[uuid.UUID, list[str]]:
     rows = fetch_all(_LOCK_CODES, shopper=shopper, now=clock.now())
     if not rows:
         raise NotFound("cart_has_no_items")
-    return rows[0][0], list(rows[0][1])
+    return rows[0].id, list(rows[0].coupon_codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,7 @@ class ClaimedCart:
     """
 
     cart_id: uuid.UUID
-    details: dict[str, Any]
+    details: CheckoutDetails
     coupon_codes: list[str]
     draft_by: str
     rules_version: int
@@ -269,7 +270,8 @@ def claim_cart(shopper: str, checkout_token: str, cart_version: int) -> ClaimedC
     version, *facts = rows[0]
     if version != cart_version + 1:
         raise CartChanged("cart_changed_elsewhere")
-    return ClaimedCart(*facts)
+    cart_id, details, codes, draft_by, rules_version = facts
+    return ClaimedCart(cart_id, CheckoutDetails.from_json(details), codes, draft_by, rules_version)
 
 
 def _check(quantity: int, low: int) -> None:
@@ -280,7 +282,7 @@ def _check(quantity: int, low: int) -> None:
 def lock_open_cart(shopper: str) -> uuid.UUID | None:
     """Lock a shopper's open cart, raise its version and return its id, or None. A step, the first lock of all."""
     rows = fetch_all(_LOCK, shopper=shopper, now=clock.now())
-    found: uuid.UUID | None = rows[0][0] if rows else None
+    found: uuid.UUID | None = rows[0].id if rows else None
     return found
 
 

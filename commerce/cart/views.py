@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.member_auth import current_member
+from commerce.accounts.auth import current_member
 from commerce.cart.coupon_messages import coupon_code_message, enter_coupon_code
 from commerce.cart.forms import MAX_CODE, AddLineForm, CouponForm, printable_line, typed_quantities
 from commerce.cart.queries import CartView, count_units, discounts_of, find_offer, load_cart

@@ -13,8 +13,8 @@ from commerce import clock
 from commerce.catalog.models import Category, Product, ProductCategory, Variant
 from commerce.catalog.search import index_products
 from commerce.catalog.validation import ProductValues, VariantValues, checked_product, checked_variant
-from commerce.db import atomic, db, insert_rows
-from commerce.errors import InvalidValue, NotFound, Rejected, StaleVersion
+from commerce.db import atomic, check_version, db, insert_rows, lock
+from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.tenants.services import touch_catalogue
 
 
@@ -50,9 +50,7 @@ def change_product(
     the product or one of the variants was changed since they were shown, SeveralVariants, InvalidValue.
     """
     clean = checked_product(values or {})
-    product = lock_product(product_id)
-    if seen_version is not None and product.version != seen_version:
-        raise StaleVersion("product", seen_version, product.version)
+    product = lock(Product, product_id, missing=NotFound("product_not_found"), version=seen_version)
     changed = _set(product, cast("Mapping[str, Any]", clean))
     known = {row.id: row for row in _lock_variants(product_id)} if variants or only_variant else {}
     if only_variant:
@@ -70,15 +68,7 @@ def change_product(
 
 def lock_product(product_id: uuid.UUID) -> Product:
     """Return a product, locked as it is now. A step. Raises NotFound."""
-    product = db.session.scalar(
-        select(Product)
-        .where(Product.id == product_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if product is None:
-        raise NotFound("product_not_found")
-    return product
+    return lock(Product, product_id, missing=NotFound("product_not_found"))
 
 
 def catalogue_changed(product: Product) -> None:
@@ -124,8 +114,8 @@ def _lock_variants(product_id: uuid.UUID) -> Sequence[Variant]:
 def _change_variant(variant: Variant | None, change: VariantUpdate) -> bool:
     if variant is None:
         raise NotFound("variant_not_found")
-    if change.version is not None and variant.version != change.version:
-        raise StaleVersion("variant", change.version, variant.version)
+    if change.version is not None:
+        check_version("variant", change.version, variant.version)
     return _set(variant, cast("Mapping[str, Any]", checked_variant(change.values)))
 
 

@@ -22,7 +22,6 @@ _COMMA_MARK = re.compile(r"\d+,\d+")
 _ONE_MARK = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _EXPONENT = re.compile(r"\d+([.,]\d+)?[eE][+-]?\d+")
 _ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+\d{2,}")
-ROUNDED = "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
 # Spreadsheets write truth in the language of their owner.
 _TRUE = frozenset(["true", "1", "1.0", "yes", "y", "wahr", "vrai", "verdadero", "vero", "sant", "waar"])
 _FALSE = frozenset(["false", "0", "0.0", "no", "n", "falsch", "faux", "falso", "falskt", "onwaar"])
@@ -144,7 +143,7 @@ def parse_tax_class(text: str) -> str:
 def parse_sku(text: str) -> str:
     """Return a SKU, without a spreadsheet's mark for "text, not number"."""
     if is_rounded(text):
-        raise ValueError(ROUNDED)
+        raise InvalidValue("value", "cell_code_rounded")
     return text[1:] if text.startswith("'") and text[1:].isdigit() else text
 
 

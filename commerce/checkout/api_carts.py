@@ -26,7 +26,7 @@ def api_cart_key(client_id: uuid.UUID, cart_token: str) -> str:
 
 @atomic
 def open_cart(shopper: str, wanted: Sequence[RequestedItem]) -> bool:
-    """Open a program's cart with what is wanted, as many as there are; return whether that is less than was wished.
+    """Open a program's cart with what is wanted, as many as there are; return whether that is less than was asked for.
 
     Raises InvalidValues for all that is not sold here, OutOfStock with everything of which none is left.
     """

@@ -7,17 +7,25 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from functools import partial
 
 from sqlalchemy import func, select
 
 from commerce.accounts.models import Member
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import CartLineView, lines_by_sku, lines_for
 from commerce.catalog.models import Product, Variant
-from commerce.checkout.addresses import check_address, known_countries, rules_for
-from commerce.checkout.placement import CouponsInvalidated, StockConflict, write_order
-from commerce.checkout.quote import Quote, quote
-from commerce.checkout.services import PLACEMENT_TRIES, PlacedOrder, check_lines, shortage_of, shortages_of
+from commerce.checkout.addresses import check_address, known_countries
+from commerce.checkout.placement import (
+    CouponsInvalidated,
+    StockConflict,
+    check_lines,
+    place,
+    shortage_of,
+    write_order,
+)
+from commerce.checkout.quote import Quote, offers_for, quote
+from commerce.checkout.services import PlacedOrder
 from commerce.db import TENANT, atomic, db, fetch_all
 from commerce.errors import (
     Busy,
@@ -27,12 +35,12 @@ from commerce.errors import (
     InvalidValues,
     OutOfStock,
     PriceChanged,
-    Refusal,
 )
 from commerce.events.outbox import Actor
 from commerce.money import MAX_AMOUNT, to_decimal
 from commerce.payments.queries import Method, payment_methods
-from commerce.shipping.queries import shipping_offers
+from commerce.pricing.discounts import find_discounts
+from commerce.shipping.queries import NOT_SHIPPED
 from commerce.tenants.models import Tenant
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop, shop_scope
@@ -58,7 +66,7 @@ class DirectOrder:
     """What a program orders. `shown_total` (minor units) is what it showed its customer; None: whatever it costs.
 
     Methods of shipping and payment may be left open: the cheapest shipping, the first way to pay. Without an `email`
-    nobody is written to. Of `shown_backordered` units the customer was told that they are not there yet.
+    nobody is written to. `shown_backordered` is how many units were shown to the customer as on backorder.
     """
 
     wanted: Sequence[RequestedItem]
@@ -91,28 +99,23 @@ def place_direct_order(order: DirectOrder, actor: Actor) -> PlacedDirectOrder:
     Raises InvalidValues (unknown codes, prices that are not ours), InvalidValue (details), OutOfStock (all short
     lines), CouponRefused, PriceChanged (another total than the one that was shown), Busy.
     """
-    for _ in range(PLACEMENT_TRIES):
-        try:
-            return _place_direct_order(order, actor)
-        except StockConflict as raced:
-            # Rolled back. Look again without our own grip on the rows: what is really short is said, all of it.
-            shortages = shortages_of(raced.lines)
-            if shortages:
-                raise OutOfStock(shortages) from None
-        except CouponsInvalidated as gone:
-            code, state = next(iter(gone.states.items()))
-            raise CouponRefused(code, state) from None
-        except _RulesChanged:
-            with shop_scope(get_shop(current_shop().id)):
-                return place_direct_order(order, actor)
-    raise Busy("others_buying")
+    try:
+        return place(partial(_place_direct_order, order, actor))
+    except CouponsInvalidated as gone:
+        code, state = next(iter(gone.states.items()))
+        raise CouponRefused(code, state) from None
+    except _RulesChanged:
+        with shop_scope(get_shop(current_shop().id)):
+            return place_direct_order(order, actor)
+    except StockConflict:
+        raise Busy("others_buying") from None
 
 
 _RULES = select(Tenant.__table__.c.rules_version).where(Tenant.__table__.c.id == TENANT)
 
 
 class _RulesChanged(Exception):
-    """The shop changed its prices or terms while we reckoned with those of before."""
+    """The shop changed its prices or terms while the order was being priced."""
 
 
 @atomic
@@ -125,9 +128,9 @@ def _place_direct_order(order: DirectOrder, actor: Actor) -> PlacedDirectOrder:
     details = _details(order, lines)
     priced = quote(
         lines,
-        details["address"]["country_code"],
-        details["shipping_method"],
-        payment_method=details["payment_method"],
+        details.country,
+        details.shipping_method,
+        payment_method=details.payment_method,
         coupon_codes=order.coupon_codes,
         email=order.email or order.customer_reference,  # who it is, for limits of coupons
     )
@@ -247,45 +250,42 @@ def _fault(wanted: RequestedItem, line: CartLineView | None) -> FieldError | Non
 # --- for whom, and how -------------------------------------------------------------------------------
 
 
-def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> dict[str, Any]:
+def _details(order: DirectOrder, lines: tuple[CartLineView, ...]) -> CheckoutDetails:
     """Return the order's details as a checkout keeps them. Raises InvalidValue."""
     name = order.name or order.customer_reference or order.email
     if not name:
         raise InvalidValue("shipping_address.name", "recipient_required")
-    address = clean_address(order.address)
+    address = clean_address(order.address, ships=any(line.requires_shipping for line in lines))
     method = find_method(order.payment_method)
-    return {
-        "email": order.email,
-        "name": name,
-        "phone": order.phone,
-        "note": order.note,
-        "locale": order.locale,
-        "address": address,
-        "payment_method": method.code,
-        "shipping_method": find_shipping(order.shipping_method, address["country_code"], lines),
-    }
+    return CheckoutDetails(
+        email=order.email,
+        name=name,
+        phone=order.phone,
+        note=order.note,
+        locale=order.locale,
+        address=address,
+        payment_method=method.code,
+        shipping_method=find_shipping(
+            order.shipping_method,
+            address["country_code"],
+            lines,
+            order.coupon_codes,
+            order.email or order.customer_reference,
+        ),
+    )
 
 
-def clean_address(sent: Mapping[str, str]) -> dict[str, str]:
-    """Return an address as its country writes it, and lose nothing of what was sent.
+def clean_address(sent: Mapping[str, str], *, ships: bool = True) -> dict[str, str]:
+    """Return an address with official areas and postcode, keeping everything that was sent.
 
-    Programs have addresses from everywhere and cannot ask again, so a region that is not told is no fault; a postcode
-    that cannot be is. Raises InvalidValues.
+    API clients have addresses from everywhere and cannot ask again, so a missing region is not an error; an unknown
+    one or an impossible postcode is. Unless something `ships`, the country is enough. Raises InvalidValues.
     """
     if sent.get("country_code") not in known_countries():
         raise InvalidValue("shipping_address.country", "country_code_unknown")
-    values = dict(sent)
-    rules = rules_for(values["country_code"])
-    if values.get("city") and "city" not in rules.order:
-        town = values.pop("city")
-        if not values.get("country_area") and town.casefold() in rules.spellings.get("country_area", {}):
-            values["country_area"] = town
-        else:
-            values["street_address"] = f"{values.get('street_address', '')}\n{town}".strip()
-    clean, problems = check_address(values)
-    problems = {name: problem for name, problem in problems.items() if clean[name]}
-    if not clean["street_address"] and "street_address" in rules.required:
-        problems["street_address"] = Refusal("street_required")
+    clean, problems = check_address(sent, as_sent=True)
+    if not ships and not clean["street_address"]:
+        problems.pop("street_address", None)
     if problems:
         raise InvalidValues(
             [
@@ -309,13 +309,16 @@ def find_method(code: str) -> Method:
     return chosen
 
 
-def find_shipping(code: str, country: str, lines: Sequence[CartLineView]) -> str:
+def find_shipping(
+    code: str, country: str, lines: Sequence[CartLineView], coupon_codes: Sequence[str] = (), email: str = ""
+) -> str:
     """Return the code, or the cheapest offer's, if that ships the lines to a country. Raises InvalidValue."""
-    offers = shipping_offers(
-        country=country,
-        subtotal=sum(line.amount for line in lines),
-        weight_grams=sum(line.quantity * line.weight_grams for line in lines),
+    to_price = [line.to_price for line in lines]
+    offers = offers_for(
+        lines, country, lambda: find_discounts(to_price, None, coupon_codes, email=email).amount
     )
+    if offers and offers[0].code == NOT_SHIPPED:
+        return NOT_SHIPPED
     if not offers:
         raise InvalidValue("shipping_address.country", "country_not_shipped")
     if not code:

@@ -24,6 +24,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 from wtforms.widgets import Select, TextInput, html_params
 
+from commerce.cart.details import TEXT_FIELDS, CheckoutDetails
 from commerce.cart.forms import no_unprintable, printable, printable_line
 from commerce.cart.queries import CartView
 from commerce.checkout.addresses import FIELDS, AddressRules, check_address, country_choices, rules_for
@@ -31,7 +32,7 @@ from commerce.checkout.quote import Quote, quote
 from commerce.checkout.saved_addresses import known_details
 from commerce.error_messages import describe
 from commerce.payments.queries import payment_methods
-from commerce.shipping.queries import shipping_countries
+from commerce.shipping.queries import NOT_SHIPPED, shipping_countries
 from commerce.tenants.scope import current_shop
 from commerce.web import TextForm
 
@@ -123,19 +124,24 @@ class DetailsForm(CheckoutForm):
     note = TextAreaField(_l("Note for us"), _rules(MAX_NOTE), filters=[printable])
 
     rules: AddressRules
+    ships: bool
     quote: Quote
     fees: Mapping[str, int]
 
     @property
     def address_lines(self) -> list[list[Field]]:
         """The address fields of the chosen country, in its order and rows."""
-        return [[self[name] for name in line] for line in self.rules.lines]
+        lines = [[self[name] for name in line if name in self] for line in self.rules.lines]
+        return [line for line in lines if line]
 
-    def fit(self, rules: AddressRules) -> None:
-        """Keep the fields that a country knows, with its names for them, its lists and what it requires."""
-        self.rules = rules
+    def fit(self, rules: AddressRules, *, ships: bool = True) -> None:
+        """Keep the fields that a country knows, with its names for them, its lists and what it requires.
+
+        Unless something `ships`, no address is asked for: the country is enough for the taxes.
+        """
+        self.rules, self.ships = rules, ships
         for name in FIELDS:
-            if name not in rules.order:
+            if name not in rules.order or not ships:
                 del self[name]
                 continue
             field = self[name]
@@ -166,26 +172,30 @@ class DetailsForm(CheckoutForm):
     def validate(self, extra_validators: Any = None) -> bool:
         """Check every field, the address by its country's rules, and that we ship there."""
         valid = bool(super().validate(extra_validators))
-        self._address, found = check_address(self._typed_address(), current_shop().locale)
-        problems = {name: describe(problem) for name, problem in found.items()}
+        problems: dict[str, Any] = {}
+        self._address = self._typed_address()
+        if self.ships:
+            self._address, found = check_address(self._address, current_shop().locale)
+            problems = {name: describe(problem) for name, problem in found.items()}
         if not self.quote.offers:
             problems["country_code"] = _("We don't ship this order to this country.")
         elif self.quote.shipping is None:
             problems["shipping_method"] = _("Choose a shipping method.")
         if self.payment_method.data not in dict(self.payment_method.choices):
-            problems["payment_method"] = _("Please choose how to pay.")
+            problems["payment_method"] = _("Choose a payment method.")
         for name, text in problems.items():
             if not self[name].errors:
                 self[name].errors = [text]
         return valid and not problems
 
-    def details(self) -> dict[str, Any]:
-        """Return what a valid form says, as carts and orders keep it."""
+    def details(self, locale: str = "") -> CheckoutDetails:
+        """Return what a valid form says; `locale` is the language in which the shopper is to be written to."""
         plain = ("email", "name", "phone", "note", "shipping_method", "payment_method")
-        return {**{name: self[name].data or "" for name in plain}, "address": self._address}
+        typed: dict[str, Any] = {name: self[name].data or "" for name in plain}
+        return CheckoutDetails(**typed, locale=locale, address=self._address)
 
     def _typed_address(self) -> dict[str, str]:
-        return {name: self[name].data or "" for name in ("country_code", *self.rules.order)}
+        return {name: self[name].data or "" for name in ("country_code", *self.rules.order) if name in self}
 
 
 def details_form(cart: CartView, formdata: Any = None) -> DetailsForm:
@@ -201,7 +211,8 @@ def details_form(cart: CartView, formdata: Any = None) -> DetailsForm:
     if form.country_code.data not in codes:
         form.country_code.data = shop.country if shop.country in codes or not codes else codes[0]
     area = printable_line(form.country_area.data)
-    form.fit(rules_for(form.country_code.data, area, printable_line(form.city.data), shop.locale))
+    rules = rules_for(form.country_code.data, area, printable_line(form.city.data), shop.locale)
+    form.fit(rules, ships=not cart.lines or any(line.requires_shipping for line in cart.lines))
     _offer_methods(form, cart, sent=formdata is not None and "shipping_method" in formdata)
     return form
 
@@ -216,6 +227,8 @@ def _offer_methods(form: DetailsForm, cart: CartView, *, sent: bool) -> None:
     if form.quote.shipping is None and offers and not sent:
         form.shipping_method.data = offers[0].code
         form.quote = _quote(form, cart, offers[0].code)
+    if not form.ships:
+        form.shipping_method.data = NOT_SHIPPED
     form.shipping_method.choices = [(offer.code, offer.name) for offer in offers]
     form.fees = {method.code: form.quote.fee_of(method) for method in payment_methods()}
 
@@ -232,11 +245,8 @@ def _quote(form: DetailsForm, cart: CartView, shipping_method: str) -> Quote:
 
 
 def _remembered(cart: CartView) -> Mapping[str, Any]:
-    details = cart.details or known_details()
-    return {
-        **{key: value for key, value in details.items() if key != "address"},
-        **details.get("address", {}),
-    }
+    details = cart.details if cart.details != CheckoutDetails() else known_details()
+    return {**{name: getattr(details, name) for name in TEXT_FIELDS}, **details.address}
 
 
 class PlaceForm(CheckoutForm):

@@ -13,20 +13,20 @@ MOST_ASKED = 20
 
 def best_language(asked: Iterable[str], offered: Sequence[str]) -> str:
     """Return the offered locale that suits best, '' for none. `asked`, such as `de-AT`, is sorted by preference."""
-    for wish in islice(asked, MOST_ASKED):
-        for name in _from_narrow_to_wide(wish):
+    for preference in islice(asked, MOST_ASKED):
+        for name in _from_narrow_to_wide(preference):
             if name in offered:
                 return name
     return ""
 
 
-def _from_narrow_to_wide(wish: str) -> Iterator[str]:
+def _from_narrow_to_wide(preference: str) -> Iterator[str]:
     """Yield `zh_Hant_TW`, `zh_Hant`, `zh` for zh-TW; nothing for what is no language."""
     try:
-        locale = Locale.parse(wish, sep="-")
+        locale = Locale.parse(preference, sep="-")
     except (UnknownLocaleError, ValueError):
         return
-    yield wish.replace("-", "_")
+    yield preference.replace("-", "_")
     yield str(locale)
     yield f"{locale.language}_{locale.script}"
     yield f"{locale.language}_{locale.territory}"

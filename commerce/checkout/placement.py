@@ -1,31 +1,40 @@
-"""The step that writes an order: what every placement does, whoever places it and however his wishes were gathered."""
+"""Placing an order: the attempts, the checks of its lines, and the step that writes it, whoever places it."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from commerce import clock
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import CartLineView
 from commerce.checkout.quote import Quote
+from commerce.errors import CartEmpty, OutOfStock, Shortage
 from commerce.events.outbox import Actor, publish
 from commerce.inventory.allocation import AllocationRequest, StockChangedMeanwhile
+from commerce.inventory.availability import available_by_variant
 from commerce.inventory.services import reserve_stock
 from commerce.orders.events import OrderPlaced
 from commerce.orders.services import create_order
 from commerce.payments.queries import Method
 from commerce.payments.services import start_payment
 from commerce.pricing.services import CouponConflict, use_coupons
+from commerce.settlement.services import settle_free_order
 from commerce.tenants.scope import current_shop
 
 
 class StockConflict(Exception):
-    """Stock went between look and grip; carries the lines so that the shortage can be told."""
+    """Stock went between the check and the reservation; carries the lines so that what is short can be named."""
 
     def __init__(self, lines: tuple[CartLineView, ...]) -> None:
         self.lines = lines
+
+
+T = TypeVar("T")
+PLACEMENT_TRIES = 3
 
 
 class CouponsInvalidated(Exception):
@@ -45,9 +54,63 @@ class CreatedOrder:
     payment_id: uuid.UUID
 
 
+def place(build: Callable[[], T]) -> T:
+    """Place an order by `build`, a use case, trying again while others take the stock that was there a moment ago.
+
+    Raises OutOfStock with every short line, StockConflict when the lines are there and yet could not be reserved in
+    PLACEMENT_TRIES attempts, and what `build` raises.
+    """
+    for attempt in range(1, PLACEMENT_TRIES + 1):
+        try:
+            return build()
+        except StockConflict as conflict:
+            # Rolled back. Look again without our own locks on the rows: all that is really short is named.
+            shortages = shortages_of(conflict.lines)
+            if shortages:
+                raise OutOfStock(shortages) from None
+            if attempt == PLACEMENT_TRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+# --- checks of the lines -------------------------------------------------------------------------------
+
+
+def check_lines(lines: tuple[CartLineView, ...]) -> None:
+    """Raise CartEmpty, or OutOfStock with every line that asks for more than there is."""
+    if not lines:
+        raise CartEmpty
+    short = [shortage_of(line) for line in lines if line.short]
+    if short:
+        raise OutOfStock(short)
+
+
+def shortages_of(lines: tuple[CartLineView, ...]) -> list[Shortage]:
+    """Return the lines that ask for more than there is now."""
+    available = available_by_variant([line.variant_id for line in lines])
+    return [
+        _shortage(line, available[line.variant_id])
+        for line in lines
+        if available[line.variant_id] < line.quantity
+    ]
+
+
+def shortage_of(line: CartLineView) -> Shortage:
+    """Return a line as one that is short: of what is available, nothing if it is not sold."""
+    return _shortage(line, line.available if line.sold else 0)
+
+
+def _shortage(line: CartLineView, available: int) -> Shortage:
+    title = f"{line.title} ({line.options})" if line.options else line.title
+    return Shortage(line.variant_id, line.sku, title, line.quantity, max(0, available))
+
+
+# --- writing it ----------------------------------------------------------------------------------------
+
+
 def write_order(
     lines: tuple[CartLineView, ...],
-    details: dict[str, Any],
+    details: CheckoutDetails,
     method: Method,
     priced: Quote,
     actor: Actor,
@@ -58,8 +121,7 @@ def write_order(
 ) -> CreatedOrder:
     """Write an order with its payment, its event, its coupons and, last, its stock. A step.
 
-    `details` are those of a checkout: email, name, address and so on. Raises Raced when stock went meanwhile,
-    CodesGone when a coupon did.
+    Raises StockConflict when stock went meanwhile, CouponsInvalidated when a coupon did.
     """
     known = {"cart_id": cart_id, "member_id": member_id, "customer_reference": customer_reference}
     order_id, code, token, line_ids = create_order(
@@ -79,8 +141,8 @@ def write_order(
         currency=currency,
         pay_later=method.pay_later,
     )
-    publish(replace(actor, name=actor.name or details["email"]), placed)
-    _use_coupons(order_id, priced, details["email"] or customer_reference)
+    publish(replace(actor, name=actor.name or details.email), placed)
+    _use_coupons(order_id, priced, details.email or customer_reference)
     try:
         reserve_stock(
             order_id,
@@ -91,6 +153,9 @@ def write_order(
         )
     except StockChangedMeanwhile:
         raise StockConflict(lines) from None
+    if not total:
+        # Nothing to pay is paid at once, whatever the method: nobody would ever come to pay it.
+        settle_free_order(order_id, payment_id, actor.request_id)
     return CreatedOrder(order_id, code, token, payment_id)
 
 
@@ -102,17 +167,17 @@ def _use_coupons(order_id: uuid.UUID, priced: Quote, customer: str) -> None:
         raise CouponsInvalidated(dict.fromkeys(raced.codes, reason)) from None
 
 
-def _order_values(details: dict[str, Any], method: Method, priced: Quote) -> dict[str, Any]:
+def _order_values(details: CheckoutDetails, method: Method, priced: Quote) -> dict[str, Any]:
     shop, totals, now = current_shop(), priced.totals, clock.now()
     if priced.shipping is None:
         raise AssertionError("checked before")
     return {
-        "email": details["email"],
-        "name": details["name"],
-        "phone": details.get("phone", ""),
-        "note": details.get("note", ""),
-        "locale": details.get("locale") or shop.locale,
-        "shipping_address": details["address"],
+        "email": details.email,
+        "name": details.name,
+        "phone": details.phone,
+        "note": details.note,
+        "locale": details.locale or shop.locale,
+        "shipping_address": dict(details.address),
         "shipping_method": priced.shipping.code,
         "shipping_label": priced.shipping.name,
         "payment_method": method.code,

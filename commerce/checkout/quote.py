@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
 
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import CartLineView, CartView
 from commerce.payments.queries import Method
 from commerce.payments.queries import payment_method as payment_method_of
@@ -14,7 +15,13 @@ from commerce.pricing.calculate import Discount, FeeToPrice, ShippingToPrice, To
 from commerce.pricing.discounts import CartDiscounts, CouponState, find_discounts
 from commerce.pricing.promotions import Evaluation, ManualDiscount, PromotionRule
 from commerce.pricing.queries import tax_table
-from commerce.shipping.queries import ShippingOffer, shipping_offers
+from commerce.shipping.queries import (
+    NOT_SHIPPED,
+    ShippingOffer,
+    nothing_to_ship,
+    shipping_offers,
+    ships_by_discounted_total,
+)
 from commerce.tenants.scope import current_shop
 
 
@@ -36,12 +43,12 @@ class Quote:
 
     @property
     def verdicts(self) -> tuple[Evaluation, ...]:
-        """What became of every promotion of the shop."""
+        """The evaluation of every promotion of the shop."""
         return self.found.verdicts
 
     @property
     def coupons(self) -> tuple[CouponState, ...]:
-        """What became of every code of the cart."""
+        """The state of every code of the cart."""
         return self.found.codes
 
     def fee_of(self, method: Method) -> int:
@@ -63,26 +70,26 @@ def quote(
 ) -> Quote:
     """Price cart lines for a destination (ISO 3166 code). Unknown methods leave shipping and payment unchosen.
 
-    What ships a cart, and for how much, is told by its subtotal before discounts, so that a coupon never makes
-    shipping dearer. An `email` lets limits per customer be looked at; `discount` is what staff take off by hand;
-    `trial` is a promotion that is not stored, `moment` another time than now.
+    What ships a cart, and for how much, follows from its subtotal before discounts, unless a method says otherwise.
+    What is not shipped is not weighed, and where nothing is, there is no shipping to choose. An `email` lets limits per
+    customer be looked at; `discount` is what staff take off by hand; `trial` is a promotion that is not stored,
+    `moment` another time than now.
     """
     shop = current_shop()
-    subtotal = sum(line.amount for line in lines)
-    weight = sum(line.quantity * line.weight_grams for line in lines)
-    offers = tuple(shipping_offers(country=country, subtotal=subtotal, weight_grams=weight))
-    chosen = next((offer for offer in offers if offer.code == shipping_method), None)
     method = payment_method_of(payment_method)
     to_price = [line.to_price for line in lines]
-    found = find_discounts(
+    discounts = partial(
+        find_discounts,
         to_price,
-        chosen.price if chosen else None,
-        coupon_codes,
+        codes=coupon_codes,
         email=email,
         manual=discount,
         moment=moment,
         trial=trial,
     )
+    offers = offers_for(lines, country, lambda: discounts(None).amount)
+    chosen = next((offer for offer in offers if offer.code in (shipping_method, NOT_SHIPPED)), None)
+    found = discounts(chosen.price if chosen else None)
     totals = calculate(
         to_price,
         ShippingToPrice(chosen.id, chosen.name, chosen.price, chosen.tax_class) if chosen else None,
@@ -92,8 +99,26 @@ def quote(
         rounding=shop.tax_rounding,
         discounts=found.discounts,
         fee=_fee(method) if method else None,
+        shipping_tax=shop.shipping_tax,
     )
     return Quote(country, offers, chosen, totals, found, method)
+
+
+def offers_for(
+    lines: Sequence[CartLineView], country: str, discount: Callable[[], int]
+) -> tuple[ShippingOffer, ...]:
+    """Return how lines can be shipped to a country. `discount` returns that of the goods, if it matters."""
+    if lines and not any(line.requires_shipping for line in lines):
+        return (nothing_to_ship(),)
+    subtotal = sum(line.amount for line in lines)
+    return tuple(
+        shipping_offers(
+            country=country,
+            subtotal=subtotal,
+            weight_grams=sum(line.shipping_weight for line in lines),
+            discounted=subtotal - discount() if ships_by_discounted_total() else None,
+        )
+    )
 
 
 def _fee(method: Method) -> FeeToPrice:
@@ -102,29 +127,27 @@ def _fee(method: Method) -> FeeToPrice:
 
 def quote_cart(cart: CartView) -> Quote:
     """Price a cart with the details that its shopper has entered so far."""
-    address = cart.details.get("address") or {}
-    country = address.get("country_code") or current_shop().country
-    return quote_details(
-        cart.lines, country, cart.details, coupon_codes=cart.coupon_codes, draft=bool(cart.draft_by)
-    )
+    return quote_details(cart.lines, cart.details, coupon_codes=cart.coupon_codes, draft=bool(cart.draft_by))
 
 
 def quote_details(
     lines: tuple[CartLineView, ...],
-    country: str,
-    details: dict[str, Any],
+    details: CheckoutDetails,
     *,
     coupon_codes: Sequence[str],
     draft: bool,
 ) -> Quote:
-    """Price lines with saved details. A discount by hand counts only in a `draft`, which staff alone can write."""
-    by_hand = details.get("discount") if draft else None
+    """Price lines with saved details; without an address, as delivered in the shop's country.
+
+    A discount by hand counts only in a `draft`, which staff alone can write.
+    """
+    by_hand = details.discount if draft else None
     return quote(
         lines,
-        country,
-        details.get("shipping_method", ""),
-        payment_method=details.get("payment_method", ""),
+        details.country or current_shop().country,
+        details.shipping_method,
+        payment_method=details.payment_method,
         coupon_codes=coupon_codes,
-        email=details.get("email", ""),
-        discount=ManualDiscount(by_hand["amount"], by_hand["label"]) if by_hand else None,
+        email=details.email,
+        discount=ManualDiscount(by_hand.amount, by_hand.label) if by_hand else None,
     )

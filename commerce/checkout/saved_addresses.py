@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from werkzeug.datastructures import MultiDict
 
 from commerce.accounts.address_book import SavedAddress, add_address, addresses_of
-from commerce.accounts.member_auth import current_member
+from commerce.accounts.auth import current_member
+from commerce.cart.details import CheckoutDetails
 from commerce.checkout.addresses import FIELDS
 from commerce.errors import Conflict
 from commerce.orders.addresses import address_lines
@@ -41,16 +40,16 @@ def _book() -> list[SavedAddress]:
     return addresses_of(member.id) if member else []
 
 
-def known_details() -> dict[str, Any]:
-    """Return what the checkout of a member begins with: his address of e-mail, and the preferred one of his book."""
+def known_details() -> CheckoutDetails:
+    """Return the details that a member's checkout begins with: contact, and the preferred address of their book."""
     member = current_member()
     if member is None:
-        return {}
+        return CheckoutDetails()
+    known = CheckoutDetails(email=member.email, name=member.name, phone=member.phone)
     first = next(iter(_book()), None)
-    known = {"email": member.email, "name": member.name, "phone": member.phone}
     if first is None:
         return known
-    return {**known, "name": first.name, "phone": first.phone or member.phone, "address": first.address}
+    return replace(known, name=first.name, phone=first.phone or member.phone, address=first.address)
 
 
 def with_chosen_address(sent: MultiDict[str, str]) -> MultiDict[str, str]:
@@ -65,13 +64,13 @@ def with_chosen_address(sent: MultiDict[str, str]) -> MultiDict[str, str]:
     return filled
 
 
-def save_address(details: Mapping[str, Any]) -> None:
+def save_address(details: CheckoutDetails) -> None:
     """Put the address of valid details into the member's book. A full book or a guest changes nothing."""
     member = current_member()
     if member is None:
         return
     try:
-        add_address(member.id, name=details["name"], phone=details["phone"], address=dict(details["address"]))
+        add_address(member.id, name=details.name, phone=details.phone, address=dict(details.address))
     except Conflict:
-        # The order matters more; the book says so itself when he opens it.
+        # The order matters more; the book says so itself when it is opened.
         return

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import replace
 
 from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.member_auth import current_member
+from commerce.accounts.auth import current_member
 from commerce.cart.coupon_messages import coupon_code_message, enter_coupon_code
 from commerce.cart.forms import MAX_CODE, CouponForm, printable_line
 from commerce.cart.queries import CartView
@@ -85,20 +84,20 @@ def details() -> BaseResponse:
         return _details_page(form, cart)
     if not form.validate():
         return _details_page(form, cart, 422)
-    typed = form.details() | _language()
+    typed = form.details(_language())
     if typed != cart.details:
         save_details(shopper(), typed)
     if "save_address" in request.form:
-        save_address(form.details())
+        save_address(typed)
     return see_other("/checkout/review")
 
 
-def _language() -> dict[str, str]:
-    """Return, for a shop that writes in several languages, the one that the browser likes best: that of the mails."""
+def _language() -> str:
+    """Return the language of the mails: of those that the shop writes in, the one that the browser prefers."""
     shop = current_shop()
     if not shop.languages:
-        return {}
-    return {"locale": best_language(request.accept_languages.values(), [shop.locale, *shop.languages])}
+        return ""
+    return best_language(request.accept_languages.values(), [shop.locale, *shop.languages])
 
 
 def _details_page(form: DetailsForm, cart: CartView, status: int = 200) -> Response:
@@ -155,9 +154,9 @@ def place() -> BaseResponse:
 
 
 def _buyer() -> Actor:
-    """Return who places the order. The session tells whether he is a member, and nothing that he sends."""
+    """Return who places the order. The session tells whether they are a member; nothing that they send does."""
     member = current_member()
-    return replace(member.actor if member else Actor("guest"), request_id=request_id())
+    return member.actor(request_id()) if member else Actor("guest", request_id=request_id())
 
 
 def _mend(form: PlaceForm, error: InvalidValue) -> BaseResponse:
@@ -179,7 +178,7 @@ def _pay(placed: PlacedOrder, card_number: str) -> str:
     try:
         return take_payment(placed.payment_id, card_number, request_id()).redirect
     except Exception:
-        # Not raised on purpose: an error page now would tell somebody who has ordered that he has not.
+        # Not raised on purpose: an error page now would tell somebody who has ordered that they have not.
         log.exception("payment %s of order %s could not be started", placed.payment_id, placed.code)
         return ""
 
@@ -196,7 +195,7 @@ def _review_page(
 ) -> BaseResponse:
     """Render the review of the cart as it is now, with new hidden values: what is shown is what a click orders.
 
-    When something had `changed` the shop's rules are read anew, since they may be what did.
+    When something had `changed` the shop's rules are read again, since they may be what did.
     """
     with shop_scope(get_shop(current_shop().id) if changed else current_shop()) as shop:
         cart = current_cart() if shortages is not None else _cart_to_order()
@@ -218,7 +217,7 @@ def _review_page(
             quote=quote,
             method=method,
             asks_for_card=quote.totals.total > 0 and gateway(method.gateway).asks_for_card,
-            address=address_lines(cart.details["address"], cart.details["name"], shop.locale),
+            address=address_lines(cart.details.address, cart.details.name, shop.locale),
             problem=problem,
             price_change=changed if isinstance(changed, PriceChanged) else None,
             gone_codes=changed.states if isinstance(changed, CouponExhausted) else {},
@@ -260,7 +259,7 @@ def remove_coupon() -> BaseResponse:
 def _review_again(
     status: int = 200, *, coupon_form: CouponForm | None = None, coupon_message: str = ""
 ) -> BaseResponse:
-    """Answer a change of codes by the review; a whole page that changed something is asked for anew."""
+    """Answer a change of codes by the review; a whole page that changed something is requested again."""
     if status == 200 and not wants_region():
         flash(coupon_message, "good")
         return see_other("/checkout/review")
@@ -279,7 +278,7 @@ def pay_again(token: str) -> BaseResponse:
     order_id = order_of(token).id
     form = PayForm()
     if not form.validate():
-        return order_page(token, 422, problem=_("Please choose how to pay."))
+        return order_page(token, 422, problem=_("Choose a payment method."))
     card_number = form.card_number.data or ""
     try:
         _check_payment(form.payment_method.data, card_number)

@@ -10,8 +10,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal_column, or_, select, tuple_
 
+from commerce import clock
 from commerce.db import database_now, db, every_shop
 from commerce.events.models import Delivery, Event
+from commerce.paging import Page, uncounted_page
 
 ALL = {"all_tenants": True}
 # Written into statements: a value bound later would keep PostgreSQL from using the index of what is due.
@@ -91,14 +93,12 @@ def troubled_deliveries(limit: int = 100) -> Sequence[Row[Delivery, Event]]:
     return db.session.execute(_listed("troubled", "").limit(limit)).all()
 
 
-def list_deliveries(
-    view: str = "troubled", handler: str = "", page: int = 1
-) -> tuple[Sequence[Row[Delivery, Event]], bool]:
-    """Return a page of (Delivery, Event), newest first, and whether there are more; `view` is one of VIEWS."""
-    found = db.session.execute(
-        _listed(view, handler).limit(PAGE + 1).offset((page - 1) * PAGE),
-    ).all()
-    return found[:PAGE], len(found) > PAGE
+def list_deliveries(view: str = "troubled", handler: str = "", page: int = 1) -> Page[Row[Delivery, Event]]:
+    """Return a page of (Delivery, Event), newest first; `view` is one of VIEWS."""
+    wanted = _listed(view, handler)
+    return uncounted_page(
+        page, PAGE, lambda limit, offset: db.session.execute(wanted.limit(limit).offset(offset)).all()
+    )
 
 
 def _listed(view: str, handler: str) -> Select[Delivery, Event]:
@@ -157,3 +157,11 @@ def deliveries_of(subject_id: uuid.UUID) -> Sequence[Delivery]:
         .where(Event.subject_id == subject_id)
         .order_by(Delivery.subject_version, Delivery.id)
     ).all()
+
+
+def waiting_events() -> tuple[int, int]:
+    """Return how many of the shop's events the worker has not taken up yet, and the age of the oldest in seconds."""
+    count, oldest = db.session.execute(
+        select(func.count(Event.id), func.min(Event.occurred_at)).where(~Event.fanned_out)
+    ).one()
+    return count, max(0, round((clock.now() - oldest).total_seconds())) if count else 0

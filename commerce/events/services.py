@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, exists, or_, select, update
 
-from commerce.db import atomic, database_now, db, every_shop
+from commerce.db import atomic, database_now, db, every_shop, lock
 from commerce.errors import IllegalTransition, NotFound
 from commerce.events.models import Delivery, Event
 from commerce.events.queries import PARKED, WAITING
@@ -22,14 +22,7 @@ def replay(delivery_id: uuid.UUID, *, even_done: bool = False) -> None:
     `even_done` is for handlers whose other side may have lost what it was told, and knows repetitions by their id.
     Raises NotFound, IllegalTransition when it is done.
     """
-    delivery = db.session.scalar(
-        select(Delivery)
-        .where(Delivery.id == delivery_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if delivery is None:
-        raise NotFound("delivery_not_found")
+    delivery = lock(Delivery, delivery_id, missing=NotFound("delivery_not_found"))
     if delivery.state == "done" and not even_done:
         raise IllegalTransition("done", "replay", "delivery_done")
     delivery.state, delivery.tries, delivery.lease, delivery.leased_until = "waiting", 0, None, None

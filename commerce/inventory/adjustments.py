@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import select, update
 
 from commerce import clock
-from commerce.db import atomic, db, insert_rows, new_id
-from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.db import atomic, db, insert_rows, lock, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.inventory.models import MAX_QUANTITY, Location, StockItem, StockMovement
 from commerce.inventory.services import StockChanges
 
@@ -220,17 +220,7 @@ def count_on_hand(
 
 def _locked_as_seen(stock_item_id: uuid.UUID, seen_version: int) -> StockItem:
     """Lock a stock item that did not move since its page was opened. A step. Raises NotFound, StaleVersion."""
-    item = db.session.scalar(
-        select(StockItem)
-        .where(StockItem.id == stock_item_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if item is None:
-        raise NotFound("stock_not_found")
-    if item.version != seen_version:
-        raise StaleVersion("stock", seen_version, item.version)
-    return item
+    return lock(StockItem, stock_item_id, missing=NotFound("stock_not_found"), version=seen_version)
 
 
 @atomic

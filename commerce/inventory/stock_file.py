@@ -24,12 +24,14 @@ from commerce.catalog.text import (
     slugify,
     without_accents,
 )
-from commerce.catalog.values import ROUNDED, is_rounded, parse_quantity, parse_stock
+from commerce.catalog.values import is_rounded, parse_quantity, parse_sku, parse_stock
 from commerce.catalog_import.product import DEFAULT_VALUE
 from commerce.catalog_import.rows import plain
 from commerce.catalog_import.woocommerce_headings import find_columns
 from commerce.csv_files import CsvTable, UnreadableFile
 from commerce.db import atomic, current_tenant_id, db, execute_many
+from commerce.error_messages import describe
+from commerce.errors import InvalidValue
 from commerce.inventory.adjustments import default_location, set_initial_stock
 from commerce.inventory.locations import create_location
 from commerce.inventory.models import MAX_QUANTITY, Location, StockItem
@@ -246,11 +248,10 @@ def _parse(row: int, cells: dict[str, str]) -> StockFileLine | None:
         return None
     if not line.sku and not line.handle:
         return replace(line, problem="The row names no SKU.")
-    if is_rounded(line.sku):
-        return replace(line, problem=f"'{line.sku}': {ROUNDED}.")
     if counted.lower() not in BLANK and change:
         return replace(line, problem="The row has both a count and a change: one of them must be empty.")
     try:
+        parse_sku(line.sku)
         line = replace(line, limit=parse_quantity(limit) if limit else None)
         if not change and counted.lower() in BLANK:
             return replace(line, version=-1)
@@ -261,8 +262,9 @@ def _parse(row: int, cells: dict[str, str]) -> StockFileLine | None:
             f"{counted} was read as 0: {oversold} more had been sold than there were." if oversold else ""
         )
         return replace(line, after=units, remark=remark)
-    except ValueError as error:
-        return replace(line, problem=f"'{', '.join(filter(None, (counted, change, limit)))}': {error}.")
+    except InvalidValue as error:
+        given = line.sku if is_rounded(line.sku) else ", ".join(filter(None, (counted, change, limit)))
+        return replace(line, problem=f"'{given}': {describe(error)}.")
 
 
 def _parse_change(line: StockFileLine, change: str, cause: str) -> StockFileLine:

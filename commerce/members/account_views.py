@@ -1,4 +1,4 @@
-"""A member's account: how far his orders are, how he is called and reached, his password, where he is signed in."""
+"""A member's account: overview, profile, email address, password and signed-in devices."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def change_email() -> BaseResponse:
         form.password.errors = [describe(refusal)]
         return _settings(422, email=form)
     members.request_email_change(member(), form.address)
-    flash(_("We have sent a mail to %(email)s. Please open the link in it.", email=form.address), "good")
+    flash(
+        _("We’ve sent a link to %(email)s. Open it to confirm your new address.", email=form.address), "good"
+    )
     return see_other(SETTINGS)
 
 
@@ -90,7 +92,7 @@ def change_password() -> BaseResponse:
     except sign_in.SignInRefused as refusal:
         form.present.errors = [describe(refusal)]
     else:
-        flash(_("Your password is changed. You are signed out everywhere else."), "good")
+        flash(_("Password changed. You were signed out on all other devices."), "good")
         return see_other(SETTINGS)
     return _settings(422, password=form)
 
@@ -100,7 +102,7 @@ def change_password() -> BaseResponse:
 def end_session(session_id: uuid.UUID) -> BaseResponse:
     """Sign out one browser."""
     sign_in.end_session(MEMBER, member().id, session_id)
-    flash(_("That browser is signed out."), "good")
+    flash(_("Device signed out."), "good")
     return see_other(SETTINGS)
 
 
@@ -109,7 +111,7 @@ def end_session(session_id: uuid.UUID) -> BaseResponse:
 def end_other_sessions() -> BaseResponse:
     """Sign out every browser but this one."""
     sign_in.end_other_sessions(MEMBER, member().id, member().session_id)
-    flash(_("You are signed out everywhere else."), "good")
+    flash(_("You were signed out on all other devices."), "good")
     return see_other(SETTINGS)
 
 

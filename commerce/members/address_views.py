@@ -75,7 +75,7 @@ def change(address_id: uuid.UUID) -> BaseResponse:
 def remove(address_id: uuid.UUID) -> BaseResponse:
     """Take an address out of the book."""
     address_book.delete_address(member().id, address_id)
-    flash(_("The address is deleted."), "good")
+    flash(_("Address deleted."), "good")
     return see_other(BOOK)
 
 

@@ -1,4 +1,4 @@
-"""The door of a member's own pages: one blueprint, and who is not signed in is led to the sign-in and back."""
+"""Access to a member's own pages: one blueprint, which sends visitors to the sign-in page and back."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from functools import wraps
 from typing import ParamSpec
 from urllib.parse import quote
 
-from flask import Blueprint, Response, flash, request
+from flask import Blueprint, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.cookies import keep_token
-from commerce.accounts.member_auth import current_member
-from commerce.accounts.members import SignedInMember
-from commerce.accounts.sessions import MEMBER
+from commerce.accounts.auth import current_member, require_current
+from commerce.accounts.cookies import keep_token, remember_browser
+from commerce.accounts.sessions import MEMBER, SignedIn
 from commerce.cart.merging import merge_cart
 from commerce.cart.views import COOKIE as CART_COOKIE
 from commerce.cart.views import guest_shopper
-from commerce.web import cookie_name, cookie_rules, local_path, private, see_other
+from commerce.web import cookie_name, cookie_rules, local_path, never_store, see_other
 
 P = ParamSpec("P")
 HOME = "/account/"
 SIGN_IN = "/account/sign-in"
 
-blueprint = Blueprint("members", __name__)
+blueprint = never_store(Blueprint("members", __name__))
 
 
 def members_only(view: Callable[P, BaseResponse]) -> Callable[P, BaseResponse]:
-    """Make a view one for members: others sign in first, and then see the page that they wanted."""
+    """Require a signed-in member; others sign in first and then see the page that they asked for."""
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> BaseResponse:
@@ -41,24 +40,16 @@ def members_only(view: Callable[P, BaseResponse]) -> Callable[P, BaseResponse]:
     return guarded
 
 
-def member() -> SignedInMember:
-    """Return the member behind a request that has passed the door."""
-    found = current_member()
-    if found is None:
-        raise AssertionError("the door lets nobody in who is not signed in")
-    return found
+def member() -> SignedIn:
+    """Return the member behind the request of a view that is `members_only`."""
+    return require_current(MEMBER)
 
 
 def start_session(response: BaseResponse, token: str, member_id: uuid.UUID) -> BaseResponse:
-    """Give a browser its session, after what it has in its cart is in the member's."""
+    """Merge the browser's cart into the member's, then give the browser its session."""
     merged = merge_cart(guest_shopper(), member_id)
     for title in merged.capped if merged else ():
-        flash(_("You had %(title)s in both carts; we put in as many as there are.", title=title), "warn")
-    response = keep_token(response, MEMBER, token)
+        flash(_("%(title)s was in both carts. We added as many as are available.", title=title), "warn")
+    response = remember_browser(keep_token(response, MEMBER, token), MEMBER, member_id)
     response.delete_cookie(cookie_name(CART_COOKIE), **cookie_rules())
     return response
-
-
-@blueprint.after_request
-def _set_no_store(response: Response) -> Response:
-    return private(response)

@@ -1,6 +1,6 @@
-"""Who a customer is: a member with his account, or a guest, who is nothing but the address on his orders.
+"""A customer: a member with an account, or a guest, who is nothing but the address on their orders.
 
-Everything that concerns all of a person (what we have of him, erasing it) asks here which rows are his.
+Whatever concerns all data of a person (export, erasure) asks here which rows are theirs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NOBODY = (ERASED_EMAIL, "")
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A person as the shop knows him. `member_id` is None for a guest; `email` is in lower case."""
+    """A person as the shop knows them. `member_id` is None for a guest; `email` is in lower case."""
 
     email: str
     name: str
@@ -41,13 +41,13 @@ class Customer:
 
     @property
     def orders(self) -> ColumnElement[bool]:
-        """The condition for his orders. A member's are those of his account, and those of a guest with his address."""
+        """The condition for their orders: those of the account, and those placed as a guest with the address."""
         as_guest = and_(func.lower(Order.email) == self.email, Order.member_id.is_(None))
         return as_guest if self.member_id is None else or_(Order.member_id == self.member_id, as_guest)
 
     @property
     def carts(self) -> ColumnElement[bool]:
-        """The condition for his carts, ordered or not: those with his address in what was typed, and his own."""
+        """The condition for their carts, ordered or not: their own, and those with the address in the details."""
         typed = func.lower(Cart.details["email"].as_string()) == self.email
         if self.member_id is None:
             return typed
@@ -67,7 +67,7 @@ def customer_of_member(member_id: uuid.UUID) -> Customer:
 def customer_of_order(code: str) -> Customer:
     """Return whose order it is: a member, or a guest.
 
-    Raises NotFound, also when he was erased, and when the program that ordered named no address: it knows him.
+    Raises NotFound, also for an erased customer, and for an order without an address made by an API client.
     """
     order = db.session.execute(
         select(Order.email, Order.name, Order.member_id).where(Order.code == code)
@@ -81,7 +81,7 @@ def customer_of_order(code: str) -> Customer:
 
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
-    """A customer in a list. `code` is that of his newest order, '' for a member without one."""
+    """A customer in a list. `code` is that of the newest order, '' for a member without one."""
 
     email: str
     name: str

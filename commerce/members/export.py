@@ -24,9 +24,7 @@ from commerce.payments.models import Payment, Refund
 from commerce.shipping.models import Shipment
 from commerce.tenants.scope import current_shop
 
-OURS = frozenset(
-    {"tenant_id", "password_hash", "token_hash", "token", "version", "failed_sign_ins", "locked_until"}
-)
+OURS = frozenset({"tenant_id", "password_hash", "token_hash", "token", "version"})
 """Columns that are secrets, or only of use to us."""
 
 

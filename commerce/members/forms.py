@@ -1,4 +1,4 @@
-"""What a member can say: who he is, his passwords, his addresses."""
+"""Forms of a member's account: profile, email, passwords, addresses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _rules(missing: Any, most: int = 255) -> list[Any]:
     return [
         DataRequired(missing),
         no_unprintable,
-        Length(max=most, message=_l("Please use at most %(max)d characters.", max=most)),
+        Length(max=most, message=_l("Use at most %(max)d characters.", max=most)),
     ]
 
 
@@ -36,68 +36,69 @@ def _password(label: Any, missing: Any) -> PasswordField:
 class EmailForm(TextForm):
     """An e-mail address."""
 
-    email = EmailField(_l("E-mail"), _rules(_l("Please enter your e-mail address.")), **_CLEAN)
+    email = EmailField(_l("E-mail"), _rules(_l("Enter your email address.")), **_CLEAN)
 
     validate_email = DetailsForm.validate_email
 
     @property
     def address(self) -> str:
-        """The address as accounts are known by it."""
+        """The address in lower case, as accounts store it."""
         return str(self.email.data).lower()
 
 
 class RegisterForm(EmailForm):
-    """Who wants an account; the password is chosen behind the mailed link."""
+    """Registration. The password is chosen on the page of the mailed link."""
 
-    name = StringField(_l("Full name"), _rules(_l("Please enter your name.")), **_CLEAN)
+    name = StringField(_l("Full name"), _rules(_l("Enter your name.")), **_CLEAN)
 
 
 class FindOrderForm(EmailForm):
-    """Which order somebody lost the link of."""
+    """Order number and address of an order whose link was lost."""
 
-    code = StringField(_l("Order number"), _rules(_l("Please enter the number of your order."), 40), **_CLEAN)
+    code = StringField(_l("Order number"), _rules(_l("Enter your order number."), 40), **_CLEAN)
 
 
 class MemberNewPasswordForm(TextForm):
-    """A password that was not known before."""
+    """The first password, or a new one after a reset."""
 
-    password = _password(_l("New password"), _l("Please choose a password."))
+    password = _password(_l("New password"), _l("Choose a password."))
 
 
 class MemberNameForm(TextForm):
-    """How a member is called, and where he can be reached."""
+    """Name and phone number of a member."""
 
-    name = StringField(_l("Full name"), _rules(_l("Please enter your name.")), **_CLEAN)
+    name = StringField(_l("Full name"), _rules(_l("Enter your name.")), **_CLEAN)
     phone = TelField(_l("Phone"), [no_unprintable, Length(max=40)], **_CLEAN)
 
     validate_phone = DetailsForm.validate_phone
 
 
 class ChangeEmailForm(EmailForm):
-    """Another address; the password shows that it is he who wants it."""
+    """Change of the email address, confirmed with the password."""
 
-    email = EmailField(_l("New e-mail"), _rules(_l("Please enter your new e-mail address.")), **_CLEAN)
-    password = _password(_l("Your password"), _l("Please enter your password."))
+    email = EmailField(_l("New e-mail"), _rules(_l("Enter your new email address.")), **_CLEAN)
+    password = _password(_l("Password"), _l("Enter your password."))
 
 
 class MemberChangePasswordForm(TextForm):
-    """Another password."""
+    """Change of the password."""
 
-    present = _password(_l("Present password"), _l("Please enter your present password."))
-    password = _password(_l("New password"), _l("Please choose a password."))
+    present = _password(_l("Current password"), _l("Enter your current password."))
+    password = _password(_l("New password"), _l("Choose a password."))
 
 
 class ConfirmPasswordForm(TextForm):
-    """The password once more, before something that concerns all that we know of somebody."""
+    """The password once more, before an export or erasure of personal data."""
 
-    password = _password(_l("Your password"), _l("Please enter your password."))
+    password = _password(_l("Password"), _l("Enter your password."))
 
 
 class ErasureForm(ConfirmPasswordForm):
-    """The last question before an account goes for good."""
+    """Confirmation before an account is deleted."""
 
     sure = BooleanField(
-        _l("Yes, delete my account and what you know of me"), [InputRequired(_l("Please tick this first."))]
+        _l("Yes, delete my account and my data"),
+        [InputRequired(_l("Confirm that you want to delete your account."))],
     )
 
 
@@ -108,7 +109,7 @@ class AddressForm(DetailsForm):
     note = None
     shipping_method = None
     payment_method = None
-    preferred = BooleanField(_l("Begin with this one at the checkout"))
+    preferred = BooleanField(_l("Use as default address"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Check every field, and the address by its country's rules."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime
-
 from flask import flash, make_response, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.members import request_email_change
+from commerce.errors import InvalidValue
 from commerce.members.auth import blueprint, member, members_only
 from commerce.members.forms import FindOrderForm
 from commerce.members.services import Reordered, reorder
 from commerce.orders.customer_timeline import STATUS_WORDS
 from commerce.orders.member_orders import orders_of_member, want_order_link
+from commerce.paging import Cursor
 from commerce.web import request_id, see_other
 
 
@@ -23,26 +22,22 @@ from commerce.web import request_id, see_other
 def order_list() -> BaseResponse:
     """Show a page of the member's orders, newest first."""
     page = orders_of_member(member().id, before=_position())
-    older = f"{page.older[0].isoformat()}_{page.older[1]}" if page.older else ""
     return make_response(
         render_template(
             "members/orders.html",
             orders=page.rows,
-            older=older,
-            first="before" not in request.args,
+            listing=page,
             status_words=STATUS_WORDS,
             member=member(),
         )
     )
 
 
-def _position() -> tuple[datetime, uuid.UUID] | None:
+def _position() -> Cursor | None:
     """Return where a page begins, as `?before=` says it; None for the first page and for what is no position."""
-    moment, _mark, key = request.args.get("before", "").replace(" ", "+").partition("_")
     try:
-        at = datetime.fromisoformat(moment)
-        return (at, uuid.UUID(key)) if at.tzinfo else None
-    except ValueError:
+        return Cursor.parse(request.args.get("before", ""))
+    except InvalidValue:
         return None
 
 
@@ -51,7 +46,9 @@ def _position() -> tuple[datetime, uuid.UUID] | None:
 def find_orders() -> BaseResponse:
     """Mail a link that brings the orders into the account which were placed with its address by a guest."""
     request_email_change(member(), member().email)
-    flash(_("We have sent a mail to %(email)s. Please open the link in it.", email=member().email), "good")
+    flash(
+        _("We’ve sent a link to %(email)s. Open it to add your guest orders.", email=member().email), "good"
+    )
     return see_other("/account/orders")
 
 
@@ -65,11 +62,11 @@ def buy_again(code: str) -> BaseResponse:
 
 def _tell(result: Reordered) -> None:
     if result.added or result.fewer:
-        flash(_("It is in your cart, at the prices of today."), "good")
+        flash(_("Added to your cart at today’s prices."), "good")
     for title in result.fewer:
-        flash(_("There are not as many of %(title)s as you had.", title=title), "warn")
+        flash(_("Only some of %(title)s could be added.", title=title), "warn")
     for title in result.gone:
-        flash(_("%(title)s cannot be had any more, or you have all of it in your cart.", title=title), "warn")
+        flash(_("%(title)s is no longer available, or all of it is in your cart.", title=title), "warn")
 
 
 @blueprint.route("/orders/find", methods=["GET", "POST"], endpoint="find_order")

@@ -1,4 +1,4 @@
-"""What we know of a member: to take away, or to be forgotten. Both ask for the password, whoever sits at the screen."""
+"""Export and deletion of a member's data. Both ask for the password, whoever sits at the screen."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from commerce.web import see_other
 @blueprint.get("/account/data", endpoint="data")
 @members_only
 def page() -> BaseResponse:
-    """Say what we keep and why, and offer to take it away or to have it forgotten."""
+    """Show what is kept and why, with the forms to export it or to delete the account."""
     return _page()
 
 
 @blueprint.post("/account/data/copy", endpoint="copy_data")
 @members_only
 def copy() -> BaseResponse:
-    """Answer with a file of everything that we have of the member."""
+    """Download everything that is stored about the member."""
     form = ConfirmPasswordForm(prefix="copy-")
     if not (form.validate() and _proven(form)):
         return _page(422, copy=form)
@@ -40,7 +40,7 @@ def copy() -> BaseResponse:
 @blueprint.post("/account/data/erasure", endpoint="erase")
 @members_only
 def erase() -> BaseResponse:
-    """Forget the member for good, unless something is still under way."""
+    """Delete the account and its personal data, unless an order is unfinished."""
     form = ErasureForm(prefix="erase-")
     if not (form.validate() and _proven(form)):
         return _page(422, erase=form)
@@ -49,7 +49,7 @@ def erase() -> BaseResponse:
     except StillOpen as error:
         return _page(409, open_orders=error.orders)
     flash(
-        _("Your account is deleted, and we have forgotten who you are. Thank you for having been here."),
+        _("Your account and your personal data were deleted."),
         "good",
     )
     return drop_token(see_other("/"), MEMBER)
@@ -65,7 +65,7 @@ def _proven(form: ConfirmPasswordForm) -> bool:
 
 
 def json_file(text: str) -> Response:
-    """Answer with a file of somebody's data, to be saved and kept by nobody in between."""
+    """Return a file of personal data as a download."""
     response = make_response(text)
     response.mimetype = "application/json"
     name = f"{current_shop().code}-data-{clock.now():%Y-%m-%d}.json"

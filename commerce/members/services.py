@@ -1,4 +1,4 @@
-"""What members do with their account: enter it by a link, prove an address, buy again."""
+"""Use cases of a member's account: sign in by a link, confirm an address, buy again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from commerce.tenants.scope import current_shop
 
 @dataclass(frozen=True, slots=True)
 class MemberSignIn:
-    """Who came in by a link: the token of his session, and how many orders of his time as a guest he found."""
+    """A sign-in by a mailed link: the session's token, and how many guest orders were added."""
 
     member_id: uuid.UUID
     token: str
@@ -26,15 +26,15 @@ class MemberSignIn:
 
 
 def judge(password: str, *about: str) -> None:
-    """Raise InvalidValue for a password that a member may not have; `about` are his name and address."""
+    """Raise InvalidValue for a password that a member may not have; `about` are their name and address."""
     judge_password(password, minimum=MIN_OF_MEMBERS, about=(current_shop().name, *about))
 
 
 def sign_in_by_link(proof: EmailToken, token: str, password: str, device: Device) -> MemberSignIn:
-    """Set the password that somebody chose behind a link and sign him in; all his other sessions end.
+    """Set the password chosen on the page of a mailed link and sign the member in; their other sessions end.
 
-    Who confirms his address that way gets the orders that were placed with it before. Raises InvalidValue for a bad
-    password, LinkOver.
+    Confirming the address adds the orders placed with it as a guest. Raises InvalidValue for a bad
+    password, TokenExpired.
     """
     judge(password, proof.email)
     return _enter(proof.purpose, token, hash_password(password), device)
@@ -52,7 +52,7 @@ def _enter(purpose: str, token: str, password_hash: str, device: Device) -> Memb
 def confirm_email(token: str) -> int:
     """Make a proven address the member's own, and the guest orders with it, too; return how many those are.
 
-    Raises LinkOver, Conflict when the address has an account of its own.
+    Raises TokenExpired, Conflict when the address has an account of its own.
     """
     proof = change_member_email(token)
     return attach_orders(proof.subject_id, proof.email)
@@ -60,7 +60,7 @@ def confirm_email(token: str) -> int:
 
 @dataclass
 class Reordered:
-    """What became of an order that is bought again, by title: in the cart, there with fewer units, or not to be had."""
+    """The result of buying an order again, by title: added, added with fewer units, or not available."""
 
     added: list[str] = field(default_factory=list)
     fewer: list[str] = field(default_factory=list)
@@ -68,9 +68,9 @@ class Reordered:
 
 
 def reorder(member_id: uuid.UUID, code: str) -> Reordered:
-    """Put what an order had into the member's cart, at the prices of today, as far as it can still be had.
+    """Add the lines of an order to the member's cart at today's prices, as far as they are available.
 
-    Raises NotFound for an order that is not his.
+    Raises NotFound for an order of somebody else.
     """
     result = Reordered()
     wanted = [(line.variant_id, line.title, line.quantity) for line in get_own_order(member_id, code).lines]

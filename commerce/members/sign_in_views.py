@@ -1,6 +1,6 @@
-"""Come in and go out: register, sign in, links from mails, sign out.
+"""Register, sign in, follow links from mails, sign out.
 
-Whoever asks for a link reads the same page, whether his address has an account or not. A link's GET only shows a
+Whoever asks for a link sees the same page, whether the address has an account or not. A link's GET only shows a
 button, since programs that look for bad links open them too.
 """
 
@@ -12,10 +12,10 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import members, sign_in
+from commerce.accounts.auth import current_member
 from commerce.accounts.cookies import device, drop_token, token_of
 from commerce.accounts.email_tokens import EmailToken, TokenExpired, find_token
 from commerce.accounts.forms import SignInForm
-from commerce.accounts.member_auth import current_member
 from commerce.accounts.sessions import MEMBER
 from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue
@@ -32,7 +32,7 @@ SENT = "/account/mail-sent"
 
 @blueprint.route("/account/register", methods=["GET", "POST"], endpoint="register")
 def register() -> BaseResponse:
-    """Ask who wants an account, and mail the link to it."""
+    """Register: mail the link to a new account."""
     form = RegisterForm()
     if form.validate_on_submit():
         members.register_member(form.address, str(form.name.data))
@@ -42,7 +42,7 @@ def register() -> BaseResponse:
 
 @blueprint.route("/account/password-reset", methods=["GET", "POST"], endpoint="forgot")
 def forgot() -> BaseResponse:
-    """Ask for the address of an account whose password is forgotten, and mail a link."""
+    """Request a link to reset a forgotten password."""
     form = EmailForm()
     if form.validate_on_submit():
         members.forgot_password(form.address)
@@ -52,13 +52,13 @@ def forgot() -> BaseResponse:
 
 @blueprint.get("/account/mail-sent", endpoint="mail_sent")
 def mail_sent() -> BaseResponse:
-    """Say that a mail is on its way, to everybody in the same words."""
+    """Confirm that a mail was sent, in the same words to everybody."""
     return make_response(render_template("members/mail_sent.html"))
 
 
 @blueprint.route("/account/sign-in", methods=["GET", "POST"], endpoint="sign_in")
 def enter() -> BaseResponse:
-    """Show the form, or sign in and lead to where the member wanted to go."""
+    """Show the form, or sign in and redirect to the page that was asked for."""
     target = local_path(request.values.get("next"), HOME)
     if request.method == "GET" and current_member() is not None:
         return see_other(target)
@@ -66,7 +66,7 @@ def enter() -> BaseResponse:
     if form.validate_on_submit():
         email, password = str(form.email.data), str(form.password.data)
         try:
-            opened = sign_in.sign_in(MEMBER, email, password, device(), replaces=token_of(MEMBER))
+            opened = sign_in.sign_in(MEMBER, email, password, device(MEMBER), replaces=token_of(MEMBER))
         except sign_in.SignInRefused as refusal:
             form.form_errors.append(describe(refusal))
         else:
@@ -80,7 +80,7 @@ def leave() -> BaseResponse:
     token = token_of(MEMBER)
     if token:
         sign_in.sign_out(MEMBER, token)
-    flash(_("You are signed out."), "good")
+    flash(_("You’re signed out."), "good")
     return drop_token(see_other("/"), MEMBER)
 
 
@@ -89,13 +89,13 @@ def leave() -> BaseResponse:
 
 @blueprint.route("/account/confirmation/<token>", methods=["GET", "POST"], endpoint="confirm")
 def confirm(token: str) -> BaseResponse:
-    """Let the reader of an address choose the password of his new account."""
+    """Choose the password of a new account."""
     return _choose_password("confirm_member", token)
 
 
 @blueprint.route("/account/password-reset/<token>", methods=["GET", "POST"], endpoint="reset")
 def reset(token: str) -> BaseResponse:
-    """Let a member choose another password."""
+    """Choose a new password."""
     return _choose_password("reset_member", token)
 
 
@@ -105,13 +105,13 @@ def _choose_password(purpose: str, token: str) -> BaseResponse:
         proof = find_token(purpose, token)
         if not form.validate_on_submit():
             return _link_page(form, proof)
-        entered = sign_in_by_link(proof, token, str(form.password.data), device())
+        entered = sign_in_by_link(proof, token, str(form.password.data), device(MEMBER))
     except TokenExpired as over:
         return _over(over)
     except InvalidValue as error:
         form.password.errors = [describe(error)]
         return _link_page(form, proof)
-    flash(_("Your password is saved, and you are signed in."), "good")
+    flash(_("Password saved. You’re signed in."), "good")
     _tell_found(entered.orders)
     return start_session(see_other(HOME), entered.token, entered.member_id)
 
@@ -119,7 +119,7 @@ def _choose_password(purpose: str, token: str) -> BaseResponse:
 @blueprint.route("/account/proofs/<token>", methods=["GET", "POST"], endpoint="prove_email")
 @members_only
 def prove(token: str) -> BaseResponse:
-    """Let a member who is signed in confirm that he reads an address: two proofs, so no slip gives an account away."""
+    """Confirm an address as a signed-in member: two proofs, so a leaked link alone gives nothing away."""
     try:
         proof = find_token("change_member", token, of=member().id)
         if request.method == "GET":
@@ -131,9 +131,9 @@ def prove(token: str) -> BaseResponse:
         flash(describe(error), "warn")
         return see_other("/account/settings")
     if proof.email != member().email:
-        flash(_("Your e-mail address is %(email)s now.", email=proof.email), "good")
+        flash(_("Your email address is now %(email)s.", email=proof.email), "good")
     elif not found:
-        flash(_("There are no other orders with your address."), "good")
+        flash(_("We found no other orders with your email address."), "good")
     _tell_found(found)
     return see_other("/account/orders")
 
@@ -141,8 +141,8 @@ def prove(token: str) -> BaseResponse:
 def _tell_found(orders: int) -> None:
     if orders:
         words = ngettext(
-            "We found %(num)d order that you placed as a guest.",
-            "We found %(num)d orders that you placed as a guest.",
+            "We added %(num)d order that you placed as a guest.",
+            "We added %(num)d orders that you placed as a guest.",
             orders,
         )
         flash(words, "good")

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from commerce.db import db
 from commerce.events.models import Event
 from commerce.events.relay import DeliveredEvent
-from commerce.orders.models import Credit, Order, OrderLine, ReturnLine, ReturnRequest
+from commerce.orders.balance import balance_of
+from commerce.orders.models import Order, OrderLine, ReturnLine, ReturnRequest
 from commerce.orders.queries import get_order, timeline
 from commerce.payments.queries import payment_method, payments_of
 from commerce.shipping.models import ShipmentLine
@@ -78,7 +79,7 @@ def mail_context(happening: DeliveredEvent) -> MailContext:
     order, facts = get_order(happening.subject_id), happening.payload
     before, event, after = _history(happening)
     payments = [each for each in payments_of(order.id) if each.currency == order.currency]
-    received, returned = sum(p.captured for p in payments), sum(p.refunded for p in payments)
+    received = sum(payment.captured for payment in payments)
     parcels = mail_parcels(order)
     parcel = next((p for p in parcels if p.id == facts.get("shipment_id")), parcels[-1] if parcels else None)
     return MailContext(
@@ -86,7 +87,7 @@ def mail_context(happening: DeliveredEvent) -> MailContext:
         facts=facts,
         by_staff=event is not None and event.actor_kind in ("staff", "api"),
         received=received,
-        owed=max(0, order.total - _credited(order.id) - (received - returned)),
+        owed=balance_of(order, payments).due,
         going_back=_going_back(happening, before, after),
         instructions=_instructions(order),
         parcel=parcel,
@@ -118,11 +119,6 @@ def _going_back(happening: DeliveredEvent, before: Sequence[Event], after: Seque
         return 0
     queued = takewhile(lambda event: event.type == "RefundQueued", beside)
     return sum(int(event.payload["amount"]) for event in queued)
-
-
-def _credited(order_id: uuid.UUID) -> int:
-    total = db.session.scalar(select(func.sum(Credit.amount)).where(Credit.order_id == order_id))
-    return int(total or 0)
 
 
 def _instructions(order: Order) -> str:

@@ -1,13 +1,15 @@
-"""What people and programs of the shop do to an order: the rows of the transition table, each with its use case.
+"""What people and programs of the shop do to an order: one class per action of the transition table.
 
-Pages and the API both come through here, so what one of them can do, the other can; nothing here has words.
+Each holds what is asked for beside the action and runs its use case. Pages and the API both make these, so what one of
+them can do, the other can.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from commerce.errors import IllegalTransition
 from commerce.events.outbox import Actor
@@ -23,121 +25,174 @@ from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order
 
 
-@dataclass(frozen=True, slots=True)
-class ActionInput:
-    """What was filled in beside an action. `version` is that of the order as it was seen, None for as it is now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAction:
+    """An action on an order. `version` is that of the order as it was seen, None for as it is now."""
 
-    `amount` is the money that arrived (minor units), None for all that is open; `shown_amount` what a preview said that
-    goes back; `units` (by order line id) what is in a parcel, None for all that is left.
-    """
-
+    action: ClassVar[str]
     version: int | None = None
     reason: str = ""
-    restock: bool = False
-    carrier: str = ""
-    tracking_code: str = ""
-    units: Mapping[uuid.UUID, int] | None = None
-    shown_amount: int | None = None
+
+    def run(self, order_id: uuid.UUID, actor: Actor) -> bool:
+        """Do it, and tell whether all of it was done: units may be missing, or a part may have been sent.
+
+        Raises what the use case raises: NotFound, StaleVersion, IllegalTransition, Conflict, InvalidValue, NotAllowed.
+        """
+        change_status(order_id, self.action, actor, seen_version=self.version, reason=self.reason)
+        return True
+
+
+class ProcessOrder(OrderAction):
+    """The warehouse has the order."""
+
+    action = "process"
+
+
+class DeliverOrder(OrderAction):
+    """The parcel arrived."""
+
+    action = "deliver"
+
+
+class CompleteOrder(OrderAction):
+    """The return window is over."""
+
+    action = "complete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayOrder(OrderAction):
+    """Money arrived: `amount` in minor units, None for all that is due. `reference` is what the transfer is called."""
+
+    action = "pay"
     amount: int | None = None
     reference: str = ""
 
+    def run(self, order_id: uuid.UUID, actor: Actor) -> bool:
+        """Record it; money for an order that waits for none is refused here, and recorded among its payments."""
+        record_receipt(
+            order_id,
+            actor,
+            amount=None if is_settled(get_order(order_id)) else self.amount,
+            reference=self.reference,
+            seen_version=self.version,
+            reason=self.reason,
+        )
+        return True
 
-Do = Callable[[uuid.UUID, Actor, ActionInput], bool | None]
+
+class ConfirmOrder(OrderAction):
+    """Commit the stock of the order."""
+
+    action = "confirm"
+
+    def run(self, order_id: uuid.UUID, actor: Actor) -> bool:
+        """Confirm it, unless units are missing."""
+        return confirm_order(order_id, actor, seen_version=self.version, reason=self.reason)
 
 
-def _change(action: str) -> Do:
-    def do(order_id: uuid.UUID, actor: Actor, wish: ActionInput) -> None:
-        change_status(order_id, action, actor, seen_version=wish.version, reason=wish.reason)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipOrder(OrderAction):
+    """Send a parcel with `units` by order line id, None for all that is left."""
 
-    return do
+    action = "ship"
+    units: Mapping[uuid.UUID, int] | None = None
+    carrier: str = ""
+    tracking_code: str = ""
+
+    def run(self, order_id: uuid.UUID, actor: Actor) -> bool:
+        """Send it; the order is shipped once everything has left."""
+        ship_order(
+            order_id,
+            actor,
+            units=self.units,
+            seen_version=self.version,
+            reason=self.reason,
+            carrier=self.carrier,
+            tracking_code=self.tracking_code,
+        )
+        return get_order(order_id).status == "shipped"
 
 
-def _pay(order_id: uuid.UUID, actor: Actor, wish: ActionInput) -> None:
-    # Money for an order that waits for none is taken where its money is looked at; here it is refused.
-    amount = None if is_settled(get_order(order_id)) else wish.amount
-    record_receipt(
-        order_id,
-        actor,
-        amount=amount,
-        reference=wish.reference,
-        seen_version=wish.version,
-        reason=wish.reason,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder(OrderAction):
+    """Cancel the order. `shown_amount` (minor units) is what a preview said goes back, None for whatever it is."""
+
+    action = "cancel"
+    shown_amount: int | None = None
+
+    def run(self, order_id: uuid.UUID, actor: Actor) -> bool:
+        """Cancel it, with all that follows."""
+        facts: dict[str, Any] = {"seen_version": self.version, "reason": self.reason}
+        if self.shown_amount is None:
+            cancel_order(order_id, actor, **facts)
+        else:
+            cancel_as_shown(order_id, actor, shown_amount=self.shown_amount, **facts)
+        return True
+
+
+class RequestRefund(OrderAction):
+    """Ask for everything back; staff decide."""
+
+    action = "request_refund"
+
+    def run(self, order_id: uuid.UUID, actor: Actor) -> bool:
+        """Let the order wait for the decision."""
+        request_return(order_id, actor, seen_version=self.version, reason=self.reason)
+        return True
+
+
+class DeclineRefund(OrderAction):
+    """Decline the request that the order waits with."""
+
+    action = "decline_refund"
+
+    def run(self, order_id: uuid.UUID, actor: Actor) -> bool:
+        """Let the order go back to the status that it had."""
+        decline_refund(order_id, actor, seen_version=self.version, reason=self.reason)
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOrder(OrderAction):
+    """Refund what is left. `shown_amount` as in `CancelOrder`; `restock` puts what had left back into stock."""
+
+    action = "refund"
+    restock: bool = False
+    shown_amount: int | None = None
+
+    def run(self, order_id: uuid.UUID, actor: Actor) -> bool:
+        """Refund it."""
+        refund_order(
+            order_id,
+            actor,
+            seen_version=self.version,
+            reason=self.reason,
+            restore_inventory=self.restock,
+            shown_amount=self.shown_amount,
+        )
+        return True
+
+
+ACTIONS: dict[str, type[OrderAction]] = {
+    kind.action: kind
+    for kind in (
+        PayOrder,
+        ConfirmOrder,
+        ProcessOrder,
+        ShipOrder,
+        DeliverOrder,
+        CompleteOrder,
+        CancelOrder,
+        RequestRefund,
+        DeclineRefund,
+        RefundOrder,
     )
-
-
-def _confirm(order_id: uuid.UUID, actor: Actor, wish: ActionInput) -> bool:
-    return confirm_order(order_id, actor, seen_version=wish.version, reason=wish.reason)
-
-
-def _ship(order_id: uuid.UUID, actor: Actor, wish: ActionInput) -> bool:
-    ship_order(
-        order_id,
-        actor,
-        units=wish.units,
-        seen_version=wish.version,
-        reason=wish.reason,
-        carrier=wish.carrier,
-        tracking_code=wish.tracking_code,
-    )
-    return get_order(order_id).status == "shipped"
-
-
-def _cancel(order_id: uuid.UUID, actor: Actor, wish: ActionInput) -> None:
-    if wish.shown_amount is None:
-        cancel_order(order_id, actor, seen_version=wish.version, reason=wish.reason)
-        return
-    cancel_as_shown(
-        order_id,
-        actor,
-        seen_version=wish.version,
-        shown_amount=wish.shown_amount,
-        reason=wish.reason,
-    )
-
-
-def _request_refund(order_id: uuid.UUID, actor: Actor, wish: ActionInput) -> None:
-    request_return(order_id, actor, seen_version=wish.version, reason=wish.reason)
-
-
-def _decline_refund(order_id: uuid.UUID, actor: Actor, wish: ActionInput) -> None:
-    decline_refund(order_id, actor, seen_version=wish.version, reason=wish.reason)
-
-
-def _refund(order_id: uuid.UUID, actor: Actor, wish: ActionInput) -> None:
-    refund_order(
-        order_id,
-        actor,
-        seen_version=wish.version,
-        reason=wish.reason,
-        restore_inventory=wish.restock,
-        shown_amount=wish.shown_amount,
-    )
-
-
-SERVICES: dict[str, Do] = {
-    "pay": _pay,
-    "confirm": _confirm,
-    "process": _change("process"),
-    "ship": _ship,
-    "deliver": _change("deliver"),
-    "complete": _change("complete"),
-    "cancel": _cancel,
-    "request_refund": _request_refund,
-    "decline_refund": _decline_refund,
-    "refund": _refund,
 }
-"""Action -> the use case that does it. Each row of the table that staff may do has one."""
+"""Every row of the table that staff may do, by its action."""
 
 LEADING_TO = {row.target: row.action for row in TRANSITIONS if row.target != REMEMBERED}
 """Status -> the action that leads there."""
-
-
-def perform_action(action: str, order_id: uuid.UUID, actor: Actor, wish: ActionInput) -> bool:
-    """Do it, and tell whether all of it was done: units may be missing, or a part may have been sent.
-
-    Raises what the use case raises: NotFound, StaleVersion, IllegalTransition, Conflict, InvalidValue, NotAllowed.
-    """
-    return SERVICES[action](order_id, actor, wish) is not False
 
 
 def action_to(order: Order, status: str) -> str:
@@ -148,7 +203,7 @@ def action_to(order: Order, status: str) -> str:
     if order.status == "refund_requested" and status == order.status_before_refund:
         return "decline_refund"
     action = LEADING_TO[status]
-    if action not in SERVICES:
+    if action not in ACTIONS:
         raise IllegalTransition(order.status, action, "status_not_by_hand", target=status)
     return action
 

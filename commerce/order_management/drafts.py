@@ -10,13 +10,14 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, literal_column, select, update
 
 from commerce import clock
+from commerce.cart.details import CheckoutDetails, DraftDiscount
 from commerce.cart.models import Cart, CartLine
 from commerce.cart.queries import (
     MAX_UNITS_PER_LINE,
@@ -26,10 +27,10 @@ from commerce.cart.queries import (
     lines_of,
     load_cart,
 )
-from commerce.checkout.quote import quote
+from commerce.checkout.quote import quote_details
 from commerce.checkout.services import PlacedOrder, place_order
-from commerce.db import atomic, db, insert_rows, new_id
-from commerce.errors import Conflict, InvalidValue, NotAllowed, NotFound, StaleVersion
+from commerce.db import atomic, check_version, db, insert_rows, lock, new_id
+from commerce.errors import Conflict, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import Actor
 from commerce.money import MAX_AMOUNT, PPM, share_of
 from commerce.orders.models import Order
@@ -40,7 +41,6 @@ from commerce.payments.gateways.registry import gateway
 from commerce.payments.queries import payment_methods
 from commerce.payments.services import lock_payments, record_outcome
 from commerce.settlement.services import take_payment
-from commerce.tenants.scope import current_shop
 
 MARK = "x"
 """How the shopper hash of a draft begins; the one of a browser is hexadecimal."""
@@ -72,15 +72,6 @@ class DraftRow:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class DraftDiscount:
-    """What staff take off the goods: an amount (minor units), or a part (millionths) of what promotions leave."""
-
-    label: str
-    amount: int = 0
-    ppm: int = 0
-
-
 # --- reading -----------------------------------------------------------------------------------------
 
 
@@ -92,15 +83,24 @@ def list_drafts() -> list[DraftRow]:
         .subquery()
     )
     rows = db.session.execute(
-        select(Cart.id, Cart.draft_by, Cart.details, func.coalesce(units.c.units, 0), Cart.updated_at)
+        select(
+            Cart.id,
+            Cart.draft_by,
+            Cart.details,
+            func.coalesce(units.c.units, 0).label("units"),
+            Cart.updated_at,
+        )
         .outerjoin(units, units.c.cart_id == Cart.id)
         .where(*_drafts(), Cart.status == literal_column("'open'"))
         .order_by(Cart.updated_at.desc(), Cart.id)
         .limit(MOST)
     )
     return [
-        DraftRow(key, by, details.get("name", ""), details.get("email", ""), int(count), at)
-        for key, by, details, count, at in rows
+        DraftRow(key, by, details.name, details.email, int(count), at)
+        for key, by, details, count, at in (
+            (row.id, row.draft_by, CheckoutDetails.from_json(row.details), row.units, row.updated_at)
+            for row in rows
+        )
     ]
 
 
@@ -109,7 +109,7 @@ def _drafts() -> tuple[Any, ...]:
 
 
 def get_draft(draft_id: uuid.UUID) -> Draft:
-    """Return a draft with its lines at the prices and stock of now. Raises NotFound, also for a shopper's cart."""
+    """Return a draft with its lines at current prices and stock. Raises NotFound, also for a shopper's cart."""
     row = db.session.execute(
         select(Cart.draft_by, Cart.updated_at, Cart.shopper_hash, Cart.status, Order.code)
         .outerjoin(Order, (Order.tenant_id == Cart.tenant_id) & (Order.cart_id == Cart.id))
@@ -150,7 +150,7 @@ def save_draft(
     draft_id: uuid.UUID,
     *,
     seen_version: int,
-    details: Mapping[str, Any],
+    details: CheckoutDetails,
     units: Mapping[uuid.UUID, int],
     discount: DraftDiscount | None = None,
     add: uuid.UUID | None = None,
@@ -166,15 +166,14 @@ def save_draft(
     known = {line.id: line for line in lines}
     wanted = _with_discount(lines, cart.coupon_codes, details, discount)
     changed = _changes(known, units)
-    if add is None and not changed and wanted == cart.details:
+    if add is None and not changed and wanted == CheckoutDetails.from_json(cart.details):
         return cart.version
-    if cart.version != seen_version:
-        raise StaleVersion("draft", seen_version, cart.version)
+    check_version("draft", seen_version, cart.version)
     for line_id, count in changed.items():
         _set_line(known[line_id], count)
     if add is not None:
         _add(draft_id, add, known)
-    cart.details = _with_discount(lines_of(draft_id), cart.coupon_codes, details, discount)
+    cart.details = _with_discount(lines_of(draft_id), cart.coupon_codes, details, discount).to_json()
     cart.version += 1
     cart.updated_at = clock.now()
     db.session.flush()
@@ -184,30 +183,23 @@ def save_draft(
 def _with_discount(
     lines: tuple[CartLineView, ...],
     codes: Sequence[str],
-    details: Mapping[str, Any],
+    details: CheckoutDetails,
     discount: DraftDiscount | None,
-) -> dict[str, Any]:
+) -> CheckoutDetails:
     if discount is None:
-        return dict(details)
-    return {**details, "discount": kept_discount(lines, codes, details, discount)}
+        return details
+    return replace(details, discount=kept_discount(lines, codes, details, discount))
 
 
 def _lock_open(draft_id: uuid.UUID) -> Cart:
-    cart = db.session.scalar(
-        select(Cart)
-        .where(Cart.id == draft_id, *_drafts())
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if cart is None:
-        raise NotFound("draft_not_found")
+    cart = lock(Cart, draft_id, *_drafts(), missing=NotFound("draft_not_found"))
     if cart.status != "open":
         raise Conflict("draft_placed")
     return cart
 
 
 def _changes(known: Mapping[uuid.UUID, CartLineView], units: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, int]:
-    """Return what differs of the wished units. A line that is gone already stays gone; that is no change."""
+    """Return the units that differ. A line that is gone already stays gone; that is no change."""
     found = {}
     for line_id, count in units.items():
         if not is_count(count, 0, MAX_UNITS_PER_LINE):
@@ -248,9 +240,9 @@ def _add(draft_id: uuid.UUID, variant_id: uuid.UUID, known: Mapping[uuid.UUID, C
 def kept_discount(
     lines: tuple[CartLineView, ...],
     coupon_codes: Sequence[str],
-    details: Mapping[str, Any],
+    details: CheckoutDetails,
     discount: DraftDiscount,
-) -> dict[str, Any]:
+) -> DraftDiscount:
     """Return a discount as drafts keep it; a percentage is what it comes to for these lines, in minor units.
 
     Raises InvalidValue for one that is out of bounds.
@@ -259,16 +251,10 @@ def kept_discount(
         raise InvalidValue("discount", "draft_discount_out_of_range")
     amount = discount.amount
     if discount.ppm:
-        address = details.get("address") or {}
-        priced = quote(
-            lines,
-            address.get("country_code") or current_shop().country,
-            details.get("shipping_method", ""),
-            coupon_codes=coupon_codes,
-            email=details.get("email", ""),
-        )
+        without = replace(details, payment_method="", discount=None)
+        priced = quote_details(lines, without, coupon_codes=coupon_codes, draft=True)
         amount = share_of(priced.totals.goods, discount.ppm)
-    return {"amount": amount, "label": discount.label, "ppm": discount.ppm}
+    return replace(discount, amount=amount)
 
 
 @atomic
@@ -288,7 +274,7 @@ def place_draft(
 ) -> PlacedOrder:
     """Place a draft exactly once, as `place_order` does; a draft that was placed before answers with that order.
 
-    Nobody types the customer's card number: he pays by the link in his mail, for which the goods are held a day at
+    Nobody types the customer's card number: they pay by the link in their mail, for which the goods are held a day at
     least. Raises NotFound, NotAllowed, and what `place_order` raises.
     """
     if actor.kind != "staff":
@@ -308,15 +294,20 @@ def place_draft(
     )
     if placed.payment_id is not None and not placed.replayed:
         if gateway(placed.gateway).asks_for_card:
-            await_customer(placed.id, placed.payment_id)
+            await_card(placed.id, placed.payment_id)
         else:
             take_payment(placed.payment_id, request_id=actor.request_id)
     return placed
 
 
 @atomic
-def await_customer(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
-    """Close the attempt that nobody has begun, so that the order's page asks for a card, and hold the goods longer."""
+def await_card(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
+    """Let the customer pay by card on the page of the order."""
+    leave_card_to_customer(order_id, payment_id)
+
+
+def leave_card_to_customer(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
+    """Void the payment that nobody has started, so that the order page asks for a card; extend the hold. A step."""
     order = lock_order(order_id)
     payment = next(each for each in lock_payments(order.id) if each.id == payment_id)
     record_outcome(payment, PaymentOutcome("voided"))
@@ -324,5 +315,12 @@ def await_customer(order_id: uuid.UUID, payment_id: uuid.UUID) -> None:
         longest = max(
             (timedelta(minutes=each.hold_minutes) for each in payment_methods()), default=LEAST_HOLD
         )
-        order.hold_expires_at = max(order.hold_expires_at, clock.now() + max(longest, LEAST_HOLD))
+        expires = max(order.hold_expires_at, clock.now() + max(longest, LEAST_HOLD))
+        # Not by the unit of work, which would raise the version: to clients this is still the order as it was placed.
+        db.session.execute(
+            update(Order)
+            .where(Order.id == order.id)
+            .values(hold_expires_at=expires)
+            .execution_options(synchronize_session="evaluate")
+        )
     db.session.flush()

@@ -5,7 +5,6 @@ What it comes to is `edit_plan.py`; what it means for the customer is written in
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -15,25 +14,25 @@ from sqlalchemy import delete, update
 
 from commerce import clock
 from commerce.db import atomic, db, insert_rows, new_id
-from commerce.errors import CommerceError, Conflict, InvalidValue, NotAllowed, OutOfStock, PriceChanged
-from commerce.events.outbox import SYSTEM, Actor, publish
+from commerce.errors import Conflict, InvalidValue, NotAllowed, OutOfStock, PriceChanged
+from commerce.events.outbox import Actor, publish
 from commerce.inventory.allocation import AllocationRequest, StockChangedMeanwhile
 from commerce.inventory.reallocation import exchange
 from commerce.money import format_money
 from commerce.order_management.edit_preview import plan_edit
 from commerce.order_management.edit_types import EditedLine, EditPlan, OrderEdit
+from commerce.orders.balance import payment_status_of
 from commerce.orders.events import OrderEdited, RefundQueued
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.queries import get_order
-from commerce.orders.services import ACTOR_KINDS, apply_transition, confirm_step, lock_order
+from commerce.orders.services import ACTOR_KINDS, lock_order
 from commerce.orders.transitions import STAFF
 from commerce.payments.models import Payment
 from commerce.payments.queries import payment_method, payments_of
-from commerce.payments.services import lock_payments, net_captured, payment_status_of, queue_refunds
-from commerce.settlement.services import abandon_payments, event_facts
+from commerce.payments.services import lock_payments, queue_refunds
+from commerce.settlement.services import event_facts, follow_balance_now
 from commerce.tenants.scope import current_shop
 
-log = logging.getLogger("commerce.checkout")
 TRIES = 3
 SURPLUS = "more was paid than the order costs since it was edited"
 """How the flag of an order begins to speak of money that an edit left over, so that a later one can take it away."""
@@ -70,7 +69,7 @@ def edit_order(
             if shortages:
                 raise OutOfStock(list(shortages)) from None
         else:
-            _finish(order_id, actor)
+            follow_balance_now(order_id, actor)
             return plan
     raise Conflict("others_buying")
 
@@ -137,11 +136,13 @@ def _write_amounts(order: Order, plan: EditPlan) -> dict[int, uuid.UUID]:
             new = {"id": fresh[place], "order_id": order.id, "position": position}
             insert_rows(OrderLine, [{**new, **_copied(change), **amounts}])
     _write_adjustments(order, plan)
+    ids = {change.place: fresh[place] for place, change in enumerate(plan.kept) if place in fresh}
+    order.sold_terms = plan.terms.with_line_ids(ids).to_json()
     return fresh
 
 
 def _ships_from(change: EditedLine, rows: Mapping[uuid.UUID, OrderLine]) -> date | None:
-    """Return what the customer is told of units that are not there: as he was promised, or of now for further ones."""
+    """Return when units on backorder ship: as the customer was promised, or as it is now for further ones."""
     if change.beyond and change.view is not None:
         return change.view.ships_from
     return rows[change.line_id].ships_from if change.line_id is not None and change.backordered else None
@@ -207,58 +208,17 @@ def _settle_money(
     elif plan.surplus:
         too_much = format_money(plan.surplus, order.currency, current_shop().locale)
         order.attention = f"{too_much} {SURPLUS}. Please give it back."
-    if plan.open_amount:
-        order.payment_status = "unpaid"
-        if plan.difference > 0:
-            _hold_longer(order)
-    else:
-        order.payment_status = payment_status_of(payments, order.total, order.currency)
+    order.payment_status = payment_status_of(order, payments)
+    if plan.open_amount and plan.difference > 0:
+        _hold_longer(order)
 
 
 def _hold_longer(order: Order) -> None:
-    """Give the customer the time of his payment method once more: he learns of the new amount only now."""
+    """Give the customer the time of their payment method once more: they learn of the new amount only now."""
     method = payment_method(order.payment_method)
     if order.status == "pending" and order.hold_expires_at is not None and method is not None:
         later = clock.now() + timedelta(minutes=method.hold_minutes)
         order.hold_expires_at = max(order.hold_expires_at, later)
-
-
-def _finish(order_id: uuid.UUID, actor: Actor) -> None:
-    """Do what an edit leads to after it is committed. The worker does it again, should it not get done here."""
-    try:
-        finish_edit(order_id, actor)
-    except CommerceError:
-        log.exception("order %s was edited; what follows from it is left to the worker", order_id)
-
-
-def finish_edit(order_id: uuid.UUID, actor: Actor | None = None) -> None:
-    """Close payment pages that ask for an amount of before, and go on with an order that is paid by now.
-
-    Repeating it is harmless. `actor` is who edited; None when the worker comes through here. Raises NotFound.
-    """
-    order = get_order(order_id)
-    due = order.total - net_captured(payments_of(order_id), order.currency)
-    asked = [payment.amount for payment in payments_of(order_id) if payment.pay_url]
-    if any(amount != due for amount in asked):
-        abandon_payments(order_id, actor.request_id if actor else "")
-    confirm_if_paid(order_id, actor)
-
-
-@atomic
-def confirm_if_paid(order_id: uuid.UUID, actor: Actor | None = None) -> bool:
-    """Go on with a pending order whose money covers it since it was edited; tell whether it did."""
-    order = lock_order(order_id)
-    payments = lock_payments(order.id)
-    waits = any(payment.state in ("unknown", "authorized") for payment in payments)
-    if order.status != "pending" or order.pay_later or waits:
-        return False
-    if net_captured(payments, order.currency) < order.total:
-        return False
-    order.payment_status = "paid"
-    method = payments[-1].gateway if payments else ""
-    apply_transition(order, "pay", actor or Actor("gateway", method, method))
-    confirm_step(order, SYSTEM)
-    return True
 
 
 # --- stock -------------------------------------------------------------------------------------------

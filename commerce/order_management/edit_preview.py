@@ -1,7 +1,7 @@
 """What editing a placed order would come to: its new lines and totals, and what changes in money and stock. Reads only.
 
 What was sold stays as it was sold: lines keep their price, promotions their part of each line, shipping its price. Only
-new lines have the price of now, and tax is reckoned anew for the destination. See docs/editing.md.
+new lines have the price of now, and tax is calculated again for the destination. See docs/editing.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,14 @@ from commerce.db import db
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, Refusal, Shortage
 from commerce.money import MAX_AMOUNT, allocate_amount, format_money
 from commerce.order_management.edit_types import EditedLine, EditPlan, OrderEdit
+from commerce.order_management.sold_terms import (
+    MANUAL,
+    SoldLine,
+    SoldShipping,
+    SoldTerms,
+    manual_discount,
+    sold_terms,
+)
 from commerce.orders.models import Credit, Order, OrderLine, ReturnLine
 from commerce.orders.refund_amounts import is_count
 from commerce.payments.models import Payment
@@ -30,15 +38,12 @@ from commerce.pricing.calculate import (
     ShippingToPrice,
     calculate,
 )
-from commerce.pricing.promotions import ManualDiscount
 from commerce.pricing.queries import tax_table
 from commerce.shipping.models import ShippingMethod
-from commerce.shipping.queries import ShippingOffer, shipping_offers
+from commerce.shipping.queries import ShippingOffer, nothing_to_ship, shipping_offers
 from commerce.tenants.scope import current_shop
 
 EDITABLE = ("pending", "paid", "confirmed", "processing")
-MANUAL = "manual"
-"""The source of a discount by hand."""
 
 
 def why_not_edit(order: Order) -> Refusal | None:
@@ -58,19 +63,24 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
     if refusal:
         raise IllegalTransition(order.status, "edit", refusal.reason, **refusal.facts)
     _check_contact(edit)
-    lines = _changed_lines(order, edit)
+    terms = sold_terms(order)
+    lines, terms = _changed_lines(order, edit, terms)
     address = edit.address or order.shipping_address
     country = str(address.get("country_code", ""))
     kept = [line for line in lines if line.after]
-    offers = tuple(_offers(country, kept))
+    offers = tuple(_offers(country, kept, terms))
     repriced = _is_repriced(order, edit, lines, country)
     if repriced:
         _check_money_at_rest(order, payments)
-    shipping, code = _shipping(order, edit, country, offers)
+    shipping, code = _shipping(order, edit, country, offers, terms)
     changes = tuple(_words(order, edit, lines, shipping, code))
     paid = net_captured(payments, order.currency)
     if not repriced:
-        return _as_it_is(order, lines, offers, paid, changes)
+        return _as_it_is(order, lines, offers, paid, changes, terms)
+    if edit.set_discount:
+        terms = replace(terms, manual=edit.discount)
+    if edit.price_shipping:
+        terms = replace(terms, shipping=SoldShipping(code, country, shipping.label, shipping.price))
     totals = calculate(
         [line.to_price for line in kept],
         shipping,
@@ -78,8 +88,9 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
         taxes=tax_table(),
         prices_include_tax=order.prices_include_tax,
         rounding=current_shop().tax_rounding,
-        discounts=_discounts(order, edit, kept, shipping.price),
+        discounts=_discounts(terms, kept, shipping.price),
         fee=_fee(order),
+        shipping_tax=current_shop().shipping_tax,
     )
     if totals.total > MAX_AMOUNT:
         raise InvalidValue("added", "order_too_large")
@@ -101,6 +112,8 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
         repriced=True,
         shortages=tuple(_shortages(lines)),
         changes=changes,
+        credited=order.credited_amount,
+        terms=terms,
     )
 
 
@@ -110,6 +123,7 @@ def _as_it_is(
     offers: tuple[ShippingOffer, ...],
     paid: int,
     changes: tuple[str, ...],
+    terms: SoldTerms,
 ) -> EditPlan:
     return EditPlan(
         lines=tuple(lines),
@@ -132,14 +146,19 @@ def _as_it_is(
         repriced=False,
         shortages=(),
         changes=changes,
+        credited=order.credited_amount,
+        terms=terms,
     )
 
 
 # --- lines -------------------------------------------------------------------------------------------
 
 
-def _changed_lines(order: Order, edit: OrderEdit) -> list[EditedLine]:
-    """Return every line of the order with its new units, then the new lines. Raises InvalidValue."""
+def _changed_lines(order: Order, edit: OrderEdit, terms: SoldTerms) -> tuple[list[EditedLine], SoldTerms]:
+    """Return every line of the order with its new units, then the new lines, and the terms with those.
+
+    Raises InvalidValue.
+    """
     known = {line.id for line in order.lines}
     if set(edit.units) - known:
         raise InvalidValue("units", "line_not_in_order")
@@ -158,16 +177,23 @@ def _changed_lines(order: Order, edit: OrderEdit) -> list[EditedLine]:
             unit_price=line.unit_price,
             before=line.quantity,
             after=_units(line, edit.units.get(line.id, line.quantity), line.id in asked_about),
-            share=_shares(order, place),
+            place=terms.place_of(line.id),
             view=views.get(line.variant_id),
             promised=line.backordered,
         )
-        for place, line in enumerate(order.lines)
+        for line in order.lines
     ]
-    lines += [_new_line(views.get(key), units) for key, units in edit.added.items()]
+    present = {str(line.line_id) for line in lines if line.after}
+    for key, units in edit.added.items():
+        new = _new_line(views.get(key), units)
+        place = terms.place_of_former(key, present)
+        if place is None:
+            place = len(terms.lines)
+            terms = replace(terms, lines=(*terms.lines, SoldLine("", str(key), new.unit_price)))
+        lines.append(replace(new, place=place, unit_price=terms.lines[place].unit_price))
     if not any(line.after for line in lines):
         raise InvalidValue("units", "edit_removes_everything")
-    return list(_beyond_stock(lines))
+    return list(_beyond_stock(lines)), terms
 
 
 def _beyond_stock(lines: Sequence[EditedLine]) -> Iterator[EditedLine]:
@@ -205,7 +231,7 @@ def _new_line(view: CartLineView | None, units: int) -> EditedLine:
     if not is_count(units, 1, MAX_UNITS_PER_LINE):
         raise InvalidValue("added", "not_a_whole_number_between", minimum=1, maximum=MAX_UNITS_PER_LINE)
     return EditedLine(
-        None, view.variant_id, view.sku, view.title, view.options, view.price, 0, units, {}, view
+        None, view.variant_id, view.sku, view.title, view.options, view.price, 0, units, 0, view
     )
 
 
@@ -213,15 +239,6 @@ def _asked_about(order: Order) -> set[uuid.UUID]:
     """Return the lines that a return request names: they are bound to it for ever."""
     keys = [line.id for line in order.lines]
     return set(db.session.scalars(select(ReturnLine.order_line_id).where(ReturnLine.order_line_id.in_(keys))))
-
-
-def _shares(order: Order, place: int) -> dict[int, int]:
-    """Return what each adjustment of the order takes off a line, by the adjustment's position."""
-    return {
-        each.position: -int(each.shares[place])
-        for each in order.adjustments
-        if each.source_type == "promotion" and place < len(each.shares)
-    }
 
 
 def _shortages(lines: Sequence[EditedLine]) -> list[Shortage]:
@@ -250,14 +267,6 @@ def _is_repriced(order: Order, edit: OrderEdit, lines: Sequence[EditedLine], cou
     )
 
 
-def manual_discount(order: Order) -> ManualDiscount | None:
-    """Return what staff took off an order by hand, or None."""
-    for each in order.adjustments:
-        if each.source_type == "promotion" and each.source_id == MANUAL:
-            return ManualDiscount(-each.amount, each.label)
-    return None
-
-
 def _check_money_at_rest(order: Order, payments: Sequence[Payment]) -> None:
     if any(payment.state in ("unknown", "authorized") for payment in payments):
         raise Conflict("payment_in_progress")
@@ -268,26 +277,39 @@ def _check_money_at_rest(order: Order, payments: Sequence[Payment]) -> None:
         raise Conflict("order_in_other_currency")
 
 
-def _offers(country: str, kept: Sequence[EditedLine]) -> list[ShippingOffer]:
+def _offers(country: str, kept: Sequence[EditedLine], terms: SoldTerms) -> list[ShippingOffer]:
+    if kept and not any(line.view is None or line.view.requires_shipping for line in kept):
+        return [nothing_to_ship()]
+    subtotal = sum(line.amount for line in kept)
     return shipping_offers(
         country=country,
-        subtotal=sum(line.amount for line in kept),
-        weight_grams=sum(line.after * line.view.weight_grams for line in kept if line.view),
+        subtotal=subtotal,
+        weight_grams=sum(
+            line.after * line.view.weight_grams for line in kept if line.view and line.view.requires_shipping
+        ),
+        discounted=subtotal - sum(discount.amount for discount in _discounts(terms, kept, 0)),
     )
 
 
 def _shipping(
-    order: Order, edit: OrderEdit, country: str, offers: Sequence[ShippingOffer]
+    order: Order, edit: OrderEdit, country: str, offers: Sequence[ShippingOffer], terms: SoldTerms
 ) -> tuple[ShippingToPrice, str]:
-    """Return how the order is shipped and what for: as it was sold, or anew when method or country change."""
+    """Return shipping and its price: as it was sold, or the current price when method or country change."""
     code = edit.shipping_method or order.shipping_method
-    same = code == order.shipping_method and country == order.shipping_address.get("country_code")
-    if same and not edit.price_shipping:
+    sold = terms.shipping
+    now = SoldShipping(
+        order.shipping_method,
+        str(order.shipping_address.get("country_code", "")),
+        order.shipping_label,
+        order.shipping_amount,
+    )
+    kept = next((each for each in (sold, now) if (each.method, each.country) == (code, country)), None)
+    if kept is not None and not edit.price_shipping:
         found = db.session.execute(
             select(ShippingMethod.id, ShippingMethod.tax_class).where(ShippingMethod.code == code)
         ).one_or_none()
         key, tax_class = (str(found.id), found.tax_class) if found else ("", "standard")
-        return ShippingToPrice(key, order.shipping_label, order.shipping_amount, tax_class), code
+        return ShippingToPrice(key, kept.label, kept.price, tax_class), code
     offer = next((each for each in offers if each.code == code), None)
     if offer is None:
         raise InvalidValue("shipping_method", "shipping_method_unsuitable")
@@ -304,32 +326,27 @@ def _fee(order: Order) -> FeeToPrice | None:
     return FeeToPrice(charged.source_id, charged.label, order.fee_amount, tax_class=tax_class)
 
 
-def _discounts(order: Order, edit: OrderEdit, kept: Sequence[EditedLine], shipping: int) -> list[Discount]:
+def _discounts(terms: SoldTerms, kept: Sequence[EditedLine], shipping: int) -> list[Discount]:
     """Return the promotions that the order was sold with, in proportion, and the discount by hand."""
     found = []
-    for each in order.adjustments:
-        if each.source_type == "promotion" and each.source_id != MANUAL:
-            shares = tuple(_in_proportion(line, line.share.get(each.position, 0)) for line in kept)
-            on_shipping = min(shipping, -each.amount + sum(int(part) for part in each.shares))
-            shipping -= on_shipping
-            found.append(Discount(each.source_id, each.label, shares, on_shipping))
-    by_hand = edit.discount if edit.set_discount else manual_discount(order)
-    if by_hand is not None:
-        if not is_count(by_hand.amount, 0, MAX_AMOUNT):
+    for each in terms.promotions:
+        shares = tuple(each.on_line(line.place, line.after) for line in kept)
+        on_shipping = min(shipping, each.on_shipping)
+        shipping -= on_shipping
+        found.append(Discount(each.source_id, each.label, shares, on_shipping))
+    if terms.manual is not None:
+        if not is_count(terms.manual.amount, 0, MAX_AMOUNT):
             raise InvalidValue("discount", "discount_negative")
         left = [
             line.amount - sum(discount.shares[place] for discount in found) for place, line in enumerate(kept)
         ]
-        off = min(by_hand.amount, sum(left))
+        off = min(terms.manual.amount, sum(left))
         found.append(
-            Discount(MANUAL, by_hand.label, tuple(allocate_amount(off, left)) if off else (0,) * len(left))
+            Discount(
+                MANUAL, terms.manual.label, tuple(allocate_amount(off, left)) if off else (0,) * len(left)
+            )
         )
     return [discount for discount in found if discount.amount]
-
-
-def _in_proportion(line: EditedLine, share: int) -> int:
-    """Return a line's part of a discount: less for fewer units, never more for more."""
-    return share if line.after >= line.before else share * line.after // line.before
 
 
 # --- words -------------------------------------------------------------------------------------------

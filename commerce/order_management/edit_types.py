@@ -1,4 +1,4 @@
-"""The words of editing a placed order: what is wished, what becomes of each line, what all of it comes to."""
+"""The types of editing a placed order: what is asked for, each line before and after, and the totals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from commerce.cart.queries import CartLineView
 from commerce.errors import Shortage
+from commerce.order_management.sold_terms import SoldTerms
 from commerce.pricing.calculate import Adjustment, LineToPrice, PricedLine
 from commerce.pricing.promotions import ManualDiscount
 from commerce.shipping.queries import ShippingOffer
@@ -36,7 +37,8 @@ class OrderEdit:
 class EditedLine:
     """One line before and after. `line_id` is None for a new one; `view` are the facts of its variant as it is now.
 
-    Of the units before, `promised` were sold beyond the stock; of those that come, `beyond` are not there either.
+    `place` is that of its terms (see `sold_terms`). Of the units before, `promised` were sold beyond the stock; of
+    those that come, `beyond` are not there either.
     """
 
     line_id: uuid.UUID | None
@@ -47,7 +49,7 @@ class EditedLine:
     unit_price: int
     before: int
     after: int
-    share: Mapping[int, int]
+    place: int
     view: CartLineView | None
     promised: int = 0
     beyond: int = 0
@@ -79,7 +81,7 @@ class EditedLine:
 
     @property
     def to_price(self) -> LineToPrice:
-        """What prices are reckoned from."""
+        """What prices are calculated from."""
         tax_class = self.view.tax_class if self.view else "standard"
         return LineToPrice(self.variant_id, self.after, self.unit_price, tax_class)
 
@@ -89,7 +91,7 @@ class EditPlan:
     """What an edit comes to. Amounts are minor units; `lines` are all lines, those that go too.
 
     `repriced` is False when only contact or address changed: then every amount stays. `priced` are the lines that
-    stay or come, in their order. `paid` is what was captured and not given back.
+    stay or come, in their order. `paid` is what was captured and not given back, `credited` what was credited before.
     """
 
     lines: tuple[EditedLine, ...]
@@ -109,6 +111,8 @@ class EditPlan:
     repriced: bool
     shortages: tuple[Shortage, ...]
     changes: tuple[str, ...]
+    credited: int
+    terms: SoldTerms
 
     @property
     def kept(self) -> list[EditedLine]:
@@ -123,12 +127,12 @@ class EditPlan:
     @property
     def open_amount(self) -> int:
         """What the customer still has to pay after the edit."""
-        return max(0, self.total - self.paid)
+        return max(0, self.total - self.credited - self.paid)
 
     @property
     def surplus(self) -> int:
-        """What he has paid too much after the edit."""
-        return max(0, self.paid - self.total)
+        """What the customer has paid too much after the edit."""
+        return max(0, self.paid - (self.total - self.credited))
 
     @property
     def summary(self) -> str:

@@ -42,9 +42,9 @@ def active_holds(variant_id: uuid.UUID, shopper: str) -> ActiveHolds:
     `shopper` is the stored form of the browser's name, '' for one without. Moments are rounded up to minutes.
     """
     # An order that staff placed has no cart, and a visitor without a cookie has no name: both are nobody's own.
-    stranger = case((and_(Cart.shopper_hash == shopper, Cart.shopper_hash != ""), 0), else_=1)
+    other_customer = case((and_(Cart.shopper_hash == shopper, Cart.shopper_hash != ""), 0), else_=1)
     rows = db.session.execute(
-        select(Order.code, Order.token, Order.hold_expires_at, stranger.label("stranger"))
+        select(Order.code, Order.token, Order.hold_expires_at, other_customer.label("other_customer"))
         .select_from(Reservation)
         .join(
             StockItem,
@@ -57,15 +57,15 @@ def active_holds(variant_id: uuid.UUID, shopper: str) -> ActiveHolds:
             Reservation.state == "held",
             Order.status == "pending",
         )
-        .order_by("stranger", Order.hold_expires_at, Order.id)
+        .order_by("other_customer", Order.hold_expires_at, Order.id)
         .limit(MOST)
     ).all()
     mine = {
         row.code: OwnHold(row.code, row.token, _minute(row.hold_expires_at))
         for row in rows
-        if not row.stranger
+        if not row.other_customer
     }
-    others = [_minute(row.hold_expires_at) for row in rows if row.stranger]
+    others = [_minute(row.hold_expires_at) for row in rows if row.other_customer]
     return ActiveHolds(tuple(mine.values()), bool(others), min(filter(None, others), default=None))
 
 

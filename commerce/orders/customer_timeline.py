@@ -38,7 +38,7 @@ STEPS = (
     (_l("Delivered"), "delivered_at"),
 )
 OFF_THE_PATH = ("cancelled", "refunded")
-"""Statuses in which a picture of the way to the door would be a wrong promise."""
+"""Statuses in which a picture of the delivery would be a wrong promise."""
 
 GIVEN_BACK = ("partially_refunded", "refunded")
 REQUEST_WORDS: dict[str, Any] = {
@@ -83,7 +83,7 @@ _WORDS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class ProgressStep:
-    """A stage on the way to the door; `at` is None while it lies ahead, `current` is where the order stands."""
+    """A stage of the delivery; `at` is None while it lies ahead, `current` is where the order stands."""
 
     name: Any
     at: datetime | None
@@ -91,7 +91,7 @@ class ProgressStep:
 
 
 def progress(order: Order) -> list[ProgressStep]:
-    """Return the stages of an order, or none when it is on no way to the door."""
+    """Return the stages of an order, or none when it is not being delivered."""
     if order.status in OFF_THE_PATH:
         return []
     moments = [getattr(order, column) for _name, column in STEPS]

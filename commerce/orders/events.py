@@ -138,11 +138,15 @@ class ReturnAnswered(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderCredited(OrderEvent):
-    """Staff gave back a part of the money (`amount` minor units of `currency`), decided by line."""
+    """Staff credited a part of the order, decided by line: `credited` minor units of `currency`.
+
+    It lowers what is due first; `amount` of it is money that goes back.
+    """
 
     credit_id: str
     amount: int
     currency: str
+    credited: int = 0
     reason: str = ""
 
 
@@ -158,7 +162,7 @@ class OrderEdited(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderNoteAdded(OrderEvent):
-    """Staff wrote a note; `for_customer` ones are mailed and shown to him."""
+    """Staff wrote a note; `for_customer` ones are mailed and shown to them."""
 
     text: str
     for_customer: bool = False
@@ -180,7 +184,7 @@ class RefundQueued(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class RefundSettled(OrderEvent):
-    """The gateway said what became of a refund."""
+    """The gateway reported the outcome of a refund."""
 
     refund_id: str
     succeeded: bool

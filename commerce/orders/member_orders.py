@@ -1,7 +1,7 @@
-"""Whose orders these are: a member's own, and those that he placed as a guest and has proven to be his.
+"""Whose orders these are: a member's own, and those that they placed as a guest and have proven to be theirs.
 
-An order belongs to whoever is signed in when it is placed. One that a guest placed is given to a member only after he
-has proven that he reads the address on it: neither code nor address alone opens anything.
+An order belongs to whoever is signed in when it is placed. One that a guest placed is given to a member only after they
+have proven that they read the address on it: neither code nor address alone opens anything.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from commerce.events.outbox import Actor, publish
 from commerce.orders.events import OrderLinkWanted
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.queries import Position, newest_first
+from commerce.paging import CursorPage
 
 PAGE = 20
 MOST_LINKS_AN_HOUR = 3
-"""Mails with the link of one order within an hour: nobody shall be flooded by a stranger's clicks."""
+"""Mails with the link of one order within an hour: nobody is flooded with mail by somebody else's clicks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,9 @@ class OwnOrder:
     units: int
 
 
-@dataclass(frozen=True, slots=True)
-class OwnOrders:
-    """A page of a member's orders, newest first; `older` is the position to go on from, None at the end."""
-
-    rows: list[OwnOrder]
-    older: Position | None
-
-
-def orders_of_member(member_id: uuid.UUID, *, before: Position | None = None, limit: int = PAGE) -> OwnOrders:
+def orders_of_member(
+    member_id: uuid.UUID, *, before: Position | None = None, limit: int = PAGE
+) -> CursorPage[OwnOrder]:
     """Return a page of a member's orders, newest first, by keyset: no page costs more than the first."""
     units = (
         select(func.sum(OrderLine.quantity))
@@ -61,7 +56,7 @@ def orders_of_member(member_id: uuid.UUID, *, before: Position | None = None, li
         Order.id, Order.code, Order.token, Order.status, Order.total, Order.currency, Order.placed_at, units
     ).where(Order.member_id == member_id)
     found, older = newest_first(statement, before, limit)
-    return OwnOrders([OwnOrder(*row) for row in found], older)
+    return CursorPage([OwnOrder(*row) for row in found], older)
 
 
 def get_own_order(member_id: uuid.UUID, code: str) -> Order:
@@ -73,7 +68,7 @@ def get_own_order(member_id: uuid.UUID, code: str) -> Order:
 
 
 def attach_orders(member_id: uuid.UUID, email: str) -> int:
-    """Give a member the guest orders with an address that he has proven to read, and return how many. A step."""
+    """Give a member the guest orders with an address that they have proven to read, and return how many. A step."""
     result = db.session.execute(
         update(Order)
         .where(Order.member_id.is_(None), func.lower(Order.email) == email.lower())

@@ -6,7 +6,17 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commerce import clock
@@ -23,8 +33,9 @@ class Order(TenantRow, Base):
 
     Amounts are minor units: total = subtotal - discount_amount + shipping_amount + fee_amount, plus tax_amount when
     prices do not include it. `customer_reference` is what the program that ordered calls the customer; it may know no
-    `email` of his, and then nobody is written to. `credited_shipping` is what was given back of shipping and fee, their
-    tax included.
+    `email` of theirs, and then nobody is written to. `credited_shipping` is the credited part of shipping and fee, tax
+    included, `credited_amount` the sum of all credits. `cancelled_by` is the kind of actor who cancelled.
+    `sold_terms` are kept from the first edit on: see `order_management.sold_terms`.
     """
 
     __tablename__ = "orders"
@@ -38,6 +49,7 @@ class Order(TenantRow, Base):
         CheckConstraint(_one_of("status", STATUSES), name="status"),
         CheckConstraint(_one_of("payment_status", PAYMENT_STATUSES), name="payment_status"),
         CheckConstraint("total >= 0 AND subtotal >= 0", name="amounts"),
+        CheckConstraint("credited_amount >= 0", name="credited_amount"),
         Index("ix_orders_newest", "tenant_id", "placed_at", "id"),
         Index("ix_orders_status", "tenant_id", "status", "placed_at", "id"),
         Index("ix_orders_email", "tenant_id", "email"),
@@ -91,6 +103,11 @@ class Order(TenantRow, Base):
     tax_amount: Mapped[int]
     total: Mapped[int]
     credited_shipping: Mapped[int] = mapped_column(default=0)
+    credited_amount: Mapped[int] = mapped_column(default=0)
+    cancelled_by: Mapped[str] = mapped_column(String(20), default="")
+    sold_terms: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+    )
 
     placed_at: Mapped[datetime] = mapped_column(default=clock.now)
     hold_expires_at: Mapped[datetime | None]
@@ -257,7 +274,7 @@ class Credit(TenantRow, Base):
 
 
 class CreditLine(TenantRow, Base):
-    """Units of an order line inside a credit, and how many of them went back on the shelf."""
+    """Units of an order line inside a credit, and how many of them went back into stock."""
 
     __tablename__ = "credit_lines"
     __table_args__ = (

@@ -17,7 +17,7 @@ MAX_NOTE = 1000
 
 @atomic
 def add_note(order_id: uuid.UUID, actor: Actor, *, text: str, for_customer: bool = False) -> None:
-    """Write a note on an order; one `for_customer` is mailed to him and stands on his page.
+    """Write a note on an order; one `for_customer` is mailed to them and shown on their page.
 
     The order itself stays as it is, so a page that shows it is not stale afterwards. Raises NotFound, NotAllowed for
     anybody but staff, InvalidValue when the text is empty, longer than 1000 characters or not plain.

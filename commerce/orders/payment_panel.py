@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from commerce.orders.balance import Balance, balance_of
 from commerce.orders.models import Order
 from commerce.payments.gateways.registry import gateway
 from commerce.payments.models import Payment
 from commerce.payments.queries import Method, payment_method, payment_methods
-from commerce.payments.services import net_captured
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,15 @@ class PaymentPanel:
 
     `state` is 'paid', 'held' (authorized), 'returned', 'checking' (the gateway is asked, or the banks are at it),
     'waiting' (for the payer, at `pay_url`), 'review' (a wrong amount came), 'failed', 'transfer' (the shopper's turn),
-    'later' (at the door) or 'void'. `left` is what is still to be paid (minor units), `others` the methods to change
-    to, each with whether it takes a card. `method` can be tried again with another card (`asks_for_card`) or on a new
-    page of the provider's (`can_repeat`).
+    'later' (on delivery) or 'void'. `left` is what is still to be paid and `paid` what was (minor
+    units), `others` the methods to change to, each with whether it takes a card. `method` can be tried again with
+    another card (`asks_for_card`) or on a new page of the provider's (`can_repeat`).
     """
 
     state: str
     method: Method | None
     left: int = 0
+    paid: int = 0
     failure: str = ""
     asks_for_card: bool = False
     others: tuple[tuple[Method, bool], ...] = ()
@@ -38,10 +39,11 @@ def payment_panel(order: Order, payments: Sequence[Payment]) -> PaymentPanel:
     attempts = [each for each in payments if not _is_receipt(each)]
     last = attempts[-1] if attempts else None
     code = last.method if last else order.payment_method
-    method, state = payment_method(code), _money_state(order, last)
-    left = max(0, order.total - net_captured(payments, order.currency))
+    balance = balance_of(order, payments)
+    method, state = payment_method(code), _money_state(order, attempts, balance)
+    left = balance.due
     if state not in ("failed", "transfer", "waiting"):
-        return PaymentPanel(state, method, left)
+        return PaymentPanel(state, method, left, balance.net)
     others = tuple(
         (each, gateway(each.gateway).asks_for_card)
         for each in payment_methods()
@@ -52,6 +54,7 @@ def payment_panel(order: Order, payments: Sequence[Payment]) -> PaymentPanel:
         state,
         method,
         left,
+        balance.net,
         failure=last.failure if last else "",
         asks_for_card=way is not None and way.asks_for_card,
         others=others,
@@ -65,8 +68,13 @@ def _is_receipt(payment: Payment) -> bool:
     return payment.gateway == "manual" and payment.state == "captured"
 
 
-def _money_state(order: Order, last: Payment | None) -> str:
+def _money_state(order: Order, attempts: Sequence[Payment], balance: Balance) -> str:
     """Return the state of the panel: what the order has come to, then what its last attempt has."""
+    last = attempts[-1] if attempts else None
+    if order.payment_status == "paid" and balance.total and not balance.paid:
+        return "void"
+    if balance.due and any(each.state == "unknown" for each in attempts):
+        return "checking"
     settled = {
         "paid": "paid",
         "authorized": "held",

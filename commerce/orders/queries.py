@@ -20,6 +20,7 @@ from commerce.inventory.backorders import BackorderQueueEntry, backorder_queues
 from commerce.inventory.models import OPEN, Reservation, StockItem, StockMovement
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.transitions import STATUSES
+from commerce.paging import Cursor, CursorPage
 
 PAGE = 25
 
@@ -83,17 +84,9 @@ Position = tuple[datetime, uuid.UUID]
 """Where a page of orders ends: when its last order was placed, and its id."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPage:
-    """A page of orders, newest first; `older` is the position to go on from, None at the end."""
-
-    rows: list[OrderRow]
-    older: Position | None
-
-
 def list_orders(
     *, status: str = "", search: str = "", before: Position | None = None, limit: int = PAGE
-) -> OrderPage:
+) -> CursorPage[OrderRow]:
     """Return a page of orders, newest first, by keyset: no page costs more than the first.
 
     `search` matches the start of a code or e-mail, or any part of a name.
@@ -111,12 +104,12 @@ def list_orders(
             )
         )
     found, older = newest_first(statement, before, limit)
-    return OrderPage([OrderRow(*row) for row in found], older)
+    return CursorPage([OrderRow(*row) for row in found], older)
 
 
 def newest_first(
     statement: Select[Any], before: Position | None, limit: int
-) -> tuple[Sequence[Any], Position | None]:
+) -> tuple[Sequence[Any], Cursor | None]:
     """Return a page of the orders that a statement finds, and the position to go on from, None at the end.
 
     Its rows have `placed_at` and `id`. By keyset, so no page costs more than the first and none shifts.
@@ -130,7 +123,7 @@ def newest_first(
         statement.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit + 1)
     ).all()
     rows = found[:limit]
-    return rows, (rows[-1].placed_at, rows[-1].id) if len(found) > limit else None
+    return rows, Cursor(rows[-1].placed_at, rows[-1].id) if len(found) > limit else None
 
 
 def count_orders(status: str = "") -> int:
@@ -162,7 +155,7 @@ def timeline(
 class StockEffect:
     """What an order did to stock: one reservation with the state it is in.
 
-    Of its units, `waiting` are not there yet; the orders of the codes `before` get first what is on the shelf.
+    Of its units, `waiting` are not there yet; the orders of the codes `before` come first.
     """
 
     order_line_id: uuid.UUID
@@ -284,4 +277,4 @@ def find_expired(limit: int, after: Expired | None = None) -> tuple[datetime, li
         statement.order_by(Order.hold_expires_at, Order.id).limit(limit),
         execution_options={"all_tenants": True},
     )
-    return moment, [Expired(row[0], row[1], row[2]) for row in rows if row[2] is not None]
+    return moment, [Expired(row.tenant_id, row.id, row.hold_expires_at) for row in rows]

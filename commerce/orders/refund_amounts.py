@@ -71,7 +71,7 @@ def shipping_left(order: Order) -> int:
 def sum_up(
     order: Order, units: Mapping[uuid.UUID, int], *, with_shipping: bool, amount: int | None = None
 ) -> CreditSum:
-    """Return what giving back `units` (by order line id), and shipping and fee if wished, comes to.
+    """Return what giving back `units` (by order line id), and shipping and fee `with_shipping`, comes to.
 
     `amount` replaces the computed sum: less is shared out over the parts, more is goodwill beside them.
     Raises InvalidValue for units that are not there or an amount below zero.

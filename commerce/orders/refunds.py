@@ -17,12 +17,13 @@ from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import Actor, publish
 from commerce.inventory.services import release_and_restock
+from commerce.orders.balance import Balance, balance_of, payment_status_of
 from commerce.orders.events import OrderCredited
 from commerce.orders.models import Credit, CreditLine, Order, OrderLine
 from commerce.orders.refund_amounts import CreditSum, is_count, shipped_not_returned, sum_up, uncredited
-from commerce.orders.services import apply_transition, cancel_by_system, lock_order, queue_refund
+from commerce.orders.services import apply_transition, cancel_step, lock_order, queue_refund
 from commerce.payments.models import Payment
-from commerce.payments.services import lock_payments, net_captured
+from commerce.payments.services import lock_payments
 from commerce.pricing.services import release_coupons
 
 CREDITABLE = ("paid", "confirmed", "processing", "shipped", "delivered", "completed", "refund_requested")
@@ -33,7 +34,7 @@ CREDITABLE = ("paid", "confirmed", "processing", "shipped", "delivered", "comple
 class RefundRequest:
     """What is to be given back: units by order line id, shipping and fee, or another amount than these come to.
 
-    `returned` says that the units came back from the customer; `restock` of them (by line id) go back on the shelf.
+    `returned` says that the units came back from the customer; `restock` of them (by line id) go back into stock.
     Otherwise units that have not left yet are taken first, and are free again at once.
     """
 
@@ -63,7 +64,9 @@ class RefundPlan:
     sum: CreditSum
     currency: str
     captured: int
-    left_after: int
+    refund: int
+    due_before: int
+    due_after: int
     stock: tuple[RefundStockLine, ...]
     status_after: str
     payment_status_after: str
@@ -73,13 +76,23 @@ class RefundPlan:
     @property
     def amount(self) -> int:
         """The money that goes back."""
+        return self.refund
+
+    @property
+    def credited(self) -> int:
+        """What the customer is credited: it lowers what is due first, and the rest of it is money that goes back."""
         return self.sum.amount
+
+    @property
+    def left_after(self) -> int:
+        """The money that the shop has afterwards."""
+        return self.captured - self.refund
 
 
 def plan_credit(
-    order: Order, payments: Sequence[Payment], wish: RefundRequest, *, status: str = ""
+    order: Order, payments: Sequence[Payment], refund: RefundRequest, *, status: str = ""
 ) -> RefundPlan:
-    """Return what giving back `wish` would do; nothing is changed.
+    """Return what giving back `refund` would do; nothing is changed.
 
     `status` is the one that the order will have by then, when that is not the present one. Raises InvalidValue for what
     cannot be given back, Conflict when nothing would be left of an order that has not left the house (it is to be
@@ -88,15 +101,15 @@ def plan_credit(
     status = status or order.status
     if status not in CREDITABLE:
         raise IllegalTransition(status, "refund", "refund_not_in_status", status=status)
-    captured = net_captured(payments, order.currency)
-    due = sum_up(order, wish.units, with_shipping=wish.shipping, amount=wish.amount)
+    balance = balance_of(order, payments)
+    due = sum_up(order, refund.units, with_shipping=refund.shipping, amount=refund.amount)
     if not due.lines and due.amount == 0:
         raise InvalidValue("lines", "refund_lines_required")
-    if due.amount > captured:
+    if due.amount > balance.creditable:
         raise InvalidValue("amount", "refund_more_than_paid")
-    if set(wish.restock) - {line.line_id for line in due.lines}:
+    if set(refund.restock) - {line.line_id for line in due.lines}:
         raise InvalidValue("restock", "restock_not_refunded")
-    stock = tuple(_stock_line(order, line.line_id, line.quantity, wish) for line in due.lines)
+    stock = tuple(_stock_line(order, line.line_id, line.quantity, refund) for line in due.lines)
     freed = {each.line_id: each.freed for each in stock}
     waiting = sum(line.to_ship - freed.get(line.id, 0) for line in order.lines)
     sent = any(line.shipped for line in order.lines)
@@ -104,42 +117,52 @@ def plan_credit(
         raise Conflict("refund_request_leaves_nothing")
     if any(freed.values()) and not waiting and not sent:
         raise Conflict("refund_leaves_nothing")
-    left = captured - due.amount
+    back = balance.refund_for(due.amount)
+    after = replace(
+        balance, credited=balance.credited + due.amount, refunded=balance.refunded + back, given_up=0
+    )
     shipped_now = status == "processing" and not waiting and any(freed.values())
     return RefundPlan(
-        sum=replace(due, tax=min(due.tax, _tax_left(order))),
+        sum=replace(due, tax=_tax_of_credit(order, balance, due)),
         currency=order.currency,
-        captured=captured,
-        left_after=left,
+        captured=balance.net,
+        refund=back,
+        due_before=balance.due,
+        due_after=after.due,
         stock=stock,
         status_after="shipped" if shipped_now else status,
-        payment_status_after=_payment_status(order, due.amount, left),
+        payment_status_after=_payment_status(order, after),
         coupon_given_back=False,
-        mails=("order_credited",) if due.amount else (),
+        mails=("order_credited",) if back else (),
     )
 
 
-def _payment_status(order: Order, amount: int, left: int) -> str:
-    if not amount:
+def _payment_status(order: Order, after: Balance) -> str:
+    if after.due:
         return order.payment_status
-    return "partially_refunded" if left else "refunded"
+    if after.refunded and after.net < after.total:
+        return "partially_refunded" if after.net else "refunded"
+    return "paid"
 
 
 def _tax_left(order: Order) -> int:
     """Return the order's tax (minor units) that is in no credit yet, so that all credits together name no more."""
-    told = select(func.sum(Credit.tax_amount)).where(Credit.order_id == order.id)
-    return max(0, order.tax_amount - (db.session.scalar(told) or 0))
+    credited_tax = select(func.sum(Credit.tax_amount)).where(Credit.order_id == order.id)
+    return max(0, order.tax_amount - (db.session.scalar(credited_tax) or 0))
 
 
-def _closing_tax(order: Order, due: CreditSum) -> int:
-    """Return the tax in the last of an order's money: all that is left of it, of a part-paid order its share."""
-    paid_whole = order.payment_status in ("paid", "partially_refunded")
-    return min(due.amount if paid_whole else due.tax, _tax_left(order))
+def _tax_of_credit(order: Order, balance: Balance, due: CreditSum) -> int:
+    """Return the tax in a credit. What is left of the order's tax always fits into what is left of the order.
+
+    So the last credit takes all that is left, and all credits together name the order's tax exactly.
+    """
+    tax_left, left = _tax_left(order), balance.creditable - due.amount
+    return min(due.amount, max(min(due.tax, tax_left), tax_left - left))
 
 
-def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, wish: RefundRequest) -> RefundStockLine:
+def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, refund: RefundRequest) -> RefundStockLine:
     line = next(each for each in order.lines if each.id == line_id)
-    freed = 0 if wish.returned else min(quantity, line.to_ship)
+    freed = 0 if refund.returned else min(quantity, line.to_ship)
     gone = quantity - freed
     if gone > shipped_not_returned(line):
         raise InvalidValue(
@@ -148,7 +171,7 @@ def _stock_line(order: Order, line_id: uuid.UUID, quantity: int, wish: RefundReq
             sku=line.sku,
             maximum=shipped_not_returned(line),
         )
-    restocked = wish.restock.get(line_id, 0)
+    restocked = refund.restock.get(line_id, 0)
     if not is_count(restocked, 0, gone):
         raise InvalidValue("restock", "restock_units_out_of_range", sku=line.sku, maximum=gone)
     return RefundStockLine(line_id, line.sku, line.title, freed, restocked, gone - restocked)
@@ -175,7 +198,7 @@ def credit_lines(
         "order_id": order.id,
         "number": number + 1,
         "return_id": return_id,
-        "amount": plan.amount,
+        "amount": plan.credited,
         "shipping_amount": plan.sum.shipping,
         "tax_amount": plan.sum.tax,
         "reason": reason,
@@ -198,11 +221,19 @@ def credit_lines(
         ],
     )
     _note_on_lines(order, plan)
-    if plan.amount:
-        queue_refund(order, payments, actor, reason, amount=plan.amount, credit_id=credit_id)
-    order.updated_at = clock.now()  # raises the version: whoever still looks at the old page is told
+    if plan.amount and plan.credited:
+        queue_refund(
+            order, payments, actor, reason, amount=min(plan.amount, plan.credited), credit_id=credit_id
+        )
+    if plan.amount > plan.credited:
+        queue_refund(order, payments, actor, reason, amount=plan.amount - plan.credited)
+    order.payment_status = payment_status_of(order, payments)
+    for payment in payments:
+        if payment.gateway == "manual" and payment.state == "started":
+            payment.amount = balance_of(order, payments).due
+    order.updated_at = clock.now()  # raises the version: whoever still has the old page open gets a conflict
     db.session.flush()
-    if order.status != "refunded":  # then the change of status has told it already
+    if order.status != "refunded":  # then the change of status has announced it already
         publish(actor, _credited(order, credit_id, plan, reason))
     owning = order.status in ("confirmed", "processing")
     if plan.status_after == "shipped" and order.status == "processing":
@@ -230,6 +261,7 @@ def _credited(order: Order, credit_id: uuid.UUID, plan: RefundPlan, reason: str)
         code=order.code,
         credit_id=str(credit_id),
         amount=plan.amount,
+        credited=plan.credited,
         currency=order.currency,
         reason=reason,
     )
@@ -246,6 +278,7 @@ def _note_on_lines(order: Order, plan: RefundPlan) -> None:
             line.credited_tax += part.tax
             line.cancelled += freed[line.id]
     order.credited_shipping += plan.sum.shipping
+    order.credited_amount += plan.credited
 
 
 # --- everything that is left -----------------------------------------------------------------------
@@ -256,23 +289,25 @@ def plan_refund(
 ) -> RefundPlan:
     """Return what refunding all that is left of a requested refund would do; nothing is changed.
 
-    `restock` says which units that had left go back on the shelf: all, none, or some by order line id. Raises
+    `restock` says which units that had left go back into stock: all, none, or some by order line id. Raises
     InvalidValue when there are not that many.
     """
-    captured = net_captured(payments, order.currency)
-    due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
+    balance = balance_of(order, payments)
+    due = sum_up(order, uncredited(order), with_shipping=True, amount=balance.creditable)
     return RefundPlan(
-        sum=replace(due, tax=_closing_tax(order, due)),
+        sum=replace(due, tax=_tax_of_credit(order, balance, due)),
         currency=order.currency,
-        captured=captured,
-        left_after=0,
+        captured=balance.net,
+        refund=balance.net,
+        due_before=balance.due,
+        due_after=0,
         stock=tuple(
             _refunded_stock(line, restock)
             for line in order.lines
             if line.to_ship or shipped_not_returned(line)
         ),
         status_after="refunded",
-        payment_status_after="refunded" if captured else order.payment_status,
+        payment_status_after="refunded" if balance.net else order.payment_status,
         coupon_given_back=not any(line.shipped for line in order.lines),
         mails=("order_refunded",),
     )
@@ -306,20 +341,22 @@ def refund_remaining(
 
 def plan_cancel(order: Order, payments: Sequence[Payment]) -> RefundPlan:
     """Return what cancelling an order would do; nothing is changed."""
-    captured = net_captured(payments, order.currency)
-    due = sum_up(order, uncredited(order), with_shipping=True, amount=captured)
+    balance = balance_of(order, payments)
+    due = sum_up(order, uncredited(order), with_shipping=True, amount=balance.creditable)
     return RefundPlan(
-        sum=replace(due, tax=_closing_tax(order, due)),
+        sum=replace(due, tax=_tax_of_credit(order, balance, due)),
         currency=order.currency,
-        captured=captured,
-        left_after=0,
+        captured=balance.net,
+        refund=balance.net,
+        due_before=balance.due,
+        due_after=0,
         stock=tuple(
             RefundStockLine(line.id, line.sku, line.title, line.to_ship, 0, 0)
             for line in order.lines
             if line.to_ship
         ),
         status_after="cancelled",
-        payment_status_after="refunded" if captured else order.payment_status,
+        payment_status_after="refunded" if balance.net else order.payment_status,
         coupon_given_back=True,
         mails=("order_cancelled",),
     )
@@ -331,7 +368,7 @@ def plan_cancel(order: Order, payments: Sequence[Payment]) -> RefundPlan:
 @atomic
 def credit_order(
     order_id: uuid.UUID,
-    wish: RefundRequest,
+    refund: RefundRequest,
     actor: Actor,
     *,
     seen_version: int | None = None,
@@ -348,7 +385,7 @@ def credit_order(
         raise NotAllowed("staff_only")
     reason = check_reason(reason)
     payments = lock_payments(order.id)
-    plan = plan_credit(order, payments, wish)
+    plan = plan_credit(order, payments, refund)
     check_shown(plan, shown_amount)
     return credit_lines(order, payments, plan, actor, reason, None)
 
@@ -369,7 +406,7 @@ def cancel_as_shown(
     """
     order = lock_order(order_id, seen_version)
     check_shown(plan_cancel(order, lock_payments(order.id)), shown_amount)
-    cancel_by_system(order, actor, reason)
+    cancel_step(order, actor, reason)
 
 
 def check_shown(plan: RefundPlan, shown_amount: int | None) -> None:

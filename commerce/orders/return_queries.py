@@ -14,6 +14,7 @@ from commerce.db import UtcDateTime, db
 from commerce.errors import NotFound
 from commerce.orders.models import Credit, Order, ReturnLine, ReturnRequest
 from commerce.orders.refund_amounts import shipped_not_returned, uncredited
+from commerce.paging import Cursor, CursorPage
 
 KINDS = ("refund", "return")
 STATES = ("requested", "approved", "received", "closed", "declined", "withdrawn")
@@ -118,17 +119,9 @@ class RequestRow:
     units: int
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPage:
-    """A page of requests; `older` is the position to go on from, None at the end."""
-
-    rows: list[RequestRow]
-    older: tuple[datetime, uuid.UUID] | None
-
-
 def list_requests(
     *, state: str = "", before: tuple[datetime, uuid.UUID] | None = None, limit: int = PAGE
-) -> RequestPage:
+) -> CursorPage[RequestRow]:
     """Return a page of requests, newest first, by keyset; `state` is one of STATES, or '' for all that are open."""
     units = (
         select(func.coalesce(func.sum(ReturnLine.quantity), 0))
@@ -160,7 +153,7 @@ def list_requests(
     ).all()
     rows = [RequestRow(*row) for row in found[:limit]]
     more = len(found) > limit
-    return RequestPage(rows, (rows[-1].created_at, rows[-1].id) if more else None)
+    return CursorPage(rows, Cursor(rows[-1].created_at, rows[-1].id) if more else None)
 
 
 def count_requests() -> dict[str, int]:

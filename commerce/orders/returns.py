@@ -183,7 +183,7 @@ def receive_return(
 @atomic
 def refund_return(
     return_id: uuid.UUID,
-    wish: RefundRequest,
+    refund: RefundRequest,
     actor: Actor,
     *,
     seen_version: int | None = None,
@@ -198,11 +198,11 @@ def refund_return(
     """
     request, order = _locked(return_id, seen_version, actor)
     payments = lock_payments(order.id)
-    plan = plan_return(order, payments, request, wish)
+    plan = plan_return(order, payments, request, refund)
     check_shown(plan, shown_amount)
     why = check_reason(reason.strip() or request.reason)
     if plan.status_after == "refunded":
-        refund_remaining(order, payments, actor, why, restock=wish.restock, return_id=request.id)
+        refund_remaining(order, payments, actor, why, restock=refund.restock, return_id=request.id)
     else:
         if request.whole:
             apply_transition(order, "decline_refund", actor, f"{PARTLY}{why}"[:500])
@@ -213,7 +213,7 @@ def refund_return(
 
 
 def plan_return(
-    order: Order, payments: Sequence[Payment], request: ReturnRequest, wish: RefundRequest
+    order: Order, payments: Sequence[Payment], request: ReturnRequest, refund: RefundRequest
 ) -> RefundPlan:
     """Return what giving money back for a request would do; nothing is changed.
 
@@ -221,33 +221,33 @@ def plan_return(
     `plan_credit`.
     """
     _expect(request, ("received",) if request.kind == "return" else ("requested",))
-    _check_answered(request, wish)
+    _check_answered(request, refund)
     if request.kind == "return":
-        wish = replace(wish, returned=True)
-    if request.whole and covers_everything(order, wish):
-        return plan_refund(order, payments, restock=wish.restock)
+        refund = replace(refund, returned=True)
+    if request.whole and covers_everything(order, refund):
+        return plan_refund(order, payments, restock=refund.restock)
     return plan_credit(
-        order, payments, wish, status=order.status_before_refund if request.whole else order.status
+        order, payments, refund, status=order.status_before_refund if request.whole else order.status
     )
 
 
-def _check_answered(request: ReturnRequest, wish: RefundRequest) -> None:
+def _check_answered(request: ReturnRequest, refund: RefundRequest) -> None:
     asked = {line.order_line_id: line.quantity for line in request.lines}
     came = {line.order_line_id: line.received for line in request.lines}
-    if set(wish.units) - set(asked) or set(wish.restock) - set(asked):
+    if set(refund.units) - set(asked) or set(refund.restock) - set(asked):
         raise InvalidValue("lines", "line_not_in_return")
-    for key, count in wish.units.items():
+    for key, count in refund.units.items():
         if not is_count(count, 0, asked[key]):
             raise InvalidValue("lines", "return_refund_out_of_range", maximum=asked[key])
-    for key, count in wish.restock.items():
+    for key, count in refund.restock.items():
         if request.kind == "return" and not is_count(count, 0, came[key]):
             raise InvalidValue("restock", "return_restock_out_of_range", maximum=came[key])
 
 
-def covers_everything(order: Order, wish: RefundRequest) -> bool:
-    """Tell whether a wish gives back every unit that is left, with shipping and without another amount."""
-    chosen = {key: count for key, count in wish.units.items() if count}
-    return wish.amount is None and wish.shipping and chosen == uncredited(order)
+def covers_everything(order: Order, refund: RefundRequest) -> bool:
+    """Tell whether a refund gives back every unit that is left, with shipping and without another amount."""
+    chosen = {key: count for key, count in refund.units.items() if count}
+    return refund.amount is None and refund.shipping and chosen == uncredited(order)
 
 
 @atomic
@@ -356,7 +356,7 @@ def _answer(order: Order, request: ReturnRequest, state: str, actor: Actor, answ
 
 
 def _raise_version(order: Order) -> None:
-    """Whoever still looks at the order's old page is told that it changed."""
+    """Whoever still has the order's old page open gets a conflict."""
     order.updated_at = clock.now()
     db.session.flush()
 

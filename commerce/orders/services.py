@@ -11,16 +11,17 @@ from typing import Any, TypedDict
 from sqlalchemy import func, select, text, update
 
 from commerce import clock
-from commerce.db import atomic, current_tenant_id, db, insert_rows, new_id
-from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFound, StaleVersion
+from commerce.db import atomic, current_tenant_id, db, insert_rows, lock, new_id
+from commerce.errors import IllegalTransition, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import SYSTEM, Actor, publish
 from commerce.inventory.services import commit_reservations, deduct_stock, release_and_restock
+from commerce.orders.balance import payment_status_of
 from commerce.orders.events import STATUS_EVENTS, InventoryReservationFailed, RefundQueued
 from commerce.orders.models import Order, OrderAdjustment, OrderLine, ReturnRequest
 from commerce.orders.return_queries import OPEN as OPEN_REQUESTS
 from commerce.orders.transitions import BY_ACTION, REMEMBERED, why_not
 from commerce.payments.models import Payment, Refund
-from commerce.payments.services import lock_payments, net_captured, queue_refunds
+from commerce.payments.services import lock_payments, queue_refunds
 from commerce.pricing.services import release_coupons
 from commerce.tenants.order_codes import order_code
 from commerce.tenants.scope import current_shop
@@ -73,14 +74,7 @@ def lock_order(order_id: uuid.UUID, seen_version: int | None = None) -> Order:
 
     Raises NotFound, or StaleVersion when the page that asks had seen another version.
     """
-    order = db.session.scalar(
-        select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
-    )
-    if order is None:
-        raise NotFound("order_not_found")
-    if seen_version is not None and order.version != seen_version:
-        raise StaleVersion("order", seen_version, order.version)
-    return order
+    return lock(Order, order_id, missing=NotFound("order_not_found"), version=seen_version)
 
 
 class Guards(TypedDict):
@@ -96,8 +90,10 @@ def guards(order: Order) -> Guards:
     return {
         "pay_later": order.pay_later,
         # An edit may have made a paid order dearer: it is open again, and yet there is money to give back.
+        # Goods that are paid for on delivery may come back unpaid.
         "paid": order.payment_status in ("paid", "partially_refunded")
-        or (order.payment_status == "unpaid" and order.paid_at is not None),
+        or (order.payment_status == "unpaid" and order.paid_at is not None)
+        or (order.pay_later and any(line.shipped for line in order.lines)),
         "sent": order.status == "processing" and any(line.shipped for line in order.lines),
     }
 
@@ -125,6 +121,8 @@ def apply_transition(order: Order, action: str, actor: Actor, reason: str = "") 
     if action == "request_refund":
         order.status_before_refund = before
     order.status = target
+    if action in ("cancel", "reopen"):
+        order.cancelled_by = actor.kind if action == "cancel" else ""
     if row.stamp:
         setattr(order, row.stamp, clock.now())
     db.session.flush()
@@ -167,7 +165,7 @@ def confirm_step(order: Order, actor: Actor, reason: str = "") -> bool:
     return True
 
 
-def cancel_by_system(order: Order, actor: Actor, reason: str, *, reservation_state: str = "released") -> None:
+def cancel_step(order: Order, actor: Actor, reason: str, *, reservation_state: str = "released") -> None:
     """Cancel a locked order: stock back, captured money queued for refund. A step."""
     payments = lock_payments(order.id)
     apply_transition(order, "cancel", actor, reason)
@@ -210,8 +208,7 @@ def queue_refund(
     """
     refunds = queue_refunds(payments, reason[:500], amount=amount, credit_id=credit_id)
     if refunds:
-        left = net_captured(payments, order.currency)
-        order.payment_status = "partially_refunded" if left else "refunded"
+        order.payment_status = payment_status_of(order, payments)
         order.updated_at = clock.now()
         db.session.flush()
     events = [
@@ -268,7 +265,7 @@ def confirm_order(
 
 @atomic
 def confirm_pay_later(order_id: uuid.UUID) -> None:
-    """Confirm a fresh order that is paid for at the door. Repeating it changes nothing."""
+    """Confirm a fresh order that is paid for on delivery. Repeating it changes nothing."""
     order = lock_order(order_id)
     if order.status == "pending" and order.pay_later:
         confirm_step(order, SYSTEM)
@@ -279,7 +276,7 @@ def cancel_order(
     order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = ""
 ) -> None:
     """Cancel with all that follows from it. Raises as `change_status`."""
-    cancel_by_system(lock_order(order_id, seen_version), actor, reason)
+    cancel_step(lock_order(order_id, seen_version), actor, reason)
 
 
 @atomic
@@ -297,5 +294,5 @@ def cancel_if_expired(order_id: uuid.UUID, moment: datetime) -> bool:
     )
     if order is None or any(payment.state in UNDER_WAY for payment in lock_payments(order.id)):
         return False
-    cancel_by_system(order, SYSTEM, "Not paid in time", reservation_state="expired")
+    cancel_step(order, SYSTEM, "Not paid in time", reservation_state="expired")
     return True

@@ -49,7 +49,7 @@ def count_to_check() -> int:
 
 
 def check_stock(progress: Progress = lambda _rows: None) -> Iterator[Break]:
-    """Yield every broken rule of the current shop; `progress` is told how many more rows were looked at.
+    """Yield every broken rule of the current shop; `progress` is called with how many more rows were looked at.
 
     Each batch is read at one moment, so a shop may go on selling meanwhile.
     """
@@ -144,7 +144,7 @@ def _sums(key: Any, units: Any, condition: Any) -> dict[uuid.UUID, int]:
 def mend(found: Break) -> str:
     """Mend one break openly, in its own transaction, looked at again under the lock; return what was done, in words.
 
-    The shelf is believed before the ledger: a correcting movement is written. Holds are believed before their counter.
+    The counted stock is trusted over the ledger: a correcting movement is added. Holds are trusted over their counter.
     """
     if found.rule.startswith("on hand"):
         return _correct_ledger(found.subject_id)

@@ -35,7 +35,6 @@ STAFF = "staff"
 SHOPPER = "shopper"
 SYSTEM = "system"
 GATEWAY = "gateway"
-CARRIER = "carrier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (GATEWAY, STAFF),
         "payment",
         _l("Record payment"),
-        _l("The full amount is captured in the order's currency."),
+        _l("The full amount has been received."),
         stamp="paid_at",
         event="PaymentSucceeded",
     ),
@@ -74,7 +73,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (SYSTEM, STAFF),
         "confirmation",
         _l("Confirm"),
-        _l("Held stock is committed to the order and expires no more."),
+        _l("Reserved stock is committed to the order and no longer expires."),
         stamp="confirmed_at",
         event="OrderConfirmed",
     ),
@@ -85,7 +84,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (STAFF,),
         "processing",
         _l("Start processing"),
-        _l("Nothing moves; the warehouse has it."),
+        _l("The warehouse prepares the order. Stock does not change."),
     ),
     Transition(
         "ship",
@@ -94,7 +93,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (STAFF,),
         "shipment",
         _l("Ship"),
-        _l("Everything left the house; stock is deducted."),
+        _l("Everything has been shipped; stock is deducted."),
         stamp="shipped_at",
         event="OrderShipped",
     ),
@@ -102,7 +101,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "deliver",
         ("shipped",),
         "delivered",
-        (STAFF, CARRIER),
+        (STAFF,),
         "delivery",
         _l("Mark as delivered"),
         _l("The parcel arrived."),
@@ -127,7 +126,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (SHOPPER, STAFF, SYSTEM),
         "cancellation",
         _l("Cancel"),
-        _l("Stock comes back and captured money is refunded."),
+        _l("Stock is released and captured payments are refunded."),
         stamp="cancelled_at",
         event="OrderCancelled",
         reason_required=True,
@@ -140,7 +139,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (SYSTEM,),
         "reopening",
         _l("Reopen"),
-        _l("A payment arrived after all; stock is held again."),
+        _l("A late payment arrived; stock is reserved again."),
     ),
     Transition(
         "request_refund",
@@ -161,7 +160,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (STAFF,),
         "refund-decline",
         _l("Decline refund"),
-        _l("The order goes back to the status it had."),
+        _l("The order returns to its previous status."),
         event="RefundDeclined",
         reason_required=True,
     ),
@@ -172,7 +171,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         (STAFF,),
         "refund",
         _l("Refund"),
-        _l("What is left of the captured money goes back; stock is restocked if ticked."),
+        _l("The remaining payment is refunded; items are restocked if selected."),
         event="OrderRefunded",
     ),
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.member_auth import current_member
+from commerce.accounts.auth import current_member
 from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue, NotAllowed, NotFound
 from commerce.events.outbox import Actor
@@ -31,10 +31,14 @@ from commerce.orders.queries import get_order_by_token, timeline
 from commerce.orders.return_queries import get_request
 from commerce.orders.returns import request_return, withdraw_return
 from commerce.orders.services import cancel_order
+from commerce.payments.models import Payment
 from commerce.payments.queries import payments_of
 from commerce.web import private, render_region, request_id, see_other, wants_region
 
 blueprint = Blueprint("orders", __name__)
+
+unknown_payment_queries: list[Callable[[Sequence[Payment], str], bool]] = []
+"""What asks the gateways about attempts with an unknown outcome; settlement, which stands above orders, adds itself."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 
@@ -93,7 +97,7 @@ def withdraw(token: str, return_id: uuid.UUID) -> BaseResponse:
 def _shopper(order: Order) -> Actor:
     member = current_member()
     own = member is not None and order.member_id == member.id
-    who = member.actor if member and own else Actor("guest")
+    who = member.actor() if member and own else Actor("guest")
     return replace(who, name=order.email, request_id=request_id())
 
 
@@ -142,19 +146,26 @@ def order_page(
     `notices` shows in the region itself what a page shows above it. Raises NotFound.
     """
     order = order_of(token)
+    payments = payments_of(order.id)
+    if any(query(payments, request_id()) for query in unknown_payment_queries):
+        order = order_of(token)
+        payments = payments_of(order.id)
     back = refund_options(order)
+    pay = payment_panel(order, payments)
     page = render_region(
         "orders/page.html",
         "orders/_region.html",
         status,
         order=order,
-        pay=payment_panel(order, payments_of(order.id)),
+        pay=pay,
         address=address_lines(order.shipping_address, order.name, order.locale),
         status_words=STATUS_WORDS,
         request_words=REQUEST_WORDS,
         steps=progress(order),
         story=order_updates(timeline(order.id)),
-        why_not_cancel=refusal_text(order, "cancel"),
+        why_not_cancel=_("We are checking your payment. Please look again in a moment.")
+        if pay.state == "checking"
+        else refusal_text(order, "cancel"),
         why_not_refund=back.why_not,
         back=back,
         chosen=request.form if errors and "request_refund" in errors else {},

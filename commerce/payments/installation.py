@@ -1,4 +1,4 @@
-"""What payments must know of this installation, told once by `create_app`: where payers come back to, and to whom."""
+"""What payments must know of this installation, set once by `create_app`: where payers come back to, and to whom."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def installation() -> Installation:
 
 def shop_address(shop: Shop, path: str) -> str:
     """Return the whole address of a page of a shop, the same in every process: it is part of what is sent once."""
-    told = installation()
-    port = f":{told.public_port}" if told.public_port else ""
-    return f"{told.public_scheme}://{shop.host}{port}{path}"
+    here = installation()
+    port = f":{here.public_port}" if here.public_port else ""
+    return f"{here.public_scheme}://{shop.host}{port}{path}"

@@ -64,7 +64,7 @@ def hosted_settings() -> tuple[tuple[str, dict[str, Any]], ...]:
             PaymentMethod.enabled, PaymentMethod.gateway.not_in(("manual", "test_card"))
         )
     )
-    return tuple((row[0], row[1]) for row in rows)
+    return tuple((row.gateway, row.settings) for row in rows)
 
 
 def find_payment(payment_id: uuid.UUID | None, references: Sequence[str]) -> Payment | None:

@@ -19,7 +19,7 @@ RANK = {"started": 0, "unknown": 1, "failed": 2, "authorized": 3, "voided": 4, "
 Money that was taken is the last word, even of an attempt that was given up.
 """
 OPEN_STATES = ("started", "unknown", "authorized")
-"""States in which an attempt may still take money without anybody starting it anew."""
+"""States in which an attempt may still take money without being started again."""
 
 
 def start_payment(*, order_id: uuid.UUID, method: str, gateway: str, amount: int, currency: str) -> uuid.UUID:
@@ -71,7 +71,7 @@ def record_outcome(payment: Payment, outcome: PaymentOutcome) -> bool:
     """Note what the gateway said, if it is news, and tell whether it was. A step; the row is locked.
 
     A 'failed' that arrives after a capture, or the same news twice, changes nothing. What waits for the payer only
-    tells where he goes on.
+    says where they go on.
     """
     if outcome.state == "waiting":
         _note_where_to_pay(payment, outcome)
@@ -98,20 +98,6 @@ def _note_where_to_pay(payment: Payment, outcome: PaymentOutcome) -> None:
     payment.reference = payment.reference or outcome.reference
     payment.pay_url = outcome.redirect
     db.session.flush()
-
-
-def payment_status_of(payments: Sequence[Payment], total: int, currency: str) -> str:
-    """Return the payment status of an order from its attempts; `total` is minor units of `currency`."""
-    captured = sum(each.captured for each in payments if each.currency == currency)
-    net = net_captured(payments, currency)
-    settled = any(each.state == "captured" for each in payments)
-    if settled and net >= total:
-        return "paid"
-    if captured and net == 0:
-        return "refunded"
-    if net < captured:
-        return "partially_refunded"
-    return "authorized" if any(each.state == "authorized" for each in payments) else "unpaid"
 
 
 def net_captured(payments: Sequence[Payment], currency: str) -> int:
@@ -150,7 +136,7 @@ def queue_refunds(
 
 
 def record_refund_outcome(refund: Refund, payment: Payment, outcome: PaymentOutcome) -> bool:
-    """Note what became of a refund, if it is news, and tell whether it was. A step; order and payments are locked.
+    """Record the outcome of a refund, if it is news, and tell whether it was. A step; order and payments are locked.
 
     A payout may still come back after it succeeded; what failed has failed for good, and counts as refunded no more.
     """

@@ -11,7 +11,7 @@ from commerce.errors import InvalidValue
 from commerce.tenants.settings import MAX_LIMIT
 from commerce.web import TextForm
 
-_NEEDED = InputRequired(_("Please fill this in."))
+_NEEDED = InputRequired(_("This field is required."))
 
 
 class PlatformForm(TextForm):
@@ -34,15 +34,15 @@ class NewShopForm(PlatformForm):
     host = StringField(_("Host name"), [Length(max=253)])
     currency = StringField(_("Currency"), [_NEEDED, Length(max=3)])
     country = StringField(_("Country"), [_NEEDED, Length(max=2)])
-    tax_percent = StringField(_("Tax in percent"), [Length(max=9)], default="0")
-    shipping = StringField(_("Price of shipping"), [Length(max=20)], default="0")
+    tax_percent = StringField(_("Tax rate (%)"), [Length(max=9)], default="0")
+    shipping = StringField(_("Shipping price"), [Length(max=20)], default="0")
     prices_include_tax = BooleanField(_("Prices include tax"), default=True)
-    owner_email = StringField(_("E-mail of the owner"), [_NEEDED, Length(max=254)])
+    owner_email = StringField(_("Owner’s email"), [_NEEDED, Length(max=254)])
     owner_by = SelectField(
-        _("The owner gets in by"),
+        _("How the owner signs in"),
         choices=[
-            SelectChoice("mail", _("an invitation by mail")),
-            SelectChoice("password", _("a password that is shown to you once")),
+            SelectChoice("mail", _("Invitation by email")),
+            SelectChoice("password", _("Password that is shown to you once")),
         ],
     )
 
@@ -50,7 +50,7 @@ class NewShopForm(PlatformForm):
 class SuspendForm(PlatformForm):
     """Why a shop is closed."""
 
-    reason = StringField(_("Why"), [_NEEDED, Length(max=500)])
+    reason = StringField(_("Reason"), [_NEEDED, Length(max=500)])
 
 
 class PlanLimitsForm(PlatformForm):
@@ -58,11 +58,11 @@ class PlanLimitsForm(PlatformForm):
 
     version = IntegerField(validators=[_NEEDED])
     max_products = IntegerField(_("Products"), [Optional(), NumberRange(0, MAX_LIMIT)])
-    max_staff = IntegerField(_("Members of staff"), [Optional(), NumberRange(1, MAX_LIMIT)])
+    max_staff = IntegerField(_("Staff members"), [Optional(), NumberRange(1, MAX_LIMIT)])
 
 
 class HostForm(PlatformForm):
     """One more host name."""
 
     version = IntegerField(validators=[_NEEDED])
-    host = StringField(_("Another host name"), [_NEEDED, Length(max=253)])
+    host = StringField(_("Host name"), [_NEEDED, Length(max=253)])

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from commerce.accounts.audit import delete_refused_tries
 from commerce.accounts.models import OperatorEntry
 from commerce.db import atomic, db, with_audit
 
@@ -37,6 +38,12 @@ def record_operator_entry(operator: str, action: str, address: str = "") -> None
     """Write an entry about what changed nothing else, such as a sign-in that was refused."""
     db.session.add(OperatorEntry(operator=operator, action=action, address=address))
     db.session.flush()
+
+
+@atomic
+def purge_refused_tries() -> int:
+    """Delete the refused sign-ins of operators older than 90 days, and return how many."""
+    return delete_refused_tries(OperatorEntry)
 
 
 def newest_entries(page: int) -> Sequence[OperatorEntry]:

@@ -42,7 +42,7 @@ def shop_list() -> BaseResponse:
 
 @blueprint.route("/shops/new", methods=["GET", "POST"])
 def shop_new() -> BaseResponse:
-    """Make a shop with its first owner; a password for him is on the answer and nowhere else."""
+    """Create a shop with its first owner; a password for the owner is on this page alone."""
     form = NewShopForm()
     if form.validate_on_submit():
         try:
@@ -107,7 +107,7 @@ def shop_suspend(code: str) -> BaseResponse:
             suspend(shop.id, str(form.reason.data))
     except InvalidValue as error:
         return _refused(shop, form, error)
-    return _done(shop, _("Shoppers find the shop closed."))
+    return _done(shop, _("Shop suspended."))
 
 
 @blueprint.post("/shops/<code>/reopening")
@@ -116,7 +116,7 @@ def shop_reopen(code: str) -> BaseResponse:
     shop = get_shop_by_code(code)
     with audit_operator("shop_reopened", code):
         reopen(shop.id)
-    return _done(shop, _("The shop is open."))
+    return _done(shop, _("Shop reopened."))
 
 
 @blueprint.post("/shops/<code>/limits")
@@ -136,7 +136,7 @@ def shop_limits(code: str) -> BaseResponse:
 
 @blueprint.post("/shops/<code>/hosts")
 def shop_host_add(code: str) -> BaseResponse:
-    """Let one more host name lead to a shop."""
+    """Add a host name to a shop."""
     shop, form = get_shop_by_code(code), HostForm()
     if not form.validate():
         return _show(shop, form)
@@ -145,6 +145,15 @@ def shop_host_add(code: str) -> BaseResponse:
             hosts.add_host(shop.id, str(form.host.data), seen_version=int(form.version.data))
     except (InvalidValue, StaleVersion) as error:
         return _refused(shop, form, error)
+    return _done(shop, _("Saved."))
+
+
+@blueprint.post("/shops/<code>/hosts/<host>/proof")
+def shop_host_prove(code: str, host: str) -> BaseResponse:
+    """Vouch for a host name, so that it may be in links."""
+    shop = get_shop_by_code(code)
+    with audit_operator("host_proven", code, host=host):
+        hosts.mark_proven(shop.id, host)
     return _done(shop, _("Saved."))
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import segno
-from flask import flash, g, make_response, render_template, request
+from flask import flash, make_response, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import second_factor
 from commerce.accounts import sign_in as signing
-from commerce.accounts.cookies import device, drop_token, exchange_token, keep_token, token_of
+from commerce.accounts.auth import client_address, current, forget_current, load_current, waiting_for_code
+from commerce.accounts.cookies import (
+    device,
+    drop_token,
+    exchange_token,
+    keep_token,
+    remember_browser,
+    token_of,
+)
 from commerce.accounts.forms import CodeForm, EnrolForm, SignInForm, StaffChangePasswordForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import OPERATOR
@@ -23,7 +31,6 @@ from commerce.platform.auth import (
     audit_operator,
     blueprint,
     current_operator,
-    load_current_operator,
 )
 from commerce.platform.operator_log import record_operator_entry, recorded
 from commerce.web import see_other
@@ -43,49 +50,56 @@ def sign_in() -> BaseResponse:
         except signing.SignInRefused as refusal:
             form.form_errors.append(describe(refusal))
         else:
-            return keep_token(see_other(CODE if opened.needs_code else HOME), OPERATOR, opened.token)
+            onward = see_other(CODE if opened.needs_code else HOME)
+            if not opened.needs_code:
+                remember_browser(onward, OPERATOR, opened.person_id)
+            return keep_token(onward, OPERATOR, opened.token)
     return _page("platform/sign_in.html", form=form)
 
 
 def _open(email: str, password: str) -> signing.OpenedSession:
     """Check the password and open the session, with an entry in the log either way. Raises SignInRefused."""
-    where = request.remote_addr or ""
+    where = client_address()
     try:
-        attempt = signing.check_password(OPERATOR, email, password)
+        attempt = signing.check_password(OPERATOR, email, password, device(OPERATOR))
     except signing.SignInRefused:
         # What was typed is not written down: it may have been a password.
         record_operator_entry("nobody", "sign_in_refused", where)
         raise
     with recorded(attempt.email, "password_given" if attempt.needs_code else "sign_in", address=where):
-        return signing.open_session(OPERATOR, attempt, password, device(), replaces=token_of(OPERATOR))
+        return signing.open_session(
+            OPERATOR, attempt, password, device(OPERATOR), replaces=token_of(OPERATOR)
+        )
 
 
 @blueprint.route("/sign-in/code", methods=["GET", "POST"])
 def sign_in_code() -> BaseResponse:
     """Ask for the code of the second factor, after the password."""
-    person = load_current_operator()
-    if person is None or not person.waits_for_code:
-        return see_other(HOME if person else SIGN_IN)
+    person = waiting_for_code(OPERATOR)
+    if person is None:
+        return see_other(HOME if current(OPERATOR) else SIGN_IN)
     form = CodeForm()
     if form.validate_on_submit():
         try:
-            with audit_operator("sign_in"):
+            with recorded(person.email, "sign_in", address=client_address()):
                 token = second_factor.complete_by_code(
-                    OPERATOR, person.id, person.session_id, str(form.otp.data)
+                    OPERATOR, person.id, person.session_id, str(form.otp.data), device(OPERATOR)
                 )
         except signing.SignInRefused as refusal:
-            record_operator_entry(person.email, "code_refused", request.remote_addr or "")
+            record_operator_entry(person.email, "code_refused", client_address())
             form.form_errors.append(describe(refusal))
         else:
-            return keep_token(see_other(HOME), OPERATOR, token)
-    return _page("platform/code.html", form=form)
+            onward = remember_browser(see_other(HOME), OPERATOR, person.id, gave_code=True)
+            return keep_token(onward, OPERATOR, token)
+    return _page("platform/code.html", form=form, person=person)
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> BaseResponse:
     """End the session on the server; the cookie goes with it."""
-    if load_current_operator() is not None:
-        with audit_operator("sign_out"):
+    person = load_current(OPERATOR)
+    if person is not None:
+        with recorded(person.email, "sign_out", address=client_address()):
             signing.sign_out(OPERATOR, token_of(OPERATOR))
     return drop_token(see_other(SIGN_IN), OPERATOR)
 
@@ -107,7 +121,7 @@ def account() -> BaseResponse:
         except signing.SignInRefused as refusal:
             form.present_password.errors = [describe(refusal)]
         else:
-            flash(_("Your new password is set. Every other browser is signed out."), "good")
+            flash(_("Password changed. You were signed out on all other devices."), "good")
             return see_other(ACCOUNT)
     return _page("platform/account.html", form=form)
 
@@ -127,8 +141,8 @@ def enrol() -> BaseResponse:
         except InvalidValue as error:
             form.otp.errors = [describe(error)]
         else:
-            g.pop("operator")
-            flash(_("From now on, signing in asks for a code."), "good")
+            forget_current(OPERATOR)
+            flash(_("Two-factor authentication is on."), "good")
             return exchange_token(see_other(HOME), OPERATOR, done.token)
     if request.method == "POST":
         carried = str(form.secret.data)

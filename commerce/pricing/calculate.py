@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from commerce.money import allocate_amount, included_share, share_of
@@ -13,13 +13,14 @@ from commerce.pricing.queries import Rate, TaxTable
 
 @dataclass(frozen=True, slots=True)
 class LineToPrice:
-    """Units of a variant at its present price (minor units)."""
+    """Units of a variant at its current price (minor units); `reduced` tells that it cost more before."""
 
     variant_id: uuid.UUID
     quantity: int
     unit_price: int
     tax_class: str = "standard"
     product_id: uuid.UUID | None = None
+    reduced: bool = False
 
     @property
     def amount(self) -> int:
@@ -133,29 +134,33 @@ def calculate(
     rounding: str,
     discounts: Sequence[Discount] = (),
     fee: FeeToPrice | None = None,
+    shipping_tax: str = "goods",
 ) -> Totals:
     """Price an order that goes to `country`.
 
     `rounding` is 'line' (each line's tax is rounded) or 'rate' (rounded once per tax rate over the whole order,
     as the Japanese qualified invoice asks: National Tax Agency, consumption tax act, order art. 70-10).
-    Tax is on what is left after discounts; shipping and fee are taxed like lines of their classes. A fee of nothing
-    is not mentioned. Raises ValueError for a discount of more than there is.
+    Tax is on what is left after discounts. `shipping_tax` says how shipping and fee are taxed: 'goods' (split over the
+    rates of the goods by their net value), 'main' (at the rate of most of the goods) or 'own' (by their own classes). A
+    fee of nothing is not mentioned. Raises ValueError for a discount of more than there is.
     """
     off = [sum(each.shares[index] for each in discounts) for index in range(len(lines))]
     parcel = shipping.price if shipping else 0
     off_shipping = sum(each.on_shipping for each in discounts)
     amounts = [line.amount - less for line, less in zip(lines, off, strict=True)]
     charge = fee.on(sum(amounts)) if fee else 0
-    classes = [line.tax_class for line in lines]
-    if shipping is not None:
-        amounts.append(parcel - off_shipping)
-        classes.append(shipping.tax_class)
-    if fee is not None and charge:
-        amounts.append(charge)
-        classes.append(fee.tax_class)
     if min(amounts, default=0) < 0 or off_shipping > parcel:
         raise ValueError("a discount is larger than what it is taken from")
-    rates = [taxes.rate_for(country, name) for name in classes]
+    rates = [taxes.rate_for(country, line.tax_class) for line in lines]
+    extras = [(parcel - off_shipping, shipping.tax_class)] if shipping is not None else []
+    if fee is not None and charge:
+        extras.append((charge, fee.tax_class))
+    weights = _weights(rates, amounts, [line.amount for line in lines])
+    for extra, tax_class in extras:
+        own = taxes.rate_for(country, tax_class)
+        for part, rate in _split_extra(extra, own, weights, shipping_tax):
+            amounts.append(part)
+            rates.append(rate)
     tax_shares = _tax_shares(amounts, rates, prices_include_tax, rounding)
     nothing = (0,) * len(lines)
     adjustments = [
@@ -183,6 +188,33 @@ def calculate(
         discount_amount=sum(each.amount for each in discounts),
         fee_amount=charge,
     )
+
+
+def _weights(rates: Sequence[Rate], amounts: Sequence[int], undiscounted: Sequence[int]) -> dict[Rate, int]:
+    """Return what the goods of each rate cost; before discounts where those leave nothing. Without any value: none.
+
+    Prices that include tax are weighed with it: a part of the shipping price in proportion to them is, net of tax, in
+    proportion to the goods' net value.
+    """
+    for values in (amounts, undiscounted):
+        weights: dict[Rate, int] = defaultdict(int)
+        for rate, value in zip(rates, values, strict=True):
+            weights[rate] += value
+        if sum(weights.values()):
+            return {rate: value for rate, value in weights.items() if value}
+    return {}
+
+
+def _split_extra(
+    amount: int, own: Rate, weights: Mapping[Rate, int], shipping_tax: str
+) -> list[tuple[int, Rate]]:
+    """Return the parts of a price beside the lines, each with the rate at which it is taxed."""
+    if shipping_tax == "own" or not weights:
+        return [(amount, own)]
+    if shipping_tax == "main":
+        return [(amount, max(weights, key=lambda rate: (weights[rate], rate.ppm)))]
+    parts = allocate_amount(amount, list(weights.values())) if amount else [0] * len(weights)
+    return list(zip(parts, weights, strict=True))
 
 
 def _taxes(rates: list[Rate], shares: list[int], lines: int, *, included: bool) -> list[Adjustment]:

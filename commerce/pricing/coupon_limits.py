@@ -1,6 +1,6 @@
 """Change how often a coupon may be used, while shoppers use it.
 
-Uses are counted only where there is a limit. So whoever changes one counts them anew, from the orders that have the
+Uses are counted only where there is a limit. So whoever changes one counts them again, from the orders that have the
 code, under the coupon's lock: every order that uses it holds that lock until it is placed.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import delete, func, select
 
-from commerce.db import atomic, db, insert_rows
-from commerce.errors import InvalidValue, NotFound, StaleVersion
+from commerce.db import atomic, check_version, db, insert_rows, lock
+from commerce.errors import InvalidValue, NotFound
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse
 from commerce.pricing.validation import check_limit
 from commerce.tenants.row_hash import row_fingerprint
@@ -32,10 +32,8 @@ def change_limits(
 
     Raises NotFound, StaleVersion, InvalidValue for a limit that orders have passed already.
     """
-    coupon = _lock(coupon_id)
-    version = limits_version(coupon.usage_limit, coupon.per_customer_limit)
-    if version != seen_version:
-        raise StaleVersion("coupon", seen_version, version)
+    coupon = lock(Coupon, coupon_id, missing=NotFound("coupon_not_found"))
+    check_version("coupon", seen_version, limits_version(coupon.usage_limit, coupon.per_customer_limit))
     _set_limits(coupon, usage_limit, per_customer_limit)
 
 
@@ -50,11 +48,9 @@ def change_coupon(coupon_id: uuid.UUID, seen_version: int, changes: Mapping[str,
 
     Raises NotFound, StaleVersion, InvalidValue for a limit that orders have passed already.
     """
-    coupon = _lock(coupon_id)
+    coupon = lock(Coupon, coupon_id, missing=NotFound("coupon_not_found"))
     now = {name: getattr(coupon, name) for name in ("usage_limit", "per_customer_limit", "enabled")}
-    version = coupon_version(**now)
-    if version != seen_version:
-        raise StaleVersion("coupon", seen_version, version)
+    check_version("coupon", seen_version, coupon_version(**now))
     wanted = {**now, **changes}
     coupon.enabled = wanted["enabled"]
     _set_limits(coupon, wanted["usage_limit"], wanted["per_customer_limit"])
@@ -74,18 +70,6 @@ def _set_limits(coupon: Coupon, usage_limit: int | None, per_customer_limit: int
     coupon.used = 0 if usage_limit is None else sum(uses.values())
     db.session.flush()
     _count_customers(coupon.id, {} if per_customer_limit is None else uses)
-
-
-def _lock(coupon_id: uuid.UUID) -> Coupon:
-    coupon = db.session.scalar(
-        select(Coupon)
-        .where(Coupon.id == coupon_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if coupon is None:
-        raise NotFound("coupon_not_found")
-    return coupon
 
 
 def _uses_by_customer(coupon_id: uuid.UUID) -> dict[str, int]:

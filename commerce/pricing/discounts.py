@@ -1,4 +1,4 @@
-"""Find the discounts of a cart: the shop's promotions, what the cart's codes open, and what became of each code."""
+"""Find the discounts of a cart: the shop's promotions, what the cart's codes open, and the state of each code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def promotion_rules() -> tuple[PromotionRule, ...]:
 
 
 def rule_of(row: Promotion) -> PromotionRule:
-    """Return a stored promotion as it is reckoned with."""
+    """Return a stored promotion as it is evaluated."""
     return PromotionRule(
         id=str(row.id),
         label=row.label,
@@ -59,13 +59,14 @@ def rule_of(row: Promotion) -> PromotionRule:
         ends_at=row.ends_at,
         needs_code=row.needs_code,
         combines=row.combines,
+        skip_reduced=row.skip_reduced,
         position=row.position,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class CouponState:
-    """What became of a code that was entered: `reason` is '' when it takes something off, else why it does not.
+    """The state of a code that was entered: `reason` is '' when it takes something off, else why it does not.
 
     The reasons are those of a Verdict, and unknown, disabled, used_up, used_by_you, duplicate (another code opened
     the same promotion).
@@ -111,7 +112,7 @@ def find_discounts(
     moment: datetime | None = None,
     trial: PromotionRule | None = None,
 ) -> CartDiscounts:
-    """Reckon the discounts of lines and a price of shipping (minor units; None: not chosen yet) at `moment` (now).
+    """Return the discounts of lines and a price of shipping (minor units; None: not chosen yet) at `moment` (now).
 
     With an `email` limits per customer are looked at too. `trial` is a promotion that is not stored (yet); one with
     the same id stands back for it. Costs no statement unless there are codes or a promotion is about categories.
@@ -123,19 +124,19 @@ def find_discounts(
     states, opened = _open(rules, codes, email)
     if trial is not None and trial.needs_code:
         opened.setdefault(trial.id, OpenedBy("", ""))
-    reckoned = apply_promotions(
+    results = apply_promotions(
         rules,
         lines,
         shipping,
         moment=moment or clock.now(),
         opened=opened,
-        shelves=_product_categories(rules, lines, opened),
+        categories=_product_categories(rules, lines, opened),
         manual=manual,
     )
-    verdicts = {verdict.promotion_id: verdict for verdict in reckoned.verdicts}
+    verdicts = {verdict.promotion_id: verdict for verdict in results.verdicts}
     return CartDiscounts(
-        reckoned.discounts,
-        reckoned.verdicts,
+        results.discounts,
+        results.verdicts,
         tuple(_evaluate_codes(state, verdicts) for state in states),
     )
 
@@ -170,7 +171,7 @@ def _open(
 
 
 def _evaluate_codes(state: CouponState, verdicts: dict[str, Evaluation]) -> CouponState:
-    """Add to the state of a code what became of its promotion."""
+    """Add the evaluation of its promotion to the state of a code."""
     if state.reason or state.coupon is None:
         return state
     verdict = verdicts[str(state.coupon.promotion_id)]

@@ -36,7 +36,8 @@ class Promotion(TenantRow, Base):
 
     `kind` says which fields count: percentage (`percent_ppm`), fixed (`amount` off in all), free_shipping, or
     buy_x_get_y (for every `buy_quantity` units paid, `get_quantity` of the cheapest cost `percent_ppm` less).
-    `targets` holds product or category ids as text, by `scope`. One that does not `combine` stands alone.
+    `targets` holds product or category ids as text, by `scope`. One that does not `combine` stands alone. With
+    `skip_reduced` it leaves alone what costs less than before already.
     """
 
     __tablename__ = "promotions"
@@ -58,6 +59,7 @@ class Promotion(TenantRow, Base):
     scope: Mapped[str] = mapped_column(String(20), default="all")
     targets: Mapped[list[str]] = mapped_column(default=list)
     min_subtotal: Mapped[int] = mapped_column(default=0)
+    skip_reduced: Mapped[bool] = mapped_column(default=False)
     starts_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
     needs_code: Mapped[bool] = mapped_column(default=False)

@@ -20,7 +20,7 @@ ProductCategories = Mapping[uuid.UUID, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class PromotionRule:
-    """A promotion as it is reckoned with; the fields are those of its row. Amounts are minor units."""
+    """A promotion as it is evaluated; the fields are those of its row. Amounts are minor units."""
 
     id: str
     label: str
@@ -36,6 +36,7 @@ class PromotionRule:
     ends_at: datetime | None = None
     needs_code: bool = False
     combines: bool = True
+    skip_reduced: bool = False
     position: int = 0
 
 
@@ -57,10 +58,10 @@ class ManualDiscount:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What became of one promotion: `reason` is '' when it applied, else why not.
+    """The evaluation of one promotion: `reason` is '' when it applied, else why not.
 
     not_started, ended, needs_code, below_minimum (`missing` minor units), nothing_eligible, awaits_shipping (shipping
-    is not chosen yet), no_effect (there is nothing left to take off), outdone (others take off more).
+    is not chosen yet), no_effect (there is nothing left to take off), superseded (others take off more).
     """
 
     promotion_id: str
@@ -93,7 +94,7 @@ def apply_promotions(
     *,
     moment: datetime,
     opened: Mapping[str, OpenedBy],
-    shelves: ProductCategories,
+    categories: ProductCategories,
     manual: ManualDiscount | None = None,
 ) -> PromotionResult:
     """Apply the shop's `rules` (in their order) to lines and a price of shipping (None: not chosen yet).
@@ -105,13 +106,13 @@ def apply_promotions(
     verdicts: dict[str, Evaluation] = {}
     live = []
     for rule in rules:
-        verdict = _refusal(rule, lines, shipping, subtotal, moment, opened, shelves)
+        verdict = _refusal(rule, lines, shipping, subtotal, moment, opened, categories)
         verdicts[rule.id] = verdict or Evaluation(rule.id, rule.label)
         if verdict is None:
             live.append(rule)
-    best = _best(live, lines, shipping, shelves)
+    best = _best(live, lines, shipping, categories)
     for rule in live:
-        verdicts[rule.id] = _evaluation(rule, best, lines, shipping, shelves)
+        verdicts[rule.id] = _evaluation(rule, best, lines, shipping, categories)
     discounts = [
         replace(found, coupon_id=opened[rule.id].coupon_id, code=opened[rule.id].code)
         if rule.needs_code
@@ -130,7 +131,7 @@ def _refusal(
     subtotal: int,
     moment: datetime,
     opened: Mapping[str, OpenedBy],
-    shelves: ProductCategories,
+    categories: ProductCategories,
 ) -> Evaluation | None:
     """Return why a promotion is out of the question, whatever the others do, or None."""
     reason, missing = "", 0
@@ -140,7 +141,7 @@ def _refusal(
         reason = "not_started"
     elif rule.ends_at is not None and moment >= rule.ends_at:
         reason = "ended"
-    elif not any(_eligible(rule, lines, shelves)):
+    elif not any(_eligible(rule, lines, categories)):
         reason = "nothing_eligible"
     elif subtotal < rule.min_subtotal:
         reason, missing = "below_minimum", rule.min_subtotal - subtotal
@@ -153,25 +154,25 @@ def _best(
     live: Sequence[PromotionRule],
     lines: Sequence[LineToPrice],
     shipping: int | None,
-    shelves: ProductCategories,
+    categories: ProductCategories,
 ) -> list[tuple[PromotionRule, Discount]]:
     """Return the discounts that take off most: all that combine, or one of the others; a tie goes to the former."""
     choices = [[rule for rule in live if rule.combines], *([rule] for rule in live if not rule.combines)]
-    reckoned = [_apply(rules, lines, shipping, shelves) for rules in choices]
-    return max(reckoned, key=lambda found: sum(discount.amount for _rule, discount in found))
+    results = [_apply(rules, lines, shipping, categories) for rules in choices]
+    return max(results, key=lambda found: sum(discount.amount for _rule, discount in found))
 
 
 def _apply(
     rules: Sequence[PromotionRule],
     lines: Sequence[LineToPrice],
     shipping: int | None,
-    shelves: ProductCategories,
+    categories: ProductCategories,
 ) -> list[tuple[PromotionRule, Discount]]:
     """Apply rules one after the other, each to what is left; one that takes nothing off leaves no discount."""
     left = _Left([line.amount for line in lines], shipping or 0)
     found = []
     for rule in rules:
-        shares, on_shipping = _reduction(rule, lines, left, _eligible(rule, lines, shelves))
+        shares, on_shipping = _reduction(rule, lines, left, _eligible(rule, lines, categories))
         discount = Discount(rule.id, rule.label, tuple(shares), on_shipping)
         if discount.amount:
             left.lines = [have - less for have, less in zip(left.lines, shares, strict=True)]
@@ -185,23 +186,28 @@ def _evaluation(
     best: Sequence[tuple[PromotionRule, Discount]],
     lines: Sequence[LineToPrice],
     shipping: int | None,
-    shelves: ProductCategories,
+    categories: ProductCategories,
 ) -> Evaluation:
     for chosen, discount in best:
         if chosen.id == rule.id:
             return Evaluation(rule.id, rule.label, discount.amount)
-    alone = _apply([rule], lines, shipping, shelves)
+    alone = _apply([rule], lines, shipping, categories)
     beside = rule.combines and (not best or best[0][0].combines)
-    return Evaluation(rule.id, rule.label, 0, "outdone" if alone and not beside else "no_effect")
+    return Evaluation(rule.id, rule.label, 0, "superseded" if alone and not beside else "no_effect")
 
 
-def _eligible(rule: PromotionRule, lines: Sequence[LineToPrice], shelves: ProductCategories) -> list[bool]:
+def _eligible(rule: PromotionRule, lines: Sequence[LineToPrice], categories: ProductCategories) -> list[bool]:
     """Tell for each line whether the promotion is about it."""
+    wanted = [not (rule.skip_reduced and line.reduced) for line in lines]
+    return [fits and new for fits, new in zip(_in_scope(rule, lines, categories), wanted, strict=True)]
+
+
+def _in_scope(rule: PromotionRule, lines: Sequence[LineToPrice], categories: ProductCategories) -> list[bool]:
     if rule.scope == "products":
         return [str(line.product_id) in rule.targets for line in lines]
     if rule.scope == "categories":
         return [
-            line.product_id is not None and not rule.targets.isdisjoint(shelves.get(line.product_id, ()))
+            line.product_id is not None and not rule.targets.isdisjoint(categories.get(line.product_id, ()))
             for line in lines
         ]
     return [True] * len(lines)

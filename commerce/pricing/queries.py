@@ -150,4 +150,4 @@ def product_categories(products: Collection[uuid.UUID]) -> Mapping[uuid.UUID, fr
     found: dict[uuid.UUID, set[str]] = defaultdict(set)
     for product_id, category_id in fetch_all(_SHELVES, products=list(products)):
         found[product_id].add(str(category_id))
-    return {product_id: frozenset(shelves) for product_id, shelves in found.items()}
+    return {product_id: frozenset(categories) for product_id, categories in found.items()}

@@ -25,9 +25,10 @@ from commerce.db import (
     execute_many,
     fetch_all,
     insert_rows,
+    lock,
     new_id,
 )
-from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.pricing.coupon_codes import add_coupon, add_promotion, add_random_coupons
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse, Promotion, TaxRate
 from commerce.pricing.queries import CouponFacts, fold_customer, get_tax_rate
@@ -115,8 +116,8 @@ def use_coupons(order_id: uuid.UUID, coupons: Sequence[CouponFacts], email: str)
     """Use coupons for an order. A step, after the order's rows and before its stock.
 
     Only coupons with a limit are written to, so that buyers with the same unlimited code do not wait for each other.
-    Raises CouponRaced when a limit is reached; the caller's rollback undoes the rest. Staff who have just changed a
-    coupon are a lost race of versions: the use case begins anew and sees what they did.
+    Raises CouponConflict when a limit is reached; the caller's rollback undoes the rest. Staff who have just changed a
+    coupon are a lost race of versions: the use case starts again and sees the change.
     """
     customer = fold_customer(email)
     wanted = sorted(coupons, key=lambda coupon: coupon.id)
@@ -204,7 +205,7 @@ def change_promotion(promotion_id: uuid.UUID, values: PromotionValues, seen_vers
 
     Raises InvalidValue, NotFound, StaleVersion.
     """
-    promotion = _lock_promotion(promotion_id, seen_version)
+    promotion = lock(Promotion, promotion_id, missing=NotFound("promotion_not_found"), version=seen_version)
     for name, value in check_promotion(values).columns().items():
         setattr(promotion, name, value)
     db.session.flush()
@@ -217,7 +218,7 @@ def delete_promotion(promotion_id: uuid.UUID, seen_version: int) -> None:
 
     Raises NotFound, StaleVersion, Conflict once an order has used a code of it.
     """
-    promotion = _lock_promotion(promotion_id, seen_version)
+    promotion = lock(Promotion, promotion_id, missing=NotFound("promotion_not_found"), version=seen_version)
     used = (
         select(CouponUse.id)
         .join(Coupon, (Coupon.tenant_id == CouponUse.tenant_id) & (Coupon.id == CouponUse.coupon_id))
@@ -231,21 +232,7 @@ def delete_promotion(promotion_id: uuid.UUID, seen_version: int) -> None:
     touch_rules()
 
 
-def _lock_promotion(promotion_id: uuid.UUID, seen_version: int) -> Promotion:
-    promotion = db.session.scalar(
-        select(Promotion)
-        .where(Promotion.id == promotion_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if promotion is None:
-        raise NotFound("promotion_not_found")
-    if promotion.version != seen_version:
-        raise StaleVersion("promotion", seen_version, promotion.version)
-    return promotion
-
-
-# --- coupons: read anew whenever one is used, so no checkout has to be told ----------------------------------
+# --- coupons: read whenever one is used, so no cache has to be invalidated ----------------------------------
 
 
 @atomic
@@ -281,9 +268,7 @@ def create_coupons(
 @atomic
 def set_coupon_enabled(coupon_id: uuid.UUID, enabled: bool) -> None:
     """Switch a code on or off. Raises NotFound."""
-    coupon = db.session.scalar(select(Coupon).where(Coupon.id == coupon_id).with_for_update())
-    if coupon is None:
-        raise NotFound("coupon_not_found")
+    coupon = lock(Coupon, coupon_id, missing=NotFound("coupon_not_found"))
     coupon.enabled = enabled
     db.session.flush()
 

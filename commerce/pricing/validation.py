@@ -45,6 +45,7 @@ class PromotionValues:
     ends_at: datetime | None = None
     needs_code: bool = False
     combines: bool = True
+    skip_reduced: bool = False
     position: int = 0
     enabled: bool = True
 
@@ -53,7 +54,7 @@ class PromotionValues:
         return {**{name: getattr(self, name) for name in self.__slots__}, "targets": list(self.targets)}
 
     def rule(self, promotion_id: str) -> PromotionRule:
-        """Return the promotion as it would be reckoned with under an id."""
+        """Return the promotion as it would be evaluated under an id."""
         values = {name: getattr(self, name) for name in self.__slots__ if name != "enabled"}
         return PromotionRule(id=promotion_id, **{**values, "targets": frozenset(self.targets)})
 

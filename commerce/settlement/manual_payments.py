@@ -6,30 +6,26 @@ import uuid
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import func, select
-
 from commerce import clock
 from commerce.db import atomic, db
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
 from commerce.events.outbox import SYSTEM, Actor, publish
 from commerce.inventory.allocation import StockChangedMeanwhile
 from commerce.money import MAX_AMOUNT
+from commerce.orders.balance import GIVEN_UP, balance_of, payment_status_of
 from commerce.orders.events import RefundQueued
-from commerce.orders.models import Credit, Order
+from commerce.orders.models import Order
 from commerce.orders.services import apply_transition, confirm_step, lock_order
 from commerce.payments.gateways.base import PaymentOutcome
 from commerce.payments.models import Payment
 from commerce.payments.services import (
     lock_payments,
-    net_captured,
-    payment_status_of,
     queue_refunds,
     record_outcome,
     start_payment,
 )
-from commerce.settlement.services import event_facts, handle_capture
+from commerce.settlement.services import event_facts, follow_balance_now, handle_capture
 
-OVER = ("cancelled", "refunded")
 FIRST_DAY = date(2000, 1, 1)
 """An earlier day on which money arrived is a slip of the finger."""
 
@@ -44,7 +40,7 @@ def record_receipt(
     seen_version: int | None = None,
     reason: str = "",
 ) -> None:
-    """Staff say that `amount` (minor units; None: what is open) arrived: bank transfer, cash at the door. Settle it.
+    """Record that `amount` (minor units; None: what is due) arrived, by bank transfer or in cash, and settle it.
 
     Parts add up until the order is paid; more than is open is taken, flagged, and can be given back. Money for a
     cancelled order reopens it or, when its goods are gone, goes back. Raises NotFound, StaleVersion, NotAllowed,
@@ -56,14 +52,15 @@ def record_receipt(
         raise InvalidValue("amount", "received_amount_required")
     if received_on is not None and not FIRST_DAY <= received_on <= clock.now().date():
         raise InvalidValue("received_on", "received_on_out_of_range")
-    told = ", ".join(
+    note = ", ".join(
         part for part in (reference.strip(), received_on.isoformat() if received_on else "") if part
     )
-    words = f"{actor.name}: {told or reason}".strip(": ")[:255]
+    words = f"{actor.name}: {note or reason}".strip(": ")[:255]
     try:
         _record(order_id, actor, amount, words, seen_version, reason, reopen=True)
     except StockChangedMeanwhile:
         _record(order_id, actor, amount, words, seen_version, reason, reopen=False)
+    follow_balance_now(order_id, actor)
 
 
 @atomic
@@ -79,9 +76,9 @@ def _record(
 ) -> None:
     order = lock_order(order_id, seen_version)
     payments = lock_payments(order.id)
-    left = order.total - net_captured(payments, order.currency)
+    left = balance_of(order, payments).due
     if amount is None:
-        if order.status in OVER or order.payment_status not in ("unpaid", "authorized"):
+        if order.status in GIVEN_UP or order.payment_status not in ("unpaid", "authorized"):
             raise IllegalTransition(order.status, "pay", "nothing_left_to_pay")
         if left <= 0:
             _accept(order, payments, actor, reason)
@@ -98,9 +95,9 @@ def _record(
 
 def _accept(order: Order, payments: Sequence[Payment], actor: Actor, reason: str) -> None:
     """Go on with an order whose money had arrived in an unexpected amount: staff have looked at it."""
-    if not any(each.captured for each in payments):
+    if order.total and not any(each.captured for each in payments):
         raise IllegalTransition(order.status, "pay", "nothing_left_to_pay")
-    order.payment_status = payment_status_of(payments, order.total, order.currency)
+    order.payment_status = payment_status_of(order, payments)
     order.attention = ""
     db.session.flush()
     if order.status == "pending":
@@ -121,13 +118,6 @@ def _row_for(order: Order, payments: Sequence[Payment], amount: int) -> Payment:
     return next(each for each in lock_payments(order.id) if each.id == key)
 
 
-def overpayment_of(order: Order, payments: Sequence[Payment]) -> int:
-    """Return how much more is there than the order, less what was credited, costs (minor units)."""
-    credited = db.session.scalar(select(func.sum(Credit.amount)).where(Credit.order_id == order.id))
-    due = 0 if order.status in OVER else max(0, order.total - int(credited or 0))
-    return max(0, net_captured(payments, order.currency) - due)
-
-
 @atomic
 def refund_overpayment(order_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None) -> int:
     """Queue the refund of what was paid too much and return how much that is (minor units).
@@ -138,12 +128,12 @@ def refund_overpayment(order_id: uuid.UUID, actor: Actor, *, seen_version: int |
         raise NotAllowed("staff_only")
     order = lock_order(order_id, seen_version)
     payments = lock_payments(order.id)
-    amount = overpayment_of(order, payments)
+    amount = balance_of(order, payments).surplus
     if not amount:
         raise Conflict("nothing_overpaid")
     # The last money that came is what was too much.
     refunds = queue_refunds(list(reversed(payments)), "Paid too much", amount=amount)
-    order.payment_status = payment_status_of(payments, order.total, order.currency)
+    order.payment_status = payment_status_of(order, payments)
     order.attention = ""
     db.session.flush()
     publish(

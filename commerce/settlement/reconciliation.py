@@ -20,24 +20,27 @@ from commerce.payments.gateways.registry import gateway
 from commerce.payments.models import GatewayEvent, Payment, PaymentMethod, Refund
 from commerce.payments.queries import get_payment
 from commerce.settlement.refunds import fail_foreign_refunds, send_refund, settle_foreign_refunds
-from commerce.settlement.services import gateway_of, settle_payment
+from commerce.settlement.services import gateway_of, note_unknown, settle_payment
 
 RECONCILE_AFTER = timedelta(seconds=60)
 """How long an attempt may be under way before its gateway is asked: longer than any call's timeout."""
 WHILE_PAYING = timedelta(minutes=10)
 """How often the gateway is asked about a payer who has its page open: it tells by itself, usually."""
+ASK_AGAIN_AFTER = timedelta(seconds=5)
+"""How long an answer of the gateway, or its silence, stands while a payer reloads the page of the order."""
 REFUND_AFTER = timedelta(minutes=10)
 MESSAGE_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class ReconciledPayment:
-    """What became of asking about one attempt. `waiting`: the payer has still to act, which is no riddle."""
+    """The result of asking about one attempt. `waiting`: the payer has to act; `answered`: the gateway did."""
 
     payment_id: uuid.UUID
     before: str
     after: str
     waiting: bool = False
+    answered: bool = True
 
 
 @every_shop()
@@ -63,7 +66,7 @@ def find_unsettled(
         .limit(limit),
         execution_options={"all_tenants": True},
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row.tenant_id, row.id) for row in rows]
 
 
 @atomic
@@ -78,7 +81,7 @@ def _note_query(payment_id: uuid.UUID) -> None:
 
 
 def reconcile_payment(payment_id: uuid.UUID, request_id: str = "") -> ReconciledPayment:
-    """Ask the gateway what became of one attempt, under its own key, and settle the answer. Raises NotFound.
+    """Ask the gateway for the outcome of one attempt, under its own key, and settle the answer. Raises NotFound.
 
     The attempt of an order that was cancelled meanwhile is ended there, if it has taken nothing yet.
     """
@@ -90,16 +93,30 @@ def reconcile_payment(payment_id: uuid.UUID, request_id: str = "") -> Reconciled
     try:
         outcome = way.cancel(charge) if cancelled and way.hosted else way.look_up(charge)
     except GatewayNoAnswer:
-        return ReconciledPayment(payment_id, before, before)
+        return ReconciledPayment(payment_id, before, before, answered=False)
     after = settle_payment(payment_id, outcome, actor)
     return ReconciledPayment(payment_id, before, after, waiting=outcome.state == "waiting")
 
 
 def query_gateway(payment_id: uuid.UUID, request_id: str = "") -> None:
-    """Ask about an attempt whose payer has come back, unless there is nothing left to hear. Raises NotFound."""
+    """Ask about an attempt whose payer has come back, unless there is nothing left to hear.
+
+    While the gateway does not answer, the outcome is unknown: the payer may have paid. Raises NotFound.
+    """
     payment = get_payment(payment_id)
-    if payment.gateway != "manual" and (payment.state in ("started", "unknown") or payment.pay_url):
+    if payment.gateway == "manual" or not (payment.state in ("started", "unknown") or payment.pay_url):
+        return
+    if not reconcile_payment(payment_id, request_id).answered:
+        note_unknown(payment_id, request_id)
+
+
+def query_unknown(payments: Sequence[Payment], request_id: str = "") -> bool:
+    """Ask again about attempts whose outcome is unknown, unless that was done a moment ago; tell whether any was."""
+    moment = clock.now() - ASK_AGAIN_AFTER
+    unknown = [each.id for each in payments if each.state == "unknown" and each.updated_at < moment]
+    for payment_id in unknown:
         reconcile_payment(payment_id, request_id)
+    return bool(unknown)
 
 
 # --- refunds ------------------------------------------------------------------------------------------------
@@ -118,11 +135,11 @@ def find_queued_refunds(
     rows = db.session.execute(
         statement.order_by(Refund.id).limit(limit), execution_options={"all_tenants": True}
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row.tenant_id, row.id) for row in rows]
 
 
 def reconcile_refund(refund_id: uuid.UUID) -> str:
-    """Send a refund once more under its own key, which asks what became of it; return its state. Raises NotFound."""
+    """Send a refund once more under its own key, which asks for its outcome; return its state. Raises NotFound."""
     try:
         send_refund(refund_id)
     except GatewayNoAnswer:
@@ -149,7 +166,7 @@ def compare_books(since: datetime) -> list[Mismatch]:
     """Compare the current shop's payments with its gateways' own lists since a moment, and return every difference.
 
     What was taken there and is merely not settled here yet is settled first; what was given back there without us is
-    told, and written down. A gateway that does not answer is a difference too.
+    reported, and recorded. A gateway that does not answer is a difference too.
     """
     found = []
     methods = db.session.execute(
@@ -235,7 +252,7 @@ def _missing_there(code: str, since: datetime, known: set[uuid.UUID | None]) -> 
 
 def _unprocessed_messages() -> list[Mismatch]:
     rows: Sequence[tuple[str, str]] = [
-        (row[0], row[1])
+        (row.event_key, row.type)
         for row in db.session.execute(
             select(GatewayEvent.event_key, GatewayEvent.type).where(
                 GatewayEvent.state == "received", GatewayEvent.received_at < clock.now() - MESSAGE_AFTER

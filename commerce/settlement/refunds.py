@@ -1,4 +1,4 @@
-"""Money on its way back: send it, hear what became of it, and send again what came back."""
+"""Money on its way back: send it, settle its outcome, and send again what came back."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from commerce import clock
 from commerce.db import atomic, db
 from commerce.errors import Conflict, GatewayNoAnswer, NotAllowed, NotFound
 from commerce.events.outbox import SYSTEM, Actor, publish
+from commerce.orders.balance import balance_of, payment_status_of
 from commerce.orders.events import RefundQueued, RefundSettled
 from commerce.orders.services import lock_order
 from commerce.payments.gateways.base import PaymentOutcome
 from commerce.payments.inbox import close_message
 from commerce.payments.models import Refund
 from commerce.payments.queries import get_payment
-from commerce.payments.services import lock_payments, payment_status_of, record_refund_outcome
+from commerce.payments.services import lock_payments, record_refund_outcome
 from commerce.settlement.services import event_facts, flag_for_review, gateway_of, system_actor
 
 
@@ -34,7 +35,7 @@ def send_refund(refund_id: uuid.UUID) -> None:
     """Send one queued refund to its gateway and note the answer. Repeating it pays nothing twice.
 
     Raises NotFound, GatewayNoAnswer (try again later, same key). One that the banks are at stays queued; the gateway
-    tells, or is asked, what became of it.
+    reports its outcome, or is asked for it.
     """
     refund = get_refund(refund_id)
     if refund.state != "queued":
@@ -55,9 +56,9 @@ def settle_refund(
     *,
     message_id: uuid.UUID | None = None,
 ) -> None:
-    """Note what became of a refund. Repeating it is harmless.
+    """Record the outcome of a refund. Repeating it is harmless.
 
-    One that failed counts as refunded no more: the money is with the shop again, and people are told. Raises NotFound.
+    One that failed no longer counts as refunded: the shop has the money again, and staff are alerted. Raises NotFound.
     """
     order = lock_order(get_refund(refund_id).order_id)
     payments = lock_payments(order.id)
@@ -72,7 +73,7 @@ def settle_refund(
     if not record_refund_outcome(refund, payment, outcome):
         return
     if refund.state == "failed":
-        order.payment_status = payment_status_of(payments, order.total, order.currency)
+        order.payment_status = payment_status_of(order, payments)
         order.attention = (
             f"A refund of {refund.amount} {order.currency} (minor units) failed: {refund.failure}"[:500]
         )
@@ -120,7 +121,7 @@ def send_refund_again(refund_id: uuid.UUID, actor: Actor, *, seen_version: int |
             reason=failed.reason,
         )
     )
-    order.payment_status = payment_status_of(payments, order.total, order.currency)
+    order.payment_status = payment_status_of(order, payments)
     order.attention = ""
     db.session.flush()
     publish(
@@ -162,7 +163,8 @@ def settle_foreign_refunds(
             settled_at=clock.now(),
         )
     )
-    order.payment_status = payment_status_of(payments, order.total, order.currency)
+    # The customer is not asked for it again: somebody of the shop meant to give it back.
+    order.payment_status = "partially_refunded" if balance_of(order, payments).net else "refunded"
     flag_for_review(
         order, f"{unknown_here} {payment.currency} (minor units) were given back outside of this shop.", actor
     )
@@ -193,7 +195,7 @@ def fail_foreign_refunds(payment_id: uuid.UUID, total: int, asked_at: datetime, 
         paid_out -= refund.amount
         payment.refunded -= refund.amount
         refund.state, refund.failure = "failed", "It came back to the payment provider."
-        order.payment_status = payment_status_of(payments, order.total, order.currency)
+        order.payment_status = payment_status_of(order, payments)
         words = f"{refund.amount} {payment.currency} (minor units) given back outside of this shop did not arrive."
         flag_for_review(order, words, actor)
     db.session.flush()

@@ -15,11 +15,19 @@ from sqlalchemy import select
 
 from commerce import clock
 from commerce.db import atomic, db
-from commerce.errors import Conflict, GatewayNoAnswer, IllegalTransition, InvalidValue, NotFound
+from commerce.errors import (
+    CommerceError,
+    Conflict,
+    GatewayNoAnswer,
+    IllegalTransition,
+    InvalidValue,
+    NotFound,
+)
 from commerce.events.outbox import SYSTEM, Actor, publish
 from commerce.inventory.allocation import StockChangedMeanwhile
 from commerce.inventory.services import re_reserve
 from commerce.money import format_money
+from commerce.orders.balance import balance_of, payment_status_of
 from commerce.orders.events import (
     LatePaymentRefunded,
     PaymentFailed,
@@ -28,6 +36,7 @@ from commerce.orders.events import (
     PaymentUnknown,
 )
 from commerce.orders.models import Order
+from commerce.orders.queries import get_order
 from commerce.orders.services import (
     apply_transition,
     confirm_pay_later,
@@ -44,8 +53,6 @@ from commerce.payments.services import (
     OPEN_STATES,
     charge_of,
     lock_payments,
-    net_captured,
-    payment_status_of,
     record_outcome,
     start_payment,
 )
@@ -61,14 +68,14 @@ OWING = ("paid", "confirmed", "processing", "shipped", "delivered", "completed")
 
 @dataclass(frozen=True, slots=True)
 class PaymentResult:
-    """What became of asking for money: the attempt's state, and where the payer must go on ('' for nowhere)."""
+    """The result of asking for money: the attempt's state, and where the payer must go on ('' for nowhere)."""
 
     state: str
     redirect: str = ""
 
 
 def take_payment(payment_id: uuid.UUID, card_number: str = "", request_id: str = "") -> PaymentResult:
-    """Ask the gateway for the money of an attempt, settle its answer, and say what became of it.
+    """Ask the gateway for the money of an attempt, settle its answer, and return the result.
 
     Raises InvalidValue for a bad card number; a declined or unanswered payment is a state, not an exception.
     """
@@ -77,7 +84,7 @@ def take_payment(payment_id: uuid.UUID, card_number: str = "", request_id: str =
     pay_later = bool(db.session.scalar(select(Order.pay_later).where(Order.id == order_id)))
     way, charge, actor = gateway_of(payment, request_id)
     try:
-        outcome = _nothing_to_pay(charge) if charge.amount == 0 else way.start(charge, card_number)
+        outcome = _nothing_to_pay(charge.currency) if charge.amount == 0 else way.start(charge, card_number)
     except GatewayNoAnswer:
         outcome = UNKNOWN
     if outcome.state != "waiting" or outcome.reference:
@@ -87,9 +94,8 @@ def take_payment(payment_id: uuid.UUID, card_number: str = "", request_id: str =
     return PaymentResult(state, outcome.redirect if state == "started" else "")
 
 
-def _nothing_to_pay(charge: Charge) -> PaymentOutcome:
-    """A coupon may cover everything; no gateway takes nothing."""
-    return PaymentOutcome("captured", 0, charge.currency, "nothing to pay")
+def _nothing_to_pay(currency: str) -> PaymentOutcome:
+    return PaymentOutcome("captured", 0, currency, "nothing to pay")
 
 
 def gateway_of(payment: Payment, request_id: str = "") -> tuple[Gateway, Charge, Actor]:
@@ -107,7 +113,7 @@ def gateway_of(payment: Payment, request_id: str = "") -> tuple[Gateway, Charge,
 def settle_payment(
     payment_id: uuid.UUID, outcome: PaymentOutcome, actor: Actor, *, message_id: uuid.UUID | None = None
 ) -> str:
-    """Record what became of an attempt, move its order accordingly in the same transaction, return the attempt's state.
+    """Record the outcome of an attempt, move its order accordingly in the same transaction, return the attempt's state.
 
     Repeating it is harmless. Money for a cancelled order tries to hold its stock again and reopens it; if the stock is
     gone, the money goes back. `message_id` is the gateway's message that said so; it counts as processed with it.
@@ -140,9 +146,51 @@ def _settle(
     if payment.state == "captured":
         handle_capture(order, payments, payment, outcome, actor, reopen=reopen)
     elif order.payment_status in ("unpaid", "authorized"):
-        order.payment_status = payment_status_of(payments, order.total, order.currency)
+        order.payment_status = payment_status_of(order, payments)
         db.session.flush()
+        advance_if_paid(order, payments, actor)
     return payment.state
+
+
+@atomic
+def note_unknown(payment_id: uuid.UUID, request_id: str = "") -> None:
+    """Note that a payer came back from an attempt and its gateway does not answer: they may have paid.
+
+    Nothing is paid a second time and nothing cancelled meanwhile; the gateway is asked until it says. Repeating it is
+    harmless.
+    """
+    order = lock_order(get_payment(payment_id).order_id)
+    payment = next(each for each in lock_payments(order.id) if each.id == payment_id)
+    if payment.state not in ("started", "failed"):
+        return
+    payment.state, payment.pay_url = "unknown", ""
+    db.session.flush()
+    publish(replace(SYSTEM, request_id=request_id), PaymentUnknown(**event_facts(order)))
+
+
+def settle_free_order(order_id: uuid.UUID, payment_id: uuid.UUID, request_id: str = "") -> None:
+    """Settle the payment of an order that costs nothing: no gateway takes nothing. A step; stock is reserved."""
+    order = lock_order(order_id)
+    payments = lock_payments(order_id)
+    payment = next(each for each in payments if each.id == payment_id)
+    outcome = _nothing_to_pay(order.currency)
+    actor = Actor("gateway", payment.gateway, payment.gateway, request_id)
+    if record_outcome(payment, outcome):
+        handle_capture(order, payments, payment, outcome, actor, reopen=False)
+
+
+def advance_if_paid(order: Order, payments: Sequence[Payment], actor: Actor, reason: str = "") -> bool:
+    """Go on with a pending order that owes nothing, and tell whether it did. A step; all is locked.
+
+    Not while another attempt may take money any moment.
+    """
+    waits = any(payment.state in ("unknown", "authorized") for payment in payments)
+    if order.status != "pending" or waits or balance_of(order, payments).due:
+        return False
+    order.payment_status = payment_status_of(order, payments)
+    apply_transition(order, "pay", actor, reason)
+    confirm_step(order, system_actor(actor))
+    return True
 
 
 def handle_capture(
@@ -160,6 +208,10 @@ def handle_capture(
         **event_facts(order), method=payment.method, amount=outcome.amount, currency=outcome.currency
     )
     publish(actor, received)
+    by_person = order.cancelled_by != SYSTEM.kind
+    if order.status == "cancelled" and by_person and outcome.currency == order.currency:
+        _refund_late_payment(order, payments, actor)
+        return
     if outcome.currency != payment.currency or outcome.amount != payment.amount:
         expected = _written(payment.amount, payment.currency)
         flag_for_review(
@@ -167,30 +219,28 @@ def handle_capture(
         )
         return
     if order.status == "refunded":
-        flag_for_review(order, _record_overpayment(payment), actor)
+        flag_for_review(order, _overpaid(order, payments), actor)
         return
     if order.status == "cancelled":
-        if net_captured(payments, order.currency) < order.total:
+        balance = balance_of(order, payments)
+        if balance.net < balance.creditable:
             arrived = _written(payment.captured, payment.currency)
             flag_for_review(order, f"{arrived} arrived after the order was cancelled.", actor)
             return
         # Of an order whose parts were given back before, nobody can tell what this money is for.
         if not reopen or any(line.credited for line in order.lines):
-            queue_refund(
-                order, payments, system_actor(actor), "Payment arrived after the order was cancelled"
-            )
-            publish(system_actor(actor), LatePaymentRefunded(**event_facts(order)))
+            _refund_late_payment(order, payments, actor)
             return
         reclaim_coupons(order.id)
         re_reserve(order.id, beyond={line.id: line.backordered for line in order.lines})
         apply_transition(order, "reopen", system_actor(actor), "Payment arrived")
-    left = order.total - net_captured(payments, order.currency)
-    if left > 0:
+    balance = balance_of(order, payments)
+    order.payment_status = payment_status_of(order, payments)
+    if balance.due:
         db.session.flush()
         return
-    order.payment_status = payment_status_of(payments, order.total, order.currency)
-    if left < 0:
-        flag_for_review(order, _record_overpayment(payment), actor)
+    if balance.surplus:
+        flag_for_review(order, _overpaid(order, payments), actor)
     if order.status == "pending":
         apply_transition(order, "pay", actor, reason)
         confirm_step(order, system_actor(actor))
@@ -199,8 +249,15 @@ def handle_capture(
         db.session.flush()
 
 
-def _record_overpayment(payment: Payment) -> str:
-    return f"{_written(payment.captured, payment.currency)} arrived when nothing was left to pay."
+def _refund_late_payment(order: Order, payments: Sequence[Payment], actor: Actor) -> None:
+    """Send back money that arrived for an order which stays cancelled. A step."""
+    queue_refund(order, payments, system_actor(actor), "Payment arrived after the order was cancelled")
+    publish(system_actor(actor), LatePaymentRefunded(**event_facts(order)))
+
+
+def _overpaid(order: Order, payments: Sequence[Payment]) -> str:
+    surplus = _written(balance_of(order, payments).surplus, order.currency)
+    return f"{surplus} too much was paid. Please refund it."
 
 
 def _written(amount: int, currency: str) -> str:
@@ -251,7 +308,7 @@ def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
     """
     order = lock_order(order_id)
     payments = lock_payments(order.id)
-    left = order.total - net_captured(payments, order.currency)
+    left = balance_of(order, payments).due
     waits = order.status == "pending" or (order.status in OWING and not order.pay_later)
     if not waits or order.payment_status != "unpaid" or left <= 0:
         raise IllegalTransition(order.status, "pay", "order_awaits_no_payment")
@@ -272,7 +329,7 @@ def start_another_payment(order_id: uuid.UUID, method_code: str) -> uuid.UUID:
 
 
 def _may_still_pay(payment: Payment) -> bool:
-    """Tell whether an attempt may take money without being started anew: under way, or its page is still open."""
+    """Tell whether an attempt may take money without being started again: under way, or its page is still open."""
     return payment.gateway != "manual" and (payment.state in OPEN_STATES or bool(payment.pay_url))
 
 
@@ -282,6 +339,40 @@ def abandon_payments(order_id: uuid.UUID, request_id: str = "") -> None:
     What a gateway does not close stays as it is. A payment that had gone through is settled. Raises NotFound.
     """
     _end(order_id, request_id, lambda payment: bool(payment.pay_url))
+
+
+def follow_balance(order_id: uuid.UUID, actor: Actor | None = None) -> None:
+    """Close payment pages that ask for another amount than is due, and go on with an order that owes nothing.
+
+    Repeating it is harmless. `actor` is who changed what is owed; None when the worker comes through here. Raises
+    NotFound.
+    """
+    order = get_order(order_id)
+    payments = payments_of(order_id)
+    due = balance_of(order, payments).due
+    if any(payment.pay_url and payment.amount != due for payment in payments):
+        abandon_payments(order_id, actor.request_id if actor else "")
+    confirm_if_paid(order_id, actor)
+
+
+def follow_balance_now(order_id: uuid.UUID, actor: Actor) -> None:
+    """Do `follow_balance` after a commit. The worker does it again, should it not get done here."""
+    try:
+        follow_balance(order_id, actor)
+    except CommerceError:
+        log.exception("what follows from the balance of order %s is left to the worker", order_id)
+
+
+@atomic
+def confirm_if_paid(order_id: uuid.UUID, actor: Actor | None = None) -> bool:
+    """Go on with a pending order that owes nothing any more; tell whether it did."""
+    order = lock_order(order_id)
+    payments = lock_payments(order.id)
+    if order.pay_later and order.total:
+        return False
+    method = payments[-1].gateway if payments else ""
+    by = actor if actor and actor.works_here else Actor("gateway", method, method)
+    return advance_if_paid(order, payments, by)
 
 
 def end_open_payments(order_id: uuid.UUID) -> None:

@@ -14,11 +14,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue, NotFound
 from commerce.events.outbox import Actor
-from commerce.orders.views import order_of
+from commerce.orders.views import order_of, unknown_payment_queries
 from commerce.payments.gateways.registry import GATEWAY_NAMES, gateway
 from commerce.payments.queries import get_payment, hosted_settings
 from commerce.settlement.gateway_events import handle_message
-from commerce.settlement.reconciliation import query_gateway
+from commerce.settlement.reconciliation import query_gateway, query_unknown
 from commerce.web import CONTENT_SECURITY_POLICY, csrf, request_id, see_other
 
 log = logging.getLogger("commerce.checkout")
@@ -47,13 +47,17 @@ def receive(name: str) -> Response:
 
 @blueprint.get("/orders/<token>/payments/<uuid:payment_id>/return")
 def return_from_gateway(token: str, payment_id: uuid.UUID) -> BaseResponse:
-    """Ask what became of the payment and show the order: in any browser, twice, before or after the message."""
+    """Ask for the outcome of the payment and show the order: in any browser, twice, before or after the message."""
     order = order_of(token)
     payment = get_payment(payment_id)
     if payment.order_id != order.id:
         raise NotFound("payment_not_found")
     query_gateway(payment_id, request_id())
     return see_other(f"/orders/{token}")
+
+
+# The page of an order asks again about a payment whose outcome is unknown, each time somebody looks at it.
+unknown_payment_queries.append(query_unknown)
 
 
 @blueprint.after_app_request

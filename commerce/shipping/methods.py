@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
-from commerce.db import atomic, db, insert_rows, new_id
-from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.db import atomic, check_version, db, insert_rows, lock, new_id
+from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.money import MAX_AMOUNT
 from commerce.orders.models import Order
 from commerce.shipping.models import ShippingMethod, ShippingRate
@@ -49,6 +49,7 @@ class MethodTerms:
     position: int
     enabled: bool
     rates: tuple[RateTerms, ...]
+    after_discounts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,14 @@ class StoredMethod:
             [*rate.countries, rate.max_weight_grams, rate.min_subtotal, rate.price] for rate in terms.rates
         ]
         return row_fingerprint(
-            terms.code, terms.name, terms.description, terms.tax_class, terms.position, terms.enabled, rates
+            terms.code,
+            terms.name,
+            terms.description,
+            terms.tax_class,
+            terms.position,
+            terms.enabled,
+            rates,
+            terms.after_discounts,
         )
 
 
@@ -107,6 +115,7 @@ def _on_file(method: ShippingMethod, rates: Sequence[ShippingRate]) -> StoredMet
             tax_class=method.tax_class,
             position=method.position,
             enabled=method.enabled,
+            after_discounts=method.after_discounts,
             rates=tuple(
                 RateTerms(tuple(rate.countries), rate.max_weight_grams, rate.min_subtotal, rate.price)
                 for rate in rates
@@ -170,18 +179,16 @@ def delete_method(method_id: uuid.UUID, *, seen_version: int) -> None:
 
 
 def _lock(method_id: uuid.UUID, seen_version: int) -> tuple[ShippingMethod, StoredMethod]:
-    method = db.session.scalar(select(ShippingMethod).where(ShippingMethod.id == method_id).with_for_update())
-    if method is None:
-        raise NotFound("shipping_method_not_found")
+    method = lock(ShippingMethod, method_id, missing=NotFound("shipping_method_not_found"))
     now = _on_file(method, _rates_of(method_id))
-    if now.version != seen_version:
-        raise StaleVersion("shipping method", seen_version, now.version)
+    check_version("shipping method", seen_version, now.version)
     return method, now
 
 
 def _write(method: ShippingMethod, terms: MethodTerms) -> None:
     method.name, method.description, method.tax_class = terms.name, terms.description, terms.tax_class
     method.position, method.enabled = terms.position, terms.enabled
+    method.after_discounts = terms.after_discounts
 
 
 def _write_rates(method_id: uuid.UUID, rates: tuple[RateTerms, ...]) -> None:

@@ -13,7 +13,10 @@ from commerce.db import Base, TenantRow
 
 
 class ShippingMethod(TenantRow, Base):
-    """A way to ship, such as 'Standard' or 'Express'."""
+    """A way to ship, such as 'Standard' or 'Express'.
+
+    The least totals of its rates are met by the goods before discounts, or `after_discounts`.
+    """
 
     __tablename__ = "shipping_methods"
     __table_args__ = (
@@ -27,6 +30,7 @@ class ShippingMethod(TenantRow, Base):
     tax_class: Mapped[str] = mapped_column(String(20), default="standard")
     position: Mapped[int] = mapped_column(default=0)
     enabled: Mapped[bool] = mapped_column(default=True)
+    after_discounts: Mapped[bool] = mapped_column(default=False)
 
 
 class ShippingRate(TenantRow, Base):

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 
 from commerce.db import db
+from commerce.pricing.queries import list_tax_rates
 from commerce.shipping.carriers import tracking_url
 from commerce.shipping.models import Shipment, ShipmentLine, ShippingMethod, ShippingRate
 from commerce.tenants.scope import current_shop, rules_cache
@@ -40,13 +42,14 @@ class _Rate:
     max_weight_grams: int | None
     min_subtotal: int
     price: int
+    after_discounts: bool
 
 
 @rules_cache
 def _rate_card() -> tuple[_Rate, ...]:
     rows = db.session.execute(
         select(
-            ShippingMethod.id,
+            ShippingMethod.id.label("method_id"),
             ShippingMethod.code,
             ShippingMethod.name,
             ShippingMethod.description,
@@ -55,6 +58,7 @@ def _rate_card() -> tuple[_Rate, ...]:
             ShippingRate.max_weight_grams,
             ShippingRate.min_subtotal,
             ShippingRate.price,
+            ShippingMethod.after_discounts,
         )
         .join(
             ShippingRate,
@@ -64,15 +68,32 @@ def _rate_card() -> tuple[_Rate, ...]:
         .where(ShippingMethod.enabled)
         .order_by(ShippingMethod.position, ShippingMethod.id)
     )
-    return tuple(_Rate(*row[:5], frozenset(row[5]), *row[6:]) for row in rows)
+    return tuple(_Rate(**{**row._mapping, "countries": frozenset(row.countries)}) for row in rows)
 
 
-def shipping_offers(*, country: str, subtotal: int, weight_grams: int) -> list[ShippingOffer]:
+NOT_SHIPPED = "none"
+"""The code of the only offer for what is not shipped at all, such as a voucher."""
+
+
+def nothing_to_ship() -> ShippingOffer:
+    """Return the offer for an order of which nothing is shipped: it costs nothing."""
+    return ShippingOffer("", NOT_SHIPPED, str(_("No shipping")), "", "standard", 0)
+
+
+def ships_by_discounted_total() -> bool:
+    """Tell whether any method has prices that depend on what the goods cost after discounts."""
+    return any(rate.after_discounts for rate in _rate_card())
+
+
+def shipping_offers(
+    *, country: str, subtotal: int, weight_grams: int, discounted: int | None = None
+) -> list[ShippingOffer]:
     """Return the methods that take this cart to `country`, each at its cheapest fitting rate.
 
-    A rate that names the country wins over one for the rest of the world. `subtotal` is minor units. To a country
-    that the shop does not sell to there are none.
+    A rate that names the country wins over one for the rest of the world. `subtotal` and `discounted`, what the goods
+    cost after discounts (None: the same), are minor units. To a country that the shop does not sell to there are none.
     """
+    after = subtotal if discounted is None else discounted
     offers: dict[str, ShippingOffer] = {}
     sold_to = current_shop().countries
     if sold_to and country not in sold_to:
@@ -84,7 +105,7 @@ def shipping_offers(*, country: str, subtotal: int, weight_grams: int) -> list[S
             continue
         if rate.max_weight_grams is not None and weight_grams > rate.max_weight_grams:
             continue
-        if subtotal < rate.min_subtotal:
+        if (after if rate.after_discounts else subtotal) < rate.min_subtotal:
             continue
         known = offers.get(rate.code)
         if known is None or rate.price < known.price:
@@ -101,6 +122,17 @@ def shipping_countries() -> frozenset[str]:
     if not sold_to:
         return reached
     return sold_to if REST_OF_WORLD in reached else reached & sold_to
+
+
+def countries_without_tax() -> frozenset[str]:
+    """Return the countries that the shop ships to and has no tax rate for; '*' for the rest of the world.
+
+    The owner has to hear of them, since orders from there carry no tax. None in a shop that has no rates at all.
+    """
+    taxed = {rate.country for rate in list_tax_rates()}
+    if not taxed or "*" in taxed:
+        return frozenset()
+    return shipping_countries() - taxed
 
 
 def shipments_of(order_id: uuid.UUID) -> Sequence[Shipment]:

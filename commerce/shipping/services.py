@@ -1,4 +1,4 @@
-"""What leaves the house: parcels with all or some of an order."""
+"""Shipments: parcels with all or some of an order."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def ship_order(
     Stock is deducted; what a shop deducted at confirmation is sent first, and needs no more. The order is `shipped`
     once everything has left, and stays `processing` until then.
     Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue for units that are not the order's or
-    not on the shelf: what is there goes to the orders that came first.
+    not in stock: what is there goes to the orders that came first.
     """
     order = lock_order(order_id, seen_version)
     _check_may_ship(order, actor)
     chosen = _chosen(order, units)
-    from_shelf = _on_hand_now(order, chosen)
+    to_deduct = _on_hand_now(order, chosen)
     shipment_id, number = new_id(), _next_number(order.id)
     parcel = {
         "id": shipment_id,
@@ -72,7 +72,7 @@ def ship_order(
     else:
         apply_transition(order, "ship", actor, reason)
     who = actor.name or actor.kind
-    deduct_stock(order.id, cause="shipped", actor=who, reference=order.code, units=from_shelf)
+    deduct_stock(order.id, cause="shipped", actor=who, reference=order.code, units=to_deduct)
     return shipment_id
 
 
@@ -107,9 +107,9 @@ def _chosen(order: Order, units: Mapping[uuid.UUID, int] | None) -> dict[uuid.UU
 
 
 def _on_hand_now(order: Order, chosen: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, int]:
-    """Return which of the chosen units have still to be taken off the shelf. Raises InvalidValue unless they are there.
+    """Return which of the chosen units have still to be deducted from stock. Raises InvalidValue unless they are there.
 
-    The shelves stay locked, so that they are there still when they are taken.
+    The stock items stay locked, so that they are there still when they are taken.
     """
     cover = lock_coverage(order.id)
     wanted = {}
@@ -141,7 +141,7 @@ def _next_number(order_id: uuid.UUID) -> int:
 
 
 def _tell_of_parcel(order: Order, actor: Actor, shipment_id: uuid.UUID, number: int) -> None:
-    order.updated_at = clock.now()  # raises the version: whoever still looks at the old page is told
+    order.updated_at = clock.now()  # raises the version: whoever still has the old page open gets a conflict
     db.session.flush()
     publish(
         actor,

@@ -14,11 +14,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.cache import render_cached
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.errors import NotFound
+from commerce.paging import PageLinks, parse_page_number
 from commerce.storefront import listings
 from commerce.storefront.layout import blueprint, nav_categories
 from commerce.storefront.listings import SORTS
 from commerce.storefront.page_cache import cache_for_anonymous
-from commerce.storefront.product_cards import Card
+from commerce.storefront.product_cards import Card, CardPage
 from commerce.storefront.product_fragments import product_parts, shown_picture
 from commerce.storefront.product_page import ProductPage, moved_to, product_page
 from commerce.storefront.variant_picker import VariantChoice, axis_keys, match_variant
@@ -76,7 +77,7 @@ def category(slug: str) -> str:
     """The products of a category."""
     category_id, name, description = listings.find_category(slug)
     found = listings.products_of(category_id, _page_number(), _sort())
-    pages = Pages(found.number, found.last, found.total, f"/categories/{quote(slug)}", _sort(), "")
+    pages = _links(found, f"/categories/{quote(slug)}")
     return _render_list(
         "storefront/category.html", pages=pages, cards=found.cards, name=name, description=description
     )
@@ -89,39 +90,15 @@ def search() -> str:
     query = " ".join(request.args.get("q", "").replace("\0", " ").split())[:MAX_QUERY_CHARACTERS]
     sort, page = _sort(), _page_number()
     found = listings.found_products(query, page, sort) if query else listings.all_products(page, sort)
-    pages = Pages(found.number, found.last, found.total, "/search", sort, query)
+    pages = _links(found, "/search", query)
     return _render_list("storefront/search.html", pages=pages, cards=found.cards)
 
 
-class Pages(NamedTuple):
-    """Where in a list a page is, how the list is sorted, and the addresses of its other pages."""
-
-    current: int
-    last: int
-    total: int
-    path: str
-    sort: str
-    query: str
-
-    @property
-    def numbers(self) -> list[int | None]:
-        """The page numbers to show: first, last, those around this one, None for a gap."""
-        near = range(max(2, self.current - 1), min(self.last, self.current + 2))
-        wanted = [1, *near, self.last] if self.last > 1 else [1]
-        shown: list[int | None] = []
-        for number in wanted:
-            if shown and number - (shown[-1] or 0) > 1:
-                shown.append(None)
-            shown.append(number)
-        return shown
-
-    def url(self, number: int) -> str:
-        """Return the address of page `number`, with the search and the sorting kept."""
-        wanted = {"q": self.query, "sort": self.sort if self.sort != SORTS[0] else "", "page": str(number)}
-        if number == 1:
-            del wanted["page"]
-        query = urlencode({key: value for key, value in wanted.items() if value})
-        return f"{self.path}?{query}" if query else self.path
+def _links(page: CardPage, path: str, query: str = "") -> PageLinks:
+    """Return the ways to the other pages of a list, with the search and the sorting kept."""
+    sort = _sort()
+    asked = (("q", query), ("sort", sort if sort != SORTS[0] else ""))
+    return PageLinks(path, asked, page.number, page.last, page.total, more=page.number < page.last)
 
 
 def _render_list(template: str, **facts: Any) -> str:
@@ -141,10 +118,10 @@ def _sort() -> str:
 
 
 def _page_number() -> int:
-    text = request.args.get("page", "1")
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+    number = parse_page_number(request.args.get("page", "1"))
+    if number is None:
         raise NotFound("list_page_not_found")
-    return int(text)
+    return number
 
 
 def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Table, func, insert, select
 
+from commerce import clock
 from commerce.catalog.models import Product
 from commerce.catalog.search import index_products
 from commerce.db import atomic, db, tenant_scope
@@ -24,7 +25,7 @@ from commerce.tenant_transfer.archive import Reader
 from commerce.tenant_transfer.comparison import Books, totals_of
 from commerce.tenant_transfer.secrets import Carrier, carrier
 from commerce.tenant_transfer.tables import readers, shop_tables
-from commerce.tenants.hosts import checked_host, refuse_taken_host
+from commerce.tenants.hosts import checked_host, is_local, refuse_taken_host
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.queries import get_shop
 from commerce.tenants.services import checked_code, number_orders, refuse_taken_code
@@ -159,7 +160,10 @@ def _renamed(rows: Iterator[dict[str, Any]], code: str) -> Iterator[dict[str, An
 def _rehosted(
     rows: Iterator[dict[str, Any]], tenant_id: uuid.UUID, hosts: tuple[str, ...]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the host names, those that are given instead of those of the file. Raises InvalidValue for a taken one."""
+    """Yield the host names, those that are given instead of those of the file. Raises InvalidValue for a taken one.
+
+    Whoever imports vouches for the names that they give and for the primary one; others have to be proven here again.
+    """
     known = list(rows)
     names = list(dict.fromkeys(map(checked_host, hosts)))
     if names:
@@ -169,7 +173,8 @@ def _rehosted(
             refuse_taken_host(checked_host(row["host"]))
         except InvalidValue as error:
             raise Rejected("import_host_refused", host=str(row["host"])[:80]) from error
-        yield row
+        vouched = names or row["is_primary"] or is_local(row["host"])
+        yield {**row, "proven_at": (row.get("proven_at") or clock.now()) if vouched else None}
 
 
 def _insert(table: Table, rows: Iterator[dict[str, Any]]) -> int:

@@ -22,6 +22,8 @@ LEFT_OUT = {
     "staff_invitations": "mailed links lead to the old installation",
     "form_submissions": "pages that are open belong to the old installation",
     "api_keys": "their hashes would let programs in at both installations: an owner makes new ones",
+    "sign_in_throttles": "wrong passwords are counted where they are typed",
+    "operator_sign_in_throttles": "they run the installation, not the shop",
     "operators": "they run the installation, not the shop",
     "operator_sessions": "they run the installation, not the shop",
     "operator_entries": "they run the installation, not the shop",

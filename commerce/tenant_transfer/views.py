@@ -9,7 +9,7 @@ from flask import current_app, render_template, request, send_file
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit
-from commerce.accounts.staff_auth import client_address
+from commerce.accounts.auth import client_address
 from commerce.admin.auth import blueprint, current_actor, requires_permission
 from commerce.admin.step_up import requires_recent_auth
 from commerce.clock import now

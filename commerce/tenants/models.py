@@ -18,7 +18,8 @@ class Tenant(Base):
     """One shop. Settings that decide money or stock are columns, not free text.
 
     `countries` is where it sells to (ISO 3166; none named: wherever a shipping method goes), `languages` what its mails
-    may be written in beside `locale`; the '#' of `order_code_format` are the digits of the number. An open
+    may be written in beside `locale`; the '#' of `order_code_format` are the digits of the number. Shipping
+    and fees are taxed as `shipping_tax` says: as the goods, at their main rate, or by a class of their own. An open
     cart of a guest is kept for `cart_days` after its last change. `max_products` and `max_staff` are the limits of its
     plan (None: no limit).
     """
@@ -26,6 +27,7 @@ class Tenant(Base):
     __tablename__ = "tenants"
     __table_args__ = (
         CheckConstraint("tax_rounding IN ('line', 'rate')", name="tax_rounding"),
+        CheckConstraint("shipping_tax IN ('goods', 'main', 'own')", name="shipping_tax"),
         CheckConstraint("deduct_on IN ('shipment', 'confirmation')", name="deduct_on"),
         CheckConstraint("status IN ('active', 'suspended')", name="status"),
     )
@@ -41,6 +43,7 @@ class Tenant(Base):
     timezone: Mapped[str] = mapped_column(String(60), default="UTC")
     prices_include_tax: Mapped[bool] = mapped_column(default=True)
     tax_rounding: Mapped[str] = mapped_column(String(10), default="line")
+    shipping_tax: Mapped[str] = mapped_column(String(10), default="goods")
     deduct_on: Mapped[str] = mapped_column(String(20), default="shipment")
     return_days: Mapped[int] = mapped_column(default=14)
     cart_days: Mapped[int] = mapped_column(default=30)
@@ -62,13 +65,18 @@ class Tenant(Base):
 
 
 class TenantHost(Base):
-    """A host name of a shop, lower case, without a port. The primary one is used in mailed links."""
+    """A host name of a shop, lower case, without a port. The primary one is used in mailed links.
+
+    Links hold secrets, so only a name that was proven to lead to this installation (`proven_at`) may be primary.
+    """
 
     __tablename__ = "tenant_hosts"
+    __table_args__ = (CheckConstraint("NOT is_primary OR proven_at IS NOT NULL", name="primary_proven"),)
 
     host: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
     is_primary: Mapped[bool] = mapped_column(default=False)
+    proven_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class Shop:
     timezone: str
     prices_include_tax: bool
     tax_rounding: str
+    shipping_tax: str
     deduct_on: str
     return_days: int
     cart_days: int

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
+from commerce import clock
 from commerce.db import atomic, current_tenant_id, db, in_its_shop, new_id
 from commerce.errors import InvalidValue, NotFound, Rejected
 from commerce.money import exponent
@@ -57,7 +58,10 @@ def _insert(tenant_id: uuid.UUID, columns: dict[str, Any], hosts: tuple[str, ...
     db.session.add(Tenant(id=tenant_id, **columns))
     db.session.flush()
     for index, host in enumerate(hosts):
-        db.session.add(TenantHost(host=host, tenant_id=tenant_id, is_primary=index == 0))
+        # Named by whoever runs the installation, who vouches for them.
+        db.session.add(
+            TenantHost(host=host, tenant_id=tenant_id, is_primary=index == 0, proven_at=clock.now())
+        )
     number_orders(tenant_id)
     db.session.flush()
     return get_shop(tenant_id)

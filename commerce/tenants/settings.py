@@ -26,7 +26,7 @@ MAX_CART_DAYS = 365
 MAX_LOW_STOCK = 100_000
 MAX_LIMIT = 10_000_000
 MAX_LANGUAGES = 20
-_RULES = {"currency", "country", "countries", "prices_include_tax", "tax_rounding"}
+_RULES = {"currency", "country", "countries", "prices_include_tax", "tax_rounding", "shipping_tax"}
 """Settings that decide prices: who is about to order sees the new total first."""
 _PICTURE = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{32}\.webp")
 """A picture that the shop has written itself, by its name under the media folder."""
@@ -252,6 +252,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "timezone": _timezone,
     "prices_include_tax": _yes_or_no,
     "tax_rounding": _one_of("line", "rate"),
+    "shipping_tax": _one_of("goods", "main", "own"),
     "deduct_on": _one_of("shipment", "confirmation"),
     "return_days": _number(0, MAX_RETURN_DAYS),
     "cart_days": _number(1, MAX_CART_DAYS),

@@ -6,9 +6,10 @@ import hashlib
 from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, make_response, render_template, request
+from flask import Blueprint, Response, abort, current_app, g, make_response, render_template, request
 
 from commerce.config import ROOT
+from commerce.tenants.hosts import CHALLENGE_PATH, answer_challenge
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop
 from commerce.tenants.theme import COLOURS, DEFAULTS, TYPEFACES, is_colour
@@ -18,6 +19,7 @@ blueprint = Blueprint("tenants", __name__)
 
 STATIC = ROOT / "static"
 YEAR = 31_536_000
+MAX_CHALLENGE = 100
 
 
 def theme_css(theme: dict[str, Any]) -> str:
@@ -50,6 +52,15 @@ def theme() -> Response:
         response.headers["Cache-Control"] = "public, no-cache"
     response.make_conditional(request)
     return response
+
+
+@blueprint.get(f"{CHALLENGE_PATH}<challenge>")
+def host_challenge(challenge: str) -> Response:
+    """Answer the installation's own question whether this host name leads to it."""
+    if len(challenge) > MAX_CHALLENGE:
+        abort(404)
+    host = request.host.partition(":")[0].lower()
+    return private(Response(answer_challenge(host, challenge), mimetype="text/plain"))
 
 
 def closed() -> Response:

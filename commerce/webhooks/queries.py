@@ -12,7 +12,9 @@ from sqlalchemy import Uuid, func, literal, select, tuple_
 from commerce.db import UtcDateTime, database_now, db
 from commerce.encryption import seal
 from commerce.errors import NotFound
+from commerce.paging import Page, uncounted_page
 from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
+from commerce.webhooks.signing import open_former_secrets
 
 PREFIX = "webhook:"
 """Deliveries to an endpoint carry the handler name `webhook:<endpoint id>`."""
@@ -21,7 +23,7 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """All that a call needs to know of an endpoint; `secrets` has the present one and, after a rotation, the former."""
+    """Where and how to call an endpoint. `secrets` are the current one and the former ones that still sign."""
 
     id: uuid.UUID
     url: str
@@ -54,15 +56,16 @@ def find_destination(endpoint_id: uuid.UUID) -> Destination | None:
             WebhookEndpoint.state,
             WebhookEndpoint.sealed_secret,
             WebhookEndpoint.sealed_previous,
-            WebhookEndpoint.previous_until > database_now(),
+            WebhookEndpoint.previous_until,
+            database_now(),
         ).where(WebhookEndpoint.id == endpoint_id)
     ).one_or_none()
     db.session.close()
     if row is None:
         return None
-    url, state, present, former, both = row
-    sealed = [present, former] if both and former else [present]
-    return Destination(endpoint_id, url, state, tuple(seal().open(each) for each in sealed))
+    url, state, current, previous, until, now = row
+    former = [each.secret for each in open_former_secrets(previous, until, now)]
+    return Destination(endpoint_id, url, state, (seal().open(current), *former))
 
 
 def get_secret(endpoint_id: uuid.UUID) -> str:
@@ -101,16 +104,16 @@ def was_called(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> bool:
     return db.session.scalar(found.limit(1)) is not None
 
 
-def log_of(endpoint_id: uuid.UUID, page: int = 1) -> tuple[Sequence[WebhookAttempt], bool]:
-    """Return a page of an endpoint's calls, newest first, and whether there are more."""
-    found = db.session.scalars(
+def log_of(endpoint_id: uuid.UUID, page: int = 1) -> Page[WebhookAttempt]:
+    """Return a page of an endpoint's calls, newest first."""
+    calls = (
         select(WebhookAttempt)
         .where(WebhookAttempt.endpoint_id == endpoint_id)
         .order_by(WebhookAttempt.started_at.desc(), WebhookAttempt.id.desc())
-        .limit(PAGE + 1)
-        .offset((page - 1) * PAGE)
-    ).all()
-    return found[:PAGE], len(found) > PAGE
+    )
+    return uncounted_page(
+        page, PAGE, lambda limit, offset: db.session.scalars(calls.limit(limit).offset(offset)).all()
+    )
 
 
 def calls_before(

@@ -10,20 +10,27 @@ from typing import Any
 
 from sqlalchemy import delete, select, tuple_, update
 
-from commerce.db import atomic, database_now, db, every_shop, insert_rows, new_id
-from commerce.encryption import seal
-from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
+from commerce.db import atomic, database_now, db, every_shop, insert_rows, lock, new_id
+from commerce.encryption import DecryptionError, seal
+from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.outbox import SYSTEM, publish
 from commerce.events.services import forget_handler
 from commerce.webhooks.events import WebhookDisabled
 from commerce.webhooks.models import WebhookAttempt, WebhookEndpoint
 from commerce.webhooks.payloads import EVENT_TYPES
 from commerce.webhooks.queries import PREFIX
-from commerce.webhooks.signing import new_webhook_secret
+from commerce.webhooks.signing import (
+    FormerSecret,
+    new_webhook_secret,
+    open_former_secrets,
+    seal_former_secrets,
+)
 
 MAX_ENDPOINTS = 20
 BOTH_SECRETS = timedelta(hours=24)
 """How long the former secret signs too after a rotation."""
+MAX_FORMER = 10
+"""Former secrets that sign at once; each adds a signature to the header of every message."""
 PATIENCE = timedelta(days=5)
 """An endpoint that fails for so long without a single success is not called any more."""
 KEEP_LOG = timedelta(days=30)
@@ -84,9 +91,7 @@ def change_endpoint(
 
     Raises NotFound, StaleVersion, InvalidValue.
     """
-    endpoint = _lock(endpoint_id)
-    if endpoint.version != seen_version:
-        raise StaleVersion("webhook", seen_version, endpoint.version)
+    endpoint = lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found"), version=seen_version)
     endpoint.url, endpoint.description, endpoint.event_types = url, description, _known(event_types)
     if enabled is not None and enabled != (endpoint.state == "enabled"):
         _enable(endpoint) if enabled else _disable(endpoint, BY_PROGRAM)
@@ -95,25 +100,47 @@ def change_endpoint(
 
 @atomic
 def rotate_secret(endpoint_id: uuid.UUID) -> str:
-    """Return a new secret, shown this once; for a day the former one signs as well. Raises NotFound."""
-    endpoint, secret = _lock(endpoint_id), new_webhook_secret()
-    endpoint.sealed_previous, endpoint.sealed_secret = endpoint.sealed_secret, seal().close(secret)
-    endpoint.previous_until = _now() + BOTH_SECRETS
+    """Return a new secret, shown this once; each former secret signs for a day after its own rotation.
+
+    Raises NotFound, and Conflict when the secret was rotated MAX_FORMER times within a day.
+    """
+    endpoint, secret, now = (
+        lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found")),
+        new_webhook_secret(),
+        _now(),
+    )
+    former = _signing_secrets(endpoint, now)
+    if len(former) > MAX_FORMER:
+        raise Conflict("webhook_secret_rotated_too_often", limit=MAX_FORMER)
+    endpoint.previous_until = now + BOTH_SECRETS
+    endpoint.sealed_previous, endpoint.sealed_secret = seal_former_secrets(former), seal().close(secret)
     db.session.flush()
     return secret
+
+
+def _signing_secrets(endpoint: WebhookEndpoint, now: datetime) -> list[FormerSecret]:
+    """Return the secrets that sign now, the current one last and for BOTH_SECRETS more.
+
+    None when they cannot be read any more because SECRET_KEY was lost: then rotating is the way to mend it.
+    """
+    try:
+        former = open_former_secrets(endpoint.sealed_previous, endpoint.previous_until, now)
+        return [*former, FormerSecret(seal().open(endpoint.sealed_secret), now + BOTH_SECRETS)]
+    except DecryptionError:
+        return []
 
 
 @atomic
 def enable_endpoint(endpoint_id: uuid.UUID) -> None:
     """Call an endpoint again, with a fresh measure of patience. Raises NotFound."""
-    _enable(_lock(endpoint_id))
+    _enable(lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found")))
     db.session.flush()
 
 
 @atomic
 def disable_endpoint(endpoint_id: uuid.UUID, reason: str) -> None:
     """Do not call an endpoint any more; what waits for it is parked when its turn comes. Raises NotFound."""
-    _disable(_lock(endpoint_id), reason)
+    _disable(lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found")), reason)
     db.session.flush()
 
 
@@ -128,7 +155,7 @@ def _disable(endpoint: WebhookEndpoint, reason: str) -> None:
 @atomic
 def delete_endpoint(endpoint_id: uuid.UUID) -> None:
     """Remove an endpoint, its log, and what it was still to be told. Raises NotFound."""
-    _lock(endpoint_id)
+    lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found"))
     db.session.execute(
         delete(WebhookEndpoint)
         .where(WebhookEndpoint.id == endpoint_id)
@@ -200,18 +227,6 @@ def _remember_failing(endpoint: WebhookEndpoint, since: datetime | None) -> None
             .values(failing_since=since)
             .execution_options(synchronize_session=False)
         )
-
-
-def _lock(endpoint_id: uuid.UUID) -> WebhookEndpoint:
-    found = db.session.scalar(
-        select(WebhookEndpoint)
-        .where(WebhookEndpoint.id == endpoint_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if found is None:
-        raise NotFound("webhook_not_found")
-    return found
 
 
 def _known(event_types: Sequence[str]) -> list[str]:

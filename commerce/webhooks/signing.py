@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from standardwebhooks.webhooks import Webhook
 
+from commerce.encryption import seal
+
 SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class FormerSecret:
+    """A rotated secret, and until when it signs messages beside the current one."""
+
+    secret: str
+    until: datetime
 
 
 def new_webhook_secret() -> str:
@@ -24,3 +36,22 @@ def signed_headers(message_id: str, now: datetime, body: str, keys: Sequence[str
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(Webhook(key).sign(message_id, now, body) for key in keys),
     }
+
+
+def seal_former_secrets(former: Sequence[FormerSecret]) -> str:
+    """Return former secrets as one sealed text."""
+    return seal().close(json.dumps([[each.secret, each.until.isoformat()] for each in former]))
+
+
+def open_former_secrets(sealed: str, until: datetime | None, now: datetime) -> list[FormerSecret]:
+    """Return the former secrets that still sign at `now`. Raises DecryptionError for a lost one.
+
+    `until` is when the last of them ends. Before several were kept, the sealed text was the secret itself.
+    """
+    if not sealed or until is None or until <= now:
+        return []
+    text = seal().open(sealed)
+    if not text.startswith("["):
+        return [FormerSecret(text, until)]
+    found = [FormerSecret(secret, datetime.fromisoformat(moment)) for secret, moment in json.loads(text)]
+    return [each for each in found if each.until > now]

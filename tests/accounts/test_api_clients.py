@@ -69,7 +69,7 @@ def test_the_database_has_a_hash_and_nowhere_the_key(app: Flask, books: uuid.UUI
 @pytest.mark.parametrize(
     "token", ["", "ls_live_", "ls_live_" + "x" * 43, "ls_test_abc", "ls_live_\x00", "ls_live_\ud800é"]
 )
-def test_what_is_no_key_opens_nothing(books: uuid.UUID, token: str) -> None:
+def test_a_malformed_key_is_refused(books: uuid.UUID, token: str) -> None:
     issue(books)
     assert api_clients.authenticate_key(token) is None
 
@@ -110,7 +110,7 @@ def test_a_revoked_key_opens_nothing_and_the_others_go_on(books: uuid.UUID) -> N
     assert revoked_at in {each.revoked_at for each in keys(books)}, "it was revoked when it was revoked first"
 
 
-def test_a_program_that_is_kept_out_comes_in_by_none_of_its_keys_until_it_may_again(books: uuid.UUID) -> None:
+def test_no_key_of_an_inactive_client_works_until_it_is_active_again(books: uuid.UUID) -> None:
     tokens = [issue(books), issue(books)]
     for _ in range(2):
         api_clients.set_client_active(books, active=False)
@@ -181,7 +181,7 @@ def test_a_name_can_be_read(books: uuid.UUID, name: str) -> None:
 
 
 @pytest.mark.parametrize("rate", [0, -1, api_clients.MAX_RATE + 1])
-def test_a_program_may_call_so_often_and_no_oftener(books: uuid.UUID, rate: int) -> None:
+def test_a_client_has_its_own_rate_limit(books: uuid.UUID, rate: int) -> None:
     with pytest.raises(InvalidValue, match="not_a_whole_number_between"):
         api_clients.change_client(books, name="Books", requests_per_minute=rate)
 
@@ -199,7 +199,7 @@ def test_two_programs_have_two_names(books: uuid.UUID) -> None:
     assert api_clients.find_client("Nobody") is None
 
 
-def test_there_are_not_more_than_anybody_needs_and_dead_keys_do_not_count(
+def test_active_keys_are_limited_and_revoked_ones_do_not_count(
     books: uuid.UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_clients, "MOST_CLIENTS", 1)

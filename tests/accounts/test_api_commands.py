@@ -35,7 +35,7 @@ def listed(app: Flask, tenant: str = "demo") -> list[dict[str, Any]]:
     return rows
 
 
-def test_a_key_is_made_for_a_new_program_and_then_for_the_same(app: Flask, in_shop: Shop) -> None:
+def test_a_key_is_issued_for_a_new_client_and_another_for_the_same(app: Flask, in_shop: Shop) -> None:
     with time_machine.travel("2026-03-01 12:00", tick=False):
         first = create(app, "--scopes", "orders:write, orders:read", "--days", "90")
         second = create(app, "--all-scopes")
@@ -96,7 +96,7 @@ def test_the_log_knows_who_did_it_and_not_the_key(app: Flask, in_shop: Shop) -> 
         (("--all-scopes", "--days", "0"), "0 is not in the range"),
     ],
 )
-def test_a_call_that_makes_no_sense_leaves_nothing(
+def test_an_invalid_command_leaves_nothing(
     app: Flask, in_shop: Shop, arguments: tuple[str, ...], words: str
 ) -> None:
     result = run(app, "create", "--tenant", "demo", "--client", "Books", *arguments)

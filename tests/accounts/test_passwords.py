@@ -75,7 +75,7 @@ def test_a_password_that_is_guessed_first_is_refused(password: str) -> None:
     "password",
     ["correct horse battery", "x7#kQ9!mTz2p", "ein langes Wort im Wald", "茶を飲みながら本を読む午後"],
 )
-def test_a_password_that_nobody_guesses_is_taken_without_rules_about_its_letters(password: str) -> None:
+def test_a_strong_password_needs_no_particular_characters(password: str) -> None:
     passwords.judge_password(password, minimum=12, about=("Alice's Tea",))
 
 

@@ -65,13 +65,13 @@ def test_a_role_may_do_its_work_and_no_more(role: str) -> None:
     assert expected[role] == PERMISSIONS[role]
 
 
-def test_owners_alone_decide_who_works_here_which_programs_come_in_and_who_takes_the_data_away() -> None:
-    assert {"staff.manage", "api.manage", "data.export"} == EVERYTHING - MANAGEMENT
+def test_only_owners_manage_staff_api_keys_host_names_and_exports() -> None:
+    assert {"staff.manage", "api.manage", "data.export", "hosts.manage"} == EVERYTHING - MANAGEMENT
     assert roles_with("audit.view") == ["owner", "manager"]
     assert roles_with("customers.view") == ["owner", "manager", "support"]
 
 
-def test_it_can_be_told_who_may() -> None:
+def test_roles_with_a_permission_are_listed() -> None:
     assert roles_with("orders.refund") == ["owner", "manager"]
     assert roles_with("returns.answer") == ["owner", "manager", "fulfilment", "support"]
     assert roles_with("nonsense") == []

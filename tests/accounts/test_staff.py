@@ -8,9 +8,8 @@ from sqlalchemy import select, update
 from commerce.accounts import invitations, staff
 from commerce.accounts import sign_in as signing
 from commerce.accounts.models import StaffMember
-from commerce.accounts.queries import find_signed_in_staff
 from commerce.accounts.services import create_staff
-from commerce.accounts.sessions import STAFF
+from commerce.accounts.sessions import STAFF, find_signed_in
 from commerce.db import atomic, db
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.outbox import Actor
@@ -31,7 +30,7 @@ def limit_plan(shop: Shop, places: int | None) -> None:
     atomic(db.session.execute)(update(Tenant).where(Tenant.id == shop.id).values(max_staff=places))
 
 
-def test_a_role_is_given_unless_somebody_else_gave_another_meanwhile(in_shop: Shop) -> None:
+def test_a_role_change_is_refused_when_somebody_else_changed_it_meanwhile(in_shop: Shop) -> None:
     make_staff()
     bob = make_staff("support")
     staff.change_role(bob, "manager", seen="support")
@@ -57,16 +56,16 @@ def test_the_last_active_owner_stays(in_shop: Shop) -> None:
         staff.deactivate(other)
 
 
-def test_who_is_deactivated_is_out_at_once_and_comes_back_with_the_same_password(in_shop: Shop) -> None:
+def test_deactivation_ends_sessions_and_reactivation_keeps_the_password(in_shop: Shop) -> None:
     make_staff()
     bob = make_staff("support")
     token = signing.sign_in(STAFF, "support@shop.test", PASSWORD).token
     staff.deactivate(bob)
-    assert find_signed_in_staff(token) is None
+    assert find_signed_in(STAFF, token) is None
     with pytest.raises(signing.SignInRefused):
         signing.sign_in(STAFF, "support@shop.test", PASSWORD)
     staff.reactivate(bob)
-    assert find_signed_in_staff(token) is None, "an ended session does not come back"
+    assert find_signed_in(STAFF, token) is None, "an ended session does not come back"
     assert signing.sign_in(STAFF, "support@shop.test", PASSWORD).token
 
 
@@ -75,11 +74,11 @@ def test_a_lost_second_factor_is_reset_and_every_session_ends(in_shop: Shop) -> 
     opened = signing.sign_in(STAFF, "manager@shop.test", PASSWORD)
     assert opened.needs_code
     staff.reset_second_factor(opened.person_id)
-    assert find_signed_in_staff(opened.token) is None
+    assert find_signed_in(STAFF, opened.token) is None
     assert not signing.sign_in(STAFF, "manager@shop.test", PASSWORD).needs_code
 
 
-def test_charlies_staff_are_nobody_here(in_shop: Shop, other_shop: Shop) -> None:
+def test_staff_of_charlies_shop_do_not_exist_here(in_shop: Shop, other_shop: Shop) -> None:
     make_staff()
     with shop_scope(other_shop):
         his = make_staff("support", email="cleo@kites.test")
@@ -92,7 +91,7 @@ def test_charlies_staff_are_nobody_here(in_shop: Shop, other_shop: Shop) -> None
         assert (role_of(his), staff.get_staff(his).active) == ("support", True)
 
 
-def test_the_plan_says_how_many_may_work_here(in_shop: Shop) -> None:
+def test_the_plan_limits_the_number_of_staff(in_shop: Shop) -> None:
     make_staff()
     bob = make_staff("support")
     limit_plan(in_shop, 2)

@@ -39,7 +39,7 @@ def test_everybody_has_the_page_and_renames_himself(signed_in: SignedIn, role: s
     assert "Rita R." in client.get(HERE).text
     refused = send(client, f"{HERE}/name", name=" ")
     assert refused.status_code == 422
-    assert "Please enter your name." in refused.text
+    assert "Enter your name." in refused.text
 
 
 def test_a_new_password_takes_the_present_one_and_signs_the_others_out(
@@ -78,7 +78,7 @@ def test_browsers_are_listed_and_signed_out(app: Flask, client: ShopClient, in_s
     for other in others:
         sign_in(other)
     page = client.get(HERE).text
-    assert page.count("This one") == 1
+    assert page.count("This browser") == 1
     ends = re.findall(r'action="(/admin/account/sessions/[0-9a-f-]+/end)"', page)
     assert len(ends) == 3
     assert send(client, ends[0]).status_code == 303
@@ -86,7 +86,7 @@ def test_browsers_are_listed_and_signed_out(app: Flask, client: ShopClient, in_s
     assert send(client, ends[0]).status_code == 404
     assert send(client, f"{HERE}/sessions/end-others").status_code == 303
     assert {other.get(HERE).status_code for other in others} == {303}
-    assert "Sign all others out" not in client.get(HERE).text
+    assert "Sign out all other browsers" not in client.get(HERE).text
 
 
 def test_nobody_ends_the_sessions_of_a_colleague(
@@ -114,7 +114,7 @@ def test_it_is_added_by_a_first_code_and_its_codes_for_paper_are_shown_once(
     sign_in(client)
     page = client.get(FACTOR).text
     assert 'src="data:image/svg+xml' in page
-    shown = re.search(r'type this into the app: <span class="code">([A-Z2-7 ]+)</span>', page)
+    shown = re.search(r'enter this key in the app: <span class="code">([A-Z2-7 ]+)</span>', page)
     assert shown
     secret, carried = shown[1].replace(" ", ""), hidden(page, "secret")
     wrong = send(client, FACTOR, FACTOR, secret=carried, otp="12345")
@@ -130,7 +130,7 @@ def test_it_is_added_by_a_first_code_and_its_codes_for_paper_are_shown_once(
     answer = send(client, "/admin/sign-in/code", "/admin/sign-in/code", otp=codes[3], next="/admin/stock")
     assert (answer.status_code, answer.location) == (303, "/admin/stock")
     later = client.get(FACTOR).text
-    assert "Left: 9 of 10" in later
+    assert "Remaining: 9 of 10" in later
     assert not any(code in later for code in codes)
 
 
@@ -187,7 +187,7 @@ def test_owners_of_a_real_shop_find_nothing_open_before_they_have_one(
         answer = client.get(path)
         assert (answer.location == FACTOR) != open_to
     page = client.get(FACTOR).text
-    shown = re.search(r'type this into the app: <span class="code">([A-Z2-7 ]+)</span>', page)
+    shown = re.search(r'enter this key in the app: <span class="code">([A-Z2-7 ]+)</span>', page)
     assert shown
     otp = pyotp.TOTP(shown[1].replace(" ", "")).at(clock.now())
     data = {"csrf_token": csrf_token(page), "secret": hidden(page, "secret"), "otp": otp}

@@ -214,7 +214,7 @@ def test_the_page_shows_the_newest_first_and_pages(signed_in: SignedIn) -> None:
     assert "#9<" not in first
     assert "#9<" in owner.get(f"{HERE}?page=2").text
     assert "Older" not in owner.get(f"{HERE}?page=2").text
-    assert "There is no such entry." in owner.get(f"{HERE}?page=3").text
+    assert "No activity found." in owner.get(f"{HERE}?page=3").text
 
 
 def test_it_is_filtered_by_person_action_and_day(signed_in: SignedIn) -> None:

@@ -50,7 +50,7 @@ def packed(sold: Sold, units: int) -> Order:
 def test_a_limit_is_set_at_the_shelf(desk: ShopClient, tea: Sold) -> None:
     assert set_limit(desk, tea, 5).status_code == 303
     assert shelf(tea).backorder_limit == 5
-    assert "5 beyond stock" in desk.get("/admin/stock").text
+    assert "5 on backorder" in desk.get("/admin/stock").text
     assert "0 of 5" in desk.get("/admin/stock/TEA-1").text
 
 
@@ -68,7 +68,7 @@ def test_a_limit_below_what_is_promised_and_a_stale_page_are_conflicts(desk: Sho
     make_order((tea, 4))
     below = set_limit(desk, tea, 3)
     assert below.status_code == 409
-    assert "4 units are promised beyond the stock already" in below.text
+    assert "4 units are already on backorder" in below.text
     assert set_limit(desk, tea, 9, version=old).status_code == 409
     assert shelf(tea).backorder_limit == 5
 
@@ -76,12 +76,12 @@ def test_a_limit_below_what_is_promised_and_a_stale_page_are_conflicts(desk: Sho
 def test_the_list_knows_where_more_is_promised_than_there_is(desk: ShopClient, tea: Sold) -> None:
     make_product("Cup", sku="CUP-1")
     allow_backorder(tea, 5)
-    assert "Nothing is promised beyond the stock" in desk.get("/admin/stock?show=promised").text
+    assert "No backorders" in desk.get("/admin/stock?show=promised").text
     make_order((tea, 2))
     html = desk.get("/admin/stock?show=promised").text
-    assert "2 wait" in html
+    assert "2 on backorder" in html
     assert "CUP-1" not in html
-    assert 'data-label="Waiting" class="num">2<' in desk.get("/admin/holds").text
+    assert 'data-label="On backorder" class="num">2<' in desk.get("/admin/holds").text
 
 
 def test_an_order_says_what_it_waits_for_and_who_comes_first(desk: ShopClient, tea: Sold) -> None:
@@ -89,18 +89,16 @@ def test_an_order_says_what_it_waits_for_and_who_comes_first(desk: ShopClient, t
     older, newer = packed(tea, 3), packed(tea, 3)
     change_stock(tea, 4)
     html = desk.get(f"/admin/orders/{newer.code}").text
-    assert "waiting for 2" in html
-    assert "2 are not there yet." in html
-    assert f'First come: <a class="code" href="/admin/orders/{older.code}">' in html
+    assert "2 on backorder" in html
+    assert "2 on backorder." in html
+    assert f'Orders ahead: <a class="code" href="/admin/orders/{older.code}">' in html
     assert 'max="1" value="1"' in html
     assert "waiting for" not in desk.get(f"/admin/orders/{older.code}").text
     field = f"units-{newer.lines[0].id.hex}"
     answer = post(desk, f"/admin/orders/{newer.code}/shipment", {"version": str(newer.version), field: "2"})
     assert answer.status_code == 422
-    assert (
-        f"1 of 3 can be sent now, the others are not there yet. Orders before it get what is on the shelf: {older.code}"
-        in (answer.text)
-    )
+    assert "1 of 3 can be shipped now." in answer.text
+    assert f"Earlier orders get the available units first: {older.code}." in answer.text
     assert counters(tea) == (4, 6)
 
 

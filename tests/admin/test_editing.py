@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from commerce.checkout.addresses import FIELDS
 from commerce.db import db
 from commerce.orders.models import Order
 from commerce.orders.services import change_status
@@ -15,7 +16,7 @@ from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from tests.admin.conftest import SignedIn
 from tests.admin.pricing_pages import changed
-from tests.factories.checkout import make_order
+from tests.factories.checkout import ADDRESS, make_order
 from tests.factories.orders import BOB, fresh, order_in
 from tests.factories.shop import Sold, change_stock, counters, make_product
 from tests.factories.staff import post
@@ -62,11 +63,11 @@ def test_a_change_is_shown_before_it_is_made(desk: ShopClient, in_shop: Shop) ->
     shown = post(desk, path, changed(added.text, path, do="preview"))
     assert shown.status_code == 200
     for words in (
-        "1 free again",
+        "1 available again",
         "1 more reserved, 9 available",
         "$55.00",
         "$30.00",
-        "The customer has to pay",
+        "The customer owes",
     ):
         assert words in shown.text
     assert fresh(order.id).total == 2500, "nothing is done yet"
@@ -93,7 +94,7 @@ def test_what_is_left_over_goes_back_when_it_is_ticked(
     tea = make_product(price=1000, stock=9)
     order = bought((tea, 2))
     shown = preview(desk, order, **units(order, 1))
-    assert "is more than the order costs then" in shown.text
+    assert "more than the new total has been paid" in shown.text
     confirm(desk, order, shown, refund=tick)
     assert db.session.scalars(select(Refund.amount)).all() == refunds
     assert bool(fresh(order.id).attention) == (not refunds)
@@ -108,6 +109,45 @@ def test_support_may_change_orders_but_not_give_money_back(signed_in: SignedIn, 
     assert confirm(support, order, shown, refund="y").status_code == 303
     assert db.session.scalars(select(Refund)).all() == []
     assert "more was paid" in fresh(order.id).attention
+
+
+SENT = {
+    "JP": {"city": "Tokyo", "postal_code": "100-0001"},
+    "GB": {"city": "Reading", "country_area": "Berkshire", "postal_code": "RG1 1AA"},
+    "FR": {"city": "Paris", "sorting_code": "CEDEX 08", "postal_code": "75008"},
+}
+"""Country -> the address of an order that an API client has placed there."""
+
+
+@pytest.mark.parametrize("country", SENT)
+def test_an_address_with_parts_that_no_form_shows_survives_an_edit_of_something_else(
+    desk: ShopClient, in_shop: Shop, country: str
+) -> None:
+    tea = make_product(price=1000, stock=9)
+    address = {**ADDRESS, **dict.fromkeys(FIELDS, ""), "street_address": "1 Main St", **SENT[country]}
+    placed = make_order((tea, 2), address={**address, "country_code": country})
+    order = fresh(placed.id)
+    shown = preview(desk, order, **units(order, 1))
+    assert shown.status_code == 200, shown.text
+    assert confirm(desk, order, shown).status_code == 303
+    assert fresh(order.id).shipping_address == {**address, "country_code": country}
+
+
+def test_an_edited_address_keeps_the_parts_that_its_country_has_no_field_for(
+    desk: ShopClient, in_shop: Shop
+) -> None:
+    tea = make_product(price=1000, stock=9)
+    address = {**ADDRESS, **dict.fromkeys(FIELDS, ""), "street_address": "1 Main St", **SENT["GB"]}
+    placed = make_order((tea, 2), address={**address, "country_code": "GB"})
+    order = fresh(placed.id)
+    assert "1 Main St\nBerkshire" in desk.get(page_of(order)).text.replace("\r\n", "\n")
+    shown = preview(desk, order, postal_code="RG1 2BB")
+    assert confirm(desk, order, shown).status_code == 303
+    now = fresh(order.id).shipping_address
+    assert (now["street_address"].split(), now["postal_code"]) == (
+        ["1", "Main", "St", "Berkshire"],
+        "RG1 2BB",
+    )
 
 
 def test_contact_address_and_discount(desk: ShopClient, in_shop: Shop) -> None:
@@ -195,7 +235,7 @@ def test_nothing_is_left_and_nothing_changed_are_said(desk: ShopClient, in_shop:
         in preview(desk, order, **units(order, 0)).text
     )
     same = preview(desk, order)
-    assert "Nothing is different" in same.text
+    assert "No changes" in same.text
     assert 'value="confirm"' not in same.text
 
 
@@ -203,13 +243,13 @@ def test_what_is_short_is_shown_in_the_preview_and_refused(desk: ShopClient, in_
     tea = make_product("Tea", stock=5)
     order = bought((tea, 2))
     shown = preview(desk, order, **units(order, 9))
-    assert "Tea: 7 more wanted, 3 available" in shown.text
+    assert "Tea: 7 more requested, 3 available" in shown.text
     assert 'value="confirm"' not in shown.text
     good = preview(desk, order, **units(order, 5))
     change_stock(tea, -1)
     answer = confirm(desk, order, good)
     assert answer.status_code == 422
-    assert "Tea: 3 more wanted, 2 available" in answer.text
+    assert "Tea: 3 more requested, 2 available" in answer.text
     assert counters(tea) == (4, 2)
 
 

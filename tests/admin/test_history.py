@@ -61,11 +61,11 @@ def state_of_mail(order: Order) -> str:
 def test_what_failed_is_run_again_from_the_order(desk: ShopClient, tea: Sold) -> None:
     order = order_in("confirmed")
     make_relay().run_until_idle()
-    assert "Run again" not in history_of(desk, order)
+    assert "Retry" not in history_of(desk, order)
     park(order)
     shown = history_of(desk, order)
     assert "The mail server said no." in shown
-    assert shown.count("Run again") == 1
+    assert shown.count("Retry") == 1
     address = shown.split('action="/admin/events/')[1].split('"')[0]
     answer = post(desk, f"/admin/events/{address}", {"back": f"/admin/orders/{order.code}"})
     assert (answer.status_code, answer.location) == (303, f"/admin/orders/{order.code}")
@@ -78,7 +78,7 @@ def test_who_may_not_run_it_again_sees_no_button(signed_in: SignedIn, tea: Sold)
     park(order)
     shown = history_of(signed_in("support"), order)
     assert "The mail server said no." in shown
-    assert "Run again" not in shown
+    assert "Retry" not in shown
 
 
 def test_notes_parcels_requests_and_answers_have_words(desk: ShopClient, tea: Sold) -> None:

@@ -42,9 +42,9 @@ def test_an_order_is_shipped_by_its_buttons(
     page = new_page(javascript=javascript)
     sign_in(page, server, f"/admin/orders/{order.code}")
     page.get_by_role("button", name="Start processing").click()
-    expect(page.get_by_text("The order is being processed.")).to_be_visible()
+    expect(page.get_by_text("Processing started.")).to_be_visible()
     if javascript:
-        expect(page.locator(":focus")).to_contain_text("The order is being processed.")
+        expect(page.locator(":focus")).to_contain_text("Processing started.")
     page.get_by_label("Carrier").fill("Royal Snail")
     page.get_by_label("Tracking code").fill("RS-77")
     page.get_by_role("button", name="Ship", exact=True).click()
@@ -67,7 +67,7 @@ def test_a_stale_page_shows_what_the_other_did(
     for page in (mine, theirs):
         sign_in(page, server, f"/admin/orders/{order.code}")
     theirs.get_by_role("button", name="Start processing").click()
-    expect(theirs.get_by_text("The order is being processed.")).to_be_visible()
+    expect(theirs.get_by_text("Processing started.")).to_be_visible()
     mine.get_by_text("Cancel…").click()
     mine.get_by_role("textbox", name="Reason").first.fill("Too late")
     mine.get_by_role("button", name="Preview").first.click()
@@ -115,8 +115,8 @@ def test_stock_is_booked_in_its_row(server: LiveServer, in_shop: Shop, page: Pag
     sold = make_product(sku="TEA-1", stock=10)
     sign_in(page, server, "/admin/stock")
     page.get_by_label("Units of TEA-1").fill("4")
-    page.get_by_label("What happened to TEA-1").select_option("Damaged (−)")
-    page.get_by_role("button", name="Book TEA-1").click()
+    page.get_by_label("Reason for TEA-1").select_option("Damaged (−)")
+    page.get_by_role("button", name="Adjust TEA-1").click()
     expect(page.get_by_text("TEA-1: -4, now 6 on hand.")).to_be_visible()
     assert counters(sold) == (6, 0)
 

@@ -57,7 +57,7 @@ def test_units_that_are_not_free_stay(desk: ShopClient, tea: Sold, units: str) -
     target = {"units": units, "location": str(location("north"))}
     answer = post(desk, f"/admin/stock/{item(tea).id}/transfers", target)
     assert answer.status_code in (409, 422)
-    assert "Nothing was moved." in answer.text
+    assert "No units were transferred." in answer.text
     assert by_warehouse(tea) == [(10, 3)]
 
 

@@ -164,6 +164,6 @@ def test_a_browser_shows_the_mail_in_its_frame_in_the_shops_colours(
     button = mail.get_by_role("link", name="See your order").locator("xpath=..")
     expect(button).to_have_css("background-color", "rgb(47, 74, 60)")
     page.get_by_label("Language").select_option("de")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply").click()
     expect(mail.get_by_role("heading", name="Ihre Bestellung ist bestätigt.")).to_be_visible()
     expect(page.get_by_text("Ihre Bestellung ORD-000000 ist bestätigt")).to_be_visible()

@@ -59,10 +59,10 @@ def test_the_customer_sees_what_is_for_him_and_nothing_else(
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "Please write something."),
+        ("", "Please enter a note."),
         (" \n\t ", "Please write something."),
-        ("x" * 1001, "A note has at most 1000 characters."),
-        ("bell \x07", "Please use letters, digits and signs only."),
+        ("x" * 1001, "Notes can have up to 1000 characters."),
+        ("bell \x07", "Please use letters, digits and punctuation only."),
     ],
 )
 def test_a_bad_note_is_said_at_its_field_and_not_lost(desk: ShopClient, text: str, problem: str) -> None:
@@ -124,8 +124,8 @@ def test_a_note_goes_from_the_order_to_the_customers_page(
     server, page = live_server(), new_page(javascript=javascript)
     sign_in(page, server, f"/admin/orders/{order.code}")
     page.get_by_label("Note", exact=False).last.fill("It comes in a blue box.")
-    page.get_by_label("Send it to the customer").check()
-    page.get_by_role("button", name="Write the note").click()
-    expect(page.get_by_text("The note is written; the customer gets it by mail.")).to_be_visible()
+    page.get_by_label("Send to customer").check()
+    page.get_by_role("button", name="Add note").click()
+    expect(page.get_by_text("Note added. The customer gets it by email.")).to_be_visible()
     page.goto(server.url(f"/orders/{order.token}"))
     expect(page.get_by_text("It comes in a blue box.")).to_be_visible()

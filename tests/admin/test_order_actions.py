@@ -85,7 +85,7 @@ def test_an_impossible_button_is_refused_and_changes_nothing(
         if (status, action) not in LEADS_TO:
             answer = press(desk, order, action)
             assert answer.status_code == 409, (action, answer.status_code)
-            assert "Nothing of yours was done" in answer.text
+            assert "Your action was not applied" in answer.text
     assert traces(order) == seen
     assert counters(sold) == stock
 
@@ -174,9 +174,9 @@ def test_an_order_that_cannot_be_confirmed_says_so(desk: ShopClient, in_shop: Sh
     answer = press(desk, order, "confirm", htmx=True)
     assert answer.status_code == 200
     assert "could not be confirmed" in answer.text
-    assert "Needs a look" in answer.text
+    assert "Needs attention" in answer.text
     assert fresh(order.id).status == "paid"
-    assert "Needs a look" in desk.get("/admin/orders").text
+    assert "Needs attention" in desk.get("/admin/orders").text
 
 
 # --- two at once -------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_a_stale_page_gets_409_and_sees_what_the_other_did(
     answer = press(desk, order, "cancel")
     assert answer.status_code == 409
     assert "This was changed while you were looking at it" in answer.text
-    meanwhile = answer.text.split("What happened meanwhile")[1].split("</div>")[0]
+    meanwhile = answer.text.split("Changes in the meantime")[1].split("</div>")[0]
     assert "Processing started (confirmed → processing), Alice" in meanwhile
     assert "Refund" not in meanwhile
     assert "Because I say so" in answer.text, "what was typed is not lost"
@@ -243,7 +243,7 @@ def test_htmx_gets_the_region_and_the_others_a_page(desk: ShopClient, in_shop: S
     assert answer.status_code == 200
     assert answer.text.lstrip().startswith('<div id="order"')
     assert "<html" not in answer.text
-    assert "The order is being processed." in answer.text
+    assert "Processing started." in answer.text
     assert "HX-Request" in answer.headers["Vary"]
     stale = press(desk, order, "cancel", htmx=True)
     assert stale.status_code == 409

@@ -73,7 +73,7 @@ def test_the_list_shows_how_long_stock_is_held(
     desk: ShopClient, in_shop: Shop, minutes: int, text: str
 ) -> None:
     configure_method("bank_transfer", hold_minutes=minutes)
-    assert f'data-label="Stock is held">{text}<' in desk.get(LIST).text
+    assert f'data-label="Stock reserved for">{text}<' in desk.get(LIST).text
 
 
 def test_terms_and_fee_are_changed(desk: ShopClient, in_shop: Shop) -> None:
@@ -176,13 +176,13 @@ def test_keys_that_cannot_be_right_are_refused_and_not_shown_again(
     [
         ("name", "", "This field is required."),
         ("instructions", "x" * 1001, "At most 1000 characters."),
-        ("hold_minutes", "0", "Enter a whole number from"),
-        ("hold_minutes", "99999999", "Enter a whole number from"),
+        ("hold_minutes", "0", "a whole number from 1"),
+        ("hold_minutes", "99999999", "a whole number from 1"),
         ("position", "first", "whole number from 0"),
-        ("fee_amount", "-1", "never below zero"),
-        ("fee_amount", "1.234", "more decimals"),
+        ("fee_amount", "-1", "cannot be negative"),
+        ("fee_amount", "1.234", "too many decimal places"),
         ("fee_ppm", "101", "from 0 to 100"),
-        ("fee_tax_class", "", "A tax class has"),
+        ("fee_tax_class", "", "lowercase letters"),
         ("version", "", "reload the page"),
     ],
 )
@@ -201,7 +201,7 @@ def test_two_at_once_the_second_sees_what_the_first_did(
     assert submit(signed_in(name="Alice"), stripe, filled(desk, stripe, fee_amount="2.00")).status_code == 303
     answer = submit(desk, stripe, mine)
     assert answer.status_code == 409
-    assert compared(answer.text) == [("Fee, fixed", "2.00", "1.00")]
+    assert compared(answer.text) == [("Fixed fee", "2.00", "1.00")]
     assert "mineMINE" not in answer.text
     assert secrets_of("stripe")["secret_key"] == KEY
     assert submit(desk, stripe, changed(answer.text, stripe)).status_code == 303
@@ -258,8 +258,8 @@ def test_keys_that_cannot_be_opened_are_told_and_entered_anew(
     desk: ShopClient, stripe: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encryption, "_seal", [encryption.Seal(["quite-another-key-0123456789abcdef"])])
-    said = "The keys cannot be opened any more."
-    assert "Keys needed" in desk.get(LIST).text
+    said = "The keys can no longer be decrypted."
+    assert "Keys required" in desk.get(LIST).text
     html = desk.get(stripe).text
     assert said in html
     assert "it ends in" not in html
@@ -277,4 +277,4 @@ def test_keys_that_cannot_be_opened_are_told_and_entered_anew(
     assert submit(desk, stripe, data).status_code == 303
     assert secrets_of("stripe") == {"secret_key": KEY, "webhook_secrets": [HOOK]}
     assert said not in desk.get(stripe).text
-    assert "Keys needed" not in desk.get(LIST).text
+    assert "Keys required" not in desk.get(LIST).text

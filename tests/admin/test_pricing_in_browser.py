@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from commerce.admin import picker
+from commerce.admin import product_picker
 from commerce.db import db
 from commerce.payments.methods import configure_method
 from commerce.pricing.models import Promotion
@@ -41,20 +41,20 @@ def test_a_promotion_is_aimed_tried_and_saved(
     page.get_by_label("Fixed amount off").check()
     expect(page.get_by_label("Percent off")).to_be_hidden()
     page.get_by_label("Amount off", exact=True).fill("4.00")
-    page.get_by_label("Certain products").check()
+    page.get_by_label("Specific products").check()
     page.get_by_label("Find products by title or SKU").fill("tea")
     page.get_by_label("Find products by title or SKU").press("Enter")
     page.get_by_label("Green tea").check()
-    page.get_by_role("button", name="Try").click()
+    page.get_by_role("button", name="Calculate").click()
     row = page.get_by_role("row", name="Tea week").last
     expect(row).to_contain_text("Applied")
     expect(row).to_contain_text("$4.00")
     assert db.session.scalars(select(Promotion)).all() == []
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("The promotion is there.")).to_be_visible()
+    expect(page.get_by_text("Promotion created.")).to_be_visible()
     db.session.close()
     saved = db.session.scalars(select(Promotion)).one()
-    tea = picker.find_products("tea")[0].id
+    tea = product_picker.find_products("tea")[0].id
     assert (saved.kind, saved.amount, saved.targets) == ("fixed", 400, [tea])
 
 
@@ -70,7 +70,7 @@ def test_a_sample_cart_is_filled_and_reckoned(
     page.get_by_role("button", name="Add TEA-1").click()
     expect(page.get_by_label("SKU", exact=True)).to_have_value("TEA-1")
     page.get_by_label("Units", exact=True).fill("3")
-    page.get_by_role("button", name="Reckon").click()
+    page.get_by_role("button", name="Calculate").click()
     expect(page.locator("tfoot tr")).to_contain_text("$35.00")
     assert "quantity=3" in page.url
     page.reload()
@@ -82,10 +82,10 @@ def test_a_refused_form_puts_the_focus_on_what_is_wrong(
 ) -> None:
     watch.allow("422")
     sign_in(page, server, f"{ROOT}/shipping/{shipping_methods()[0].id}")
-    page.get_by_label("Price, price 1").fill("five")
+    page.get_by_label("Price, rate 1").fill("five")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(":focus")).to_have_attribute("id", "error-summary")
-    page.get_by_role("link", name="Price 1, Price").click()
+    page.get_by_role("link", name="Rate 1, Price").click()
     expect(page.locator(":focus")).to_have_attribute("id", "rate0-price")
 
 

@@ -104,7 +104,7 @@ def test_dates_are_on_the_clock_of_the_shop(desk: ShopClient, page: str, in_shop
     assert row.ends_at == datetime(2027, 7, 15, 6, tzinfo=UTC)
     again = filled(desk, page)
     assert [again["starts_at"], again["ends_at"]] == [["2027-01-15T08:00"], ["2027-07-15T08:00"]]
-    assert "Planned" in desk.get(LIST).text
+    assert "Scheduled" in desk.get(LIST).text
 
 
 def test_products_are_found_and_ticked_without_scripts(desk: ShopClient, tea: Sold) -> None:
@@ -135,21 +135,21 @@ def test_categories_are_ticked(desk: ShopClient, tea: Sold) -> None:
         ({"label": ""}, "This field is required."),
         ({"label": "x" * 256}, "At most 255 characters."),
         ({"kind": "magic"}, "Please choose one."),
-        ({"percent_ppm": ""}, "The reduction is more than 0"),
-        ({"percent_ppm": "0"}, "The reduction is more than 0"),
+        ({"percent_ppm": ""}, "Enter a discount of more than 0"),
+        ({"percent_ppm": "0"}, "Enter a discount of more than 0"),
         ({"percent_ppm": "ten"}, "from 0 to 100"),
         ({"kind": "fixed", "amount": ""}, "an amount above zero"),
-        ({"kind": "fixed", "amount": "-5"}, "never below zero"),
-        ({"kind": "buy_x_get_y", "buy_quantity": "0", "get_quantity": "1"}, "Enter a whole number from"),
+        ({"kind": "fixed", "amount": "-5"}, "cannot be negative"),
+        ({"kind": "buy_x_get_y", "buy_quantity": "0", "get_quantity": "1"}, "a whole number from 1"),
         ({"scope": "products"}, "Choose 1 to"),
         ({"scope": "categories", "categories": "nonsense"}, "Choose 1 to"),
         (
             {"scope": "products", "products": str(uuid.uuid4())},
             "Some of the items you chose no longer exist. Choose again.",
         ),
-        ({"min_subtotal": "1.999"}, "more decimals"),
+        ({"min_subtotal": "1.999"}, "too many decimal places"),
         ({"starts_at": "tomorrow"}, "a date and a time"),
-        ({"starts_at": "0001-01-01T00:00"}, "a date of this century"),
+        ({"starts_at": "0001-01-01T00:00"}, "a date from this century"),
         (
             {"starts_at": "2027-02-01T00:00", "ends_at": "2027-01-01T00:00"},
             "The end must be after the start.",
@@ -179,7 +179,7 @@ def test_two_at_once_the_second_sees_what_the_first_did(
     assert compared(answer.text) == [
         ("Label", "Ten off", "Bob&#39;s week"),
         ("Percent off", "30", "20"),
-        ("What it is for", "Certain products", "Everything in the cart"),
+        ("Applies to", "Specific products", "Entire order"),
         ("Products or categories", "Green tea", "–"),
     ]
     assert changed(answer.text, f"{page}/deletion") == {"version": ["2"]}

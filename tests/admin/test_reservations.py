@@ -16,20 +16,20 @@ def tea(in_shop: Shop) -> Sold:
 
 
 def test_holds_are_listed_until_they_are_paid_or_gone(desk: ShopClient, tea: Sold) -> None:
-    assert "Nothing is held" in desk.get("/admin/holds").text
+    assert "No reservations" in desk.get("/admin/holds").text
     first = placed_order(sku="TEA-1", quantity=3)
     paid = order_in("confirmed", sku="TEA-1", quantity=2)
     page = desk.get("/admin/holds").text
     assert fresh(first).code in page
     assert paid.code not in page
     assert fresh(first).code in desk.get("/admin/holds?q=tea-1").text
-    assert "Nothing is held for" in desk.get("/admin/holds?q=CUP").text
+    assert "No reservations match" in desk.get("/admin/holds?q=CUP").text
 
 
 def test_cancelling_the_order_lets_go(desk: ShopClient, tea: Sold) -> None:
     order = fresh(placed_order(sku="TEA-1", quantity=3))
     assert counters(tea) == (10, 3)
-    fields = {"version": str(order.version), "reason": "The hold was released by the shop"}
+    fields = {"version": str(order.version), "reason": "The shop released the reservation"}
     assert post(desk, f"/admin/orders/{order.code}/cancellation", fields).status_code == 303
     assert counters(tea) == (10, 0)
     assert order.code not in desk.get("/admin/holds").text

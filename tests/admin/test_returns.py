@@ -62,7 +62,7 @@ def test_cancelling_is_shown_first_and_then_done_exactly(desk: ShopClient, tea: 
     data = {"version": order.version, "reason": "Sold <out>", "step": "preview"}
     shown = post(desk, f"{page_of(order)}/cancellation", data)
     assert shown.status_code == 200
-    for words in ("Nothing is done yet", "$25.00", "Cancelled", "Refunded", "2 units that have not left"):
+    for words in ("Please review the changes", "$25.00", "Cancelled", "Refunded", "2 unshipped units"):
         assert words in shown.text, words
     assert traces(order) == seen
     sent = form_on(shown.text, f"{page_of(order)}/cancellation")
@@ -81,7 +81,7 @@ def test_a_refund_is_shown_with_what_goes_back_on_the_shelf(desk: ShopClient, te
     data = {"version": order.version, "restock": "y", "step": "preview"}
     shown = post(desk, f"{page_of(order)}/refund", data)
     assert shown.status_code == 200
-    assert "2 units go back on the shelf." in shown.text
+    assert "2 units will be restocked." in shown.text
     post(desk, f"{page_of(order)}/refund", dict(form_on(shown.text, f"{page_of(order)}/refund")))
     assert (fresh(order.id).status, counters(tea)) == ("refunded", (10, 0))
 
@@ -95,7 +95,7 @@ def test_a_preview_of_a_stale_page_says_what_happened_meanwhile(
     data = {"version": order.version, "reason": "Because", "step": "preview"}
     answer = post(desk, f"{page_of(order)}/cancellation", data, htmx=htmx)
     assert answer.status_code == 409
-    assert "Processing started" in answer.text.split("What happened meanwhile")[1].split("</div>")[0]
+    assert "Processing started" in answer.text.split("Changes in the meantime")[1].split("</div>")[0]
     assert fresh(order.id).status == "processing"
 
 
@@ -128,14 +128,14 @@ def test_money_goes_back_by_line_after_a_look(desk: ShopClient, tea: Sold) -> No
     seen = traces(order)
     shown = post(desk, address, data)
     assert shown.status_code == 200
-    for words in ("$10.00", "Partially refunded", "1 unit goes back on the shelf.", "Stays here"):
+    for words in ("$10.00", "Partially refunded", "1 unit will be restocked.", "Paid after the refund"):
         assert words in shown.text, words
     assert traces(order) == seen
     done = post(desk, address, dict(form_on(shown.text, address)))
     assert done.status_code == 303
     assert (fresh(order.id).payment_status, counters(tea)) == ("partially_refunded", (9, 0))
     page = desk.get(page_of(order)).text
-    for words in ("Money given back", "Because I say so", "1 restocked"):
+    for words in ("Refunded", "Because I say so", "1 restocked"):
         assert words in page, words
 
 
@@ -159,14 +159,14 @@ def test_a_confirmation_of_something_else_gives_nothing(desk: ShopClient, tea: S
     ("changes", "words"),
     [
         ({"count": 0}, "Choose what to refund."),
-        ({"count": 3}, "between 1 and 2"),
+        ({"count": 3}, "you can refund 1 to 2 units"),
         ({"count": "x"}, "whole numbers"),
         ({"count": "-1"}, "whole numbers"),
-        ({"count": 1, "restock": 2, "returned": "y"}, "can go back on the shelf"),
+        ({"count": 1, "restock": 2, "returned": "y"}, "you can restock 0 to"),
         ({"count": 1, "amount": "1000", "returned": "y"}, "This is more than the amount left to refund."),
         ({"count": 1, "amount": "ten", "returned": "y"}, "t a valid amount"),
-        ({"count": 1, "reason": " ", "returned": "y"}, "Please give a reason."),
-        ({"count": 1, "reason": "x" * 501, "returned": "y"}, "at most 500"),
+        ({"count": 1, "reason": " ", "returned": "y"}, "Enter a reason."),
+        ({"count": 1, "reason": "x" * 501, "returned": "y"}, "up to 500"),
         ({"count": 1, "version": "x"}, ""),
     ],
 )
@@ -217,7 +217,7 @@ def test_a_return_goes_through_all_its_pages(desk: ShopClient, tea: Sold) -> Non
     page = desk.get(address).text
     shown = post(desk, f"{address}/refund", changed(page, f"{address}/refund"))
     assert shown.status_code == 200, shown.text
-    assert "1 unit goes back on the shelf." in shown.text
+    assert "1 unit will be restocked." in shown.text
     done = post(desk, f"{address}/refund", dict(form_on(shown.text, f"{address}/refund")))
     assert (done.status_code, done.location) == (303, page_of(order))
     assert (fresh(order.id).status, fresh(order.id).payment_status) == ("delivered", "partially_refunded")
@@ -247,7 +247,7 @@ def test_two_who_answer_the_same_request(desk: ShopClient, tea: Sold) -> None:
     approve_return(return_id, COLLEAGUE)
     answer = post(desk, f"{address}/decline", late)
     assert answer.status_code == 409
-    assert "Return approved" in answer.text.split("What happened meanwhile")[1]
+    assert "Return approved" in answer.text.split("Changes in the meantime")[1]
     assert requests_of(order.id)[0].state == "approved"
 
 
@@ -297,8 +297,8 @@ def test_a_role_that_may_not_gets_403_and_reads_who_may(signed_in: SignedIn, tea
         assert post(client, path, units(fresh(order.id), 1)).status_code == 403, path
     assert client.get(f"{page_of(order)}/credits").status_code == 403
     assert traces(order) == seen
-    assert "Only owner and manager may do this." in client.get(page_of(order)).text
-    assert "Only owner and manager may do this." in client.get(address).text
+    assert "Only owner and manager can do this." in client.get(page_of(order)).text
+    assert "Only owner and manager can do this." in client.get(address).text
 
 
 def test_support_approves_a_return(signed_in: SignedIn, tea: Sold) -> None:
@@ -335,7 +335,7 @@ def test_the_list_by_state_and_page(desk: ShopClient, tea: Sold) -> None:
         request_return(order.id, COLLEAGUE, kind="return", reason="Too big")
     html = desk.get("/admin/returns?state=requested").text
     assert all(order.code in html for order in orders)
-    assert "No request has this state." in desk.get("/admin/returns?state=closed").text
+    assert "No requests with this status." in desk.get("/admin/returns?state=closed").text
     assert desk.get("/admin/returns?state=nonsense").status_code == 200
     assert desk.get("/admin/returns?before=x").status_code == 422
     region = desk.get("/admin/returns", headers={"HX-Request": "true"}).text
@@ -350,6 +350,6 @@ def test_the_history_has_money_stock_and_a_second_chance_in_one_line_of_time(
     credit_order(order.id, wish, COLLEAGUE, reason="Broken")
     history = desk.get(page_of(order)).text.split('id="history-title"')[1]
     back, given, out = (
-        history.index(words) for words in ("Stock of TEA-1: +1", "Money given back", "Stock of TEA-1: −2")
+        history.index(words) for words in ("Stock of TEA-1: +1", "Refunded", "Stock of TEA-1: −2")
     )
     assert back < given < out

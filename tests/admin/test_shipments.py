@@ -27,7 +27,7 @@ def test_a_parcel_with_a_part_and_one_with_the_rest(desk: ShopClient, tea: Sold)
     order = order_in("processing", quantity=3)
     assert send(desk, order, 1, carrier="dhl", tracking_code="JD 01").status_code == 303
     html = desk.get(f"/admin/orders/{order.code}").text
-    assert "the rest of the order waits" in html
+    assert "The rest of the order still has to be shipped" in html
     assert 'href="https://www.dhl.com/global-en/home/tracking.html?tracking-id=JD01"' in html
     assert "Parcel 1 sent" in html
     assert 'max="2" value="2"' in html, "the form offers what is left"
@@ -73,6 +73,20 @@ def test_paper_names_what_to_pick_and_no_price(desk: ShopClient, tea: Sold) -> N
     assert "$" not in slip
     assert ">2<" in desk.get(f"/admin/orders/{order.code}/picking-list").text
     assert desk.get(f"/admin/orders/{order.code}/shipments/2/slip").status_code == 404
+
+
+def test_the_picking_list_names_areas_for_staff_and_the_slip_in_the_script_of_the_street(
+    desk: ShopClient, tea: Sold
+) -> None:
+    address = {"country_code": "AE", "street_address": "شارع الشيخ زايد", "country_area": "إمارة دبيّ"}
+    order = order_in("processing", quantity=3, shipping_address=address)
+    listed = desk.get(f"/admin/orders/{order.code}/picking-list").text
+    assert "Dubai" in listed
+    assert "دبي" not in listed
+    send(desk, order, 1)
+    slip = desk.get(f"/admin/orders/{order.code}/shipments/1/slip").text
+    assert "دبي" in slip
+    assert "Dubai" not in slip
 
 
 def test_charlie_reads_no_paper(signed_in: SignedIn, tea: Sold, other_shop: Shop) -> None:

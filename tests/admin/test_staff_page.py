@@ -41,7 +41,7 @@ def test_an_owner_invites_and_the_invited_person_comes_in(
     assert send(owner, f"{HERE}/invitations", email=BOB, role="fulfilment").status_code == 303
     page = owner.get(HERE).text
     assert BOB in page
-    assert "on its way" in page
+    assert "Invitation sent" in page
     link = f"/admin/invitations/{mailed_token(post, BOB)}"
     bob = app.test_client(host=in_shop.host)
     shown = bob.get(link)
@@ -112,16 +112,16 @@ def test_a_full_plan_is_said_beside_the_form(owner: ShopClient, in_shop: Shop) -
     atomic(db.session.execute)(update(Tenant).where(Tenant.id == in_shop.id).values(max_staff=1))
     refused = send(owner, f"{HERE}/invitations", email=BOB, role="support")
     assert refused.status_code == 422
-    assert "Your plan allows 1 members of staff" in refused.text
+    assert "Your plan includes 1 staff accounts" in refused.text
     assert f'value="{BOB}"' in refused.text
-    assert "Places of your plan: 1 of 1." in refused.text
+    assert "1 of 1 staff accounts used." in refused.text
 
 
 def test_only_owners_have_the_page_and_others_read_who_may(signed_in: SignedIn) -> None:
     manager = signed_in("manager")
     answer = manager.get(HERE)
     assert answer.status_code == 403
-    assert "Only owner may do this." in answer.text
+    assert "Only owner can do this." in answer.text
     assert HERE not in manager.get("/admin/orders").text
     token = csrf_token(manager.get("/admin/orders").text)
     refused = manager.post(f"{HERE}/invitations", data={"csrf_token": token, "email": BOB, "role": "owner"})

@@ -59,7 +59,7 @@ def test_an_old_one_is_renewed_and_nothing_that_was_typed_is_lost(
     later.shift(timedelta(minutes=31))
     asked = post(owner, "/admin/webhooks", WEBHOOK)
     assert asked.status_code == 403
-    assert "Is it you?" in asked.text
+    assert "Confirm it’s you" in asked.text
     assert "example.com" not in asked.text, "what was sent is sealed: a secret in it cannot be read"
     assert webhooks.list_endpoints() == []
     wrong = prove(owner, "/admin/webhooks", asked.text, password="wrong password")
@@ -89,7 +89,7 @@ def test_money_is_dangerous_and_packing_is_not(signed_in: SignedIn, later: time_
     assert get_order(order.id).status == "pending"
     assert post(boss, f"{address}/notes", {"text": "Ring twice"}).status_code == 303
     for path in ("receipts", "credits", "surplus-refund", "refund"):
-        assert "Is it you?" in post(boss, f"{address}/{path}", fields).text
+        assert "Confirm it’s you" in post(boss, f"{address}/{path}", fields).text
     done = prove(boss, f"{address}/payment", asked.text)
     assert done.status_code == 303
     db.session.close()
@@ -108,7 +108,7 @@ def test_cancelling_asks_when_money_goes_back(
     asked = post(boss, f"/admin/orders/{order.code}/cancellation", fields)
     paid = order.payment_status == "paid"
     assert paid == (status == "confirmed")
-    assert (asked.status_code, "Is it you?" in asked.text) == ((403, True) if paid else (200, False))
+    assert (asked.status_code, "Confirm it’s you" in asked.text) == ((403, True) if paid else (200, False))
 
 
 def test_with_a_second_factor_its_code_is_asked_for(
@@ -178,7 +178,7 @@ def test_who_may_not_do_it_is_not_asked_for_a_proof(
     later.shift(timedelta(minutes=31))
     refused = post(rita, "/admin/webhooks", WEBHOOK)
     assert refused.status_code == 403
-    assert "Only owner and manager may do this." in refused.text
+    assert "Only owner and manager can do this." in refused.text
 
 
 def test_htmx_gets_the_question_in_the_place_of_the_page(

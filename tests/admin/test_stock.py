@@ -162,7 +162,7 @@ def test_the_way_back_stays_in_the_shop(desk: ShopClient, tea: Sold) -> None:
 
 
 @pytest.mark.parametrize(
-    ("counted", "said"), [(12, "difference of +2."), (9, "difference of -1."), (10, "nothing was booked")]
+    ("counted", "said"), [(12, "adjusted by +2."), (9, "adjusted by -1."), (10, "Nothing was changed")]
 )
 def test_a_count_books_the_difference(desk: ShopClient, tea: Sold, counted: int, said: str) -> None:
     answer = count(desk, tea, counted, item(tea).version)

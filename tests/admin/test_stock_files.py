@@ -1,4 +1,4 @@
-"""Stock from a file: look first, then do exactly that; and the ledger as a file."""
+"""Import stock: look first, then do exactly that; and the ledger as a file."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ def test_a_file_is_looked_at_before_anything_is_written(desk: ShopClient, tea: S
     answer = upload(desk, "SKU,On hand\nTEA-1,14\nNOPE,3\n")
     assert answer.status_code == 200
     assert "There is no such SKU." in answer.text
-    assert "Change 1 stock levels" in answer.text
+    assert "Update 1 stock levels" in answer.text
     assert counters(tea) == (10, 0)
     done = confirm(desk, answer.text)
     assert done.status_code == 303
@@ -54,7 +54,7 @@ def test_stock_that_moved_meanwhile_is_shown_anew_and_nothing_is_written(desk: S
     change_stock(tea, -3)
     answer = confirm(desk, page)
     assert answer.status_code == 409
-    assert "Stock moved since you looked" in answer.text
+    assert "Stock changed since you opened the page" in answer.text
     assert counters(tea) == (7, 0)
     assert confirm(desk, answer.text).status_code == 303
     assert counters(tea) == (14, 0)

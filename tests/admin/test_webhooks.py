@@ -64,7 +64,7 @@ def secret_in(page: str) -> str:
 def test_without_webhooks_the_page_says_so(desk: ShopClient, in_shop: Shop) -> None:
     page = desk.get("/admin/webhooks").text
     check(page)
-    assert "No other program is told anything yet." in page
+    assert "No webhooks yet." in page
     assert 'href="/admin/webhooks" aria-current="page"' in page
 
 
@@ -97,7 +97,7 @@ def test_a_new_webhook_shows_its_secret_once_and_a_test_is_signed_with_it(
     (message,) = receiver.messages
     assert standardwebhooks.Webhook(secret).verify(message.body, message.headers)["type"] == "ping"
     after = desk.get(f"/admin/webhooks/{made.id}").text
-    assert "The test was taken: HTTP 200" in after
+    assert "Test succeeded: HTTP 200" in after
     assert message.headers["webhook-id"] in after
     check(desk.get("/admin/webhooks").text)
 
@@ -105,8 +105,8 @@ def test_a_new_webhook_shows_its_secret_once_and_a_test_is_signed_with_it(
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("", "Please give the address"),
-        ("ftp://hooks.example/", "must begin with https"),
+        ("", "Please enter the address of the webhook"),
+        ("ftp://hooks.example/", "must start with https"),
         ("https://bob:secret@hooks.example/", "user name"),
         (f"https://hooks.example/{'x' * 2000}", "too long"),
     ],
@@ -138,7 +138,7 @@ def test_an_address_inside_is_refused_where_private_ones_are_not_allowed(
     ):
         answer = send(strict, "/admin/webhooks", url=url)
         assert answer.status_code == 422
-        assert "not on the public internet" in answer.text
+        assert "on the public internet" in answer.text
     assert list_endpoints() == []
 
 
@@ -154,7 +154,7 @@ def test_there_are_not_more_webhooks_than_anybody_needs(
     monkeypatch.setattr(services, "MAX_ENDPOINTS", 1)
     answer = send(desk, "/admin/webhooks", url=receiver.url)
     assert answer.status_code == 409
-    assert "at most 1 webhooks" in answer.text
+    assert "up to 1 webhooks" in answer.text
 
 
 def test_what_a_webhook_hears_can_be_changed_by_one_at_a_time(
@@ -166,7 +166,7 @@ def test_what_a_webhook_hears_can_be_changed_by_one_at_a_time(
     stale = send(desk, path, version="1", url=f"{receiver.url}/3", description="Mine")
     assert stale.status_code == 409
     check(stale.text)
-    assert f"Now it calls {receiver.url}/2." in stale.text
+    assert f"{receiver.url}/2" in stale.text
     assert 'value="Mine"' in stale.text
     assert fresh(hook).url == f"{receiver.url}/2"
     again = send(desk, path, version="2", url=f"{receiver.url}/3", description="Mine")
@@ -185,7 +185,7 @@ def test_a_new_secret_is_shown_once_and_the_former_one_still_signs(
     page = desk.get(answer.location).text
     check(page)
     secret = secret_in(page)
-    assert "messages are signed with the former secret too" in page
+    assert "messages are also signed with the previous secret" in page
     send(desk, f"/admin/webhooks/{hook}/ping")
     (message,) = receiver.messages
     assert len(message.headers["webhook-signature"].split()) == 2
@@ -224,7 +224,7 @@ def test_a_failure_can_be_looked_into_and_sent_again(
     check(events)
     assert f'href="/admin/webhooks/{hook}"' in events
     receiver.status = 200
-    ((call,), _more) = log_of(hook)
+    (call,) = log_of(hook).rows
     assert call.delivery_id is not None
     db.session.close()
     for count in (2, 3):  # also when it was taken: the other side may have lost it
@@ -243,7 +243,7 @@ def test_a_delivery_to_somebody_else_is_not_sent_again_from_here(
     make_product(sku="TEA-1", stock=10)
     order_in("pending")
     make_relay().run_until_idle()
-    ((call,), _more) = log_of(hook)
+    (call,) = log_of(hook).rows
     other = services.create_endpoint(url=receiver.url, description="", event_types=[])[0]
     for path in (f"{other}/deliveries/{call.delivery_id}", f"{hook}/deliveries/{uuid.uuid4()}"):
         assert send(desk, f"/admin/webhooks/{path}/replay").status_code == 404
@@ -252,7 +252,7 @@ def test_a_delivery_to_somebody_else_is_not_sent_again_from_here(
 def test_a_test_that_fails_says_why(desk: ShopClient, hook: uuid.UUID, receiver: Receiver) -> None:
     receiver.status = 404
     send(desk, f"/admin/webhooks/{hook}/ping")
-    assert "The test was not taken: HTTP 404." in desk.get(f"/admin/webhooks/{hook}").text
+    assert "Test failed: HTTP 404." in desk.get(f"/admin/webhooks/{hook}").text
 
 
 def test_deleted_it_is_gone_with_its_log(desk: ShopClient, hook: uuid.UUID, receiver: Receiver) -> None:
@@ -260,7 +260,7 @@ def test_deleted_it_is_gone_with_its_log(desk: ShopClient, hook: uuid.UUID, rece
     answer = send(desk, f"/admin/webhooks/{hook}/removal")
     assert (answer.status_code, answer.location) == (303, "/admin/webhooks")
     assert desk.get(f"/admin/webhooks/{hook}").status_code == 404
-    assert log_of(hook) == ([], False)
+    assert not log_of(hook).rows
 
 
 ACTIONS = ["", "/secret", "/ping", "/enablement", "/disablement", "/removal"]

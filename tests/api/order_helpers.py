@@ -1,4 +1,4 @@
-"""A program at an order: what the tests of payments, refunds, shipments, returns and the status share."""
+"""Orders in each state, and assertions about them, for the tests of the operations on an order."""
 
 from typing import Any
 
@@ -16,16 +16,16 @@ from tests.factories.orders import BOB, fresh, take_step
 from tests.factories.shop import Sold, make_product
 from tests.support.invariants import broken_invariants
 
-WAY = ("process", "ship", "deliver", "complete")
+ACTIONS_TO_COMPLETED = ("process", "ship", "deliver", "complete")
 
 
-def tea(**values: Any) -> Sold:
-    """Put tea on the shelf: 100 units at 10.00."""
+def make_tea(**values: Any) -> Sold:
+    """Create a product with 100 units in stock at 10.00."""
     return make_product(**{"title": "Green tea", "sku": "TEA-1", "price": 1000, "stock": 100, **values})
 
 
-def bought(sold: Sold, quantity: int, *actions: str) -> Order:
-    """Place an order, pay it by transfer, so that it is confirmed, and lead it on."""
+def paid_order(sold: Sold, quantity: int, *actions: str) -> Order:
+    """Return a new order that is paid by bank transfer and confirmed, after these further actions."""
     placed = make_order((sold, quantity))
     record_receipt(placed.id, BOB)
     for action in actions:
@@ -33,32 +33,32 @@ def bought(sold: Sold, quantity: int, *actions: str) -> Order:
     return fresh(placed.id)
 
 
-def at(order: Order, part: str = "") -> str:
-    """Return the address of an order, or of what belongs to it."""
+def order_url(order: Order, part: str = "") -> str:
+    """Return the URL of an order, or of a resource of it."""
     return f"/api/orders/{order.code}" + (f"/{part}" if part else "")
 
 
-def assert_refused(answer: TestResponse, status: int, code: str, *fields: str) -> dict[str, Any]:
-    """Hold an answer to be this refusal, at these fields, and return it."""
+def assert_rejected(answer: TestResponse, status: int, code: str, *fields: str) -> dict[str, Any]:
+    """Assert that a response is this problem with these invalid fields, and return it."""
     problem = answer.get_json(force=True)
     assert (answer.status_code, problem["code"]) == (status, code), answer.text
     assert [each["field"] for each in problem.get("errors") or []] == list(fields), answer.text
     return dict(problem)
 
 
-def traces(order: Order) -> tuple[Any, ...]:
-    """Return everything that doing something to an order changes; the books must agree at any time."""
+def snapshot(order: Order) -> tuple[Any, ...]:
+    """Return everything that an operation on an order can change, and check the invariants of money and stock."""
     now = fresh(order.id)
     counts = [
         db.session.scalar(select(func.count()).select_from(each))
         for each in (Event, Credit, Refund, Shipment, ReturnRequest, Payment)
     ]
-    captured, refunded = money(order)
+    captured, refunded = captured_and_refunded(order)
     assert broken_invariants() == []
     return now.status, now.payment_status, now.version, captured, refunded, *counts
 
 
-def money(order: Order) -> tuple[int, int]:
+def captured_and_refunded(order: Order) -> tuple[int, int]:
     """Return (captured, refunded), minor units."""
     db.session.close()
     row = db.session.execute(

@@ -1,4 +1,4 @@
-"""The API's door: a good key with the right scope comes in, and nothing else does, at any address."""
+"""Authentication of API clients: keys, scopes and rate limits."""
 
 import re
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from commerce.accounts import api_clients, sessions
 from commerce.accounts.scopes import SCOPES
 from commerce.accounts.sessions import STAFF, Device
 from commerce.accounts.views import COOKIE
-from commerce.admin.integrations.api_clients import TO_TRY
-from commerce.api.auth import PUBLIC, WRONG_KEYS
+from commerce.admin.integrations.views import TO_TRY
+from commerce.api.auth import MAX_INVALID_KEYS, PUBLIC
 from commerce.db import _sqlite_turn, atomic, db
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
@@ -49,7 +49,7 @@ def came_in(answer: TestResponse) -> bool:
     return answer.status_code not in (401, 403, 429)
 
 
-def test_every_address_takes_a_key_with_its_scope_and_says_so(app: Flask, in_shop: Shop) -> None:
+def test_every_operation_requires_a_key_with_its_scope(app: Flask, in_shop: Shop) -> None:
     found = [each for each in addresses(app) if each[2] != PUBLIC]
     assert len(found) >= 5
     assert {scope for _method, _path, scope in found} <= SCOPES.keys()
@@ -66,13 +66,13 @@ def test_every_address_takes_a_key_with_its_scope_and_says_so(app: Flask, in_sho
         assert answer.json["scope"] == scope
 
 
-def test_what_a_new_key_is_to_be_tried_with_is_open_to_it(app: Flask, in_shop: Shop) -> None:
+def test_the_first_request_suggested_for_a_new_key_works(app: Flask, in_shop: Shop) -> None:
     for scope, path in TO_TRY.items():
         answer = make_program(app, [scope]).get(path)
         assert answer.status_code == 200, path
 
 
-def test_cookies_open_nothing(app: Flask, in_shop: Shop) -> None:
+def test_cookies_do_not_authenticate(app: Flask, in_shop: Shop) -> None:
     client = app.test_client(host=in_shop.host)
     client.set_cookie(
         COOKIE, atomic(sessions.begin)(STAFF, make_staff("owner"), Device()), domain=in_shop.host
@@ -85,21 +85,21 @@ def test_cookies_open_nothing(app: Flask, in_shop: Shop) -> None:
     "header",
     ["{key}", "Basic {key}", "Bearer", "Bearer  ", "Bearer {key} {key}", "Bearer {key}x", "Token {key}"],
 )
-def test_a_key_comes_as_a_bearer_or_not_at_all(app: Flask, in_shop: Shop, header: str) -> None:
+def test_a_key_is_accepted_only_as_a_bearer_token(app: Flask, in_shop: Shop, header: str) -> None:
     program = make_program(app)
     assert came_in(program.get(ORDERS))
     assert program.get(ORDERS, Authorization=header.format(key=program.key)).status_code == 401
     assert Program(app, "").get(f"{ORDERS}?key={program.key}").status_code == 401
 
 
-def test_a_key_of_another_shop_is_unknown_here(app: Flask, in_shop: Shop, other_shop: Shop) -> None:
+def test_a_key_of_another_shop_is_rejected(app: Flask, in_shop: Shop, other_shop: Shop) -> None:
     program = make_program(app)
     assert came_in(program.get(ORDERS))
     answer = Program(app, program.key, host=other_shop.host).get(ORDERS)
     assert (answer.status_code, answer.json["code"]) == (401, "unauthorized")
 
 
-def test_revoked_expired_or_kept_out_a_program_stands_outside_at_once(app: Flask, in_shop: Shop) -> None:
+def test_a_revoked_expired_or_disabled_key_is_rejected_at_once(app: Flask, in_shop: Shop) -> None:
     revoked, expiring, kept_out = (make_program(app) for _ in range(3))
     assert revoked.client_id
     assert expiring.client_id
@@ -116,7 +116,7 @@ def test_revoked_expired_or_kept_out_a_program_stands_outside_at_once(app: Flask
         assert expiring.get(ORDERS).status_code == 401
 
 
-def test_the_last_use_is_noted_once_a_minute(app: Flask, in_shop: Shop) -> None:
+def test_the_last_use_of_a_key_is_recorded_once_a_minute(app: Flask, in_shop: Shop) -> None:
     program = make_program(app)
     assert program.client_id
     used = []
@@ -132,7 +132,7 @@ def test_the_last_use_is_noted_once_a_minute(app: Flask, in_shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_is_asked_for_does_not_fail_because_a_use_cannot_be_noted(
+def test_a_request_succeeds_if_the_use_of_its_key_cannot_be_recorded(
     app: Flask, in_shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = make_program(app)
@@ -145,7 +145,7 @@ def test_what_is_asked_for_does_not_fail_because_a_use_cannot_be_noted(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_program_is_told_how_often_it_may_call_and_waits_over_that(
+def test_rate_limit_headers_count_down_and_then_requests_are_rejected(
     make_app: Callable[..., Flask], shop: Shop
 ) -> None:
     app = make_app(limits="all")
@@ -166,13 +166,15 @@ def test_a_program_is_told_how_often_it_may_call_and_waits_over_that(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_keys_are_not_guessed_from_one_address(make_app: Callable[..., Flask], shop: Shop) -> None:
+def test_many_invalid_keys_from_one_address_are_rate_limited(
+    make_app: Callable[..., Flask], shop: Shop
+) -> None:
     app = make_app(limits="guesses")
     with app.app_context(), shop_scope(shop):
         program = make_program(app)
     with time_machine.travel("2026-03-01 12:00", tick=False) as now:
-        tried = [Program(app, NO_KEY).get(ORDERS).status_code for _ in range(WRONG_KEYS + 1)]
-        assert tried == [401] * WRONG_KEYS + [429]
+        tried = [Program(app, NO_KEY).get(ORDERS).status_code for _ in range(MAX_INVALID_KEYS + 1)]
+        assert tried == [401] * MAX_INVALID_KEYS + [429]
         assert program.get(ORDERS).status_code == 200, "a neighbour's wrong keys shut out no good one"
         assert Program(app, "").get(ORDERS).status_code == 401, "and who sends none is told what is needed"
         now.shift(61)

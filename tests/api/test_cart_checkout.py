@@ -1,4 +1,4 @@
-"""A program orders a cart as its shopper saw it: once, whatever is asked twice, or not at all."""
+"""A cart is ordered as the shopper saw it: exactly once, or not at all."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -43,7 +43,7 @@ def asked(cart: Any, **changes: Any) -> tuple[str, dict[str, Any]]:
     return f"/api/carts/{cart['cartId']}/checkout", body
 
 
-def test_a_whole_purchase_without_a_page_of_ours(program: Program) -> None:
+def test_a_cart_can_be_filled_and_ordered_through_the_api_alone(program: Program) -> None:
     sold = make_product("Wireless Mouse", price=2999, sku="PRD-001")
     coupon = make_coupon("WELCOME10", limit=5)
     cart = ready(program, "WELCOME10")
@@ -62,7 +62,7 @@ def test_a_whole_purchase_without_a_page_of_ours(program: Program) -> None:
     assert program.get(f"/api/carts/{cart['cartId']}").status_code == 404
 
 
-def test_a_cart_is_one_order_under_any_key(program: Program) -> None:
+def test_a_cart_is_ordered_once_with_any_key(program: Program) -> None:
     sold = make_product("Wireless Mouse", price=2999, sku="PRD-001")
     cart_path = f"/api/carts/{ready(program)['cartId']}"
     key, line = new_key(), {"productCode": "PRD-001", "quantity": 1}
@@ -79,7 +79,7 @@ def test_a_cart_is_one_order_under_any_key(program: Program) -> None:
     assert program.post(path, body, key=None).json["code"] == "idempotency_key_missing"
 
 
-def test_what_was_not_shown_is_not_ordered(program: Program) -> None:
+def test_it_rejects_a_total_or_version_that_was_not_shown(program: Program) -> None:
     sold = make_product("Wireless Mouse", price=2999, sku="PRD-001")
     cart = ready(program)
     path, body = asked(cart)
@@ -99,7 +99,7 @@ def test_what_was_not_shown_is_not_ordered(program: Program) -> None:
     assert (counters(sold), count_orders()) == ((0, 0), 0)
 
 
-def test_a_cart_that_is_not_ready_says_what_is_missing(program: Program) -> None:
+def test_an_incomplete_cart_is_rejected_with_what_is_missing(program: Program) -> None:
     make_product("Wireless Mouse", price=2999, sku="PRD-001")
     path = program.post("/api/carts", {}).headers["Location"]
     empty = program.post(f"{path}/checkout", {"total": 0, "version": 1})
@@ -114,7 +114,9 @@ def test_a_cart_that_is_not_ready_says_what_is_missing(program: Program) -> None
     assert program.post(f"{path}/checkout", {**body, "total": 29.999}).json["errors"][0]["field"] == "total"
 
 
-def test_a_code_that_others_used_up_leaves_the_cart_and_the_same_key_goes_on(program: Program) -> None:
+def test_a_used_up_coupon_is_removed_and_the_checkout_can_be_retried_with_the_same_key(
+    program: Program,
+) -> None:
     make_product("Wireless Mouse", price=2999, sku="PRD-001")
     make_coupon("ONCE", limit=1)
     cart, key = ready(program, "ONCE"), new_key()
@@ -131,7 +133,7 @@ def test_a_code_that_others_used_up_leaves_the_cart_and_the_same_key_goes_on(pro
     assert placed.json["attributes"]["total"] == left["quote"]["total"]
 
 
-def test_eight_checkouts_in_one_instant_with_keys_of_their_own_are_one_order(program: Program) -> None:
+def test_eight_concurrent_checkouts_with_different_keys_create_one_order(program: Program) -> None:
     sold = make_product("Wireless Mouse", price=2999, sku="PRD-001")
     path, body = asked(ready(program))
     with ThreadPoolExecutor(8) as clicks:

@@ -1,4 +1,4 @@
-"""A program keeps a cart for its shopper: nobody else opens it, and its prices are those of now."""
+"""Carts of API clients: lines, coupons, details and the quote."""
 
 import uuid
 from typing import Any
@@ -26,7 +26,7 @@ def opened(program: Program, *items: tuple[str, int]) -> Any:
     return answer.json
 
 
-def test_a_cart_is_opened_once_with_what_is_in_it(program: Program) -> None:
+def test_a_cart_is_created_once_with_its_items(program: Program) -> None:
     sold = make_product("Wireless Mouse", price=2999, sku="PRD-001")
     body, key = {"items": [{"productCode": "PRD-001", "quantity": 2, "price": 29.99}]}, new_key()
     first, again = (program.post("/api/carts", body, key=key) for _ in range(2))
@@ -41,7 +41,7 @@ def test_a_cart_is_opened_once_with_what_is_in_it(program: Program) -> None:
     assert program.get(first.headers["Location"]).json == cart
 
 
-def test_an_empty_cart_takes_lines_and_knows_its_versions(program: Program) -> None:
+def test_lines_are_added_to_an_empty_cart_and_change_its_version(program: Program) -> None:
     make_product("Wireless Mouse", sku="PRD-001", stock=5)
     cart = opened(program)
     path, key = f"/api/carts/{cart['cartId']}", new_key()
@@ -60,7 +60,7 @@ def test_an_empty_cart_takes_lines_and_knows_its_versions(program: Program) -> N
     assert program.call("DELETE", line).status_code == 404
 
 
-def test_what_cannot_be_had_is_said_with_its_place(program: Program) -> None:
+def test_unavailable_items_are_reported_with_their_path(program: Program) -> None:
     make_product("Wireless Mouse", sku="PRD-001", stock=0)
     stop_selling(make_product("Old Mouse", sku="PRD-002"))
     body = {"items": [{"productCode": code, "quantity": 1} for code in ("PRD-001", "PRD-002", "NONE")]}
@@ -80,14 +80,14 @@ def test_what_cannot_be_had_is_said_with_its_place(program: Program) -> None:
     assert program.post(path, {"productCode": "PRD-001", "quantity": 1, "colour": "red"}).status_code == 422
 
 
-def test_a_price_that_is_not_ours_is_refused(program: Program) -> None:
+def test_it_rejects_another_price(program: Program) -> None:
     make_product("Wireless Mouse", price=2999, sku="PRD-001")
     path = f"/api/carts/{opened(program)['cartId']}/lines"
     answer = program.post(path, {"productCode": "PRD-001", "quantity": 1, "price": 19.99})
     assert (answer.status_code, [each["field"] for each in answer.json["errors"]]) == (422, ["price"])
 
 
-def test_details_bring_a_quote_with_what_can_be_chosen(program: Program) -> None:
+def test_details_with_an_address_return_a_quote_with_methods(program: Program) -> None:
     make_product("Wireless Mouse", price=2999, sku="PRD-001")
     path = f"/api/carts/{opened(program, ('PRD-001', 2))['cartId']}"
     first = program.call("PUT", f"{path}/details", {"shippingAddress": {"name": "Alice", **ADDRESS}})
@@ -121,7 +121,7 @@ def test_details_bring_a_quote_with_what_can_be_chosen(program: Program) -> None
     assert "bank_transfer" in [each["code"] for each in quote["paymentMethods"]]
 
 
-def test_details_that_cannot_be_are_refused_by_name(program: Program) -> None:
+def test_invalid_details_are_rejected_by_field(program: Program) -> None:
     make_product("Wireless Mouse", sku="PRD-001")
     path = f"/api/carts/{opened(program, ('PRD-001', 1))['cartId']}"
     refused: list[tuple[Any, str]] = [
@@ -138,7 +138,7 @@ def test_details_that_cannot_be_are_refused_by_name(program: Program) -> None:
     assert program.get(path).json["details"]["note"] == ""
 
 
-def test_a_code_takes_something_off_and_can_be_taken_out(program: Program) -> None:
+def test_a_coupon_can_be_applied_and_removed(program: Program) -> None:
     make_product("Wireless Mouse", price=3000, sku="PRD-001")
     make_coupon("WELCOME10")
     path = f"/api/carts/{opened(program, ('PRD-001', 2))['cartId']}"
@@ -157,7 +157,7 @@ def test_a_code_takes_something_off_and_can_be_taken_out(program: Program) -> No
     assert unknown.json["couponCodes"] == {"NOPE": "unknown"}
 
 
-def test_a_cart_shows_the_prices_and_the_stock_of_now(program: Program) -> None:
+def test_a_cart_shows_current_prices_and_stock(program: Program) -> None:
     sold = make_product("Wireless Mouse", price=2999, sku="PRD-001", stock=5)
     path = f"/api/carts/{opened(program, ('PRD-001', 4))['cartId']}"
     set_price(sold, 1999)
@@ -167,21 +167,21 @@ def test_a_cart_shows_the_prices_and_the_stock_of_now(program: Program) -> None:
     assert (line["price"], line["available"], line["backordered"]) == (19.99, 13, 1)
 
 
-def test_nobody_else_opens_a_cart(program: Program, app: Flask, other_shop: Shop) -> None:
+def test_a_cart_is_not_found_by_another_client(program: Program, app: Flask, other_shop: Shop) -> None:
     make_product("Wireless Mouse", sku="PRD-001")
     cart = opened(program, ("PRD-001", 1))
     with shop_scope(other_shop):
         charlie = make_program(app, host="other.localhost")
     path, line = f"/api/carts/{cart['cartId']}", cart["items"][0]["lineId"]
-    for stranger in (make_program(app), charlie):
+    for other in (make_program(app), charlie):
         answers = [
-            stranger.get(path),
-            stranger.post(f"{path}/coupons", {"code": "X"}),
-            stranger.patch(f"{path}/lines/{line}", {"quantity": 0}),
-            stranger.call("DELETE", f"{path}/lines/{line}"),
-            stranger.call("DELETE", f"{path}/coupons/X"),
-            stranger.call("PUT", f"{path}/details", {"email": "eve@example.com"}),
-            stranger.post(f"{path}/checkout", {"total": 1, "version": 1}),
+            other.get(path),
+            other.post(f"{path}/coupons", {"code": "X"}),
+            other.patch(f"{path}/lines/{line}", {"quantity": 0}),
+            other.call("DELETE", f"{path}/lines/{line}"),
+            other.call("DELETE", f"{path}/coupons/X"),
+            other.call("PUT", f"{path}/details", {"email": "eve@example.com"}),
+            other.post(f"{path}/checkout", {"total": 1, "version": 1}),
         ]
         assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert (
@@ -195,7 +195,7 @@ def test_nobody_else_opens_a_cart(program: Program, app: Flask, other_shop: Shop
     assert "Wireless Mouse" not in browser.get("/cart", base_url="http://demo.localhost").text
 
 
-def test_a_key_that_may_not_fill_carts_fills_none(app: Flask, in_shop: Shop) -> None:
+def test_a_key_without_the_scope_cannot_use_carts(app: Flask, in_shop: Shop) -> None:
     reader = make_program(app, ["orders:read", "orders:write"])
     answer = reader.post("/api/carts", {})
     assert (answer.status_code, answer.json["scope"]) == (403, "carts:write")

@@ -1,4 +1,4 @@
-"""Programs make coupons, see how often they were used, and limit or stop them."""
+"""Coupons are created, listed with their uses, limited and disabled."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def program(app: Flask, in_shop: Shop) -> Program:
     return make_program(app)
 
 
-def test_a_coupon_is_made_once_with_its_promotion_and_takes_something_off(program: Program) -> None:
+def test_a_coupon_is_created_once_with_its_promotion_and_gives_a_discount(program: Program) -> None:
     make_product("Wireless Mouse", price=3000, sku="PRD-001")
     body, key = {"code": "welcome10", "promotion": TEN_OFF, "usageLimit": 5}, new_key()
     first, again = (program.post("/api/coupons", body, key=key) for _ in range(2))
@@ -42,7 +42,7 @@ def test_a_coupon_is_made_once_with_its_promotion_and_takes_something_off(progra
     assert program.get(first.headers["Location"]).json == {**first.json, "uses": 1}
 
 
-def test_every_kind_of_promotion_can_be_made(program: Program) -> None:
+def test_every_kind_of_promotion_can_be_created(program: Program) -> None:
     target = str(make_product("Wireless Mouse", sku="PRD-001").product_id)
     kinds: list[dict[str, Any]] = [
         {"kind": "fixed", "amount": 5.5, "minSubtotal": 20},
@@ -62,7 +62,7 @@ def test_every_kind_of_promotion_can_be_made(program: Program) -> None:
     assert (percent.percent_ppm, percent.targets, percent.combines) == (125_000, [target], False)
 
 
-def test_what_cannot_be_a_coupon_is_refused_by_name(program: Program) -> None:
+def test_an_invalid_coupon_is_rejected_by_field(program: Program) -> None:
     make_coupon("TAKEN")
     open_to_all = str(make_promotion())
     refused: list[tuple[dict[str, Any], str]] = [
@@ -89,7 +89,7 @@ def test_what_cannot_be_a_coupon_is_refused_by_name(program: Program) -> None:
     assert program.post("/api/coupons", unknown).status_code == 404
 
 
-def test_a_coupon_is_changed_by_whoever_saw_it_last(program: Program) -> None:
+def test_a_coupon_is_changed_only_with_its_current_version(program: Program) -> None:
     make_coupon("WELCOME10", limit=5)
     path = "/api/coupons/welcome10"
     seen = program.get(path).json
@@ -108,7 +108,7 @@ def test_a_coupon_is_changed_by_whoever_saw_it_last(program: Program) -> None:
     assert [each["field"] for each in blind.json["errors"]] == ["version"]
 
 
-def test_a_limit_below_what_orders_have_used_is_refused(program: Program) -> None:
+def test_it_rejects_a_limit_below_the_number_of_uses(program: Program) -> None:
     make_product("Wireless Mouse", price=3000, sku="PRD-001")
     make_coupon("WELCOME10")
     for _ in range(2):
@@ -137,7 +137,7 @@ def test_pages_of_coupons_do_not_shift(program: Program) -> None:
     assert [each["field"] for each in other.json["errors"]] == ["cursor"]
 
 
-def test_codes_of_another_shop_are_not_there(program: Program, app: Flask, other_shop: Shop) -> None:
+def test_coupons_of_another_shop_are_not_found(program: Program, app: Flask, other_shop: Shop) -> None:
     make_coupon("WELCOME10")
     with shop_scope(other_shop):
         charlie = make_program(app, host="other.localhost")
@@ -149,7 +149,7 @@ def test_codes_of_another_shop_are_not_there(program: Program, app: Flask, other
     assert program.get("/api/coupons/WELCOME10").json["enabled"] is True
 
 
-def test_a_key_that_only_reads_makes_no_coupon(app: Flask, in_shop: Shop) -> None:
+def test_a_read_only_key_cannot_create_coupons(app: Flask, in_shop: Shop) -> None:
     reader = make_program(app, ["coupons:read"])
     assert reader.get("/api/coupons").status_code == 200
     answer = reader.post("/api/coupons", {"promotion": TEN_OFF})

@@ -1,4 +1,4 @@
-"""The document of the API is valid, says all there is, and its examples fit what it says."""
+"""The OpenAPI document is valid and complete, and its examples match its schemas."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
             yield f"{method.upper()} {path}", described
 
 
-def test_it_is_a_valid_document_of_every_address(app: Flask, document: dict[str, Any]) -> None:
+def test_it_is_a_valid_document_of_every_operation(app: Flask, document: dict[str, Any]) -> None:
     OpenAPIV31SpecValidator(document).validate()
     there = {
         endpoint
@@ -46,7 +46,7 @@ def test_it_is_a_valid_document_of_every_address(app: Flask, document: dict[str,
     assert len(list(operations(document))) == len(there)
 
 
-def test_everything_is_said_in_words(document: dict[str, Any]) -> None:
+def test_everything_has_a_description(document: dict[str, Any]) -> None:
     for name, described in operations(document):
         assert described["summary"], name
         assert described["description"].count("Scope: `") == 1, name
@@ -66,7 +66,7 @@ def test_everything_is_said_in_words(document: dict[str, Any]) -> None:
         assert f"`{code}`" in codes
 
 
-def test_no_name_is_spelled_twice_and_no_parameter_is_null(document: dict[str, Any]) -> None:
+def test_no_field_has_a_title_and_no_parameter_is_null(document: dict[str, Any]) -> None:
     for name, described in operations(document):
         for parameter in described["parameters"]:
             assert "null" not in json.dumps(parameter.get("schema", {})), name
@@ -76,7 +76,7 @@ def test_no_name_is_spelled_twice_and_no_parameter_is_null(document: dict[str, A
             assert not isinstance(each.get("title"), str), (name, field)
 
 
-def test_its_examples_fit_its_schemas(document: dict[str, Any]) -> None:
+def test_its_examples_match_its_schemas(document: dict[str, Any]) -> None:
     contract = Contract(document)
     for name, described in operations(document):
         parts = [described.get("requestBody", {}), *described["responses"].values()]
@@ -88,7 +88,7 @@ def test_its_examples_fit_its_schemas(document: dict[str, Any]) -> None:
         assert contract.faults_of(media["example"], media["schema"]) == [], name
 
 
-def test_statuses_are_named_one_by_one(document: dict[str, Any]) -> None:
+def test_the_status_parameter_lists_every_status(document: dict[str, Any]) -> None:
     (status,) = (
         each["schema"]
         for each in document["paths"]["/api/orders"]["get"]["parameters"]
@@ -97,9 +97,7 @@ def test_statuses_are_named_one_by_one(document: dict[str, Any]) -> None:
     assert {"pending", "shipped", "refunded"} < set(status["enum"])
 
 
-def test_it_may_be_kept_for_five_minutes_and_is_asked_for_again_by_its_tag(
-    client: ShopClient, shop: Shop
-) -> None:
+def test_it_can_be_cached_for_five_minutes_and_revalidated(client: ShopClient, shop: Shop) -> None:
     first = client.get("/api/openapi.json", headers={"Accept-Encoding": "gzip"})
     assert first.headers["Cache-Control"] == "public, max-age=300"
     assert first.headers["Content-Encoding"] == "gzip"
@@ -109,7 +107,7 @@ def test_it_may_be_kept_for_five_minutes_and_is_asked_for_again_by_its_tag(
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_an_example_names_what_its_author_named(app: Flask) -> None:
+def test_an_example_of_a_request_has_required_fields_and_those_with_examples(app: Flask) -> None:
     schemas = {"Line": {"type": "object", "properties": {"code": {"type": "string", "examples": ["A"]}}}}
     made = Examples(schemas)
     body = {
@@ -120,10 +118,10 @@ def test_an_example_names_what_its_author_named(app: Flask) -> None:
             "note": {"type": "string", "default": ""},
         },
     }
-    assert made.sent(body) == {"lines": [{"code": "A"}]}
-    assert made.answered(body) == {"lines": [{"code": "A"}], "note": ""}
+    assert made.request(body) == {"lines": [{"code": "A"}]}
+    assert made.response(body) == {"lines": [{"code": "A"}], "note": ""}
 
 
-def test_the_document_is_made_the_same_again(app: Flask, document: dict[str, Any]) -> None:
+def test_the_document_is_built_the_same_each_time(app: Flask, document: dict[str, Any]) -> None:
     with app.test_request_context("/"):
         assert json.loads(json.dumps(make_document())) == document

@@ -1,4 +1,4 @@
-"""A program follows the shop's events by asking: all of them, once, in one order, whoever commits late."""
+"""The event feed returns every event exactly once, in order, even if transactions commit late."""
 
 import uuid
 from typing import Any
@@ -46,7 +46,7 @@ def publish_as(event_id: uuid.UUID, subject: uuid.UUID, version: int) -> None:
     atomic(insert_rows)(Event, [row | {"payload": facts, "actor_kind": "system", "occurred_at": clock.now()}])
 
 
-def test_the_feed_tells_what_webhooks_tell_and_goes_on_where_it_ended(
+def test_the_feed_returns_what_webhooks_deliver_and_continues_at_its_cursor(
     program: Program,
     calling: Shop,  # noqa: F811 - the fixture of that name
     receiver: Receiver,  # noqa: F811
@@ -71,7 +71,7 @@ def test_the_feed_tells_what_webhooks_tell_and_goes_on_where_it_ended(
     assert ask(program, end)[0] == []
 
 
-def test_the_kinds_may_change_from_page_to_page_and_our_own_affairs_are_passed_over(program: Program) -> None:
+def test_types_can_change_from_page_to_page_and_internal_events_are_skipped(program: Program) -> None:
     happen(OrderPlaced, PaymentSucceeded, OrderNoteAdded)
     (placed,), middle = ask(program, types="order.placed", limit=1)
     assert placed["type"] == "order.placed"
@@ -95,12 +95,12 @@ def test_the_kinds_may_change_from_page_to_page_and_our_own_affairs_are_passed_o
         ("cursor=x", "cursor"),
     ],
 )
-def test_what_cannot_be_answered_is_refused(program: Program, asked: str, field: str) -> None:
+def test_it_rejects_invalid_parameters(program: Program, asked: str, field: str) -> None:
     answer = program.get(f"/api/events?{asked}")
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, field)
 
 
-def test_another_shop_sees_nothing_of_it_and_takes_none_of_its_cursors(
+def test_another_shop_sees_no_events_and_rejects_the_cursors(
     app: Flask, program: Program, other_shop: Shop
 ) -> None:
     happen(OrderPlaced)
@@ -113,7 +113,7 @@ def test_another_shop_sees_nothing_of_it_and_takes_none_of_its_cursors(
     assert len(ask(program)[0]) == 1
 
 
-def test_a_cursor_of_a_day_that_was_undone_is_refused_so_that_nothing_is_passed_over(
+def test_a_cursor_from_before_a_restored_backup_is_rejected(
     program: Program,
 ) -> None:
     happen(OrderPlaced, PaymentSucceeded)
@@ -128,7 +128,7 @@ def test_a_key_without_the_scope_reads_no_events(app: Flask, in_shop: Shop) -> N
     assert (answer.status_code, answer.json["scope"]) == (403, "events:read")
 
 
-def test_who_began_first_and_commits_last_is_not_missed(program: Program) -> None:
+def test_an_event_that_commits_late_is_not_missed(program: Program) -> None:
     """Its id is smaller than one that was read already, which is what following ids would never look at again."""
     early = new_id()
     happen(OrderPlaced)
@@ -144,7 +144,7 @@ def test_who_began_first_and_commits_last_is_not_missed(program: Program) -> Non
     assert [event["id"] for event in ask(program)[0]] == [seen["id"], late["id"]]
 
 
-def test_events_of_one_order_come_in_the_order_of_its_versions_whatever_the_clocks_of_servers_said(
+def test_events_of_an_order_are_sorted_by_version_despite_clock_skew(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "BATCH", 2)
@@ -154,9 +154,7 @@ def test_events_of_one_order_come_in_the_order_of_its_versions_whatever_the_cloc
     assert versions(ask(program)[0]) == [1, 2, 3, 4, 5]
 
 
-def test_a_long_backlog_is_read_in_full_pages_while_it_is_numbered(
-    program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_backlog_is_returned_in_full_pages(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "BATCH", 3)
     for _ in range(4):
         happen(OrderPlaced, PaymentSucceeded)
@@ -166,7 +164,7 @@ def test_a_long_backlog_is_read_in_full_pages_while_it_is_numbered(
     assert len({event["id"] for event in [*found, *rest]}) == 8
 
 
-def test_asking_an_idle_shop_writes_nothing(program: Program) -> None:
+def test_polling_an_idle_shop_writes_nothing(program: Program) -> None:
     happen(OrderPlaced)
     _events, cursor = ask(program)
     with count_statements() as statements:

@@ -1,4 +1,4 @@
-"""A program reads, counts and moves stock: nobody's count is lost, and nothing is taken from an order."""
+"""Stock is read, counted and moved: no count is lost, and reserved units stay reserved."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +34,7 @@ def faults(answer: Any) -> list[str]:
     return [each["field"] for each in answer.json["errors"]]
 
 
-def test_stock_is_told_as_in_the_source_document(program: Program) -> None:
+def test_stock_is_returned_as_in_the_mbc_example(program: Program) -> None:
     assert program.post("/api/orders", order_body(("PRD-001", 2))).status_code == 201
     answer = program.get(MOUSE)
     assert answer.status_code == 200, answer.text
@@ -64,7 +64,7 @@ def test_stock_is_told_as_in_the_source_document(program: Program) -> None:
     assert answer.headers["ETag"].startswith('"2-')
 
 
-def test_a_count_needs_the_version_that_was_seen(program: Program, sold: Sold) -> None:
+def test_a_quantity_requires_the_current_version(program: Program, sold: Sold) -> None:
     answer = program.patch(MOUSE, {"quantity": 12, "version": 1, "reference": "Count of January"})
     assert answer.status_code == 200, answer.text
     assert (answer.json["version"], answer.json["attributes"]["quantity"]) == (2, 12)
@@ -81,27 +81,27 @@ def test_a_count_needs_the_version_that_was_seen(program: Program, sold: Sold) -
     assert counters(sold) == (15, 0)
 
 
-def test_of_two_programs_that_count_the_same_shelf_one_is_told(
+def test_one_of_two_concurrent_counts_is_rejected_as_stale(
     app: Flask, in_shop: Shop, program: Program, sold: Sold
 ) -> None:
     other = make_program(app)
-    wishes = [(program, 7), (other, 8)]
+    counts = [(program, 7), (other, 8)]
     answers = race(
         app,
         in_shop,
         [
             lambda who=who, units=units: who.patch(MOUSE, {"quantity": units, "version": 1})
-            for who, units in wishes
+            for who, units in counts
         ],
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     (counted,) = [
-        units for (_, units), answer in zip(wishes, answers, strict=True) if answer.status_code == 200
+        units for (_, units), answer in zip(counts, answers, strict=True) if answer.status_code == 200
     ]
     assert counters(sold) == (counted, 0)
 
 
-def test_what_came_or_went_is_booked_once_for_each_key(program: Program, sold: Sold) -> None:
+def test_a_movement_is_added_once_per_key(program: Program, sold: Sold) -> None:
     key = new_key()
     body = {"adjustment": -2, "cause": "damaged", "reference": "Fell down"}
     first, again = (program.post(f"{MOUSE}/movements", body, key=key) for _ in range(2))
@@ -141,7 +141,7 @@ def test_what_came_or_went_is_booked_once_for_each_key(program: Program, sold: S
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_is_no_change_of_stock_is_refused(
+def test_it_rejects_an_invalid_change_of_stock(
     program: Program, sold: Sold, body: dict[str, Any], field: str
 ) -> None:
     answer = program.patch(MOUSE, body, Idempotency_Key=new_key())
@@ -149,7 +149,7 @@ def test_what_is_no_change_of_stock_is_refused(
     assert counters(sold) == (10, 0)
 
 
-def test_orders_keep_what_they_have_reserved(program: Program, sold: Sold) -> None:
+def test_reserved_units_cannot_be_removed(program: Program, sold: Sold) -> None:
     program.post("/api/orders", order_body(("PRD-001", 4)))
     for answer in (
         program.patch(MOUSE, {"quantity": 3, "version": 2}),
@@ -166,7 +166,7 @@ def test_orders_keep_what_they_have_reserved(program: Program, sold: Sold) -> No
     assert (refused.status_code, refused.json["code"]) == (409, "units_reserved")
 
 
-def test_each_warehouse_has_its_own_count_and_account(program: Program) -> None:
+def test_each_warehouse_has_its_own_stock_and_movements(program: Program) -> None:
     create_location("north", "North")
     nothing = program.get(f"{MOUSE}?warehouseCode=north").json
     assert (nothing["version"], nothing["attributes"]["warehouseCode"]) == (0, "north")
@@ -202,7 +202,9 @@ def test_each_warehouse_has_its_own_count_and_account(program: Program) -> None:
     assert program.get(f"{MOUSE}?warehouseCode=nowhere").status_code == 404
 
 
-def test_two_programs_that_open_the_same_shelf_share_it(app: Flask, in_shop: Shop, program: Program) -> None:
+def test_two_concurrent_first_counts_share_one_stock_record(
+    app: Flask, in_shop: Shop, program: Program
+) -> None:
     create_location("north", "North")
     body = {"adjustment": 2, "cause": "received", "warehouseCode": "north"}
     answers = race(app, in_shop, [lambda: program.post(f"{MOUSE}/movements", body) for _ in range(4)])
@@ -210,7 +212,7 @@ def test_two_programs_that_open_the_same_shelf_share_it(app: Flask, in_shop: Sho
     assert program.get(f"{MOUSE}?warehouseCode=north").json["attributes"]["quantity"] == 8
 
 
-def test_who_has_reserved_units_is_told_by_order_and_queue(program: Program) -> None:
+def test_reservations_are_listed_with_their_order_as_they_are_served(program: Program) -> None:
     codes = [program.post("/api/orders", order_body(("PRD-001", units))).json["code"] for units in (1, 3)]
     page = program.get(f"{MOUSE}/reservations?limit=1").json
     rest = program.get(f"{MOUSE}/reservations?limit=1&cursor={page['nextCursor']}").json
@@ -222,7 +224,7 @@ def test_who_has_reserved_units_is_told_by_order_and_queue(program: Program) -> 
     assert rest["nextCursor"] is None
 
 
-def test_a_list_says_what_is_low_and_where(program: Program) -> None:
+def test_the_list_can_be_filtered_by_low_stock_and_warehouse(program: Program) -> None:
     put_up("Tea", Made(("red",), stock=2), Made(("blue",), stock=50), options=["Colour"])
     create_location("north", "North")
     program.patch("/api/inventory/TEA-blue", {"quantity": 1, "version": 0, "warehouseCode": "north"})
@@ -240,7 +242,7 @@ def test_a_list_says_what_is_low_and_where(program: Program) -> None:
     assert codes(f"limit=2&cursor={first['nextCursor']}") == ["TEA-blue"]
 
 
-def test_a_key_opens_what_its_scopes_name_in_its_own_shop(
+def test_a_key_is_limited_to_its_scopes_and_its_shop(
     app: Flask, program: Program, sold: Sold, other_shop: Shop
 ) -> None:
     reader = make_program(app, ["inventory:read"])

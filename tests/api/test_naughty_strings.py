@@ -1,4 +1,4 @@
-"""What people and programs write into products and stock breaks nothing and is never stored as a script."""
+"""Unusual text in products and stock breaks nothing and is never stored as a script."""
 
 import re
 from urllib.parse import quote
@@ -18,7 +18,7 @@ SCRIPT = re.compile(r"<script|<[^>]+\son\w+\s*=|href\s*=\s*\"?\s*javascript:", r
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_products_are_kept_whole_or_refused_whatever_their_words_are(app: Flask, in_shop: Shop) -> None:
+def test_text_of_products_is_kept_exactly_or_rejected(app: Flask, in_shop: Shop) -> None:
     program, strings = make_program(app), naughty()
     for start in range(0, len(strings), 40):
         body = {

@@ -1,4 +1,4 @@
-"""A program reads the history of an order: who did what, from where to where, and why."""
+"""The history of an order: actor, statuses and reason of each event."""
 
 import pytest
 from flask import Flask
@@ -7,7 +7,7 @@ from commerce.api.orders.history import name_of
 from commerce.orders.events import OrderEvent
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
-from tests.api.order_helpers import assert_refused, at, bought, tea
+from tests.api.order_helpers import assert_rejected, make_tea, order_url, paid_order
 from tests.factories.api_clients import Program, make_program
 
 
@@ -16,10 +16,10 @@ def program(app: Flask, in_shop: Shop) -> Program:
     return make_program(app, name="Robot")
 
 
-def test_the_history_says_who_did_what_and_why(program: Program) -> None:
-    order = bought(tea(), 1)
-    program.patch(at(order, "status"), {"status": "cancelled", "reason": "Sold out"})
-    items = program.get(at(order, "events")).json["items"]
+def test_the_history_has_actor_status_and_reason(program: Program) -> None:
+    order = paid_order(make_tea(), 1)
+    program.patch(order_url(order, "status"), {"status": "cancelled", "reason": "Sold out"})
+    items = program.get(order_url(order, "events")).json["items"]
     assert [each["type"] for each in items] == [
         "order.placed",
         "payment.received",
@@ -39,26 +39,26 @@ def test_the_history_says_who_did_what_and_why(program: Program) -> None:
     assert [each["version"] for each in items] == sorted(each["version"] for each in items)
 
 
-def test_it_is_read_page_by_page_while_more_happens(program: Program) -> None:
-    order = bought(tea(), 1)
-    page = program.get(at(order, "events") + "?limit=3").json
-    program.patch(at(order, "status"), {"status": "processing"})
+def test_it_is_paginated_while_events_are_added(program: Program) -> None:
+    order = paid_order(make_tea(), 1)
+    page = program.get(order_url(order, "events") + "?limit=3").json
+    program.patch(order_url(order, "status"), {"status": "processing"})
     found = page["items"]
     while page["nextCursor"]:
-        page = program.get(at(order, "events") + f"?limit=1&cursor={page['nextCursor']}").json
+        page = program.get(order_url(order, "events") + f"?limit=1&cursor={page['nextCursor']}").json
         found += page["items"]
-    assert found == program.get(at(order, "events")).json["items"]
+    assert found == program.get(order_url(order, "events")).json["items"]
     assert [each["action"] for each in found] == ["", "", "pay", "confirm", "process"]
 
 
-def test_a_cursor_of_another_order_is_none(program: Program) -> None:
-    sold = tea()
-    cursor = program.get(at(bought(sold, 1), "events") + "?limit=1").json["nextCursor"]
-    other = program.get(at(bought(sold, 1), "events") + f"?cursor={cursor}")
-    assert_refused(other, 422, "invalid_value", "cursor")
+def test_it_rejects_a_cursor_of_another_order(program: Program) -> None:
+    sold = make_tea()
+    cursor = program.get(order_url(paid_order(sold, 1), "events") + "?limit=1").json["nextCursor"]
+    other = program.get(order_url(paid_order(sold, 1), "events") + f"?cursor={cursor}")
+    assert_rejected(other, 422, "invalid_value", "cursor")
 
 
-def test_whatever_can_happen_to_an_order_has_a_name() -> None:
+def test_every_event_of_an_order_has_a_public_name() -> None:
     def kinds(family: type[OrderEvent]) -> set[str]:
         below = {name for kind in family.__subclasses__() for name in kinds(kind)}
         return below | ({family.type()} if family is not OrderEvent else set())
@@ -67,9 +67,11 @@ def test_whatever_can_happen_to_an_order_has_a_name() -> None:
     assert {"order.placed", "order.note_added", "shipment.sent"} <= names
 
 
-def test_charlie_reads_no_history_of_alice(app: Flask, program: Program, other_shop: Shop) -> None:
-    order = bought(tea(), 1)
+def test_the_history_is_not_found_by_another_shop(app: Flask, program: Program, other_shop: Shop) -> None:
+    order = paid_order(make_tea(), 1)
     with shop_scope(other_shop):
         charlie = make_program(app, host=other_shop.host)
-    assert_refused(charlie.get(at(order, "events")), 404, "not_found")
-    assert_refused(make_program(app, ["events:read"]).get(at(order, "events")), 403, "insufficient_scope")
+    assert_rejected(charlie.get(order_url(order, "events")), 404, "not_found")
+    assert_rejected(
+        make_program(app, ["events:read"]).get(order_url(order, "events")), 403, "insufficient_scope"
+    )

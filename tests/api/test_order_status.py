@@ -1,4 +1,4 @@
-"""A program moves an order: every step of the table, and nothing else."""
+"""The status of an order changes by the table of transitions, and in no other way."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from commerce.api.orders import status as order_status
 from commerce.db import atomic, db
 from commerce.events.models import Event
 from commerce.inventory.services import release_and_restock
-from commerce.order_management.actions import LEADING_TO, SERVICES, gives_money_back
+from commerce.order_management.actions import ACTIONS, LEADING_TO, gives_money_back
 from commerce.orders.models import Order
 from commerce.orders.transitions import STATUSES
 from commerce.settlement.manual_payments import record_receipt
@@ -20,7 +20,14 @@ from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from commerce.tenants.settings import change_settings
-from tests.api.order_helpers import assert_refused, at, bought, money, tea, traces
+from tests.api.order_helpers import (
+    assert_rejected,
+    captured_and_refunded,
+    make_tea,
+    order_url,
+    paid_order,
+    snapshot,
+)
 from tests.factories.api_clients import Program, make_program
 from tests.factories.checkout import make_order
 from tests.factories.orders import BOB, fresh, order_in
@@ -37,7 +44,7 @@ def program(app: Flask, in_shop: Shop) -> Program:
 
 
 def move(program: Program, order: Order, **body: Any) -> Any:
-    return program.patch(at(order, "status"), body)
+    return program.patch(order_url(order, "status"), body)
 
 
 def by_hand(status: str) -> dict[str, str]:
@@ -52,93 +59,93 @@ def by_hand(status: str) -> dict[str, str]:
     [("shipment", "sqlite"), ("confirmation", "postgresql")],
     indirect=["database_url"],
 )
-def test_every_action_in_every_status_does_what_the_table_says(
+def test_every_action_in_every_status_follows_the_table_of_transitions(
     program: Program, in_shop: Shop, deduct_on: str
 ) -> None:
     change_settings(in_shop.id, {"deduct_on": deduct_on}, seen_version=get_shop(in_shop.id).version)
-    sold, tried = tea(stock=1000), 0
+    sold, tried = make_tea(stock=1000), 0
     for status in STATUSES:
         order, allowed = order_in(status), by_hand(status)
-        before = traces(order)
-        for action in SERVICES.keys() - allowed.keys():
-            problem = assert_refused(
+        before = snapshot(order)
+        for action in ACTIONS.keys() - allowed.keys():
+            problem = assert_rejected(
                 move(program, order, action=action, reason="Because"), 409, "illegal_transition"
             )
             assert (problem["orderStatus"], problem["action"]) == (status, action)
             tried += 1
-        assert traces(order) == before
+        assert snapshot(order) == before
         for action, target in allowed.items():
             answer = move(program, order_in(status), action=action, reason="Because")
             assert answer.status_code == 200, answer.text
             assert answer.json["attributes"]["status"] == target, (status, action)
             tried += 1
-    assert tried == len(STATUSES) * len(SERVICES)
+    assert tried == len(STATUSES) * len(ACTIONS)
     assert counters(sold)[0] < 1000
     assert broken_invariants() == []
 
 
-def test_an_order_is_led_all_the_way_by_the_names_of_its_statuses(program: Program) -> None:
-    order = order_in("pending", sku=tea().sku)
+def test_an_order_is_moved_from_pending_to_completed_by_status_names(program: Program) -> None:
+    order = order_in("pending", sku=make_tea().sku)
     for status in ("paid", "processing", "shipped", "delivered", "completed", "refund_requested", "refunded"):
         answer = move(program, order, status=status, reason="Because")
         assert answer.json["attributes"]["status"] == {"paid": "confirmed"}.get(status, status), answer.text
-    assert money(order) == (2500, 2500)
+    assert captured_and_refunded(order) == (2500, 2500)
 
 
-def test_the_body_of_the_mbc_example_confirms_an_order(program: Program) -> None:
-    order = order_in("paid", sku=tea().sku)
-    answer = program.patch(at(order, "status"), {"status": "confirmed"})
+def test_the_request_of_the_mbc_example_confirms_an_order(program: Program) -> None:
+    order = order_in("paid", sku=make_tea().sku)
+    answer = program.patch(order_url(order, "status"), {"status": "confirmed"})
     assert (answer.status_code, answer.json["attributes"]["status"]) == (200, "confirmed")
 
 
 @pytest.mark.parametrize("remembered", ["confirmed", "shipped", "completed"])
-def test_the_status_before_the_request_declines_it(program: Program, remembered: str) -> None:
-    order = order_in(remembered, sku=tea().sku)
+def test_the_previous_status_declines_a_refund_request(program: Program, remembered: str) -> None:
+    order = order_in(remembered, sku=make_tea().sku)
     move(program, order, status="refund_requested", reason="Too late")
     others = {"processing", "cancelled", "paid", "pending"} - {remembered}
     for other in sorted(others):
-        assert_refused(move(program, order, status=other, reason="No"), 409, "illegal_transition")
+        assert_rejected(move(program, order, status=other, reason="No"), 409, "illegal_transition")
     answer = move(program, order, status=remembered, reason="It was in time")
     assert (answer.status_code, answer.json["attributes"]["status"]) == (200, remembered)
 
 
-def test_the_parcel_and_the_shelf_are_told_with_the_status(program: Program) -> None:
-    sold = tea()
-    order = bought(sold, 2, "process")
+def test_carrier_and_restock_are_sent_with_the_status(program: Program) -> None:
+    sold = make_tea()
+    order = paid_order(sold, 2, "process")
     answer = move(program, order, status="shipped", carrier="DHL", trackingCode="X1")
     assert [each["shipped"] for each in answer.json["attributes"]["items"]] == [2]
-    parcel = program.get(at(order, "shipments")).json["items"][0]
+    parcel = program.get(order_url(order, "shipments")).json["items"][0]
     assert (parcel["carrier"], parcel["trackingCode"]) == ("DHL", "X1")
     move(program, order, status="refund_requested", reason="Broken")
     move(program, order, status="refunded", restock=True, expectedAmount=25)
-    assert (counters(sold), money(order)) == ((100, 0), (2500, 2500))
+    assert (counters(sold), captured_and_refunded(order)) == ((100, 0), (2500, 2500))
 
 
 @pytest.mark.parametrize(
     ("status", "wanted"),
     [("confirmed", "cancelled"), ("paid", "refund_requested"), ("shipped", "refund_requested")],
 )
-def test_a_reason_is_needed_where_the_table_asks_for_it(program: Program, status: str, wanted: str) -> None:
-    order = order_in(status, sku=tea().sku)
-    before = traces(order)
-    assert_refused(move(program, order, status=wanted), 422, "invalid_value", "reason")
-    assert traces(order) == before
+def test_a_reason_is_required_where_the_table_says_so(program: Program, status: str, wanted: str) -> None:
+    order = order_in(status, sku=make_tea().sku)
+    before = snapshot(order)
+    assert_rejected(move(program, order, status=wanted), 422, "invalid_value", "reason")
+    assert snapshot(order) == before
 
 
-def test_a_version_that_is_sent_must_be_that_of_now(program: Program) -> None:
-    order = bought(tea(), 1)
-    before = traces(order)
-    stale = assert_refused(
+def test_it_rejects_a_stale_version(program: Program) -> None:
+    order = paid_order(make_tea(), 1)
+    before = snapshot(order)
+    stale = assert_rejected(
         move(program, order, status="processing", version=order.version - 1), 409, "stale_version"
     )
     assert (stale["seenVersion"], stale["currentVersion"]) == (order.version - 1, order.version)
     by_header = program.patch(
-        at(order, "status"), {"status": "processing"}, If_Match=f'"{order.version + 1}"'
+        order_url(order, "status"), {"status": "processing"}, If_Match=f'"{order.version + 1}"'
     )
-    assert_refused(by_header, 409, "stale_version")
-    assert traces(order) == before
-    shown = program.get(at(order)).headers["ETag"]
-    moved = program.patch(at(order, "status"), {"status": "processing"}, If_Match=shown)
+    assert_rejected(by_header, 409, "stale_version")
+    assert snapshot(order) == before
+    shown = program.get(order_url(order)).headers["ETag"]
+    moved = program.patch(order_url(order, "status"), {"status": "processing"}, If_Match=shown)
     assert moved.status_code == 200, moved.text
 
 
@@ -156,42 +163,44 @@ def test_a_version_that_is_sent_must_be_that_of_now(program: Program) -> None:
         ({"status": "processing", "paidBy": "me"}, "invalid_request", "paidBy"),
     ],
 )
-def test_what_cannot_be_taken_is_named(program: Program, body: dict[str, Any], code: str, field: str) -> None:
-    order = bought(tea(), 1)
-    before = traces(order)
-    assert_refused(program.patch(at(order, "status"), body), 422, code, field)
-    assert traces(order) == before
+def test_an_invalid_field_is_rejected_by_name(
+    program: Program, body: dict[str, Any], code: str, field: str
+) -> None:
+    order = paid_order(make_tea(), 1)
+    before = snapshot(order)
+    assert_rejected(program.patch(order_url(order, "status"), body), 422, code, field)
+    assert snapshot(order) == before
 
 
-def test_another_amount_than_the_expected_one_gives_nothing_back(program: Program) -> None:
-    order = bought(tea(), 1)
-    before = traces(order)
-    assert_refused(
+def test_nothing_is_refunded_if_the_amount_differs_from_the_expected_one(program: Program) -> None:
+    order = paid_order(make_tea(), 1)
+    before = snapshot(order)
+    assert_rejected(
         move(program, order, status="cancelled", reason="No", expectedAmount=14.99), 409, "conflict"
     )
-    assert traces(order) == before
+    assert snapshot(order) == before
     assert move(program, order, status="cancelled", reason="No", expectedAmount=15).status_code == 200
-    assert money(order) == (1500, 1500)
+    assert captured_and_refunded(order) == (1500, 1500)
 
 
-def test_money_is_moved_by_those_keys_alone_that_may(app: Flask, program: Program) -> None:
-    mover, sold = make_program(app, WITHOUT_MONEY), tea()
-    unpaid, paid = make_order((sold, 1)), bought(sold, 1)
+def test_money_is_moved_only_with_the_payment_scope(app: Flask, program: Program) -> None:
+    mover, sold = make_program(app, WITHOUT_MONEY), make_tea()
+    unpaid, paid = make_order((sold, 1)), paid_order(sold, 1)
     asked = order_in("refund_requested", sku=sold.sku)
     for order, status in ((fresh(unpaid.id), "paid"), (paid, "cancelled"), (asked, "refunded")):
-        before = traces(order)
-        problem = assert_refused(move(mover, order, status=status, reason="No"), 403, "insufficient_scope")
+        before = snapshot(order)
+        problem = assert_rejected(move(mover, order, status=status, reason="No"), 403, "insufficient_scope")
         assert problem["scope"] == "payments:write"
-        assert traces(order) == before
+        assert snapshot(order) == before
     assert move(mover, fresh(unpaid.id), status="cancelled", reason="No").status_code == 200
     assert move(mover, paid, status="processing").status_code == 200
 
 
-def test_money_that_comes_in_the_same_moment_is_not_sent_back_by_a_key_that_may_not(
+def test_a_concurrent_payment_is_not_refunded_without_the_payment_scope(
     app: Flask, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part of the money arrives when the key was looked at and the order is not locked yet."""
-    mover, order = make_program(app, WITHOUT_MONEY), fresh(make_order((tea(), 1)).id)
+    mover, order = make_program(app, WITHOUT_MONEY), fresh(make_order((make_tea(), 1)).id)
 
     def arrive(action: str, seen: Order) -> bool:
         asked = gives_money_back(action, seen)
@@ -199,14 +208,14 @@ def test_money_that_comes_in_the_same_moment_is_not_sent_back_by_a_key_that_may_
         return asked
 
     monkeypatch.setattr(order_status, "gives_money_back", arrive)
-    assert_refused(move(mover, order, status="cancelled", reason="No"), 409, "conflict")
-    assert (fresh(order.id).status, money(order)) == ("pending", (500, 0))
+    assert_rejected(move(mover, order, status="cancelled", reason="No"), 409, "conflict")
+    assert (fresh(order.id).status, captured_and_refunded(order)) == ("pending", (500, 0))
 
 
-def test_a_key_that_only_reads_moves_nothing(app: Flask, program: Program) -> None:
-    order = bought(tea(), 1)
+def test_a_read_only_key_cannot_change_the_status(app: Flask, program: Program) -> None:
+    order = paid_order(make_tea(), 1)
     reader = make_program(app, ["orders:read", "payments:write"])
-    assert_refused(move(reader, order, status="processing"), 403, "insufficient_scope")
+    assert_rejected(move(reader, order, status="processing"), 403, "insufficient_scope")
     assert fresh(order.id).status == "confirmed"
 
 
@@ -219,17 +228,17 @@ def lose_the_hold(order: Order) -> None:
     )
 
 
-def test_an_order_whose_stock_is_missing_is_not_confirmed_and_says_so(program: Program) -> None:
-    order = order_in("paid", sku=tea().sku)
+def test_an_order_without_reserved_stock_is_not_confirmed(program: Program) -> None:
+    order = order_in("paid", sku=make_tea().sku)
     lose_the_hold(order)
-    problem = assert_refused(move(program, order, status="confirmed"), 409, "reservation_failed")
+    problem = assert_rejected(move(program, order, status="confirmed"), 409, "reservation_failed")
     assert "0 of 2 units are reserved" in problem["detail"]
-    assert program.get(at(order)).json["attributes"]["attention"] == problem["detail"]
+    assert program.get(order_url(order)).json["attributes"]["attention"] == problem["detail"]
     assert fresh(order.id).status == "paid"
 
 
-def test_who_did_it_is_written_down(program: Program) -> None:
-    order = bought(tea(), 1)
+def test_the_api_client_is_recorded_as_the_actor(program: Program) -> None:
+    order = paid_order(make_tea(), 1)
     assert move(program, order, status="processing").status_code == 200
     db.session.close()
     event = db.session.scalars(
@@ -242,22 +251,22 @@ def test_who_did_it_is_written_down(program: Program) -> None:
     assert event.request_id == entry.request_id != ""
 
 
-def test_every_status_has_an_action_that_leads_there() -> None:
+def test_every_status_has_an_action_that_leads_to_it() -> None:
     assert set(LEADING_TO) == set(STATUSES)
 
 
-def test_under_a_name_that_nothing_can_have_there_is_nothing(program: Program) -> None:
+def test_control_characters_in_a_path_are_not_found(program: Program) -> None:
     for name in ("%00", "ORD%0A1", "x" * 300, "ORD-999999"):
-        assert_refused(program.get(f"/api/orders/{name}"), 404, "not_found")
+        assert_rejected(program.get(f"/api/orders/{name}"), 404, "not_found")
         answer = program.patch(f"/api/orders/{name}/status", {"status": "processing"})
-        assert_refused(answer, 404, "not_found")
+        assert_rejected(answer, 404, "not_found")
 
 
-def test_charlie_moves_no_order_of_alice(app: Flask, program: Program, other_shop: Shop) -> None:
-    order = bought(tea(), 1)
+def test_an_order_of_another_shop_is_not_found(app: Flask, program: Program, other_shop: Shop) -> None:
+    order = paid_order(make_tea(), 1)
     with shop_scope(other_shop):
-        stranger = make_program(app, host=other_shop.host)
-    assert_refused(move(stranger, order, status="processing"), 404, "not_found")
-    lost = Program(app, stranger.key)
-    assert_refused(move(lost, order, status="processing"), 401, "unauthorized")
+        other = make_program(app, host=other_shop.host)
+    assert_rejected(move(other, order, status="processing"), 404, "not_found")
+    lost = Program(app, other.key)
+    assert_rejected(move(lost, order, status="processing"), 401, "unauthorized")
     assert fresh(order.id).status == "confirmed"

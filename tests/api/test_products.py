@@ -1,4 +1,4 @@
-"""A program adds products, reads them, changes them: the rules of the catalogue, spelled as in the source documents."""
+"""Products and variants are created, listed and updated, by the rules of the catalog."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -53,7 +53,7 @@ def faults(answer: Any) -> list[tuple[str, str]]:
     return [(each["field"], each["code"]) for each in answer.json["errors"]]
 
 
-def test_a_product_is_added_with_its_stock_and_sold(program: Program) -> None:
+def test_a_product_is_created_with_stock_and_can_be_ordered(program: Program) -> None:
     answer = program.post("/api/products", {"code": "PRD-001", "quantity": 7, **MOUSE})
     assert answer.status_code == 201, answer.text
     assert answer.headers["Location"] == "/api/products/prd-001"
@@ -71,7 +71,7 @@ def test_a_product_is_added_with_its_stock_and_sold(program: Program) -> None:
     assert program.post("/api/orders", order_body(("PRD-001", 2), total=None)).status_code == 201
 
 
-def test_one_with_variants_is_added_whole(program: Program) -> None:
+def test_a_product_with_variants_is_created_in_one_request(program: Program) -> None:
     answer = program.post("/api/products", shirt(vendor="Alice", tags=["Summer", "summer", "tea"]))
     assert answer.status_code == 201, answer.text
     facts = answer.json["attributes"]
@@ -85,7 +85,7 @@ def test_one_with_variants_is_added_whole(program: Program) -> None:
     assert program.get("/api/products/SHIRT-M").json == answer.json
 
 
-def test_the_same_key_again_is_the_same_product(program: Program) -> None:
+def test_a_retry_with_the_same_key_returns_the_same_product(program: Program) -> None:
     key = new_key()
     first, again = (program.post("/api/products", MOUSE, key=key) for _ in range(2))
     assert (again.status_code, again.data) == (201, first.data)
@@ -93,7 +93,7 @@ def test_the_same_key_again_is_the_same_product(program: Program) -> None:
     assert products() == 2
 
 
-def test_a_code_or_sku_that_the_shop_has_is_refused(program: Program) -> None:
+def test_it_rejects_a_code_or_sku_that_exists(program: Program) -> None:
     assert program.post("/api/products", {"code": "mouse", **MOUSE}).status_code == 201
     for change, field in (({"code": "other"}, "sku"), ({"code": "MOUSE", "sku": "PRD-002"}, "code")):
         answer = program.post("/api/products", MOUSE | change)
@@ -104,7 +104,7 @@ def test_a_code_or_sku_that_the_shop_has_is_refused(program: Program) -> None:
     assert products() == 3
 
 
-def test_of_two_that_take_the_same_sku_at_once_one_is_told(
+def test_one_of_two_concurrent_products_with_the_same_sku_is_rejected(
     app: Flask, in_shop: Shop, program: Program
 ) -> None:
     answers = race(app, in_shop, [lambda: program.post("/api/products", MOUSE) for _ in range(3)])
@@ -139,7 +139,7 @@ def test_of_two_that_take_the_same_sku_at_once_one_is_told(
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_no_product_has_is_refused(program: Program, change: dict[str, Any], field: str) -> None:
+def test_it_rejects_an_invalid_product(program: Program, change: dict[str, Any], field: str) -> None:
     answer = program.post("/api/products", MOUSE | change)
     assert answer.status_code == 422, answer.text
     assert faults(answer)[0][0] == field
@@ -147,7 +147,7 @@ def test_what_no_product_has_is_refused(program: Program, change: dict[str, Any]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_variants_that_cannot_be_told_apart_are_refused(program: Program) -> None:
+def test_it_rejects_variants_with_the_same_options(program: Program) -> None:
     small = {"sku": "S", "price": 1, "options": {"Size": "S"}}
     for second, field in (
         (small, "variants.1.sku"),
@@ -162,7 +162,7 @@ def test_variants_that_cannot_be_told_apart_are_refused(program: Program) -> Non
     assert products() == 1
 
 
-def test_the_plan_of_the_shop_holds(program: Program) -> None:
+def test_it_enforces_the_product_limit_of_the_plan(program: Program) -> None:
     _allow_products(1)
     answer = program.post("/api/products", MOUSE)
     assert (answer.status_code, answer.json["code"]) == (422, "plan_full")
@@ -174,7 +174,7 @@ def _allow_products(count: int) -> None:
     db.session.execute(update(Tenant).where(Tenant.id == current_tenant_id()).values(max_products=count))
 
 
-def test_a_list_is_filtered_before_it_is_cut(program: Program) -> None:
+def test_a_list_is_filtered_before_it_is_paginated(program: Program) -> None:
     for number in range(3):
         body = MOUSE | {"sku": f"M-{number}", "name": f"Mouse {number}", "isActive": number != 1}
         assert program.post("/api/products", body).status_code == 201
@@ -196,7 +196,7 @@ def test_a_list_is_filtered_before_it_is_cut(program: Program) -> None:
     assert (other_filter.status_code, faults(other_filter)[0][0]) == (422, "cursor")
 
 
-def test_a_product_is_changed_by_who_saw_its_last_version(program: Program) -> None:
+def test_a_product_is_changed_only_with_its_current_version(program: Program) -> None:
     made = program.post("/api/products", MOUSE).json
     address = f"/api/products/{made['code']}"
     change = {"name": "Mouse", "price": 19.5, "isActive": False, "categoryCode": None, "version": 1}
@@ -240,9 +240,7 @@ def test_a_variant_is_added_and_changed(program: Program) -> None:
     assert (several.status_code, several.json["code"]) == (422, "several_variants")
 
 
-def test_a_key_opens_what_its_scopes_name_in_its_own_shop(
-    app: Flask, program: Program, other_shop: Shop
-) -> None:
+def test_a_key_is_limited_to_its_scopes_and_its_shop(app: Flask, program: Program, other_shop: Shop) -> None:
     program.post("/api/products", MOUSE | {"code": "mouse"})
     reader = make_program(app, ["products:read"])
     assert reader.get("/api/products/mouse").status_code == 200
@@ -250,8 +248,8 @@ def test_a_key_opens_what_its_scopes_name_in_its_own_shop(
     db.session.close()
     with shop_scope(other_shop):
         charlie = make_program(app, host="other.localhost")
-    stranger = Program(app, program.key, "other.localhost")
-    assert stranger.get("/api/products").status_code == 401
+    other = Program(app, program.key, "other.localhost")
+    assert other.get("/api/products").status_code == 401
     assert charlie.get("/api/products").json["items"] == []
     for path in ("/api/products/mouse", "/api/variants/PRD-001", "/api/inventory/PRD-001"):
         assert charlie.get(path).status_code == 404
@@ -262,7 +260,7 @@ def test_a_key_opens_what_its_scopes_name_in_its_own_shop(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_variant_without_its_own_address_is_not_found(program: Program) -> None:
+def test_a_code_of_a_product_with_several_variants_names_no_variant(program: Program) -> None:
     put_up("Two", Made(("a",)), Made(("b",)), options=["Kind"])
     for code in ("two", "unknown", "%00", "a" * 300):
         assert program.get(f"/api/variants/{code}").status_code == 404
@@ -275,10 +273,10 @@ def test_the_examples_of_the_document_work(app: Flask, in_shop: Shop) -> None:
     schemas = program.get("/api/openapi.json").json["components"]["schemas"]
     examples = {
         name: schemas[name]["examples"][0]
-        for name in ("ProductToMake", "ProductPatch", "VariantPatch", "StockChange")
+        for name in ("ProductCreate", "ProductPatch", "VariantPatch", "InventoryPatch")
     }
-    assert program.post("/api/products", examples["ProductToMake"]).status_code == 201
+    assert program.post("/api/products", examples["ProductCreate"]).status_code == 201
     assert program.patch("/api/variants/PRD-001", examples["VariantPatch"]).status_code == 200
-    assert program.patch("/api/inventory/PRD-001", examples["StockChange"]).status_code == 200
+    assert program.patch("/api/inventory/PRD-001", examples["InventoryPatch"]).status_code == 200
     renamed = program.patch("/api/products/PRD-001", {**examples["ProductPatch"], "version": 2})
     assert renamed.json["name"] == examples["ProductPatch"]["name"]

@@ -1,4 +1,4 @@
-"""What a program was answered is kept for a day; then the worker forgets it, in every shop."""
+"""Stored responses are kept for a day, then the worker deletes them in every shop."""
 
 from datetime import timedelta
 
@@ -23,12 +23,12 @@ def kept() -> int:
     return db.session.scalar(select(func.count()).select_from(IdempotencyKey)) or 0
 
 
-def test_answers_are_forgotten_after_a_day_in_as_many_rounds_as_it_takes(
+def test_stored_responses_are_purged_after_a_day_in_batches(
     app: Flask, shop: Shop, other_shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert purge_idempotency_answers in [job.run for job in jobs()]
     for module in (worker, idempotency):
-        monkeypatch.setattr(module, "SWEPT_AT_ONCE", 2)
+        monkeypatch.setattr(module, "PURGE_BATCH", 2)
     key = new_key()
     with app.app_context():
         for each in (shop, other_shop):

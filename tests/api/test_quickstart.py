@@ -1,4 +1,4 @@
-"""What docs/api.md tells to type is typed into a shell beside a running shop, and answers as it says."""
+"""The quickstart of docs/api.md works in a shell next to a running shop."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def typed(server: LiveServer, database_url: str, var: Path) -> list[list[str]]:
     return [[line for line in printed.splitlines() if line.strip()] for printed in done.stdout.split(BETWEEN)]
 
 
-def test_the_quickstart_does_what_it_says(
+def test_the_quickstart_works_as_written(
     in_shop: Shop, live_server: Callable[..., LiveServer], database_url: str, tmp_path: Path
 ) -> None:
     sold = make_product("Wireless Mouse", price=2999, sku="PRD-001", stock=10)
@@ -73,7 +73,7 @@ def test_the_quickstart_does_what_it_says(
     assert counters(sold) == (30, 2)
 
 
-def test_every_address_that_the_page_names_is_in_the_document(in_shop: Shop, client: Any) -> None:
+def test_every_url_of_the_guide_is_in_the_document(in_shop: Shop, client: Any) -> None:
     named = set(re.findall(r"\$SHOP(/api/[^\"?]*)", PAGE.read_text()))
     paths = [
         re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))

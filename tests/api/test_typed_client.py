@@ -1,4 +1,4 @@
-"""A typed client that is made of the document alone passes mypy, and does a whole purchase with it."""
+"""A typed client generated from the OpenAPI document passes mypy and can place an order."""
 
 import importlib.util
 from collections.abc import Callable
@@ -91,7 +91,7 @@ def module(written: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_it_passes_mypy_and_slips_of_the_pen_do_not(written: Path) -> None:
+def test_it_passes_mypy_and_misspelled_fields_do_not(written: Path) -> None:
     files = [str(written / name) for name in ("shop_client.py", "purchase.py", "mistakes.py")]
     said, complaints, _code = mypy.run(["--strict", "--no-error-summary", "--show-error-codes", *files])
     assert complaints == ""
@@ -101,7 +101,7 @@ def test_it_passes_mypy_and_slips_of_the_pen_do_not(written: Path) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_whole_purchase_is_done_with_it(
+def test_an_order_can_be_placed_with_it(
     app: Flask, in_shop: Shop, module: Any, live_server: Callable[..., LiveServer]
 ) -> None:
     mouse = make_product("Wireless Mouse", price=2999, sku="PRD-001", stock=10)

@@ -1,4 +1,4 @@
-"""Programs say who is told of events: addresses on the public internet alone, and each secret is shown once."""
+"""Webhook endpoints accept public URLs only, and each secret is shown once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ def made(program: Program, **body: Any) -> Any:
     return answer.json
 
 
-def test_an_endpoint_is_made_once_and_its_secret_shown_with_it(program: Program) -> None:
+def test_an_endpoint_is_created_once_with_its_secret(program: Program) -> None:
     body, key = (
         {"url": HOOK, "description": "Accounting", "eventTypes": ["order.paid", "order.placed"]},
         new_key(),
@@ -45,7 +45,7 @@ def test_an_endpoint_is_made_once_and_its_secret_shown_with_it(program: Program)
     assert first.json["secret"] not in shown.text
 
 
-def test_addresses_that_lead_into_a_network_are_refused(program: Program) -> None:
+def test_it_rejects_urls_in_private_networks(program: Program) -> None:
     path = f"{ALL}/{made(program)['id']}"
     for url in (
         "https://127.0.0.1/",
@@ -61,7 +61,7 @@ def test_addresses_that_lead_into_a_network_are_refused(program: Program) -> Non
     assert [row.url for row in list_endpoints()] == [HOOK]
 
 
-def test_an_endpoint_is_changed_by_whoever_saw_it_last(program: Program) -> None:
+def test_an_endpoint_is_changed_only_with_its_current_version(program: Program) -> None:
     known = made(program, eventTypes=["order.paid"])
     path = f"{ALL}/{known['id']}"
     off = program.patch(path, {"enabled": False, "version": known["version"]})
@@ -76,7 +76,7 @@ def test_an_endpoint_is_changed_by_whoever_saw_it_last(program: Program) -> None
     assert program.patch(path, {"enabled": False}).json["errors"][0]["field"] == "version"
 
 
-def test_a_new_secret_is_made_once_and_an_endpoint_can_go(program: Program) -> None:
+def test_a_secret_is_rotated_once_per_key_and_an_endpoint_can_be_deleted(program: Program) -> None:
     known = made(program)
     path, key = f"{ALL}/{known['id']}", new_key()
     first, again = (program.call("POST", f"{path}/secret", Idempotency_Key=key) for _ in range(2))
@@ -90,15 +90,13 @@ def test_a_new_secret_is_made_once_and_an_endpoint_can_go(program: Program) -> N
     assert program.get(ALL).json == {"items": []}
 
 
-def test_a_shop_has_only_so_many(program: Program) -> None:
+def test_a_shop_has_at_most_twenty_endpoints(program: Program) -> None:
     for number in range(MAX_ENDPOINTS):
         create_endpoint(url=f"{HOOK}/{number}", description="", event_types=[])
     assert program.post(ALL, {"url": HOOK}).status_code == 409
 
 
-def test_a_test_message_says_what_came_of_it_and_stands_in_the_log(
-    varied: Callable[..., Flask], shop: Shop
-) -> None:
+def test_a_test_message_returns_its_result_and_is_logged(varied: Callable[..., Flask], shop: Shop) -> None:
     app = varied(webhook_allow_private=True)
     with app.app_context(), shop_scope(shop), receiving() as receiver:
         program = make_program(app)
@@ -115,7 +113,7 @@ def test_a_test_message_says_what_came_of_it_and_stands_in_the_log(
     assert rest["nextCursor"] is None
 
 
-def test_endpoints_of_another_shop_are_not_there(program: Program, app: Flask, other_shop: Shop) -> None:
+def test_endpoints_of_another_shop_are_not_found(program: Program, app: Flask, other_shop: Shop) -> None:
     known = made(program)
     with shop_scope(other_shop):
         charlie = make_program(app, host="other.localhost")
@@ -134,7 +132,7 @@ def test_endpoints_of_another_shop_are_not_there(program: Program, app: Flask, o
     assert get_secret(list_endpoints()[0].id) == known["secret"]
 
 
-def test_a_key_without_the_scope_sees_and_makes_none(app: Flask, in_shop: Shop) -> None:
+def test_a_key_without_the_scope_cannot_use_webhook_endpoints(app: Flask, in_shop: Shop) -> None:
     other = make_program(app, ["events:read"])
     answers = [other.get(ALL), other.post(ALL, {"url": HOOK})]
     assert [(each.status_code, each.json["scope"]) for each in answers] == [(403, "webhooks:write")] * 2

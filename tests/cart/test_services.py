@@ -5,6 +5,7 @@ import uuid
 import pytest
 from flask import Flask
 
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import count_units, load_cart
 from commerce.cart.services import (
     add_line,
@@ -72,10 +73,10 @@ def test_every_change_of_lines_or_details_raises_the_version(in_shop: Shop) -> N
     versions.append(load(shopper).version)
     change_quantity(shopper, cart.lines[0].id, 5)
     versions.append(load(shopper).version)
-    save_details(shopper, {"name": "Ann"})
+    save_details(shopper, CheckoutDetails(name="Ann"))
     versions.append(load(shopper).version)
     assert versions == sorted(set(versions))
-    assert load(shopper).details == {"name": "Ann"}
+    assert load(shopper).details == CheckoutDetails(name="Ann")
 
 
 def test_changing_a_quantity_accepts_the_price_of_now(in_shop: Shop) -> None:

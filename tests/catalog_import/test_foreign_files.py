@@ -17,6 +17,7 @@ from commerce.catalog_import.services import import_catalogue
 from commerce.catalog_import.woocommerce import WooFile
 from commerce.csv_files import UnreadableFile
 from commerce.db import atomic, db
+from commerce.error_messages import describe
 from commerce.inventory.adjustments import CatalogueStock
 from commerce.tenants.models import Shop
 from tests.catalog_import.sheets import more, mug, one, read, reasons, sheet, stream
@@ -131,8 +132,8 @@ def test_a_sku_of_the_shop_can_be_replaced_by_a_made_one(in_shop: Shop) -> None:
 def test_the_price_is_suggested_and_not_what_only_looks_like_it() -> None:
     with pytest.raises(UnreadableFile) as refusal:
         read("Handle,Title,price,variantFacets\r\na,A,1,x\r\n")
-    assert '--map "price=Variant Price"' in refusal.value.detail
-    assert "variantFacets'" not in refusal.value.detail.split("Found:")[0]
+    assert '--map "price=Variant Price"' in describe(refusal.value)
+    assert "variantFacets'" not in describe(refusal.value).split("Headings found:")[0]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_what_others_call_it_is_suggested(heading: str, meaning: str) -> None:
     names = {"Handle", "Title", "Variant Price"} - {meaning}
     with pytest.raises(UnreadableFile) as refusal:
         read(",".join([*sorted(names), heading]) + "\r\na,b,1\r\n")
-    assert f'--map "{heading}={meaning}"' in refusal.value.detail
+    assert f'--map "{heading}={meaning}"' in describe(refusal.value)
 
 
 def foreign(content: str, **options: Any) -> ImportReport:

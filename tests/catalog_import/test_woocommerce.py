@@ -262,7 +262,7 @@ def test_every_reason_names_row_and_column() -> None:
         (2, "Weight (kg)", "is not a number"),
     ]
     assert reasons(TEA | {"Sale price": "1.0051"}) == [
-        (2, "Sale price", "has more decimals than EUR knows (2)")
+        (2, "Sale price", "has more decimals than EUR allows (2)")
     ]
     assert reasons(TEA | {"Sale price": "1", "Date sale price ends": "tomorrow"}) == [
         (2, "Date sale price ends", "is no date like 2026-12-31")
@@ -294,7 +294,7 @@ def test_a_file_tells_by_its_headings_who_wrote_it() -> None:
     assert kind(sheet(TEA)) is WooFile
     assert kind(sheet(mug())) is ShopifyFile
     assert kind(sheet(TEA), "woocommerce") is WooFile
-    with pytest.raises(UnreadableFile, match="woocommerce_headings_missing columns='Name', 'Regular price'"):
+    with pytest.raises(UnreadableFile, match="woocommerce_headings_missing"):
         kind(sheet(mug()), "woocommerce")
     with pytest.raises(UnreadableFile, match="shopify_headings_missing"):
         kind("Typ,Artikelnummer,Regulärer Preis\n1,2,3\n".encode())

@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
+from commerce.cart.details import DraftDiscount
 from commerce.cart.models import Cart
 from commerce.checkout.services import place_order
 from commerce.db import atomic, db
@@ -12,7 +13,7 @@ from commerce.pricing.queries import list_promotions
 from commerce.tenants.models import Shop
 from tests.checkout.pages import put_in, to_review
 from tests.checkout.test_coupons import HTMX, cart_with
-from tests.factories.checkout import details, order_as_shown, ready_cart
+from tests.factories.checkout import order_as_shown, ready_cart
 from tests.factories.pricing import make_coupon, make_promotion, rules_of_now, set_fee, uses
 from tests.factories.shop import make_product
 from tests.support.visitor import Visitor
@@ -70,8 +71,8 @@ def test_a_discount_by_hand_counts_only_in_a_draft_of_staff(in_shop: Shop, draft
     def sign(shopper: str) -> None:
         db.session.execute(update(Cart).where(Cart.shopper_hash == shopper).values(draft_by=draft_by))
 
-    by_hand = {"amount": 700, "label": "For your patience"}
-    shopper = ready_cart((make_product(price=1000), 2), **details(discount=by_hand))
+    by_hand = DraftDiscount("For your patience", 700)
+    shopper = ready_cart((make_product(price=1000), 2), discount=by_hand)
     sign(shopper)
     order = get_order(place_order(**order_as_shown(shopper)).id)
     assert order.total == total

@@ -52,7 +52,7 @@ def test_a_promotion_is_tried_before_it_is_saved(in_shop: Shop) -> None:
     with rules_of_now():
         found = preview({tea.variant_id: 1}, country="US", trial=half.rule("trial"))
         assert [(v.label, v.amount, v.reason) for v in found.quote.verdicts] == [
-            ("Spring sale", 0, "outdone"),
+            ("Spring sale", 0, "superseded"),
             ("Half price", 500, ""),
         ]
         changed = preview({tea.variant_id: 1}, country="US", trial=half.rule(str(saved)))

@@ -1,7 +1,9 @@
 """Filled-in checkouts and placed orders."""
 
+from dataclasses import replace
 from typing import Any
 
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.services import save_details
 from commerce.checkout.quote import quote_cart
 from commerce.checkout.services import PlacedOrder, place_order
@@ -22,18 +24,16 @@ ADDRESS = {
 }
 
 
-def details(**changes: Any) -> dict[str, Any]:
+def details(**changes: Any) -> CheckoutDetails:
     """Return what a shopper of Alice's shop typed into the checkout."""
-    return {
-        "email": "ann@example.com",
-        "name": "Ann Buyer",
-        "phone": "",
-        "note": "",
-        "shipping_method": "parcel",
-        "payment_method": "bank_transfer",
-        "address": ADDRESS,
-        **changes,
-    }
+    typed = CheckoutDetails(
+        email="ann@example.com",
+        name="Ann Buyer",
+        shipping_method="parcel",
+        payment_method="bank_transfer",
+        address=ADDRESS,
+    )
+    return replace(typed, **changes)
 
 
 def ready_cart(*lines: tuple[Sold, int], **changes: Any) -> str:

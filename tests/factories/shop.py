@@ -34,6 +34,8 @@ def make_product(
     weight: int = 100,
     tax_class: str = "standard",
     options: dict[str, str] | None = None,
+    compare_at: int | None = None,
+    requires_shipping: bool = True,
 ) -> Sold:
     """Put a product with one variant on the shelf; `price` is minor units, `weight` grams of one unit."""
     slug = title.lower().replace(" ", "-")
@@ -44,6 +46,8 @@ def make_product(
         weight_grams=weight,
         tax_class=tax_class,
         option_values=list((options or {}).values()),
+        compare_at=compare_at,
+        requires_shipping=requires_shipping,
     )
     product.variants.append(variant)
     db.session.add(product)

@@ -11,8 +11,7 @@ import pyotp
 from commerce import clock
 from commerce.accounts import passwords, second_factor, services
 from commerce.accounts import sign_in as signing
-from commerce.accounts.queries import find_signed_in_staff
-from commerce.accounts.sessions import STAFF
+from commerce.accounts.sessions import STAFF, find_signed_in
 from tests.support.client import ShopClient
 
 PASSWORD = "correct horse battery"
@@ -57,7 +56,7 @@ def post(client: ShopClient, path: str, data: dict[str, Any] | None = None, *, h
 def make_enrolled(codes: list[str] | None = None, role: str = "owner") -> str:
     """Make a member of staff with a second factor and return the app's secret; `codes` gets the recovery codes."""
     staff_id = make_staff(role)
-    found = find_signed_in_staff(signing.sign_in(STAFF, f"{role}@shop.test", PASSWORD).token)
+    found = find_signed_in(STAFF, signing.sign_in(STAFF, f"{role}@shop.test", PASSWORD).token)
     assert found is not None
     secret, carried = second_factor.new_totp_secret(staff_id)
     code = pyotp.TOTP(secret).at(clock.now())

@@ -94,6 +94,8 @@ class FakeStripe(Account):
                 return _list({key: self._with_charge(each) for key, each in self.intents.items()})
             case ["GET", "payment_intents", key] if key in self.intents:
                 return 200, self.intents[key]
+            case ["POST", "payment_intents", key, "capture"] if key in self.intents:
+                return self.capture_part(self.intents[key], params)
             case ["POST", "payment_intents", key, "cancel"] if key in self.intents:
                 return self.cancel(self.intents[key])
             case ["GET", "refunds"]:
@@ -104,6 +106,16 @@ class FakeStripe(Account):
             case ["POST", "refunds"]:
                 return self.refund(params)
         return _missing()
+
+    def capture_part(self, intent: dict[str, Any], params: dict[str, str]) -> tuple[int, Any]:
+        """Take a part of what was held and let the rest go; refuse what holds nothing."""
+        if intent["status"] != "requires_capture":
+            words = "This PaymentIntent could not be captured."
+            return 400, {"error": {"type": "invalid_request_error", "message": words}}
+        taken = int(params.get("amount_to_capture", intent["amount_capturable"]))
+        intent.update(status="succeeded", amount_received=taken, amount_capturable=0)
+        self.tell("payment_intent.succeeded", intent)
+        return 200, intent
 
     def _do_session(self, asked: list[str], params: dict[str, str]) -> tuple[int, Any]:
         match asked:

@@ -41,7 +41,14 @@ CODES = {
     "api/carts": "coupons-code",
 }
 """Words of an address -> what its `code` names; else it is an order."""
-PLAIN = {"number": "1", "deed": "removal", "gateway": "manual", "section": "shop", "resource": "cancellation"}
+PLAIN = {
+    "number": "1",
+    "deed": "removal",
+    "gateway": "manual",
+    "section": "shop",
+    "resource": "cancellation",
+    "challenge": "abc",
+}
 """Parts of addresses that name nothing of a shop."""
 NAMES = IDS.keys() | {"cart_id", "code", "host", "key", "product_code", "session_id", "sku", "slug", "token"}
 """Parts of addresses that name something of Charlie's here."""

@@ -171,9 +171,9 @@ class Staff(Person):
         form = self.page.get_by_role("group").filter(has=self.page.get_by_role("button", name="Preview"))
         form.get_by_role("textbox").fill(reason)
         form.get_by_role("button", name="Preview").click()
-        self.sees("Nothing is done yet")
+        self.sees("Please review the changes")
         self.look()
-        self.page.get_by_role("button", name="Cancel the order").click()
+        self.page.get_by_role("button", name="Cancel order").click()
 
     def press_and_say(self, words: str, reason: str) -> None:
         """Press a button that asks for words, last of all for a note or reason; give one, and press on."""

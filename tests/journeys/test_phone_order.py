@@ -46,7 +46,7 @@ def pay(shopper: Shopper, path: str, amount: str) -> None:
 def prepare(bob: Staff, tea: Sold, email: str) -> None:
     """Fill in a draft of two units with a discount, and place it."""
     bob.sign_in("/admin/drafts")
-    bob.press("New order")
+    bob.press("Create order")
     bob.sees_heading("Draft order")
     bob.page.get_by_label("E-mail").fill(email)
     bob.page.get_by_label("Full name").fill("Ann Buyer")
@@ -62,7 +62,7 @@ def prepare(bob: Staff, tea: Sold, email: str) -> None:
     bob.page.get_by_label("ZIP code").fill("94043")
     bob.page.get_by_role("radio", name="Test card").check()
     bob.page.get_by_label("Discount", exact=True).fill("5")
-    bob.page.get_by_label("Reason for the discount").fill("Old friend")
+    bob.page.get_by_label("Discount reason").fill("Old friend")
     bob.press("Save draft")
     bob.sees("Old friend")
     bob.sees("$20.00")
@@ -75,15 +75,15 @@ def prepare(bob: Staff, tea: Sold, email: str) -> None:
 def make_dearer(bob: Staff, code: str, pot: Sold) -> None:
     """Add a line to a paid order, so that 40 dollars are open."""
     bob.open(f"/admin/orders/{code}")
-    bob.page.get_by_role("link", name="Change the order").click()
-    bob.sees_heading(f"Change {code}")
+    bob.page.get_by_role("link", name="Edit order").click()
+    bob.sees_heading(f"Edit {code}")
     add(bob, pot)
     expect(bob.page.get_by_label(f"Quantity of new {pot.sku}")).to_have_value("1")
-    bob.press("Preview the change")
-    bob.sees_heading(f"Change {code}: preview")
-    bob.sees("The customer has to pay $40.00")
-    bob.press("Change the order")
-    bob.sees("Payment open: $40.00.")
+    bob.press("Review changes")
+    bob.sees_heading(f"Edit {code}: preview")
+    bob.sees("The customer owes $40.00")
+    bob.press("Update order")
+    bob.sees("Amount due: $40.00.")
     bob.look()
 
 
@@ -91,12 +91,12 @@ def make_cheaper(bob: Staff, code: str, tea: Sold) -> None:
     """Take a line out of a paid order and give back what it cost."""
     bob.open(f"/admin/orders/{code}/edit")
     bob.page.get_by_label(f"Quantity of {tea.sku}").fill("0")
-    bob.press("Preview the change")
+    bob.press("Review changes")
     bob.sees("2 free again")
     bob.look()
-    bob.page.get_by_label("Give back what is paid too much").check()
-    bob.press("Change the order")
-    bob.sees("The order is changed")
+    bob.page.get_by_label("Refund the overpayment").check()
+    bob.press("Update order")
+    bob.sees("Order updated")
     bob.look()
 
 

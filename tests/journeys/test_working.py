@@ -38,7 +38,7 @@ def test_an_order_goes_from_the_bank_transfer_to_the_door(
     ann.open(path)
     ann.sees_heading("Confirmed")
     bob.press("Start processing")
-    bob.sees("The order is being processed.")
+    bob.sees("Processing started.")
     bob.look()
     ann.open(path)
     ann.sees("We are packing your order.")
@@ -75,7 +75,7 @@ def test_of_two_who_ship_the_same_order_one_wins_and_the_other_sees_it(
     for each in (bob, rita):
         each.sign_in(f"/admin/orders/{order.code}")
     bob.press("Start processing")
-    bob.sees("The order is being processed.")
+    bob.sees("Processing started.")
     rita.open_order(order.code)
     for each in (bob, rita):
         each.page.get_by_label("Carrier").fill(f"Carrier of {each.name}")
@@ -127,7 +127,7 @@ def test_an_order_page_that_the_shopper_left_open_cannot_cancel_what_was_shipped
     [order] = house.orders_of(tea)
     bob.sign_in(f"/admin/orders/{order.code}")
     bob.press("Start processing")
-    bob.sees("The order is being processed.")
+    bob.sees("Processing started.")
     bob.press("Ship")
     expect(bob.page.get_by_role("button", name="Mark as delivered")).to_be_visible()
     ann.page.get_by_text("Cancel this order").click()

@@ -54,7 +54,7 @@ def test_addresses_are_added_changed_preferred_and_deleted(app: Flask, in_shop: 
 
 
 @pytest.mark.parametrize(("field", "value"), [("postal_code", "1"), ("street_address", ""), ("name", "")])
-def test_an_address_that_cannot_be_is_refused_at_its_field(
+def test_an_invalid_address_is_refused_at_its_field(
     app: Flask, in_shop: Shop, field: str, value: str
 ) -> None:
     make_member()
@@ -79,7 +79,7 @@ def test_without_javascript_a_button_shows_the_fields_of_another_country(app: Fl
     assert stored() == []
 
 
-def test_a_book_is_not_endless_and_holds_nothing_twice(in_shop: Shop, client: ShopClient) -> None:
+def test_an_address_book_is_limited_and_holds_no_duplicates(in_shop: Shop, client: ShopClient) -> None:
     member_id = make_member()
     for number in (*range(MOST), 0):
         add_address(member_id, name=f"Ann {number}", phone="", address=ADDRESS)
@@ -137,7 +137,7 @@ def test_the_checkout_begins_with_the_preferred_address_and_offers_the_others(
     )
 
 
-def test_a_tick_puts_a_new_address_into_the_book_and_a_guest_has_none(app: Flask, in_shop: Shop) -> None:
+def test_a_checkbox_saves_a_new_address_and_a_guest_has_no_checkbox(app: Flask, in_shop: Shop) -> None:
     make_member()
     guest, visitor = Visitor(app), Visitor(app)
     sign_in_member(visitor.client)

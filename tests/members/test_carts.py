@@ -3,6 +3,7 @@
 from flask import Flask
 from sqlalchemy import select, update
 
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.merging import Merged, merge_cart
 from commerce.cart.models import Cart
 from commerce.cart.queries import load_cart
@@ -36,7 +37,7 @@ def put_in(client: ShopClient, variant_id: object, quantity: int) -> None:
     assert send(client, "/cart/lines", data).status_code == 303
 
 
-def test_the_guests_cart_is_his_own_after_the_sign_in_and_in_every_browser(
+def test_the_guests_cart_is_the_members_after_sign_in_and_in_every_browser(
     client: ShopClient, app: Flask, in_shop: Shop
 ) -> None:
     member_id = make_member()
@@ -69,25 +70,23 @@ def test_signing_out_leaves_an_empty_cart_here_and_the_members_own_where_it_is(
     assert in_cart(member_shopper(member_id)) == {"GREEN-TEA": 2, "CUP": 1}
 
 
-def test_quantities_are_added_as_far_as_there_are_units_and_he_is_told(
-    client: ShopClient, in_shop: Shop
-) -> None:
+def test_quantities_are_added_up_to_the_stock_with_a_notice(client: ShopClient, in_shop: Shop) -> None:
     member_id = make_member()
     tea = make_product(stock=4)
     add_line(member_shopper(member_id), tea.variant_id, 3, member_id=member_id)
     put_in(client, tea.variant_id, 2)
     sign_in_member(client)
-    assert "You had Green tea in both carts" in client.get("/cart").text
+    assert "Green tea was in both carts" in client.get("/cart").text
     assert in_cart(member_shopper(member_id)) == {"GREEN-TEA": 4}
 
 
-def test_codes_are_united_and_details_are_kept(in_shop: Shop) -> None:
+def test_merging_carts_unites_codes_and_keeps_the_details(in_shop: Shop) -> None:
     member_id = make_member()
     tea = make_product(stock=9)
     own, guest = member_shopper(member_id), shopper_hash(new_shopper_key())
     for shopper, code, typed in (
         (own, "TEN", details(note="Ring twice")),
-        (guest, "FIVE", {"email": "other@example.com"}),
+        (guest, "FIVE", CheckoutDetails(email="other@example.com")),
     ):
         make_coupon(code)
         add_line(shopper, tea.variant_id, 1, member_id=member_id if shopper == own else None)
@@ -97,7 +96,7 @@ def test_codes_are_united_and_details_are_kept(in_shop: Shop) -> None:
     cart = load_cart(own)
     assert cart is not None
     assert cart.coupon_codes == ("TEN", "FIVE")
-    assert (cart.details["email"], cart.details["note"]) == ("other@example.com", "Ring twice")
+    assert (cart.details.email, cart.details.note) == ("other@example.com", "Ring twice")
 
 
 def _put_code(shopper: str, code: str) -> None:
@@ -105,7 +104,7 @@ def _put_code(shopper: str, code: str) -> None:
     atomic(db.session.execute)(change)
 
 
-def test_an_order_is_his_who_is_signed_in_whatever_the_form_says(
+def test_an_order_belongs_to_the_signed_in_member_whatever_the_form_says(
     client: ShopClient, app: Flask, in_shop: Shop
 ) -> None:
     ann, ben = make_member(), make_member("ben@example.com", "Ben")

@@ -59,7 +59,7 @@ def test_a_shopper_signs_in_at_the_checkout_and_orders_to_his_second_address(
         ("", "Hello Ann Buyer"),
         ("orders", "Your orders"),
         ("addresses", "Your addresses"),
-        ("addresses/new", "Add an address"),
+        ("addresses/new", "Add address"),
         ("settings", "Settings"),
         ("data", "Your data"),
     ):

@@ -26,7 +26,9 @@ def counts() -> list[int]:
     ]
 
 
-def test_claims_links_and_sessions_go_when_they_are_over_and_members_stay(app: Flask, shop: Shop) -> None:
+def test_expired_links_sessions_and_unconfirmed_accounts_are_deleted_and_members_stay(
+    app: Flask, shop: Shop
+) -> None:
     with app.app_context():
         with shop_scope(shop):
             make_member()

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from commerce import clock
+from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import count_units, load_cart
 from commerce.cart.services import new_shopper_key, shopper_hash
 from commerce.checkout.quote import quote_cart
@@ -56,7 +57,9 @@ def drafted(*lines: tuple[Sold, int], discount: DraftDiscount | None = None, **c
     """Return a draft with lines and everything that an order needs."""
     draft_id, version = create_draft(BOB), 1
     for sold, _count in lines:
-        version = save_draft(draft_id, seen_version=version, details={}, units={}, add=sold.variant_id)
+        version = save_draft(
+            draft_id, seen_version=version, details=CheckoutDetails(), units={}, add=sold.variant_id
+        )
     cart = get_draft(draft_id).cart
     assert cart is not None
     save_draft(
@@ -125,14 +128,14 @@ def test_a_discount_by_hand_is_an_amount_or_a_part(in_shop: Shop) -> None:
         units={line.id: 4},
         discount=DraftDiscount("Half", ppm=500_000),
     )
-    assert opened(draft.id).cart.details["discount"]["amount"] == 1998, "of the units of now"
+    assert opened(draft.id).cart.details.discount.amount == 1998, "of the units of now"
 
 
 @pytest.mark.parametrize("bad", [DraftDiscount("", amount=-1), DraftDiscount("", ppm=1_000_001)])
 def test_a_discount_out_of_bounds_is_refused(in_shop: Shop, bad: DraftDiscount) -> None:
     draft_id = create_draft(BOB)
     with pytest.raises(InvalidValue):
-        save_draft(draft_id, seen_version=1, details={}, units={}, discount=bad)
+        save_draft(draft_id, seen_version=1, details=CheckoutDetails(), units={}, discount=bad)
     assert opened(draft_id).cart.version == 1
 
 
@@ -171,7 +174,7 @@ def test_a_form_that_is_sent_twice_is_saved_once(in_shop: Shop) -> None:
     assert save_draft(draft.id, **sent) == version
     with pytest.raises(StaleVersion):
         save_draft(draft.id, **{**sent, "details": details(name="Somebody else")})
-    assert opened(draft.id).cart.details["name"] == "Ann Other"
+    assert opened(draft.id).cart.details.name == "Ann Other"
 
 
 def test_more_than_there_is_can_be_noted_but_not_placed(in_shop: Shop) -> None:
@@ -205,19 +208,19 @@ def test_what_cannot_be_placed_leaves_the_draft_as_it_was(in_shop: Shop) -> None
 def test_lines_are_added_once_each_and_taken_out(in_shop: Shop) -> None:
     tea = make_product(stock=9)
     draft_id = create_draft(BOB)
-    save_draft(draft_id, seen_version=1, details={}, units={}, add=tea.variant_id)
-    save_draft(draft_id, seen_version=2, details={}, units={}, add=tea.variant_id)
+    save_draft(draft_id, seen_version=1, details=CheckoutDetails(), units={}, add=tea.variant_id)
+    save_draft(draft_id, seen_version=2, details=CheckoutDetails(), units={}, add=tea.variant_id)
     [line] = opened(draft_id).cart.lines
     assert line.quantity == 2
     with pytest.raises(InvalidValue):
-        save_draft(draft_id, seen_version=3, details={}, units={line.id: 1000})
+        save_draft(draft_id, seen_version=3, details=CheckoutDetails(), units={line.id: 1000})
     with pytest.raises(InvalidValue):
-        save_draft(draft_id, seen_version=3, details={}, units={}, add=new_id())
-    save_draft(draft_id, seen_version=3, details={}, units={line.id: 0})
+        save_draft(draft_id, seen_version=3, details=CheckoutDetails(), units={}, add=new_id())
+    save_draft(draft_id, seen_version=3, details=CheckoutDetails(), units={line.id: 0})
     assert opened(draft_id).cart.lines == ()
     stop_selling(tea)
     with pytest.raises(InvalidValue):
-        save_draft(draft_id, seen_version=4, details={}, units={}, add=tea.variant_id)
+        save_draft(draft_id, seen_version=4, details=CheckoutDetails(), units={}, add=tea.variant_id)
 
 
 def test_a_draft_is_thrown_away_unless_it_was_placed(in_shop: Shop) -> None:
@@ -230,7 +233,7 @@ def test_a_draft_is_thrown_away_unless_it_was_placed(in_shop: Shop) -> None:
     with pytest.raises(Conflict):
         delete_draft(placed.id)
     with pytest.raises(Conflict):
-        save_draft(placed.id, seen_version=1, details={}, units={})
+        save_draft(placed.id, seen_version=1, details=CheckoutDetails(), units={})
     assert orders() == 1
 
 
@@ -260,7 +263,7 @@ def test_another_shop_has_no_such_draft(in_shop: Shop, other_shop: Shop) -> None
         for touch in (
             partial(get_draft, draft.id),
             partial(delete_draft, draft.id),
-            partial(save_draft, draft.id, seen_version=1, details={}, units={}),
+            partial(save_draft, draft.id, seen_version=1, details=CheckoutDetails(), units={}),
             partial(place_draft, draft.id, BOB, seen_version=1, shown_total=1),
         ):
             with pytest.raises(NotFound):

@@ -5,12 +5,11 @@ import pytest
 from commerce.errors import (
     IllegalTransition,
 )
-from commerce.order_management.edit_order import confirm_if_paid, finish_edit
 from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.payment_panel import payment_panel
 from commerce.payments.queries import payments_of
 from commerce.settlement.manual_payments import record_receipt
-from commerce.settlement.services import start_another_payment, take_payment
+from commerce.settlement.services import confirm_if_paid, follow_balance, start_another_payment, take_payment
 from commerce.tenants.models import Shop
 from tests.checkout.pages import CARD
 from tests.factories.orders import BOB, fresh
@@ -65,5 +64,5 @@ def test_an_order_that_an_edit_makes_cheap_enough_is_paid_and_confirmed(in_shop:
     now = edit(fresh(order.id), OrderEdit(units=units(order, 1)))
     assert (now.status, now.payment_status) == ("confirmed", "paid")
     assert not confirm_if_paid(order.id)
-    finish_edit(order.id)
+    follow_balance(order.id)
     assert fresh(order.id).version == now.version

@@ -17,8 +17,8 @@ from commerce.errors import (
 )
 from commerce.events.models import Event
 from commerce.order_management.edit_order import preview_edit
-from commerce.order_management.edit_preview import manual_discount
 from commerce.order_management.edit_types import OrderEdit
+from commerce.order_management.sold_terms import manual_discount
 from commerce.orders.returns import refund_order, request_return
 from commerce.orders.services import cancel_order
 from commerce.payments.queries import payments_of
@@ -46,8 +46,10 @@ def test_promotions_stay_in_proportion_and_new_units_get_none(in_shop: Shop) -> 
         more = edit(order, OrderEdit(units=units(order, 6, 1)))
         assert [each.discount_amount for each in more.lines] == [300, 400]
         fewer = edit(more, OrderEdit(units=units(more, 4, 0), added={pot.variant_id: 1}))
-        assert [each.discount_amount for each in fewer.lines] == [200, 0]
-        assert [each.amount for each in fewer.adjustments if each.source_type == "promotion"] == [-200]
+        assert [each.discount_amount for each in fewer.lines] == [300, 400]
+        least = edit(fewer, OrderEdit(units=units(fewer, 2, 0)))
+        assert [each.discount_amount for each in least.lines] == [200]
+        assert [each.amount for each in least.adjustments if each.source_type == "promotion"] == [-200]
 
 
 def test_a_discount_by_hand_is_shared_out_and_can_be_taken_away(in_shop: Shop) -> None:

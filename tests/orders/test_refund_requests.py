@@ -80,7 +80,7 @@ def test_a_plain_reason_asks_for_everything(app: Flask, tea: Sold) -> None:
     [
         ("0", "Because", "Choose at least one item."),
         ("", "Because", "Choose at least one item."),
-        ("3", "Because", "between 1 and 2"),
+        ("3", "Because", "you can request a refund for 1 to 2 units"),
         ("-1", "Because", "whole numbers"),
         ("1.5", "Because", "whole numbers"),
         ("1", "  ", "Please tell us why."),

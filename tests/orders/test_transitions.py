@@ -22,7 +22,7 @@ from tests.factories.shop import make_product
 
 SHOPPER = {"guest", "member"}
 STAFF = {"staff", "api"}
-ACTORS = ("guest", "member", "api", "staff", "system", "gateway", "carrier")
+ACTORS = ("guest", "member", "api", "staff", "system", "gateway")
 REFUND = ("refund_requested", SHOPPER | STAFF)
 ALLOWED: dict[str, dict[str, tuple[str, set[str]]]] = {
     "pending": {
@@ -44,7 +44,7 @@ ALLOWED: dict[str, dict[str, tuple[str, set[str]]]] = {
         "cancel": ("cancelled", STAFF | {"system"}),
         "request_refund": REFUND,
     },
-    "shipped": {"deliver": ("delivered", STAFF | {"carrier"}), "request_refund": REFUND},
+    "shipped": {"deliver": ("delivered", STAFF), "request_refund": REFUND},
     "delivered": {"complete": ("completed", STAFF | {"system"}), "request_refund": REFUND},
     "completed": {"request_refund": REFUND},
     "cancelled": {"reopen": ("pending", {"system"})},
@@ -178,7 +178,7 @@ def test_once_a_part_has_left_nobody_cancels_and_the_rest_goes_on(in_shop: Shop)
 @pytest.mark.parametrize("row", TRANSITIONS, ids=lambda row: row.action)
 def test_that_a_part_has_left_matters_to_nothing_but_cancelling(row: Transition) -> None:
     for status in STATUSES:
-        for actor in (SHOPPER_KIND, STAFF_KIND, "system", "gateway", "carrier"):
+        for actor in (SHOPPER_KIND, STAFF_KIND, "system", "gateway"):
             for pay_later, paid in itertools.product((True, False), repeat=2):
                 facts = {"pay_later": pay_later, "paid": paid}
                 before = why_not(row, status, actor, sent=False, **facts)

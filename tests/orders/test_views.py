@@ -133,7 +133,7 @@ def test_a_method_that_was_not_offered_is_refused(app: Flask, tea: Sold, method:
     page = buy(Visitor(app), (tea, 1), card=DECLINED)
     answer = page.visitor.post(f"{page.path}/payments", {"payment_method": method, "card_number": CARD})
     assert answer.status_code == 422
-    assert "Please choose how to pay." in answer.get_data(as_text=True)
+    assert "Choose a payment method." in answer.get_data(as_text=True)
     assert len(payments_of(the_order().id)) == 1
 
 
@@ -226,7 +226,7 @@ def test_what_the_status_does_not_allow_is_refused_without_its_button(app: Flask
     fields = {"reason": "please", "version": str(the_order().version)}
     answer = page.visitor.post(f"{page.path}/cancellation", fields)
     assert answer.status_code == 409
-    assert "Please ask the shop" in answer.get_data(as_text=True)
+    assert "Contact the shop" in answer.get_data(as_text=True)
     assert the_order().status == "processing"
 
 

@@ -116,7 +116,7 @@ def test_a_wrong_key_is_a_failed_attempt_and_tells_nothing_of_it(fake: FakeStrip
     configure_method("stripe", secrets={"secret_key": "sk_test_wrong0123"})
     again = take_payment(start_another_payment(bought.order_id, "stripe"))
     assert (again.state, again.redirect) == ("failed", "")
-    assert bought.payments[1].failure == "This way to pay does not work right now."
+    assert bought.payments[1].failure == "This payment method isn't available right now."
 
 
 def test_messages_that_are_sent_twice_change_nothing(fake: FakeStripe, tea: Sold) -> None:

@@ -84,7 +84,7 @@ def test_every_try_to_sign_in_is_written_down(stranger: ShopClient, app: Flask) 
     ]
 
 
-def test_staff_of_a_shop_are_nobody_here_and_operators_nobody_there(
+def test_staff_cannot_sign_in_as_operators_nor_operators_as_staff(
     olga: ShopClient, app: Flask, in_shop: Shop
 ) -> None:
     make_staff("owner")

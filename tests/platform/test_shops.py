@@ -101,12 +101,10 @@ def test_a_password_for_the_owner_is_shown_once_and_opens_the_back_office(
     assert found[1] not in olga.get("/platform/log").text
 
 
-def test_what_makes_no_shop_is_said_at_its_field_and_leaves_none(
-    olga: ShopClient, app: Flask, shop: Shop
-) -> None:
+def test_an_invalid_shop_is_refused_at_its_field(olga: ShopClient, app: Flask, shop: Shop) -> None:
     for field, value, said in [
         ("name", "", "This field is required."),
-        ("code", "Honey Pot", "small letters"),
+        ("code", "Honey Pot", "lowercase letters"),
         ("code", "demo", "already"),
         ("host", "demo.localhost", "already leads to a shop"),
         ("host", "platform.localhost", "belongs to the installation"),
@@ -114,7 +112,7 @@ def test_what_makes_no_shop_is_said_at_its_field_and_leaves_none(
         ("currency", "xxz", "t an ISO 4217 currency code"),
         ("country", "d1", "two-letter"),
         ("tax_percent", "101", "percentage from 0 to 100"),
-        ("shipping", "-1", "below zero"),
+        ("shipping", "-1", "at least zero"),
         ("owner_email", "nobody", "t a valid email address"),
     ]:
         answer = post(olga, "/platform/shops/new", **{**NEW, field: value})
@@ -171,7 +169,7 @@ def test_a_suspended_shop_is_closed_to_shoppers_and_its_staff_see_why(
     assert logged(app) == [("shop_suspended", "demo"), ("shop_reopened", "demo")]
 
 
-def test_limits_hold_the_staff_and_an_empty_field_is_none(
+def test_plan_limits_hold_for_staff_and_an_empty_field_is_no_limit(
     olga: ShopClient, app: Flask, in_shop: Shop
 ) -> None:
     make_staff("owner")
@@ -201,13 +199,16 @@ def test_host_names_are_the_operators_too(olga: ShopClient, app: Flask, shop: Sh
     assert post(olga, f"{DEMO}/hosts/demo.localhost/removal", version=version()).status_code == 422
     assert post(olga, f"{DEMO}/hosts/other.localhost/removal", version=version()).status_code == 404
     assert post(olga, f"{DEMO}/hosts/tea.example/primary", version="99").status_code == 409
+    assert post(olga, f"{DEMO}/hosts/tea.example/primary", version=version()).status_code == 422
+    assert post(olga, f"{DEMO}/hosts/other.localhost/proof").status_code == 404
+    assert post(olga, f"{DEMO}/hosts/tea.example/proof").status_code == 303
     assert post(olga, f"{DEMO}/hosts/tea.example/primary", version=version()).status_code == 303
     assert post(olga, f"{DEMO}/hosts/demo.localhost/removal", version=version()).status_code == 303
     assert app.test_client(host="tea.example").get("/").status_code == 200
     assert olga.get("/platform/shops/nowhere").status_code == 404
 
 
-def test_the_terminal_does_the_same_and_is_written_down(app: Flask, in_shop: Shop) -> None:
+def test_commands_do_the_same_and_are_logged(app: Flask, in_shop: Shop) -> None:
     runner = app.test_cli_runner()
     closed = runner.invoke(args=["tenants", "suspend", "demo", "--reason", "Moving house", "--json"])
     assert json.loads(closed.output) == {"code": "demo", "status": "suspended", "because": "Moving house"}

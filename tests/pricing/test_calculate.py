@@ -52,6 +52,7 @@ def price(
     taxes: TaxTable = TAXES,
     discounts: Sequence[Discount] = (),
     fee: FeeToPrice | None = None,
+    shipping_tax: str = "own",
 ) -> Totals:
     return calculate(
         lines,
@@ -62,7 +63,48 @@ def price(
         rounding=rounding,
         discounts=discounts,
         fee=fee,
+        shipping_tax=shipping_tax,
     )
+
+
+@pytest.mark.parametrize(
+    ("policy", "books", "others", "tax"),
+    [
+        ("goods", 1070, 0, 70 + 32),
+        ("goods", 1070, 2380, 70 + 380 + 10 + 54),
+        ("goods", 0, 1190, 190 + 78),
+        ("main", 1070, 2380, 70 + 380 + 78),
+        ("main", 2140, 1190, 140 + 190 + 32),
+        ("own", 1070, 0, 70 + 78),
+    ],
+)
+def test_tax_of_shipping_follows_the_goods_or_their_main_rate_or_its_own_class(
+    policy: str, books: int, others: int, tax: int
+) -> None:
+    wanted = [line(books, tax_class="reduced")] if books else []
+    wanted += [line(others)] if others else []
+    assert price(*wanted, shipping=parcel(490), shipping_tax=policy).tax_amount == tax
+
+
+def test_tax_of_shipping_is_nothing_where_the_goods_bear_none() -> None:
+    taxes = TaxTable(
+        {("*", "standard"): Rate("std", "VAT", 200_000), ("*", "reduced"): Rate("zero", "VAT 0 %", 0)}
+    )
+    totals = price(line(1000, tax_class="reduced"), shipping=parcel(499), taxes=taxes, shipping_tax="goods")
+    assert totals.tax_amount == 0
+
+
+def test_tax_of_a_fee_and_of_shipping_are_split_by_what_is_left_of_the_goods() -> None:
+    totals = price(
+        line(10000),
+        line(10000, tax_class="reduced"),
+        shipping=parcel(1000),
+        included=False,
+        discounts=[Discount("p", "Half", (10000, 0))],
+        fee=FeeToPrice("cash", "Cash on delivery", 200),
+        shipping_tax="goods",
+    )
+    assert [each.amount for each in totals.adjustments if each.source_type == "tax"] == [0, 700 + 70 + 14]
 
 
 def test_tax_inside_the_prices_is_shown_and_adds_nothing() -> None:

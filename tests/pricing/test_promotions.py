@@ -57,7 +57,7 @@ def got(
         shipping,
         moment=moment,
         opened={name: OpenedBy(f"id-{name}", name.upper()) for name in opened},
-        shelves={TEA: frozenset({SHELF})},
+        categories={TEA: frozenset({SHELF})},
         manual=manual,
     )
 
@@ -162,10 +162,10 @@ def test_what_stands_alone_wins_only_when_it_takes_off_more() -> None:
     alone = off(250, "alone", combines=False)
     found = got([alone, ten_percent("one"), ten_percent("two")], line(1000))
     assert amounts(found) == {"alone": 250}
-    assert reasons(found) == {"alone": "", "one": "outdone", "two": "outdone"}
+    assert reasons(found) == {"alone": "", "one": "superseded", "two": "superseded"}
     found = got([alone, ten_percent("one"), ten_percent("two")], line(2000))
     assert amounts(found) == {"one": 200, "two": 180}
-    assert reasons(found) == {"alone": "outdone", "one": "", "two": ""}
+    assert reasons(found) == {"alone": "superseded", "one": "", "two": ""}
 
 
 def test_of_several_that_stand_alone_the_best_is_taken() -> None:
@@ -268,6 +268,7 @@ def _price(cart: Any, *, included: bool, rounding: str) -> tuple[PromotionResult
         rounding=rounding,
         discounts=found.discounts,
         fee=fee,
+        shipping_tax="own",
     )
     return found, totals
 

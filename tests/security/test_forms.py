@@ -61,6 +61,12 @@ def test_no_address_takes_a_form_without_its_token(
     assert everything(app) == before
 
 
+def spoiled(token: str) -> str:
+    """Return a token with one character changed in its middle; the last ones carry bits that do not count."""
+    at = len(token) // 2
+    return token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
+
+
 def test_a_true_form_is_refused_without_its_token_or_from_another_site(app: Flask, walks: Walks) -> None:
     found, before = walks(), ""
     tried = 0
@@ -70,7 +76,7 @@ def test_a_true_form_is_refused_without_its_token_or_from_another_site(app: Flas
             token = form.values.pop("csrf_token")
             for data, headers in (
                 (form.values, {}),
-                ({**form.values, "csrf_token": token[:-2] + "xx"}, {}),
+                ({**form.values, "csrf_token": spoiled(token)}, {}),
                 (form.values, {"HX-Request": "true"}),
                 (form.values, {"X-Requested-With": "XMLHttpRequest"}),
                 ({**form.values, "csrf_token": token}, {"Sec-Fetch-Site": "cross-site"}),

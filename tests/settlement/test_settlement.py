@@ -181,7 +181,7 @@ def test_money_that_arrives_twice_is_flagged(tea: Sold) -> None:
     settle_payment(payment_id, PAID_TWO, GATEWAY)
     order = fresh(order_id)
     assert (order.status, order.payment_status) == ("confirmed", "paid")
-    assert order.attention == "$25.00 arrived when nothing was left to pay."
+    assert order.attention == "$25.00 too much was paid. Please refund it."
     assert types(order_id)[-1] == "PaymentNeedsReview"
 
 
@@ -194,7 +194,7 @@ def test_money_for_a_refunded_order_is_flagged_and_not_taken_for_its_price(tea: 
     settle_payment(payment_id, PAID_TWO, GATEWAY)
     order = fresh(order_id)
     assert (order.status, order.payment_status) == ("refunded", "refunded")
-    assert order.attention == "$25.00 arrived when nothing was left to pay."
+    assert order.attention == "$25.00 too much was paid. Please refund it."
 
 
 @pytest.mark.parametrize("state", ["unknown", "waiting"])

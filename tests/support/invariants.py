@@ -105,18 +105,24 @@ def _shipped_lines() -> list[str]:
 
 
 def _credited_orders() -> list[str]:
-    """The decisions of an order, its lines and its refunds name the same money, and never more than was taken."""
+    """Credits, lines and the order name the same amounts, and no more goes back than was credited and taken."""
     found = []
     decided = _sums(select(Credit.order_id, func.sum(Credit.amount)), "order_id")
     sent = _sums(
-        select(Refund.order_id, func.sum(Refund.amount)).where(Refund.credit_id.is_not(None)), "order_id"
+        select(Refund.order_id, func.sum(Refund.amount)).where(
+            Refund.credit_id.is_not(None), Refund.state != "failed"
+        ),
+        "order_id",
     )
     captured = _sums(select(Payment.order_id, func.sum(Payment.captured)), "order_id")
     for order_id, amount in decided.items():
-        if amount != sent.get(order_id, 0):
-            found.append(f"{order_id}: {amount} decided, {sent.get(order_id, 0)} sent")
-        if amount > captured.get(order_id, 0):
-            found.append(f"{order_id}: {amount} given back of {captured.get(order_id, 0)}")
+        if sent.get(order_id, 0) > min(amount, captured.get(order_id, 0)):
+            found.append(f"{order_id}: {sent[order_id]} sent of {amount} and {captured.get(order_id, 0)}")
+    found += [
+        f"{row.id}: {row.credited_amount} of {row.total}, {decided.get(row.id, 0)} in credits"
+        for row in everywhere(select(Order.id, Order.total, Order.credited_amount))
+        if row.credited_amount != decided.get(row.id, 0) or row.credited_amount > row.total
+    ]
     by_line = _sums(select(CreditLine.order_line_id, func.sum(CreditLine.amount)), "order_line_id")
     units = _sums(select(CreditLine.order_line_id, func.sum(CreditLine.quantity)), "order_line_id")
     lines = everywhere(select(OrderLine.id, OrderLine.sku, OrderLine.credited_amount, OrderLine.credited))

@@ -325,4 +325,4 @@ def test_the_commands_move_a_shop_and_say_what_matters(app: Flask, tmp_path: Pat
     assert (again.exit_code, "is there already" in again.output) == (1, True)
     assert runner.invoke(args=["tenants", "export", "nobody", str(tmp_path / "x")]).exit_code == 1
     refused = runner.invoke(args=["tenants", "import", str(file)])
-    assert (refused.exit_code, "here already" in refused.output) == (1, True)
+    assert (refused.exit_code, "already exists here" in refused.output) == (1, True)

@@ -27,6 +27,7 @@ def test_every_row_of_a_shop_moves_but_for_sessions_links_and_keys() -> None:
         "email_proofs",
         "staff_invitations",
         "api_keys",
+        "sign_in_throttles",
     }
 
 

@@ -36,7 +36,7 @@ def make(code: str) -> Shop:
     return create_tenant(code=code, name=code, currency="EUR", country="DE")
 
 
-def test_of_many_shops_that_want_a_name_at_once_one_has_it(app: Flask) -> None:
+def test_a_host_name_added_by_many_shops_at_once_goes_to_one(app: Flask) -> None:
     with app.app_context():
         shops = [make(f"shop{number}") for number in range(8)]
         deeds = [lambda shop=shop: add_host(shop.id, "tea.example", seen_version=1) for shop in shops]
@@ -47,7 +47,7 @@ def test_of_many_shops_that_want_a_name_at_once_one_has_it(app: Flask) -> None:
         assert [len(hosts_of(shop.id)) for shop in shops].count(2) == 1
 
 
-def test_of_many_changes_of_one_page_one_is_made_and_the_others_are_told(app: Flask) -> None:
+def test_of_many_changes_with_one_version_one_succeeds_and_the_others_are_stale(app: Flask) -> None:
     with app.app_context():
         shop = make("shop")
         deeds = [

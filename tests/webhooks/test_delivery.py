@@ -9,6 +9,8 @@ import standardwebhooks
 
 from commerce.accounts.events import EmailTokenRequested, MemberEmailChanged, StaffInvited
 from commerce.db import _as_tenant, atomic
+from commerce.encryption import seal
+from commerce.errors import Conflict
 from commerce.event_handlers import EVENT_KINDS
 from commerce.events.relay import Relay
 from commerce.events.services import replay
@@ -20,8 +22,10 @@ from commerce.tenants.scope import shop_scope
 from commerce.webhooks import services
 from commerce.webhooks.delivery import Webhooks, ping
 from commerce.webhooks.events import WebhookDisabled
+from commerce.webhooks.models import WebhookEndpoint
 from commerce.webhooks.payloads import EVENT_TYPES, PUBLIC
 from commerce.webhooks.queries import PREFIX, find_destination, log_of
+from commerce.webhooks.signing import FormerSecret, new_webhook_secret, open_former_secrets
 from tests.events.sample_event import deliveries, events, pauses_end
 from tests.support.statements import count_statements
 from tests.webhooks.receiver import Receiver
@@ -106,6 +110,53 @@ def test_after_a_rotation_both_secrets_verify_for_a_day_and_then_only_the_new_on
     assert verify(present, receiver.messages[1])
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         verify(former, receiver.messages[1])
+
+
+def test_each_of_several_former_secrets_signs_for_the_day_that_its_rotation_promised(
+    calling: Shop, receiver: Receiver
+) -> None:
+    endpoint_id, first = listen(receiver.url)
+    second = services.rotate_secret(endpoint_id)
+    promised = endpoint(endpoint_id).previous_until
+    third = services.rotate_secret(endpoint_id)
+    ping(endpoint_id)
+    for secret in (first, second, third):
+        assert verify(secret, receiver.messages[0])
+    row = endpoint(endpoint_id)
+    assert promised is not None
+    assert row.previous_until is not None
+    assert [each.until for each in former_secrets(row, promised - timedelta(seconds=1))] == [
+        promised,
+        row.previous_until,
+    ]
+    assert [each.secret for each in former_secrets(row, promised)] == [second]
+
+
+def test_a_former_secret_of_an_older_release_still_signs(calling: Shop, receiver: Receiver) -> None:
+    endpoint_id, current = listen(receiver.url)
+    former, until = new_webhook_secret(), datetime.now(UTC) + timedelta(hours=1)
+    set_endpoint(endpoint_id, sealed_previous=seal().close(former), previous_until=until)
+    third = services.rotate_secret(endpoint_id)
+    ping(endpoint_id)
+    for secret in (former, current, third):
+        assert verify(secret, receiver.messages[0])
+
+
+def test_a_secret_cannot_be_rotated_so_often_that_messages_outgrow_their_headers(
+    calling: Shop, receiver: Receiver
+) -> None:
+    endpoint_id, first = listen(receiver.url)
+    for _ in range(services.MAX_FORMER):
+        last = services.rotate_secret(endpoint_id)
+    with pytest.raises(Conflict):
+        services.rotate_secret(endpoint_id)
+    ping(endpoint_id)
+    assert verify(first, receiver.messages[0])
+    assert verify(last, receiver.messages[0])
+
+
+def former_secrets(row: WebhookEndpoint, now: datetime) -> list[FormerSecret]:
+    return open_former_secrets(row.sealed_previous, row.previous_until, now)
 
 
 def test_secrets_are_sealed_in_the_database(calling: Shop, receiver: Receiver) -> None:
@@ -193,7 +244,7 @@ def test_a_repetition_has_the_same_id_and_body_and_a_time_of_its_own(
     receiver.status = 500
     happen(order_events.OrderConfirmed)
     work()
-    assert told() == [("waiting", "NotTaken: HTTP 500")]
+    assert told() == [("waiting", "DeliveryRefused: HTTP 500")]
     receiver.status = 204
     receiver.answer = b""
     pauses_end()
@@ -207,13 +258,13 @@ def test_a_repetition_has_the_same_id_and_body_and_a_time_of_its_own(
     replay(delivery.id, even_done=True)
     work()
     assert receiver.messages[2].headers["webhook-id"] == first.headers["webhook-id"]
-    calls, more = log_of(endpoint_id)
-    assert [(each.status, each.delivery_id) for each in calls] == [
+    page = log_of(endpoint_id)
+    assert [(each.status, each.delivery_id) for each in page.rows] == [
         (204, delivery.id),
         (204, delivery.id),
         (500, delivery.id),
     ]
-    assert not more
+    assert not page.more
 
 
 def test_an_address_of_our_own_network_is_never_called(in_shop: Shop, receiver: Receiver) -> None:
@@ -224,7 +275,7 @@ def test_an_address_of_our_own_network_is_never_called(in_shop: Shop, receiver: 
     assert receiver.messages == []
     ((state, error),) = told()
     assert state == "waiting"
-    assert error.startswith("NotTaken: the port must be")
+    assert error.startswith("DeliveryRefused: The URL must use one of these ports")
     assert endpoint(endpoint_id).failing_since is not None
 
 

@@ -81,7 +81,7 @@ def test_the_connection_goes_to_the_address_that_was_checked_and_names_the_host(
 def test_a_name_that_was_public_a_moment_ago_and_is_ours_now_is_not_called() -> None:
     answers = iter([["127.0.0.1"]])
     status, _text, error = send("http://hooks.example:8080/", STRICT, resolver=lambda *_: next(answers))
-    assert (status, error) == (0, "the address is not on the public internet")
+    assert (status, error) == (0, "This URL isn't on the public internet.")
 
 
 def test_a_name_in_another_script_is_looked_up_as_the_internet_knows_it(receiver: Receiver) -> None:
@@ -120,7 +120,7 @@ def test_an_answer_is_read_only_as_far_as_people_will(receiver: Receiver) -> Non
 def test_a_name_that_leads_into_our_network_is_not_called(address: str) -> None:
     for addresses in ([address], ["93.184.215.14", address]):
         status, _text, error = send("https://hooks.example/", STRICT, resolver=lambda *_, a=addresses: a)
-        assert (status, error) == (0, "the address is not on the public internet")
+        assert (status, error) == (0, "This URL isn't on the public internet.")
 
 
 @pytest.mark.parametrize(

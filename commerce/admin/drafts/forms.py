@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask_babel import gettext
@@ -12,17 +12,23 @@ from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, HiddenField, SearchField, StringField
 from wtforms.validators import Length, Regexp
 
-from commerce.admin.fields import AmountField, PercentField, strip
-from commerce.admin.orders.forms import no_control_characters
-from commerce.admin.picker import find_variants
-from commerce.admin.versioned_form import VersionedForm
+from commerce.admin.fields import AmountField, PercentField, no_control_characters, strip
+from commerce.admin.forms import AdminForm, problems_of
+from commerce.admin.product_picker import find_variants
+from commerce.cart.details import CheckoutDetails, DraftDiscount
 from commerce.cart.forms import printable_line
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView, lines_for
-from commerce.checkout.addresses import FIELDS, check_address, country_choices, rules_for
+from commerce.checkout.addresses import (
+    FIELDS,
+    address_for_form,
+    check_address,
+    country_choices,
+    rules_for,
+)
 from commerce.checkout.forms import DetailsForm, details_form
 from commerce.checkout.quote import Quote, quote_cart
 from commerce.error_messages import describe
-from commerce.order_management.drafts import DraftDiscount, kept_discount
+from commerce.order_management.drafts import kept_discount
 from commerce.orders.models import Order
 from commerce.shipping.queries import ShippingOffer, shipping_countries
 from commerce.tenants.scope import current_shop
@@ -33,7 +39,7 @@ LONGEST = {"note": 1000}
 _NUMBER = [Regexp(r"^[0-9]{1,18}\Z", message=_("Please reload the page."))]
 
 
-class DiscountForm(VersionedForm):
+class DiscountForm(AdminForm):
     """What staff take off by hand, what they look for, and what their page has shown."""
 
     version = HiddenField(validators=_NUMBER)
@@ -41,12 +47,12 @@ class DiscountForm(VersionedForm):
     shown_backordered = HiddenField(validators=_NUMBER, default="0")
     q = SearchField(_("Add a product"), [Length(max=200), no_control_characters], filters=[strip])
     discount_amount = AmountField(_("Discount"))
-    discount_percent = PercentField(_("or percent"))
+    discount_percent = PercentField(_("or percentage"))
     discount_label = StringField(
-        _("Reason for the discount"), [Length(max=100), no_control_characters], filters=[strip]
+        _("Discount reason"), [Length(max=100), no_control_characters], filters=[strip]
     )
-    price_shipping = BooleanField(_("Charge the shipping price of now"))
-    refund = BooleanField(_("Give back what is paid too much"))
+    price_shipping = BooleanField(_("Recalculate shipping"))
+    refund = BooleanField(_("Refund the overpayment"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Check the fields; a discount is an amount or a part, not both."""
@@ -65,13 +71,12 @@ class DiscountForm(VersionedForm):
         label = self.discount_label.data or gettext("Discount")
         return DraftDiscount(label, 0 if ppm else amount, ppm)
 
-    def fill(self, discount: Mapping[str, Any] | None) -> None:
+    def fill(self, discount: DraftDiscount | None) -> None:
         """Show the discount that a draft or order has."""
-        if discount:
-            ppm = discount.get("ppm", 0)
-            self.discount_percent.data = ppm or None
-            self.discount_amount.data = None if ppm else discount["amount"]
-            self.discount_label.data = discount["label"]
+        if discount is not None:
+            self.discount_percent.data = discount.ppm or None
+            self.discount_amount.data = None if discount.ppm else discount.amount
+            self.discount_label.data = discount.label
 
 
 @dataclass(slots=True)
@@ -81,7 +86,7 @@ class UnitsInput:
     name: str
     text: str
     units: int
-    error: str = ""
+    errors: list[str] = field(default_factory=list)
 
 
 def units_input(name: str, present: int, formdata: Any, low: int = 0) -> UnitsInput:
@@ -90,8 +95,8 @@ def units_input(name: str, present: int, formdata: Any, low: int = 0) -> UnitsIn
     text = _printable(sent).strip()[:10]
     if text.isascii() and text.isdigit() and low <= int(text) <= MAX_UNITS_PER_LINE:
         return UnitsInput(name, text, int(text))
-    error = gettext("Please enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_UNITS_PER_LINE)
-    return UnitsInput(name, text, present, error)
+    error = gettext("Enter a whole number from %(low)s to %(high)s.", low=low, high=MAX_UNITS_PER_LINE)
+    return UnitsInput(name, text, present, [error])
 
 
 def found_variants(search: str) -> Sequence[CartLineView]:
@@ -121,13 +126,14 @@ class DraftPage:
 
     def __init__(self, cart: CartView, formdata: Any = None) -> None:
         self.extras = DiscountForm(formdata)
+        self.head = self.extras
         self.units = {
             line.id: units_input(f"units-{line.id.hex}", line.quantity, formdata) for line in cart.lines
         }
         self.cart = self._as_typed(cart)
         self.form = details_form(self.cart, formdata)
         if formdata is None:
-            self.extras.fill(cart.details.get("discount"))
+            self.extras.fill(cart.details.discount)
 
     def _as_typed(self, cart: CartView) -> CartView:
         """Return the cart with the units that are in the fields."""
@@ -139,26 +145,26 @@ class DraftPage:
     def follow(self, cart: CartView) -> None:
         """Show the lines that the draft has now; what was typed for those that are still there stays."""
         present = {line.id: units_input(f"units-{line.id.hex}", line.quantity, None) for line in cart.lines}
-        self.units = {line_id: self.units.get(line_id, field) for line_id, field in present.items()}
+        self.units = {line_id: self.units.get(line_id, units) for line_id, units in present.items()}
         self.cart = self._as_typed(cart)
 
-    def readable(self) -> bool:
+    def validate(self) -> bool:
         """Tell whether numbers and signs make sense, so that a draft can keep them; the rest may be missing yet."""
-        return all([self.extras.validate(), not any(field.error for field in self.units.values())])
+        return all([self.extras.validate(), not any(units.errors for units in self.units.values())])
 
     def complete(self) -> bool:
         """Tell whether nothing is missing that an order needs."""
         return bool(self.form.validate())
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> CheckoutDetails:
         """What was typed, as drafts keep it, complete or not."""
         return lenient(self.form)
 
     @property
     def wanted(self) -> dict[uuid.UUID, int]:
         """The units of every line, as typed."""
-        return {line_id: field.units for line_id, field in self.units.items()}
+        return {line_id: units.units for line_id, units in self.units.items()}
 
     @property
     def quote(self) -> Quote:
@@ -166,7 +172,7 @@ class DraftPage:
         details, discount = self.details, self.extras.discount
         if discount is not None:
             kept = kept_discount(self.cart.lines, self.cart.coupon_codes, details, discount)
-            details = {**details, "discount": kept}
+            details = replace(details, discount=kept)
         return quote_cart(replace(self.cart, details=details))
 
     @property
@@ -174,24 +180,20 @@ class DraftPage:
         """Everything that is wrong, as (field id, sentence), for the summary above the form."""
         skus = {line.id: line.sku for line in self.cart.lines}
         found = [
-            (field.name, f"{skus.get(line_id, '')}: {field.error}")
-            for line_id, field in self.units.items()
-            if field.error
+            (units.name, f"{skus.get(line_id, '')}: {text}")
+            for line_id, units in self.units.items()
+            for text in units.errors
         ]
         return [*found, *problems_of(self.form), *problems_of(self.extras)]
 
 
-def problems_of(form: Any) -> list[tuple[str, str]]:
-    """Return (field id, sentence) for everything that is wrong in a form."""
-    found = [("", str(text)) for text in form.form_errors]
-    return found + [(field.id, f"{field.label.text}: {text}") for field in form for text in field.errors]
-
-
-def lenient(form: DetailsForm) -> dict[str, Any]:
+def lenient(form: DetailsForm) -> CheckoutDetails:
     """Return what a form says, checked or not, cut to what a draft can keep."""
-    typed = {name: (form[name].data or "")[: LONGEST.get(name, 255)] for name in TYPED}
-    chosen = {name: form[name].data if form[name].data in dict(form[name].choices) else "" for name in CHOSEN}
-    return {**typed, **chosen, "address": typed_address(form)}
+    typed: dict[str, Any] = {name: (form[name].data or "")[: LONGEST.get(name, 255)] for name in TYPED}
+    chosen: dict[str, Any] = {
+        name: form[name].data if form[name].data in dict(form[name].choices) else "" for name in CHOSEN
+    }
+    return CheckoutDetails(**typed, **chosen, address=typed_address(form))
 
 
 def typed_address(form: DetailsForm) -> dict[str, str]:
@@ -238,7 +240,7 @@ class CustomerForm(DetailsForm):
 
 def customer_form(order: Order, formdata: Any = None) -> CustomerForm:
     """Return the form for a placed order: from what was sent, or else as the order is now."""
-    address = {name: order.shipping_address.get(name) or "" for name in ("country_code", *FIELDS)}
+    address = address_for_form(order.shipping_address)
     data = {**address, "email": order.email, "name": order.name, "phone": order.phone}
     form = CustomerForm(formdata=formdata, data={**data, "shipping_method": order.shipping_method})
     form.known = {**address}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,8 +13,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, current_actor, requires_permission, search_text
 from commerce.admin.drafts.forms import DraftPage, as_uuid, found_variants
+from commerce.admin.save import done, save
 from commerce.error_messages import describe
-from commerce.errors import CartEmpty, CommerceError, Conflict, InvalidValue, OutOfStock
+from commerce.errors import CommerceError, Conflict
 from commerce.order_management.drafts import (
     Draft,
     create_draft,
@@ -34,7 +36,7 @@ LIST = "/admin/drafts"
 @requires_permission("orders.create")
 def draft_list() -> BaseResponse:
     """Show the drafts that are open, and begin a new one."""
-    return render_region("admin/drafts.html", "admin/drafts/_list.html", rows=list_drafts())
+    return render_region("admin/drafts/drafts.html", "admin/drafts/_drafts.html", rows=list_drafts())
 
 
 @blueprint.post("/drafts")
@@ -66,18 +68,18 @@ def draft_save(draft_id: uuid.UUID) -> BaseResponse:
     page = DraftPage(draft.cart, request.form)
     if request.form.get("do") == "look":
         return _look(draft, page)
-    if not page.readable():
-        return _show(draft, page, 422)
-    try:
-        version = _save(draft_id, page)
-    except InvalidValue as error:
-        page.extras.refuse(error)
-        return _show(draft, page, 422)
-    except Conflict as error:
-        return _show(get_draft(draft_id), page, 409, problem=error)
-    if request.form.get("do") == "place":
-        return _place(draft_id, version)
-    return _saved(draft_id, page.extras.q.data or "")
+
+    def then(version: int) -> BaseResponse:
+        if request.form.get("do") == "place":
+            return _place(draft_id, version)
+        return _saved(draft_id, page.extras.q.data or "")
+
+    return save(page, lambda: _save(draft_id, page), show=_shown(draft_id, page), then=then)
+
+
+def _shown(draft_id: uuid.UUID, page: DraftPage) -> Callable[..., BaseResponse]:
+    """Return how a refused form is shown again: with the draft as it is now."""
+    return lambda status, problem=None: _show(get_draft(draft_id), page, status, problem=problem)
 
 
 def _save(draft_id: uuid.UUID, page: DraftPage) -> int:
@@ -103,7 +105,7 @@ def _saved(draft_id: uuid.UUID, search: str) -> BaseResponse:
             page.extras.q.data = search
             return _show(draft, page)
     if request.form.get("do") == "save":
-        flash(_("The draft is saved."), "good")
+        flash(_("Draft saved."), "good")
     query = f"?{urlencode({'q': search})}" if search and request.form.get("do") == "search" else ""
     return see_other(f"{LIST}/{draft_id}{query}")
 
@@ -116,25 +118,23 @@ def _place(draft_id: uuid.UUID, version: int) -> BaseResponse:
     page = DraftPage(draft.cart, request.form)
     if not page.complete():
         return _show(draft, page, 422)
-    try:
-        placed = place_draft(
+    return save(
+        page,
+        lambda: place_draft(
             draft_id,
             current_actor(),
             seen_version=version,
             shown_total=int(page.extras.shown_total.data),
             shown_backordered=int(page.extras.shown_backordered.data),
-        )
-    except InvalidValue as error:
-        page.extras.refuse(error)
-        return _show(draft, page, 422)
-    except (OutOfStock, CartEmpty) as error:
-        return _show(get_draft(draft_id), page, 422, problem=error)
-    except Conflict as error:
-        return _show(get_draft(draft_id), page, 409, problem=error)
-    flash(
-        _("Order %(code)s is placed; the customer gets a mail with the link to it.", code=placed.code), "good"
+        ),
+        show=_shown(draft_id, page),
+        then=lambda placed: _to_order(placed.code),
     )
-    return _go(f"/admin/orders/{placed.code}")
+
+
+def _to_order(code: str) -> BaseResponse:
+    flash(_("Order %(code)s placed. The customer gets an email with a link to it.", code=code), "good")
+    return _go(f"/admin/orders/{code}")
 
 
 def _placed(draft_id: uuid.UUID) -> BaseResponse:
@@ -160,12 +160,14 @@ def _show(
     page.follow(draft.cart)
     found = found_variants(page.extras.q.data or "")
     context = {**_context(draft, page), "problems": page.problems, "problem": problem, "found": found}
-    return render_region("admin/draft.html", "admin/drafts/_draft.html", status, **context)
+    return render_region("admin/drafts/draft.html", "admin/drafts/_draft.html", status, **context)
 
 
 def _look(draft: Draft, page: DraftPage) -> BaseResponse:
     """Answer a field that was changed with what depends on it: nothing is kept, and nothing else is touched."""
-    return render_region("admin/drafts/_look.html", "admin/drafts/_look.html", **_context(draft, page))
+    return render_region(
+        "admin/drafts/_recalculated.html", "admin/drafts/_recalculated.html", **_context(draft, page)
+    )
 
 
 def _context(draft: Draft, page: DraftPage) -> dict[str, Any]:
@@ -189,5 +191,4 @@ def draft_delete(draft_id: uuid.UUID) -> BaseResponse:
     except Conflict as error:
         flash(describe(error), "warn")
         return _placed(draft_id)
-    flash(_("The draft is deleted."), "good")
-    return see_other(LIST)
+    return done(_("Draft deleted."), LIST)

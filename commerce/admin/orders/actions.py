@@ -5,7 +5,6 @@ Buttons, permissions and addresses all come from that table; nothing here knows 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,13 +12,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from commerce.accounts.permissions import allows
-from commerce.admin.auth import roles_text
+from commerce.admin.auth import may, roles_text
 from commerce.error_messages import describe
 from commerce.errors import NotFound
-from commerce.events.outbox import Actor
-from commerce.order_management import actions
-from commerce.order_management.actions import SERVICES, ActionInput, is_settled
+from commerce.order_management.actions import ACTIONS, is_settled
 from commerce.orders.models import Order
+from commerce.orders.refunds import CREDITABLE
 from commerce.orders.services import guards
 from commerce.orders.transitions import BY_RESOURCE, STAFF, TRANSITIONS, Transition, why_not
 
@@ -34,20 +32,20 @@ PREVIEWED = ("cancel", "refund")
 """Actions whose button leads to a look at the consequences first."""
 
 DONE = {
-    "pay": lazy_gettext("The payment is recorded."),
-    "confirm": lazy_gettext("The order is confirmed; its stock is committed."),
-    "process": lazy_gettext("The order is being processed."),
-    "ship": lazy_gettext("The order is shipped; its stock is deducted and the customer gets a mail."),
-    "deliver": lazy_gettext("The order is delivered."),
-    "complete": lazy_gettext("The order is complete."),
-    "cancel": lazy_gettext("The order is cancelled; its stock is free again."),
-    "request_refund": lazy_gettext("The refund is requested and waits for a decision."),
-    "decline_refund": lazy_gettext("The refund is declined."),
-    "refund": lazy_gettext("The order is refunded."),
+    "pay": lazy_gettext("Payment recorded."),
+    "confirm": lazy_gettext("Order confirmed. Its stock is reserved."),
+    "process": lazy_gettext("Processing started."),
+    "ship": lazy_gettext("Order shipped. Stock is deducted and the customer gets an email."),
+    "deliver": lazy_gettext("Order marked as delivered."),
+    "complete": lazy_gettext("Order completed."),
+    "cancel": lazy_gettext("Order cancelled. Its stock is available again."),
+    "request_refund": lazy_gettext("Refund requested. It is waiting for a decision."),
+    "decline_refund": lazy_gettext("Refund declined."),
+    "refund": lazy_gettext("Order refunded."),
 }
 IN_PART = {
-    "confirm": (lazy_gettext("The order could not be confirmed: there is not enough stock for it."), "warn"),
-    "ship": (lazy_gettext("The parcel is on its way; the rest of the order waits to be sent."), "good"),
+    "confirm": (lazy_gettext("The order could not be confirmed: not enough stock."), "warn"),
+    "ship": (lazy_gettext("Parcel shipped. The rest of the order still has to be shipped."), "good"),
 }
 """What to say, and in which tone, when a use case did a part of what the button says."""
 
@@ -82,19 +80,15 @@ class Button:
 def staff_action(resource: str) -> Transition:
     """Return the row whose address ends in `resource`. Raises NotFound when there is none or staff never do it."""
     row = BY_RESOURCE.get(resource)
-    if row is None or row.action not in SERVICES:
+    if row is None or row.action not in ACTIONS:
         raise NotFound("order_action_not_found")
     return row
 
 
-def perform_staff_action(
-    row: Transition, order_id: uuid.UUID, actor: Actor, wish: ActionInput
-) -> ActionNotice:
-    """Do it. Raises what the use case raises: StaleVersion, IllegalTransition, Conflict, InvalidValue, NotAllowed."""
-    if not actions.perform_action(row.action, order_id, actor, wish):
-        words, tone = IN_PART[row.action]
-        return ActionNotice(str(words), tone)
-    return ActionNotice(str(DONE[row.action]))
+def action_notice(row: Transition, *, whole: bool) -> ActionNotice:
+    """Return what to say after an action; `whole` tells whether all of what the button says was done."""
+    words, tone = (DONE[row.action], "good") if whole else IN_PART[row.action]
+    return ActionNotice(str(words), tone)
 
 
 def buttons(order: Order, role: str) -> list[Button]:
@@ -110,12 +104,21 @@ def buttons(order: Order, role: str) -> list[Button]:
 def _why_not(row: Transition, order: Order, role: str) -> str:
     if row.action == "pay":
         # Money may also come after the goods left (cash on delivery), so the table's status is not the whole truth.
-        why = _("There is nothing left to pay.") if is_settled(order) else ""
+        why = _("The order is fully paid.") if is_settled(order) else ""
     else:
         refusal = why_not(row, order.status, STAFF, **guards(order))
         why = describe(refusal) if refusal else ""
     who = "" if allows(role, f"orders.{row.action}") else roles_text(f"orders.{row.action}")
     return " ".join(filter(None, [why, who]))
+
+
+def why_not_refund(order: Order) -> str:
+    """Return why no money can be refunded by line now, or ''."""
+    if order.status not in CREDITABLE:
+        return str(_("Not possible while the order is %(status)s.", status=order.status.replace("_", " ")))
+    if not guards(order)["paid"]:
+        return str(_("Nothing has been paid yet, or everything has been refunded."))
+    return "" if may("orders.refund") else roles_text("orders.refund")
 
 
 def _fields(row: Transition) -> Iterator[str]:

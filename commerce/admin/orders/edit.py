@@ -22,26 +22,28 @@ from commerce.admin.drafts.forms import (
     as_uuid,
     customer_form,
     found_variants,
-    problems_of,
     units_input,
 )
+from commerce.admin.forms import problems_of
+from commerce.admin.orders.queries import find_order
+from commerce.admin.save import save
+from commerce.cart.details import DraftDiscount
 from commerce.cart.queries import CartLineView, lines_for
 from commerce.error_messages import describe
-from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound, OutOfStock
+from commerce.errors import CommerceError, Conflict
 from commerce.money import share_of
 from commerce.order_management.edit_order import edit_order, preview_edit
-from commerce.order_management.edit_preview import manual_discount, why_not_edit
+from commerce.order_management.edit_preview import why_not_edit
 from commerce.order_management.edit_types import EditPlan, OrderEdit
+from commerce.order_management.sold_terms import manual_discount
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
-from commerce.orders.queries import get_order_by_code
 from commerce.payments.models import Payment
-from commerce.payments.services import net_captured
 from commerce.pricing.promotions import ManualDiscount
 from commerce.shipping.queries import shipping_offers
 from commerce.tenants.scope import current_shop
 from commerce.web import render_region, see_other, wants_region
 
-_CODE = re.compile(r"[A-Za-z0-9-]{1,40}")
 _ADDED = re.compile(r"added-([0-9a-f]{32})")
 MOST_ADDED = 50
 
@@ -49,10 +51,8 @@ MOST_ADDED = 50
 @blueprint.app_template_global()
 def open_amount(order: Order, payments: Sequence[Payment]) -> int:
     """Return what is open of an order that was changed after it was paid (minor units), 0 for every other order."""
-    paid = net_captured(payments, order.currency)
-    if order.payment_status != "unpaid" or not paid or order.status in ("cancelled", "refunded"):
-        return 0
-    return max(0, order.total - paid)
+    balance = balance_of(order, payments)
+    return balance.due if order.payment_status == "unpaid" and balance.net else 0
 
 
 @blueprint.app_template_global()
@@ -76,7 +76,7 @@ class EditPage:
         self.form.offer(order, self._offers())
         if formdata is None:
             discount = manual_discount(order)
-            self.extras.fill({"amount": discount.amount, "label": discount.label} if discount else None)
+            self.extras.fill(DraftDiscount(discount.label, discount.amount) if discount else None)
 
     def _offers(self) -> list[Any]:
         """Return what ships the order as it is in the fields."""
@@ -92,16 +92,20 @@ class EditPage:
         return shipping_offers(
             country=self.form.country_code.data or "",
             subtotal=sum(units * price for units, price, _view in [*kept, *new]),
-            weight_grams=sum(units * view.weight_grams for units, _price, view in [*kept, *new] if view),
+            weight_grams=sum(
+                units * view.weight_grams
+                for units, _price, view in [*kept, *new]
+                if view and view.requires_shipping
+            ),
         )
 
     def validate(self) -> bool:
         """Check all fields, so that everything wrong is said at once."""
         fields = [*self.units.values(), *(field for _view, field in self.added)]
-        return all([self.form.validate(), self.extras.validate(), not any(field.error for field in fields)])
+        return all([self.form.validate(), self.extras.validate(), not any(field.errors for field in fields)])
 
-    def edit(self) -> OrderEdit:
-        """Return what was wished; call it only after `validate`."""
+    def to_edit(self) -> OrderEdit:
+        """Return what was filled in; call it only after `validate`."""
         return OrderEdit(
             units={line_id: field.units for line_id, field in self.units.items()},
             added={view.variant_id: field.units for view, field in self.added if field.units},
@@ -121,24 +125,26 @@ class EditPage:
         goods += sum(field.units * view.price for view, field in self.added)
         return ManualDiscount(share_of(goods, wanted.ppm) if wanted.ppm else wanted.amount, wanted.label)
 
-    def refuse(self, error: InvalidValue) -> None:
-        """Show what the service found wrong at the field that it names, or above the form."""
-        at_line = next((field for field in self.units.values() if field.name == error.field), None)
-        if at_line is not None:
-            at_line.error = describe(error)
-        elif error.field in self.form:
-            self.form[error.field].errors = [*self.form[error.field].errors, describe(error)]
-        else:
-            self.extras.form_errors.append(describe(error))
+    def __contains__(self, name: str) -> bool:
+        return any(field.name == name for field in self.units.values()) or name in self.form
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the field that a service names: the units of a line, or one about the customer."""
+        units = (field for field in self.units.values() if field.name == name)
+        return next(units, None) or self.form[name]
+
+    @property
+    def form_errors(self) -> list[Any]:
+        """What is wrong with the order as a whole."""
+        return self.extras.form_errors  # type: ignore[no-any-return]
 
     @property
     def problems(self) -> list[tuple[str, str]]:
         """Everything that is wrong, as (field id, sentence)."""
         skus = {line.id: line.sku for line in self.order.lines}
-        found = [
-            (field.name, f"{skus[key]}: {field.error}") for key, field in self.units.items() if field.error
-        ]
-        found += [(field.name, f"{view.sku}: {field.error}") for view, field in self.added if field.error]
+        named = [(skus[key], field) for key, field in self.units.items()]
+        named += [(view.sku, field) for view, field in self.added]
+        found = [(field.name, f"{sku}: {text}") for sku, field in named for text in field.errors]
         return [*found, *problems_of(self.form), *problems_of(self.extras)]
 
     @property
@@ -158,14 +164,14 @@ def _added(formdata: Any) -> list[tuple[CartLineView, UnitsInput]]:
         wanted.setdefault(pressed, f"added-{pressed.hex}")
     views = lines_for(dict.fromkeys(list(wanted)[:MOST_ADDED], 1))
     found = [(view, units_input(wanted[view.variant_id], 1, formdata)) for view in views]
-    return [(view, field) for view, field in found if field.units or field.error]
+    return [(view, field) for view, field in found if field.units or field.errors]
 
 
 @blueprint.get("/orders/<code>/edit")
 @requires_permission("orders.edit")
 def edit_page(code: str) -> BaseResponse:
     """Show an order in fields."""
-    order = _find(code)
+    order = find_order(code)
     refusal = why_not_edit(order)
     if refusal:
         flash(describe(refusal), "warn")
@@ -177,40 +183,43 @@ def edit_page(code: str) -> BaseResponse:
 @requires_permission("orders.edit")
 def edit_step(code: str) -> BaseResponse:
     """Show what a change would come to, or make it; the other buttons only change what is in the fields."""
-    order = _find(code)
+    order = find_order(code)
     page = EditPage(order, request.form)
     step = request.form.get("do", "")
     if step == "look":
-        look = "admin/editing/_look.html"
+        look = "admin/orders/_edit_recalculated.html"
         return render_region(look, look, order=order, form=page.form)
     if step not in ("preview", "confirm"):
         return _show(page)
-    if not page.validate():
-        return _show(page, 422)
-    try:
-        if step == "confirm":
-            return _confirm(order, page)
-        return _preview(page, preview_edit(order.id, page.edit()))
-    except InvalidValue as error:
-        page.refuse(error)
-        return _show(page, 422)
-    except OutOfStock as error:
-        return _show(page, 422, problem=error)
-    except Conflict as error:
-        # What others did is in the fields of nobody: the page begins with the order as it is now.
-        return _show(EditPage(_find(code)), 409, problem=error)
+
+    def show(status: int, problem: CommerceError | None = None) -> BaseResponse:
+        # What others did is in the fields of nobody: after a conflict the page begins with the order as it is now.
+        shown = EditPage(find_order(code)) if isinstance(problem, Conflict) else page
+        return _show(shown, status, problem=problem)
+
+    if step == "preview":
+        return save(
+            page,
+            lambda: preview_edit(order.id, page.to_edit()),
+            show=show,
+            then=lambda plan: _show_preview(page, plan),
+        )
+    return save(page, lambda: _edit(order, page), show=show, then=lambda plan: _edited(order, plan))
 
 
-def _confirm(order: Order, page: EditPage) -> BaseResponse:
-    plan = edit_order(
+def _edit(order: Order, page: EditPage) -> EditPlan:
+    return edit_order(
         order.id,
         current_actor(),
-        page.edit(),
+        page.to_edit(),
         seen_version=int(page.extras.version.data),
         shown_total=int(page.extras.shown_total.data),
         refund=bool(page.extras.refund.data) and may("orders.refund"),
     )
-    flash(_("The order is changed: %(summary)s.", summary=plan.summary or _("its prices")), "good")
+
+
+def _edited(order: Order, plan: EditPlan) -> BaseResponse:
+    flash(_("Order updated: %(summary)s.", summary=plan.summary or _("its prices")), "good")
     answer = see_other(f"/admin/orders/{order.code}")
     if wants_region():
         answer.status_code = 200
@@ -218,21 +227,15 @@ def _confirm(order: Order, page: EditPage) -> BaseResponse:
     return answer
 
 
-def _find(code: str) -> Order:
-    if not _CODE.fullmatch(code):
-        raise NotFound("order_not_found")
-    return get_order_by_code(code)
-
-
-def _preview(page: EditPage, plan: EditPlan) -> BaseResponse:
+def _show_preview(page: EditPage, plan: EditPlan) -> BaseResponse:
     """Answer with what a change would come to: lines, money, stock, and what follows."""
     return render_region(
-        "admin/editing.html",
-        "admin/editing/_preview.html",
+        "admin/orders/edit.html",
+        "admin/orders/_edit_preview.html",
         sheet=page,
         order=page.order,
         plan=plan,
-        part="admin/editing/_preview.html",
+        part="admin/orders/_edit_preview.html",
         may_refund=may("orders.refund"),
     )
 
@@ -241,8 +244,8 @@ def _show(page: EditPage, status: int = 200, *, problem: CommerceError | None = 
     """Answer with the order in fields."""
     views = lines_for(dict.fromkeys((line.variant_id for line in page.order.lines), 1))
     return render_region(
-        "admin/editing.html",
-        "admin/editing/_form.html",
+        "admin/orders/edit.html",
+        "admin/orders/_edit_form.html",
         status,
         sheet=page,
         order=page.order,
@@ -253,5 +256,5 @@ def _show(page: EditPage, status: int = 200, *, problem: CommerceError | None = 
         available={view.variant_id: max(0, view.available) for view in views},
         found=found_variants(page.extras.q.data or ""),
         currency=current_shop().currency,
-        part="admin/editing/_form.html",
+        part="admin/orders/_edit_form.html",
     )

@@ -1,4 +1,4 @@
-"""The history of an order in words: each event with who, why, from and to, what moved, and who was told."""
+"""The timeline of an order: each event with actor, reason, change of status, stock movements and deliveries."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ TITLES = {
     "PaymentReceived": _("Payment received"),
     "PaymentFailed": _("Payment failed"),
     "PaymentUnknown": _("The payment provider did not answer"),
-    "PaymentNeedsReview": _("Payment needs a look"),
-    "LatePaymentRefunded": _("Late payment sent back"),
+    "PaymentNeedsReview": _("Payment needs attention"),
+    "LatePaymentRefunded": _("Late payment refunded"),
     "InventoryReservationFailed": _("Stock could not be committed"),
     "ParcelSent": _("Parcel sent"),
-    "OrderCredited": _("Money given back"),
-    "OrderEdited": _("Order changed"),
+    "OrderCredited": _("Refunded"),
+    "OrderEdited": _("Order edited"),
     "OrderNoteAdded": _("Note"),
-    "RefundQueued": _("Refund on its way"),
-    "RefundSettled": _("Refund settled"),
-    "OrderLinkWanted": _("Link to the order asked for"),
+    "RefundQueued": _("Refund pending"),
+    "RefundSettled": _("Refund completed"),
+    "OrderLinkWanted": _("Order link requested"),
 }
 ACTIONS = {
     "pay": _("Paid"),
@@ -46,7 +46,7 @@ ACTIONS = {
     "decline_refund": _("Refund declined"),
     "refund": _("Refunded"),
 }
-ASKED = {"refund": _("Money back requested for a part"), "return": _("Return requested")}
+ASKED = {"refund": _("Partial refund requested"), "return": _("Return requested")}
 ANSWERED = {
     "approved": _("Return approved"),
     "declined": _("Request declined"),
@@ -58,7 +58,7 @@ CAUSES = {
     "shipped": _("shipped"),
     "sale": _("sold"),
     "cancelled": _("cancelled"),
-    "returned": _("came back"),
+    "returned": _("returned"),
 }
 DETAILS = ("reason", "failure", "problem", "error", "answer", "summary", "text")
 """Facts of an event that somebody wrote, or that explain it."""
@@ -66,7 +66,7 @@ DETAILS = ("reason", "failure", "problem", "error", "answer", "summary", "text")
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """What became of telling one handler; `name` is for people, `again` tells whether it can be run once more."""
+    """The delivery of an event to one handler; `name` is for people, `again` tells whether it can be retried."""
 
     delivery: Delivery
     name: str
@@ -88,7 +88,7 @@ class TimelineEntry:
     request_id: str
     at: datetime
     version: int
-    told: tuple[DeliveryStatus, ...]
+    deliveries: tuple[DeliveryStatus, ...]
     kind: str = "event"
 
 
@@ -99,12 +99,12 @@ def history(
     hosts: Mapping[str, str] | None = None,
 ) -> list[TimelineEntry]:
     """Return the history of an order, newest first; `hosts` names the places that webhooks go to, by handler."""
-    told: dict[uuid.UUID, list[DeliveryStatus]] = defaultdict(list)
+    by_event: dict[uuid.UUID, list[DeliveryStatus]] = defaultdict(list)
     for each in deliveries:
         again = each.state == "parked" or (each.state == "waiting" and bool(each.error))
         name = (hosts or {}).get(each.handler) or each.handler.replace("_", " ")
-        told[each.event_id].append(DeliveryStatus(each, name, again))
-    entries = [_entry(event, tuple(told[event.id])) for event in events]
+        by_event[each.event_id].append(DeliveryStatus(each, name, again))
+    entries = [_entry(event, tuple(by_event[event.id])) for event in events]
     # A movement is the last thing that its transaction did, so at the same moment it comes after the events.
     entries = sorted([*entries, *map(_moved, movements)], key=lambda entry: entry.at)
     return entries[::-1]
@@ -127,7 +127,7 @@ def endpoint_hosts(deliveries: Sequence[Delivery]) -> dict[str, str]:
     return found
 
 
-def _entry(event: Event, told: tuple[DeliveryStatus, ...]) -> TimelineEntry:
+def _entry(event: Event, deliveries: tuple[DeliveryStatus, ...]) -> TimelineEntry:
     facts = event.payload
     amount = facts.get("amount", facts.get("total"))
     return TimelineEntry(
@@ -142,7 +142,7 @@ def _entry(event: Event, told: tuple[DeliveryStatus, ...]) -> TimelineEntry:
         request_id=event.request_id,
         at=event.occurred_at,
         version=event.subject_version,
-        told=told,
+        deliveries=deliveries,
         kind="note" if event.type == "OrderNoteAdded" else "event",
     )
 
@@ -175,6 +175,6 @@ def _moved(movement: OrderMovement) -> TimelineEntry:
         request_id="",
         at=movement.occurred_at,
         version=0,
-        told=(),
+        deliveries=(),
         kind="stock",
     )

@@ -1,14 +1,14 @@
-"""Orders in the back office: the list, one order, and the actions of the transition table on it."""
+"""Orders in the back office: the list, one order, the actions of the transition table on it, notes and paper."""
 
 from __future__ import annotations
 
-import re
 import uuid
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import flash, request
+from flask import Response, make_response, render_template, request
 from flask_babel import get_locale
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import (
@@ -19,39 +19,38 @@ from commerce.admin.auth import (
     requires_permission,
     search_text,
 )
-from commerce.admin.orders.actions import PREVIEWED, ActionNotice, buttons, perform_staff_action, staff_action
-from commerce.admin.orders.forms import ActionForm
-from commerce.admin.orders.previews import preview_action, titles_of
-from commerce.admin.orders.refunds import show_preview, why_not_refund
-from commerce.admin.orders.timeline import endpoint_hosts, history, since
-from commerce.admin.step_up import requires_recent_auth_when
-from commerce.errors import Conflict, InvalidValue, NotFound
-from commerce.events.queries import deliveries_of
-from commerce.orders.addresses import address_lines
-from commerce.orders.diagram import draw
-from commerce.orders.models import Order
-from commerce.orders.queries import (
-    count_by_status,
-    get_order_by_code,
-    list_orders,
-    movements_of,
-    stock_effects,
-    timeline,
+from commerce.admin.orders.actions import (
+    PREVIEWED,
+    ActionNotice,
+    action_notice,
+    buttons,
+    staff_action,
+    why_not_refund,
 )
+from commerce.admin.orders.forms import ActionForm, NoteForm
+from commerce.admin.orders.previews import ActionPreview, preview_action, show_preview
+from commerce.admin.orders.queries import find_order, titles_of, units_to_pick
+from commerce.admin.orders.timeline import endpoint_hosts, history, since
+from commerce.admin.save import done, save
+from commerce.admin.step_up import requires_recent_auth_when
+from commerce.errors import Conflict, NotFound, Rejected
+from commerce.events.queries import deliveries_of
+from commerce.orders.addresses import address_lines, label_lines
+from commerce.orders.balance import balance_of
+from commerce.orders.models import Order
+from commerce.orders.notes import add_note
+from commerce.orders.queries import count_by_status, list_orders, movements_of, stock_effects, timeline
 from commerce.orders.return_queries import credits_of, requests_of
 from commerce.orders.transitions import BY_ACTION, STATUSES, TRANSITIONS
+from commerce.paging import Cursor
 from commerce.payments.queries import payments_of, refunds_of
-from commerce.payments.services import net_captured
 from commerce.shipping.carriers import CARRIERS
 from commerce.shipping.queries import shipped_parcels
-from commerce.web import render_region, see_other, wants_region
+from commerce.web import render_region, wants_region
 
 MONEY = {row.resource for row in TRANSITIONS if row.action in ("pay", "refund")}
 """Actions that say that money came or send it back."""
 CANCELLATION = BY_ACTION["cancel"].resource
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
-_CODE = re.compile(r"[A-Za-z0-9-]{1,40}")
 
 
 # --- the list ---------------------------------------------------------------------------------------
@@ -64,33 +63,18 @@ def order_list() -> BaseResponse:
     status, search = request.args.get("status", ""), search_text()
     if status not in STATUSES:
         status = ""
-    before = request.args.get("before", "")
-    page = list_orders(status=status, search=search, before=_read_cursor(before) if before else None)
+    before = Cursor.parse(request.args.get("before", ""))
     counts = count_by_status()
     return render_region(
-        "admin/orders.html",
-        "admin/orders/_list.html",
-        rows=page.rows,
-        older=_write_cursor(*page.older) if page.older else "",
-        first=not before,
+        "admin/orders/orders.html",
+        "admin/orders/_orders.html",
+        listing=list_orders(status=status, search=search, before=before),
         chosen=status,
         search=search,
         counts=counts,
         total=sum(counts.values()),
         statuses=STATUSES,
     )
-
-
-def _write_cursor(placed_at: datetime, order_id: uuid.UUID) -> str:
-    """Name a position in the list. It only says where to go on reading, so there is nothing in it to forge."""
-    return f"{(placed_at - EPOCH) // timedelta(microseconds=1)}-{order_id.hex}"
-
-
-def _read_cursor(text: str) -> tuple[datetime, uuid.UUID]:
-    match = _CURSOR.fullmatch(text)
-    if match is None:
-        raise InvalidValue("before", "list_position_invalid")
-    return EPOCH + timedelta(microseconds=int(match[1])), uuid.UUID(match[2])
 
 
 # --- one order --------------------------------------------------------------------------------------
@@ -100,14 +84,14 @@ def _read_cursor(text: str) -> tuple[datetime, uuid.UUID]:
 @requires_permission("orders.view")
 def order_page(code: str) -> BaseResponse:
     """Show one order with everything that is known of it."""
-    return _show(_find(code))
+    return _show(find_order(code))
 
 
 def _moves_money() -> bool:
     """Tell whether an action says that money came or sends it back, as cancelling a paid order does."""
     asked = request.view_args or {}
     if asked["resource"] == CANCELLATION:
-        return _find(asked["code"]).payment_status in ("paid", "partially_refunded")
+        return find_order(asked["code"]).payment_status in ("paid", "partially_refunded")
     return asked["resource"] in MONEY
 
 
@@ -118,35 +102,28 @@ def order_action(code: str, resource: str) -> BaseResponse:
     """Do one action of the transition table, if the order still is as the page showed it."""
     row = staff_action(resource)
     ensure_permission(f"orders.{row.action}")
-    order_id = _find(code).id
+    order = find_order(code)
     form = ActionForm(row, request.form)
-    if not form.validate():
-        return _show(_find(code), status=422, pressed=resource, form=form)
-    try:
-        wish = form.wish()
+
+    def do() -> ActionPreview | ActionNotice:
+        action = form.to_action()
         if row.action in PREVIEWED and request.form.get("step") == "preview":
-            order = _find(code)
-            return show_preview(order, preview_action(row, order, wish))
-        outcome = perform_staff_action(row, order_id, current_actor(), wish)
-    except InvalidValue as error:
-        form.refuse(error)
-        return _show(_find(code), status=422, pressed=resource, form=form)
-    except Conflict as error:
-        return _show(_find(code), status=409, pressed=resource, form=form, problem=error)
-    return _done(code, outcome)
+            return preview_action(row, order, action)
+        return action_notice(row, whole=action.run(order.id, current_actor()))
+
+    def show(status: int, *, problem: Conflict | None = None) -> BaseResponse:
+        return _show(find_order(code), status=status, pressed=resource, form=form, problem=problem)
+
+    def then(result: ActionPreview | ActionNotice) -> BaseResponse:
+        return show_preview(order, result) if isinstance(result, ActionPreview) else _done(code, result)
+
+    return save(form, do, show=show, then=then)
 
 
-def _done(code: str, outcome: ActionNotice) -> BaseResponse:
+def _done(code: str, notice: ActionNotice) -> BaseResponse:
     if wants_region():
-        return _show(_find(code), outcome=outcome)
-    flash(outcome.text, outcome.tone)
-    return see_other(f"/admin/orders/{code}")
-
-
-def _find(code: str) -> Order:
-    if not _CODE.fullmatch(code):
-        raise NotFound("order_not_found")
-    return get_order_by_code(code)
+        return _show(find_order(code), outcome=notice)
+    return done(notice.text, f"/admin/orders/{code}", notice.tone)
 
 
 def _show(
@@ -164,9 +141,9 @@ def _show(
     seen = int(form.version.data or 0) if form else 0
     choices = buttons(order, current_staff().role)
     payments = payments_of(order.id)
-    left = order.total - net_captured(payments, order.currency)
+    left = balance_of(order, payments).due
     return render_region(
-        "admin/order.html",
+        "admin/orders/order.html",
         "admin/orders/_order.html",
         status,
         order=order,
@@ -187,7 +164,6 @@ def _show(
         why_not_credit=why_not_refund(order),
         titles=titles_of(order),
         address=address_lines(order.shipping_address, order.name, str(get_locale())),
-        map=draw(order.status),
     )
 
 
@@ -195,3 +171,65 @@ def _form(button: Any, pressed: str, form: ActionForm | None, left: int) -> Acti
     if form is not None and button.row.resource == pressed:
         return form
     return ActionForm(button.row, left=left)
+
+
+# --- notes ------------------------------------------------------------------------------------------
+
+
+@blueprint.app_template_global()
+def note_form() -> NoteForm:
+    """Return the empty form that an order's page includes with `admin/orders/_notes.html`."""
+    return NoteForm()
+
+
+@blueprint.post("/orders/<code>/notes")
+@requires_permission("orders.note")
+def note_add(code: str) -> BaseResponse:
+    """Write a note; what is wrong with it is said on a page of its own, where nothing typed is lost."""
+    order, form = find_order(code), NoteForm(request.form)
+    for_customer = bool(form.for_customer.data)
+    text = _("Note added. The customer gets it by email.") if for_customer else _("Note added.")
+    return save(
+        form,
+        lambda: add_note(order.id, current_actor(), text=form.text.data, for_customer=for_customer),
+        show=lambda status: make_response(
+            render_template("admin/orders/note.html", order=order, form=form), status
+        ),
+        then=lambda _note: done(text, f"/admin/orders/{order.code}"),
+        shown_at={Rejected: "text", Conflict: "text"},
+    )
+
+
+# --- paper for the warehouse, which never names a price ----------------------------------------------
+
+
+@blueprint.get("/orders/<code>/picking-list")
+@requires_permission("orders.view")
+def picking_list(code: str) -> BaseResponse:
+    """Show what has still to be shipped and is in stock."""
+    order = find_order(code)
+    address = address_lines(order.shipping_address, order.name, str(get_locale()))
+    return _paper(order, units_to_pick(order), address, parcel=None)
+
+
+@blueprint.get("/orders/<code>/shipments/<int:number>/slip")
+@requires_permission("orders.view")
+def packing_slip(code: str, number: int) -> BaseResponse:
+    """Show what is in a parcel."""
+    order = find_order(code)
+    parcel = next((each for each in shipped_parcels(order.id) if each.number == number), None)
+    if parcel is None:
+        raise NotFound("shipment_not_found")
+    address = label_lines(order.shipping_address, order.name, str(get_locale()))
+    return _paper(order, parcel.units, address, parcel=parcel)
+
+
+def _paper(order: Order, units: Mapping[uuid.UUID, int], address: Sequence[str], **context: Any) -> Response:
+    html = render_template(
+        "admin/orders/packing_slip.html",
+        order=order,
+        lines=[(line, units[line.id]) for line in order.lines if units.get(line.id)],
+        address=address,
+        **context,
+    )
+    return make_response(html)

@@ -1,23 +1,24 @@
-"""Lists of the pages for prices that join several features."""
+"""Lists of the pages about pricing that join several features."""
 
 from __future__ import annotations
 
-import math
 import uuid
 
 from sqlalchemy import func, select
 
-from commerce.admin.queries import PAGE, ListPage
-from commerce.catalog.models import Variant
+from commerce.admin.queries import page_of
 from commerce.db import db
 from commerce.errors import Conflict
 from commerce.orders.models import OrderAdjustment
+from commerce.paging import Page
 from commerce.pricing.coupon_rows import CouponRow, coupon_rows
-from commerce.pricing.models import Coupon, TaxRate
+from commerce.pricing.models import Coupon
 from commerce.pricing.queries import fold_code
 
 
-def list_coupons(*, search: str = "", promotion_id: uuid.UUID | None = None, page: int = 1) -> ListPage:
+def list_coupons(
+    *, search: str = "", promotion_id: uuid.UUID | None = None, page: int = 1
+) -> Page[CouponRow]:
     """Return a page of `CouponRow`, the newest first; `search` is a part of the code."""
     conditions = []
     if search:
@@ -25,12 +26,8 @@ def list_coupons(*, search: str = "", promotion_id: uuid.UUID | None = None, pag
     if promotion_id is not None:
         conditions.append(Coupon.promotion_id == promotion_id)
     total = db.session.execute(select(func.count(Coupon.id)).where(*conditions)).scalar_one()
-    last = max(1, math.ceil(total / PAGE))
-    current = min(page, last)
-    rows = db.session.execute(
-        coupon_rows(*conditions).order_by(Coupon.id.desc()).limit(PAGE).offset((current - 1) * PAGE)
-    )
-    return ListPage([CouponRow(*row) for row in rows], total, current, last)
+    statement = coupon_rows(*conditions).order_by(Coupon.id.desc())
+    return page_of(statement, total, page, lambda row: CouponRow(*row))
 
 
 def coupons_for_file(promotion_id: uuid.UUID) -> list[CouponRow]:
@@ -45,12 +42,6 @@ def count_coupons() -> dict[uuid.UUID, int]:
         select(Coupon.promotion_id, func.count(Coupon.id)).group_by(Coupon.promotion_id)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def tax_classes() -> list[str]:
-    """Return the tax classes that the tax table or a product names, to choose from."""
-    named = set(db.session.scalars(select(TaxRate.tax_class).distinct()))
-    return sorted(named | set(db.session.scalars(select(Variant.tax_class).distinct())))
 
 
 def refuse_if_ordered(promotion_id: uuid.UUID) -> None:

@@ -1,4 +1,4 @@
-"""A cart that nobody has: staff fill it to see what it would cost, and why."""
+"""A sample cart that staff fill to see what it would cost, and why."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from flask_babel import lazy_gettext as _
 from wtforms import Form, SelectChoice, SelectField, StringField
 from wtforms.validators import Length
 
-from commerce.admin.fields import MomentField
-from commerce.admin.orders.forms import no_control_characters
-from commerce.admin.picker import PickedVariant, variants
-from commerce.admin.versioned_form import shown_versions
+from commerce.admin.fields import MomentField, no_control_characters
+from commerce.admin.forms import shown_text
+from commerce.admin.product_picker import PickedVariant, variants
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView
 from commerce.checkout.addresses import country_choices
 from commerce.checkout.preview import preview
@@ -31,19 +30,19 @@ MAX_ROWS = 30
 BLANK_ROWS = 2
 REASONS = {
     "": _("Applied"),
-    "not_started": _("Has not begun yet"),
-    "ended": _("Is over"),
-    "needs_code": _("Needs a code that was not entered"),
-    "below_minimum": _("The cart is below its minimum"),
-    "nothing_eligible": _("Nothing in the cart is covered by it"),
-    "awaits_shipping": _("No shipping is chosen yet"),
-    "no_effect": _("There is nothing left to take off"),
-    "outdone": _("Others, with which it does not combine, take off more"),
-    "unknown": _("There is no such code"),
-    "disabled": _("The code is switched off"),
-    "used_up": _("The code has been used as often as it may"),
-    "used_by_you": _("This customer has used the code as often as one may"),
-    "duplicate": _("Another code opened the same promotion"),
+    "not_started": _("Not started"),
+    "ended": _("Ended"),
+    "needs_code": _("Requires a code that was not entered"),
+    "below_minimum": _("Cart is below the minimum"),
+    "nothing_eligible": _("Does not apply to anything in the cart"),
+    "awaits_shipping": _("No shipping method selected"),
+    "no_effect": _("Nothing left to discount"),
+    "superseded": _("Other promotions that it cannot combine with give a larger discount"),
+    "unknown": _("Code not found"),
+    "disabled": _("Code is turned off"),
+    "used_up": _("Usage limit reached"),
+    "used_by_you": _("Usage limit per customer reached"),
+    "duplicate": _("Another code already applied the same promotion"),
 }
 """What becomes of a promotion or a code -> what staff read."""
 SOURCES = {"promotion": _("Promotion"), "shipping": _("Shipping"), "fee": _("Fee"), "tax": _("Tax")}
@@ -69,7 +68,7 @@ class SampleTerms(Form):  # type: ignore[misc]
             prefix=prefix,
             data={"country": home, "shipping_method": ways[0].code if ways else ""},
         )
-        nothing = SelectChoice("", _("not chosen"))
+        nothing = SelectChoice("", _("not selected"))
         self.country.choices = [SelectChoice(code, name) for code, name in countries] or [nothing]
         self.shipping_method.choices = [nothing, *(SelectChoice(way.code, way.name) for way in ways)]
         self.payment_method.choices = [
@@ -111,14 +110,14 @@ class SampleCart:
     def _read(self, row: SampleRow, variant: PickedVariant | None) -> None:
         number = row.quantity
         if variant is None:
-            row.error = gettext("There is no such SKU.")
+            row.error = gettext("SKU not found.")
         elif not (
             number.isascii()
             and number.isdigit()
             and len(number) < 5
             and 0 < int(number) <= MAX_UNITS_PER_LINE
         ):
-            row.error = gettext("From 1 to %(most)s units, please.", most=MAX_UNITS_PER_LINE)
+            row.error = gettext("Please enter 1 to %(most)s units.", most=MAX_UNITS_PER_LINE)
         else:
             row.title = variant.title
             self.wanted[variant.id] = min(self.wanted.get(variant.id, 0) + int(number), MAX_UNITS_PER_LINE)
@@ -149,7 +148,7 @@ class SampleCart:
     def signature(self) -> int:
         """A number that tells whether two sample carts were filled in alike."""
         typed = [(row.sku, row.quantity) for row in self.rows]
-        return row_fingerprint(typed, [shown_versions(field) for field in self.terms])
+        return row_fingerprint(typed, [shown_text(field) for field in self.terms])
 
     def validate(self) -> bool:
         """Tell whether all of it makes sense; what does not is said at its field."""

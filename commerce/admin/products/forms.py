@@ -8,25 +8,21 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, DateField, Form, IntegerField, SelectChoice, SelectField, StringField
+from wtforms import BooleanField, DateField, SelectChoice, SelectField, StringField
 from wtforms.form import BaseForm
-from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import AnyOf, InputRequired, Length, Optional, ValidationError
 
-from commerce.admin.orders.forms import MAX_VERSION, no_control_characters
+from commerce.admin.fields import amount_text, no_control_characters, version_field
+from commerce.admin.forms import Difference, VersionedForm, set_version, shown_text
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.update_product import VariantUpdate
 from commerce.catalog.validation import STATUSES
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
-from commerce.money import parse_amount, to_decimal
+from commerce.money import parse_amount
 from commerce.tenants.scope import current_shop
 
 STATUS_WORDS = {"active": _("Active"), "draft": _("Draft (hidden)"), "archived": _("Archived (hidden)")}
-
-
-def amount_text(amount: int | None) -> str:
-    """Return an amount (minor units of the shop's currency) as the plain decimal that the form takes back."""
-    return "" if amount is None else f"{to_decimal(amount, current_shop().currency):f}"
 
 
 def _is_amount(_form: Any, field: Any) -> None:
@@ -35,15 +31,13 @@ def _is_amount(_form: Any, field: Any) -> None:
     except InvalidValue as error:
         raise ValidationError(describe(error)) from error
     if amount < 0:
-        raise ValidationError(gettext("A price is never below zero."))
+        raise ValidationError(gettext("The price cannot be negative."))
 
 
-def _version_field() -> Any:
-    return IntegerField(validators=[InputRequired(_("Please reload the page.")), NumberRange(1, MAX_VERSION)])
+class _ProductFields(VersionedForm):
+    other_errors = "title"
 
-
-class _ProductFields(Form):  # type: ignore[misc]
-    version = _version_field()
+    version = version_field()
     title = StringField(
         _("Title"), [InputRequired(_("Please enter a title.")), Length(max=500), no_control_characters]
     )
@@ -71,9 +65,9 @@ class ProductForm:
     """Fields of a product and of its variants, named `price-<id>` and so on, since a product has any number of them."""
 
     def __init__(self, product: Product, variants: Sequence[Variant], formdata: Any = None) -> None:
-        self._head = _ProductFields(formdata, obj=product)
+        self.head = _ProductFields(formdata, obj=product)
         self._rows = [(variant, _variant_form(variant, formdata)) for variant in variants]
-        self.version, self.title, self.status = self._head.version, self._head.title, self._head.status
+        self.version, self.title, self.status = self.head.version, self.head.title, self.head.status
 
     @property
     def rows(self) -> list[VariantFieldsForm]:
@@ -93,26 +87,40 @@ class ProductForm:
     @property
     def problems(self) -> list[tuple[str, str]]:
         """Return (field id, sentence) for everything that is wrong, for the summary above the form."""
-        found = [(field.id, text) for field in self._head for text in field.errors]
+        found = [(field.id, text) for field in self.head for text in field.errors]
         for variant, row in self._rows:
             found += [(field.id, f"{variant.sku}: {text}") for field in row for text in field.errors]
         return found
 
     def validate(self) -> bool:
         """Check all fields, so that everything wrong is said at once."""
-        return all([self._head.validate(), *(row.validate() for _variant, row in self._rows)])
+        return all([self.head.validate(), *(row.validate() for _variant, row in self._rows)])
 
-    def refuse(self, error: InvalidValue) -> None:
-        """Show what the service found wrong."""
-        field = self.status if error.field == "status" else self.title
-        field.errors = [*field.errors, describe(error)]
-
-    def catch_up(self, product: Product, variants: Sequence[Variant]) -> None:
-        """Speak of the versions of now: whoever saves once more has seen what the others did, and means it."""
-        current = {variant.id: variant.version for variant in variants}
-        _set_version(self.version, product.version)
+    def catch_up(self, now: ProductForm) -> None:
+        """Take over the current versions: whoever saves once more has seen what the others did, and means it."""
+        current = {variant.id: variant.version for variant, _row in now._rows}
+        set_version(self.version, now.version.data)
         for variant, row in self._rows:
-            _set_version(row["version"], current.get(variant.id, variant.version))
+            set_version(row["version"], current.get(variant.id, variant.version))
+
+    def differences(self, now: ProductForm) -> list[Difference]:
+        """Compare what was typed with a form of what the product has become."""
+        found = self.head.differences(now.head)
+        current = {row.variant.id: row for row in now.rows}
+        for row in self.rows:
+            there = current.get(row.variant.id)
+            if there is None:
+                continue
+            for field, other in (
+                (row.price, there.price),
+                (row.compare_at, there.compare_at),
+                (row.ships_from, there.ships_from),
+            ):
+                typed, shown = shown_text(field), shown_text(other)
+                if typed != shown:
+                    what = f"{row.variant.sku}, {field.label.text}"
+                    found.append(Difference(what, shown or "–", typed or "–"))
+        return found
 
     def changes(self) -> list[VariantUpdate]:
         """Return what each variant shall become; call it only after `validate`."""
@@ -133,26 +141,22 @@ class ProductForm:
         ]
 
 
-def _set_version(field: Any, version: int) -> None:
-    field.raw_data, field.data = None, version
-
-
 def _amount(text: str) -> int:
     return parse_amount(text, current_shop().currency)
 
 
 def _variant_form(variant: Variant, formdata: Any) -> BaseForm:
     key = variant.id.hex
-    price, compare_at = _("Price"), _("Price before")
+    price, compare_at = _("Price"), _("Compare-at price")
     form = BaseForm(
         {
-            "version": _version_field(),
+            "version": version_field(),
             "price": StringField(
                 price, [InputRequired(_("Please enter a price.")), Length(max=20), _is_amount]
             ),
             "compare_at": StringField(compare_at, [Optional(), Length(max=20), _is_amount]),
-            "active": BooleanField(_("Sold")),
-            "ships_from": DateField(_("More ships from"), [Optional()]),
+            "active": BooleanField(_("Active")),
+            "ships_from": DateField(_("Next delivery"), [Optional()]),
         },
         prefix=f"v{key}-",
     )
@@ -167,35 +171,3 @@ def _variant_form(variant: Variant, formdata: Any) -> BaseForm:
         },
     )
     return form
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A value that is not what the person typed: `now` stands in the shop, `typed` in the form."""
-
-    what: str
-    now: str
-    typed: str
-
-
-def differences(form: ProductForm, product: Product, variants: Sequence[Variant]) -> list[Difference]:
-    """Compare what was typed with what the product has become."""
-    found = [
-        Difference(str(field.label.text), now, str(field.data))
-        for field, now in ((form.title, product.title), (form.status, product.status))
-        if str(field.data).strip() != now
-    ]
-    current = {variant.id: variant for variant in variants}
-    for row in form.rows:
-        variant = current.get(row.variant.id)
-        if variant is None:
-            continue
-        for field, now in (
-            (row.price, amount_text(variant.price)),
-            (row.compare_at, amount_text(variant.compare_at)),
-            (row.ships_from, variant.ships_from.isoformat() if variant.ships_from else ""),
-        ):
-            typed = str(field.data or "").strip()
-            if typed != now:
-                found.append(Difference(f"{variant.sku}, {field.label.text}", now or "–", typed or "–"))
-    return found

@@ -8,21 +8,21 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from urllib.parse import quote
 
-from flask import Response, flash, request
-from flask_babel import gettext as _
+from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin import queries
 from commerce.admin.auth import blueprint, page_number, requires_permission, search_text
-from commerce.admin.products.forms import ProductForm, differences
+from commerce.admin.products import queries
+from commerce.admin.products.forms import ProductForm
+from commerce.admin.save import done, save, saved_text
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.update_product import change_product
 from commerce.catalog.validation import STATUSES
 from commerce.catalog_import.export import export_catalogue
-from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
+from commerce.errors import CommerceError, NotFound
 from commerce.inventory.initial_stock import first_location_stock
 from commerce.tenants.scope import current_shop
-from commerce.web import render_region, see_other
+from commerce.web import render_region
 
 MEMORY = 1 << 20
 """Bytes of an export that stay in memory; a longer one goes through a file."""
@@ -37,8 +37,8 @@ def product_list() -> BaseResponse:
         status = ""
     counts = queries.count_products()
     return render_region(
-        "admin/products.html",
-        "admin/products/_list.html",
+        "admin/products/products.html",
+        "admin/products/_products.html",
         listing=queries.list_products(search=search, status=status, page=page_number()),
         search=search,
         chosen=status,
@@ -52,14 +52,14 @@ def product_list() -> BaseResponse:
 @blueprint.get("/products.csv")
 @requires_permission("products.view")
 def product_file() -> Response:
-    """Hand out all products as a file with Shopify's columns, which `catalog import` reads back."""
+    """Export all products with Shopify's columns, which `catalog import` reads back."""
     out = SpooledTemporaryFile(max_size=MEMORY)  # noqa: SIM115 - closed when it has been sent
     text = TextIOWrapper(out, encoding="utf-8", newline="")
     export_catalogue(text, base=request.host_url.rstrip("/"), on_hand=first_location_stock)
     text.detach().seek(0)
     answer = Response(_chunks(out), mimetype="text/csv")
     answer.headers["Content-Disposition"] = 'attachment; filename="products.csv"'
-    answer.call_on_close(out.close)  # for who goes away before the end
+    answer.call_on_close(out.close)  # when the client disconnects early
     return answer
 
 
@@ -74,28 +74,21 @@ def product_page(slug: str) -> BaseResponse:
 @blueprint.post("/products/<slug>")
 @requires_permission("products.change")
 def product_change(slug: str) -> BaseResponse:
-    """Save title, status and prices, unless somebody else has changed the product meanwhile."""
+    """Save title, status and prices, unless the product was changed since the page was opened."""
     product, variants = _find(slug)
     form = ProductForm(product, variants, request.form)
-    if not form.validate():
-        return _show(product, variants, form, 422)
-    try:
-        changed = change_product(
+    return save(
+        form,
+        lambda: change_product(
             product.id,
             seen_version=form.version.data,
             values={"title": form.title.data, "status": form.status.data},
             variants=form.changes(),
-        )
-    except InvalidValue as error:
-        form.refuse(error)
-        return _show(*_find(slug), form, 422)
-    except StaleVersion as error:
-        product, variants = _find(slug)
-        compared = differences(form, product, variants)
-        form.catch_up(product, variants)
-        return _show(product, variants, form, 409, error, compared)
-    flash(_("Saved.") if changed else _("Nothing was different, so nothing was changed."), "good")
-    return see_other(f"/admin/products/{quote(slug)}")
+        ),
+        show=lambda status, **context: _show(*_find(slug), form, status, **context),
+        then=lambda changed: done(saved_text(changed), f"/admin/products/{quote(slug)}"),
+        current=lambda: ProductForm(*_find(slug)),
+    )
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:
@@ -121,8 +114,8 @@ def _show(
 ) -> BaseResponse:
     """Answer with the form and what was typed into it."""
     return render_region(
-        "admin/product.html",
-        "admin/products/_form.html",
+        "admin/products/product.html",
+        "admin/products/_product.html",
         status,
         product=product,
         variants=variants,

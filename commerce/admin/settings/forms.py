@@ -1,4 +1,4 @@
-"""The forms of a shop's settings, one for each page; what a value may be is decided in `tenants/settings.py`."""
+"""Forms of a shop's settings; what a value may be is decided by the service that takes it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,39 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, ColorField, EmailField, SelectChoice, SelectField, StringField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms import (
+    BooleanField,
+    ColorField,
+    EmailField,
+    PasswordField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.form import BaseForm
+from wtforms.validators import InputRequired, Length, Regexp, ValidationError
 
-from commerce.admin.fields import CountriesField, name_field, number_field, strip, version_field
-from commerce.admin.orders.forms import no_control_characters
-from commerce.admin.versioned_form import VersionedForm
+from commerce.admin.fields import (
+    AmountField,
+    CountriesField,
+    PercentField,
+    name_field,
+    no_control_characters,
+    number_field,
+    strip,
+    tax_class_field,
+    version_field,
+)
+from commerce.admin.forms import Difference, VersionedForm, problems_of, shown_text
+from commerce.payments.methods import MAX_HOLD_MINUTES, MethodRow
+from commerce.pricing.models import TaxRate
+from commerce.pricing.validation import TaxValues
+from commerce.shipping.methods import MAX_POSITION as MAX_SHIPPING_POSITION
+from commerce.shipping.methods import MAX_RATES, MAX_WEIGHT, MethodTerms, RateTerms, StoredMethod
 from commerce.tenants.models import Shop
 from commerce.tenants.order_codes import MAX_FORMAT
+from commerce.tenants.row_hash import row_fingerprint
 from commerce.tenants.settings import MAX_CART_DAYS, MAX_LOW_STOCK, MAX_RETURN_DAYS
 from commerce.tenants.theme import COLOURS, DEFAULTS, TYPEFACES
 
@@ -44,15 +69,15 @@ class SettingsForm(VersionedForm):
 
 
 class ShopForm(SettingsForm):
-    """Who the shop is, and in which language and time it lives."""
+    """Name, language, time zone and addresses of the shop."""
 
-    name = name_field(_("Name of the shop"))
-    tagline = _line(_("One line about it"), 255)
-    locale = _line(_("Language and region of the shop"), 20, InputRequired(_("Please fill this in.")))
-    languages = _line(_("Other languages of its mails"), 400)
-    timezone = _line(_("Time zone"), 60, InputRequired(_("Please fill this in.")))
-    mail_from = EmailField(_("Sender of its mails"), [Length(max=254)], filters=[strip])
-    operations_email = EmailField(_("Address for alerts to the staff"), [Length(max=254)], filters=[strip])
+    name = name_field(_("Shop name"))
+    tagline = _line(_("Tagline"), 255)
+    locale = _line(_("Language and region of the shop"), 20, InputRequired(_("This field is required.")))
+    languages = _line(_("Additional email languages"), 400)
+    timezone = _line(_("Time zone"), 60, InputRequired(_("This field is required.")))
+    mail_from = EmailField(_("Sender email"), [Length(max=254)], filters=[strip])
+    operations_email = EmailField(_("Email address for alerts"), [Length(max=254)], filters=[strip])
 
     def known(self, shop: Shop) -> dict[str, Any]:
         """Return what the fields show of a shop."""
@@ -66,40 +91,42 @@ class ShopForm(SettingsForm):
 
 
 class SellingForm(SettingsForm):
-    """Where the shop sells, in which money, and what its promises are."""
+    """Where the shop sells, in which currency, and by which rules."""
 
-    currency = _line(_("Currency"), 3, InputRequired(_("Please fill this in.")))
-    country = CountriesField(_("Country of the shop"), [InputRequired(_("Please fill this in."))])
-    countries = CountriesField(_("Sold to"))
+    currency = _line(_("Currency"), 3, InputRequired(_("This field is required.")))
+    country = CountriesField(_("Country of the shop"), [InputRequired(_("This field is required."))])
+    countries = CountriesField(_("Countries you sell to"))
     prices_include_tax = BooleanField(_("Prices include tax"))
     tax_rounding = SelectField(
-        _("Tax is rounded"),
+        _("Tax rounding"),
         choices=[
-            SelectChoice("line", _("for each line of an order")),
-            SelectChoice("rate", _("once for each tax rate, as in Japan")),
+            SelectChoice("line", _("per order line")),
+            SelectChoice("rate", _("once per tax rate for the whole order")),
         ],
     )
     deduct_on = SelectField(
-        _("Units leave the shelf"),
+        _("Deduct stock"),
         choices=[
-            SelectChoice("shipment", _("when the parcel goes")),
+            SelectChoice("shipment", _("when the order is shipped")),
             SelectChoice("confirmation", _("when the order is confirmed")),
         ],
     )
-    return_days = number_field(_("Days to send something back"), 0, MAX_RETURN_DAYS)
-    cart_days = number_field(_("Days to keep a guest's cart"), 1, MAX_CART_DAYS)
-    low_stock_at = number_field(_("Stock is low at (units)"), 0, MAX_LOW_STOCK)
-    order_code_format = _line(_("Order numbers"), MAX_FORMAT, InputRequired(_("Please fill this in.")))
+    return_days = number_field(_("Return window (days)"), 0, MAX_RETURN_DAYS)
+    cart_days = number_field(_("Keep guest carts for (days)"), 1, MAX_CART_DAYS)
+    low_stock_at = number_field(_("Low stock threshold (units)"), 0, MAX_LOW_STOCK)
+    order_code_format = _line(_("Order numbers"), MAX_FORMAT, InputRequired(_("This field is required.")))
 
     def validate_country(self, field: CountriesField) -> None:
-        """Refuse several: a shop is at home in one."""
+        """Refuse several countries."""
         if field.data and (len(field.data) > 1 or "*" in field.data):
-            raise ValidationError(gettext("A shop is at home in one country."))
+            raise ValidationError(gettext("Enter one country."))
 
     def validate_countries(self, field: CountriesField) -> None:
-        """Refuse what the empty field says."""
+        """Refuse '*', which is what the empty field means."""
         if field.data and "*" in field.data:
-            raise ValidationError(gettext("Leave this empty to sell wherever a shipping method goes."))
+            raise ValidationError(
+                gettext("Leave this empty to sell to every country with a shipping method.")
+            )
 
     def known(self, shop: Shop) -> dict[str, Any]:
         """Return what the fields show of a shop."""
@@ -121,16 +148,16 @@ class LookForm(SettingsForm):
     """The colours and the typeface of the shop."""
 
     accent = ColorField(_("Accent: buttons, marks"))
-    accent_ink = ColorField(_("Text on the accent"))
+    accent_ink = ColorField(_("Text on accent"))
     paper = ColorField(_("Page"))
     surface = ColorField(_("Panels and fields"))
     ink = ColorField(_("Text"))
-    muted = ColorField(_("Quiet text"))
+    muted = ColorField(_("Secondary text"))
     line = ColorField(_("Lines"))
     typeface = SelectField(
         _("Typeface"),
         choices=[
-            SelectChoice("serif", _("Headings with serifs")),
+            SelectChoice("serif", _("Serif headings")),
             SelectChoice("sans", _("Plain")),
             SelectChoice("rounded", _("Rounded")),
         ],
@@ -141,10 +168,279 @@ class LookForm(SettingsForm):
         return {"version": shop.version, "typeface": next(iter(TYPEFACES)), **DEFAULTS, **shop.theme}
 
     def values(self, shop: Shop) -> dict[str, Any]:
-        """Return the theme: what it has said before, the logo too, and what is now another than everywhere."""
+        """Return the theme: what it set before, the logo too, and every value that differs from the default."""
         usual = self.known(replace(shop, theme={}))
         typed = {name: self[name].data for name in (*COLOURS, "typeface")}
         return {"theme": shop.theme | {n: v for n, v in typed.items() if n in shop.theme or v != usual[n]}}
 
 
 FORMS: dict[str, type[SettingsForm]] = {"shop": ShopForm, "selling": SellingForm, "look": LookForm}
+
+
+# --- taxes ------------------------------------------------------------------------------------------
+
+
+class TaxForm(VersionedForm):
+    """A tax rate. `version` says what the page had shown; a new rate has none."""
+
+    version = version_field()
+    country = CountriesField(
+        _("Country"),
+        [InputRequired(_("Please enter a country, or * for everywhere else."))],
+    )
+    tax_class = tax_class_field(_("Tax class"))
+    rate_ppm = PercentField(_("Rate (percent)"), [InputRequired(_("Please enter a percentage."))])
+    label = name_field(_("Label"))
+
+    def __init__(self, known: TaxRate | None, formdata: Any = None) -> None:
+        super().__init__(formdata, data=_shown_rate(known) if known else None)
+        if known is None:
+            del self.version
+
+    def validate_country(self, field: CountriesField) -> None:
+        """Refuse several countries: each has a rate of its own."""
+        if field.data and len(field.data) > 1:
+            raise ValidationError(gettext("Enter one country, or * for everywhere else."))
+
+    def values(self) -> TaxValues:
+        """Return what was filled in; call it only after `validate`."""
+        return TaxValues(self.country.data[0], self.tax_class.data, self.rate_ppm.data, self.label.data)
+
+
+def _shown_rate(known: TaxRate) -> dict[str, Any]:
+    return {
+        "version": version_of(known),
+        "country": (known.country,),
+        "tax_class": known.tax_class,
+        "rate_ppm": known.rate_ppm,
+        "label": known.label,
+    }
+
+
+def version_of(rate: TaxRate) -> int:
+    """Return the number by which a form says what it saw of a rate."""
+    return row_fingerprint(rate.country, rate.tax_class, rate.rate_ppm, rate.label)
+
+
+# --- shipping ---------------------------------------------------------------------------------------
+
+BLANK_ROWS = 2
+_CELLS = ("countries", "max_weight_grams", "min_subtotal", "price")
+
+
+class _ShippingMethodFields(VersionedForm):
+    version = version_field()
+    name = name_field(_("Name"))
+    code = StringField(
+        _("Code"),
+        [
+            InputRequired(_("This field is required.")),
+            Regexp(
+                r"^[a-z0-9][a-z0-9_-]{0,39}\Z",
+                message=_("Use up to 40 lowercase letters, digits, '-' and '_'."),
+            ),
+        ],
+        filters=[strip],
+    )
+    description = StringField(_("Description"), [Length(max=255), no_control_characters], filters=[strip])
+    tax_class = tax_class_field(_("Tax class"))
+    position = number_field(_("Position"), 0, MAX_SHIPPING_POSITION)
+    enabled = BooleanField(_("Available at checkout"), default=True)
+
+
+class ShippingForm:
+    """Fields of a method and of its prices. A new method has a code to choose and no version yet."""
+
+    def __init__(self, known: StoredMethod | None, formdata: Any = None) -> None:
+        terms = known.terms if known else None
+        self.known = known
+        self.head = _ShippingMethodFields(formdata, obj=terms, version=known.version if known else None)
+        if known:
+            del self.head.code
+        else:
+            del self.head.version
+        self.rows = [_row(i, rate, formdata) for i, rate in enumerate(_rates(terms, formdata))]
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """Return (field id, sentence) for everything that is wrong, for the summary above the form."""
+        found = problems_of(self.head)
+        for number, row in enumerate(self.rows, start=1):
+            place = gettext("Rate %(number)s", number=number)
+            found += [
+                (field.id, f"{place}, {field.label.text}: {text}") for field in row for text in field.errors
+            ]
+        return found
+
+    def validate(self) -> bool:
+        """Check all fields, so that everything wrong is said at once. Rows that are empty or removed are no rows."""
+        return all([self.head.validate(), *(row.validate() for row in self.rows if _counts(row))])
+
+    def terms(self) -> MethodTerms:
+        """Return what was filled in; call it only after `validate`."""
+        head = self.head
+        return MethodTerms(
+            code=self.known.terms.code if self.known else head.code.data,
+            name=head.name.data,
+            description=head.description.data or "",
+            tax_class=head.tax_class.data,
+            position=head.position.data,
+            enabled=bool(head.enabled.data),
+            rates=tuple(
+                RateTerms(
+                    countries=row["countries"].data,
+                    max_weight_grams=row["max_weight_grams"].data,
+                    min_subtotal=row["min_subtotal"].data or 0,
+                    price=row["price"].data,
+                )
+                for row in self.rows
+                if _counts(row)
+            ),
+        )
+
+    def catch_up(self, now: ShippingForm) -> None:
+        """Take over the current version: whoever saves once more has seen what the others did, and means it."""
+        self.known = now.known
+        self.head.catch_up(now.head)
+
+    def differences(self, now: ShippingForm) -> list[Difference]:
+        """Compare what was typed with a form of what the method has become."""
+        found = self.head.differences(now.head)
+        mine = [_words(row) for row in self.rows if _counts(row)]
+        theirs = [_words(row) for row in now.rows if _counts(row)]
+        for number in range(max(len(mine), len(theirs))):
+            typed = mine[number] if number < len(mine) else "–"
+            there = theirs[number] if number < len(theirs) else "–"
+            if typed != there:
+                found.append(Difference(gettext("Rate %(number)s", number=number + 1), there, typed))
+        return found
+
+
+def _rates(terms: MethodTerms | None, formdata: Any) -> list[RateTerms | None]:
+    """Return what each row of fields stands for: the method's prices or what was sent, and empty rows for more."""
+    if formdata is None:
+        known: list[RateTerms | None] = list(terms.rates) if terms else []
+        return [*known, *([None] * BLANK_ROWS)]
+    sent = 0
+    while sent < MAX_RATES and f"rate{sent}-price" in formdata:
+        sent += 1
+    return [None] * sent
+
+
+def _row(number: int, rate: RateTerms | None, formdata: Any) -> BaseForm:
+    form = BaseForm(
+        {
+            "countries": CountriesField(_("Countries"), [InputRequired(_("Please enter the countries."))]),
+            "max_weight_grams": number_field(
+                _("Maximum weight (g)"), 1, MAX_WEIGHT, required=False, default=None
+            ),
+            "min_subtotal": AmountField(_("Minimum order total")),
+            "price": AmountField(_("Price"), [InputRequired(_("Please enter a price."))]),
+            "remove": BooleanField(_("Remove")),
+        },
+        prefix=f"rate{number}-",
+    )
+    form.process(formdata, obj=rate)
+    return form
+
+
+def _counts(row: BaseForm) -> bool:
+    return not row["remove"].data and any(shown_text(row[name]) for name in _CELLS)
+
+
+def _words(row: BaseForm) -> str:
+    return " · ".join(shown_text(row[name]) or "–" for name in _CELLS)
+
+
+# --- payment methods --------------------------------------------------------------------------------
+
+MAX_PAYMENT_POSITION = 10_000
+GATEWAYS = {
+    "manual": _("Manual: bank transfer, cash on delivery"),
+    "stripe": _("Stripe: cards and wallets"),
+    "test_card": _("Test card: for testing, no real payments"),
+}
+"""Gateway -> its name for staff."""
+SETTINGS = ("publishable_key", "account", "checkout_origin")
+SECRETS = ("secret_key", "webhook_secret")
+FORGET = "forget_former_secret"
+_NEW_ONLY = ("code",)
+_KNOWN_ONLY = ("version",)
+
+
+def _secret(label: Any) -> PasswordField:
+    return PasswordField(label, [Length(max=300), no_control_characters])
+
+
+class PaymentForm(VersionedForm):
+    """Fields of a payment method; those that its gateway does not have are left out."""
+
+    uncompared = ("version", *SECRETS, FORGET)
+
+    version = StringField(validators=[InputRequired(_("Please reload the page."))])
+    code = StringField(
+        _("Code"),
+        [
+            InputRequired(_("This field is required.")),
+            Regexp(
+                r"^[a-z][a-z0-9_]{0,39}\Z",
+                message=_("Use lowercase letters, digits and _, starting with a letter."),
+            ),
+        ],
+        filters=[strip],
+    )
+    name = name_field(_("Name"))
+    instructions = TextAreaField(
+        _("Instructions"),
+        [Length(max=1000, message=_("At most %(max)d characters.")), no_control_characters],
+        filters=[strip],
+    )
+    hold_minutes = number_field(_("Reserve stock for (minutes)"), 1, MAX_HOLD_MINUTES, default=30)
+    position = number_field(_("Position"), 0, MAX_PAYMENT_POSITION)
+    pay_later = BooleanField(_("Pay later: confirm orders before they are paid"))
+    enabled = BooleanField(_("Available at checkout"), default=True)
+    fee_amount = AmountField(_("Fixed fee"))
+    fee_ppm = PercentField(_("Percentage fee"))
+    fee_tax_class = tax_class_field(_("Tax class of the fee"))
+    publishable_key = _line(_("Publishable key"), 255)
+    account = _line(_("Account"), 255)
+    checkout_origin = _line(_("Checkout page address"), 255)
+    secret_key = _secret(_("Secret key"))
+    webhook_secret = _secret(_("Webhook signing secret"))
+    forget_former_secret = BooleanField(_("Remove the previous signing secret"))
+
+    def __init__(self, gateway: str, known: MethodRow | None, formdata: Any = None) -> None:
+        super().__init__(formdata, data=_shown_payment(known) if known else None)
+        unknown = list(_NEW_ONLY if known else _KNOWN_ONLY)
+        if gateway != "manual":
+            unknown.append("pay_later")
+        if gateway != "stripe":
+            unknown += [*SETTINGS, *SECRETS]
+        if known is None or "former_webhook_secret" not in known.secret_hints:
+            unknown.append(FORGET)
+        for name in unknown:
+            del self[name]
+
+    def terms(self) -> dict[str, Any]:
+        """Return what `configure_method` takes beside code and gateway; call it only after `validate`."""
+        terms = {
+            name: field.data
+            for name, field in self._fields.items()
+            if name not in (*_NEW_ONLY, *_KNOWN_ONLY, *SETTINGS, *SECRETS, FORGET)
+        }
+        terms["instructions"] = (terms["instructions"] or "").replace("\r\n", "\n")
+        terms["fee_amount"] = terms["fee_amount"] or 0
+        terms["fee_ppm"] = terms["fee_ppm"] or 0
+        if "secret_key" in self:
+            terms["settings"] = {name: self[name].data or "" for name in SETTINGS}
+            terms["secrets"] = {name: self[name].data or "" for name in SECRETS}
+        if FORGET in self and self[FORGET].data:
+            terms["secrets"]["former_webhook_secret"] = ""
+        return terms
+
+
+def _shown_payment(known: MethodRow) -> dict[str, Any]:
+    names = ("name", "instructions", "hold_minutes", "position", "pay_later", "enabled")
+    fee = ("fee_amount", "fee_ppm", "fee_tax_class")
+    settings = {name: known.settings.get(name, "") for name in SETTINGS}
+    return {"version": known.digest, **{name: getattr(known, name) for name in (*names, *fee)}, **settings}

@@ -1,4 +1,4 @@
-"""Look at every mail before anybody gets it: of a made-up order or a real one, in any language. Nothing is sent."""
+"""Preview every email: of a sample order or a real one, in any language. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ FRAMED = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox"
 )
-"""A mail carries its styles inline, so its page may have them, and nothing else: no script, no form, no picture."""
+"""An email carries its styles inline, so its page may have them, and nothing else: no script, form or picture."""
 MAX_CODE = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """A mail as it would be, and how it was asked for. `problem` says why it is of the made-up order after all."""
+class MailPreview:
+    """An email as it would be, and how it was asked for. `problem` says why it is of the sample order after all."""
 
     mail: MailType
-    letter: ComposedMail
+    composed: ComposedMail
     language: str
     code: str
     problem: str = ""
@@ -40,19 +40,19 @@ class Trial:
 @blueprint.get("/mails")
 @requires_permission("mails.view")
 def mail_list() -> BaseResponse:
-    """List every mail with what it follows from and who gets it."""
+    """List every email with its trigger and its recipient."""
     return make_response(
-        render_template("admin/mails.html", mails=MAILS.values(), operations=operations_address())
+        render_template("admin/settings/mails.html", mails=MAILS.values(), operations=operations_address())
     )
 
 
 @blueprint.get("/mails/<name>")
 @requires_permission("mails.view")
 def mail_page(name: str) -> BaseResponse:
-    """Show one mail as text, and as HTML in a frame of its own."""
-    trial = _trial(name)
-    page = render_template("admin/mail.html", trial=trial, languages=LANGUAGES)
-    response = make_response(page, 404 if trial.problem else 200)
+    """Show one email as text, and as HTML in a frame of its own."""
+    preview = _preview(name)
+    page = render_template("admin/settings/mail.html", preview=preview, languages=LANGUAGES)
+    response = make_response(page, 404 if preview.problem else 200)
     response.headers["Content-Security-Policy"] = FRAMING
     return response
 
@@ -60,27 +60,27 @@ def mail_page(name: str) -> BaseResponse:
 @blueprint.get("/mails/<name>/html")
 @requires_permission("mails.view")
 def mail_html(name: str) -> BaseResponse:
-    """Answer the HTML of a mail alone, for the frame: it runs nothing and reaches nothing."""
-    response = make_response(_trial(name).letter.html)
+    """Answer the HTML of an email alone, for the frame: it runs nothing and reaches nothing."""
+    response = make_response(_preview(name).composed.html)
     response.headers["Content-Security-Policy"] = FRAMED
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
 
 
-def _trial(name: str) -> Trial:
-    """Write the mail that the query string asks for. Raises NotFound for an unknown mail."""
+def _preview(name: str) -> MailPreview:
+    """Compose the email that the query string asks for. Raises NotFound for an unknown one."""
     mail = MAILS.get(name)
     if mail is None:
         raise NotFound("mail_not_found")
     code, problem = request.args.get("order", "").strip()[:MAX_CODE], ""
     try:
-        told = sample_context(mail, code if code.isprintable() else "?")
+        context = sample_context(mail, code if code.isprintable() else "?")
     except NotFound as error:
-        told, problem = sample_context(mail), describe(error)
+        context, problem = sample_context(mail), describe(error)
     language = request.args.get("language", "")
     if language not in LANGUAGES:
-        language = language_of(told.order.locale)
+        language = language_of(context.order.locale)
     # Amounts and dates as the shop writes them, as far as it speaks that language.
     own = current_shop().locale
     locale = own if language_of(own) == language else language
-    return Trial(mail, compose(name, told.facts, told, locale=locale), language, code, problem)
+    return MailPreview(mail, compose(name, context.facts, context, locale=locale), language, code, problem)

@@ -11,7 +11,7 @@ from commerce.catalog.models import Variant
 from commerce.db import db
 from commerce.orders.models import Order
 from commerce.payments.models import PaymentMethod
-from commerce.pricing.models import Promotion
+from commerce.pricing.models import Promotion, TaxRate
 from commerce.shipping.models import ShippingRate
 
 
@@ -34,3 +34,9 @@ def what_is_priced() -> list[str]:
         ),
     ]
     return [words for words, there in found if db.session.scalar(select(there))]
+
+
+def tax_classes() -> list[str]:
+    """Return the tax classes that the tax table or a product names, to choose from."""
+    named = set(db.session.scalars(select(TaxRate.tax_class).distinct()))
+    return sorted(named | set(db.session.scalars(select(Variant.tax_class).distinct())))

@@ -1,11 +1,11 @@
-"""Carts at the JSON edge: lines at the prices of now and, once it is known where it goes, the whole price."""
+"""Requests and responses of the cart operations."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from commerce.api.schemas import (
     amount,
     minor,
 )
+from commerce.cart.details import TEXT_FIELDS, CheckoutDetails
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, CartView
 from commerce.checkout.direct_orders import clean_address, find_method, find_shipping
 from commerce.checkout.quote import Quote, quote_cart
@@ -28,96 +29,94 @@ from commerce.errors import InvalidValue
 from commerce.payments.queries import payment_methods
 from commerce.tenants.scope import current_shop
 
-MOST_LINES = 200
-"""Lines with which a cart is opened."""
+MAX_NEW_CART_LINES = 200
+"""Maximum number of items in a request that creates a cart."""
 
-# --- what is sent --------------------------------------------------------------------------------------
-
-
-class CartToOpen(RequestModel):
-    """A new cart, empty or with something in it."""
-
-    items: list[OrderItem] = Field(default_factory=list, max_length=MOST_LINES)
+# --- requests -------------------------------------------------------------------------------------------
 
 
-class CartLineChange(RequestModel):
-    """How many units a line shall have."""
+class CartCreate(RequestModel):
+    """A new cart, empty or with items."""
+
+    items: list[OrderItem] = Field(default_factory=list, max_length=MAX_NEW_CART_LINES)
+
+
+class CartLinePatch(RequestModel):
+    """The new quantity of a cart line."""
 
     quantity: Annotated[int, Field(ge=0, le=MAX_UNITS_PER_LINE)] = Field(
-        examples=[3], description="0 takes the line out."
+        examples=[3], description="0 removes the line."
     )
 
 
 class CartDetails(RequestModel):
-    """For whom, where to and how: all of it, each time. What is left out is not chosen (any more)."""
+    """Contact, address and methods of a cart. Omitted fields are cleared."""
 
     email: Email = Field("", examples=["alice@example.com"])
     name: Line = Field("", max_length=255, examples=["Alice"])
     phone: Line = Field("", max_length=40)
     shipping_address: Address | None = Field(
         None,
-        description="Its `name` counts where `name` is left out.",
+        description="Its `name` is used if `name` is omitted.",
         examples=[{"street": "123 Main St", "city": "Tokyo", "postalCode": "100-0001", "country": "JP"}],
     )
     shipping_method: Code | None = Field(
-        None, description="One that the cart offers, once it has an address.", examples=["parcel"]
+        None, description="A shipping method of the quote.", examples=["parcel"]
     )
     payment_method: Code | None = Field(
         None,
-        description="A method of the shop; `credit_card` is its first by card.",
+        description="A payment method of the shop. `credit_card` is the first card method.",
         examples=["bank_transfer"],
     )
     note: Text = Field("", max_length=1000)
     locale: Language = ""
 
-    def details(self, lines: Sequence[CartLineView]) -> dict[str, Any]:
-        """Return them as a cart keeps them. Raises InvalidValue, InvalidValues."""
+    def details(self, lines: Sequence[CartLineView]) -> CheckoutDetails:
+        """Return the details of the cart. Raises InvalidValue, InvalidValues."""
         sent = self.shipping_address
         address = clean_address(sent.fields()) if sent else None
         shipping, payment = self.shipping_method or "", self.payment_method or ""
         if shipping and address is None:
             raise InvalidValue("shipping_address", "shipping_method_without_address")
-        details = {
-            "email": self.email,
-            "name": self.name or (sent.name if sent else ""),
-            "phone": self.phone,
-            "note": self.note,
-            "locale": self.locale,
-            "payment_method": find_method(payment).code if payment else "",
-            "shipping_method": "",
-        }
-        if address is None:
-            return details
-        if shipping:
-            details["shipping_method"] = find_shipping(shipping, address["country_code"], lines)
-        return {**details, "address": address}
+        return CheckoutDetails(
+            email=self.email,
+            name=self.name or (sent.name if sent else ""),
+            phone=self.phone,
+            note=self.note,
+            locale=self.locale,
+            payment_method=find_method(payment).code if payment else "",
+            shipping_method=find_shipping(shipping, address["country_code"], lines)
+            if shipping and address
+            else "",
+            address=address or {},
+        )
 
 
-class CodeToEnter(RequestModel):
+class CartCoupon(RequestModel):
     """A coupon code."""
 
     code: Text = Field(min_length=1, max_length=60, examples=["WELCOME10"])
 
 
-class CartOrder(RequestModel):
-    """What the shopper was shown when he said yes."""
+class CartCheckout(RequestModel):
+    """The cart as the shopper confirmed it."""
 
     total: SentAmount = Field(examples=[64.98], description="The `total` of the quote.")
     version: int = Field(ge=1, examples=[4], description="The version of the cart.")
     backordered: int = Field(
-        0, ge=0, le=1_000_000, description="How many of its units were shown as not there yet."
+        0, ge=0, le=1_000_000, description="Number of units that were shown as backordered."
     )
 
     def shown_total(self) -> int:
-        """Return the total in minor units. Raises InvalidValue for too many decimals."""
+        """Return the confirmed total in minor units. Raises InvalidValue for too many decimals."""
         return minor(self.total, current_shop().currency, "total")
 
 
-# --- what is answered ----------------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------------------
 
 
 class CartLineOut(ResponseModel):
-    """A line at the price and stock of now."""
+    """A cart line with its current price and stock."""
 
     line_id: uuid.UUID
     product_code: str
@@ -127,13 +126,13 @@ class CartLineOut(ResponseModel):
     quantity: int
     price: Amount
     total: Amount
-    available: int = Field(description="Units that could be ordered now.")
-    backordered: int = Field(description="Units of the line that are not there: they are a promise.")
-    ships_from: date | None = Field(description="When they are expected.")
+    available: int = Field(description="Units that can be ordered.")
+    backordered: int = Field(description="Units of the line that are not in stock.")
+    ships_from: date | None = Field(description="When backordered units are expected to ship.")
 
 
-class DetailsOut(ResponseModel):
-    """For whom, where to and how, as far as that is known."""
+class CartDetailsOut(ResponseModel):
+    """Contact, address and methods, as far as they are set."""
 
     email: str
     name: str
@@ -145,28 +144,30 @@ class DetailsOut(ResponseModel):
     locale: str
 
 
-class ChoiceOut(ResponseModel):
-    """A way to ship or to pay, and what it costs before tax that prices do not include."""
+class MethodOut(ResponseModel):
+    """A shipping or payment method. The price excludes tax unless prices include it."""
 
     code: str = Field(examples=["standard"])
     name: str
     price: Amount
 
 
-class ReductionOut(ResponseModel):
-    """What a promotion takes off."""
+class CartDiscountOut(ResponseModel):
+    """The discount of a promotion."""
 
     label: str
     amount: Amount
-    code: str = Field(description="The coupon code that opened it, if one did.")
+    code: str = Field(description="The coupon code of the promotion, if it has one.")
 
 
-class QuoteOut(ResponseModel):
-    """What the cart costs there, with the methods that are chosen so far."""
+class CartQuoteOut(ResponseModel):
+    """Total and available methods for the address of the cart."""
 
-    discounts: list[ReductionOut]
-    shipping_methods: list[ChoiceOut] = Field(description="What ships this cart there; none: nothing does.")
-    payment_methods: list[ChoiceOut]
+    discounts: list[CartDiscountOut]
+    shipping_methods: list[MethodOut] = Field(
+        description="Methods that ship the cart to its address. Empty if there is none."
+    )
+    payment_methods: list[MethodOut]
     discount: Amount
     shipping: Amount
     fee: Amount
@@ -178,24 +179,20 @@ class QuoteOut(ResponseModel):
 class CartOut(ResponseModel):
     """A cart."""
 
-    cart_id: str = Field(
-        description="256 random bits; the cart opens for the client that made it and for nobody else."
-    )
+    cart_id: str = Field(description="256 random bits. Valid only for the API client that created the cart.")
     version: int
     items: list[CartLineOut]
-    capped: bool = Field(
-        description="Whether there were fewer units than you have just wished: the cart has all that there are."
-    )
+    capped: bool = Field(description="Whether fewer units were available than requested.")
     coupon_codes: list[str]
-    idle_codes: dict[str, str] = Field(description="Codes that take nothing off now -> why.")
+    idle_codes: dict[str, str] = Field(description="Codes that give no discount, with the reason.")
     currency: str
     subtotal: Amount
-    details: DetailsOut
-    quote: QuoteOut | None = Field(description="Once it has an address.")
+    details: CartDetailsOut
+    quote: CartQuoteOut | None = Field(description="Null until the cart has an address.")
 
 
 def cart_out(cart: CartView, cart_token: str, *, capped: bool = False) -> CartOut:
-    """Return a cart as it is answered."""
+    """Return a cart for a response."""
     currency, priced = current_shop().currency, quote_cart(cart)
     return CartOut(
         cart_id=cart_token,
@@ -207,7 +204,7 @@ def cart_out(cart: CartView, cart_token: str, *, capped: bool = False) -> CartOu
         currency=currency,
         subtotal=amount(cart.subtotal, currency),
         details=_details_out(cart.details),
-        quote=_quote_out(priced, currency) if cart.details.get("address") else None,
+        quote=_quote_out(priced, currency) if cart.details.address else None,
     )
 
 
@@ -227,23 +224,21 @@ def _line_out(line: CartLineView, currency: str) -> CartLineOut:
     )
 
 
-def _details_out(details: dict[str, Any]) -> DetailsOut:
-    address = details.get("address")
-    plain = ("email", "name", "phone", "shipping_method", "payment_method", "note", "locale")
-    return DetailsOut(
-        **{name: details.get(name, "") for name in plain},
-        shipping_address=address_out(address) if address else None,
+def _details_out(details: CheckoutDetails) -> CartDetailsOut:
+    return CartDetailsOut(
+        **{name: getattr(details, name) for name in TEXT_FIELDS},
+        shipping_address=address_out(details.address) if details.address else None,
     )
 
 
-def _quote_out(priced: Quote, currency: str) -> QuoteOut:
-    def choice(code: str, name: str, price: int) -> ChoiceOut:
-        return ChoiceOut(code=code, name=name, price=amount(price, currency))
+def _quote_out(priced: Quote, currency: str) -> CartQuoteOut:
+    def choice(code: str, name: str, price: int) -> MethodOut:
+        return MethodOut(code=code, name=name, price=amount(price, currency))
 
     totals = priced.totals
-    return QuoteOut(
+    return CartQuoteOut(
         discounts=[
-            ReductionOut(label=each.label, amount=amount(each.amount, currency), code=each.code)
+            CartDiscountOut(label=each.label, amount=amount(each.amount, currency), code=each.code)
             for each in priced.discounts
         ],
         shipping_methods=[choice(offer.code, offer.name, offer.price) for offer in priced.offers],

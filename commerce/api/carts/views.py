@@ -1,4 +1,4 @@
-"""Carts over JSON: for shops with a front of their own, which fill a cart for their shopper and order it."""
+"""API operations on carts, for shops with their own storefront."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from flask import Response
 
 from commerce.api.auth import current_api_actor, current_api_client
 from commerce.api.carts.schemas import (
+    CartCheckout,
+    CartCoupon,
+    CartCreate,
     CartDetails,
-    CartLineChange,
-    CartOrder,
+    CartLinePatch,
     CartOut,
-    CartToOpen,
-    CodeToEnter,
     cart_out,
 )
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation
-from commerce.api.orders.placement import begin_payment
+from commerce.api.orders.placement import created_order, start_payment
 from commerce.api.orders.schemas import OrderItem, OrderOut, order_out
 from commerce.cart.queries import CartView, load_cart
 from commerce.cart.services import (
@@ -34,7 +34,6 @@ from commerce.checkout.api_carts import add_to_cart, api_cart_key, open_cart
 from commerce.checkout.quote import quote_cart
 from commerce.checkout.services import PlacedOrder, place_order
 from commerce.errors import NotFound
-from commerce.orders.queries import get_order
 from commerce.pricing.queries import fold_code
 
 TAG = "Carts"
@@ -46,31 +45,31 @@ SCOPE = "carts:write"
     "/carts",
     scope=SCOPE,
     tag=TAG,
-    body=CartToOpen,
-    answers={201: CartOut},
-    idempotent="honoured",
+    body=CartCreate,
+    responses={201: CartOut},
+    idempotency="optional",
     audited=False,
 )
-def create_cart(body: CartToOpen) -> Response:
-    """Open a cart, empty or with something in it.
+def create_cart(body: CartCreate) -> Response:
+    """Create a cart, empty or with items.
 
-    Keep its `cartId`: whoever has it and a key of yours has the cart. A cart holds no stock; its order does.
+    Keep the `cartId`: only this API client can use it. A cart does not reserve stock; its order does.
     """
     cart_token = new_shopper_key()
     wanted = [item.wanted() for item in body.items]
 
-    def answer(capped: bool) -> Reply:
+    def reply(capped: bool) -> Reply:
         return _reply(cart_token, capped=capped, status=201)
 
-    return run_idempotent(lambda: open_cart(_shopper(cart_token), wanted), answer, needed=False).response
+    return run_idempotent(lambda: open_cart(_shopper(cart_token), wanted), reply, required=False).response
 
 
-@operation("GET", "/carts/<cart_id>", scope=SCOPE, tag=TAG, answers={200: CartOut}, problems=(404,))
+@operation("GET", "/carts/<cart_id>", scope=SCOPE, tag=TAG, responses={200: CartOut})
 def get_one_cart(cart_id: str) -> Reply:
-    """Show a cart at the prices and stock of now.
+    """Retrieve a cart with current prices and stock.
 
-    With an address it is quoted: what ships it there, what is taken off, the taxes and the total. A cart that was
-    ordered is not open any more: 404.
+    Once the cart has an address, it includes a quote: shipping and payment methods, discounts, taxes and the total.
+    Returns 404 for a cart that has been ordered.
     """
     return _reply(cart_id)
 
@@ -81,23 +80,22 @@ def get_one_cart(cart_id: str) -> Reply:
     scope=SCOPE,
     tag=TAG,
     body=OrderItem,
-    answers={200: CartOut},
-    problems=(404,),
-    idempotent="honoured",
+    responses={200: CartOut},
+    idempotency="optional",
     audited=False,
 )
 def add_cart_line(cart_id: str, body: OrderItem) -> Response:
-    """Put units into a cart, as many as there are.
+    """Add units to a cart, up to the available stock.
 
-    Units of what is in it already are added to its line. `capped` tells that there are fewer than you wished; if there
-    are none at all, it is 422.
+    If the variant is already in the cart, its line grows. `capped` is true if fewer units were added than requested.
+    Returns 422 if none are available.
     """
 
-    def answer(change: CartChange) -> Reply:
+    def reply(change: CartChange) -> Reply:
         return _reply(cart_id, capped=change.capped)
 
     return run_idempotent(
-        lambda: add_to_cart(_shopper(cart_id), body.wanted()), answer, needed=False
+        lambda: add_to_cart(_shopper(cart_id), body.wanted()), reply, required=False
     ).response
 
 
@@ -106,13 +104,12 @@ def add_cart_line(cart_id: str, body: OrderItem) -> Response:
     "/carts/<cart_id>/lines/<uuid:line_id>",
     scope=SCOPE,
     tag=TAG,
-    body=CartLineChange,
-    answers={200: CartOut},
-    problems=(404,),
+    body=CartLinePatch,
+    responses={200: CartOut},
     audited=False,
 )
-def change_cart_line(cart_id: str, line_id: uuid.UUID, body: CartLineChange) -> Reply:
-    """Set the units of a line, as many as there are."""
+def change_cart_line(cart_id: str, line_id: uuid.UUID, body: CartLinePatch) -> Reply:
+    """Change the quantity of a line, up to the available stock."""
     change = change_quantity(_shopper(cart_id), line_id, body.quantity)
     return _reply(cart_id, capped=change.capped)
 
@@ -122,12 +119,11 @@ def change_cart_line(cart_id: str, line_id: uuid.UUID, body: CartLineChange) -> 
     "/carts/<cart_id>/lines/<uuid:line_id>",
     scope=SCOPE,
     tag=TAG,
-    answers={200: CartOut},
-    problems=(404,),
+    responses={200: CartOut},
     audited=False,
 )
 def remove_cart_line(cart_id: str, line_id: uuid.UUID) -> Reply:
-    """Take a line out."""
+    """Remove a line."""
     change_quantity(_shopper(cart_id), line_id, 0)
     return _reply(cart_id)
 
@@ -138,15 +134,13 @@ def remove_cart_line(cart_id: str, line_id: uuid.UUID) -> Reply:
     scope=SCOPE,
     tag=TAG,
     body=CartDetails,
-    answers={200: CartOut},
-    problems=(404,),
+    responses={200: CartOut},
     audited=False,
 )
 def save_cart_details(cart_id: str, body: CartDetails) -> Reply:
-    """Say for whom a cart is, where it goes, how it is shipped and paid.
+    """Set the contact, the address, and the shipping and payment methods of a cart.
 
-    They may be sent as soon as they are known, all of them each time; to order the cart all but phone and note are
-    needed.
+    Replaces all details. To order the cart, everything except phone and note is required.
     """
     cart = _cart(cart_id)
     save_details(_shopper(cart_id), body.details(cart.lines))
@@ -158,24 +152,26 @@ def save_cart_details(cart_id: str, body: CartDetails) -> Reply:
     "/carts/<cart_id>/coupons",
     scope=SCOPE,
     tag=TAG,
-    body=CodeToEnter,
-    answers={200: CartOut},
-    problems=(404,),
-    idempotent="honoured",
+    body=CartCoupon,
+    responses={200: CartOut},
+    idempotency="optional",
     audited=False,
 )
-def enter_cart_code(cart_id: str, body: CodeToEnter) -> Response:
-    """Enter a coupon code, if it takes something off; if not, 422 says why."""
+def enter_cart_code(cart_id: str, body: CartCoupon) -> Response:
+    """Apply a coupon code.
+
+    Returns 422 with the reason if the code gives no discount.
+    """
     shopper = _shopper(cart_id)
     cart = load_cart(shopper)
     shipping = quote_cart(cart).shipping if cart else None
     price = shipping.price if shipping else None
 
-    def answer(_code: str) -> Reply:
+    def reply(_code: str) -> Reply:
         return _reply(cart_id)
 
     return run_idempotent(
-        lambda: enter_code(shopper, body.code, shipping=price), answer, needed=False
+        lambda: enter_code(shopper, body.code, shipping=price), reply, required=False
     ).response
 
 
@@ -184,12 +180,11 @@ def enter_cart_code(cart_id: str, body: CodeToEnter) -> Response:
     "/carts/<cart_id>/coupons/<code>",
     scope=SCOPE,
     tag=TAG,
-    answers={200: CartOut},
-    problems=(404,),
+    responses={200: CartOut},
     audited=False,
 )
 def remove_cart_code(cart_id: str, code: str) -> Reply:
-    """Take a coupon code out."""
+    """Remove a coupon code."""
     if fold_code(code) not in _cart(cart_id).coupon_codes:
         raise NotFound("coupon_not_in_cart")
     remove_codes(_shopper(cart_id), [code])
@@ -201,17 +196,16 @@ def remove_cart_code(cart_id: str, code: str) -> Reply:
     "/carts/<cart_id>/checkout",
     scope=SCOPE,
     tag=TAG,
-    body=CartOrder,
-    answers={200: OrderOut, 201: OrderOut},
-    problems=(404, 409),
-    idempotent="required",
+    body=CartCheckout,
+    responses={200: OrderOut, 201: OrderOut},
+    idempotency="required",
     audited=False,
 )
-def order_cart(cart_id: str, body: CartOrder) -> Response:
-    """Order a cart, once: its stock is held, or nothing happens.
+def order_cart(cart_id: str, body: CartCheckout) -> Response:
+    """Place the order of a cart and reserve its stock.
 
-    409 when the cart or the prices are not those that your shopper was shown. A cart that was ordered already is
-    answered with its order, whatever the key (200).
+    Returns 409 if the cart or its total is not what your shopper was shown. Returns 200 with the existing order if the
+    cart was already ordered, with any key.
     """
     shopper, shown = _shopper(cart_id), body.shown_total()
 
@@ -225,18 +219,18 @@ def order_cart(cart_id: str, body: CartOrder) -> Response:
             actor=current_api_actor(),
         )
 
-    def answer(placed: PlacedOrder) -> Reply:
-        order, status = get_order(placed.id), 200 if placed.replayed else 201
+    def reply(placed: PlacedOrder) -> Reply:
+        order, status = created_order(placed), 200 if placed.replayed else 201
         headers = {"Location": f"/api/orders/{quote(order.code)}"}
         return Reply(order_out(order), status, headers, order.version)
 
-    done = run_idempotent(place, answer)
+    done = run_idempotent(place, reply)
     if isinstance(done.result, PlacedOrder):
-        begin_payment(done.result)
+        start_payment(done.result)
     return done.response
 
 
-# --- whose cart ----------------------------------------------------------------------------------------
+# --- the cart of a request ----------------------------------------------------------------------------------------
 
 
 def _shopper(cart_token: str) -> str:

@@ -32,21 +32,21 @@ from commerce.pricing.validation import (
 )
 from commerce.tenants.scope import current_shop
 
-SPAN = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""Moments that every database can hold in every time zone."""
+MOMENT_RANGE = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Range of dates that every database can store in every time zone."""
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 
 def _as_text(value: object) -> object:
-    """Refuse a number of seconds, which is easily one of milliseconds."""
+    """Reject a number: seconds and milliseconds are easily confused."""
     if not isinstance(value, str) or not _MOMENT.match(value):
-        raise ValueError("a moment is written as 2026-01-15T10:30:00Z")
+        raise ValueError("a date and time is written as 2026-01-15T10:30:00Z")
     return value
 
 
 def _in_reach(value: datetime) -> datetime:
-    if not SPAN[0] < value < SPAN[1]:
-        raise ValueError("this is too far away")
+    if not MOMENT_RANGE[0] < value < MOMENT_RANGE[1]:
+        raise ValueError("the date is out of range")
     return value.astimezone(UTC)
 
 
@@ -65,37 +65,37 @@ Percent = Annotated[
 ]
 Limit = Annotated[int, Field(ge=1, le=MAX_USES)]
 Units = Annotated[int, Field(ge=1, le=MAX_UNITS)]
-NO_LIMIT = "null is no limit."
+NO_LIMIT = "null means no limit."
 
 
-# --- what is sent --------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------
 
 
-class PromotionToMake(RequestModel):
-    """What codes take off. Each `kind` has its own fields; those of the others are not looked at."""
+class PromotionCreate(RequestModel):
+    """The discount of a coupon. Fields of another `kind` are ignored."""
 
     label: Text = Field(min_length=1, max_length=MAX_LABEL, examples=["Welcome"])
     kind: Literal["percentage", "fixed", "free_shipping", "buy_x_get_y"] = Field(examples=["percentage"])
     percent: Percent | None = Field(
-        None, description="Of percentage and buy_x_get_y: up to four decimals.", examples=[10]
+        None, description="For percentage and buy_x_get_y, with up to four decimals.", examples=[10]
     )
-    amount: SentAmount | None = Field(None, description="Of fixed: what is taken off in all.")
-    buy_quantity: Units | None = Field(None, description="Of buy_x_get_y: units that are paid in full.")
-    get_quantity: Units | None = Field(
-        None, description="Of buy_x_get_y: units that cost `percent` less for it."
-    )
+    amount: SentAmount | None = Field(None, description="For fixed: the total discount.")
+    buy_quantity: Units | None = Field(None, description="For buy_x_get_y: units at full price.")
+    get_quantity: Units | None = Field(None, description="For buy_x_get_y: units that get `percent` off.")
     scope: Literal["all", "products", "categories"] = "all"
     targets: list[uuid.UUID] = Field(
         default_factory=list, max_length=MAX_TARGETS, description="Ids of the products or categories."
     )
-    min_subtotal: SentAmount | None = Field(None, description="What the cart has to cost at least.")
+    min_subtotal: SentAmount | None = Field(None, description="Minimum subtotal of the cart.")
     starts_at: SentMoment | None = None
     ends_at: SentMoment | None = None
-    combines: bool = Field(default=True, description="Whether it may stand beside other promotions.")
-    position: int = Field(0, ge=0, le=MAX_POSITION, description="Those with lower ones apply first.")
+    combines: bool = Field(default=True, description="Whether it combines with other promotions.")
+    position: int = Field(
+        0, ge=0, le=MAX_POSITION, description="Promotions with lower positions apply first."
+    )
 
     def values(self) -> PromotionValues:
-        """Return it as the shop understands it. Raises InvalidValue for too many decimals."""
+        """Return the values of the promotion. Raises InvalidValue for too many decimals."""
         return PromotionValues(
             label=self.label,
             kind=self.kind,
@@ -125,25 +125,25 @@ def _ppm(percent: Decimal | None) -> int:
     return int(millionths)
 
 
-class CouponToMake(RequestModel):
-    """A code with a promotion of its own, or one more code of a promotion that is there."""
+class CouponCreate(RequestModel):
+    """A coupon code with a new promotion, or for an existing one."""
 
-    code: Text = Field("", max_length=40, description="Left out: one that nobody guesses.")
-    promotion: PromotionToMake | None = Field(
+    code: Text = Field("", max_length=40, description="A random code if omitted.")
+    promotion: PromotionCreate | None = Field(
         None, examples=[{"label": "Welcome", "kind": "percentage", "percent": 10}]
     )
     promotion_id: uuid.UUID | None = Field(None, description="Instead of `promotion`.")
-    usage_limit: Limit | None = Field(None, description=f"Uses in all; {NO_LIMIT}", examples=[100])
-    per_customer_limit: Limit | None = Field(None, description=f"Uses of one customer; {NO_LIMIT}")
+    usage_limit: Limit | None = Field(None, description=f"Total number of uses; {NO_LIMIT}", examples=[100])
+    per_customer_limit: Limit | None = Field(None, description=f"Uses per customer; {NO_LIMIT}")
 
     @model_validator(mode="after")
     def _one_promotion(self) -> Self:
         if (self.promotion is None) == (self.promotion_id is None):
-            raise ValueError("either promotion or promotionId is needed")
+            raise ValueError("send either promotion or promotionId")
         return self
 
-    def opens(self) -> PromotionValues | uuid.UUID:
-        """Return what the code opens. Raises InvalidValue."""
+    def promotion_input(self) -> PromotionValues | uuid.UUID:
+        """Return the new promotion, or the id of the existing one. Raises InvalidValue."""
         if self.promotion is not None:
             return self.promotion.values()
         if self.promotion_id is None:
@@ -151,36 +151,36 @@ class CouponToMake(RequestModel):
         return self.promotion_id
 
 
-def place_in_body(error: InvalidValue) -> InvalidValue:
-    """Return an error with its field named as it stands in the body."""
+def with_body_field(error: InvalidValue) -> InvalidValue:
+    """Return an error with the path of its field in the request body."""
     if error.field in ("code", "usage_limit", "per_customer_limit", "promotion"):
         return error
     return error.at(f"promotion.{'percent' if error.field == 'percent_ppm' else error.field}")
 
 
 class CouponPatch(RequestModel):
-    """What shall be another; what is left out stays."""
+    """Changes to a coupon. Omitted fields stay unchanged."""
 
     version: int | None = Field(
-        None, ge=1, description="The one that you have seen, or `If-Match`.", examples=[1]
+        None, ge=1, description="The version you have seen. Can be sent as `If-Match` instead.", examples=[1]
     )
     enabled: bool = True
     usage_limit: Limit | None = Field(None, description=NO_LIMIT, examples=[200])
     per_customer_limit: Limit | None = Field(None, description=NO_LIMIT)
 
     def changes(self) -> dict[str, Any]:
-        """Return what was sent."""
+        """Return the fields that were sent."""
         return {name: getattr(self, name) for name in self.model_fields_set - {"version"}}
 
 
-class CouponFilter(PageQuery):
-    """Which coupons are listed, newest first."""
+class CouponQuery(PageQuery):
+    """Filters of the list of coupons."""
 
-    promotion_id: uuid.UUID | None = Field(None, description="Only the codes of one promotion.")
-    total: bool = Field(default=False, description="Count them all, too.")
+    promotion_id: uuid.UUID | None = Field(None, description="Only codes of this promotion.")
+    total: bool = Field(default=False, description="Include the total number of rows.")
 
 
-# --- what is answered ----------------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------------------
 
 
 class CouponOut(ResponseModel):
@@ -189,11 +189,11 @@ class CouponOut(ResponseModel):
     code: str = Field(examples=["WELCOME10"])
     version: int
     promotion_id: uuid.UUID
-    label: str = Field(description="What its promotion is called.")
+    label: str = Field(description="Name of the promotion.")
     enabled: bool
     usage_limit: int | None
     per_customer_limit: int | None
-    uses: int = Field(description="Orders that have it; cancelled ones gave it back.")
+    uses: int = Field(description="Number of orders with the code, without canceled ones.")
 
 
 class CouponList(ResponseModel):
@@ -201,11 +201,11 @@ class CouponList(ResponseModel):
 
     items: list[CouponOut]
     next_cursor: str | None
-    total: int | None = Field(None, description="Only with ?total=true.")
+    total: int | None = Field(None, description="With `total=true` only.")
 
 
 def coupon_out(row: CouponRow) -> CouponOut:
-    """Return a coupon as it is answered."""
+    """Return a coupon for a response."""
     return CouponOut(
         version=coupon_version(row.usage_limit, row.per_customer_limit, enabled=row.enabled),
         code=row.code,

@@ -1,4 +1,4 @@
-"""Coupons over JSON: codes made, listed with their uses, limited and switched."""
+"""API operations on coupons."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from urllib.parse import quote
 from flask import Response
 
 from commerce.api.coupons.schemas import (
-    CouponFilter,
+    CouponCreate,
     CouponList,
     CouponOut,
     CouponPatch,
-    CouponToMake,
+    CouponQuery,
     coupon_out,
-    place_in_body,
+    with_body_field,
 )
-from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.cursors import decode_cursor, encode_cursor
 from commerce.api.idempotency import run_idempotent
-from commerce.api.operation import Reply, operation
-from commerce.api.preconditions import needed_version
+from commerce.api.operation import Reply, operation, required_version
 from commerce.errors import InvalidValue
 from commerce.pricing.coupon_codes import issue_coupon
 from commerce.pricing.coupon_limits import change_coupon
@@ -28,16 +27,16 @@ from commerce.pricing.coupon_rows import count_coupon_rows, find_coupon, list_co
 TAG = "Coupons"
 
 
-@operation("GET", "/coupons", scope="coupons:read", tag=TAG, query=CouponFilter, answers={200: CouponList})
-def list_all_coupons(query: CouponFilter) -> Reply:
+@operation("GET", "/coupons", scope="coupons:read", tag=TAG, query=CouponQuery, responses={200: CouponList})
+def list_all_coupons(query: CouponQuery) -> Reply:
     """List coupons, newest first."""
     filters = {"promotion": query.promotion_id}
-    position = open_cursor("coupons", filters, query.cursor)
+    position = decode_cursor("coupons", filters, query.cursor)
     rows, older = list_coupon_rows(query.promotion_id, uuid.UUID(position) if position else None, query.limit)
     return Reply(
         CouponList(
             items=[coupon_out(row) for row in rows],
-            next_cursor=close_cursor("coupons", filters, older) if older else None,
+            next_cursor=encode_cursor("coupons", filters, older) if older else None,
             total=count_coupon_rows(query.promotion_id) if query.total else None,
         )
     )
@@ -48,35 +47,35 @@ def list_all_coupons(query: CouponFilter) -> Reply:
     "/coupons",
     scope="coupons:write",
     tag=TAG,
-    body=CouponToMake,
-    answers={201: CouponOut},
+    body=CouponCreate,
+    responses={201: CouponOut},
     problems=(404,),
-    idempotent="honoured",
+    idempotency="optional",
 )
-def create_coupon(body: CouponToMake) -> Response:
-    """Add a coupon: a code with a promotion of its own, or one more code of a promotion that is there."""
+def create_coupon(body: CouponCreate) -> Response:
+    """Create a coupon code, with a new promotion or for an existing one."""
 
     def issue() -> str:
         try:
             return issue_coupon(
-                body.opens(),
+                body.promotion_input(),
                 body.code,
                 usage_limit=body.usage_limit,
                 per_customer_limit=body.per_customer_limit,
             )
         except InvalidValue as error:
-            raise place_in_body(error) from None
+            raise with_body_field(error) from None
 
-    def answer(code: str) -> Reply:
-        reply = _reply(code)
-        return Reply(reply.body, 201, {"Location": f"/api/coupons/{quote(code)}"}, reply.version)
+    def reply(code: str) -> Reply:
+        made = _reply(code)
+        return Reply(made.body, 201, {"Location": f"/api/coupons/{quote(code)}"}, made.version)
 
-    return run_idempotent(issue, answer, needed=False).response
+    return run_idempotent(issue, reply, required=False).response
 
 
-@operation("GET", "/coupons/<code>", scope="coupons:read", tag=TAG, answers={200: CouponOut}, problems=(404,))
+@operation("GET", "/coupons/<code>", scope="coupons:read", tag=TAG, responses={200: CouponOut})
 def get_one_coupon(code: str) -> Reply:
-    """Show one coupon, and how often orders have used it."""
+    """Retrieve a coupon with its number of uses."""
     return _reply(code)
 
 
@@ -86,15 +85,14 @@ def get_one_coupon(code: str) -> Reply:
     scope="coupons:write",
     tag=TAG,
     body=CouponPatch,
-    answers={200: CouponOut},
-    problems=(404, 409),
+    responses={200: CouponOut},
 )
 def change_one_coupon(code: str, body: CouponPatch) -> Reply:
-    """Switch a coupon or change its limits, if it still has the version that you have seen.
+    """Enable or disable a coupon, or change its limits.
 
-    A limit that orders have passed already is refused.
+    A limit below the number of uses is rejected. Returns 409 if the coupon has changed since the version you send.
     """
-    change_coupon(find_coupon(code).id, needed_version(body.version), body.changes())
+    change_coupon(find_coupon(code).id, required_version(body.version), body.changes())
     return _reply(code)
 
 

@@ -1,4 +1,4 @@
-"""The feed of events over JSON, for programs that ask instead of being called."""
+"""The event feed, for API clients that poll instead of receiving webhooks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import Field
 
-from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.cursors import decode_cursor, encode_cursor
 from commerce.api.operation import Reply, operation
-from commerce.api.schemas import MOST, Moment, QueryModel, ResponseModel
+from commerce.api.schemas import MAX_PAGE, Moment, QueryModel, ResponseModel
 from commerce.errors import InvalidValue
 from commerce.events.feed import read_feed
 from commerce.events.models import Event
@@ -18,67 +18,65 @@ from commerce.webhooks.payloads import EVENT_TYPES, body_of, message_id, types_o
 FEED = "events"
 
 
-class FeedQuery(QueryModel):
-    """The part of the feed that is wanted."""
+class EventQuery(QueryModel):
+    """Pagination and filter of the event feed."""
 
     after: str | None = Field(
         None,
         max_length=1000,
-        description="`nextCursor` of the answer before; left out, the feed is read from its beginning.",
+        description="`nextCursor` of the previous response. Omit it to start with the first event.",
     )
     types: str | None = Field(
         None,
         max_length=1000,
-        description="Kinds of events with commas between them; left out, all. They may change from page to page.",
+        description="Comma-separated event types; all types if omitted. Can differ from page to page.",
         examples=["order.placed,order.paid"],
     )
-    limit: int = Field(20, ge=1, le=MOST, description="Events of one page.")
+    limit: int = Field(20, ge=1, le=MAX_PAGE, description="Maximum number of events to return.")
 
 
 class EventOut(ResponseModel):
-    """An event as webhooks tell it; `id` is their `webhook-id`."""
+    """An event as webhooks deliver it. `id` is the `webhook-id` header."""
 
     id: str = Field(examples=["msg_0197f1f0c3a57cc28fd15a2a3ff0a5b1"])
     type: str = Field(examples=["order.placed"])
     timestamp: Moment
     data: dict[str, Any] = Field(
-        description="Facts by the kind of event; amounts are whole units of the `currency` beside them.",
+        description="Depends on the event type. Amounts are in whole units of `currency`.",
         examples=[
             {"shop": "demo", "orderCode": "ORD-000001", "version": 1, "total": 59.98, "currency": "USD"}
         ],
     )
 
 
-class EventFeedOut(ResponseModel):
-    """A page of the feed, oldest first."""
+class EventList(ResponseModel):
+    """A page of events, oldest first."""
 
     items: list[EventOut]
-    next_cursor: str = Field(
-        description="Always there: keep it, and send it as `after` the next time you ask."
-    )
+    next_cursor: str = Field(description="Never null. Send it as `after` with the next request.")
 
 
-@operation("GET", "/events", scope="events:read", tag="Events", query=FeedQuery, answers={200: EventFeedOut})
-def list_events(query: FeedQuery) -> Reply:
-    """Read what happened, oldest first.
+@operation("GET", "/events", scope="events:read", tag="Events", query=EventQuery, responses={200: EventList})
+def list_events(query: EventQuery) -> Reply:
+    """List events, oldest first.
 
-    Send `nextCursor` as `after` again and again: each event comes exactly once, however many orders are placed
-    meanwhile, and those of one order in the order in which they happened. A page that is not full is the end for now.
+    Poll with `nextCursor` as `after`. Each event is returned exactly once, and events of an order in the order in which
+    they happened. A page with fewer than `limit` events is the last one for now.
     """
     types = types_of(_names(query.types))
     page = read_feed(_reached(query.after), types, query.limit)
     shop = current_shop().code
     return Reply(
-        EventFeedOut(
+        EventList(
             items=[_event_out(event, shop) for event in page.events],
-            next_cursor=close_cursor(FEED, {}, page.position),
+            next_cursor=encode_cursor(FEED, {}, page.position),
         )
     )
 
 
 def _reached(after: str | None) -> int:
     try:
-        return int(open_cursor(FEED, {}, after) or 0)
+        return int(decode_cursor(FEED, {}, after) or 0)
     except InvalidValue as error:
         raise InvalidValue("after", "feed_cursor_invalid") from error
 

@@ -1,4 +1,4 @@
-"""Stock at the JSON edge, spelled as in the MBC example."""
+"""Requests and responses of the inventory operations. Field names follow the MBC example."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from commerce.orders.reservations import OpenReservation
 
 def _not_zero(units: int) -> int:
     if units == 0:
-        raise ValueError("0 changes nothing")
+        raise ValueError("an adjustment cannot be 0")
     return units
 
 
@@ -26,7 +26,7 @@ Adjustment = Annotated[
     Field(
         ge=-MAX_QUANTITY,
         le=MAX_QUANTITY,
-        description="Units that come, or go when it is below zero. Not 0.",
+        description="Units to add, or to remove if negative. Not 0.",
         examples=[-2],
     ),
     AfterValidator(_not_zero),
@@ -35,45 +35,43 @@ Cause = Annotated[
     str,
     Field(
         pattern=f"^({'|'.join(CAUSES)})$",
-        description="received and found come, damaged and lost go, a correction does either.",
+        description="received and found add units, damaged and lost remove them, correction does either.",
         examples=["damaged"],
     ),
 ]
 Reference = Annotated[Text, StringConstraints(max_length=255)]
 
 
-# --- what is sent --------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------
 
 
-class MovementToBook(RequestModel):
-    """Units that came or went."""
+class MovementCreate(RequestModel):
+    """A stock movement."""
 
     adjustment: Adjustment
     cause: Cause
     reference: Reference = Field("", examples=["Delivery 4711"])
-    warehouse_code: Code | None = Field(
-        None, description="May be left out where not more than one warehouse has it."
-    )
+    warehouse_code: Code | None = Field(None, description="Required if several warehouses stock the variant.")
 
 
-class StockChange(RequestModel):
-    """One change: an absolute `quantity`, an `adjustment` with its `cause`, or a `backorderLimit`."""
+class InventoryPatch(RequestModel):
+    """One change: an absolute `quantity`, an `adjustment` with a `cause`, or a `backorderLimit`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"quantity": 47, "version": 1}]})
 
     quantity: Units = Field(
-        default_factory=int, description="Units counted on the shelf. Takes `version`.", examples=[47]
+        default_factory=int, description="Units on hand. Requires `version`.", examples=[47]
     )
-    adjustment: Adjustment = Field(default_factory=int, description="Units that come or go. Takes `cause`.")
+    adjustment: Adjustment = Field(
+        default_factory=int, description="Units to add or remove. Requires `cause`."
+    )
     backorder_limit: Units = Field(
-        default_factory=int, description="Units that may be promised beyond those there. Takes `version`."
+        default_factory=int, description="Units that can be sold beyond those on hand. Requires `version`."
     )
     cause: Cause = Field(default_factory=str)
     reference: Reference = Field("", examples=["Count of January"])
     version: Version = None
-    warehouse_code: Code | None = Field(
-        None, description="May be left out where not more than one warehouse has it."
-    )
+    warehouse_code: Code | None = Field(None, description="Required if several warehouses stock the variant.")
 
     @model_validator(mode="after")
     def _one_change(self) -> Self:
@@ -81,39 +79,39 @@ class StockChange(RequestModel):
         if len({"quantity", "adjustment", "backorder_limit"} & sent) != 1:
             raise ValueError("send one of quantity, adjustment, backorderLimit")
         if ("adjustment" in sent) != ("cause" in sent):
-            raise ValueError("an adjustment has a cause, and nothing else has")
+            raise ValueError("send cause with an adjustment, and only then")
         if "adjustment" in sent and self.version is not None:
-            raise ValueError("an adjustment is relative and takes no version")
+            raise ValueError("an adjustment takes no version")
         return self
 
 
-class InventoryFilter(PageQuery):
-    """Which stock is listed."""
+class InventoryQuery(PageQuery):
+    """Filters of the list of stock."""
 
-    warehouse_code: Code | None = Field(None, description="Only what this warehouse has.")
+    warehouse_code: Code | None = Field(None, description="Only stock of this warehouse.")
     low: bool | None = Field(
-        None, description="Those of which the shop's threshold or less is free, or the others."
+        None, description="Whether the available quantity is at or below the shop's low-stock threshold."
     )
-    total: bool = Field(default=False, description="Count them all, too.")
+    total: bool = Field(default=False, description="Include the total number of rows.")
 
 
-class Warehouse(QueryModel):
-    """Which warehouse is meant."""
-
-    warehouse_code: Code | None = Field(None, description="Only this warehouse.")
-
-
-class WarehousePage(PageQuery):
-    """Which warehouse is meant, and which page."""
+class WarehouseQuery(QueryModel):
+    """Filter by warehouse."""
 
     warehouse_code: Code | None = Field(None, description="Only this warehouse.")
 
 
-# --- what is answered ----------------------------------------------------------------------------------
+class WarehousePageQuery(PageQuery):
+    """Pagination, and filter by warehouse."""
+
+    warehouse_code: Code | None = Field(None, description="Only this warehouse.")
+
+
+# --- responses ------------------------------------------------------------------------------------------
 
 
 class WarehouseStock(ResponseModel):
-    """What one warehouse has of a variant."""
+    """The stock of a variant in a warehouse."""
 
     warehouse_code: str = Field(examples=["main"])
     quantity: int
@@ -125,9 +123,9 @@ class WarehouseStock(ResponseModel):
 
 
 class InventoryAttributes(ResponseModel):
-    """What there is of a variant: all warehouses together, and each of them.
+    """The stock of a variant: totals, and each warehouse.
 
-    `warehouseCode` is that of the only warehouse (or of the one that was asked for), null where there are several.
+    `warehouseCode` is null if there are several warehouses and the request did not name one.
     """
 
     product_code: str = Field(examples=["PRD-001"])
@@ -145,22 +143,22 @@ class InventoryOut(ResponseModel):
     code: str = Field(examples=["PRD-001"])
     name: str = Field(examples=["Wireless Mouse"])
     version: int | None = Field(
-        description="That of the only warehouse, or of the one that was asked for: 0 where it never had any. Null "
-        "where there are several, for each has its own."
+        description="Version of the stock in the only or requested warehouse, 0 if it never had any. Null if there "
+        "are several warehouses, as each has its own."
     )
     attributes: InventoryAttributes
 
 
 class InventoryList(ResponseModel):
-    """A page of stock."""
+    """A page of stock records."""
 
     items: list[InventoryOut]
     next_cursor: str | None
-    total: int | None = Field(None, description="Only with ?total=true.")
+    total: int | None = Field(None, description="With `total=true` only.")
 
 
 class MovementOut(ResponseModel):
-    """A line of the ledger. `quantity` is what the warehouse had on hand after it."""
+    """A stock movement. `quantity` is the quantity on hand in the warehouse after it."""
 
     movement_id: uuid.UUID
     warehouse_code: str
@@ -173,7 +171,7 @@ class MovementOut(ResponseModel):
 
 
 class MovementList(ResponseModel):
-    """A page of the ledger, newest first."""
+    """A page of stock movements, newest first."""
 
     items: list[MovementOut]
     next_cursor: str | None
@@ -186,20 +184,20 @@ class ReservationOut(ResponseModel):
     order_code: str = Field(examples=["ORD-000001"])
     warehouse_code: str
     quantity: int
-    state: str = Field(description="held: until the order is paid or `expiresAt`; committed: for good.")
+    state: str = Field(description="held until the order is paid or `expiresAt`, then committed.")
     created_at: Moment
     expires_at: Moment | None
 
 
 class ReservationList(ResponseModel):
-    """A page of open reservations, as they stand in the queue."""
+    """A page of open reservations, in the order in which they are served."""
 
     items: list[ReservationOut]
     next_cursor: str | None
 
 
 def inventory_out(stock: VariantStock, warehouse: str = "") -> InventoryOut:
-    """Return the stock of a variant, at all warehouses or at the one that was asked for, as it is answered."""
+    """Return the stock of a variant for a response, in all warehouses or in the requested one."""
     levels = stock.levels
     only = levels[0] if len(levels) == 1 else None
     moments = [each.restocked_at for each in levels if each.restocked_at]
@@ -217,7 +215,7 @@ def inventory_out(stock: VariantStock, warehouse: str = "") -> InventoryOut:
 
 
 def movement_out(line: LedgerLine) -> MovementOut:
-    """Return a line of the ledger as it is answered."""
+    """Return a stock movement for a response."""
     return MovementOut(
         movement_id=line.id,
         warehouse_code=line.warehouse,
@@ -231,7 +229,7 @@ def movement_out(line: LedgerLine) -> MovementOut:
 
 
 def reservation_out(each: OpenReservation) -> ReservationOut:
-    """Return an open reservation as it is answered."""
+    """Return a reservation for a response."""
     return ReservationOut(
         reservation_id=each.id,
         order_code=each.order_code,
@@ -243,13 +241,13 @@ def reservation_out(each: OpenReservation) -> ReservationOut:
     )
 
 
-def _warehouse_out(shelf: StockLevel) -> WarehouseStock:
+def _warehouse_out(level: StockLevel) -> WarehouseStock:
     return WarehouseStock(
-        warehouse_code=shelf.warehouse,
-        quantity=shelf.on_hand,
-        reserved_quantity=shelf.reserved,
-        available_quantity=shelf.free,
-        backorder_limit=shelf.backorder_limit,
-        version=shelf.version,
-        last_restocked_at=shelf.restocked_at,
+        warehouse_code=level.warehouse,
+        quantity=level.on_hand,
+        reserved_quantity=level.reserved,
+        available_quantity=level.free,
+        backorder_limit=level.backorder_limit,
+        version=level.version,
+        last_restocked_at=level.restocked_at,
     )

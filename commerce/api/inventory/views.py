@@ -1,4 +1,4 @@
-"""Stock over JSON: what there is, what came and went, what is reserved; counted, received, corrected."""
+"""API operations on stock, its movements and reservations."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from urllib.parse import quote
 from flask import Response
 
 from commerce.api.auth import current_api_actor
-from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.cursors import decode_cursor, encode_cursor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.inventory.schemas import (
-    InventoryFilter,
     InventoryList,
     InventoryOut,
+    InventoryPatch,
+    InventoryQuery,
+    MovementCreate,
     MovementList,
     MovementOut,
-    MovementToBook,
     ReservationList,
-    StockChange,
-    Warehouse,
-    WarehousePage,
+    WarehousePageQuery,
+    WarehouseQuery,
     inventory_out,
     movement_out,
     reservation_out,
 )
-from commerce.api.operation import Reply, operation
-from commerce.api.preconditions import needed_version
+from commerce.api.operation import Reply, operation, required_version
 from commerce.catalog.product_records import variant_of
 from commerce.inventory.stock_by_location import book_movement_at, count_stock_at, set_backorder_limit_at
 from commerce.inventory.stock_by_variant import (
@@ -43,12 +42,9 @@ TAG = "Inventory"
 READ, WRITE = "inventory:read", "inventory:write"
 
 
-@operation("GET", "/inventory", scope=READ, tag=TAG, query=InventoryFilter, answers={200: InventoryList})
-def list_inventory(query: InventoryFilter) -> Reply:
-    """List the stock of all variants, the oldest variant first, hidden ones too.
-
-    A page ends with `nextCursor`; variants that are added meanwhile come at the end.
-    """
+@operation("GET", "/inventory", scope=READ, tag=TAG, query=InventoryQuery, responses={200: InventoryList})
+def list_inventory(query: InventoryQuery) -> Reply:
+    """List the stock of all variants, oldest variant first, including hidden ones."""
     warehouse = query.warehouse_code or ""
     filters = {"warehouse": warehouse, "low": query.low}
     after = _position("inventory", filters, query.cursor)
@@ -56,7 +52,7 @@ def list_inventory(query: InventoryFilter) -> Reply:
     return Reply(
         InventoryList(
             items=[inventory_out(each) for each in found],
-            next_cursor=close_cursor("inventory", filters, more) if more else None,
+            next_cursor=encode_cursor("inventory", filters, more) if more else None,
             total=count_stocked_variants(warehouse, low=query.low) if query.total else None,
         )
     )
@@ -67,12 +63,11 @@ def list_inventory(query: InventoryFilter) -> Reply:
     "/inventory/<sku:product_code>",
     scope=READ,
     tag=TAG,
-    query=Warehouse,
-    answers={200: InventoryOut},
-    problems=(404,),
+    query=WarehouseQuery,
+    responses={200: InventoryOut},
 )
-def get_inventory(product_code: str, query: Warehouse) -> Reply:
-    """Show what there is of a variant, by its SKU or by the code of a product that has one."""
+def get_inventory(product_code: str, query: WarehouseQuery) -> Reply:
+    """Retrieve the stock of a variant, by SKU or by the code of a product with one variant."""
     return _shown(variant_of(product_code).id, query.warehouse_code or "")
 
 
@@ -81,17 +76,16 @@ def get_inventory(product_code: str, query: Warehouse) -> Reply:
     "/inventory/<sku:product_code>",
     scope=WRITE,
     tag=TAG,
-    body=StockChange,
-    answers={200: InventoryOut},
-    problems=(404, 409),
-    idempotent="honoured",
+    body=InventoryPatch,
+    responses={200: InventoryOut},
+    idempotency="optional",
 )
-def change_inventory(product_code: str, body: StockChange) -> Response:
-    """Set the stock of a variant to what was counted, or book what came or went.
+def change_inventory(product_code: str, body: InventoryPatch) -> Response:
+    """Set or adjust the stock of a variant.
 
-    A `quantity` or `backorderLimit` needs the version that you have seen, 0 where there was no stock: somebody who was
-    faster is not overwritten (409). An `adjustment` is relative and needs an `Idempotency-Key`. Orders keep what they
-    have reserved (409), and `reservedQuantity` changes with orders alone.
+    A `quantity` or `backorderLimit` requires the version you have seen (0 if there was no stock) and returns 409 if it
+    has changed. An `adjustment` is relative and requires an `Idempotency-Key`. Returns 409 if reserved units would not
+    be covered any more.
     """
     variant_id, warehouse, actor = (
         variant_of(product_code).id,
@@ -111,7 +105,7 @@ def change_inventory(product_code: str, body: StockChange) -> Response:
 
     relative = "adjustment" in body.model_fields_set
     change = adjust if relative else _absolute(variant_id, warehouse, actor, body)
-    return run_idempotent(change, lambda _id: _shown(variant_id, warehouse), needed=relative).response
+    return run_idempotent(change, lambda _id: _shown(variant_id, warehouse), required=relative).response
 
 
 @operation(
@@ -119,15 +113,14 @@ def change_inventory(product_code: str, body: StockChange) -> Response:
     "/inventory/<sku:product_code>/movements",
     scope=WRITE,
     tag=TAG,
-    body=MovementToBook,
-    answers={201: MovementOut},
-    problems=(404, 409),
-    idempotent="required",
+    body=MovementCreate,
+    responses={201: MovementOut},
+    idempotency="required",
 )
-def book_movement(product_code: str, body: MovementToBook) -> Response:
-    """Book units of a variant that came or went.
+def book_movement(product_code: str, body: MovementCreate) -> Response:
+    """Add a stock movement to a variant.
 
-    It is relative, so it needs no version. Orders keep what they have reserved (409).
+    Movements are relative and need no version. Returns 409 if reserved units would not be covered any more.
     """
     variant_id, actor = variant_of(product_code).id, current_api_actor().name
 
@@ -141,11 +134,11 @@ def book_movement(product_code: str, body: MovementToBook) -> Response:
             reference=body.reference,
         )
 
-    def answer(movement_id: uuid.UUID) -> Reply:
+    def reply(movement_id: uuid.UUID) -> Reply:
         address = f"/api/inventory/{quote(product_code)}/movements"
         return Reply(movement_out(fresh_movement(movement_id)), 201, {"Location": address})
 
-    return run_idempotent(move, answer).response
+    return run_idempotent(move, reply).response
 
 
 @operation(
@@ -153,12 +146,11 @@ def book_movement(product_code: str, body: MovementToBook) -> Response:
     "/inventory/<sku:product_code>/movements",
     scope=READ,
     tag=TAG,
-    query=WarehousePage,
-    answers={200: MovementList},
-    problems=(404,),
+    query=WarehousePageQuery,
+    responses={200: MovementList},
 )
-def list_movements(product_code: str, query: WarehousePage) -> Reply:
-    """List what came and went of a variant, newest first, as a running account of each warehouse."""
+def list_movements(product_code: str, query: WarehousePageQuery) -> Reply:
+    """List the stock movements of a variant, newest first, with the quantity on hand after each."""
     variant_id, warehouse = variant_of(product_code).id, query.warehouse_code or ""
     listing, filters = f"movements {variant_id}", {"warehouse": warehouse}
     lines, older = movement_ledger(
@@ -167,7 +159,7 @@ def list_movements(product_code: str, query: WarehousePage) -> Reply:
     return Reply(
         MovementList(
             items=[movement_out(line) for line in lines],
-            next_cursor=close_cursor(listing, filters, older) if older else None,
+            next_cursor=encode_cursor(listing, filters, older) if older else None,
         )
     )
 
@@ -177,12 +169,11 @@ def list_movements(product_code: str, query: WarehousePage) -> Reply:
     "/inventory/<sku:product_code>/reservations",
     scope=READ,
     tag=TAG,
-    query=WarehousePage,
-    answers={200: ReservationList},
-    problems=(404,),
+    query=WarehousePageQuery,
+    responses={200: ReservationList},
 )
-def list_reservations(product_code: str, query: WarehousePage) -> Reply:
-    """List which orders have units of a variant reserved, as they stand in the queue: the oldest is served first."""
+def list_reservations(product_code: str, query: WarehousePageQuery) -> Reply:
+    """List the reservations of a variant in the order in which they are served."""
     variant_id, warehouse = variant_of(product_code).id, query.warehouse_code or ""
     listing, filters = f"reservations {variant_id}", {"warehouse": warehouse}
     after = _position(listing, filters, query.cursor)
@@ -190,15 +181,15 @@ def list_reservations(product_code: str, query: WarehousePage) -> Reply:
     return Reply(
         ReservationList(
             items=[reservation_out(each) for each in found],
-            next_cursor=close_cursor(listing, filters, more) if more else None,
+            next_cursor=encode_cursor(listing, filters, more) if more else None,
         )
     )
 
 
 def _absolute(
-    variant_id: uuid.UUID, warehouse: str, actor: str, body: StockChange
+    variant_id: uuid.UUID, warehouse: str, actor: str, body: InventoryPatch
 ) -> Callable[[], uuid.UUID]:
-    seen = needed_version(body.version)
+    seen = required_version(body.version)
     if "backorder_limit" in body.model_fields_set:
         return lambda: set_backorder_limit_at(variant_id, warehouse, body.backorder_limit, seen_version=seen)
     return lambda: count_stock_at(
@@ -212,5 +203,5 @@ def _shown(variant_id: uuid.UUID, warehouse: str) -> Reply:
 
 
 def _position(listing: str, filters: Mapping[str, object], cursor: str | None) -> uuid.UUID | None:
-    found = open_cursor(listing, filters, cursor)
+    found = decode_cursor(listing, filters, cursor)
     return uuid.UUID(found) if found is not None else None

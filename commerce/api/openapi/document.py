@@ -1,254 +1,75 @@
-"""The OpenAPI document, made from the operations: spectree reads their models, the rest is said here."""
+"""The OpenAPI 3.1 document, built from the registered operations and the JSON Schema of their pydantic models."""
 
 from __future__ import annotations
 
-import json
+import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from flask import current_app
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
-from spectree import Response as Answers
-from spectree import SecurityScheme, SpecTree
-from spectree.models import SecureType, SecuritySchemeData
-from spectree.plugins.flask_plugin import FlaskPlugin
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
 
 from commerce.accounts.scopes import SCOPES
 from commerce.api.auth import blueprint
-from commerce.api.codes import codes_by_status
 from commerce.api.openapi.examples import Examples
-from commerce.api.openapi.texts import ABOUT, HEADERS, MEANS, PARAMETERS, TAGS
+from commerce.api.openapi.texts import (
+    DESCRIPTION,
+    HEADERS,
+    KEY_DESCRIPTION,
+    PARAMETERS,
+    PROBLEMS,
+    SERVER_DESCRIPTION,
+    TAGS,
+)
 from commerce.api.operation import OPERATIONS, Operation
-from commerce.api.problems import Problem
+from commerce.api.problems import Problem, problem_codes
 
 VERSION = "1.0.0"
-ALWAYS = (400, 401, 403, 429, 503)
-"""Statuses that every address may answer."""
-ANSWERED_WITH = {
-    401: ("WWW-Authenticate",),
-    429: ("Retry-After",),
-    503: ("Retry-After",),
+ALWAYS = (400, 401, 403, 422, 429, 503)
+"""Status codes of problems that every operation can return."""
+PROBLEM_HEADERS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
+RATE_LIMIT = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"]
+CONVERTERS: dict[str, dict[str, Any]] = {
+    "uuid": {"type": "string", "format": "uuid"},
+    "int": {"type": "integer", "format": "int32"},
 }
-"""Status of a problem -> headers that it carries beside those of every answer."""
-RATE = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
-
-
-class _OurRoutes(FlaskPlugin):
-    """Spectree's reader of routes, told of ours: the views themselves know nothing of it."""
-
-    documented: dict[str, Any] = {}
-
-    def find_routes(self) -> Iterator[Any]:
-        rules = {rule.endpoint: rule for rule in current_app.url_map.iter_rules()}
-        for name in self.documented:
-            yield rules[f"{blueprint.name}.{name}"]
-
-    def parse_func(self, route: Any) -> Iterator[tuple[str, Any]]:
-        name = route.endpoint.removeprefix(f"{blueprint.name}.")
-        operation, documented = self.documented[name]
-        yield operation.method, documented
+"""Converter of a path parameter -> its schema. Every other one takes text."""
+TEXT: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 255}
+_PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 
 
 def make_document() -> dict[str, Any]:
     """Return the OpenAPI document of all operations."""
-    spec = SpecTree(
-        backend=_OurRoutes,
-        annotations=False,
-        title="Lockstep",
-        version=VERSION,
-        description=ABOUT,
-        naming_strategy=lambda model: model.__name__,
-        nested_naming_strategy=lambda _parent, child: child,
-        validation_error_model=Problem,
-        security_schemes=[
-            SecurityScheme(
-                name="key",
-                data=SecuritySchemeData(
-                    type=SecureType.HTTP,
-                    scheme="bearer",
-                    description="A key of the shop, made by its owner: `ls_live_...`.",
-                ),
-            )
-        ],
-        security={"key": []},
-    )
-    _OurRoutes.documented = {each.view.__name__: (each, _describe(spec, each)) for each in OPERATIONS}
-    document: dict[str, Any] = json.loads(json.dumps(spec.spec))
-    document["info"]["contact"] = {"name": "The shop whose host is called"}
-    document["servers"] = [{"url": "/", "description": "The shop whose host is called."}]
-    document["tags"] = [{"name": name, "description": TAGS.get(name, name)} for name in _tags()]
-    schemas = document["components"]["schemas"] = _tidy_schemas(document["components"]["schemas"])
-    document["components"] |= {
-        "parameters": PARAMETERS,
-        "headers": HEADERS,
-        "responses": {_name(status): _refusal(status) for status in MEANS},
-    }
-    by_name = {each.name: each for each in OPERATIONS}
-    for path in document["paths"].values():
-        for described in path.values():
-            _complete(described, by_name[described["operationId"]], Examples(schemas))
-    _every_field_is_there(document)
-    return _without_unused(document)
-
-
-def _tags() -> list[str]:
-    used = {each.tag for each in OPERATIONS}
-    return [*(name for name in TAGS if name in used), *sorted(used - TAGS.keys())]
-
-
-def _describe(spec: SpecTree, each: Operation) -> Any:
-    answers = {f"HTTP_{status}": model for status, model in each.answers.items()}
-    problems = {f"HTTP_{status}": (Problem, MEANS[status]) for status in _problems(each)}
-    described: Any = spec.validate(
-        query=each.query,
-        json=each.body,
-        resp=Answers(**answers, **problems),
-        tags=[each.tag],
-        operation_id=each.name,
-        skip_validation=True,
-    )(each.view)
-    return described
-
-
-def _problems(each: Operation) -> list[int]:
-    found = {422, *ALWAYS, *each.problems}
-    if each.body is not None:
-        found |= {413, 415}
-    if each.idempotent != "no" or _takes_version(each):
-        found.add(409)
-    if "<" in each.rule:
-        found.add(404)
-    return sorted(found)
-
-
-def _takes_version(each: Operation) -> bool:
-    return each.body is not None and "version" in each.body.model_fields
-
-
-# --- one operation -----------------------------------------------------------------------------------
-
-
-def _complete(described: dict[str, Any], each: Operation, examples: Examples) -> None:
-    """Say what spectree has no words for: problem documents, headers, keys, scopes, examples."""
-    described["summary"] = described["summary"].rstrip(".")
-    meaning = str(SCOPES[each.scope])
-    described["description"] = f"{described['description']}\n\nScope: `{each.scope}`. {meaning}.".strip()
-    described["security"] = [{"key": []}]
-    described["parameters"] = [*map(_tidy_parameter, described["parameters"]), *_header_parameters(each)]
-    described["responses"] = dict(_responses(described["responses"], each, examples))
-    if each.body is not None:
-        media = described["requestBody"]["content"]["application/json"]
-        media["example"] = examples.sent(media["schema"])
-
-
-def _responses(
-    described: dict[str, Any], each: Operation, examples: Examples
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    for status, answer in sorted(described.items()):
-        if int(status) >= 400:
-            yield status, {"$ref": f"#/components/responses/{_name(int(status))}"}
-            continue
-        answer["headers"] = {name: _header(name) for name in _answered_with(int(status), each)}
-        for media in answer.get("content", {}).values():
-            media["example"] = examples.answered(media["schema"])
-        if links := dict(_links(each, answer)):
-            answer["links"] = links
-        yield status, answer
-        if each.method == "GET":
-            headers = {name: _header(name) for name in ("ETag", *RATE)}
-            yield "304", {"description": "It is still as you have it.", "headers": headers}
-
-
-def _links(each: Operation, answer: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what can be done with something that was just made: by what its answer calls it."""
-    made = answer["content"]["application/json"]["example"] if each.method == "POST" else {}
-    for other in OPERATIONS:
-        path = re.fullmatch(re.escape(each.rule) + r"/<(?:\w+:)?(\w+)>(/[^<]*)?", other.rule)
-        if path is None:
-            continue
-        name = next((name for name in (path[1], to_camel(path[1]), "code", "id") if name in made), None)
-        if name is not None:
-            yield (
-                other.name,
-                {
-                    "operationId": other.name,
-                    "parameters": {path[1]: f"$response.body#/{name}"},
-                },
-            )
-
-
-def _answered_with(status: int, each: Operation) -> Iterable[str]:
-    yield from RATE
-    if status == 200:
-        yield "ETag"
-    if status == 201:
-        yield "Location"
-    if each.idempotent != "no":
-        yield "Idempotency-Replayed"
-
-
-def _header(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/headers/{name}"}
-
-
-def _header_parameters(each: Operation) -> Iterator[dict[str, str]]:
-    names = {"required": "IdempotencyKey", "honoured": "IdempotencyKeyIfYouLike", "no": ""}
-    if name := names[each.idempotent]:
-        yield {"$ref": f"#/components/parameters/{name}"}
-    if each.method == "GET":
-        yield {"$ref": "#/components/parameters/IfNoneMatch"}
-    elif _takes_version(each):
-        yield {"$ref": "#/components/parameters/IfMatch"}
-
-
-def _tidy_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
-    # Of a converter that is our own spectree knows nothing: it stands for text.
-    schema = _tidy(parameter["schema"] or {"type": "string"})
-    schema.pop("description", None)
-    if "anyOf" in schema:
-        # What is not sent is null; no text behind the question mark says so.
-        kept = [each for each in schema.pop("anyOf") if each != {"type": "null"}]
-        schema |= kept[0] if len(kept) == 1 else {"anyOf": kept}
-    if schema.get("default") is None:
-        schema.pop("default", None)
-    if parameter["in"] == "path":
-        parameter["description"] = parameter["description"] or "As the answers name it."
-        if schema.get("type") == "string" and "format" not in schema:
-            schema |= {"minLength": 1, "maxLength": 255}
-    if not parameter["description"]:
-        parameter.pop("description")
-    return {**parameter, "schema": schema}
-
-
-# --- problems ----------------------------------------------------------------------------------------
-
-
-def _name(status: int) -> str:
-    return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
-
-
-def _refusal(status: int) -> dict[str, Any]:
-    codes = codes_by_status()[status]
-    listed = "\n".join(f"- `{code}`: {title}" for code, title in codes.items())
-    code, title = next(iter(codes.items()))
-    example = {
-        "type": f"urn:lockstep:problem:{code}",
-        "code": code,
-        "status": status,
-        "title": title,
-        "detail": MEANS[status],
-    }
-    names = (*ANSWERED_WITH.get(status, ()), *(RATE if status not in (401, 413) else ()))
+    schemas = _component_schemas()
+    examples = Examples(schemas)
+    paths: dict[str, dict[str, Any]] = {}
+    for each in OPERATIONS:
+        path = _PARAMETER.sub(r"{\2}", each.rule)
+        paths.setdefault(f"{blueprint.url_prefix}{path}", {})[each.method.lower()] = _describe(each, examples)
     return {
-        "description": f"{MEANS[status]}\n\n{listed}",
-        "headers": {name: _header(name) for name in names},
-        "content": {
-            "application/problem+json": {
-                "schema": {"$ref": "#/components/schemas/Problem"},
-                "example": example,
-            }
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Lockstep",
+            "version": VERSION,
+            "description": DESCRIPTION,
+            "contact": {"name": SERVER_DESCRIPTION},
+        },
+        "servers": [{"url": "/", "description": SERVER_DESCRIPTION}],
+        "security": [{"key": []}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "parameters": PARAMETERS,
+            "headers": HEADERS,
+            "responses": {_name(status): _problem_response(status) for status in PROBLEMS},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": KEY_DESCRIPTION},
+            },
         },
     }
 
@@ -256,75 +77,183 @@ def _refusal(status: int) -> dict[str, Any]:
 # --- schemas -----------------------------------------------------------------------------------------
 
 
-def _tidy_schemas(schemas: dict[str, Any]) -> dict[str, Any]:
-    return {name: _tidy(schema) for name, schema in schemas.items()}
+class _SchemaGenerator(GenerateJsonSchema):
+    """Pydantic's generator without the titles it derives from names, and without defaults in responses."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the signature of pydantic
+        return False
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        made.pop("title", None)
+        return made
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if self.mode == "serialization":
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
 
 
-def _tidy(schema: Any) -> Any:
-    """Return a schema without the titles that pydantic makes of names."""
-    if isinstance(schema, list):
-        return [_tidy(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    tidied = {}
-    for key, value in schema.items():
-        if key in ("properties", "$defs"):
-            tidied[key] = {name: _tidy(each) for name, each in value.items()}
-        elif key in ("examples", "example", "default", "enum", "const"):
-            tidied[key] = value
-        elif key != "title":
-            tidied[key] = _tidy(value)
-    return tidied
+class _ParameterGenerator(_SchemaGenerator):
+    """Query parameters: one that is left out is None, which no text in a query string can say."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        if made.get("default", "") is None:
+            made.pop("default")
+        return made
 
 
-def _every_field_is_there(document: dict[str, Any]) -> None:
-    """An answer holds each of its fields, null or not; only problems leave out what they have nothing to say of."""
-    answered = {
-        name
-        for path in document["paths"].values()
-        for described in path.values()
-        for answer in described["responses"].values()
-        for name in _named_in(answer.get("content", {}), document["components"]["schemas"])
-    }
-    sent = _named_in(
-        [each.get("requestBody") for path in document["paths"].values() for each in path.values()],
-        document["components"]["schemas"],
+def _component_schemas() -> dict[str, Any]:
+    """Return the schemas of all bodies by name. A response holds each of its fields, so all of them are required."""
+    modes: dict[type[BaseModel], JsonSchemaMode] = {Problem: "validation"}
+    for each in OPERATIONS:
+        if each.body is not None:
+            modes[each.body] = "validation"
+        modes |= {model: "serialization" for model in each.responses.values() if model is not None}
+    _, found = models_json_schema(
+        list(modes.items()),
+        ref_template="#/components/schemas/{model}",
+        schema_generator=_SchemaGenerator,
     )
-    for name in answered - sent:
-        schema = document["components"]["schemas"][name]
-        if "properties" in schema:
-            schema["required"] = list(schema["properties"])
-            for each in schema["properties"].values():
-                each.pop("default", None)
+    schemas: dict[str, Any] = found["$defs"]
+    return schemas
 
 
-def _without_unused(document: dict[str, Any]) -> dict[str, Any]:
-    """Drop what nothing points at, such as the models of parameters, which stand with their operations."""
-    components = document["components"]
-    for kind in ("responses", "headers", "parameters"):
-        used = json.dumps(document)
-        components[kind] = {
-            name: each for name, each in components[kind].items() if f'"#/components/{kind}/{name}"' in used
-        }
-    used_schemas = _named_in([document["paths"], components["responses"]], components["schemas"])
-    components["schemas"] = {
-        name: each for name, each in components["schemas"].items() if name in used_schemas
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+# --- one operation -----------------------------------------------------------------------------------
+
+
+def _describe(each: Operation, examples: Examples) -> dict[str, Any]:
+    summary, _, description = inspect.cleandoc(each.view.__doc__ or "").partition("\n")
+    scope = f"Scope: `{each.scope}`. {SCOPES[each.scope]}."
+    described = {
+        "operationId": each.name,
+        "tags": [each.tag],
+        "summary": summary.rstrip("."),
+        "description": f"{_unwrapped(description)}\n\n{scope}".strip(),
+        "security": [{"key": []}],
+        "parameters": [*_path_parameters(each), *_query_parameters(each), *_header_parameters(each)],
+        "responses": dict(_responses(each, examples)),
     }
-    return document
+    if each.body is not None:
+        media = {"schema": _reference(each.body), "example": examples.request(_reference(each.body))}
+        described["requestBody"] = {"required": True, "content": {"application/json": media}}
+    return described
 
 
-def _named_in(part: Any, schemas: dict[str, Any]) -> set[str]:
-    """Return the names of all schemas that a part of the document leads to."""
-    found: set[str] = set()
-    waiting = [part]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, list):
-            waiting += each
-        elif isinstance(each, dict):
-            waiting += each.values()
-            name = str(each.get("$ref", "")).removeprefix("#/components/schemas/")
-            if name in schemas and name not in found:
-                found.add(name)
-                waiting.append(schemas[name])
-    return found
+def _unwrapped(text: str) -> str:
+    """Return the paragraphs of a docstring, each on one line."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", text.strip())
+
+
+def _path_parameters(each: Operation) -> Iterator[dict[str, Any]]:
+    for converter, name in _PARAMETER.findall(each.rule):
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": "As it appears in responses.",
+            "schema": CONVERTERS.get(converter, TEXT),
+        }
+
+
+def _query_parameters(each: Operation) -> Iterator[dict[str, Any]]:
+    if each.query is None:
+        return
+    schema = each.query.model_json_schema(schema_generator=_ParameterGenerator)
+    for name, field in schema["properties"].items():
+        parameter = {"name": name, "in": "query", "required": name in schema.get("required", ())}
+        yield {**parameter, "description": field.pop("description"), "schema": field}
+
+
+def _header_parameters(each: Operation) -> Iterator[dict[str, str]]:
+    if each.idempotency != "none":
+        name = "IdempotencyKey" if each.idempotency == "required" else "OptionalIdempotencyKey"
+        yield {"$ref": f"#/components/parameters/{name}"}
+    if each.method == "GET":
+        yield {"$ref": "#/components/parameters/IfNoneMatch"}
+    elif each.takes_version:
+        yield {"$ref": "#/components/parameters/IfMatch"}
+
+
+# --- responses ---------------------------------------------------------------------------------------
+
+
+def _responses(each: Operation, examples: Examples) -> Iterator[tuple[str, dict[str, Any]]]:
+    for status, model in each.responses.items():
+        names = [*RATE_LIMIT, *_success_headers(status, each)]
+        response: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _headers(names)}
+        if model is not None:
+            example = examples.response(_reference(model))
+            response["content"] = {"application/json": {"schema": _reference(model), "example": example}}
+            if each.method == "POST" and (links := dict(_links(each, example))):
+                response["links"] = links
+        yield str(status), response
+    if each.method == "GET":
+        yield "304", {"description": "Not modified.", "headers": _headers(["ETag", *RATE_LIMIT])}
+    for status in sorted({*ALWAYS, *each.problems, *_implied_problems(each)}):
+        yield str(status), {"$ref": f"#/components/responses/{_name(status)}"}
+
+
+def _success_headers(status: int, each: Operation) -> Iterator[str]:
+    if status == 200:
+        yield "ETag"
+    if status == 201:
+        yield "Location"
+    if each.idempotency != "none":
+        yield "Idempotency-Replayed"
+
+
+def _implied_problems(each: Operation) -> Iterator[int]:
+    if each.body is not None:
+        yield from (413, 415)
+    if each.idempotency != "none" or each.takes_version:
+        yield 409
+    if "<" in each.rule:
+        yield 404
+
+
+def _links(each: Operation, example: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the operations on a resource that was just created, by the field of the response that names it."""
+    for other in OPERATIONS:
+        path = re.fullmatch(re.escape(each.rule) + r"/<(?:\w+:)?(\w+)>(/[^<]*)?", other.rule)
+        if path is None:
+            continue
+        name = next((name for name in (path[1], to_camel(path[1]), "code", "id") if name in example), None)
+        if name is not None:
+            parameters = {path[1]: f"$response.body#/{name}"}
+            yield other.name, {"operationId": other.name, "parameters": parameters}
+
+
+def _problem_response(status: int) -> dict[str, Any]:
+    codes = problem_codes()[status]
+    listed = "\n".join(f"- `{code}`: {title}" for code, title in codes.items())
+    code, title = next(iter(codes.items()))
+    example = {
+        "type": f"urn:lockstep:problem:{code}",
+        "code": code,
+        "status": status,
+        "title": title,
+        "detail": PROBLEMS[status],
+    }
+    names = [*PROBLEM_HEADERS.get(status, ()), *(RATE_LIMIT if status not in (401, 413) else ())]
+    return {
+        "description": f"{PROBLEMS[status]}\n\n{listed}",
+        "headers": _headers(names),
+        "content": {"application/problem+json": {"schema": _reference(Problem), "example": example}},
+    }
+
+
+def _headers(names: list[str]) -> dict[str, dict[str, str]]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")

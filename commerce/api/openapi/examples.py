@@ -1,4 +1,4 @@
-"""Examples for the document: what the models say of themselves, put together; what they leave out is made up."""
+"""Examples for the OpenAPI document: those of the models, completed with typical values."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 UUID = "0198c0de-0000-7000-8000-000000000001"
 MOMENT = "2026-01-15T10:30:00.000Z"
-USUAL: dict[str, Any] = {
+TYPICAL_VALUES: dict[str, Any] = {
     "address": "100-0001 Tokyo",
-    "actorName": "My program",
+    "actorName": "Warehouse app",
     "city": "Tokyo",
     "country": "JP",
     "currency": "USD",
@@ -27,66 +27,57 @@ USUAL: dict[str, Any] = {
     "title": "Wireless Mouse",
     "warehouseCode": "MAIN",
 }
-"""What a field of this name usually holds, where its own schema names no example."""
+"""Field name -> value in examples, where the schema of the field has no example."""
 BY_FORMAT = {"uuid": UUID, "date-time": MOMENT, "date": "2026-01-15", "uri": "https://example.com/"}
 
 
 class Examples:
-    """Makes an example of any schema of a document."""
+    """Builds an example of any schema of a document."""
 
     def __init__(self, schemas: dict[str, Any]) -> None:
         self._schemas = schemas
 
-    def sent(self, schema: dict[str, Any]) -> Any:
-        """Return what a program would send: what is needed, and what its author gave an example of."""
-        return self._of(schema, "", whole=False)
+    def request(self, schema: dict[str, Any]) -> Any:
+        """Return an example of a request: the required fields, and those whose schema has an example."""
+        return self._build(schema, "", complete=False)
 
-    def answered(self, schema: dict[str, Any]) -> Any:
-        """Return what is answered: every field."""
-        return self._of(schema, "", whole=True)
+    def response(self, schema: dict[str, Any]) -> Any:
+        """Return an example of a response, with every field."""
+        return self._build(schema, "", complete=True)
 
-    def _of(self, schema: dict[str, Any], name: str, *, whole: bool) -> Any:
+    def _build(self, schema: dict[str, Any], name: str, *, complete: bool) -> Any:
         if "$ref" in schema:
-            named = self._schemas[schema["$ref"].rpartition("/")[2]]
-            return self._of({**named, **{k: v for k, v in schema.items() if k != "$ref"}}, name, whole=whole)
+            schema = {**self._schemas[schema["$ref"].rpartition("/")[2]], **schema}
+            del schema["$ref"]
         if schema.get("examples"):
             return schema["examples"][0]
-        if "const" in schema:
-            return schema["const"]
-        if schema.get("type") == "object" or "properties" in schema:
-            return self._object(schema, whole=whole)
-        if choices := schema.get("anyOf") or schema.get("oneOf"):
-            return self._choose(choices, name, whole=whole)
-        if "enum" in schema:
-            return USUAL[name] if USUAL.get(name) in schema["enum"] else schema["enum"][0]
+        if choices := schema.get("anyOf"):
+            if {"type": "null"} in choices and TYPICAL_VALUES.get(name, "") is None:
+                return None
+            return self._build(choices[0], name, complete=complete)
+        if schema.get("type") == "object":
+            required = schema.get("required", [])
+            return {
+                field: self._build(each, field, complete=complete)
+                for field, each in schema.get("properties", {}).items()
+                if complete or field in required or each.get("examples")
+            }
         if schema.get("type") == "array":
-            rows = [self._of(schema.get("items", {}), "", whole=whole)]
-            return rows * max(1, schema.get("minItems", 1))
-        return _plain(schema, name)
-
-    def _choose(self, choices: list[dict[str, Any]], name: str, *, whole: bool) -> Any:
-        if any(each.get("type") == "null" for each in choices) and USUAL.get(name, "") is None:
-            return None
-        first = next((each for each in choices if each.get("type") != "null"), {"type": "null"})
-        return self._of(first, name, whole=whole)
-
-    def _object(self, schema: dict[str, Any], *, whole: bool) -> Any:
-        needed = schema.get("required", [])
-        return {
-            name: self._of(each, name, whole=whole)
-            for name, each in schema.get("properties", {}).items()
-            if whole or name in needed or each.get("examples")
-        }
+            row = self._build(schema.get("items", {}), "", complete=complete)
+            return [row] * max(1, schema.get("minItems", 1))
+        return _scalar(schema, name)
 
 
-def _plain(schema: dict[str, Any], name: str) -> Any:
-    kind = schema.get("type")
-    if kind == "string" and schema.get("format") in BY_FORMAT:
+def _scalar(schema: dict[str, Any], name: str) -> Any:
+    kind, usual = schema.get("type"), TYPICAL_VALUES.get(name)
+    if "enum" in schema:
+        return usual if usual in schema["enum"] else schema["enum"][0]
+    if schema.get("format") in BY_FORMAT:
         return BY_FORMAT[schema["format"]]
-    if USUAL.get(name) is not None and isinstance(USUAL[name], str) and kind == "string":
-        return USUAL[name]
+    if usual is not None and kind == "string":
+        return usual
     if schema.get("default") is not None:
         return schema["default"]
     if kind == "integer":
         return schema.get("minimum", 1)
-    return {"string": "", "number": 29.99, "boolean": True, "null": None}.get(str(kind))
+    return {"string": "", "number": 29.99, "boolean": True}.get(str(kind))

@@ -1,4 +1,4 @@
-"""The document as a page shows it to people: calls by what they are about, their fields in tables, a command to try."""
+"""The API reference: the OpenAPI document as a page, with operations by tag, tables of fields, and curl commands."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-KEY = "6f1c2a52-9b0e-4c1f-8f5e-2f3f0a6f9d10"
-ADDRESS_PARTS = {"code": "PRD-001", "product_code": "PRD-001", "sku": "PRD-001", "number": "1"}
-"""Parts of addresses -> what stands for them in a command."""
+EXAMPLE_KEY = "6f1c2a52-9b0e-4c1f-8f5e-2f3f0a6f9d10"
+PATH_EXAMPLES = {"code": "PRD-001", "product_code": "PRD-001", "sku": "PRD-001", "number": "1"}
+"""Path parameter -> value in a curl command."""
 ORDERS = "/api/orders/"
 
 
@@ -23,112 +23,119 @@ class FieldRow:
 
     name: str
     kind: str
-    shapes: tuple[str, ...]
-    needed: bool
-    words: Markup
+    schemas: tuple[str, ...]
+    required: bool
+    description: Markup
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What a call may answer: a shape with an example, or a problem."""
+class ReferenceResponse:
+    """A successful response with its schema and an example."""
 
     status: str
-    words: Markup
-    shape: str
+    description: Markup
+    schema: str
     example: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceCall:
-    """One operation."""
+class ReferenceOperation:
+    """An operation. `problems` are the status codes of its problem responses."""
 
     name: str
     method: str
     path: str
     summary: str
-    words: Markup
+    description: Markup
     parameters: list[FieldRow]
     body: str
     fields: list[FieldRow]
-    results: list[Result]
-    refusals: list[str]
+    responses: list[ReferenceResponse]
+    problems: list[str]
     command: str
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """What belongs together."""
+class ReferenceSection:
+    """The operations of a tag."""
 
     name: str
-    words: Markup
-    calls: list[ReferenceCall]
+    description: Markup
+    operations: list[ReferenceOperation]
 
     @property
     def anchor(self) -> str:
-        """Its place on the page."""
+        """Its id on the page."""
         return "about-" + self.name.lower().replace(" ", "-")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """A kind of object, with its fields."""
+class ReferenceSchema:
+    """A schema with its fields."""
 
     name: str
-    words: Markup
+    description: Markup
     fields: list[FieldRow]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """All of it."""
+    """The content of the reference page."""
 
     title: str
     version: str
-    words: Markup
-    sections: list[Section]
-    shapes: list[Shape]
+    description: Markup
+    sections: list[ReferenceSection]
+    schemas: list[ReferenceSchema]
     problems: list[tuple[str, Markup]]
 
 
 def make_reference(document: Mapping[str, Any]) -> Reference:
-    """Return what the page shows of a document."""
-    calls: dict[str, list[ReferenceCall]] = {tag["name"]: [] for tag in document["tags"]}
+    """Return the content of the reference page for an OpenAPI document."""
+    operations: dict[str, list[ReferenceOperation]] = {tag["name"]: [] for tag in document["tags"]}
     for path, methods in document["paths"].items():
         for method, described in methods.items():
-            calls[described["tags"][0]].append(_call(document, method.upper(), path, described))
+            operations[described["tags"][0]].append(_operation(document, method.upper(), path, described))
     components = document["components"]
     return Reference(
         document["info"]["title"],
         document["info"]["version"],
         prose(document["info"]["description"]),
-        [Section(tag["name"], prose(tag["description"]), calls[tag["name"]]) for tag in document["tags"]],
         [
-            Shape(name, prose(schema.get("description", "")), list(_fields(schema)))
+            ReferenceSection(tag["name"], prose(tag["description"]), operations[tag["name"]])
+            for tag in document["tags"]
+        ],
+        [
+            ReferenceSchema(name, prose(schema.get("description", "")), list(_fields(schema)))
             for name, schema in sorted(components["schemas"].items())
         ],
         sorted(
-            (str(_media(answer)["example"]["status"]), prose(answer["description"]))
-            for answer in components["responses"].values()
+            (str(_media(response)["example"]["status"]), prose(response["description"]))
+            for response in components["responses"].values()
         ),
     )
 
 
-# --- one call ----------------------------------------------------------------------------------------
+# --- one operation ----------------------------------------------------------------------------------------
 
 
-def _call(document: Mapping[str, Any], method: str, path: str, described: Mapping[str, Any]) -> ReferenceCall:
+def _operation(
+    document: Mapping[str, Any], method: str, path: str, described: Mapping[str, Any]
+) -> ReferenceOperation:
     parameters = [_follow(document, each) for each in described["parameters"]]
-    sent = _media(described.get("requestBody", {}))
-    results, refusals = [], []
-    for status, answer in described["responses"].items():
-        if "$ref" in answer:
-            refusals.append(status)
+    body = _media(described.get("requestBody", {}))
+    responses, problems = [], []
+    for status, response in described["responses"].items():
+        if "$ref" in response:
+            problems.append(status)
             continue
-        media = _media(answer)
+        media = _media(response)
         example = _json(media["example"]) if media else ""
-        results.append(Result(status, prose(answer["description"]), _name_of(media), example))
-    shape = _name_of(sent)
-    return ReferenceCall(
+        responses.append(
+            ReferenceResponse(status, prose(response["description"]), _schema_name(media), example)
+        )
+    schema = _schema_name(body)
+    return ReferenceOperation(
         described["operationId"],
         method,
         path,
@@ -144,24 +151,24 @@ def _call(document: Mapping[str, Any], method: str, path: str, described: Mappin
             )
             for each in parameters
         ],
-        shape,
-        list(_fields(document["components"]["schemas"][shape])) if shape else [],
-        results,
-        refusals,
-        _command(method, path, parameters, sent.get("example")),
+        schema,
+        list(_fields(document["components"]["schemas"][schema])) if schema else [],
+        responses,
+        problems,
+        _command(method, path, parameters, body.get("example")),
     )
 
 
 def _command(method: str, path: str, parameters: list[Mapping[str, Any]], body: Any) -> str:
-    """Return the call as a command of a shell in which SHOP and KEY are set."""
+    """Return a curl command for a shell in which SHOP and KEY are set."""
     for name in re.findall(r"\{(\w+)\}", path):
-        value = "ORD-000001" if path.startswith(ORDERS) and name == "code" else ADDRESS_PARTS.get(name)
+        value = "ORD-000001" if path.startswith(ORDERS) and name == "code" else PATH_EXAMPLES.get(name)
         path = path.replace("{" + name + "}", value or "0198c0de-0000-7000-8000-000000000001", 1)
     lines = [f'curl "$SHOP{path}"', '-H "Authorization: Bearer $KEY"']
     if method != "GET":
         lines[0] = f'curl -X {method} "$SHOP{path}"'
     if any(each["name"] == "Idempotency-Key" for each in parameters):
-        lines.append(f'-H "Idempotency-Key: {KEY}"')
+        lines.append(f'-H "Idempotency-Key: {EXAMPLE_KEY}"')
     if body is not None:
         lines.append('-H "Content-Type: application/json"')
         lines.append(f"-d {shlex.quote(_json(body))}")
@@ -180,7 +187,7 @@ def _media(part: Mapping[str, Any]) -> Mapping[str, Any]:
     return next(iter(part.get("content", {}).values()), {})
 
 
-def _name_of(media: Mapping[str, Any]) -> str:
+def _schema_name(media: Mapping[str, Any]) -> str:
     return str(media.get("schema", {}).get("$ref", "")).rpartition("/")[2]
 
 
@@ -192,25 +199,25 @@ def _json(value: Any) -> str:
 
 
 def _fields(schema: Mapping[str, Any]) -> Iterator[FieldRow]:
-    needed = schema.get("required", ())
+    required = schema.get("required", ())
     for name, each in schema.get("properties", {}).items():
-        shapes = tuple(dict.fromkeys(_shapes_in(each)))
-        yield FieldRow(name, _kind(each), shapes, name in needed, prose(each.get("description", "")))
+        schemas = tuple(dict.fromkeys(_referenced(each)))
+        yield FieldRow(name, _kind(each), schemas, name in required, prose(each.get("description", "")))
 
 
-def _shapes_in(schema: Any) -> Iterator[str]:
+def _referenced(schema: Any) -> Iterator[str]:
     if isinstance(schema, dict):
         if "$ref" in schema:
             yield schema["$ref"].rpartition("/")[2]
         for key in ("items", "anyOf", "oneOf", "additionalProperties"):
-            yield from _shapes_in(schema.get(key))
+            yield from _referenced(schema.get(key))
     elif isinstance(schema, list):
         for each in schema:
-            yield from _shapes_in(each)
+            yield from _referenced(each)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    """Return in words what a value may be; a shape is named beside it."""
+    """Return the type of a value in words, without the name of a referenced schema."""
     if "$ref" in schema:
         return ""
     for key in ("anyOf", "oneOf"):
@@ -219,8 +226,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
     if schema.get("type") == "array":
-        return " ".join(filter(None, ["list of", _kind(schema.get("items", {}))]))
-    kind = {"date-time": "moment", "date": "day", "uuid": "id"}.get(
+        return " ".join(filter(None, ["array of", _kind(schema.get("items", {}))]))
+    kind = {"date-time": "date and time", "date": "date", "uuid": "UUID"}.get(
         schema.get("format", ""), str(schema.get("type", "anything"))
     )
     return " ".join(filter(None, [kind, _bounds(schema)]))
@@ -231,18 +238,18 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     if low is not None and high is not None:
         return f"from {low} to {high}"
     if low is not None:
-        return f"from {low}"
+        return f"{low} or more"
     shortest, longest = schema.get("minLength"), schema.get("maxLength")
     if shortest and longest:
-        return f"of {shortest} to {longest} characters"
-    return f"of at most {longest} characters" if longest else ""
+        return f"with {shortest} to {longest} characters"
+    return f"with up to {longest} characters" if longest else ""
 
 
-# --- words -------------------------------------------------------------------------------------------
+# --- text -------------------------------------------------------------------------------------------
 
 
 def prose(text: str) -> Markup:
-    """Return words of the document as HTML: paragraphs, lists, code and what is bold."""
+    """Return a description as HTML. Of Markdown, it knows paragraphs, lists, code and bold text."""
     return Markup("\n").join(map(_block, re.split(r"\n\s*\n", text.strip()))) if text.strip() else Markup("")
 
 

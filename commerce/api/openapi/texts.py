@@ -1,101 +1,107 @@
-"""What the document says beside the operations: the whole of it, its kinds of things, its headers and refusals."""
+"""Texts of the OpenAPI document that belong to no single operation: introduction, tags, headers and problems."""
 
 from __future__ import annotations
 
 from typing import Any
 
-ABOUT = """\
-The same services as the shop's own pages, for programs.
+DESCRIPTION = """\
+Manage the shop's products, stock, carts, orders, payments and webhooks as JSON. The API runs the same code as the \
+shop's own pages.
 
-**Keys.** Every request carries a key: `Authorization: Bearer ls_live_...`. The host decides which shop it is for. A \
-key opens what its scopes name. Cookies are not looked at.
+**Authentication.** Send an API key with every request: `Authorization: Bearer ls_live_...`. The host name selects the \
+shop. A key can do what its scopes allow. Cookies are ignored.
 
-**Amounts** are decimal numbers in whole units of the `currency` beside them: `29.99`. Moments are in UTC.
+**Amounts** are decimal numbers in whole units of the `currency` next to them, such as `29.99`. Times are in UTC.
 
-**Once.** Send an `Idempotency-Key` with what must happen once: a new key for each deed, the same for each try. For 24 \
-hours the same request is answered as it was then.
+**Idempotency.** Send an `Idempotency-Key` with requests that must happen only once: a new key for each operation, the \
+same key for each retry. For 24 hours, a retry returns the original response.
 
-**Versions.** What can be changed has a `version`. Send the one that you have seen, in the body or as `If-Match`: if \
-somebody was faster, you get 409 with the version of now, and nothing happens.
+**Versions.** Resources that can be changed have a `version`. Send the version you have seen in the body or as \
+`If-Match`. If the resource has changed since, nothing happens and you get 409 with the current version.
 
-**Lists** come in pages of up to 100 rows. `nextCursor` of one page is the `cursor` of the next; null says that it was \
-the last.
+**Pagination.** Lists return up to 100 rows per page. Pass `nextCursor` of one page as `cursor` to get the next; null \
+means there are no more.
 
-**Errors** are problem details (RFC 9457) with a stable `code`; `errors` names each field at fault. Fields and \
-parameters that are not named here are refused.
+**Errors** are problem details (RFC 9457) with a stable `code`; `errors` lists each invalid field. Fields and \
+parameters that are not documented are rejected.
 """
 
-TAGS = {
-    "Checkout": "An order in one call, as shops with a page of their own place it.",
-    "Orders": "What was ordered, and where each order stands.",
-    "Order status": "How an order moves on; one table says what is possible.",
-    "Payments": "What was paid for an order, and money that arrived.",
-    "Refunds": "Money that goes back.",
-    "Shipments": "Parcels of an order.",
-    "Returns": "What customers want to give back, and what became of it.",
-    "Products": "What the shop sells, hidden products too.",
-    "Variants": "What of a product can be ordered: each with its product code (SKU), price and options.",
-    "Inventory": "What is there, what is held for orders, and every movement.",
-    "Carts": "Carts for shops with a front of their own.",
-    "Coupons": "Codes that take something off, and how often they were used.",
-    "Webhook endpoints": "Who is told of events, and what became of each call.",
-    "Events": "Everything that happened, in an order that misses nothing.",
-}
-"""Tag -> what its operations are about."""
+SERVER_DESCRIPTION = "The shop at the host name of the request."
+KEY_DESCRIPTION = "An API key created by the owner of the shop: `ls_live_...`."
 
-MEANS = {
-    400: "The request cannot be read.",
-    401: "A valid key is needed.",
-    403: "The key may not do that.",
-    404: "There is no such thing in this shop.",
-    409: "The world moved since you looked, or the same key is being worked on.",
+TAGS = {
+    "Checkout": "Place an order in one request, for shops with their own storefront.",
+    "Orders": "Orders and their history.",
+    "Order status": "Move an order from one status to the next.",
+    "Payments": "Payments of an order, and payments recorded by hand.",
+    "Refunds": "Money returned to customers.",
+    "Shipments": "Parcels of an order.",
+    "Returns": "Refunds and returns that customers request, and the answers to them.",
+    "Products": "Products of the catalog, including hidden ones.",
+    "Variants": "Variants of a product, each with its own SKU, price and options.",
+    "Inventory": "Stock on hand, reservations, and stock movements.",
+    "Carts": "Carts for shops with their own storefront.",
+    "Coupons": "Coupon codes, their limits and their uses.",
+    "Webhook endpoints": "URLs that receive events, and the log of requests to them.",
+    "Events": "All events of the shop in order, without gaps.",
+}
+"""Tag -> description, in the order of the document."""
+
+PROBLEMS = {
+    400: "The request cannot be parsed.",
+    401: "The API key is missing or invalid.",
+    403: "The API key does not have the required scope.",
+    404: "The resource does not exist in this shop.",
+    409: "The resource has changed or is in a state that does not allow this, or the same idempotency key is in use.",
     413: "The body is larger than 2 MB.",
     415: "The body is not `application/json`.",
-    422: "A value cannot be taken; `errors` names it where it is one field.",
-    429: "Too many requests. `Retry-After` says for how long to wait.",
-    503: "Nothing happened. `Retry-After` says when to try again.",
+    422: "A value is invalid. `errors` lists the invalid fields, if there are any.",
+    429: "Too many requests. Wait for the number of seconds in `Retry-After`.",
+    503: "Nothing happened. Retry after the number of seconds in `Retry-After`.",
 }
-"""Status of a problem -> what it means."""
+"""Status of a problem -> description."""
 
 
-def _number(words: str, example: int) -> dict[str, Any]:
-    return {"description": words, "schema": {"type": "integer", "minimum": 0}, "example": example}
+def _integer(description: str, example: int) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "integer", "minimum": 0}, "example": example}
 
 
-def _text(words: str, example: str) -> dict[str, Any]:
-    return {"description": words, "schema": {"type": "string"}, "example": example}
+def _string(description: str, example: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}, "example": example}
 
 
 HEADERS = {
-    "ETag": _text(
-        "The state of the answer, for `If-None-Match`. Where the thing has a version, the tag begins with it.",
+    "ETag": _string(
+        "Identifies this response, for `If-None-Match`. Begins with the version of the resource, if it has one.",
         '"3-5d41402abc4b2a76"',
     ),
-    "Location": _text("Where the new thing is found.", "/api/orders/ORD-000001"),
-    "Idempotency-Replayed": _text("`true`: this was done before, and is answered as it was then.", "true"),
-    "RateLimit-Limit": _number("Requests that this program may make in a minute.", 6000),
-    "RateLimit-Remaining": _number("Requests that are left of them.", 5999),
-    "RateLimit-Reset": _number("Seconds until there are as many again.", 60),
-    "Retry-After": _number("Seconds to wait before the next try.", 1),
-    "WWW-Authenticate": _text("How to show a key.", 'Bearer realm="Lockstep"'),
+    "Location": _string("URL of the new resource.", "/api/orders/ORD-000001"),
+    "Idempotency-Replayed": _string(
+        "`true` if this is the original response to an earlier request with the same key.", "true"
+    ),
+    "RateLimit-Limit": _integer("Requests that this API client can make per minute.", 6000),
+    "RateLimit-Remaining": _integer("Requests left in the current minute.", 5999),
+    "RateLimit-Reset": _integer("Seconds until the limit resets.", 60),
+    "Retry-After": _integer("Seconds to wait before retrying.", 1),
+    "WWW-Authenticate": _string("The authentication scheme.", 'Bearer realm="Lockstep"'),
 }
 
-_KEY: dict[str, Any] = {
+_IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "A new one for each deed, the same one for each try. `X-Idempotency-Key` is taken, too. What was "
-    "done before is answered as it was then, with `Idempotency-Replayed: true`.",
-    # No example: programs that copy one would send the same key for everything.
+    "description": "A new key for each operation, the same key for each retry. A retry returns the original response "
+    "with `Idempotency-Replayed: true`. `X-Idempotency-Key` works as well.",
+    # No example: a client that copied one would send the same key for everything.
     "schema": {"type": "string", "minLength": 16, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 PARAMETERS = {
-    "IdempotencyKey": {**_KEY, "required": True},
-    "IdempotencyKeyIfYouLike": {**_KEY, "required": False},
+    "IdempotencyKey": {**_IDEMPOTENCY_KEY, "required": True},
+    "OptionalIdempotencyKey": {**_IDEMPOTENCY_KEY, "required": False},
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
         "required": False,
-        "description": "The `ETag` of the answer that you have: 304 without a body, if it is still the same.",
+        "description": "The `ETag` of the response you have. Returns 304 without a body if it has not changed.",
         "schema": {"type": "string"},
         "example": '"3-5d41402abc4b2a76"',
     },
@@ -103,7 +109,7 @@ PARAMETERS = {
         "name": "If-Match",
         "in": "header",
         "required": False,
-        "description": 'The version that you have seen: `"3"`, or the whole `ETag`. Instead of one in the body.',
+        "description": 'The version you have seen, as `"3"` or the whole `ETag`, instead of `version` in the body.',
         "schema": {"type": "string", "pattern": '^(\\*|(W/)?"[0-9]{1,15}(-[0-9a-z-]{1,40})?")$'},
         "example": '"3"',
     },

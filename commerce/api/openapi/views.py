@@ -1,4 +1,4 @@
-"""The description of the API at its addresses: OpenAPI 3.1 for programs, a page for people."""
+"""The documentation of the API: the OpenAPI 3.1 document and a reference page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from commerce.web import public
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the OpenAPI document; it is the same for every shop, and made once in each process."""
+    """Return the OpenAPI document. It is the same for every shop and built once per process."""
     return make_document()
 
 
@@ -29,7 +29,7 @@ def _document_text() -> bytes:
 
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
-    """Answer the document: the same for every shop of this installation."""
+    """Return the OpenAPI document."""
     response = as_json(_document_text(), 200, {})
     response.headers["Cache-Control"] = "public, max-age=300"
     response.vary.discard("Authorization")
@@ -42,12 +42,12 @@ openapi.scope = PUBLIC  # type: ignore[attr-defined]
 @cache
 def _reference_body() -> tuple[Reference, Markup]:
     reference = make_reference(document())
-    return reference, Markup(render_template("api/_reference.html", reference=reference))  # noqa: S704 - our own
+    return reference, Markup(render_template("api/_reference.html", reference=reference))  # noqa: S704 - rendered by our own template
 
 
 @blueprint.get("/docs")
 def reference() -> Response:
-    """Show the reference to people: a page of our own, which needs no other site."""
+    """Show the API reference, a page without third-party assets."""
     shown, body = _reference_body()
     host = request.host_url.rstrip("/")
     page = make_response(render_template("api/reference.html", reference=shown, body=body, host=host))

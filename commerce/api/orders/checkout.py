@@ -1,4 +1,4 @@
-"""The checkout of the Gravito example: what is wanted goes in, an order comes out, once."""
+"""Checkout in one request, as in the Gravito example: `POST /api/commerce/checkout`."""
 
 from __future__ import annotations
 
@@ -10,39 +10,36 @@ from pydantic import Field
 from commerce.api.auth import current_api_actor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation
-from commerce.api.orders.placement import finish
-from commerce.api.orders.schemas import OrderToPlace
+from commerce.api.orders.placement import prepare_payment, respond
+from commerce.api.orders.schemas import OrderCreate
 from commerce.api.schemas import Amount, ResponseModel, Text, amount
 from commerce.checkout.direct_orders import PlacedDirectOrder, place_direct_order
 from commerce.tenants.scope import current_shop
 
 
-class Checkout(OrderToPlace):
-    """An order to place; the idempotency key may also stand here."""
+class CheckoutRequest(OrderCreate):
+    """An order to place. The idempotency key can be sent in the body as well."""
 
-    idempotency_key: Text = Field("", max_length=255, description="Instead of the header.")
+    idempotency_key: Text = Field("", max_length=255, description="Instead of the `Idempotency-Key` header.")
 
 
-class PlacedData(ResponseModel):
-    """The order that was placed."""
+class CheckoutData(ResponseModel):
+    """The new order."""
 
     order_id: uuid.UUID
     code: str = Field(examples=["ORD-000001"])
     status: str = Field(examples=["pending"])
     total: Amount
     currency: str = Field(examples=["EUR"])
-    adjustments: list[str] = Field(
-        description="What was taken off or added: promotions, shipping, fees, taxes."
-    )
-    order_path: str = Field(description="Where the customer sees and pays the order.")
+    adjustments: list[str] = Field(description="Labels of discounts, shipping, fees and taxes.")
 
 
 class CheckoutOut(ResponseModel):
-    """The answer of the Gravito example."""
+    """The result of a checkout."""
 
     success: bool
     message: str = Field(examples=["Order placed successfully"])
-    data: PlacedData
+    data: CheckoutData
 
 
 @operation(
@@ -50,34 +47,35 @@ class CheckoutOut(ResponseModel):
     "/commerce/checkout",
     scope="orders:write",
     tag="Checkout",
-    body=Checkout,
-    answers={201: CheckoutOut},
-    problems=(409,),
-    idempotent="required",
+    body=CheckoutRequest,
+    responses={201: CheckoutOut},
+    idempotency="required",
     audited=False,
 )
-def checkout(body: Checkout) -> Response:
-    """Place an order and answer what it costs.
+def checkout(body: CheckoutRequest) -> Response:
+    """Place an order and return its total.
 
-    409 only when the same key is being worked on, or when the `total` that you showed is not the one of now; 422 names
-    every line that is short and what is left of it.
+    Returns 409 if `total` is not the current total, or while a request with the same key is in progress. Returns 422
+    with every item that does not have enough stock.
     """
     done = run_idempotent(
-        lambda: place_direct_order(body.order(), current_api_actor()), _answer, other_key=body.idempotency_key
+        lambda: place_direct_order(body.order(), current_api_actor()),
+        _reply,
+        other_key=body.idempotency_key,
     )
-    return finish(done)
+    return respond(done)
 
 
-def _answer(placed: PlacedDirectOrder) -> Reply:
+def _reply(placed: PlacedDirectOrder) -> Reply:
+    prepare_payment(placed.order)
     order, totals, currency = placed.order, placed.priced.totals, current_shop().currency
-    data = PlacedData(
+    data = CheckoutData(
         order_id=order.id,
         code=order.code,
         status="pending",
         total=amount(totals.total, currency),
         currency=currency,
         adjustments=[each.label for each in totals.adjustments],
-        order_path=f"/orders/{order.token}",
     )
     body = CheckoutOut(success=True, message="Order placed successfully", data=data)
     return Reply(body, 201, {"Location": f"/api/orders/{order.code}"})

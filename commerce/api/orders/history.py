@@ -1,4 +1,4 @@
-"""The history of one order over JSON: who did what, from where to where, and why."""
+"""API operation that lists the history of an order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.cursors import decode_cursor, encode_cursor
 from commerce.api.operation import Reply, operation
 from commerce.api.orders.views import TAG
 from commerce.api.schemas import Amount, Moment, PageQuery, ResponseModel, amount
@@ -15,45 +15,45 @@ from commerce.events.models import Event
 from commerce.orders.queries import get_order_by_code, timeline
 from commerce.webhooks.payloads import message_id, public_name
 
-INSIDE = {
+HISTORY_ONLY = {
     "PaymentUnknown": "payment.unknown",
     "OrderNoteAdded": "order.note_added",
     "OrderLinkWanted": "order.link_wanted",
 }
-"""Names of what is told to nobody by itself, and yet belongs to the history."""
-WORDS = ("failure", "problem", "error", "answer", "summary", "text")
-"""Facts of an event that explain it beside its reason."""
+"""Event class -> public name, for events that are in the history but not in webhooks and the feed."""
+DETAILS = ("failure", "problem", "error", "answer", "summary", "text")
+"""Payload fields that explain an event beside its reason."""
 
 
-class HistoryActor(ResponseModel):
-    """Who did it: `kind` is staff, member, guest, api, gateway, carrier or system."""
+class ActorOut(ResponseModel):
+    """Who caused an event. `kind` is staff, member, guest, api, gateway or system."""
 
     kind: str = Field(examples=["staff"])
     name: str = Field(examples=["Bob"])
 
 
-class HistoryEntry(ResponseModel):
-    """Something that happened to an order. `id` and `type` are those of webhooks and of the feed."""
+class OrderEventOut(ResponseModel):
+    """An event of an order. `id` and `type` are the same in webhooks and in the event feed."""
 
     id: str = Field(examples=["msg_0197f1f0c3a57cc28fd15a2a3ff0a5b1"])
     type: str = Field(examples=["order.confirmed"])
-    version: int = Field(description="The order's version after it.")
-    action: str = Field(description="Of a change of status: what was done.", examples=["confirm"])
+    version: int = Field(description="Version of the order after the event.")
+    action: str = Field(description="The action that changed the status.", examples=["confirm"])
     from_status: str = Field(examples=["paid"])
     to_status: str = Field(examples=["confirmed"])
     reason: str
-    detail: str = Field(description="What else was said of it.")
-    amount: Amount | None = Field(description="The money that it is about.")
+    detail: str = Field(description="Further explanation.")
+    amount: Amount | None = Field(description="Amount of money, if the event is about one.")
     currency: str
-    actor: HistoryActor
+    actor: ActorOut
     request_id: str
     occurred_at: Moment
 
 
-class History(ResponseModel):
-    """A page of an order's history, oldest first."""
+class OrderEventList(ResponseModel):
+    """A page of the events of an order, oldest first."""
 
-    items: list[HistoryEntry]
+    items: list[OrderEventOut]
     next_cursor: str | None
 
 
@@ -63,50 +63,49 @@ class History(ResponseModel):
     scope="orders:read",
     tag=TAG,
     query=PageQuery,
-    answers={200: History},
-    problems=(404,),
+    responses={200: OrderEventList},
 )
 def list_order_events(code: str, query: PageQuery) -> Reply:
-    """Show what happened to an order, oldest first: who did it, from which status to which, why, in which request."""
+    """List the events of an order, oldest first."""
     order = get_order_by_code(code)
     listing = f"orders/{order.id}/events"
-    reached = open_cursor(listing, {}, query.cursor)
+    reached = decode_cursor(listing, {}, query.cursor)
     after = (int(reached[0]), uuid.UUID(reached[1])) if reached is not None else None
     found = timeline(order.id, after=after, limit=query.limit + 1)
     page = found[: query.limit]
     more = len(found) > query.limit
     return Reply(
-        History(
+        OrderEventList(
             items=[_entry(each) for each in page],
-            next_cursor=close_cursor(listing, {}, (page[-1].subject_version, page[-1].id)) if more else None,
+            next_cursor=encode_cursor(listing, {}, (page[-1].subject_version, page[-1].id)) if more else None,
         )
     )
 
 
-def _entry(event: Event) -> HistoryEntry:
+def _entry(event: Event) -> OrderEventOut:
     facts, money = event.payload, event.payload.get("amount", event.payload.get("total"))
     currency = str(facts.get("currency", ""))
-    return HistoryEntry(
+    return OrderEventOut(
         id=message_id(event.id),
         type=name_of(event.type),
         version=event.subject_version,
-        action=_word(facts, "action"),
-        from_status=_word(facts, "from_status"),
-        to_status=_word(facts, "to_status"),
-        reason=_word(facts, "reason"),
-        detail=" ".join(filter(None, (_word(facts, name) for name in WORDS))),
+        action=_text(facts, "action"),
+        from_status=_text(facts, "from_status"),
+        to_status=_text(facts, "to_status"),
+        reason=_text(facts, "reason"),
+        detail=" ".join(filter(None, (_text(facts, name) for name in DETAILS))),
         amount=None if money is None else amount(money, currency),
         currency=currency,
-        actor=HistoryActor(kind=event.actor_kind, name=event.actor_name),
+        actor=ActorOut(kind=event.actor_kind, name=event.actor_name),
         request_id=event.request_id,
         occurred_at=event.occurred_at,
     )
 
 
 def name_of(event_type: str) -> str:
-    """Return what an event of an order is called in its history."""
-    return public_name(event_type) or INSIDE[event_type]
+    """Return the public name of an event in the history of an order."""
+    return public_name(event_type) or HISTORY_ONLY[event_type]
 
 
-def _word(facts: Any, name: str) -> str:
+def _text(facts: Any, name: str) -> str:
     return str(facts.get(name) or "")

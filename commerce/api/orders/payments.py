@@ -1,4 +1,4 @@
-"""The money of an order over JSON: each attempt to be paid, and what people book by hand."""
+"""API operations on the payments of an order."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from pydantic import Field
 from commerce.api.auth import current_api_actor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation, seen_resource_version
-from commerce.api.orders.parts import OrderState, Versioned, sent_minor, state_of
+from commerce.api.orders.schemas import OrderState, VersionedRequest, optional_minor, order_state
 from commerce.api.schemas import Amount, Moment, ResponseModel, SentAmount, Text, amount
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, get_order_by_code
 from commerce.payments.models import Payment
 from commerce.payments.queries import payments_of
-from commerce.payments.services import net_captured
-from commerce.settlement.manual_payments import overpayment_of, record_receipt
+from commerce.settlement.manual_payments import record_receipt
 
 TAG = "Payments"
 
 
-class Receipt(Versioned):
-    """Money that arrived outside of the shop's gateways: a transfer, cash at the door."""
+class ManualPaymentCreate(VersionedRequest):
+    """A payment received outside the payment gateways, such as a bank transfer or cash."""
 
-    amount: SentAmount | None = Field(None, description="What arrived; left out, all that is open.")
+    amount: SentAmount | None = Field(None, description="Amount received; the amount due if omitted.")
     reference: Text = Field(
-        "", max_length=120, description="What the transfer is called.", examples=["2026-0117"]
+        "", max_length=120, description="Reference of the bank transfer.", examples=["2026-0117"]
     )
-    received_on: date | None = Field(None, description="The day on which it arrived.")
+    received_on: date | None = Field(None, description="Date on which it was received.")
     note: Text = Field("", max_length=500)
 
 
 class PaymentOut(ResponseModel):
-    """One attempt to be paid. `payUrl` is where the payer goes on, while there is somewhere to go."""
+    """A payment attempt. `payUrl` is the gateway's page where the payer continues, while there is one."""
 
     id: uuid.UUID
     method: str = Field(examples=["bank_transfer"])
@@ -55,7 +55,7 @@ class PaymentOut(ResponseModel):
 
 
 class PaymentList(OrderState):
-    """All attempts, oldest first, and what is there: `paid` of `total`, `due` still to come, `surplus` too much."""
+    """All payment attempts, oldest first, with the amounts paid, due and overpaid (`surplus`)."""
 
     currency: str = Field(examples=["USD"])
     total: Amount
@@ -65,7 +65,7 @@ class PaymentList(OrderState):
     items: list[PaymentOut]
 
 
-@operation("GET", "/orders/<code>/payments", scope="orders:read", tag=TAG, answers={200: PaymentList})
+@operation("GET", "/orders/<code>/payments", scope="orders:read", tag=TAG, responses={200: PaymentList})
 def list_payments(code: str) -> Reply:
     """List an order's payments, oldest first."""
     return _reply(get_order_by_code(code))
@@ -76,20 +76,19 @@ def list_payments(code: str) -> Reply:
     "/orders/<code>/payments",
     scope="payments:write",
     tag=TAG,
-    body=Receipt,
-    answers={201: PaymentList},
-    problems=(404, 409),
-    idempotent="required",
+    body=ManualPaymentCreate,
+    responses={201: PaymentList},
+    idempotency="required",
 )
-def record_payment(code: str, body: Receipt) -> Response:
-    """Record money that arrived.
+def record_payment(code: str, body: ManualPaymentCreate) -> Response:
+    """Record a payment that was received by hand.
 
-    Parts add up until the order is paid; then it goes on as after any payment. More than is due is taken and flagged.
-    Money for a cancelled order takes its stock again and reopens it or, when that is gone, goes back. 409 when nothing
-    is due and no `amount` was sent, or while a payment by card is under way.
+    Partial payments add up until the order is paid. An overpayment is recorded and flagged. A payment for a canceled
+    order reopens it if its stock is still available, and is refunded otherwise. Returns 409 if nothing is due and no
+    `amount` was sent, or while a card payment is in progress.
     """
     order = get_order_by_code(code)
-    arrived = sent_minor("amount", body.amount, order.currency)
+    arrived = optional_minor("amount", body.amount, order.currency)
     done = run_idempotent(
         lambda: record_receipt(
             order.id,
@@ -107,18 +106,14 @@ def record_payment(code: str, body: Receipt) -> Response:
 
 def _reply(order: Order, status: int = 200) -> Reply:
     payments, currency = payments_of(order.id), order.currency
-    paid = net_captured(payments, currency)
-    over = order.status in ("cancelled", "refunded") or order.payment_status in (
-        "partially_refunded",
-        "refunded",
-    )
+    balance = balance_of(order, payments)
     body = PaymentList(
-        **state_of(order),
+        **order_state(order),
         currency=currency,
         total=amount(order.total, currency),
-        paid=amount(paid, currency),
-        due=amount(0 if over else max(0, order.total - paid), currency),
-        surplus=amount(overpayment_of(order, payments), currency),
+        paid=amount(balance.net, currency),
+        due=amount(balance.due, currency),
+        surplus=amount(balance.surplus, currency),
         items=[_payment_out(each) for each in payments],
     )
     return Reply(body, status, version=order.version)

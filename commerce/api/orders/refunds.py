@@ -1,4 +1,4 @@
-"""Money that goes back, over JSON: by line, as an amount, or all that is left."""
+"""API operations on the refunds of an order."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pydantic import Field
 from commerce.api.auth import current_api_actor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation, seen_resource_version
-from commerce.api.orders.parts import (
-    MOST_LINES,
+from commerce.api.orders.schemas import (
+    MAX_ITEMS,
     LineOut,
     LineUnits,
     OrderState,
-    Versioned,
-    line_facts,
-    named_lines,
-    sent_minor,
-    state_of,
-    summed,
-    take_only,
+    VersionedRequest,
+    line_fields,
+    optional_minor,
+    order_state,
+    refuse_unused_fields,
+    resolve_lines,
+    sum_units,
 )
 from commerce.api.schemas import Amount, Moment, ResponseModel, SentAmount, Text, amount
 from commerce.orders.models import Credit, Order
@@ -36,56 +36,56 @@ from commerce.payments.queries import refunds_of
 
 TAG = "Refunds"
 TAKES = {"everything": ("restock",), "a part": ("lines", "shipping", "returned", "amount")}
-"""What is given back -> what it takes beside reason, expected amount and version."""
+"""Kind of refund -> the fields that only it uses."""
 
 
-class CreditedLine(LineUnits):
-    """Units of a line whose money goes back."""
+class RefundLine(LineUnits):
+    """Units of a line to refund."""
 
     restock: int = Field(
         0,
         ge=0,
         le=1_000_000,
-        description="How many of them are back on the shelf. Units that have not left yet are free again anyway.",
+        description="Units to put back in stock. Units that were not shipped are released in any case.",
     )
 
 
-class RefundToMake(Versioned):
-    """What is given back: units of lines, shipping, another amount than these come to, or everything that is left."""
+class RefundCreate(VersionedRequest):
+    """A refund of lines, shipping or an amount, or of everything that is left."""
 
-    lines: list[CreditedLine] = Field(default_factory=list, max_length=MOST_LINES)
-    shipping: bool = Field(default=False, description="Shipping and fee, too.")
+    lines: list[RefundLine] = Field(default_factory=list, max_length=MAX_ITEMS)
+    shipping: bool = Field(default=False, description="Refund shipping and fee as well.")
     amount: SentAmount | None = Field(
         None,
         ge=0,
-        description="Another amount than lines and shipping come to; without these a goodwill.",
+        description="Amount to refund instead of that of lines and shipping. Without these, a goodwill refund.",
         examples=[1],
     )
     returned: bool = Field(
         default=False,
-        description="The units came back from the customer. Else units that have not left yet are taken first.",
+        description="The customer returned the units. Otherwise, units that were not shipped are refunded first.",
     )
     everything: bool = Field(
-        default=False, description="All that is left of an order whose refund was requested."
+        default=False, description="Refund everything that is left of an order in `refund_requested`."
     )
-    restock: bool = Field(default=False, description="With `everything`: what had left is back on the shelf.")
+    restock: bool = Field(default=False, description="With `everything`: put shipped units back in stock.")
     reason: Text = Field(
-        min_length=1, max_length=500, description="The customer is told.", examples=["For the trouble"]
+        min_length=1, max_length=500, description="Sent to the customer.", examples=["For the trouble"]
     )
     expected_amount: SentAmount | None = Field(
-        None, ge=0, description="The money that you expect to go back; 409 when it comes to another amount."
+        None, ge=0, description="The amount you expect to be refunded. Returns 409 if it differs."
     )
 
-    def wish(self, order: Order) -> RefundRequest:
-        """Return the part that is wished for. Raises InvalidValues for lines that are none of the order's."""
-        instead = sent_minor("amount", self.amount, order.currency)
+    def request(self, order: Order) -> RefundRequest:
+        """Return the partial refund to make. Raises InvalidValues for lines that are not part of the order."""
+        instead = optional_minor("amount", self.amount, order.currency)
         return refund_request(
             order, self.lines, RefundRequest(shipping=self.shipping, amount=instead, returned=self.returned)
         )
 
 
 class CreditLineOut(LineOut):
-    """Units of a line inside a credit, with the money for them."""
+    """Refunded units of a line with their amount."""
 
     restocked: int
     amount: Amount
@@ -93,7 +93,7 @@ class CreditLineOut(LineOut):
 
 
 class CreditOut(ResponseModel):
-    """A decision to give money back. `tax` is inside `amount`; the money itself moves by refunds with this id."""
+    """The decision to refund an amount, which includes `tax`. Refunds with its id move the money."""
 
     id: uuid.UUID
     number: int
@@ -107,7 +107,7 @@ class CreditOut(ResponseModel):
 
 
 class RefundOut(ResponseModel):
-    """Money on its way back through the payment that it came by."""
+    """Money returned through the payment that it came from."""
 
     id: uuid.UUID
     payment_id: uuid.UUID
@@ -120,8 +120,8 @@ class RefundOut(ResponseModel):
     settled_at: Moment | None
 
 
-class RefundMade(OrderState):
-    """What was decided, and the money that is on its way for it."""
+class RefundCreated(OrderState):
+    """The new credit and its refunds."""
 
     currency: str = Field(examples=["USD"])
     credit: CreditOut
@@ -129,19 +129,19 @@ class RefundMade(OrderState):
 
 
 class RefundList(OrderState):
-    """All money that goes or went back, oldest first, and the decisions behind it."""
+    """All refunds of an order, oldest first, and the credits behind them."""
 
     currency: str = Field(examples=["USD"])
     credits: list[CreditOut]
     items: list[RefundOut]
 
 
-@operation("GET", "/orders/<code>/refunds", scope="orders:read", tag=TAG, answers={200: RefundList})
+@operation("GET", "/orders/<code>/refunds", scope="orders:read", tag=TAG, responses={200: RefundList})
 def list_refunds(code: str) -> Reply:
-    """List an order's refunds, oldest first, with the decisions behind them."""
+    """List the refunds of an order, oldest first, with the credits behind them."""
     order = get_order_by_code(code)
     body = RefundList(
-        **state_of(order),
+        **order_state(order),
         currency=order.currency,
         credits=[_credit_out(each, order) for each in credits_of(order.id)],
         items=[_refund_out(each, order.currency) for each in refunds_of(order.id)],
@@ -154,22 +154,21 @@ def list_refunds(code: str) -> Reply:
     "/orders/<code>/refunds",
     scope="payments:write",
     tag=TAG,
-    body=RefundToMake,
-    answers={201: RefundMade},
-    problems=(404, 409),
-    idempotent="required",
+    body=RefundCreate,
+    responses={201: RefundCreated},
+    idempotency="required",
 )
-def make_refund(code: str, body: RefundToMake) -> Response:
-    """Give money back.
+def make_refund(code: str, body: RefundCreate) -> Response:
+    """Refund all or part of an order.
 
-    Never more than was paid, and all units together come to exactly what was paid for them. The status stays as it is,
-    but that an order is shipped when what had still to leave is given back. `everything` ends an order in
-    `refund_requested` as `refunded`. The money goes back through the payments that it came by, soon after.
+    Refunds never exceed what was paid. The status stays unchanged, except that an order becomes `shipped` when its last
+    unshipped units are refunded. `everything` moves an order from `refund_requested` to `refunded`. The money is
+    returned through the original payments shortly after.
     """
     order = get_order_by_code(code)
-    take_only(body, TAKES, "everything" if body.everything else "a part")
-    wish = body.wish(order)
-    expected = sent_minor("expected_amount", body.expected_amount, order.currency)
+    refuse_unused_fields(body, TAKES, "everything" if body.everything else "a part")
+    request = body.request(order)
+    expected = optional_minor("expected_amount", body.expected_amount, order.currency)
 
     def give() -> None:
         common: dict[str, Any] = {
@@ -180,28 +179,28 @@ def make_refund(code: str, body: RefundToMake) -> Response:
         if body.everything:
             refund_order(order.id, current_api_actor(), restore_inventory=body.restock, **common)
         else:
-            credit_order(order.id, wish, current_api_actor(), **common)
+            credit_order(order.id, request, current_api_actor(), **common)
 
-    return run_idempotent(give, lambda _: refund_made(order.id)).response
+    return run_idempotent(give, lambda _: refund_reply(order.id)).response
 
 
-def refund_request(order: Order, lines: list[CreditedLine], wish: RefundRequest) -> RefundRequest:
-    """Return `wish` with the units of lines in it. Raises InvalidValues for lines that are none of the order's."""
-    named = named_lines(order, lines)
-    restock = summed((key, each.restock) for key, each in named)
+def refund_request(order: Order, lines: list[RefundLine], request: RefundRequest) -> RefundRequest:
+    """Return `request` with the units of lines. Raises InvalidValues for lines that are not part of the order."""
+    named = resolve_lines(order, lines)
+    restock = sum_units((key, each.restock) for key, each in named)
     return replace(
-        wish,
-        units=summed((key, each.quantity) for key, each in named),
+        request,
+        units=sum_units((key, each.quantity) for key, each in named),
         restock={key: count for key, count in restock.items() if count},
     )
 
 
-def refund_made(order_id: uuid.UUID) -> Reply:
-    """Return the last decision on an order as it is answered; the order is locked, so it is the one just made."""
+def refund_reply(order_id: uuid.UUID) -> Reply:
+    """Return the last credit of an order as a reply. The order is locked, so it is the one just created."""
     order = get_order(order_id)
     credit = credits_of(order.id)[-1]
-    body = RefundMade(
-        **state_of(order),
+    body = RefundCreated(
+        **order_state(order),
         currency=order.currency,
         credit=_credit_out(credit, order),
         refunds=[
@@ -212,7 +211,7 @@ def refund_made(order_id: uuid.UUID) -> Reply:
 
 
 def _credit_out(credit: Credit, order: Order) -> CreditOut:
-    facts = line_facts(order)
+    facts = line_fields(order)
     return CreditOut(
         id=credit.id,
         number=credit.number,

@@ -1,4 +1,4 @@
-"""What customers want to give back, over JSON: asking for it, and answering."""
+"""API operations on refund and return requests of customers."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pydantic import Field
 from commerce.api.auth import current_api_actor, ensure_scope
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation, seen_resource_version
-from commerce.api.orders.parts import (
-    MOST_LINES,
+from commerce.api.orders.refunds import RefundLine, refund_request
+from commerce.api.orders.schemas import (
+    MAX_ITEMS,
     LineOut,
     LineUnits,
     OrderState,
-    Versioned,
-    line_facts,
-    sent_minor,
-    state_of,
-    take_only,
-    units_of,
+    VersionedRequest,
+    line_fields,
+    optional_minor,
+    order_state,
+    refuse_unused_fields,
+    units_by_line,
 )
-from commerce.api.orders.refunds import CreditedLine, refund_request
-from commerce.api.orders.status import MONEY
+from commerce.api.orders.status import PAYMENT_SCOPE
 from commerce.api.schemas import Moment, ResponseModel, SentAmount, Text
 from commerce.errors import NotFound
 from commerce.orders.models import Order, ReturnRequest
@@ -45,62 +45,63 @@ TAKES = {
     "receive": ("lines",),
     "refund": ("lines", "shipping", "amount", "expected_amount"),
 }
-"""Decision -> what it takes beside reason and version."""
+"""Decision -> the fields that only it uses."""
 
 
-class ReturnToRequest(Versioned):
-    """What a customer asks for: his money back, or to send goods back first."""
+class ReturnCreate(VersionedRequest):
+    """A request of a customer for a refund or a return."""
 
     kind: Literal["refund", "return"] = Field(
-        "refund", description="return: the goods come back before the money goes."
+        "refund", description="For a return, the goods come back before the refund."
     )
     lines: list[LineUnits] | None = Field(
         None,
         min_length=1,
-        max_length=MOST_LINES,
-        description="Left out, everything that can be asked for; the order then waits in `refund_requested`.",
+        max_length=MAX_ITEMS,
+        description="All lines if omitted; the order then moves to `refund_requested`.",
     )
     reason: Text = Field(min_length=1, max_length=500, examples=["Too small"])
 
 
-class ReturnDecision(Versioned):
-    """An answer to a request."""
+class ReturnDecision(VersionedRequest):
+    """The decision on a request."""
 
     decision: Decision = Field(
-        description="approve: goods may be sent back. receive: they came. refund: the money goes back. decline.",
+        description="approve a return, receive its goods, refund, or decline.",
         examples=["decline"],
     )
     reason: Text = Field(
         "",
         max_length=500,
-        description="Words for the customer; needed to decline.",
+        description="Sent to the customer. Required to decline.",
         examples=["It has been worn"],
     )
-    lines: list[CreditedLine] | None = Field(
+    lines: list[RefundLine] | None = Field(
         None,
         min_length=1,
-        max_length=MOST_LINES,
-        description="When received: what came. When refunded: what is given back and restocked. Left out: all of it.",
+        max_length=MAX_ITEMS,
+        description="Units received, or units to refund and restock. All units if omitted.",
     )
     shipping: bool | None = Field(
-        None, description="When refunded: shipping and fee, too; left out, only if all of the order is meant."
+        None,
+        description="Refund shipping and fee as well. If omitted, only for a request for the whole order.",
     )
     amount: SentAmount | None = Field(
-        None, ge=0, description="When refunded: another amount than this comes to."
+        None, ge=0, description="Amount to refund instead of that of the lines."
     )
     expected_amount: SentAmount | None = Field(
-        None, ge=0, description="When refunded: the money that you expect to go back; 409 when it is another."
+        None, ge=0, description="The amount you expect to be refunded. Returns 409 if it differs."
     )
 
 
 class ReturnLineOut(LineOut):
-    """Units of a line that a request is about; `received` of them came back."""
+    """Requested units of a line, and how many of them were received."""
 
     received: int
 
 
 class ReturnOut(ResponseModel):
-    """A request for money back. A `whole` one is about all of the order and has moved its status."""
+    """A refund or return request. A `whole` one is for the entire order and has changed its status."""
 
     id: uuid.UUID
     number: int
@@ -118,7 +119,7 @@ class ReturnOut(ResponseModel):
 
 
 class ReturnState(OrderState):
-    """The request as it is now."""
+    """The request, with the state of its order."""
 
     request: ReturnOut
 
@@ -129,12 +130,12 @@ class ReturnList(OrderState):
     items: list[ReturnOut]
 
 
-@operation("GET", "/orders/<code>/returns", scope="orders:read", tag=TAG, answers={200: ReturnList})
+@operation("GET", "/orders/<code>/returns", scope="orders:read", tag=TAG, responses={200: ReturnList})
 def list_returns(code: str) -> Reply:
-    """List the requests for money back of an order, newest first."""
+    """List the refund and return requests of an order, newest first."""
     order = get_order_by_code(code)
     items = [_return_out(each, order) for each in requests_of(order.id)]
-    return Reply(ReturnList(**state_of(order), items=items), version=order.version)
+    return Reply(ReturnList(**order_state(order), items=items), version=order.version)
 
 
 @operation(
@@ -142,19 +143,18 @@ def list_returns(code: str) -> Reply:
     "/orders/<code>/returns",
     scope="orders:write",
     tag=TAG,
-    body=ReturnToRequest,
-    answers={201: ReturnState},
-    problems=(404, 409),
-    idempotent="honoured",
+    body=ReturnCreate,
+    responses={201: ReturnState},
+    idempotency="optional",
 )
-def create_return(code: str, body: ReturnToRequest) -> Response:
-    """Ask for money back for all or some of an order.
+def create_return(code: str, body: ReturnCreate) -> Response:
+    """Request a refund or return of all or part of an order.
 
-    A request for everything moves the order to `refund_requested`; one for a part leaves the status alone. Only what
-    has left can be sent back. 409 when nothing was paid, or everything was given back or asked for already.
+    A request for the whole order moves it to `refund_requested`; a partial one leaves the status unchanged. Only
+    shipped units can be returned. Returns 409 if nothing was paid, or if everything was already refunded or requested.
     """
     order = get_order_by_code(code)
-    units = None if body.lines is None else units_of(order, body.lines)
+    units = None if body.lines is None else units_by_line(order, body.lines)
     done = run_idempotent(
         lambda: request_return(
             order.id,
@@ -165,7 +165,7 @@ def create_return(code: str, body: ReturnToRequest) -> Response:
             seen_version=seen_resource_version(body.version),
         ),
         lambda made: _state(order.id, made, 201),
-        needed=False,
+        required=False,
     )
     return done.response
 
@@ -176,20 +176,19 @@ def create_return(code: str, body: ReturnToRequest) -> Response:
     scope="orders:write",
     tag=TAG,
     body=ReturnDecision,
-    answers={200: ReturnState},
-    problems=(404, 409),
-    idempotent="required",
+    responses={200: ReturnState},
+    idempotency="required",
 )
 def decide_return(code: str, number: int, body: ReturnDecision) -> Response:
-    """Answer a request for money back.
+    """Decide on a refund or return request.
 
-    A refund is given or declined; of a return, the goods are first approved to come back and then received. To decline
-    is possible until the money went. Goods go back on the shelf when the refund says so (`restock` of a line). To
-    refund needs the scope `payments:write`, too. 409 when the request does not wait for this answer.
+    A refund is made or declined. A return is approved first, then its goods are received. It can be declined until it
+    is refunded. Units go back in stock with `restock` of a line. To refund requires the scope `payments:write` as well.
+    Returns 409 if the request is not waiting for this decision.
     """
     if body.decision == "refund":
-        ensure_scope(MONEY)
-    take_only(body, TAKES, body.decision)
+        ensure_scope(PAYMENT_SCOPE)
+    refuse_unused_fields(body, TAKES, body.decision)
     order = get_order_by_code(code)
     asked = _numbered(order, number)
     return run_idempotent(
@@ -205,26 +204,26 @@ def _decide(body: ReturnDecision, order: Order, asked: ReturnRequest) -> None:
         case "decline":
             decline_return(asked.id, actor, seen_version=seen, reason=body.reason)
         case "receive":
-            came = units_to_answer(asked) if body.lines is None else units_of(order, body.lines)
+            came = units_to_answer(asked) if body.lines is None else units_by_line(order, body.lines)
             receive_return(asked.id, came, actor, seen_version=seen)
         case "refund":
             refund_return(
                 asked.id,
-                _wish(body, order, asked),
+                _refund(body, order, asked),
                 actor,
                 seen_version=seen,
-                shown_amount=sent_minor("expected_amount", body.expected_amount, order.currency),
+                shown_amount=optional_minor("expected_amount", body.expected_amount, order.currency),
                 reason=body.reason,
             )
 
 
-def _wish(body: ReturnDecision, order: Order, asked: ReturnRequest) -> RefundRequest:
-    wish = RefundRequest(
+def _refund(body: ReturnDecision, order: Order, asked: ReturnRequest) -> RefundRequest:
+    request = RefundRequest(
         units=units_to_answer(asked),
         shipping=asked.whole if body.shipping is None else body.shipping,
-        amount=sent_minor("amount", body.amount, order.currency),
+        amount=optional_minor("amount", body.amount, order.currency),
     )
-    return wish if body.lines is None else refund_request(order, body.lines, wish)
+    return request if body.lines is None else refund_request(order, body.lines, request)
 
 
 def _numbered(order: Order, number: int) -> ReturnRequest:
@@ -237,13 +236,13 @@ def _numbered(order: Order, number: int) -> ReturnRequest:
 def _state(order_id: uuid.UUID, return_id: uuid.UUID, status: int) -> Reply:
     order = get_order(order_id)
     asked = next(each for each in requests_of(order.id) if each.id == return_id)
-    body = ReturnState(**state_of(order), request=_return_out(asked, order))
+    body = ReturnState(**order_state(order), request=_return_out(asked, order))
     where = {"Location": f"/api/orders/{order.code}/returns"} if status == 201 else {}
     return Reply(body, status, where, order.version)
 
 
 def _return_out(asked: ReturnRequest, order: Order) -> ReturnOut:
-    facts = line_facts(order)
+    facts = line_fields(order)
     same = ("id", "number", "kind", "whole", "state", "reason", "answer", "asked_by")
     return ReturnOut(
         **{name: getattr(asked, name) for name in (*same, "created_at", "updated_at")},

@@ -1,11 +1,12 @@
-"""Orders at the JSON edge, spelled as in the Gravito and the MBC example."""
+"""Requests and responses of the order operations. Field names follow the Gravito and MBC examples."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
 
 from babel import Locale, UnknownLocaleError
 from email_validator import EmailNotValidError, validate_email
@@ -13,7 +14,7 @@ from flask import current_app
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from commerce.api.schemas import (
-    ADDRESS,
+    ADDRESS_FIELDS,
     Amount,
     Code,
     Line,
@@ -28,44 +29,47 @@ from commerce.api.schemas import (
     minor,
 )
 from commerce.checkout.direct_orders import MAX_UNITS, DirectOrder, RequestedItem
+from commerce.errors import FieldError, InvalidValue, InvalidValues
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.transitions import STATUSES
 from commerce.tenants.scope import current_shop
 
-MOST_ITEMS = 2000
-"""Lines of one order: the largest invoices of a wholesaler have about a thousand."""
+MAX_ITEMS = 2000
+"""Maximum number of items of an order. Large wholesale invoices have about 1,000."""
 
 
 def _email(text: str) -> str:
-    """Return an e-mail address as it is written on envelopes. Raises ValueError."""
+    """Return a normalized email address. Raises ValueError."""
     if not text:
         return ""
-    trial = not current_app.config["LOCKSTEP"].production
+    testing = not current_app.config["LOCKSTEP"].production
     try:
-        found = validate_email(text, allow_smtputf8=False, check_deliverability=False, test_environment=trial)
+        found = validate_email(
+            text, allow_smtputf8=False, check_deliverability=False, test_environment=testing
+        )
     except EmailNotValidError as error:
-        raise ValueError("this is no e-mail address") from error
+        raise ValueError("not a valid email address") from error
     return str(found.normalized)
 
 
 def _known(status: str) -> str:
     if status not in STATUSES:
-        raise ValueError("there is no such status")
+        raise ValueError("unknown status")
     return status
 
 
 def _language(name: str) -> str:
-    """Return a locale as the shop writes it. Raises ValueError for one in which no page and no mail can be written."""
+    """Return a locale in the form of the shop's settings. Raises ValueError for an unknown one."""
     name = name.replace("-", "_")
     try:
         Locale.parse(name or "en")
     except (UnknownLocaleError, ValueError) as error:
-        raise ValueError("there is no such language") from error
+        raise ValueError("unknown language") from error
     return name
 
 
 Status = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(STATUSES)})]
-"""Where an order stands."""
+"""The status of an order."""
 
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(_email)]
 
@@ -73,72 +77,76 @@ Language = Annotated[
     str,
     Field(
         pattern="^([a-z]{2,3}([_-][A-Za-z]{2,4})?)?$",
-        description="Language of the mails, such as `ja` or `de_AT`. Left out: that of the shop.",
+        description="Language of emails, such as `ja` or `de_AT`; that of the shop if omitted.",
     ),
     AfterValidator(_language),
 ]
 
 
-# --- what is sent --------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------
 
 
 class Address(RequestModel):
-    """Where it goes. What the country does not know is left out; its postcode is checked."""
+    """A shipping address. Region and postal code must be those of the country; fields it does not use are kept."""
 
     street: Text = Field(min_length=1, max_length=500, examples=["123 Main St"])
     city: Line = Field("", max_length=255, examples=["Tokyo"])
     district: Line = Field("", max_length=255)
     region: Line = Field(
-        "", max_length=255, description="State, province, prefecture: as the country calls it."
+        "", max_length=255, description="State, province, county or prefecture, by any of its names."
     )
     postal_code: Line = Field("", max_length=40, examples=["100-0001"])
-    country: str = Field(pattern="^[A-Z]{2}$", description="ISO 3166 code.", examples=["JP"])
+    country: str = Field(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code.", examples=["JP"])
     company: Line = Field("", max_length=255)
     sorting_code: Line = Field("", max_length=40)
-    name: Line = Field("", max_length=255, description="Who receives it, if that is not the customer.")
+    name: Line = Field("", max_length=255, description="Name of the recipient.")
 
     def fields(self) -> dict[str, str]:
-        """Return the address as the shop keeps it."""
-        return {ours: getattr(self, theirs) for theirs, ours in ADDRESS.items()}
+        """Return the address with the names of libaddressinput."""
+        return {ours: getattr(self, theirs) for theirs, ours in ADDRESS_FIELDS.items()}
 
 
 class OrderItem(RequestModel):
-    """Units of a variant, by its product code (SKU) or its id."""
+    """Units of a variant, by product code (SKU) or id."""
 
     product_code: Code | None = Field(None, examples=["PRD-001"])
     variant_id: uuid.UUID | None = Field(None, description="Instead of the product code.")
-    name: Text = Field("", max_length=500, description="Not looked at: the shop knows what it is called.")
+    name: Text = Field("", max_length=500, description="Ignored: the name comes from the catalog.")
     quantity: Annotated[int, Field(ge=1, le=MAX_UNITS)] = Field(examples=[2])
     price: SentAmount | None = Field(
         None,
-        description="What you believe one costs. It is only compared: if it is not so, nothing is ordered.",
+        description="The unit price you expect. If it differs, nothing is ordered.",
         examples=[29.99],
     )
 
     def wanted(self) -> RequestedItem:
-        """Return it as the shop understands it."""
+        """Return the requested item."""
         code = "" if self.variant_id is not None else (self.product_code or "")
         return RequestedItem(self.quantity, code, self.variant_id, self.price)
 
 
-class OrderToPlace(RequestModel):
-    """An order. Prices come from the shop alone."""
+class OrderCreate(RequestModel):
+    """A new order. Prices always come from the shop."""
 
     customer_id: Line = Field(
         "",
         max_length=120,
-        description="Your name for the customer, or the id of a member of the shop.",
+        description="Your reference of the customer, or the id of a member of the shop.",
         examples=["CUST-001"],
     )
-    items: list[OrderItem] = Field(min_length=1, max_length=MOST_ITEMS)
+    items: list[OrderItem] = Field(min_length=1, max_length=MAX_ITEMS)
     shipping_address: Address
-    shipping_method: Code | None = Field(None, description="Left out: the cheapest that goes there.")
+    shipping_method: Code | None = Field(None, description="The cheapest available method if omitted.")
     payment_method: Code | None = Field(
         None,
-        description="A method of the shop; `credit_card` is its first by card. Left out: its first.",
+        description="A payment method of the shop; the first if omitted. `credit_card` is the first card method.",
         examples=["credit_card"],
     )
-    email: Email = Field("", description="Left out, nobody is written to.", examples=["alice@example.com"])
+    email: Email = Field(
+        "",
+        description="Receives the order confirmation, with a link to view and pay the order.",
+        examples=["alice@example.com"],
+    )
     phone: Line = Field("", max_length=40)
     note: Text = Field("", max_length=1000)
     locale: Language = ""
@@ -146,15 +154,15 @@ class OrderToPlace(RequestModel):
         default_factory=list, max_length=5
     )
     total: SentAmount | None = Field(
-        None, description="The total that the customer was shown: 409 when it is another now."
+        None, description="The total that the customer was shown. Returns 409 if it differs."
     )
 
     backordered: int = Field(
-        0, ge=0, le=1_000_000, description="How many of the units the customer was shown not to be there yet."
+        0, ge=0, le=1_000_000, description="Number of units that the customer was shown as backordered."
     )
 
     def order(self) -> DirectOrder:
-        """Return it as the shop understands it. Raises InvalidValue for an amount with too many decimals."""
+        """Return the order to place. Raises InvalidValue for an amount with too many decimals."""
         shown = None if self.total is None else minor(self.total, current_shop().currency, "total")
         return DirectOrder(
             [item.wanted() for item in self.items],
@@ -173,20 +181,20 @@ class OrderToPlace(RequestModel):
         )
 
 
-class OrderFilter(PageQuery):
-    """Which orders are listed, newest first."""
+class OrderQuery(PageQuery):
+    """Filters of the list of orders."""
 
-    status: Status | None = Field(None, description="Only orders that stand there.")
+    status: Status | None = Field(None, description="Only orders with this status.")
     total: bool = Field(
-        default=False, description="Count them all, too: that takes longer the more there are."
+        default=False, description="Include the total number of rows. Slow for shops with many orders."
     )
 
 
-# --- what is answered ----------------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------------------
 
 
 class AddressOut(ResponseModel):
-    """Where it goes, in the order's own copy."""
+    """The shipping address of an order."""
 
     street: str
     city: str
@@ -199,7 +207,7 @@ class AddressOut(ResponseModel):
 
 
 class ItemOut(ResponseModel):
-    """A line of an order: a frozen copy of what was sold."""
+    """A line of an order, with name and price at the time of the order."""
 
     line_id: uuid.UUID
     product_code: str
@@ -218,7 +226,7 @@ class ItemOut(ResponseModel):
 
 
 class AdjustmentOut(ResponseModel):
-    """An amount on the order: promotion, tax, shipping or fee. `included` ones are inside the prices already."""
+    """A discount, tax, shipping amount or fee. `included` amounts are part of the prices."""
 
     label: str
     amount: Amount
@@ -228,7 +236,7 @@ class AdjustmentOut(ResponseModel):
 
 
 class OrderAttributes(ResponseModel):
-    """The facts of an order."""
+    """Attributes of an order."""
 
     customer_id: str
     member_id: uuid.UUID | None
@@ -260,7 +268,6 @@ class OrderAttributes(ResponseModel):
     delivered_at: Moment | None
     completed_at: Moment | None
     cancelled_at: Moment | None
-    order_path: str = Field(description="Where the customer sees and pays the order.")
 
 
 class OrderOut(ResponseModel):
@@ -273,7 +280,7 @@ class OrderOut(ResponseModel):
 
 
 class OrderSummary(ResponseModel):
-    """The facts of an order in a list."""
+    """Attributes of an order in a list."""
 
     customer_id: str
     email: str
@@ -300,14 +307,14 @@ class OrderList(ResponseModel):
 
     items: list[OrderRowOut]
     next_cursor: str | None
-    total: int | None = Field(None, description="Only with ?total=true.")
+    total: int | None = Field(None, description="With `total=true` only.")
 
 
 _STAMPS = ("placed", "hold_expires", "paid", "confirmed", "shipped", "delivered", "completed", "cancelled")
 
 
 def order_out(order: Order) -> OrderOut:
-    """Return an order as it is answered."""
+    """Return an order for a response."""
     money = {
         name: amount(getattr(order, column), order.currency)
         for name, column in {
@@ -339,24 +346,23 @@ def order_out(order: Order) -> OrderOut:
             "items": [item_out(line, order.currency) for line in order.lines],
             "shipping_address": address_out(order.shipping_address),
             "adjustments": [_adjustment_out(each, order.currency) for each in order.adjustments],
-            "order_path": f"/orders/{order.token}",
         }
     )
     return OrderOut(code=order.code, name=f"Order {order.code}", version=order.version, attributes=attributes)
 
 
 def customer_of(order: Any) -> str:
-    """Return what the customer is called: as the program that ordered calls him, else by his account."""
+    """Return the API client's reference of the customer, or else the id of their account."""
     return order.customer_reference or (str(order.member_id) if order.member_id else "")
 
 
 def address_out(address: Mapping[str, str]) -> AddressOut:
-    """Return an order's address as it is answered."""
-    return AddressOut(**{theirs: address.get(ours, "") for theirs, ours in ADDRESS.items()})
+    """Return an address for a response."""
+    return AddressOut(**{theirs: address.get(ours, "") for theirs, ours in ADDRESS_FIELDS.items()})
 
 
 def item_out(line: OrderLine, currency: str) -> ItemOut:
-    """Return a line of an order as it is answered."""
+    """Return a line of an order for a response."""
     return ItemOut(
         line_id=line.id,
         product_code=line.sku,
@@ -383,3 +389,121 @@ def _adjustment_out(each: OrderAdjustment, currency: str) -> AdjustmentOut:
         source_id=each.source_id,
         included=each.included,
     )
+
+
+# --- shared by the resources of an order ---------------------------------------------------------------
+
+MAX_VERSION = 2**31 - 1
+L = TypeVar("L", bound="LineUnits")
+
+
+class VersionedRequest(RequestModel):
+    """A request that can name the version of the order."""
+
+    version: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_VERSION,
+        description="The version you have seen. Returns 409 if the order has changed. Also accepted as `If-Match`.",
+    )
+
+
+class LineUnits(RequestModel):
+    """Units of an order line, by line id or product code."""
+
+    line_id: uuid.UUID | None = Field(None, description="`lineId` of an item of the order.")
+    product_code: Code | None = Field(None, description="Instead of `lineId`.", examples=["PRD-001"])
+    quantity: Quantity = Field(examples=[1])
+
+
+class OrderState(ResponseModel):
+    """The state of an order."""
+
+    code: str = Field(examples=["ORD-000001"])
+    status: str = Field(examples=["confirmed"])
+    payment_status: str = Field(examples=["paid"])
+    version: int
+
+
+class LineOut(ResponseModel):
+    """Units of an order line."""
+
+    line_id: uuid.UUID
+    product_code: str
+    name: str
+    quantity: int
+
+
+def order_state(order: Order) -> dict[str, Any]:
+    """Return the fields of `OrderState`."""
+    return {name: getattr(order, name) for name in ("code", "status", "payment_status", "version")}
+
+
+def line_fields(order: Order) -> dict[uuid.UUID, dict[str, Any]]:
+    """Return line id -> fields of `LineOut` except the quantity."""
+    return {
+        line.id: {"line_id": line.id, "product_code": line.sku, "name": line.title} for line in order.lines
+    }
+
+
+def resolve_lines(order: Order, sent: Sequence[L]) -> list[tuple[uuid.UUID, L]]:
+    """Return (line id, item) for each item. Raises InvalidValues for items that name no line of the order."""
+    found = [(_line_of(order, each), each) for each in sent]
+    faults = [_no_line(f"lines.{index}", each) for index, (line, each) in enumerate(found) if line is None]
+    if faults:
+        raise InvalidValues(faults)
+    return [(line.id, each) for line, each in found if line is not None]
+
+
+def units_by_line(order: Order, sent: Sequence[LineUnits]) -> dict[uuid.UUID, int]:
+    """Return line id -> units, adding up repeated lines. Raises InvalidValues."""
+    return sum_units((key, each.quantity) for key, each in resolve_lines(order, sent))
+
+
+def sum_units(parts: Iterator[tuple[uuid.UUID, int]]) -> dict[uuid.UUID, int]:
+    """Return line id -> sum of units."""
+    sums: dict[uuid.UUID, int] = {}
+    for key, count in parts:
+        sums[key] = sums.get(key, 0) + count
+    return sums
+
+
+def _line_of(order: Order, each: LineUnits) -> OrderLine | None:
+    if each.line_id is not None:
+        return next((line for line in order.lines if line.id == each.line_id), None)
+    code = each.product_code
+    found = [line for line in order.lines if line.sku == code] or [
+        line for line in order.lines if code and line.slug == code.lower()
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _no_line(place: str, each: LineUnits) -> FieldError:
+    if each.line_id is None and each.product_code is None:
+        return FieldError(f"{place}.product_code", "line_id_or_product_code")
+    return FieldError(f"{place}.{'line_id' if each.line_id else 'product_code'}", "line_ambiguous")
+
+
+def optional_minor(field: str, value: Decimal | None, currency: str) -> int | None:
+    """Return an amount in minor units, None if it was not sent. Raises InvalidValue for `field`."""
+    if value is None:
+        return None
+    try:
+        return minor(value, currency)
+    except InvalidValue as error:
+        raise error.at(field) from error
+
+
+def refuse_unused_fields(body: RequestModel, used_by: Mapping[str, Collection[str]], chosen: str) -> None:
+    """Reject fields that a choice does not use. `used_by` is choice -> fields that only some choices use.
+
+    Raises InvalidValues.
+    """
+    others = {name for names in used_by.values() for name in names} - set(used_by.get(chosen, ()))
+    faults = [
+        FieldError(name, "field_not_for_action", {"action": chosen})
+        for name in sorted(others)
+        if getattr(body, name)
+    ]
+    if faults:
+        raise InvalidValues(faults)

@@ -1,4 +1,4 @@
-"""The parcels of an order over JSON."""
+"""API operations on the shipments of an order."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pydantic import Field
 from commerce.api.auth import current_api_actor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation, seen_resource_version
-from commerce.api.orders.parts import (
-    MOST_LINES,
+from commerce.api.orders.schemas import (
+    MAX_ITEMS,
     LineOut,
     LineUnits,
     OrderState,
-    Versioned,
-    line_facts,
-    state_of,
-    units_of,
+    VersionedRequest,
+    line_fields,
+    order_state,
+    units_by_line,
 )
 from commerce.api.schemas import Moment, ResponseModel, Text
 from commerce.orders.models import Order
@@ -27,19 +27,22 @@ from commerce.shipping.services import ship_order
 TAG = "Shipments"
 
 
-class ShipmentToSend(Versioned):
-    """A parcel that leaves. An order leaves in several, if you like."""
+class ShipmentCreate(VersionedRequest):
+    """A new shipment. An order can have several."""
 
     lines: list[LineUnits] | None = Field(
-        None, min_length=1, max_length=MOST_LINES, description="What is in it; left out, all that is left."
+        None,
+        min_length=1,
+        max_length=MAX_ITEMS,
+        description="Units in the parcel; everything unshipped if omitted.",
     )
     carrier: Text = Field("", max_length=255, examples=["DHL"])
     tracking_code: Text = Field("", max_length=255, examples=["00340434161094042557"])
-    reason: Text = Field("", max_length=500, description="For the history, when nothing is left to send.")
+    reason: Text = Field("", max_length=500, description="For the history, when this is the last shipment.")
 
 
 class ShipmentOut(ResponseModel):
-    """A parcel. `trackingUrl` shows where it is, '' for a carrier that is not known."""
+    """A shipment. `trackingUrl` is empty for an unknown carrier."""
 
     number: int
     carrier: str
@@ -49,24 +52,24 @@ class ShipmentOut(ResponseModel):
     lines: list[LineOut]
 
 
-class ShipmentSent(OrderState):
-    """The parcel that left."""
+class ShipmentCreated(OrderState):
+    """The new shipment, with the state of its order."""
 
     shipment: ShipmentOut
 
 
 class ShipmentList(OrderState):
-    """The parcels of an order, oldest first."""
+    """The shipments of an order, oldest first."""
 
     items: list[ShipmentOut]
 
 
-@operation("GET", "/orders/<code>/shipments", scope="orders:read", tag=TAG, answers={200: ShipmentList})
+@operation("GET", "/orders/<code>/shipments", scope="orders:read", tag=TAG, responses={200: ShipmentList})
 def list_shipments(code: str) -> Reply:
-    """List an order's parcels, oldest first."""
+    """List the shipments of an order, oldest first."""
     order = get_order_by_code(code)
     items = [_shipment_out(each, order) for each in shipped_parcels(order.id)]
-    return Reply(ShipmentList(**state_of(order), items=items), version=order.version)
+    return Reply(ShipmentList(**order_state(order), items=items), version=order.version)
 
 
 @operation(
@@ -74,19 +77,18 @@ def list_shipments(code: str) -> Reply:
     "/orders/<code>/shipments",
     scope="orders:write",
     tag=TAG,
-    body=ShipmentToSend,
-    answers={201: ShipmentSent},
-    problems=(404, 409),
-    idempotent="required",
+    body=ShipmentCreate,
+    responses={201: ShipmentCreated},
+    idempotency="required",
 )
-def send_shipment(code: str, body: ShipmentToSend) -> Response:
-    """Send a parcel with all or some of what is left.
+def send_shipment(code: str, body: ShipmentCreate) -> Response:
+    """Ship all or part of an order.
 
-    Its units leave the stock, and the customer is told. The order stays `processing` until all of it has left; then it
-    is `shipped`. 409 when the order is not being processed, 422 for units that it does not have or that are not there.
+    The units leave the stock, and the customer is notified. The order stays `processing` until everything is shipped.
+    Returns 409 if the order is not `processing`, and 422 for units that are not part of it or not in stock.
     """
     order = get_order_by_code(code)
-    units = None if body.lines is None else units_of(order, body.lines)
+    units = None if body.lines is None else units_by_line(order, body.lines)
     done = run_idempotent(
         lambda: ship_order(
             order.id,
@@ -104,12 +106,12 @@ def send_shipment(code: str, body: ShipmentToSend) -> Response:
 
 def _sent(order: Order) -> Reply:
     parcel = shipped_parcels(order.id)[-1]
-    body = ShipmentSent(**state_of(order), shipment=_shipment_out(parcel, order))
+    body = ShipmentCreated(**order_state(order), shipment=_shipment_out(parcel, order))
     return Reply(body, 201, {"Location": f"/api/orders/{order.code}/shipments"}, order.version)
 
 
 def _shipment_out(parcel: ShippedParcel, order: Order) -> ShipmentOut:
-    facts = line_facts(order)
+    facts = line_fields(order)
     return ShipmentOut(
         number=parcel.number,
         carrier=parcel.carrier,

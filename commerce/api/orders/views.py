@@ -1,27 +1,27 @@
-"""Orders over JSON: placed in one breath, listed, looked at."""
+"""API operations that place, list and retrieve orders."""
 
 from __future__ import annotations
 
 from flask import Response
 
 from commerce.api.auth import current_api_actor
-from commerce.api.cursors import close_cursor, open_position
+from commerce.api.cursors import decode_position, encode_cursor
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation
-from commerce.api.orders.placement import finish
+from commerce.api.orders.placement import created_order, respond
 from commerce.api.orders.schemas import (
-    OrderFilter,
+    OrderCreate,
     OrderList,
     OrderOut,
+    OrderQuery,
     OrderRowOut,
     OrderSummary,
-    OrderToPlace,
     customer_of,
     order_out,
 )
 from commerce.api.schemas import amount
 from commerce.checkout.direct_orders import PlacedDirectOrder, place_direct_order
-from commerce.orders.queries import OrderRow, count_orders, get_order, get_order_by_code, list_orders
+from commerce.orders.queries import OrderRow, count_orders, get_order_by_code, list_orders
 
 TAG = "Orders"
 
@@ -31,51 +31,51 @@ TAG = "Orders"
     "/orders",
     scope="orders:write",
     tag=TAG,
-    body=OrderToPlace,
-    answers={201: OrderOut},
-    problems=(409,),
-    idempotent="required",
+    body=OrderCreate,
+    responses={201: OrderOut},
+    idempotency="required",
     audited=False,
 )
-def create_order(body: OrderToPlace) -> Response:
-    """Place an order.
+def create_order(body: OrderCreate) -> Response:
+    """Place an order and reserve its stock.
 
-    Its stock is held, or nothing happens: 422 names every line that is short. Prices are those of the shop; a `price`
-    or a `total` that you send is compared, and if it differs nothing is ordered.
+    Prices are always those of the shop. If you send a `price` or a `total` and it differs, nothing is ordered. Returns
+    422 with every item that does not have enough stock. The customer gets a link to the order by email, where they can
+    pay it.
     """
 
-    def answer(placed: PlacedDirectOrder) -> Reply:
-        order = get_order(placed.order.id)
+    def reply(placed: PlacedDirectOrder) -> Reply:
+        order = created_order(placed.order)
         return Reply(order_out(order), 201, {"Location": f"/api/orders/{order.code}"}, order.version)
 
-    done = run_idempotent(lambda: place_direct_order(body.order(), current_api_actor()), answer)
-    return finish(done)
+    done = run_idempotent(lambda: place_direct_order(body.order(), current_api_actor()), reply)
+    return respond(done)
 
 
-@operation("GET", "/orders", scope="orders:read", tag=TAG, query=OrderFilter, answers={200: OrderList})
-def list_all_orders(query: OrderFilter) -> Reply:
+@operation("GET", "/orders", scope="orders:read", tag=TAG, query=OrderQuery, responses={200: OrderList})
+def list_all_orders(query: OrderQuery) -> Reply:
     """List orders, newest first.
 
-    A page ends with `nextCursor`; orders that are placed meanwhile do not shift the pages that follow.
+    Orders placed while you read pages do not shift the following pages.
     """
     filters = {"status": query.status or ""}
     page = list_orders(
         status=query.status or "",
-        before=open_position("orders", filters, query.cursor),
+        before=decode_position("orders", filters, query.cursor),
         limit=query.limit,
     )
     return Reply(
         OrderList(
             items=[_row_out(row) for row in page.rows],
-            next_cursor=close_cursor("orders", filters, page.older) if page.older else None,
+            next_cursor=encode_cursor("orders", filters, page.older) if page.older else None,
             total=count_orders(query.status or "") if query.total else None,
         )
     )
 
 
-@operation("GET", "/orders/<code>", scope="orders:read", tag=TAG, answers={200: OrderOut}, problems=(404,))
+@operation("GET", "/orders/<code>", scope="orders:read", tag=TAG, responses={200: OrderOut})
 def get_one_order(code: str) -> Reply:
-    """Show one order."""
+    """Retrieve an order."""
     order = get_order_by_code(code)
     return Reply(order_out(order), version=order.version)
 

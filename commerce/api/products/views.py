@@ -1,4 +1,4 @@
-"""Products over JSON: made with their variants and stock, listed, changed."""
+"""API operations on products and their variants."""
 
 from __future__ import annotations
 
@@ -9,18 +9,34 @@ from urllib.parse import quote
 from flask import Response, request
 
 from commerce.api.auth import current_api_actor
-from commerce.api.cursors import close_cursor, open_cursor
+from commerce.api.cursors import decode_cursor, encode_cursor
 from commerce.api.idempotency import run_idempotent
-from commerce.api.operation import Reply, operation
-from commerce.api.preconditions import needed_version
-from commerce.api.products.answers import ProductList, ProductOut, product_out
-from commerce.api.products.schemas import ProductPatch, ProductSearch, ProductToMake
-from commerce.catalog.create_product import OpenStock, create_product
-from commerce.catalog.product_records import count_records, list_records, product_id_of, product_record
-from commerce.catalog.update_product import change_product
+from commerce.api.operation import Reply, operation, required_version
+from commerce.api.products.schemas import (
+    ProductCreate,
+    ProductList,
+    ProductOut,
+    ProductPatch,
+    ProductQuery,
+    VariantCreate,
+    VariantOut,
+    VariantPatch,
+    product_out,
+    variant_out,
+)
+from commerce.catalog.create_product import OpenStock, add_variant, create_product
+from commerce.catalog.product_records import (
+    count_records,
+    get_variant,
+    list_records,
+    product_id_of,
+    product_record,
+    variant_of,
+)
+from commerce.catalog.update_product import VariantUpdate, change_product
 from commerce.inventory.adjustments import set_initial_stock
 
-TAG = "Products"
+TAG, VARIANTS = "Products", "Variants"
 
 
 @operation(
@@ -28,51 +44,48 @@ TAG = "Products"
     "/products",
     scope="products:write",
     tag=TAG,
-    body=ProductToMake,
-    answers={201: ProductOut},
-    problems=(409,),
-    idempotent="honoured",
+    body=ProductCreate,
+    responses={201: ProductOut},
+    idempotency="optional",
 )
-def add_product(body: ProductToMake) -> Response:
-    """Add a product with its variants and their first stock, or nothing.
+def add_product(body: ProductCreate) -> Response:
+    """Create a product with its variants and their initial stock.
 
-    With `sku` and `price` it has one variant; else name `variants`. A code or SKU that the shop has is refused (409).
+    Send `sku` and `price` for a product with one variant, or `variants`. Returns 409 if a code or SKU already exists.
     """
-    new, open_stock = body.new(), stock_opener()
+    new, open_stock = body.new(), _stock_opener()
 
-    def answer(product_id: uuid.UUID) -> Reply:
+    def reply(product_id: uuid.UUID) -> Reply:
         shown = _shown(product_id)
         return Reply(shown, 201, {"Location": f"/api/products/{quote(shown.code)}"}, shown.version)
 
-    return run_idempotent(lambda: create_product(new, open_stock=open_stock), answer, needed=False).response
+    return run_idempotent(lambda: create_product(new, open_stock=open_stock), reply, required=False).response
 
 
 @operation(
-    "GET", "/products", scope="products:read", tag=TAG, query=ProductSearch, answers={200: ProductList}
+    "GET", "/products", scope="products:read", tag=TAG, query=ProductQuery, responses={200: ProductList}
 )
-def list_all_products(query: ProductSearch) -> Reply:
-    """List products, the newest first, hidden ones too.
+def list_all_products(query: ProductQuery) -> Reply:
+    """List products, newest first, including hidden ones.
 
-    A page ends with `nextCursor`; products that are added meanwhile do not shift the pages that follow.
+    Products added while you read pages do not shift the following pages.
     """
     wanted = query.filter()
     filters = {"active": wanted.active, "shelf": wanted.shelf, "words": wanted.words}
-    position = open_cursor("products", filters, query.cursor)
+    position = decode_cursor("products", filters, query.cursor)
     records, older = list_records(wanted, uuid.UUID(position) if position else None, query.limit)
     return Reply(
         ProductList(
             items=[product_out(each, _base()) for each in records],
-            next_cursor=close_cursor("products", filters, older) if older else None,
+            next_cursor=encode_cursor("products", filters, older) if older else None,
             total=count_records(wanted) if query.total else None,
         )
     )
 
 
-@operation(
-    "GET", "/products/<sku:code>", scope="products:read", tag=TAG, answers={200: ProductOut}, problems=(404,)
-)
+@operation("GET", "/products/<sku:code>", scope="products:read", tag=TAG, responses={200: ProductOut})
 def get_one_product(code: str) -> Reply:
-    """Show one product, by its code or by the SKU of one of its variants."""
+    """Retrieve a product by its code or by the SKU of one of its variants."""
     shown = _shown(product_id_of(code))
     return Reply(shown, version=shown.version)
 
@@ -83,16 +96,16 @@ def get_one_product(code: str) -> Reply:
     scope="products:write",
     tag=TAG,
     body=ProductPatch,
-    answers={200: ProductOut},
-    problems=(404, 409),
+    responses={200: ProductOut},
 )
 def change_one_product(code: str, body: ProductPatch) -> Response:
-    """Change a product, if it still has the version that you have seen.
+    """Update a product.
 
-    Price, weight and the like are those of its only variant; a product with several refuses them.
+    Fields of a variant, such as price and weight, are accepted only if the product has one variant. Returns 409 if the
+    product has changed since the version you send.
     """
     record = product_record(product_id_of(code))
-    seen = needed_version(body.version)
+    seen = required_version(body.version)
     values = body.product_values(record.product.status)
     if "name" in body.model_fields_set:
         values["title"] = body.name
@@ -103,18 +116,80 @@ def change_one_product(code: str, body: ProductPatch) -> Response:
             seen_version=seen,
             values=values,
             only_variant=body.only_variant(),
-            shelves=body.shelves,
+            shelves=body.category_slugs,
         )
 
-    def answer(_changed: bool) -> Reply:
+    def reply(_changed: bool) -> Reply:
         shown = _shown(record.product.id)
         return Reply(shown, version=shown.version)
 
-    return run_idempotent(change, answer, needed=False).response
+    return run_idempotent(change, reply, required=False).response
 
 
-def stock_opener() -> OpenStock:
-    """Return what opens the first stock of new variants in the name of the program."""
+# --- variants ------------------------------------------------------------------------------------------
+
+
+@operation(
+    "POST",
+    "/products/<sku:code>/variants",
+    scope="products:write",
+    tag=VARIANTS,
+    body=VariantCreate,
+    responses={201: VariantOut},
+    idempotency="optional",
+)
+def add_one_variant(code: str, body: VariantCreate) -> Response:
+    """Add a variant to a product, with its initial stock.
+
+    Send a value for each option of the product. No other variant can have the same values.
+    """
+    product_id, new, open_stock = product_id_of(code), body.new(), _stock_opener()
+
+    def reply(variant_id: uuid.UUID) -> Reply:
+        shown = variant_out(get_variant(variant_id))
+        return Reply(shown, 201, {"Location": f"/api/variants/{quote(shown.code)}"}, shown.version)
+
+    return run_idempotent(
+        lambda: add_variant(product_id, new, open_stock=open_stock), reply, required=False
+    ).response
+
+
+@operation("GET", "/variants/<sku:sku>", scope="products:read", tag=VARIANTS, responses={200: VariantOut})
+def get_one_variant(sku: str) -> Reply:
+    """Retrieve a variant by its SKU, or by the code of a product with one variant."""
+    shown = variant_out(variant_of(sku))
+    return Reply(shown, version=shown.version)
+
+
+@operation(
+    "PATCH",
+    "/variants/<sku:sku>",
+    scope="products:write",
+    tag=VARIANTS,
+    body=VariantPatch,
+    responses={200: VariantOut},
+)
+def change_one_variant(sku: str, body: VariantPatch) -> Response:
+    """Update a variant. The version of its product changes as well.
+
+    Returns 409 if the variant has changed since the version you send.
+    """
+    variant = variant_of(sku)
+    change = VariantUpdate(variant.id, required_version(body.version), body.variant_values())
+
+    def reply(_changed: bool) -> Reply:
+        shown = variant_out(get_variant(change.id))
+        return Reply(shown, version=shown.version)
+
+    return run_idempotent(
+        lambda: change_product(variant.product_id, seen_version=None, variants=[change]),
+        reply,
+        required=False,
+    ).response
+
+
+def _stock_opener() -> OpenStock:
+    """Return the service that sets the initial stock of new variants, in the name of the API client."""
     return partial(set_initial_stock, cause="received", actor=current_api_actor().name, reference="")
 
 

@@ -1,4 +1,4 @@
-"""Webhook endpoints at the JSON edge: where they are, what they hear, and how calling them went."""
+"""Requests and responses of the webhook endpoint operations."""
 
 from __future__ import annotations
 
@@ -17,112 +17,114 @@ EventTypes = Annotated[
     list[Annotated[str, Field(json_schema_extra={"enum": list(EVENT_TYPES)})]],
     Field(max_length=len(EVENT_TYPES)),
 ]
-HEARS = "Names of events; none: all of them."
+EVENT_TYPES_TEXT = "Event types to deliver. Empty for all."
 
-# --- what is sent --------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------
 
 
-class EndpointToMake(RequestModel):
-    """An address that shall be told of events."""
+class WebhookEndpointCreate(RequestModel):
+    """A new webhook endpoint."""
 
     url: Text = Field(
         min_length=1,
         max_length=MAX_URL,
-        description="On the public internet, by https.",
+        description="An https URL on the public internet.",
         examples=["https://example.com/lockstep-events"],
     )
     description: Text = Field("", max_length=255, examples=["Accounting"])
     event_types: EventTypes = Field(
-        default_factory=list, description=HEARS, examples=[["order.placed", "order.paid"]]
+        default_factory=list, description=EVENT_TYPES_TEXT, examples=[["order.placed", "order.paid"]]
     )
 
 
-class EndpointPatch(RequestModel):
-    """What shall be another; what is left out stays."""
+class WebhookEndpointPatch(RequestModel):
+    """Changes to a webhook endpoint. Omitted fields stay unchanged."""
 
     version: int | None = Field(
-        None, ge=1, description="The one that you have seen, or `If-Match`.", examples=[1]
+        None, ge=1, description="The version you have seen. Can be sent as `If-Match` instead.", examples=[1]
     )
     url: Text = Field(default_factory=str, min_length=1, max_length=MAX_URL)
     description: Text = Field("", max_length=255, examples=["Accounting"])
-    event_types: EventTypes = Field(default_factory=list, description=HEARS)
-    enabled: bool = Field(default=True, description="Whether it is called.")
+    event_types: EventTypes = Field(default_factory=list, description=EVENT_TYPES_TEXT)
+    enabled: bool = Field(default=True, description="Whether events are delivered.")
 
     def changes(self, known: WebhookEndpoint) -> dict[str, Any]:
-        """Return the whole endpoint as it shall be."""
+        """Return all fields of the endpoint after the change."""
         now = {name: getattr(known, name) for name in ("url", "description", "event_types")}
         return now | {name: getattr(self, name) for name in self.model_fields_set - {"version"}}
 
 
-# --- what is answered ----------------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------------------
 
 
-class EndpointOut(ResponseModel):
-    """An address that is told of events. Its secret is shown when it is made, and then never."""
+class WebhookEndpointOut(ResponseModel):
+    """A webhook endpoint. Its secret is only returned when it is created or rotated."""
 
     id: uuid.UUID
     version: int
     url: str = Field(examples=["https://example.com/lockstep-events"])
     description: str
-    event_types: list[str] = Field(description=HEARS, examples=[["order.placed"]])
+    event_types: list[str] = Field(description=EVENT_TYPES_TEXT, examples=[["order.placed"]])
     enabled: bool
     disabled_reason: str
-    failing_since: Moment | None = Field(description="Since when no call has succeeded.")
+    failing_since: Moment | None = Field(description="Time since which no delivery has succeeded.")
     created_at: Moment
 
 
-class NewEndpointOut(EndpointOut):
-    """An endpoint with the secret that signs its messages, shown this once."""
+class NewWebhookEndpointOut(WebhookEndpointOut):
+    """A new webhook endpoint with the secret that signs its messages."""
 
     secret: str = Field(examples=["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"])
 
 
-class SecretOut(ResponseModel):
-    """A new secret, shown this once."""
+class WebhookSecretOut(ResponseModel):
+    """The new secret of a webhook endpoint."""
 
     secret: str = Field(examples=["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"])
-    version: int = Field(description="The version of its endpoint now.")
-    former_signs_until: Moment | None = Field(description="Until then messages are signed by both.")
+    version: int = Field(description="New version of the endpoint.")
+    former_signs_until: Moment | None = Field(
+        description="Until then, messages are signed with the former secret as well."
+    )
 
 
-class EndpointList(ResponseModel):
-    """All endpoints, oldest first; there are at most twenty."""
+class WebhookEndpointList(ResponseModel):
+    """All webhook endpoints, oldest first. A shop has at most 20."""
 
-    items: list[EndpointOut]
+    items: list[WebhookEndpointOut]
 
 
-class PingOut(ResponseModel):
-    """What came of a test message."""
+class WebhookPingOut(ResponseModel):
+    """The result of a test message."""
 
     taken: bool
-    status: int = Field(description="0: there was no answer, `error` says why.")
+    status: int = Field(description="HTTP status. 0 if there was no response; `error` has the reason.")
     duration_ms: int
     error: str
 
 
-class CallOut(ResponseModel):
-    """A call and what came of it."""
+class WebhookAttemptOut(ResponseModel):
+    """An attempt to deliver an event."""
 
     message_id: str
-    delivery_id: uuid.UUID | None = Field(description="None for a test.")
+    delivery_id: uuid.UUID | None = Field(description="Null for a test message.")
     event_type: str
     subject: str
     started_at: Moment
     duration_ms: int
-    status: int = Field(description="0: there was no answer, `error` says why.")
-    answer: str = Field(description="Its first kilobyte.")
+    status: int = Field(description="HTTP status. 0 if there was no response; `error` has the reason.")
+    answer: str = Field(description="First kilobyte of the response body.")
     error: str
 
 
-class CallList(ResponseModel):
-    """A page of calls, newest first."""
+class WebhookAttemptList(ResponseModel):
+    """A page of delivery attempts, newest first."""
 
-    items: list[CallOut]
+    items: list[WebhookAttemptOut]
     next_cursor: str | None
 
 
-def endpoint_changes(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """Return what is answered of an endpoint."""
+def endpoint_fields(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """Return the fields of an endpoint for a response."""
     same = (
         "id",
         "version",
@@ -136,13 +138,13 @@ def endpoint_changes(endpoint: WebhookEndpoint) -> dict[str, Any]:
     return {name: getattr(endpoint, name) for name in same} | {"enabled": endpoint.state == "enabled"}
 
 
-def ping_out(called: Called) -> PingOut:
-    """Return what came of a test message as it is answered."""
-    return PingOut(
+def ping_out(called: Called) -> WebhookPingOut:
+    """Return the result of a test message for a response."""
+    return WebhookPingOut(
         taken=called.good, status=called.status, duration_ms=called.duration_ms, error=called.error
     )
 
 
-def call_out(call: WebhookAttempt) -> CallOut:
-    """Return a call as it is answered."""
-    return CallOut(**{name: getattr(call, name) for name in CallOut.model_fields})
+def call_out(call: WebhookAttempt) -> WebhookAttemptOut:
+    """Return a delivery attempt for a response."""
+    return WebhookAttemptOut(**{name: getattr(call, name) for name in WebhookAttemptOut.model_fields})

@@ -1,4 +1,4 @@
-"""Webhook endpoints over JSON: who is told of events, what proves that it is us, and how the calls went."""
+"""API operations on webhook endpoints."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import uuid
 
 from flask import Response
 
-from commerce.api.cursors import close_cursor, open_position
+from commerce.api.cursors import decode_position, encode_cursor
 from commerce.api.idempotency import run_idempotent
-from commerce.api.operation import Reply, operation
-from commerce.api.preconditions import needed_version
+from commerce.api.operation import Reply, operation, required_version
 from commerce.api.schemas import PageQuery
 from commerce.api.webhooks.schemas import (
-    CallList,
-    EndpointList,
-    EndpointOut,
-    EndpointPatch,
-    EndpointToMake,
-    NewEndpointOut,
-    PingOut,
-    SecretOut,
+    NewWebhookEndpointOut,
+    WebhookAttemptList,
+    WebhookEndpointCreate,
+    WebhookEndpointList,
+    WebhookEndpointOut,
+    WebhookEndpointPatch,
+    WebhookPingOut,
+    WebhookSecretOut,
     call_out,
-    endpoint_changes,
+    endpoint_fields,
     ping_out,
 )
 from commerce.webhooks import services
@@ -34,10 +33,12 @@ SCOPE = "webhooks:write"
 ONE = "/webhook-endpoints/<uuid:endpoint_id>"
 
 
-@operation("GET", "/webhook-endpoints", scope=SCOPE, tag=TAG, answers={200: EndpointList})
+@operation("GET", "/webhook-endpoints", scope=SCOPE, tag=TAG, responses={200: WebhookEndpointList})
 def list_webhook_endpoints() -> Reply:
-    """List who is told of events."""
-    return Reply(EndpointList(items=[EndpointOut(**endpoint_changes(each)) for each in list_endpoints()]))
+    """List webhook endpoints, oldest first."""
+    return Reply(
+        WebhookEndpointList(items=[WebhookEndpointOut(**endpoint_fields(each)) for each in list_endpoints()])
+    )
 
 
 @operation(
@@ -45,22 +46,21 @@ def list_webhook_endpoints() -> Reply:
     "/webhook-endpoints",
     scope=SCOPE,
     tag=TAG,
-    body=EndpointToMake,
-    answers={201: NewEndpointOut},
-    problems=(409,),
-    idempotent="honoured",
+    body=WebhookEndpointCreate,
+    responses={201: NewWebhookEndpointOut},
+    idempotency="optional",
 )
-def create_webhook_endpoint(body: EndpointToMake) -> Response:
-    """Add an address that is told of events.
+def create_webhook_endpoint(body: WebhookEndpointCreate) -> Response:
+    """Create a webhook endpoint.
 
-    The answer holds the secret that signs the messages: it is shown this once.
+    The response includes the secret that signs its messages. It is not shown again.
     """
     _check(body.url)
 
-    def answer(made: tuple[uuid.UUID, str]) -> Reply:
+    def reply(made: tuple[uuid.UUID, str]) -> Reply:
         endpoint_id, secret = made
         endpoint = get_endpoint(endpoint_id)
-        shown = NewEndpointOut(**endpoint_changes(endpoint), secret=secret)
+        shown = NewWebhookEndpointOut(**endpoint_fields(endpoint), secret=secret)
         return Reply(shown, 201, {"Location": f"/api/webhook-endpoints/{endpoint_id}"}, endpoint.version)
 
     def create() -> tuple[uuid.UUID, str]:
@@ -68,12 +68,12 @@ def create_webhook_endpoint(body: EndpointToMake) -> Response:
             url=body.url, description=body.description, event_types=body.event_types
         )
 
-    return run_idempotent(create, answer, needed=False).response
+    return run_idempotent(create, reply, required=False).response
 
 
-@operation("GET", ONE, scope=SCOPE, tag=TAG, answers={200: EndpointOut}, problems=(404,))
+@operation("GET", ONE, scope=SCOPE, tag=TAG, responses={200: WebhookEndpointOut})
 def get_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
-    """Show one endpoint."""
+    """Retrieve a webhook endpoint."""
     return _reply(endpoint_id)
 
 
@@ -82,24 +82,24 @@ def get_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
     ONE,
     scope=SCOPE,
     tag=TAG,
-    body=EndpointPatch,
-    answers={200: EndpointOut},
-    problems=(404, 409),
+    body=WebhookEndpointPatch,
+    responses={200: WebhookEndpointOut},
 )
-def change_webhook_endpoint(endpoint_id: uuid.UUID, body: EndpointPatch) -> Reply:
-    """Change an endpoint, if it still has the version that you have seen.
+def change_webhook_endpoint(endpoint_id: uuid.UUID, body: WebhookEndpointPatch) -> Reply:
+    """Update a webhook endpoint.
 
-    `enabled` stops its calls and lets them begin again; what it missed meanwhile is not sent.
+    Set `enabled` to pause and resume deliveries; events of the pause are not sent later. Returns 409 if the endpoint
+    has changed since the version you send.
     """
     changes = body.changes(get_endpoint(endpoint_id))
     _check(changes["url"])
-    services.change_endpoint(endpoint_id, seen_version=needed_version(body.version), **changes)
+    services.change_endpoint(endpoint_id, seen_version=required_version(body.version), **changes)
     return _reply(endpoint_id)
 
 
-@operation("DELETE", ONE, scope=SCOPE, tag=TAG, answers={204: None}, problems=(404,))
+@operation("DELETE", ONE, scope=SCOPE, tag=TAG, responses={204: None})
 def remove_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
-    """Delete an endpoint, its log, and what it was still to be told."""
+    """Delete a webhook endpoint, its log and its pending deliveries."""
     services.delete_endpoint(endpoint_id)
     return Reply(None, 204)
 
@@ -109,48 +109,51 @@ def remove_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
     f"{ONE}/secret",
     scope=SCOPE,
     tag=TAG,
-    answers={200: SecretOut},
-    problems=(404,),
-    idempotent="honoured",
+    responses={200: WebhookSecretOut},
+    idempotency="optional",
 )
 def rotate_webhook_secret(endpoint_id: uuid.UUID) -> Response:
-    """Make a new secret. For a day the former one signs as well."""
+    """Rotate the secret of a webhook endpoint.
 
-    def answer(secret: str) -> Reply:
+    Messages are signed with the former secret as well until `formerSignsUntil`. Secrets of earlier rotations keep
+    signing for 24 hours after theirs.
+    """
+
+    def reply(secret: str) -> Reply:
         endpoint = get_endpoint(endpoint_id)
-        shown = SecretOut(secret=secret, version=endpoint.version, former_signs_until=endpoint.previous_until)
+        shown = WebhookSecretOut(
+            secret=secret, version=endpoint.version, former_signs_until=endpoint.previous_until
+        )
         return Reply(shown, version=endpoint.version)
 
-    return run_idempotent(lambda: services.rotate_secret(endpoint_id), answer, needed=False).response
+    return run_idempotent(lambda: services.rotate_secret(endpoint_id), reply, required=False).response
 
 
-@operation("POST", f"{ONE}/ping", scope=SCOPE, tag=TAG, answers={200: PingOut}, problems=(404,))
+@operation("POST", f"{ONE}/ping", scope=SCOPE, tag=TAG, responses={200: WebhookPingOut})
 def ping_webhook_endpoint(endpoint_id: uuid.UUID) -> Reply:
-    """Send a signed test message now, and say what came of it."""
+    """Send a signed test message and return the result."""
     return Reply(ping_out(ping(endpoint_id)))
 
 
-@operation(
-    "GET", f"{ONE}/calls", scope=SCOPE, tag=TAG, query=PageQuery, answers={200: CallList}, problems=(404,)
-)
+@operation("GET", f"{ONE}/calls", scope=SCOPE, tag=TAG, query=PageQuery, responses={200: WebhookAttemptList})
 def list_webhook_calls(endpoint_id: uuid.UUID, query: PageQuery) -> Reply:
-    """List the calls of the last month, newest first."""
+    """List the delivery attempts of the last 30 days, newest first."""
     get_endpoint(endpoint_id)
     listing, filters = "webhook-calls", {"endpoint": endpoint_id}
-    calls, older = calls_before(endpoint_id, open_position(listing, filters, query.cursor), query.limit)
+    calls, older = calls_before(endpoint_id, decode_position(listing, filters, query.cursor), query.limit)
     return Reply(
-        CallList(
+        WebhookAttemptList(
             items=[call_out(call) for call in calls],
-            next_cursor=close_cursor(listing, filters, older) if older else None,
+            next_cursor=encode_cursor(listing, filters, older) if older else None,
         )
     )
 
 
 def _reply(endpoint_id: uuid.UUID) -> Reply:
     endpoint = get_endpoint(endpoint_id)
-    return Reply(EndpointOut(**endpoint_changes(endpoint)), version=endpoint.version)
+    return Reply(WebhookEndpointOut(**endpoint_fields(endpoint)), version=endpoint.version)
 
 
 def _check(url: str) -> None:
-    """Refuse an address that can never be called. Raises InvalidValue."""
+    """Reject a URL that can never be called. Raises InvalidValue."""
     check_url(url, sending_rules())

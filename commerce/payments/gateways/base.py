@@ -61,7 +61,7 @@ UNKNOWN = PaymentOutcome("unknown")
 
 @dataclass(frozen=True, slots=True)
 class GatewayMessage:
-    """What a gateway told us by itself, its signature proved. One of `outcome`, `refund_*`, `dispute` says what.
+    """A message that a gateway sent by itself, its signature proved. One of `outcome`, `refund_*`, `dispute` says what.
 
     `key` is the same however often it is sent. `payment_id` and `references` name the attempt it is about; `note` says
     why there is nothing to do. `refunded_total` is all that went back of the attempt so far (minor units).
@@ -112,7 +112,7 @@ class Gateway(Protocol):
         ...
 
     def look_up(self, charge: Charge) -> PaymentOutcome:
-        """Ask what became of an attempt. Raises GatewayNoAnswer."""
+        """Ask for the outcome of an attempt. Raises GatewayNoAnswer."""
         ...
 
     def refund(self, refund_id: uuid.UUID, charge: Charge, amount: int) -> PaymentOutcome:
@@ -121,6 +121,10 @@ class Gateway(Protocol):
 
     def cancel(self, charge: Charge) -> PaymentOutcome:
         """Let an attempt take nothing any more: 'voided', or what it had come to. Raises GatewayNoAnswer."""
+        ...
+
+    def capture(self, charge: Charge, amount: int) -> PaymentOutcome:
+        """Take `amount` (minor units) of what is held, once, and let the rest go. Raises GatewayNoAnswer."""
         ...
 
     def receive(self, body: bytes, headers: Mapping[str, str]) -> GatewayMessage:
@@ -143,6 +147,10 @@ class WithoutPages:
     """What gateways have in common that neither have pages of their own nor write to us."""
 
     hosted = False
+
+    def capture(self, charge: Charge, amount: int) -> PaymentOutcome:  # noqa: ARG002
+        """Take nothing: these never hold money without taking it."""
+        return UNKNOWN
 
     def receive(self, body: bytes, headers: Mapping[str, str]) -> GatewayMessage:  # noqa: ARG002 - the interface of all
         """Refuse: nothing of the kind is ever sent."""

@@ -101,7 +101,7 @@ class StripeGateway:
             raise _no_answer(error) from error
 
     def look_up(self, charge: Charge) -> PaymentOutcome:
-        """Ask what became of an attempt, by its reference or, if we never heard one, by its key."""
+        """Ask for the outcome of an attempt, by its reference or, if we never heard one, by its key."""
         refuse_inside_transaction()
         return _asking(lambda: _look_up(_account(charge.method), charge))
 
@@ -109,6 +109,11 @@ class StripeGateway:
         """Close the page, or give up the authorisation, unless the payer was faster."""
         refuse_inside_transaction()
         return _asking(lambda: _cancel(_account(charge.method), charge))
+
+    def capture(self, charge: Charge, amount: int) -> PaymentOutcome:
+        """Take what is held, once however often it is asked: an intent that was captured says so."""
+        refuse_inside_transaction()
+        return _asking(lambda: _capture(_account(charge.method), charge, amount))
 
     def refund(self, refund_id: uuid.UUID, charge: Charge, amount: int) -> PaymentOutcome:
         """Pay back once per refund, however late it is repeated: Stripe's own list is looked at first."""
@@ -294,6 +299,20 @@ def _cancel(account: Account, charge: Charge) -> PaymentOutcome:
             return outcome_of_session(_plain(api.checkout.sessions.expire(session["id"])))
         session = _plain(api.checkout.sessions.retrieve(session["id"], {"expand": ["payment_intent"]}))
     return outcome_of_session(session)
+
+
+def _capture(account: Account, charge: Charge, amount: int) -> PaymentOutcome:
+    import stripe
+
+    api = _client(account)
+    intent = charge.reference
+    if not intent.startswith("pi_"):
+        intent = id_of((_find_session(account, charge) or {}).get("payment_intent"))
+    with suppress(stripe.InvalidRequestError):
+        counted = to_stripe(amount, charge.currency)
+        return outcome_of_intent(_plain(api.payment_intents.capture(intent, {"amount_to_capture": counted})))
+    # Captured before, or given up: the intent knows.
+    return outcome_of_intent(_plain(api.payment_intents.retrieve(intent)))
 
 
 # --- refunds and books --------------------------------------------------------------------------------------

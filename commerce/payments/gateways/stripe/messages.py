@@ -52,7 +52,7 @@ def outcome_of_session(session: StripeObject) -> PaymentOutcome:
         currency = str(session["currency"]).upper()
         amount = from_stripe(int(session["amount_total"] or 0), currency)
         return PaymentOutcome("captured", amount, currency, id_of(intent) or str(session["id"]))
-    # Open: the payer goes on at its page. Complete and unpaid: the banks are at it, and he can do nothing.
+    # Open: the payer goes on at its page. Complete and unpaid: the banks are at it, and they can do nothing.
     page = str(session.get("url") or "") if session.get("status") == "open" else ""
     return PaymentOutcome("waiting", reference=str(session["id"]), redirect=page)
 

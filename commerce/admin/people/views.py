@@ -1,0 +1,461 @@
+"""People in the back office: customers, staff, one's own account, and the activity log.
+
+A guest is named by the code of one of their orders: no e-mail stands in the address of a page, in its form or in the
+log, which can never be changed.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import segno
+from flask import make_response, render_template, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response as BaseResponse
+
+from commerce import clock
+from commerce.accounts import audit, invitations, second_factor, sessions
+from commerce.accounts import sign_in as signing
+from commerce.accounts import staff as people
+from commerce.accounts.address_book import addresses_of
+from commerce.accounts.cookies import exchange_token
+from commerce.accounts.forms import EnrolForm, StaffChangePasswordForm, StaffNameForm
+from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
+from commerce.accounts.sessions import STAFF
+from commerce.accounts.staff import list_staff
+from commerce.admin.auth import (
+    ENROLMENT,
+    blueprint,
+    current_actor,
+    current_staff,
+    logged,
+    page_number,
+    requires_permission,
+    search_text,
+)
+from commerce.admin.csv_download import csv_download
+from commerce.admin.people import queries
+from commerce.admin.people.forms import InviteForm
+from commerce.admin.save import done, save
+from commerce.admin.step_up import PAGE as PROOF
+from commerce.admin.step_up import has_recent_auth_for_page, requires_recent_auth
+from commerce.errors import CommerceError, Conflict
+from commerce.members.customers import (
+    Customer,
+    customer_of_member,
+    customer_of_order,
+    find_guests,
+    find_members,
+)
+from commerce.members.erasure import erase_customer
+from commerce.members.export import as_json
+from commerce.members.privacy_views import json_file
+from commerce.orders.addresses import address_lines
+from commerce.tenants.scope import current_shop
+from commerce.web import TextForm, render_region, see_other
+
+ACCOUNT = "/admin/account"
+STAFF_LIST = "/admin/staff"
+MEANINGS = {
+    "owner": _l("full access, including staff, API clients and data export"),
+    "manager": _l("everything except staff, API clients and data export"),
+    "fulfilment": _l("ships orders, manages stock"),
+    "support": _l("helps customers: creates, edits and cancels orders"),
+    "readonly": _l("views everything, changes nothing"),
+}
+COLUMNS = ("at", "by", "name", "id", "action", "subject", "fields", "address", "request")
+
+
+# --- customers --------------------------------------------------------------------------------------
+
+
+@blueprint.get("/customers")
+@requires_permission("customers.view")
+def customer_list() -> BaseResponse:
+    """Show members and guests, or those that are searched for."""
+    search = search_text()
+    return render_region(
+        "admin/people/customers.html",
+        "admin/people/_customers.html",
+        search=search,
+        members=find_members(search),
+        guests=find_guests(search),
+    )
+
+
+@blueprint.get("/customers/<key>")
+@requires_permission("customers.view")
+def customer_page(key: str) -> BaseResponse:
+    """Show one customer with their addresses and orders."""
+    return _show_customer(key)
+
+
+@blueprint.get("/customers/<key>/data.json")
+@requires_permission("customers.erase")
+@requires_recent_auth
+@logged
+def customer_data(key: str) -> BaseResponse:
+    """Export everything that is stored about a customer."""
+    return json_file(as_json(_customer(key)))
+
+
+@blueprint.post("/customers/<key>/erasure")
+@requires_permission("customers.erase")
+@requires_recent_auth
+def customer_erase(key: str) -> BaseResponse:
+    """Erase the data of a customer, unless an order is still in progress."""
+    return save(
+        None,
+        lambda: erase_customer(_customer(key)),
+        show=lambda status, problem: _show_customer(key, status, problem),
+        then=lambda orders: done(
+            _("Customer data erased. Orders anonymized: %(count)s.", count=orders),
+            "/admin/customers",
+        ),
+    )
+
+
+def _customer(key: str) -> Customer:
+    """Return the member with an id, or whoever placed the order with a code. Raises NotFound."""
+    try:
+        return customer_of_member(uuid.UUID(key))
+    except ValueError:
+        return customer_of_order(key)
+
+
+def _show_customer(key: str, status: int = 200, problem: CommerceError | None = None) -> BaseResponse:
+    customer, locale = _customer(key), current_shop().locale
+    book = addresses_of(customer.member_id) if customer.member_id else []
+    page = render_template(
+        "admin/people/customer.html",
+        key=key,
+        customer=customer,
+        orders=queries.orders_of(customer),
+        addresses=[address_lines(each.address, each.name, locale) for each in book],
+        open_orders=getattr(problem, "orders", ()),
+    )
+    return make_response(page, status)
+
+
+# --- staff ------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/staff")
+@requires_permission("staff.manage")
+def staff_list() -> BaseResponse:
+    """Show staff and open invitations."""
+    return _show_staff()
+
+
+@blueprint.post("/staff/invitations")
+@requires_permission("staff.manage")
+@requires_recent_auth
+def staff_invite() -> BaseResponse:
+    """Invite staff by email."""
+    form = InviteForm()
+    return save(
+        form,
+        lambda: invitations.invite(str(form.email.data), str(form.role.data), current_actor()),
+        show=lambda status: _show_staff(form, status),
+        then=lambda _invitation: done(_("Invitation sent to %(email)s.", email=form.email.data), STAFF_LIST),
+        shown_at={people.PlanFull: "", Conflict: ""},
+    )
+
+
+@blueprint.post("/staff/invitations/<uuid:invitation_id>/withdrawal")
+@requires_permission("staff.manage")
+@requires_recent_auth
+def staff_withdraw(invitation_id: uuid.UUID) -> BaseResponse:
+    """Withdraw an invitation."""
+    invitations.withdraw_invitation(invitation_id)
+    return done(_("Invitation withdrawn. Its link no longer works."), STAFF_LIST)
+
+
+@blueprint.post("/staff/<uuid:staff_id>/role")
+@requires_permission("staff.manage")
+@requires_recent_auth
+def staff_role(staff_id: uuid.UUID) -> BaseResponse:
+    """Change the role of an account."""
+    role, seen = request.form.get("role", ""), request.form.get("seen", "")
+    return _change(lambda: people.change_role(staff_id, role, seen=seen), _("Role changed."))
+
+
+@blueprint.post("/staff/<uuid:staff_id>/deactivation")
+@requires_permission("staff.manage")
+@requires_recent_auth
+def staff_deactivate(staff_id: uuid.UUID) -> BaseResponse:
+    """Deactivate an account and sign it out everywhere."""
+    return _change(lambda: people.deactivate(staff_id), _("Account deactivated and signed out everywhere."))
+
+
+@blueprint.post("/staff/<uuid:staff_id>/activation")
+@requires_permission("staff.manage")
+@requires_recent_auth
+def staff_reactivate(staff_id: uuid.UUID) -> BaseResponse:
+    """Reactivate an account."""
+    return _change(lambda: people.reactivate(staff_id), _("Account reactivated. Its password is unchanged."))
+
+
+@blueprint.post("/staff/<uuid:staff_id>/second-factor-reset")
+@requires_permission("staff.manage")
+@requires_recent_auth
+def staff_reset_factor(staff_id: uuid.UUID) -> BaseResponse:
+    """Reset the two-factor authentication of staff who lost their phone."""
+    text = _("Two-factor authentication reset. All browsers are signed out.")
+    return _change(lambda: people.reset_second_factor(staff_id), text)
+
+
+def _change(do: Callable[[], None], text: str) -> BaseResponse:
+    return save(
+        None,
+        do,
+        show=lambda status, problem: _show_staff(status=status, problem=problem),
+        then=lambda _result: done(text, STAFF_LIST),
+    )
+
+
+def _show_staff(
+    form: InviteForm | None = None, status: int = 200, problem: CommerceError | None = None
+) -> BaseResponse:
+    staff = people.list_staff()
+    invited = invitations.open_invitations()
+    page = render_template(
+        "admin/people/staff.html",
+        people=staff,
+        invitations=invited,
+        now=clock.now(),
+        taken=sum(person.active for person in staff) + len(invited),
+        limit=current_shop().max_staff,
+        form=form or InviteForm(formdata=None),
+        roles=MEANINGS,
+        problem=problem,
+    )
+    return make_response(page, status)
+
+
+# --- one's own account ------------------------------------------------------------------------------
+
+
+@blueprint.get("/account")
+@requires_permission("account.own")
+def account() -> BaseResponse:
+    """Show one's own account."""
+    return _show_account()
+
+
+@blueprint.post("/account/name")
+@requires_permission("account.own")
+def account_name() -> BaseResponse:
+    """Change one's name in timelines and the activity log."""
+    form = StaffNameForm()
+    return save(
+        form,
+        lambda: people.rename_staff(current_staff().id, str(form.name.data)),
+        show=lambda _status: _show_account(name=form),
+        then=lambda _result: done(_("Saved."), ACCOUNT),
+    )
+
+
+@blueprint.post("/account/password")
+@requires_permission("account.own")
+def account_password() -> BaseResponse:
+    """Set a new password, with the present one; every other browser is signed out."""
+    form, me = StaffChangePasswordForm(), current_staff()
+
+    def do() -> None:
+        present, new = str(form.present_password.data), str(form.password.data)
+        judge_password(new, minimum=MIN_OF_STAFF, about=(me.email, me.name, current_shop().name))
+        signing.change_password(STAFF, me.id, me.session_id, present=present, new=new)
+
+    return save(
+        form,
+        do,
+        show=lambda _status: _show_account(password=form),
+        then=lambda _result: done(_("Password changed. All other browsers are signed out."), ACCOUNT),
+        shown_at={signing.SignInRefused: "present_password"},
+    )
+
+
+@blueprint.post("/account/sessions/<uuid:session_id>/end")
+@requires_permission("account.own")
+def account_session_end(session_id: uuid.UUID) -> BaseResponse:
+    """Sign another browser out."""
+    signing.end_session(STAFF, current_staff().id, session_id)
+    return done(_("Browser signed out."), ACCOUNT)
+
+
+@blueprint.post("/account/sessions/end-others")
+@requires_permission("account.own")
+def account_sessions_end() -> BaseResponse:
+    """Sign every other browser out."""
+    me = current_staff()
+    count = signing.end_other_sessions(STAFF, me.id, me.session_id)
+    return done(_("Browsers signed out: %(count)s.", count=count), ACCOUNT)
+
+
+def _show_account(name: TextForm | None = None, password: TextForm | None = None) -> BaseResponse:
+    me = current_staff()
+    page = render_template(
+        "admin/people/account.html",
+        me=me,
+        name_form=name or StaffNameForm(formdata=None, name=me.name),
+        password_form=password or StaffChangePasswordForm(formdata=None),
+        form=name or password,
+        sessions=sessions.open_sessions(STAFF, me.id),
+    )
+    return make_response(page, 422 if name or password else 200)
+
+
+# --- the second factor ------------------------------------------------------------------------------
+
+
+@blueprint.get("/account/second-factor")
+@requires_permission("account.own")
+def second_factor_page() -> BaseResponse:
+    """Show the two-factor authentication, or how to set it up."""
+    return _show_factor()
+
+
+@blueprint.post("/account/second-factor")
+@requires_permission("account.own")
+@requires_recent_auth
+def second_factor_enrol() -> BaseResponse:
+    """Check the first code, and show the recovery codes, this once."""
+    form, me = EnrolForm(), current_staff()
+    return save(
+        form,
+        lambda: second_factor.enroll(
+            STAFF, me.id, me.session_id, carried=str(form.secret.data), code=str(form.otp.data)
+        ),
+        show=lambda _status: _show_factor(form),
+        then=lambda enrolled: exchange_token(_show_codes(enrolled.recovery_codes), STAFF, enrolled.token),
+    )
+
+
+@blueprint.post("/account/second-factor/recovery-codes")
+@requires_permission("account.own")
+@requires_recent_auth
+def second_factor_codes() -> BaseResponse:
+    """Create new recovery codes and show them, this once."""
+    return _show_codes(second_factor.renew_recovery_codes(current_staff().id))
+
+
+@blueprint.post("/account/second-factor/removal")
+@requires_permission("account.own")
+@requires_recent_auth
+def second_factor_remove() -> BaseResponse:
+    """Turn off one's own two-factor authentication."""
+    second_factor.remove_second_factor(STAFF, current_staff().id)
+    return done(_("Two-factor authentication is off."), ENROLMENT, "warn")
+
+
+@blueprint.post(PROOF.removeprefix("/admin"))
+@requires_permission("account.own")
+def proof() -> BaseResponse:
+    """Check the identity for a page that was only to be looked at, and lead there."""
+    done = has_recent_auth_for_page(current_staff())
+    return see_other(done) if isinstance(done, str) else done
+
+
+def _show_factor(form: EnrolForm | None = None) -> BaseResponse:
+    me = current_staff()
+    if me.has_second_factor:
+        left = second_factor.recovery_codes_left(me.id)
+        return make_response(render_template("admin/people/two_factor.html", me=me, left=left))
+    if form is None:
+        secret, carried = second_factor.new_totp_secret(me.id)
+    else:
+        carried = str(form.secret.data)
+        secret = second_factor.secret_of(me.id, carried)
+    picture = segno.make(
+        second_factor.address_for_app(secret, email=me.email, shop=current_shop().name), error="m"
+    )
+    page = render_template(
+        "admin/people/two_factor_setup.html",
+        form=form or EnrolForm(formdata=None),
+        carried=carried,
+        secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
+        picture=picture.svg_data_uri(scale=5, border=4, light="#fff"),
+    )
+    return make_response(page, 422 if form else 200)
+
+
+def _show_codes(codes: list[str]) -> BaseResponse:
+    """Answer the form itself, not a redirect: the codes must not be kept anywhere until the next request."""
+    return make_response(render_template("admin/people/recovery_codes.html", codes=codes))
+
+
+# --- the activity log -------------------------------------------------------------------------------
+
+
+@blueprint.get("/audit")
+@requires_permission("audit.view")
+def audit_page() -> BaseResponse:
+    """Show the activity of one person or of everyone, newest first."""
+    body = render_template(
+        "admin/people/activity_log.html",
+        listing=audit.entries(_wanted(), page_number()),
+        chosen={name: request.args.get(name, "")[:64] for name in ("person", "action", "since", "until")},
+        people=list_staff(),
+        actions=audit.actions(),
+        most=audit.MOST_IN_A_FILE,
+    )
+    return make_response(body)
+
+
+@blueprint.get("/audit.csv")
+@requires_permission("audit.view")
+@requires_recent_auth
+@logged
+def audit_file() -> BaseResponse:
+    """Answer the same as CSV."""
+    rows = (
+        (
+            entry.occurred_at.isoformat(timespec="seconds"),
+            entry.actor_kind,
+            entry.actor_name,
+            entry.actor_id,
+            entry.action,
+            entry.subject,
+            json.dumps(entry.changes, ensure_ascii=False, sort_keys=True) if entry.changes else "",
+            entry.address,
+            entry.request_id,
+        )
+        for entry in audit.all_entries(_wanted())
+    )
+    return csv_download("audit.csv", COLUMNS, rows)
+
+
+def _wanted() -> audit.Filter:
+    """Return the filter in the query string; invalid values are ignored."""
+    until = _day("until")
+    return audit.Filter(
+        actor_id=_plain("person"),
+        action=_plain("action"),
+        since=_begin(_day("since")),
+        until=_begin(until + timedelta(days=1)) if until and until < date.max else None,
+    )
+
+
+def _plain(name: str) -> str:
+    text = request.args.get(name, "")[:64]
+    return text if text.isprintable() else ""
+
+
+def _day(name: str) -> date | None:
+    try:
+        return date.fromisoformat(request.args.get(name, ""))
+    except ValueError:
+        return None
+
+
+def _begin(day: date | None) -> datetime | None:
+    """Return when a day begins where the shop is; None for years out of range."""
+    if day is None or not 1970 <= day.year < 9999:
+        return None
+    return datetime.combine(day, time(), ZoneInfo(current_shop().timezone)).astimezone(UTC)

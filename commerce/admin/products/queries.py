@@ -1,0 +1,83 @@
+"""Lists of products, hidden ones too. Plain columns, one statement each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+
+from commerce.admin.queries import contains, page_of
+from commerce.catalog.models import Product, Variant
+from commerce.db import db
+from commerce.errors import NotFound
+from commerce.inventory.availability import units_in_stock
+from commerce.inventory.models import StockItem
+from commerce.paging import Page
+
+
+def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[Any]:
+    """Return a page of products by title, with variants, lowest and highest price (minor units) and units available."""
+    conditions = []
+    if search:
+        words = contains(search)
+        # The outer statement joins variants, too; those have nothing to do with the ones that are looked for here.
+        of_sku = (
+            select(Variant.product_id).where(func.lower(Variant.sku).like(words, escape="\\")).correlate(None)
+        )
+        conditions.append(or_(func.lower(Product.title).like(words, escape="\\"), Product.id.in_(of_sku)))
+    if status:
+        conditions.append(Product.status == status)
+    total = db.session.execute(select(func.count(Product.id)).where(*conditions)).scalar_one()
+    units = (
+        select(StockItem.variant_id, func.sum(units_in_stock(StockItem)).label("units"))
+        .group_by(StockItem.variant_id)
+        .subquery()
+    )
+    statement = (
+        select(
+            Product.slug,
+            Product.title,
+            Product.status,
+            func.count(Variant.id).label("variants"),
+            func.min(Variant.price).label("lowest"),
+            func.max(Variant.price).label("highest"),
+            func.coalesce(func.sum(units.c.units), 0).label("available"),
+        )
+        .outerjoin(
+            Variant,
+            and_(Variant.tenant_id == Product.tenant_id, Variant.product_id == Product.id, Variant.active),
+        )
+        .outerjoin(units, units.c.variant_id == Variant.id)
+        .where(*conditions)
+        .group_by(Product.tenant_id, Product.id)
+        .order_by(func.lower(Product.title), Product.id)
+    )
+    return page_of(statement, total, page)
+
+
+def count_products() -> dict[str, int]:
+    """Return how many products there are in each status."""
+    rows = db.session.execute(select(Product.status, func.count(Product.id)).group_by(Product.status))
+    return {row[0]: row[1] for row in rows}
+
+
+def get_product(slug: str) -> Product:
+    """Return a product by its slug, whatever its status. Raises NotFound."""
+    found = db.session.scalar(
+        select(Product).where(Product.slug == slug).execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("product_not_found")
+    return found
+
+
+def variants_of(product_id: uuid.UUID) -> Sequence[Variant]:
+    """Return all variants of a product in their order, inactive ones too."""
+    return db.session.scalars(
+        select(Variant)
+        .where(Variant.product_id == product_id)
+        .order_by(Variant.position, Variant.id)
+        .execution_options(populate_existing=True)
+    ).all()

@@ -1,0 +1,209 @@
+"""Lists of stock, its ledger and its reservations. Plain columns, one statement each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+
+from commerce.admin.queries import contains, page_of
+from commerce.catalog.models import Product, Variant
+from commerce.db import db
+from commerce.errors import NotFound
+from commerce.inventory.models import Location, Reservation, StockItem, StockMovement
+from commerce.orders.models import Order, OrderLine
+from commerce.paging import Page
+from commerce.tenants.scope import current_shop
+
+LEDGER = 200
+
+
+@dataclass(frozen=True, slots=True)
+class StockRow:
+    """One variant at one location, with its units."""
+
+    id: uuid.UUID
+    sku: str
+    title: str
+    option_values: list[str]
+    location: str
+    on_hand: int
+    reserved: int
+    version: int
+    backorder_limit: int
+
+    @property
+    def available(self) -> int:
+        """Units that are there and can be sold."""
+        return max(0, self.on_hand - self.reserved)
+
+    @property
+    def waiting(self) -> int:
+        """Units that are promised and not there."""
+        return max(0, self.reserved - self.on_hand)
+
+    @property
+    def options(self) -> str:
+        """The variant's options as one text."""
+        return " / ".join(self.option_values)
+
+
+_STOCK_COLUMNS = (
+    StockItem.id,
+    Variant.sku,
+    Product.title,
+    Variant.option_values,
+    Location.name,
+    StockItem.on_hand,
+    StockItem.reserved,
+    StockItem.version,
+    StockItem.backorder_limit,
+)
+
+
+def _joined(*columns: Any) -> Any:
+    return (
+        select(*columns)
+        .select_from(StockItem)
+        .join(Variant, and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id))
+        .join(Product, and_(Product.tenant_id == Variant.tenant_id, Product.id == Variant.product_id))
+        .join(Location, and_(Location.tenant_id == StockItem.tenant_id, Location.id == StockItem.location_id))
+    )
+
+
+_PROMISED = StockItem.reserved > StockItem.on_hand
+
+
+def list_stock_rows(*, search: str = "", show: str = "", page: int = 1) -> Page[StockRow]:
+    """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
+    conditions = []
+    if search:
+        words = contains(search)
+        conditions.append(
+            or_(
+                func.lower(Variant.sku).like(words, escape="\\"),
+                func.lower(Product.title).like(words, escape="\\"),
+            )
+        )
+    if show == "low":
+        conditions.append(StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at)
+    if show == "held":
+        conditions.append(StockItem.reserved > 0)
+    if show == "promised":
+        conditions.append(_PROMISED)
+    total = db.session.execute(_joined(func.count(StockItem.id)).where(*conditions)).scalar_one()
+    statement = _joined(*_STOCK_COLUMNS).where(*conditions).order_by(Variant.sku, StockItem.id)
+    return page_of(statement, total, page, lambda row: StockRow(*row))
+
+
+def count_stock_rows() -> dict[str, int]:
+    """Return how many stock items there are in all, low, with reserved units and with units promised beyond them."""
+    low = StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at
+    row = db.session.execute(
+        select(
+            func.count(StockItem.id),
+            func.count(StockItem.id).filter(low),
+            func.count(StockItem.id).filter(StockItem.reserved > 0),
+            func.count(StockItem.id).filter(_PROMISED),
+        )
+    ).one()
+    return {"": row[0], "low": row[1], "held": row[2], "promised": row[3]}
+
+
+def get_stock(stock_item_id: uuid.UUID) -> StockRow:
+    """Return one stock item. Raises NotFound."""
+    row = db.session.execute(_joined(*_STOCK_COLUMNS).where(StockItem.id == stock_item_id)).one_or_none()
+    if row is None:
+        raise NotFound("stock_not_found")
+    return StockRow(*row)
+
+
+def stock_of(sku: str) -> list[StockRow]:
+    """Return the stock items of one SKU, one for each location. Raises NotFound when it is stocked nowhere."""
+    rows = db.session.execute(
+        _joined(*_STOCK_COLUMNS).where(Variant.sku == sku).order_by(Location.position, StockItem.id)
+    ).all()
+    if not rows:
+        raise NotFound("stock_of_sku_not_found")
+    return [StockRow(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A stock movement with the units that were on hand after it."""
+
+    delta: int
+    cause: str
+    actor: str
+    reference: str
+    at: datetime
+    balance: int
+
+
+def stock_ledger(row: StockRow, limit: int | None = LEDGER) -> list[LedgerRow]:
+    """Return the newest movements of a stock item (None: all of them) as a running account, newest first.
+
+    It is counted back from what is on hand now; that this is the sum of all movements is checked elsewhere.
+    """
+    found: Sequence[Any] = db.session.execute(
+        select(
+            StockMovement.delta,
+            StockMovement.cause,
+            StockMovement.actor,
+            StockMovement.reference,
+            StockMovement.occurred_at,
+        )
+        .where(StockMovement.stock_item_id == row.id)
+        .order_by(StockMovement.id.desc())
+        .limit(limit)
+    ).all()
+    balance, lines = row.on_hand, []
+    for movement in found:
+        line = LedgerRow(
+            movement.delta, movement.cause, movement.actor, movement.reference, movement.occurred_at, balance
+        )
+        lines.append(line)
+        balance -= movement.delta
+    return lines
+
+
+# --- reservations ------------------------------------------------------------------------------------
+
+
+def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
+    """Return a page of units that are reserved for unpaid orders, the soonest to expire first.
+
+    `search` is a SKU or the code of an order.
+    """
+    columns = (
+        Order.code,
+        Order.version,
+        Order.name,
+        Order.hold_expires_at,
+        Order.payment_label,
+        OrderLine.sku,
+        OrderLine.title,
+        OrderLine.options,
+        Reservation.quantity,
+        Reservation.id,
+        Reservation.stock_item_id,
+    )
+    held = (Reservation.state == "held") & (Order.status == "pending")
+    joined = (
+        select(*columns)
+        .join(Order, (Order.tenant_id == Reservation.tenant_id) & (Order.id == Reservation.order_id))
+        .join(
+            OrderLine,
+            (OrderLine.tenant_id == Reservation.tenant_id) & (OrderLine.id == Reservation.order_line_id),
+        )
+        .where(held)
+    )
+    if search:
+        words = search.lower()
+        joined = joined.where((func.lower(OrderLine.sku) == words) | (func.lower(Order.code) == words))
+    total = db.session.execute(select(func.count()).select_from(joined.subquery())).scalar_one()
+    return page_of(joined.order_by(Order.hold_expires_at, Order.id, OrderLine.position), total, page)

@@ -1,0 +1,89 @@
+"""Pages of lists: which rows, which neighbors, and the addresses that lead there."""
+
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from commerce.errors import InvalidValue
+from commerce.paging import (
+    Cursor,
+    CursorLinks,
+    PageLinks,
+    counted_page,
+    parse_page_number,
+    uncounted_page,
+)
+
+ROWS = list(range(25))
+
+
+def rows(limit: int, offset: int) -> list[int]:
+    return ROWS[offset : offset + limit]
+
+
+@pytest.mark.parametrize(
+    ("number", "current", "found", "more"),
+    [(1, 1, ROWS[:10], True), (2, 2, ROWS[10:20], True), (3, 3, ROWS[20:], False), (9, 3, ROWS[20:], False)],
+)
+def test_a_counted_list_ends_with_its_last_page(
+    number: int, current: int, found: list[int], more: bool
+) -> None:
+    page = counted_page(len(ROWS), number, 10, rows)
+    assert (page.current, page.last, page.total, list(page.rows), page.more) == (current, 3, 25, found, more)
+
+
+def test_an_empty_list_has_one_empty_page() -> None:
+    page = counted_page(0, 5, 10, lambda _limit, _offset: [])
+    assert (page.current, page.last, list(page.rows), page.more) == (1, 1, [], False)
+
+
+@pytest.mark.parametrize(("number", "found", "more"), [(1, 10, True), (3, 5, False), (4, 0, False)])
+def test_a_list_that_is_not_counted_knows_whether_a_page_follows(number: int, found: int, more: bool) -> None:
+    page = uncounted_page(number, 10, rows)
+    assert (len(page.rows), page.more, page.total) == (found, more, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("3", 3), ("0", 0), ("", None), ("-1", None), ("1e3", None), ("²", None), ("9" * 10, None)],
+)
+def test_only_a_plain_number_is_the_number_of_a_page(text: str, number: int | None) -> None:
+    assert parse_page_number(text) == number
+
+
+def test_a_cursor_comes_back_from_its_address_to_the_microsecond() -> None:
+    cursor = Cursor(datetime(2026, 2, 3, 4, 5, 6, 789, tzinfo=UTC), uuid.uuid4())
+    assert Cursor.parse(str(cursor)) == cursor
+    assert Cursor.parse("") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "1-2", "-1-" + "0" * 32, "1" * 18 + "-" + "0" * 32, "1-" + "0" * 32 + "\n"]
+)
+def test_an_address_that_names_no_position_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValue):
+        Cursor.parse(text)
+
+
+def test_links_keep_what_was_asked_for_and_leave_the_first_page_unnumbered() -> None:
+    links = PageLinks("/list", (("q", "a b&c"), ("sort", "")), 2, 3, 25, more=True)
+    assert links.previous == "/list?q=a+b%26c"
+    assert links.next == "/list?q=a+b%26c&page=3"
+    assert links.asks("q") == "a b&c"
+    assert links.asks("sort") == links.asks("other") == ""
+
+
+@pytest.mark.parametrize(
+    ("current", "last", "numbers"),
+    [(1, 1, [1]), (1, 3, [1, 2, 3]), (5, 9, [1, None, 4, 5, 6, None, 9]), (9, 9, [1, None, 8, 9])],
+)
+def test_numbers_show_both_ends_and_the_neighbors(current: int, last: int, numbers: list[int | None]) -> None:
+    assert PageLinks("/list", (), current, last, last * 10).numbers == numbers
+
+
+def test_links_of_a_list_by_positions_lead_to_its_beginning_and_on() -> None:
+    links = CursorLinks("/list", (("q", "x"),), older="5-ab", first=False)
+    assert (links.previous, links.next) == ("/list?q=x", "/list?q=x&before=5-ab")
+    newest = CursorLinks("/list", (), older="", first=True)
+    assert (newest.previous, newest.next) == ("", "")
