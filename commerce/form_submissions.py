@@ -173,6 +173,20 @@ def lands_on(path: str) -> Callable[[View], View]:
     return mark
 
 
+def counts_always(view: View) -> View:
+    """Mark a view whose form is used up even if nothing is done: what a second click is told may not show which it was.
+
+    Whether an address has an account, for instance.
+    """
+    view.counts_always = True  # type: ignore[attr-defined]
+    return view
+
+
+@atomic
+def _nothing() -> None:
+    """Do nothing, in a transaction."""
+
+
 def _usual_landing() -> str:
     view = current_app.view_functions.get(request.endpoint or "")
     return getattr(view, "lands_on", "") or _page_of_form()
@@ -193,6 +207,8 @@ def _guarded(view: View) -> View:
             return view(*args, **kwargs)
         g.form_guard = _FormGuard()
         with idempotent(g.form_guard):
+            if hasattr(view, "counts_always"):
+                _nothing()
             return view(*args, **kwargs)
 
     return cast("View", once)

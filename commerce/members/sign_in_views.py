@@ -19,6 +19,7 @@ from commerce.accounts.forms import SignInForm
 from commerce.accounts.sessions import MEMBER
 from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue
+from commerce.form_submissions import counts_always
 from commerce.members.auth import HOME, blueprint, member, members_only, start_session
 from commerce.members.forms import EmailForm, MemberNewPasswordForm, RegisterForm
 from commerce.members.services import confirm_email, sign_in_by_link
@@ -31,6 +32,7 @@ SENT = "/account/mail-sent"
 
 
 @blueprint.route("/account/register", methods=["GET", "POST"], endpoint="register")
+@counts_always
 def register() -> BaseResponse:
     """Register: mail the link to a new account."""
     form = RegisterForm()
@@ -41,6 +43,7 @@ def register() -> BaseResponse:
 
 
 @blueprint.route("/account/password-reset", methods=["GET", "POST"], endpoint="forgot")
+@counts_always
 def forgot() -> BaseResponse:
     """Request a link to reset a forgotten password."""
     form = EmailForm()

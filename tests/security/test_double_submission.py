@@ -16,6 +16,8 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 PASSING = {"staff_sessions", "member_sessions", "form_submissions"}
 """When somebody was last seen, and the forms that were sent: no effect of a form."""
+TRIES = {"audit_entries", "members", "sign_in_throttles", "staff_members"}
+"""Where a wrong password or proof is counted: each try is one, and nothing else of a refused form is."""
 LAST = re.compile(r"sign-out|sign-in|sessions|password|second-factor|deletion|removal|revocation|forget")
 """Forms after which others would find nobody signed in, or nothing to do."""
 FILLED = {
@@ -71,6 +73,8 @@ def test_every_form_that_is_sent_twice_acts_once(app: Flask, walks: Walks) -> No
                 acted.add(str(walk.kind(form.action, "POST")))
             answer = walk.client.post(form.action, data=values, buffered=True)
             twice = list(differing(first, tables(app)))
+            if answer.status_code == 422:
+                twice = [name for name in twice if name not in TRIES]
             if twice or answer.status_code not in (200, 303, 400, 401, 403, 404, 409, 422, 429):
                 wrong.append((who, form.action, answer.status_code, twice))
     assert not wrong, "\n".join(map(str, wrong))
