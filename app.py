@@ -51,7 +51,7 @@ from commerce.tenants import hosts
 from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import find_shop_by_host, list_shops
-from commerce.tenants.scope import current_shop, shop_scope
+from commerce.tenants.scope import current_shop, entered_shop, shop_scope
 from commerce.web import init_web, private, see_other
 
 log = logging.getLogger("commerce")
@@ -166,7 +166,9 @@ def _locale() -> str:
 
 
 def _timezone() -> str:
-    return current_shop().timezone if "shop" in g else "UTC"
+    # Not by the request: mails are written by the worker, which goes from shop to shop.
+    shop = entered_shop()
+    return shop.timezone if shop else "UTC"
 
 
 def _template_globals() -> dict[str, Any]:
