@@ -10,8 +10,10 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import psycopg
+from babel.dates import format_date, format_datetime, get_timezone_name
 from flask import (
     Blueprint,
     Flask,
@@ -24,7 +26,7 @@ from flask import (
     render_template,
     request,
 )
-from flask_babel import format_date, format_datetime, get_locale
+from flask_babel import get_babel, get_locale
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import OperationalError
@@ -358,8 +360,22 @@ def _money(amount: int, currency: str) -> str:
     return format_money(amount, currency, str(get_locale()))
 
 
+def _zone() -> ZoneInfo:
+    """Return the time zone of the entered shop; flask-babel would keep the first one for as long as a worker runs."""
+    return ZoneInfo(get_babel().timezone_selector())
+
+
 def _when(moment: datetime | None, style: str = "medium") -> str:
-    return format_datetime(moment, style) if moment else ""
+    """Return a moment in the shop's time zone, for a page or mail of that shop."""
+    return format_datetime(moment, style, tzinfo=_zone(), locale=get_locale()) if moment else ""
+
+
+def _deadline(moment: datetime | None, style: str = "short") -> str:
+    """Return a moment as `when` does and the name of its time zone: who reads it may live in another."""
+    if not moment:
+        return ""
+    zone = get_timezone_name(moment.astimezone(_zone()), "short", locale=get_locale())
+    return f"{_when(moment, style)} {zone}"
 
 
 def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
@@ -372,7 +388,7 @@ def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
 
 
 def _day(moment: datetime | None) -> str:
-    return format_date(moment, "medium") if moment else ""
+    return format_date(moment.astimezone(_zone()), "medium", locale=get_locale()) if moment else ""
 
 
 def init_web(app: Flask) -> None:
@@ -380,7 +396,9 @@ def init_web(app: Flask) -> None:
     # Before the form is read for its token.
     app.before_request(_limit_body)
     csrf.init_app(app)
-    app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
+    app.jinja_env.filters.update(
+        money=_money, when=_when, day=_day, deadline=_deadline, describe=describe, title_of=title_of
+    )
     app.jinja_env.globals["page_links"] = page_links
     app.register_error_handler(CommerceError, answer_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
