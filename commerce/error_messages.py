@@ -373,6 +373,9 @@ MESSAGES: dict[str, str] = {
         "You can't do this while a delivery, payment, or return is in progress for these orders: %(orders)s."
     ),
     # --- money ---
+    "amount_ambiguous": N_(
+        "“%(value)s” can be read in two ways. Enter %(whole)s or %(decimal)s without a thousands separator."
+    ),
     "amount_too_large": N_("“%(value)s” is too large."),
     "amount_too_precise": N_("“%(value)s” has too many decimal places: %(currency)s has %(places)s."),
     "currency_unknown": N_("“%(value)s” isn't an ISO 4217 currency code."),

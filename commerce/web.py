@@ -239,11 +239,21 @@ def problem(status: int, code: str, title: str, detail: str, **facts: Any) -> Re
     return response
 
 
+_NOT_TYPED = re.compile(
+    r"pass|secret|token|key|otp|proof|kept|card|form_id|version|next|^shown|_id$|^id$|^do$|^then$",
+    re.IGNORECASE,
+)
+"""Fields of forms that are secret, or that no person fills in."""
+
+
 def _answer_problem(status: int, code: str, title: str, detail: str, **facts_of_error: str) -> Response:
     if wants_json():
         return problem(status, code, title, detail, **facts_of_error)
     page = "errors/404.html" if status == 404 else "errors/problem.html"
+    if f"{request.path}/".startswith("/admin/"):
+        page = "errors/back_office.html"
     facts: dict[str, Any] = {"title": title, "detail": detail, "http_status": status, "code": code}
+    facts["typed"] = _typed() if status in (400, 403, 404, 409) else []
     if status >= 500:
         # The head and foot of the shop's pages read the database, which may be what does not answer.
         facts["shop"] = None
@@ -253,6 +263,20 @@ def _answer_problem(status: int, code: str, title: str, detail: str, **facts_of_
         response.headers["HX-Retarget"] = "#problems"
         response.headers["HX-Reswap"] = "innerHTML"
     return private(response)
+
+
+def _typed() -> list[tuple[str, str]]:
+    """Return what somebody typed into the form that led to an error page, so that it can be copied from there.
+
+    Never of a form that another site may have sent, nothing that a browser filled in by itself, and no secrets.
+    """
+    if request.method != "POST" or not g.get("csrf_valid"):
+        return []
+    return [
+        (name.replace("_", " ").replace("-", " ").strip(), text)
+        for name, text in request.form.items(multi=True)
+        if text.strip() and not _NOT_TYPED.search(name)
+    ]
 
 
 def log_refusal(why: str) -> None:
