@@ -50,7 +50,7 @@ def test_a_note_typed_into_an_ended_session_is_saved_after_signing_in(bob: Visit
 def test_what_was_typed_goes_on_for_whoever_signed_in_and_only_where_it_was_sent(bob: Visitor) -> None:
     again = typed_note(bob).form("Sign in").fill(SIGN_IN).send()
     kept = again.form("Continue").values["kept_form"]
-    assert bob.post("/admin/stock/locations", {"kept_form": kept}).status_code == 422
+    assert bob.post("/admin/settings/shop", {"kept_form": kept}).status_code == 422
     changed = {"kept_form": kept[:-4] + "AAAA"}
     assert bob.post(again.form("Continue").action, changed).status_code == 422
 

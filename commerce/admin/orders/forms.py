@@ -11,7 +11,13 @@ from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, DateField, HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
-from commerce.admin.fields import no_control_characters, shown_money_field, version_field
+from commerce.admin.fields import (
+    amount_text,
+    no_control_characters,
+    shown_money_field,
+    typed_amount,
+    version_field,
+)
 from commerce.admin.forms import AdminForm, set_ids
 from commerce.clock import now
 from commerce.error_messages import describe
