@@ -60,9 +60,30 @@ def test_the_date_of_a_payment_stays_when_part_of_it_is_refunded(bob: Visitor) -
     make_product(sku="TEA-1")
     with time_machine.travel("2026-03-02T10:00:00Z", tick=False):
         order = order_in("confirmed")
-    page = bob.get(f"/admin/orders/{order.code}/refund")
+    page = bob.get(f"/admin/orders/{order.code}/credits")
     amount = page.form("Preview").fill({"Amount": "1"})
     amount.values["reason"] = "Late"
     amount.send("Preview").form("Refund").send()
     shown = bob.get(f"/admin/orders/{order.code}").response.text
     assert "2026-03-02T10:00:00+00:00" in shown[shown.index("payments-title") :]
+
+
+def test_the_tabs_count_what_the_search_finds(bob: Visitor) -> None:
+    make_product("Green tea", sku="TEA-1")
+    make_product("Cup", sku="CUP-1")
+    order_in("pending", name="Ann Buyer")
+    order_in("pending", sku="CUP-1", name="Zoe Buyer")
+    for path, all_of, found in (
+        ("/admin/orders?q=zoe", "All 1", "Pending 1"),
+        ("/admin/products?q=cup", "All 1", "Active 1"),
+        ("/admin/stock?q=cup", "All 1", ""),
+    ):
+        text = bob.get(path).text
+        assert all_of in text, path
+        assert found in text, path
+
+
+def test_new_order_opens_the_empty_draft_that_was_left(bob: Visitor) -> None:
+    first = bob.get("/admin/drafts").form("New order").send()
+    again = bob.get("/admin/drafts").form("New order").send()
+    assert again.path == first.path
