@@ -61,7 +61,7 @@ def test_the_date_of_a_payment_stays_when_part_of_it_is_refunded(bob: Visitor) -
     with time_machine.travel("2026-03-02T10:00:00Z", tick=False):
         order = order_in("confirmed")
     page = bob.get(f"/admin/orders/{order.code}/credits")
-    amount = page.form("Preview").fill({"Amount": "1"})
+    amount = page.form("Preview").fill({"Custom refund amount": "1"})
     amount.values["reason"] = "Late"
     amount.send("Preview").form("Refund").send()
     shown = bob.get(f"/admin/orders/{order.code}").response.text
@@ -84,6 +84,6 @@ def test_the_tabs_count_what_the_search_finds(bob: Visitor) -> None:
 
 
 def test_new_order_opens_the_empty_draft_that_was_left(bob: Visitor) -> None:
-    first = bob.get("/admin/drafts").form("New order").send()
-    again = bob.get("/admin/drafts").form("New order").send()
+    first = bob.get("/admin/drafts").form("Create order").send()
+    again = bob.get("/admin/drafts").form("Create order").send()
     assert again.path == first.path
