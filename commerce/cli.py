@@ -38,7 +38,7 @@ from commerce.tenant_transfer.commands import tenants_export, tenants_import
 from commerce.tenants.queries import get_shop_by_code, list_shops
 from commerce.tenants.scope import shop_scope
 
-stock = AppGroup("stock", help="The units on the shelves.")
+stock = AppGroup("stock", help="Stock on hand: check and import.")
 selftest = AppGroup("selftest", help="Try the shop's promises on this database.")
 
 

@@ -43,7 +43,7 @@ class ConfigError(click.ClickException):
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that the installation can be told from outside. Times in seconds."""
+    """Settings of the installation. Times in seconds."""
 
     secret_key: str = field(repr=False)
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
@@ -180,7 +180,7 @@ def _refuse_trial_settings(env: Mapping[str, str]) -> None:
 
 
 def _platform_host(env: Mapping[str, str], production: bool) -> str:
-    """Return the host of the operator's pages, '' when there are none."""
+    """Return the host of the operator's pages, '' when they are turned off."""
     host = env.get("PLATFORM_HOST", "" if production else "platform.localhost").strip().lower()
     if host and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", host):
         raise ConfigError("PLATFORM_HOST must be a host name without a port, such as platform.example.com.")

@@ -183,7 +183,7 @@ def every_shop() -> Generator[None]:
 
 @contextmanager
 def _as_tenant(tenant_id: uuid.UUID | None, *, every: bool) -> Generator[None]:
-    """Loaded rows are forgotten on both sides, and reading begins anew: a transaction sees the rows of one scope."""
+    """Loaded rows are forgotten on both sides, and reading starts over: a transaction sees the rows of one scope."""
     if writing.get():
         raise RuntimeError("a use case belongs to the shop in which it began")
     db.session.close()

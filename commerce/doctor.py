@@ -1,4 +1,4 @@
-"""`flask doctor` and `flask secrets`: what an operator asks before he opens, and how he changes the key."""
+"""`flask doctor` and `flask secrets`: checks before going live, and rotation of the secret key."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def doctor(*, as_json: bool) -> None:
 @secrets.command("reseal")
 @click.option("--json", "as_json", is_flag=True)
 def secrets_reseal(*, as_json: bool) -> None:
-    """Seal every secret anew under SECRET_KEY; then SECRET_KEY_FALLBACKS can go. Exit code 1 when one is lost."""
+    """Encrypt every secret again under SECRET_KEY; then SECRET_KEY_FALLBACKS can go. Exit code 1 when one is lost."""
     done = rotate_secrets()
     if as_json:
         click.echo(json.dumps(asdict(done)))
     else:
-        click.echo(f"Sealed {done.renewed} secrets anew.")
+        click.echo(f"Encrypted {done.renewed} secrets again.")
         for each in done.lost:
             click.echo(f"  cannot be opened with any key, must be entered again: {each}")
     sys.exit(1 if done.lost else 0)

@@ -24,7 +24,7 @@ from commerce import clock
 T = TypeVar("T")
 
 SQLITE_WAIT = 10.0
-"""Seconds that a writer waits for its turn on SQLite before the shopper is told to try again.
+"""Seconds that a writer waits for its turn on SQLite before the shopper sees "try again".
 
 SQLite hands its lock to whoever asks next, not to who waits longest: with two processes that order one hot product as
 fast as they can on a slow disk, 4 of 1,800 waited for more than five.
@@ -277,7 +277,7 @@ def _on_checkin(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
 
 @event.listens_for(Engine, "checkout")
 def _on_checkout(dbapi_connection: Any, record: ConnectionPoolEntry, _fairy: Any) -> None:
-    """Replace a connection that died while it rested (the server was started anew, a firewall forgot it).
+    """Replace a connection that died while it rested (the server was restarted, a firewall dropped it).
 
     One that was used a moment ago is not asked: that would be one more round trip for every request of a busy shop,
     and no server stops, starts and recovers within that moment. Whoever is asked also says what time it is.
@@ -316,7 +316,7 @@ def _on_begin(connection: Connection) -> None:
     """Begin as a writer or a reader, on PostgreSQL for one shop: its row security shows no other's rows.
 
     SQLite: a use case takes the write lock at once, because upgrading a read lock later fails without waiting.
-    PostgreSQL: the shop is told for the transaction alone and in the message that begins it, so that it costs no round
+    PostgreSQL: the shop is set for the transaction alone and in the message that begins it, so that it costs no round
     trip and is safe behind a pooler that lends a connection for one transaction. A reader cannot write.
     """
     if connection.dialect.name == "sqlite":
@@ -347,7 +347,7 @@ _TIMEOUTS_OF_ONE_TRANSACTION = "".join(f"; SET LOCAL {name} = '{value}'" for nam
 def _on_rollback(connection: Connection) -> None:
     """End what was only read by COMMIT: at a ROLLBACK the driver forgets every statement that it has prepared.
 
-    All requests end so, and each statement would be parsed and planned anew each time.
+    All requests end so, and each statement would be parsed and planned again each time.
     """
     if connection.invalidated:
         return
@@ -370,8 +370,8 @@ def database_state(connection: Connection) -> tuple[int, Hashable]:
     """
     raw: Any = connection.connection.driver_connection
     if connection.dialect.name == "postgresql":
-        # Which transactions are committed, as seen by a statement of now; the same for every connection. Asked of the
-        # driver itself: for a kept page this is all the work that there is.
+        # Which transactions are committed, as the current statement sees them; the same for every connection. Asked of
+        # the driver itself: for a kept page this is all the work that there is.
         return 0, raw.execute("SELECT pg_current_snapshot()::text").fetchone()[0]
     # SQLite counts for each connection the commits of others and its own changes. An address in memory would not do
     # as the connection's name: a later connection may get the same one.

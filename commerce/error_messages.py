@@ -109,7 +109,7 @@ MESSAGES: dict[str, str] = {
     ),
     "refund_not_found": N_("We couldn't find this refund."),
     "refund_page_outdated": N_("The page is out of date. Reload it and try again."),
-    "role_not_allowed": N_("Your role does not allow this. Only %(roles)s may do this."),
+    "role_not_allowed": N_("Your role does not allow this. Only %(roles)s can do this."),
     "settings_page_not_found": N_("We couldn't find this settings page."),
     "shipment_not_found": N_("We couldn't find this shipment."),
     "stock_not_found": N_("We couldn't find this inventory item."),

@@ -136,7 +136,7 @@ CONDITIONS: Mapping[str, Condition] = {
     mail_order_note.__name__: lambda facts: bool(facts["for_customer"]),
     mail_return_answered.__name__: lambda facts: facts["state"] in ANSWERS,
 }
-"""Handlers that have nothing to do about some events, by the facts: these are not even noted as to be told."""
+"""Handlers that have nothing to do about some events, by the facts: no delivery is made for these."""
 
 EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     *events.STATUS_EVENTS.values(),

@@ -1,4 +1,4 @@
-"""Seal every stored secret anew under the present SECRET_KEY, so that a former key can be thrown away."""
+"""Encrypt every stored secret again under the current SECRET_KEY, so that a former key can be dropped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from commerce.tenants.scope import shop_scope
 
 @dataclass(slots=True)
 class RotatedColumn:
-    """How many secrets were sealed anew, and which could not be opened any more ("table.column id")."""
+    """How many secrets were encrypted again, and which could not be decrypted ("table.column id")."""
 
     renewed: int = 0
     lost: list[str] = field(default_factory=list)
@@ -35,7 +35,7 @@ def encrypted_columns() -> dict[str, list[str]]:
 
 
 def rotate_secrets() -> RotatedColumn:
-    """Seal anew what is sealed, one transaction for each shop and table; what cannot be opened stays as it is."""
+    """Encrypt all secrets again, one transaction for each shop and table; what cannot be decrypted stays as it is."""
     done = RotatedColumn()
     for shop in list_shops():
         with shop_scope(shop):

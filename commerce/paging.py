@@ -25,7 +25,7 @@ _CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """One page of a list. `last` and `total` are None where the list is not counted; `more` pages may follow."""
+    """One page of a list. `last` and `total` are None for a list that is not counted; `more` pages may follow."""
 
     rows: Sequence[Row]
     current: int

@@ -1,4 +1,4 @@
-"""Is it safe to open the doors? Checks of the settings and of the database that they name.
+"""Preflight checks: are the settings and the database safe to serve with?
 
 Production does not start while one of them says FAIL. A development machine starts with all of them; `flask doctor`
 tells there what production would refuse.

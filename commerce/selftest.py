@@ -1,4 +1,4 @@
-"""`flask selftest race`: the promise of the shop, made runnable by its owner on his own database.
+"""`flask selftest race`: proves the shop's guarantees on the owner's own database.
 
 Everything happens in a scratch shop that is removed afterwards. Racers are threads with connections of their own and
 real commits; each race ends with the rules of `stock check`.
@@ -107,7 +107,7 @@ class _Arena:
 
 
 def last_units(arena: _Arena) -> RaceResult:
-    """50 buyers for the last 10 units: 10 have them, 40 are told so."""
+    """50 buyers for the last 10 units: 10 orders, 40 clear refusals."""
     variant = _stock_item({"LAST": 10})["LAST"]
     calls = [_purchase({variant: 1}) for _ in range(50)]
     results, seconds = arena.race(calls)
@@ -126,7 +126,7 @@ def same_cart(arena: _Arena) -> RaceResult:
 
 
 def single_coupon(arena: _Arena) -> RaceResult:
-    """50 buyers with a code that may be used once: one has the discount, 49 are told so before they order."""
+    """50 buyers with a code that may be used once: one gets the discount, 49 are refused before they order."""
     variant = _stock_item({"CODE": 100})["CODE"]
     calls = [_purchase({variant: 1}, ONCE) for _ in range(50)]
     results, seconds = arena.race(calls)
@@ -144,8 +144,10 @@ def single_coupon(arena: _Arena) -> RaceResult:
 
 def opposite_carts(arena: _Arena) -> RaceResult:
     """Carts with the same lines in opposite order: nobody waits crosswise."""
-    shelf = list(_stock_item({f"PAIR-{number}": 100 for number in range(4)}).values())
-    calls = [_purchase(dict.fromkeys(shelf if number % 2 else reversed(shelf), 1)) for number in range(40)]
+    variants = list(_stock_item({f"PAIR-{number}": 100 for number in range(4)}).values())
+    calls = [
+        _purchase(dict.fromkeys(variants if number % 2 else reversed(variants), 1)) for number in range(40)
+    ]
     results, seconds = arena.race(calls)
     return _race_result("40 carts of 4 lines in opposite order", results, seconds, {"PlacedOrder": 40})
 
@@ -235,7 +237,7 @@ def _remove(tenant_id: uuid.UUID) -> None:
 
 @atomic
 def _stock_item(units: dict[str, int]) -> dict[str, uuid.UUID]:
-    """Put variants on the shelf (SKU -> units) and return their ids."""
+    """Create variants with stock (SKU -> units) and return their ids."""
     made = {sku: (new_id(), new_id()) for sku in units}
     insert_rows(
         Product,

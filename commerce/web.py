@@ -94,7 +94,7 @@ STRICT_TRANSPORT = {
     "subdomains": f"max-age={TWO_YEARS}; includeSubDomains",
     "preload": f"max-age={TWO_YEARS}; includeSubDomains; preload",
 }
-"""HSTS setting -> header. Subdomains are the owner's to promise: other servers of his may not speak HTTPS."""
+"""HSTS setting -> header. Subdomains are for the owner to decide: other servers there may not speak HTTPS."""
 
 
 class TextForm(FlaskForm):  # type: ignore[misc]

@@ -56,10 +56,10 @@ log = logging.getLogger("commerce.worker")
 IDLE = 0.7
 """Seconds between two looks at an empty outbox, where nobody wakes a worker."""
 LISTENING = (0.25, 0.5, 1.0, 2.0)
-"""The same where PostgreSQL does: of transactions that commit at the same time it may have told of the first alone."""
+"""The same where PostgreSQL does: of simultaneous commits it may have notified of the first alone."""
 BATCH = 100
 KEEP_DELIVERIES = timedelta(days=60)
-"""Longer than a webhook's log: until then what was told can be told again."""
+"""Longer than a webhook's log: until then deliveries can be repeated."""
 
 
 @contextmanager
@@ -173,7 +173,7 @@ def purge_expired_records() -> int:
             purge_throttles(STAFF, yesterday)  # with those of members
             count += purge_refused_tries()
     purge_throttles(OPERATOR, yesterday)
-    return count + operator_log.purge_refused_tries()
+    return count + operator_log.purge_refused_operator_tries()
 
 
 def purge_idempotency_answers() -> int:

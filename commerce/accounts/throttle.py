@@ -142,7 +142,7 @@ Failures = tuple[int, float, float]
 
 
 def _lock(kind: Kind[P, S], subject: str) -> tuple[dict[str, Failures], datetime | None]:
-    """Return the counts of a subject, made when there are none, and keep others from them until the end."""
+    """Return the counts of a subject, created when missing, and lock them until the transaction ends."""
     insert: Any = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     table = kind.throttle
     owner = {} if table is OperatorSignInThrottle else {"tenant_id": current_tenant_id()}

@@ -26,7 +26,7 @@ from commerce.admin.navigation import (
     SETTINGS_TABS,
     STOCK_TABS,
     Group,
-    visible,
+    visible_places,
 )
 from commerce.admin.step_up import challenge, is_dangerous
 from commerce.db import with_audit
@@ -184,14 +184,14 @@ def _template_globals() -> dict[str, Any]:
     return {
         "may": may,
         "navigation": _navigation,
-        "stock_tabs": lambda: visible(STOCK_TABS, may),
-        "pricing_tabs": lambda: visible(PRICING_TABS, may),
-        "settings_tabs": lambda: visible(SETTINGS_TABS, may),
+        "stock_tabs": lambda: visible_places(STOCK_TABS, may),
+        "pricing_tabs": lambda: visible_places(PRICING_TABS, may),
+        "settings_tabs": lambda: visible_places(SETTINGS_TABS, may),
     }
 
 
 def _navigation() -> list[Group]:
-    groups = (Group(group.label, tuple(visible(group.places, may))) for group in NAVIGATION)
+    groups = (Group(group.label, tuple(visible_places(group.places, may))) for group in NAVIGATION)
     return [group for group in groups if group.places]
 
 

@@ -97,6 +97,6 @@ SETTINGS_TABS = (
 )
 
 
-def visible(places: tuple[Place, ...], may: Callable[[str], bool]) -> list[Place]:
+def visible_places(places: tuple[Place, ...], may: Callable[[str], bool]) -> list[Place]:
     """Return the places that the signed-in staff may see."""
     return [place for place in places if not place.permission or may(place.permission)]

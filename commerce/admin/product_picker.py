@@ -87,8 +87,8 @@ def variants_for(scope: str, targets: Collection[str], limit: int = 2) -> Sequen
     if scope == "products":
         condition = and_(condition, Product.id.in_(ids))
     if scope == "categories":
-        shelved = select(ProductCategory.product_id).where(ProductCategory.category_id.in_(ids))
-        condition = and_(condition, Product.id.in_(shelved))
+        in_categories = select(ProductCategory.product_id).where(ProductCategory.category_id.in_(ids))
+        condition = and_(condition, Product.id.in_(in_categories))
     return _variants(condition, limit=limit)
 
 

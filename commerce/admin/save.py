@@ -20,7 +20,7 @@ from commerce.web import see_other, status_of
 
 Result = TypeVar("Result")
 Show = Callable[..., BaseResponse]
-"""Renders the page anew: takes a status, then by name `problem` and, for a form with `current`, `compared`."""
+"""Renders the page again: takes a status, then by name `problem` and, for a form with `current`, `compared`."""
 
 
 def save(

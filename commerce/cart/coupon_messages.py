@@ -1,4 +1,4 @@
-"""What the shopper is told about coupon codes: one sentence for each reason why a code takes nothing off."""
+"""Messages about coupon codes: one sentence for each reason why a code gives no discount."""
 
 from __future__ import annotations
 

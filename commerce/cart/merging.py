@@ -1,4 +1,4 @@
-"""A guest's cart becomes part of his own when he signs in. Nothing is lost, however many browsers do it at once."""
+"""Merge a guest's cart into the member's at sign-in. Nothing is lost, however many browsers do it at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What became of a guest's cart: pieces that it had, and titles of which there are fewer now than were wished."""
+    """Result of a merge: units of the guest's cart, and titles with less stock than asked for."""
 
     units: int
     capped: tuple[str, ...] = ()
@@ -68,10 +68,10 @@ def _merge_lines(lines: Iterable[CartLineView], own_id: uuid.UUID) -> list[str]:
         if there is None:
             _change_line(line.id, cart_id=own_id)
             continue
-        wished = there.quantity + line.quantity
-        given = min(wished, max(line.available, there.quantity, line.quantity), MAX_UNITS_PER_LINE)
+        asked = there.quantity + line.quantity
+        given = min(asked, max(line.available, there.quantity, line.quantity), MAX_UNITS_PER_LINE)
         _change_line(there.id, quantity=given, price_seen=line.price_seen)
-        if given < wished:
+        if given < asked:
             capped.append(line.title)
     return capped
 

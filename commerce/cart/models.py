@@ -1,4 +1,4 @@
-"""Carts: what a shopper means to buy, and how far he got with the checkout."""
+"""Carts: what a shopper means to buy, and the checkout details entered so far."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Cart(TenantRow, Base):
     `shopper_hash` is the SHA-256 of the browser's cart cookie; `checkout_token` is the 256-bit name under which the
     checkout form speaks of this cart, whatever the browser has opened since. `details` keeps the filled-in
     checkout form. Every change of the lines raises `version`. A cart with a `draft_by` is an order that staff prepare;
-    one with a `member_id` follows a member to every browser in which he signs in.
+    one with a `member_id` follows a member to every browser where they sign in.
     """
 
     __tablename__ = "carts"
@@ -66,7 +66,7 @@ class Cart(TenantRow, Base):
 
 
 class CartLine(TenantRow, Base):
-    """A variant in a cart, with the price that the shopper saw when he put it in (integer minor units)."""
+    """A variant in a cart, with the price shown when it was added (integer minor units)."""
 
     __tablename__ = "cart_lines"
     __table_args__ = (

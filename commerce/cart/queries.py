@@ -1,4 +1,4 @@
-"""What is in a cart, at the prices and stock of now."""
+"""What is in a cart, at current prices and stock."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class CartLineView:
 
     @property
     def to_price(self) -> LineToPrice:
-        """What prices are reckoned from."""
+        """The line as the price calculation takes it."""
         return LineToPrice(
             self.variant_id, self.quantity, self.price, self.tax_class, self.product_id, self.reduced
         )
@@ -234,7 +234,7 @@ _UNITS = select(func.sum(_lines.c.quantity)).select_from(_carts.join(_lines, _in
 
 
 def load_cart(shopper_hash: str) -> CartView | None:
-    """Return the open cart of a browser at the prices and stock of now, or None. One statement."""
+    """Return the open cart of a browser at current prices and stock, or None. One statement."""
     rows = fetch_all(_CART, shopper=shopper_hash)
     if not rows:
         return None
@@ -247,7 +247,7 @@ def load_cart(shopper_hash: str) -> CartView | None:
 
 
 def lines_of(cart_id: uuid.UUID) -> tuple[CartLineView, ...]:
-    """Return a cart's lines at the prices and stock of now, in the order they were put in. One statement."""
+    """Return a cart's lines at current prices and stock, in the order they were added. One statement."""
     return tuple(_line_view(row) for row in fetch_all(_LINES, cart=cart_id))
 
 

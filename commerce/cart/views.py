@@ -100,18 +100,18 @@ def add() -> BaseResponse:
     form = AddLineForm()
     if not form.validate():
         return _add_refused(form)
-    wished = int(form.quantity.data or 0)
+    asked = int(form.quantity.data or 0)
     try:
         # Without JavaScript the form's hidden variant may be older than the options beside it.
         form.variant_id.data = chosen_variant(form.variant_id.data, request.form)
         member = current_member()
         change = add_line(
-            _name_shopper(), form.variant_id.data, wished, member_id=member.id if member else None
+            _name_shopper(), form.variant_id.data, asked, member_id=member.id if member else None
         )
     except OutOfStock as error:
         g.pop("cart_key", None)
         short = error.shortages[0]
-        return _add_refused(form, _left_words(short.available, in_cart=short.wanted - wished))
+        return _add_refused(form, _left_words(short.available, in_cart=short.wanted - asked))
     message = _added_words(change)
     if wants_region():
         answer = render_template("cart/_added.html", message=message, capped=change.capped)
@@ -122,8 +122,8 @@ def add() -> BaseResponse:
 
 def _add_refused(form: AddLineForm, problem: str = "") -> Response:
     """Answer 422: at the field when the number is bad, with what is left when there are too few."""
-    wished = form.variant_id.data
-    offer = find_offer(wished) if isinstance(wished, uuid.UUID) else None
+    asked = form.variant_id.data
+    offer = find_offer(asked) if isinstance(asked, uuid.UUID) else None
     if problem:
         form.quantity.errors = [problem]
     problems = [text for field in (form.variant_id, form.quantity) for text in field.errors]
@@ -162,7 +162,7 @@ def _left_words(available: int, in_cart: int) -> str:
 
 @blueprint.get("/cart")
 def show() -> Response:
-    """What is in the cart, at the prices and stock of now."""
+    """Show the cart at current prices and stock."""
     return _cart_page()
 
 

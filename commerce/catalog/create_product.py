@@ -53,7 +53,7 @@ class NewProduct:
     values: ProductValues
     variants: Sequence[NewVariant]
     code: str = ""
-    shelves: Sequence[str] = ()
+    categories: Sequence[str] = ()
     images: Sequence[str] = ()
 
 
@@ -75,7 +75,7 @@ def create_product(new: NewProduct, *, open_stock: OpenStock) -> uuid.UUID:
         db.session.add(product)
         db.session.flush()
     enforce_product_limit()
-    set_categories(product.id, new.shelves)
+    set_categories(product.id, new.categories)
     index_products([product.id])
     touch_catalogue()
     open_stock({row.id: each.quantity for row, each in zip(variants, new.variants, strict=True)})

@@ -1,6 +1,6 @@
-"""Decode one foreign picture and write it anew; run as a program of its own, never imported by the shop.
+"""Decode one foreign picture and encode it again; run as a program of its own, never imported by the shop.
 
-Decoders are old C code that reads what strangers send. So they run where a fault costs nothing: in a process without
+Decoders are old C code that reads untrusted input. So they run where a fault costs nothing: in a process without
 the shop's environment, connections or files, with little memory, time and output. Usage:
 `python -I image_decoder.py FORMATS PIXELS SIDE QUALITY BYTES SECONDS < picture > answer`. The answer is a line of JSON,
 either {"problem": ...} or {"width": ..., "height": ...} followed by the WebP.

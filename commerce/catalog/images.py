@@ -1,6 +1,6 @@
 """Product pictures: take in what was fetched, and never serve a file that we did not write ourselves.
 
-Whatever comes in is decoded and written anew as WebP: that removes hidden data, positions (EXIF) and any trick that
+Whatever comes in is decoded and encoded again as WebP: that removes hidden data, positions (EXIF) and any trick that
 depends on the original bytes. Decoding happens in a process of its own that can do nothing else.
 """
 

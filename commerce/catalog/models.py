@@ -14,7 +14,7 @@ from commerce.db import Base, TenantOwned, TenantRow
 
 
 class Category(TenantRow, Base):
-    """A shelf of the shop; products may stand on several."""
+    """A category of the shop; a product may be in several."""
 
     __tablename__ = "categories"
     __table_args__ = (
@@ -71,7 +71,7 @@ class Product(TenantRow, Base):
 
 
 class ProductCategory(TenantOwned, Base):
-    """A product on a shelf."""
+    """A product in a category."""
 
     __tablename__ = "product_categories"
     __table_args__ = (

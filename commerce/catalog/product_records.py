@@ -20,18 +20,18 @@ MAX_CODE = 255
 
 @dataclass(frozen=True, slots=True)
 class ProductRecord:
-    """A product with variants and pictures loaded, and the slugs of its shelves in their order."""
+    """A product with variants and pictures loaded, and the slugs of its categories in their order."""
 
     product: Product
-    shelves: list[str]
+    categories: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFilter:
-    """Which products are wanted: shown to shoppers or not, on a shelf, found by words as shoppers find them."""
+    """Filter of products: shown to shoppers or not, in a category, found by words as in the shop's search."""
 
     active: bool | None = None
-    shelf: str = ""
+    category: str = ""
     words: str = ""
 
 
@@ -100,7 +100,7 @@ def _found(statement: Select[Any], wanted: ProductFilter) -> tuple[Select[Any], 
     if wanted.active is not None:
         shown = Product.status == "active"
         statement = statement.where(shown if wanted.active else ~shown)
-    if wanted.shelf:
+    if wanted.category:
         on_shelf = (
             select(ProductCategory.product_id)
             .join(
@@ -108,7 +108,7 @@ def _found(statement: Select[Any], wanted: ProductFilter) -> tuple[Select[Any], 
                 (Category.tenant_id == ProductCategory.tenant_id)
                 & (Category.id == ProductCategory.category_id),
             )
-            .where(Category.slug == wanted.shelf)
+            .where(Category.slug == wanted.category)
         )
         statement = statement.where(Product.id.in_(on_shelf))
     if wanted.words:
@@ -128,8 +128,8 @@ def _records(product_ids: Collection[uuid.UUID]) -> list[ProductRecord]:
         .order_by(Product.id.desc())
         .execution_options(populate_existing=True)
     ).all()
-    shelves = _categories(product_ids)
-    return [ProductRecord(row, shelves.get(row.id, [])) for row in rows]
+    categories = _categories(product_ids)
+    return [ProductRecord(row, categories.get(row.id, [])) for row in rows]
 
 
 def _categories(product_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[str]]:

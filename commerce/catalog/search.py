@@ -148,7 +148,7 @@ def stored_words(title: str, others: Iterable[str], codes: Iterable[str], descri
     for code in codes:
         parts = list(tokens(code))
         words.update(dict.fromkeys([*parts, "".join(parts)[:MAX_TOKEN_CHARACTERS]]))
-    words.update(dict.fromkeys(_stored(plain_text(description_html), across=False)))
+    words.update(dict.fromkeys(_stored(text_of_html(description_html), across=False)))
     return " ".join([*(f"w{word}" for word in words if word), *(f"t{word}" for word in titled)])
 
 
@@ -159,7 +159,7 @@ def _stored(text: str, *, across: bool) -> list[str]:
     )
 
 
-def plain_text(html: str) -> str:
+def text_of_html(html: str) -> str:
     """Return what a reader sees of a description, as far as it is searched."""
     return unescape(_TAG.sub(" ", html[:MAX_DESCRIPTION_CHARACTERS]))
 
@@ -296,7 +296,7 @@ def _sqlite_ids(parameter: str) -> Select[Any]:
 
 
 def index_products(product_ids: Iterable[uuid.UUID]) -> None:
-    """Write the search words of products of the current shop anew, also for products that are gone. A step."""
+    """Rebuild the search index of products of the current shop, also for deleted ones. A step."""
     ids = list(product_ids)
     db.session.flush()
     for start in range(0, len(ids), BATCH):

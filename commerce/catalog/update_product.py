@@ -1,4 +1,4 @@
-"""Change a product by hand: its words, its shelves, its variants and their prices."""
+"""Change a product by hand: texts, categories, variants and their prices."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def change_product(
     values: ProductValues | None = None,
     variants: Sequence[VariantUpdate] = (),
     only_variant: VariantValues | None = None,
-    shelves: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
 ) -> bool:
     """Set columns of a product and of its variants and tell whether anything was new. What is not named stays.
 
     `seen_version` is None where those of the variants say all that was seen, `only_variant` is said of a product that
-    has one, `shelves` are slugs of the categories on which it stands from now on. Raises NotFound, StaleVersion when
+    has one, `categories` are slugs of all categories it belongs to. Raises NotFound, StaleVersion when
     the product or one of the variants was changed since they were shown, SeveralVariants, InvalidValue.
     """
     clean = checked_product(values or {})
@@ -59,8 +59,8 @@ def change_product(
         variants = [VariantUpdate(next(iter(known)), None, only_variant)]
     for change in variants:
         changed |= _change_variant(known.get(change.id), change)
-    if shelves is not None:
-        changed |= set_categories(product_id, shelves)
+    if categories is not None:
+        changed |= set_categories(product_id, categories)
     if changed:
         catalogue_changed(product)
     return changed
@@ -82,7 +82,7 @@ def catalogue_changed(product: Product) -> None:
 
 
 def set_categories(product_id: uuid.UUID, slugs: Sequence[str]) -> bool:
-    """Let a product stand on these shelves and no others; tell whether that was new. A step. Raises InvalidValue."""
+    """Put a product into exactly these categories; tell whether that changed anything. A step. Raises InvalidValue."""
     rows = db.session.execute(select(Category.slug, Category.id).where(Category.slug.in_(slugs)))
     known = {row.slug: row.id for row in rows}
     for slug in slugs:

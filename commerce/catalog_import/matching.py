@@ -19,7 +19,7 @@ from commerce.db import new_id
 
 @dataclass(slots=True)
 class WriteResult:
-    """What became of one product: its outcome, and the variants that were made or found with their parsed rows.
+    """Result of one product: its outcome, and the variants that were made or found with their parsed rows.
 
     `product_id` is given when the product was made or changed.
     """

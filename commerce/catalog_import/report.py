@@ -85,7 +85,7 @@ def _excerpt(text: str, start: int) -> str:
 
 @dataclass(slots=True)
 class ImportReport:
-    """Counts rows and products by what became of them; rows read is the sum of the four.
+    """Counts rows and products by outcome; rows read is the sum of the four.
 
     With `dry_run` the outcomes are what would have happened.
     """

@@ -148,7 +148,7 @@ def import_catalogue(
     on_start: Callable[[int], None] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> ImportReport:
-    """Import a product CSV of Shopify, WooCommerce or ourselves into the current shop; report what became of each row.
+    """Import a product CSV of Shopify, WooCommerce or ourselves into the current shop; report the outcome of each row.
 
     Good products are kept even when others are rejected; a product is written as a whole or not at all; the same file
     again changes nothing; what the file has no column for stays as it is. `base` is the address of the shop, by which
@@ -381,7 +381,7 @@ def _release(products: Sequence[ParsedProduct], released: set[str]) -> None:
 
 
 def _plan_for_the_present() -> None:
-    """Let PostgreSQL plan each statement and foreign key check anew: a plan kept from when the tables were small reads
+    """Let PostgreSQL plan each statement and foreign key check again: a plan kept from when the tables were small reads
     ever more of them as they grow (10,000 products into an empty shop took three times as long)."""
     if db.engine.dialect.name == "postgresql":
         db.session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))

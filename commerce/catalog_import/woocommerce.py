@@ -24,7 +24,7 @@ from commerce.catalog_import.woocommerce_headings import (
     find_attributes,
     find_by_order,
     find_columns,
-    fold,
+    fold_woocommerce_heading,
 )
 from commerce.catalog_import.woocommerce_product import WooProduct, kinds_of
 from commerce.catalog_import.woocommerce_text import names_in
@@ -124,9 +124,9 @@ class WooColumns(Headings):
         return frozenset(fields)
 
     def _note_repeated(self) -> None:
-        folded = [fold(name) for name in self.names]
+        folded = [fold_woocommerce_heading(name) for name in self.names]
         for field in self.index:
-            name = fold(self.heading(field))
+            name = fold_woocommerce_heading(self.heading(field))
             if folded.count(name) > 1:
                 self.notes.append(ImportNote(0, "repeated_column", self.heading(field)))
 

@@ -256,7 +256,7 @@ _PARTS = {
 }
 
 
-def fold(heading: str) -> str:
+def fold_woocommerce_heading(heading: str) -> str:
     """Return a heading as headings are compared: without case, accents, blanks before marks, and question marks."""
     plain = " ".join(without_accents(heading).casefold().replace("’", "'").split())
     return plain.strip("?¿ ").replace(" (", "(")
@@ -264,10 +264,17 @@ def fold(heading: str) -> str:
 
 def find_columns(header: Sequence[str]) -> dict[str, int]:
     """Return where the fields stand in a file, as far as its headings tell."""
-    names = [fold(name) for name in header]
+    names = [fold_woocommerce_heading(name) for name in header]
     index: dict[str, int] = {}
     for field, headings in HEADINGS.items():
-        at = next((names.index(fold(each)) for each in headings if fold(each) in names), None)
+        at = next(
+            (
+                names.index(fold_woocommerce_heading(each))
+                for each in headings
+                if fold_woocommerce_heading(each) in names
+            ),
+            None,
+        )
         if at is not None and at not in index.values():
             index[field] = at
     weight = next((at for at, name in enumerate(names) if _WEIGHT.match(name) and UNIT.fullmatch(name)), None)
@@ -286,9 +293,9 @@ def find_by_order(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[
         at = {field: place for place, field in enumerate(order)}
         if (
             len(header) >= len(order)
-            and fold(header[0]) == "id"
-            and UNIT.fullmatch(fold(header[at["grams"]]))
-            and not UNIT.fullmatch(fold(header[at["grams"] - 1]))
+            and fold_woocommerce_heading(header[0]) == "id"
+            and UNIT.fullmatch(fold_woocommerce_heading(header[at["grams"]]))
+            and not UNIT.fullmatch(fold_woocommerce_heading(header[at["grams"] - 1]))
             and rows
             and all(_suits(row, at) for row in rows)
         ):
@@ -312,7 +319,7 @@ def find_attributes(header: Sequence[str], taken: Sequence[int]) -> tuple[dict[s
     """Return where names, values and visibility of the numbered attributes stand, and their numbers."""
     groups: dict[int, list[int]] = {}
     for at, name in enumerate(header):
-        folded = fold(name)
+        folded = fold_woocommerce_heading(name)
         match = _NUMBERED.fullmatch(folded)
         if match and at not in taken and not folded.startswith("meta") and not _DOWNLOAD.search(folded):
             groups.setdefault(int(match[1]), []).append(at)
@@ -320,7 +327,7 @@ def find_attributes(header: Sequence[str], taken: Sequence[int]) -> tuple[dict[s
     for number, places in groups.items():
         found: dict[str, list[int]] = {}
         for at in places:
-            folded = fold(header[at])
+            folded = fold_woocommerce_heading(header[at])
             part = next((part for part, words in _PARTS.items() if words.search(folded)), "name")
             found.setdefault(part, []).append(at)
         if len(found.get("name", [])) > 1:  # words of a language that is not known here

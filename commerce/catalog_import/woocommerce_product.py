@@ -16,8 +16,8 @@ from commerce.catalog.values import parse_flag, parse_quantity, plain_number
 from commerce.catalog_import.parsed import RowError
 from commerce.catalog_import.product import option_name, option_value
 from commerce.catalog_import.rows import ImportSettings, SourceRow, as_text, join_names
-from commerce.catalog_import.woocommerce_headings import UNCATEGORIZED, UNIT, fold
-from commerce.catalog_import.woocommerce_text import Attribute, describe, names_in, split_list
+from commerce.catalog_import.woocommerce_headings import UNCATEGORIZED, UNIT, fold_woocommerce_heading
+from commerce.catalog_import.woocommerce_text import Attribute, describe_product, names_in, split_list
 from commerce.csv_files import ImportNote
 from commerce.error_messages import describe as describe_error
 from commerce.errors import InvalidValue
@@ -77,7 +77,7 @@ class WooProduct:
                 head["unpriced"] = "TRUE"
         pictures = [_row(parent, {"image": url}) for url in split_list(parent.get("image"))]
         known = [_row(parent, head, self._headings(parent, head), problem=parent.problem), *pictures, *sold]
-        # Each row of the file is told of in the report, even when nothing comes of it.
+        # The report counts each row of the file, even when nothing is made of it.
         return known + [
             _row(row, {}) for row in self.rows if row.number not in {each.number for each in known}
         ]
@@ -86,19 +86,19 @@ class WooProduct:
 
     def _head(self, parent: SourceRow, attributes: list[Attribute], options: list[str]) -> dict[str, str]:
         axes = {name.casefold() for name in options}
-        told = [each for each in attributes if each.name.casefold() not in axes and each.values]
-        if any(not each.visible for each in told):
+        described = [each for each in attributes if each.name.casefold() not in axes and each.values]
+        if any(not each.visible for each in described):
             self.notes.append(ImportNote(parent.number, "unseen_attribute"))
-        shelves = [level for path in split_list(parent.get("categories")) for level in path.split(">")]
+        categories = [level for path in split_list(parent.get("categories")) for level in path.split(">")]
         return {
             "title": names_in(parent.get("title")),
-            "body": describe(
-                parent.get("short"), parent.get("body"), [each for each in told if each.visible]
+            "body": describe_product(
+                parent.get("short"), parent.get("body"), [each for each in described if each.visible]
             ),
             "vendor": names_in(next(iter(split_list(parent.get("vendor"))), "")),
             "categories": join_names(
                 name
-                for level in shelves
+                for level in categories
                 if (name := clean_line(names_in(level))) and name.casefold() not in UNCATEGORIZED
             ),
             # A tag here holds no comma.
@@ -280,7 +280,7 @@ class WooProduct:
 
     def _grams(self, row: SourceRow) -> str:
         text = row.get("grams")
-        named = UNIT.fullmatch(fold(self.shop.heading("grams")))
+        named = UNIT.fullmatch(fold_woocommerce_heading(self.shop.heading("grams")))
         unit = named[1] if named else "kg"
         try:
             # A weight of a thousand kilograms is rarer than one with three decimals.

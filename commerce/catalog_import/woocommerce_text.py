@@ -38,7 +38,7 @@ def names_in(text: str) -> str:
     return unescape(text)
 
 
-def describe(short: str, long: str, attributes: Sequence[Attribute]) -> str:
+def describe_product(short: str, long: str, attributes: Sequence[Attribute]) -> str:
     """Return one description from the short one, the long one and what shoppers saw in a table beside them."""
     parts = [_paragraphs(short), _paragraphs(long)]
     if parts[0] == parts[1]:

@@ -106,7 +106,7 @@ class Claim:
 
 
 class Listeners(Protocol):
-    """Who hears an event, and where deliveries to him wait."""
+    """A handler of an event, and the lane in which its deliveries wait."""
 
     def names_for(self, event_type: str, payload: Mapping[str, Any]) -> Sequence[str]:
         """Return the handlers that have something to do about an event."""
@@ -507,7 +507,7 @@ def database_time() -> datetime:
 def _of_queue(table: Any, queue_id: Any, *, on_postgresql: bool) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions that a delivery waits in a queue, for an order by `_in_turn`.
 
-    PostgreSQL gets the queue as a range. Told that it is one value it may think that the index of all that is due in
+    PostgreSQL gets the queue as a range. With one value it may assume that the index of all that is due in
     the lane does as well, which reads whatever waits in other queues.
     """
     if not on_postgresql:

@@ -22,7 +22,7 @@ from commerce.events.models import Event, EventFeed
 BATCH = 1000
 """Events that get their position in one transaction."""
 MOST_BATCHES = 10
-"""Batches that one reader numbers before he goes on with what there is: the next one does more."""
+"""Batches that one reader numbers before going on with what there is: the next one does more."""
 
 
 @dataclass(frozen=True, slots=True)

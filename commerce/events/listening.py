@@ -53,7 +53,7 @@ class Listener:
         try:
             connection.execute(f"LISTEN {CHANNEL}")
             self.listening = True
-            # What was committed before is not told.
+            # What was committed before sends no notification.
             self._heard()
             while not self._stop.is_set():
                 for _ in connection.notifies(timeout=LOOK, stop_after=1):

@@ -1,4 +1,4 @@
-"""The outbox: what happened, and who still has to be told.
+"""The outbox: events, and their deliveries to handlers.
 
 An event is also a line of its order's timeline, so the history and the queue are one row and cannot disagree.
 """

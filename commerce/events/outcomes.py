@@ -1,7 +1,7 @@
-"""Note what became of deliveries, many in one transaction, and always before the next effect that cannot be undone.
+"""Store the outcomes of deliveries, many in one transaction, and always before the next effect that cannot be undone.
 
 A worker that dies forgets what it has not noted, and its deliveries are made again. For what handlers write into this
-database that does no harm: they are idempotent. A mail would arrive twice; so whatever leaves the house calls
+database that does no harm: they are idempotent. A mail would arrive twice; so whatever has an outside effect calls
 `before_effect()`, and at most one effect is ever unnoted.
 """
 
@@ -36,7 +36,7 @@ class _Change(NamedTuple):
 
 
 class Outcomes:
-    """What became of the deliveries that one thread makes, as far as it is not noted yet."""
+    """Outcomes of the deliveries of one thread that are not stored yet."""
 
     def __init__(self) -> None:
         self._done: list[Claim] = []
@@ -93,7 +93,7 @@ def collected_outcomes() -> Generator[Outcomes]:
 
 
 def before_effect(what: str) -> None:
-    """Call this right before something leaves the house: a mail, a webhook, a call to a gateway.
+    """Call this right before an outside effect: a mail, a webhook, a call to a gateway.
 
     Raises RuntimeError inside a transaction: the network is slow, and a rollback would not take back what it did. A
     worker notes what it has done before, and holds no connection to the database while it waits for others.

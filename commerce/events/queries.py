@@ -19,7 +19,7 @@ ALL = {"all_tenants": True}
 # Written into statements: a value bound later would keep PostgreSQL from using the index of what is due.
 WAITING: ColumnElement[str] = literal_column("'waiting'")
 LANES = ("orders", "mails", "webhooks")
-"""In which deliveries wait: what moves money and stock, what is written to people, and what other programs are told."""
+"""The lanes in which deliveries wait: money and stock, mails, webhooks."""
 VIEWS = ("troubled", "waiting", "parked", "done")
 """What the list can show: trouble is what is parked, and what has failed and will be tried again."""
 PAGE = 50
@@ -62,7 +62,7 @@ def _at_rest(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
 
 @every_shop()
 def outbox_lag_seconds() -> float:
-    """Return for how long the workers are behind, over all shops: 0 when everything is told that can be told now.
+    """Return for how long the workers are behind, over all shops: 0 when everything due is delivered.
 
     It is the age of the oldest event that no worker has taken up, or of the oldest delivery that is due, not being made
     and not held back by an earlier one.
@@ -117,7 +117,7 @@ def _listed(view: str, handler: str) -> Select[Delivery, Event]:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is not told yet to one handler: `due` can run now, `failed` will be tried again."""
+    """Pending deliveries of one handler: `due` can run now, `failed` will be tried again."""
 
     handler: str
     waiting: int
@@ -127,7 +127,7 @@ class Backlog:
 
 
 def backlog() -> list[Backlog]:
-    """Return what the shop's handlers have not been told yet, by handler."""
+    """Return the shop's pending deliveries by handler."""
     now = _now()
 
     def count(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -19,7 +19,7 @@ from commerce.events.queries import PARKED, WAITING
 def replay(delivery_id: uuid.UUID, *, even_done: bool = False) -> None:
     """Run a failed or parked delivery again soon, with a fresh schedule.
 
-    `even_done` is for handlers whose other side may have lost what it was told, and knows repetitions by their id.
+    `even_done` is for handlers whose other side may have lost a delivery, and recognizes repetitions by their id.
     Raises NotFound, IllegalTransition when it is done.
     """
     delivery = lock(Delivery, delivery_id, missing=NotFound("delivery_not_found"))
@@ -71,7 +71,7 @@ def make_all_due() -> int:
 
 
 def forget_handler(handler: str) -> int:
-    """Delete what was not told yet to a handler that is gone for good, and return how much that was. A step."""
+    """Delete the pending deliveries of a removed handler and return how many there were. A step."""
     return _change(
         delete(Delivery).where(
             or_(Delivery.state == WAITING, Delivery.state == PARKED), Delivery.handler == handler

@@ -89,7 +89,7 @@ def set_initial_stock(
 def replace_on_hand(
     quantities: Mapping[uuid.UUID, int], *, cause: str, actor: str, reference: str
 ) -> set[uuid.UUID]:
-    """Set the units on hand of variants at the default location, making stock items where there are none. A step.
+    """Set the units on hand of variants at the default location, creating missing stock items. A step.
 
     Returns the variants that this changed. Raises InvalidValue for a bad quantity, Conflict when fewer would be left
     than are reserved, less what may be promised beyond the stock.

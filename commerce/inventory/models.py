@@ -119,7 +119,7 @@ class StockMovement(TenantRow, Base):
 
 
 class StockAlert(TenantRow, Base):
-    """Somebody waits for a variant that is sold out. The row goes when his mail is sent: the address is only for it.
+    """A back-in-stock alert for a variant. The row is deleted when the mail is sent; the address serves nothing else.
 
     An address has at most MOST_ALERTS places, each taken once; `told_at` is when the event of its mail was written.
     """

@@ -49,7 +49,7 @@ def book_movement_at(
 ) -> uuid.UUID:
     """Book units that came (positive) or went and return the movement. Relative, so it needs no version.
 
-    Raises NotFound, InvalidValue for a cause that is none or does not fit the sign, UnitsReserved.
+    Raises NotFound, InvalidValue for an unknown cause or one that does not fit the sign, UnitsReserved.
     """
     if cause not in CAUSES:
         raise InvalidValue("cause", "unknown_stock_cause", causes=list(CAUSES))

@@ -173,7 +173,7 @@ def create_locations(names: Iterable[str]) -> None:
 def apply_stock(
     plan: StockPlan, *, actor: str, reference: str, progress: Progress = lambda _rows: None
 ) -> list[StockFileLine]:
-    """Do what a plan says, in transactions of 200 rows, and return every changing row with what became of it.
+    """Do what a plan says, in transactions of 200 rows, and return every changing row with its outcome.
 
     Stock that moved since the plan was made is left alone, and its row says so: nobody's count is lost.
     """
@@ -477,7 +477,7 @@ def _set_limits(lines: Sequence[StockFileLine], *, raising: bool) -> None:
 def _still(line: StockFileLine, versions: Mapping[uuid.UUID, int]) -> StockFileLine:
     if line.stock_item_id is None or versions.get(line.stock_item_id) == line.version:
         return line
-    return replace(line, problem="The shelf moved while the file was being read: look at it again.")
+    return replace(line, problem="The stock changed while the file was being read: check this row again.")
 
 
 def _open_stock_items(lines: Sequence[StockFileLine], actor: str, reference: str) -> None:

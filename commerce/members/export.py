@@ -57,7 +57,7 @@ def customer_data(customer: Customer) -> dict[str, Any]:
     }
 
 
-def as_json(customer: Customer) -> str:
+def export_as_json(customer: Customer) -> str:
     """Return a customer's data as the text of a file."""
     return json.dumps(customer_data(customer), ensure_ascii=False, indent=2, default=str)
 

@@ -14,7 +14,7 @@ from commerce.error_messages import describe
 from commerce.members.auth import blueprint, member, members_only
 from commerce.members.customers import customer_of_member
 from commerce.members.erasure import StillOpen, erase_customer
-from commerce.members.export import as_json
+from commerce.members.export import export_as_json
 from commerce.members.forms import ConfirmPasswordForm, ErasureForm
 from commerce.tenants.scope import current_shop
 from commerce.web import see_other
@@ -34,7 +34,7 @@ def copy() -> BaseResponse:
     form = ConfirmPasswordForm(prefix="copy-")
     if not (form.validate() and _proven(form)):
         return _page(422, copy=form)
-    return json_file(as_json(customer_of_member(member().id)))
+    return json_file(export_as_json(customer_of_member(member().id)))
 
 
 @blueprint.post("/account/data/erasure", endpoint="erase")

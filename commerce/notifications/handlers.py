@@ -6,15 +6,15 @@ events beside it in the order's history, never from the time at which a handler 
 | what happened | events | who speaks |
 |---|---|---|
 | the last payment confirms the order | PaymentReceived, PaymentSucceeded, OrderConfirmed | OrderConfirmed |
-| it does not (a part of the money, stock missing, paid at the door) | PaymentReceived... | PaymentReceived |
+| it does not (a part of the money, stock missing, paid on delivery) | PaymentReceived... | PaymentReceived |
 | money for a cancelled order goes back | PaymentReceived, RefundQueued, LatePaymentRefunded | the last of them |
 | cancelled after payment | OrderCancelled, RefundQueued, later RefundSettled | OrderCancelled, with the amount |
 | refunded in full | OrderRefunded, RefundQueued, OrderCredited, later RefundSettled | OrderRefunded, with the amount |
 | refunded in part | (RefundDeclined,) RefundQueued, OrderCredited, later RefundSettled | OrderCredited |
 | several parcels | ParcelSent for each; OrderShipped with the last | each parcel once |
 
-So a decision about money is told when it is made. That a gateway carried it out is no news for the customer; that it
-could not is news for operations. A mail that asks for money is left out when nothing is owed any more.
+So a decision about money is announced when it is made. That a gateway carried it out is no news for the customer;
+that it could not is news for operations. A mail that asks for money is left out when nothing is owed any more.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from commerce.payments.queries import payment_method
 BESIDE_A_PAYMENT = ("PaymentNeedsReview", "OrderStatusChanged", "RefundQueued")
 """What may stand between a payment and what it led to: doubts, a reopened order, money on its way back."""
 ANSWERS = {"approved": "return_approved", "received": "return_received", "declined": "refund_declined"}
-"""The mails about the states of a return that its customer is told."""
+"""The mails about the states of a return that its customer is details."""
 
 
 # --- to the customer: the way of an order -----------------------------------------------------------
@@ -49,18 +49,18 @@ ANSWERS = {"approved": "return_approved", "received": "return_received", "declin
 
 def mail_order_received(happening: DeliveredEvent) -> None:
     """Tell how to pay when the money comes by another way than a card, or when staff placed the order."""
-    told = mail_context(happening)
-    method = payment_method(told.order.payment_method)
+    details = mail_context(happening)
+    method = payment_method(details.order.payment_method)
     by_hand = method is not None and method.gateway == "manual"
-    if not told.order.pay_later and (by_hand or told.by_staff):
-        send_mail(happening, "order_received", told)
+    if not details.order.pay_later and (by_hand or details.by_staff):
+        send_mail(happening, "order_received", details)
 
 
 def mail_payment_received(happening: DeliveredEvent) -> None:
     """Say that money arrived, unless what followed from it says so in a mail of its own."""
-    told = mail_context(happening)
-    if not _is_covered_by_another_mail(told.after):
-        send_mail(happening, "payment_received", told)
+    details = mail_context(happening)
+    if not _is_covered_by_another_mail(details.after):
+        send_mail(happening, "payment_received", details)
 
 
 def _is_covered_by_another_mail(after: Sequence[Event]) -> bool:
@@ -73,11 +73,11 @@ def _is_covered_by_another_mail(after: Sequence[Event]) -> bool:
 
 def mail_payment_failed(happening: DeliveredEvent) -> None:
     """Say how to try again: once for a row of declined attempts, and only while there is something to pay."""
-    told = mail_context(happening)
-    last = next((e.type for e in reversed(told.before) if e.type != "PaymentUnknown"), "")
-    closed = told.order.status in ("cancelled", "refunded")
-    if last != happening.type and told.owed and not closed:
-        send_mail(happening, "payment_failed", told)
+    details = mail_context(happening)
+    last = next((e.type for e in reversed(details.before) if e.type != "PaymentUnknown"), "")
+    closed = details.order.status in ("cancelled", "refunded")
+    if last != happening.type and details.owed and not closed:
+        send_mail(happening, "payment_failed", details)
 
 
 def mail_order_confirmation(happening: DeliveredEvent) -> None:
@@ -91,11 +91,13 @@ def mail_parcel_sent(happening: DeliveredEvent) -> None:
 
 
 def mail_shipping_notification(happening: DeliveredEvent) -> None:
-    """Say that all is on its way, unless its last parcel was told of when it left."""
-    told = mail_context(happening)
-    told_of = {e.payload.get("shipment_id") for e in (*told.before, *told.after) if e.type == "ParcelSent"}
-    if told.parcel is None or told.parcel.id not in told_of:
-        send_mail(happening, "order_shipped", told)
+    """Say that all is on its way, unless the mail of the last parcel said so."""
+    details = mail_context(happening)
+    announced = {
+        e.payload.get("shipment_id") for e in (*details.before, *details.after) if e.type == "ParcelSent"
+    }
+    if details.parcel is None or details.parcel.id not in announced:
+        send_mail(happening, "order_shipped", details)
 
 
 def mail_delivery_confirmation(happening: DeliveredEvent) -> None:
@@ -133,21 +135,21 @@ def mail_order_note(happening: DeliveredEvent) -> None:
 
 
 def mail_refund_requested(happening: DeliveredEvent) -> None:
-    """Say that the customer's request arrived; staff who ask in his name talk to him anyway."""
-    told = mail_context(happening)
-    if not told.by_staff:
-        send_mail(happening, "refund_requested", told)
+    """Confirm the customer's request; staff who ask on their behalf talk to them anyway."""
+    details = mail_context(happening)
+    if not details.by_staff:
+        send_mail(happening, "refund_requested", details)
 
 
 def mail_return_answered(happening: DeliveredEvent) -> None:
-    """Say how to send goods back, that they arrived, or why not. Money is told of when it is given back."""
+    """Say how to send goods back, that they arrived, or why not. The refund has a mail of its own."""
     name = ANSWERS.get(happening.payload["state"])
     if name:
         send_mail(happening, name, mail_context(happening))
 
 
 def mail_refund_declined(happening: DeliveredEvent) -> None:
-    """Say why a refund is not granted; one that is granted in part is told of with its amount."""
+    """Say why a refund is not granted; one that is granted in part has a mail with its amount."""
     if not happening.payload["reason"].startswith(PARTLY):
         send_mail(happening, "refund_declined", mail_context(happening))
 
@@ -159,13 +161,13 @@ def mail_refund_notice(happening: DeliveredEvent) -> None:
 
 def mail_credit_notice(happening: DeliveredEvent) -> None:
     """Say that a part of the money goes back, unless it is the last part of a whole refund."""
-    told = mail_context(happening)
-    if happening.payload["amount"] and not _part_of_a_whole_refund(told):
-        send_mail(happening, "order_credited", told)
+    details = mail_context(happening)
+    if happening.payload["amount"] and not _part_of_a_whole_refund(details):
+        send_mail(happening, "order_credited", details)
 
 
-def _part_of_a_whole_refund(told: MailContext) -> bool:
-    decision = next((event.type for event in reversed(told.before) if event.type != "RefundQueued"), "")
+def _part_of_a_whole_refund(details: MailContext) -> bool:
+    decision = next((event.type for event in reversed(details.before) if event.type != "RefundQueued"), "")
     return decision == "OrderRefunded"
 
 
@@ -173,7 +175,7 @@ def _part_of_a_whole_refund(told: MailContext) -> bool:
 
 
 def mail_back_in_stock(happening: DeliveredEvent) -> None:
-    """Say that a product is back, and forget who asked. One who was told already is forgotten, so he hears it once."""
+    """Say that a product is back in stock, and delete the alert, so that the mail is sent once."""
     reader = address_of(happening.subject_id)
     if reader:
         send_mail(happening, "back_in_stock", to=reader)
@@ -217,7 +219,7 @@ def _note_of(proof: EmailToken) -> str:
 
 
 def mail_email_changed(happening: DeliveredEvent) -> None:
-    """Tell the address that a member had that it is not his any more."""
+    """Tell a member's former address that it was replaced."""
     sealed = happening.payload["sealed_former"]
     if sealed:
         send_mail(happening, "member_email_changed", to=seal().open(sealed))
@@ -264,5 +266,5 @@ def alert_of_low_stock(happening: DeliveredEvent) -> None:
 
 
 def alert_of_disabled_webhook(happening: DeliveredEvent) -> None:
-    """Tell operations that another program is not told any more."""
+    """Alert operations that a webhook was disabled."""
     send_mail(happening, "alert_webhook_disabled")

@@ -13,9 +13,9 @@ from commerce.notifications.i18n import N_
 CUSTOMER = "customer"
 OPERATIONS = "operations"
 WAITING = "waiting"
-"""Somebody who waits for a product. He need not be a customer, and only his wish knows his address."""
+"""A back-in-stock subscriber: not necessarily a customer, and only the alert holds the address."""
 READER = "reader"
-"""Somebody who has, or may get, an account: the link proves that he reads the address."""
+"""Somebody with an account, or about to get one: the link proves that the address is theirs."""
 PATHS = {
     "member_confirm": "/account/confirmation/{key}",
     "member_reset": "/account/password-reset/{key}",
@@ -94,7 +94,7 @@ MAILS: dict[str, MailType] = {
             "payment_failed",
             _l("Payment failed"),
             ("PaymentFailed",),
-            _l("The first attempt to pay was declined; further ones in a row are not told again."),
+            _l("The first payment attempt was declined; further ones in a row send no mail."),
             trial={"failure": "The card was declined."},
         ),
         MailType(
@@ -104,14 +104,14 @@ MAILS: dict[str, MailType] = {
             "parcel_sent",
             _l("Parcel sent"),
             ("ParcelSent",),
-            _l("A part of the order left the house."),
+            _l("Part of the order was shipped."),
             trial={"number": 1},
         ),
         MailType(
             "order_shipped",
             _l("Order shipped"),
             ("OrderShipped",),
-            _l("Everything has left the house, unless the last parcel was told of already."),
+            _l("Everything was shipped, unless the mail of the last parcel said so."),
         ),
         MailType("order_delivered", _l("Order delivered"), ("OrderDelivered",), _l("The parcel arrived.")),
         MailType(
@@ -179,7 +179,7 @@ MAILS: dict[str, MailType] = {
             "order_refunded",
             _l("Order refunded"),
             ("OrderRefunded",),
-            _l("Staff decided to give back what is left. The payment itself is not told again."),
+            _l("Staff refunded the rest. The transfer itself sends no further mail."),
         ),
         MailType(
             "order_credited",
@@ -230,7 +230,7 @@ MAILS: dict[str, MailType] = {
             "member_orders",
             _l("Account: find earlier orders"),
             ("EmailTokenRequested",),
-            _l("A member wants to see the orders that he placed as a guest."),
+            _l("A member wants to see the orders they placed as a guest."),
             READER,
             {"key": "sample"},
         ),
@@ -308,7 +308,7 @@ MAILS: dict[str, MailType] = {
             "alert_webhook_disabled",
             _l("Alert: webhook disabled"),
             ("WebhookDisabled",),
-            _l("Another program refused to be told, or failed for days."),
+            _l("A webhook endpoint refused events or failed for days."),
             OPERATIONS,
             {"url": "https://example.com/hook", "reason": "It answered 410 (gone).", "subject": ""},
         ),

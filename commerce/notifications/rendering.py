@@ -45,7 +45,7 @@ def base_url(config: Config, shop: Shop) -> str:
 
 
 def compose(
-    name: str, facts: Mapping[str, Any], told: MailContext | None = None, *, locale: str = ""
+    name: str, facts: Mapping[str, Any], details: MailContext | None = None, *, locale: str = ""
 ) -> ComposedMail:
     """Write a mail of `mails.MAILS` for the current shop, about an order unless it is an alert without one.
 
@@ -53,7 +53,7 @@ def compose(
     `locale` says otherwise.
     """
     mail, shop = MAILS[name], current_shop()
-    locale = locale or (told.order.locale if told is not None and mail.to == CUSTOMER else shop.locale)
+    locale = locale or (details.order.locale if details is not None and mail.to == CUSTOMER else shop.locale)
     base = base_url(_config(), shop)
     context: dict[str, Any] = {
         "mail": mail,
@@ -65,12 +65,12 @@ def compose(
         "look": email_theme_of(shop),
         "language": language_of(locale).replace("_", "-"),
         "home": f"{base}/",
-        "link": base + mail.path.format(**_places(facts, told)),
+        "link": base + mail.path.format(**_places(facts, details)),
     }
-    if told is not None:
-        order = told.order
+    if details is not None:
+        order = details.order
         lines = address_lines(order.shipping_address, order.name, locale)
-        context |= {"told": told, "order": order, "address": lines}
+        context |= {"details": details, "order": order, "address": lines}
     with using_locale(locale):
         text = render_template(f"emails/{mail.template}.txt", **context)
         head, _, body = text.partition("\n")
@@ -80,10 +80,10 @@ def compose(
     return ComposedMail(subject, re.sub(r"\n{3,}", "\n\n", body).strip() + "\n", html)
 
 
-def _places(facts: Mapping[str, Any], told: MailContext | None) -> dict[str, str]:
+def _places(facts: Mapping[str, Any], details: MailContext | None) -> dict[str, str]:
     """Return what the address of a mail's link may name."""
     names = {key: quote(str(value), safe="") for key, value in facts.items()}
-    return names | ({"code": told.order.code, "token": told.order.token} if told is not None else {})
+    return names | ({"code": details.order.code, "token": details.order.token} if details is not None else {})
 
 
 def _address(name: str, address: str) -> Address:
@@ -97,18 +97,24 @@ def _address(name: str, address: str) -> Address:
     return Address(name, addr_spec=address)
 
 
-def send_mail(happening: DeliveredEvent, name: str, told: MailContext | None = None, *, to: str = "") -> None:
+def send_mail(
+    happening: DeliveredEvent, name: str, details: MailContext | None = None, *, to: str = ""
+) -> None:
     """Write a mail about what happened and send it to its one reader: the order's customer or operations, or `to`.
 
     The Message-ID is the delivery's id, so a repetition after a crash can be recognised by mail programs.
     Raises OSError or SMTPException when the server does not take it; the worker tries again later.
     """
     if not to:
-        to = told.order.email if told is not None and MAILS[name].to == CUSTOMER else operations_address()
+        to = (
+            details.order.email
+            if details is not None and MAILS[name].to == CUSTOMER
+            else operations_address()
+        )
     if not to or to.endswith(NOBODY):
         return
     facts = {**happening.payload, "subject": happening.subject_id}
-    config, shop, letter = _config(), current_shop(), compose(name, facts, told)
+    config, shop, letter = _config(), current_shop(), compose(name, facts, details)
     message = EmailMessage()
     message["Subject"] = letter.subject
     message["From"] = _address(shop.name, shop.mail_from or config.mail_from)

@@ -1,7 +1,7 @@
 """What editing a placed order would come to: its new lines and totals, and what changes in money and stock. Reads only.
 
 What was sold stays as it was sold: lines keep their price, promotions their part of each line, shipping its price. Only
-new lines have the price of now, and tax is calculated again for the destination. See docs/editing.md.
+new lines have the current price, and tax is calculated again for the destination. See docs/editing.md.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class OrderEdit:
     """What an order shall become. What is not named stays.
 
     `units` by order line id (0 takes the line out), `added` units by variant id; `contact` may name email, name and
-    phone. `price_shipping` asks for the shipping price of now. With `set_discount` the discount by hand becomes
+    phone. `price_shipping` asks for the current shipping price. With `set_discount` the discount by hand becomes
     `discount` (None takes it away).
     """
 

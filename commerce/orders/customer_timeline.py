@@ -111,7 +111,7 @@ def refusal_text(order: Order, action: str) -> str:
 class RefundOptions:
     """What a shopper asked back, got back, and can still ask for; units by order line id.
 
-    `to_ask` are units of which money can be asked back, `to_send_back` those of them that have left the house.
+    `to_ask` are units of which money can be asked back, `to_send_back` those of them that were shipped.
     """
 
     why_not: str

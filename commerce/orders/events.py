@@ -111,7 +111,7 @@ class InventoryReservationFailed(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ParcelSent(OrderEvent):
-    """A part of the order left the house; the rest follows. `shipment_id` is the parcel's."""
+    """Part of the order was shipped; the rest will follow. `shipment_id` is the parcel's."""
 
     shipment_id: str
     number: int

@@ -171,7 +171,7 @@ class OrderLine(TenantRow, Base):
 
     @property
     def to_ship(self) -> int:
-        """Units that have still to leave the house."""
+        """Units still to be shipped."""
         return self.quantity - self.shipped - self.cancelled
 
 

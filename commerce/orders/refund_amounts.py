@@ -47,7 +47,7 @@ def line_total(line: OrderLine, *, prices_include_tax: bool) -> int:
 
 
 def shipped_not_returned(line: OrderLine) -> int:
-    """Return the units of a line that have left the house and were not given back yet."""
+    """Return the units of a line that were shipped and not refunded yet."""
     return line.shipped - (line.credited - line.cancelled)
 
 
@@ -134,5 +134,5 @@ def _shared(lines: Sequence[LineCredit], shipping: int, shipping_tax: int, amoun
 
 
 def is_count(value: object, low: int, high: int) -> bool:
-    """Tell whether `value` is a whole number from `low` to `high`; True and 1.0 are none."""
+    """Tell whether `value` is a whole number from `low` to `high`; True and 1.0 are not."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

@@ -95,7 +95,7 @@ def plan_credit(
     """Return what giving back `refund` would do; nothing is changed.
 
     `status` is the one that the order will have by then, when that is not the present one. Raises InvalidValue for what
-    cannot be given back, Conflict when nothing would be left of an order that has not left the house (it is to be
+    cannot be given back, Conflict when nothing would be left of an order that was not shipped (it is to be
     cancelled instead) or waits for a refund, IllegalTransition in a status without money to give back.
     """
     status = status or order.status

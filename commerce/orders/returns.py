@@ -138,7 +138,10 @@ def _check_units(
 def decline_return(
     return_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None, reason: str = ""
 ) -> None:
-    """Say no, with a reason for the customer. Raises NotFound, StaleVersion, Conflict, NotAllowed, InvalidValue."""
+    """Decline a request, with a reason for the customer.
+
+    Raises NotFound, StaleVersion, Conflict, NotAllowed, InvalidValue.
+    """
     request, order = _locked(return_id, seen_version, actor)
     _expect(request, OPEN)
     _answer(order, request, "declined", actor, check_reason(reason))

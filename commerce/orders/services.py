@@ -141,8 +141,8 @@ def apply_transition(order: Order, action: str, actor: Actor, reason: str = "") 
 def confirm_step(order: Order, actor: Actor, reason: str = "") -> bool:
     """Commit the stock of a locked order and confirm it; tell whether that was possible. A step.
 
-    If units are missing the order stays as it is, flagged, and operations are alerted: no confirmation leaves
-    the house.
+    If units are missing the order stays as it is, flagged, and operations are alerted: no confirmation
+    is sent.
     """
     needed = db.session.scalar(
         select(func.sum(OrderLine.quantity - OrderLine.cancelled)).where(OrderLine.order_id == order.id)

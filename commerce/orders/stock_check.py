@@ -151,7 +151,7 @@ def mend(found: Break) -> str:
     if found.rule.startswith("reserved"):
         return _correct_reserved(found.subject_id)
     if found.rule.startswith("no more"):
-        return "cannot be mended here: count the shelf, or allow more to be promised beyond it"
+        return "cannot be fixed here: count the stock, or raise the backorder limit"
     if found.rule.startswith("a finished"):
         return _release_leftovers(found.subject_id)
     return _flag_order(found.subject_id, str(found))
@@ -184,7 +184,7 @@ def _correct_reserved(stock_item_id: uuid.UUID) -> str:
     )
     units = held.get(item.id, 0)
     if units > item.on_hand + item.backorder_limit:
-        return f"cannot be mended: {units} units are held and {item.on_hand} are there; count the shelf"
+        return f"cannot be mended: {units} units are held and {item.on_hand} are on hand; count the stock"
     db.session.execute(
         update(StockItem)
         .where(StockItem.id == item.id)

@@ -185,7 +185,7 @@ def why_not(
     """Return why `actor_kind` may not do `row` on an order in `status`, or None when it may.
 
     `paid` tells whether captured minus refunded money covers the total, `pay_later` that the method does not
-    ask for it first, `sent` that a part of the order has left the house.
+    ask for it first, `sent` that part of the order was shipped.
     """
     if status not in row.sources:
         return Refusal("not_in_status", {"status": status})

@@ -41,7 +41,7 @@ def record_operator_entry(operator: str, action: str, address: str = "") -> None
 
 
 @atomic
-def purge_refused_tries() -> int:
+def purge_refused_operator_tries() -> int:
     """Delete the refused sign-ins of operators older than 90 days, and return how many."""
     return delete_refused_tries(OperatorEntry)
 

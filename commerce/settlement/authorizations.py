@@ -41,7 +41,7 @@ def _prepare(payment_id: uuid.UUID, actor: Actor, amount: int | None, seen_versi
 
 
 def void_payment(payment_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None) -> str:
-    """Let go of the money of an authorized attempt and return the attempt's state. Raises as `capture_payment`."""
+    """Void an authorized payment and return the attempt's state. Raises as `capture_payment`."""
     _check(payment_id, actor, seen_version)
     way, charge, by = gateway_of(get_payment(payment_id), actor.request_id)
     return settle_payment(payment_id, way.cancel(charge), by)

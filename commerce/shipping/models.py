@@ -1,4 +1,4 @@
-"""Where a shop ships, for how much, and what has left the house."""
+"""Where a shop ships, for how much, and its shipments."""
 
 from __future__ import annotations
 

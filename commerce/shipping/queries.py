@@ -91,7 +91,7 @@ def shipping_offers(
     """Return the methods that take this cart to `country`, each at its cheapest fitting rate.
 
     A rate that names the country wins over one for the rest of the world. `subtotal` and `discounted`, what the goods
-    cost after discounts (None: the same), are minor units. To a country that the shop does not sell to there are none.
+    cost after discounts (None: the same), are minor units. A country that the shop does not sell to has none.
     """
     after = subtotal if discounted is None else discounted
     offers: dict[str, ShippingOffer] = {}

@@ -1,4 +1,4 @@
-"""What the lists of the catalogue show: products, pages of them, and the shelves."""
+"""Rows of the product listings: product cards, pages of them, and category links."""
 
 from __future__ import annotations
 

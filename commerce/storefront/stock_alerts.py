@@ -1,4 +1,4 @@
-"""What a shopper can do about a shelf that is empty: ask to be told when it is not."""
+"""Back-in-stock alerts: shoppers subscribe to a sold-out variant."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ blueprint = Blueprint("stock_alerts", __name__)
 
 @blueprint.post("/products/<slug>/alerts")
 def subscribe(slug: str) -> BaseResponse:
-    """Remember to write when a variant is back. Whether the address waits already is told to nobody."""
+    """Subscribe to a variant's return to stock. The answer never reveals whether the address is subscribed already."""
     product, form = product_page(slug), AlertForm()
     variant = next((each for each in product.variants if each.id == form.variant_asked_for), None)
     if variant is None:

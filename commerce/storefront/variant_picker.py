@@ -88,20 +88,22 @@ def axis_keys(names: Sequence[str]) -> list[str]:
 
 
 def match_variant(
-    names: Sequence[str], variants: Sequence[SoldVariant], wish: Mapping[str, str]
+    names: Sequence[str], variants: Sequence[SoldVariant], asked_for: Mapping[str, str]
 ) -> VariantChoice:
-    """Return what `wish` (an address' query or a form) picks among a product's variants, which must not be empty.
+    """Return the variant that `asked_for` (a query string or a form) picks among `variants`, which must not be empty.
 
-    `variant=<sku>` picks a variant by its code, `<option>=<value>` by its options. What the wish leaves open comes from
+    `variant=<sku>` picks a variant by its code, `<option>=<value>` by its options. What it leaves open comes from
     the variant that fits best: in stock before promised before sold out, then in the shop's order.
     """
     keys = axis_keys(names)
     asked = {
-        i: wish[key] for i, key in enumerate(keys) if any(v.values[i] == wish.get(key) for v in variants)
+        i: asked_for[key]
+        for i, key in enumerate(keys)
+        if any(v.values[i] == asked_for.get(key) for v in variants)
     }
     base = _best(variants, asked)
-    if not asked and wish.get("variant"):
-        base = next((variant for variant in variants if variant.sku == wish["variant"]), base)
+    if not asked and asked_for.get("variant"):
+        base = next((variant for variant in variants if variant.sku == asked_for["variant"]), base)
     values = tuple(asked.get(i, base.values[i]) for i in range(len(keys)))
     chosen = next((variant for variant in variants if variant.values == values), None) if keys else base
     axes = tuple(_axis(i, keys[i], names[i], values, variants) for i in range(len(keys)))
@@ -110,7 +112,7 @@ def match_variant(
 
 
 def _best(variants: Sequence[SoldVariant], asked: Mapping[int, str]) -> SoldVariant:
-    """Return the variant with most of the wishes met; of equals one that can be had, of those the first."""
+    """Return the variant that matches most values; of equals an available one, of those the first."""
     return min(
         variants,
         key=lambda v: (sum(v.values[i] != value for i, value in asked.items()), v.sold_out, v.on_backorder),

@@ -59,7 +59,7 @@ def export_shop(
 ) -> Exported:
     """Write `shop` into `target` as it is at one moment, in bounded memory; it may go on selling meanwhile.
 
-    `progress` is told of each table and its rows. Raises Rejected for a passphrase that is too short.
+    `progress` gets each table and its number of rows. Raises Rejected for a passphrase that is too short.
     """
     salt = secrets.token_bytes(16)
     packer = carrier(passphrase, salt)

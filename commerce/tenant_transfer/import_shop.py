@@ -36,7 +36,7 @@ Progress = Callable[[str, int], None]
 
 @dataclass(slots=True)
 class Imported:
-    """What was taken in; `secrets_left` is how many secrets are missing and have to be entered anew."""
+    """Result of an import; `secrets_left` is how many secrets are missing and have to be entered again."""
 
     shop: Shop
     rows: dict[str, int] = field(default_factory=dict)

@@ -16,8 +16,8 @@ from commerce import models
 from commerce.db import Base, UtcDateTime
 
 LEFT_OUT = {
-    "staff_sessions": "who is signed in signs in anew",
-    "member_sessions": "who is signed in signs in anew",
+    "staff_sessions": "sessions end, people sign in again",
+    "member_sessions": "sessions end, people sign in again",
     "email_proofs": "mailed links lead to the old installation and are short-lived",
     "staff_invitations": "mailed links lead to the old installation",
     "form_submissions": "pages that are open belong to the old installation",

@@ -197,7 +197,7 @@ def _email(name: str, value: Any) -> str:
     if not address:
         return ""
     try:
-        # The owner knows whether his own host takes mail; here only the shape is judged.
+        # The owner knows whether their host takes mail; only the format is checked here.
         domain = address.rpartition("@")[2]
         validate_email(address, check_deliverability=False, test_environment=domain.endswith("test"))
     except EmailNotValidError as error:

@@ -15,7 +15,7 @@ from commerce.db import new_id
 from commerce.errors import NotFound
 from commerce.events.relay import DeliveredEvent, GiveUp
 from commerce.tenants.scope import current_shop
-from commerce.webhooks.http_post import AddressRules, HttpAnswer, post
+from commerce.webhooks.http_post import DestinationRules, HttpAnswer, post
 from commerce.webhooks.payloads import PING, body_of, message_id, ping_body, public_name
 from commerce.webhooks.queries import PREFIX, Destination, find_destination, listeners
 from commerce.webhooks.services import GONE, WebhookCall, record_call
@@ -46,7 +46,7 @@ class Webhooks:
         """Call one endpoint. Raises NotTaken for another try, GiveUp when it is disabled or wants no more."""
         destination = find_destination(uuid.UUID(name.removeprefix(PREFIX)))
         if destination is None:
-            return  # deleted: nobody is left who could be told
+            return  # deleted: nothing left to deliver to
         if destination.state != "enabled":
             raise GiveUp("The webhook is disabled. Enable it, then run this again.")
         answer = _call(
@@ -71,10 +71,10 @@ def ping(endpoint_id: uuid.UUID) -> HttpAnswer:
     return _call(destination, body, f"msg_{new_id().hex}", delivery_id=None, subject="")
 
 
-def sending_rules() -> AddressRules:
+def sending_rules() -> DestinationRules:
     """Return which addresses this installation may call."""
     config: Config = current_app.config["LOCKSTEP"]
-    return AddressRules(private=config.webhook_allow_private, plain=not config.production)
+    return DestinationRules(private=config.webhook_allow_private, plain=not config.production)
 
 
 def _call(

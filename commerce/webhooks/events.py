@@ -1,4 +1,4 @@
-"""What happens to webhooks themselves; staff are told, other programs are not."""
+"""Events about webhooks themselves; staff are alerted, webhooks do not carry them."""
 
 from __future__ import annotations
 

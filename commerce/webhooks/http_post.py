@@ -43,7 +43,7 @@ class AddressRefused(InvalidValue):
 
 
 @dataclass(frozen=True, slots=True)
-class AddressRules:
+class DestinationRules:
     """What addresses may be: `private` ones (tests), any port then; `plain` HTTP (outside of production)."""
 
     private: bool = False
@@ -65,7 +65,7 @@ class HttpAnswer:
         return 200 <= self.status < 300
 
 
-def check_url(url: str, rules: AddressRules) -> None:
+def check_url(url: str, rules: DestinationRules) -> None:
     """Look at an address before it is stored; asks nobody. Raises BadAddress."""
     target = _parse(url, rules)
     host = _host(target)
@@ -82,12 +82,12 @@ def post(
     body: bytes,
     headers: Mapping[str, str],
     *,
-    rules: AddressRules,
+    rules: DestinationRules,
     resolver: Resolver = resolve,
     ca_certs: str | None = None,
     total_seconds: float = TOTAL_SECONDS,
 ) -> HttpAnswer:
-    """Send one message and return what came of it; nothing of what a stranger's server does is raised."""
+    """Send one message and return the outcome; nothing that the other server does is raised."""
     before_effect("a webhook was sent")
     started = time.monotonic()
 
@@ -111,7 +111,7 @@ def post(
         return answer(0, "", f"{type(error).__name__}: {error}")
 
 
-def _parse(url: str, rules: AddressRules) -> Url:
+def _parse(url: str, rules: DestinationRules) -> Url:
     if len(url) > MAX_URL or not url.isprintable() or " " in url:
         raise AddressRefused("url_unreadable")
     try:
@@ -139,14 +139,14 @@ def _port(target: Url) -> int:
     return target.port or WEB_PORTS[str(target.scheme)]
 
 
-def _check_addresses(addresses: list[str], rules: AddressRules) -> None:
+def _check_addresses(addresses: list[str], rules: DestinationRules) -> None:
     if not addresses:
         raise AddressRefused("url_host_unknown")
     if not rules.private and not all(is_public(address, 443) for address in addresses):
         raise AddressRefused("url_not_public")
 
 
-def _resolve(target: Url, rules: AddressRules, resolver: Resolver, seconds: float) -> str:
+def _resolve(target: Url, rules: DestinationRules, resolver: Resolver, seconds: float) -> str:
     """Return an address that may be called. The system's resolver knows no time limit, so it gets a thread."""
     found: list[list[str] | Exception] = []
 

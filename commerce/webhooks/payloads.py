@@ -1,4 +1,4 @@
-"""What other programs are told: stable public names and facts, whatever our own classes are called.
+"""Payloads of webhooks: stable public names and facts, whatever our own classes are called.
 
 A name or a fact in this table is a promise to programs that we do not know: add, but do not rename or remove. What is
 not named here stays inside. Amounts are numbers in whole units of the `currency` beside them, as everywhere in JSON.
@@ -31,7 +31,7 @@ AMOUNTS = frozenset({"total", "total_before", "amount"})
 
 @dataclass(frozen=True, slots=True)
 class Public:
-    """The public side of an event: its name, the facts that are told (ours -> public), and words for staff."""
+    """The public side of an event: its name, its facts (ours -> public), and a description for staff."""
 
     name: str
     facts: Mapping[str, str]
@@ -71,7 +71,7 @@ PUBLIC: dict[type[DomainEvent], Public] = {
     events.ParcelSent: Public(
         "shipment.sent",
         {"shipment_id": "shipmentId", "number": "number"},
-        _l("A part of the order left the house."),
+        _l("Part of the order was shipped."),
     ),
     events.PaymentReceived: Public("payment.received", {"method": "method", **MONEY}, _l("Money arrived.")),
     events.PaymentFailed: Public(
@@ -100,7 +100,7 @@ PUBLIC: dict[type[DomainEvent], Public] = {
     events.RefundSettled: Public(
         "refund.settled",
         {"refund_id": "refundId", "succeeded": "succeeded", "failure": "failure"},
-        _l("The gateway said what became of a refund."),
+        _l("The gateway settled a refund."),
     ),
     StockLow: Public(
         "inventory.low",
@@ -121,7 +121,7 @@ def public_name(event_type: str) -> str | None:
 
 
 def types_of(names: Collection[str] = EVENT_TYPES) -> list[str]:
-    """Return what events of public names are called inside; all that are told when none are given."""
+    """Return the internal types of public event names; all public ones when none are given."""
     return [kind for kind, public in _BY_TYPE.items() if public.name in names]
 
 
@@ -131,16 +131,16 @@ def message_id(event_id: uuid.UUID) -> str:
 
 
 def body_of(event: DeliveredEvent | Event, shop_code: str) -> dict[str, Any]:
-    """Return what is told about an event; the same at every try. Raises KeyError for what stays inside."""
+    """Return the payload of an event; the same at every attempt. Raises KeyError for internal events."""
     public = _BY_TYPE[event.type]
     facts = event.payload
-    data = {told: _fact(ours, facts) for ours, told in public.facts.items() if ours in facts}
+    data = {name: _fact(ours, facts) for ours, name in public.facts.items() if ours in facts}
     order = {"orderCode": facts["code"], "version": event.subject_version} if "code" in facts else {}
     return _body(public.name, event.occurred_at, {"shop": shop_code, **order, **data})
 
 
 def _fact(name: str, facts: Mapping[str, Any]) -> Any:
-    """The literal of the float is the shortest that names the same amount: nothing is reckoned with it."""
+    """The float's literal is the shortest that names the same amount; nothing is calculated with it."""
     return float(to_decimal(facts[name], facts["currency"])) if name in AMOUNTS else facts[name]
 
 

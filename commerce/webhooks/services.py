@@ -154,7 +154,7 @@ def _disable(endpoint: WebhookEndpoint, reason: str) -> None:
 
 @atomic
 def delete_endpoint(endpoint_id: uuid.UUID) -> None:
-    """Remove an endpoint, its log, and what it was still to be told. Raises NotFound."""
+    """Remove an endpoint, its log and its pending deliveries. Raises NotFound."""
     lock(WebhookEndpoint, endpoint_id, missing=NotFound("webhook_not_found"))
     db.session.execute(
         delete(WebhookEndpoint)

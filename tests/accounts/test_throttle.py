@@ -332,7 +332,7 @@ def test_refused_sign_ins_leave_the_log_after_90_days_and_nothing_else_does(
             assert len(db.session.scalars(select(AuditEntry)).all()) == 8
         for at, action in ((old, "sign_in_refused"), (old, "sign_in"), (young, "code_refused")):
             atomic(db.session.add)(OperatorEntry(operator="nobody", action=action, occurred_at=at))
-        assert operator_log.purge_refused_tries() == 1
+        assert operator_log.purge_refused_operator_tries() == 1
         assert sorted(each.action for each in operator_log.newest_entries(1)) == ["code_refused", "sign_in"]
 
 

@@ -57,7 +57,7 @@ def test_a_new_password_takes_the_present_one_and_signs_the_others_out(
             "This password is too easy to guess.",
         ),
         (PASSWORD, "short", "12 to 1024"),
-        ("", "", "Please choose a password."),
+        ("", "", "Choose a password."),
     ):
         refused = send(client, f"{HERE}/password", present_password=present, password=new)
         assert refused.status_code == 422

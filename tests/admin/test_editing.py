@@ -81,9 +81,9 @@ def test_a_change_is_shown_before_it_is_made(desk: ShopClient, in_shop: Shop) ->
     assert (now.total, now.payment_status) == (5500, "unpaid")
     assert (counters(tea), counters(pot)) == ((9, 1), (9, 1))
     page = desk.get(done.location).text
-    assert "Payment open: $30.00" in page
+    assert "Amount due: $30.00" in page
     assert "Tea (TEA): 2 → 1" in page
-    assert "Payment open: $30.00" in desk.get(f"/orders/{order.token}").text
+    assert "Payment due: $30.00" in desk.get(f"/orders/{order.token}").text
     assert broken_invariants() == []
 
 

@@ -60,7 +60,7 @@ def test_the_customer_sees_what_is_for_him_and_nothing_else(
     ("text", "problem"),
     [
         ("", "Please enter a note."),
-        (" \n\t ", "Please write something."),
+        (" \n\t ", "Enter a note."),
         ("x" * 1001, "Notes can have up to 1000 characters."),
         ("bell \x07", "Please use letters, digits and punctuation only."),
     ],

@@ -192,7 +192,7 @@ def test_a_stale_page_gets_409_and_sees_what_the_other_did(
     seen = traces(order)
     answer = press(desk, order, "cancel")
     assert answer.status_code == 409
-    assert "This was changed while you were looking at it" in answer.text
+    assert "This was changed while you were viewing it" in answer.text
     meanwhile = answer.text.split("Changes in the meantime")[1].split("</div>")[0]
     assert "Processing started (confirmed → processing), Alice" in meanwhile
     assert "Refund" not in meanwhile
@@ -350,7 +350,7 @@ def test_charlie_finds_nothing_of_alices_shop_and_changes_nothing(
                 f"/admin/orders/{code}/{resource}",
                 data={"csrf_token": token, "version": order.version, "reason": "x"},
             )
-            assert answer.status_code == 303
-            assert answer.location.startswith("/admin/sign-in")
+            assert answer.status_code == 401
+            assert "<h1>Sign in</h1>" in answer.text
     with shop_scope(in_shop):
         assert traces(order) == seen

@@ -45,7 +45,7 @@ def test_an_owner_invites_and_the_invited_person_comes_in(
     link = f"/admin/invitations/{mailed_token(post, BOB)}"
     bob = app.test_client(host=in_shop.host)
     shown = bob.get(link)
-    assert "Olivia invites you to work here as fulfilment" in shown.text
+    assert "Olivia invited you to join the staff as fulfilment" in shown.text
     assert shown.headers["Cache-Control"] == "private, no-store"
     assert shown.headers["Referrer-Policy"] == "same-origin"
     weak = bob.post(
@@ -147,15 +147,15 @@ def test_a_forgotten_password_is_replaced_by_mail(client: ShopClient, in_shop: S
         page = client.get("/admin/password-reset")
         client.post("/admin/password-reset", data={"csrf_token": csrf_token(page.text), "email": email})
         page = client.get("/admin/password-reset").text
-        answers.append(page.replace(csrf_token(page), ""))
+        answers.append(re.sub(r'name="(csrf_token|form_id)" value="[^"]+"', "", page))
     assert answers[0] == answers[1], "nobody learns who works here"
-    assert "a mail with a link is on its way" in answers[0]
+    assert "an email with a link" in answers[0]
     link = f"/admin/password-reset/{mailed_token(post, 'owner@shop.test')}"
     assert [to for to, _subject in post.letters] == ["owner@shop.test"]
     page = client.get(link).text
     data = {"csrf_token": csrf_token(page), "password": "another battery horse"}
     assert client.post(link, data=data).location == "/admin/sign-in"
-    assert "Your new password is set" in client.get("/admin/sign-in").text
+    assert "Password changed" in client.get("/admin/sign-in").text
     assert client.get(link).status_code == 404
     assert sign_in(client, password="another battery horse").status_code == 303
 

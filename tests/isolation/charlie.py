@@ -43,6 +43,7 @@ CODES = {
 """Words of an address -> what its `code` names; else it is an order."""
 PLAIN = {
     "number": "1",
+    "action": "removal",
     "deed": "removal",
     "gateway": "manual",
     "section": "shop",

@@ -92,7 +92,7 @@ def make_cheaper(bob: Staff, code: str, tea: Sold) -> None:
     bob.open(f"/admin/orders/{code}/edit")
     bob.page.get_by_label(f"Quantity of {tea.sku}").fill("0")
     bob.press("Review changes")
-    bob.sees("2 free again")
+    bob.sees("2 available again")
     bob.look()
     bob.page.get_by_label("Refund the overpayment").check()
     bob.press("Update order")
@@ -122,7 +122,7 @@ def test_a_phone_order_is_paid_by_its_link_and_changed_twice(
     [order] = house.orders_of(tea)
     assert (order.total, order.status, order.payment_status) == (6000, "confirmed", "unpaid")
     ann.open(path)
-    ann.sees("Payment open: $40.00")
+    ann.sees("Payment due: $40.00")
     pay(ann, path, "$40.00")
 
     make_cheaper(bob, order.code, tea)

@@ -99,8 +99,8 @@ def test_an_order_leaves_in_two_parcels(
     assert house.stock(tea) == Stock(7, 1)
     ann.open(path)
     ann.sees_heading("Processing")
-    ann.sees("2 sent, 1 to follow")
-    link = ann.page.get_by_role("link", name="Follow JD 77")
+    ann.sees("2 shipped, 1 to follow")
+    link = ann.page.get_by_role("link", name="Track JD 77")
     expect(link).to_have_attribute(
         "href", "https://www.dhl.com/global-en/home/tracking.html?tracking-id=JD77"
     )

@@ -12,12 +12,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from commerce.webhooks.http_post import MAX_ANSWER, AddressRefused, AddressRules, check_url, post
+from commerce.webhooks.http_post import MAX_ANSWER, AddressRefused, DestinationRules, check_url, post
 from tests.webhooks.receiver import Receiver, receiving
 
-ANYWHERE = AddressRules(private=True, plain=True)
-STRICT = AddressRules(private=False, plain=True)
-PRODUCTION = AddressRules()
+ANYWHERE = DestinationRules(private=True, plain=True)
+STRICT = DestinationRules(private=False, plain=True)
+PRODUCTION = DestinationRules()
 INSIDE = [
     "127.0.0.1",
     "10.1.2.3",
@@ -47,7 +47,7 @@ INSIDE = [
 ]
 
 
-def send(url: str, rules: AddressRules = ANYWHERE, **options: object) -> tuple[int, str, str]:
+def send(url: str, rules: DestinationRules = ANYWHERE, **options: object) -> tuple[int, str, str]:
     answer = post(url, b"{}", {}, rules=rules, **options)  # type: ignore[arg-type]
     return answer.status, answer.text, answer.error
 

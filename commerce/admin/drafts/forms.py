@@ -208,7 +208,7 @@ def typed_address(form: DetailsForm) -> dict[str, str]:
 
 
 class CustomerForm(DetailsForm):
-    """Who gets a placed order, where to, and how. An address that stays as it is, is not checked anew."""
+    """Customer, address and shipping of a placed order. An unchanged address is not checked again."""
 
     payment_method = None
     note = None

@@ -49,7 +49,7 @@ def draft_create() -> BaseResponse:
 @blueprint.get("/drafts/<uuid:draft_id>")
 @requires_permission("orders.create")
 def draft_page(draft_id: uuid.UUID) -> BaseResponse:
-    """Show a draft with its totals and stock of now; one that was placed leads to its order."""
+    """Show a draft with current totals and stock; a placed one redirects to its order."""
     draft = get_draft(draft_id)
     if draft.cart is None:
         return see_other(f"/admin/orders/{draft.order_code}")

@@ -20,7 +20,7 @@ from commerce.admin.forms import VersionedForm
 from commerce.error_messages import describe
 from commerce.tenants.scope import current_shop
 from commerce.web import TextForm
-from commerce.webhooks.http_post import MAX_URL, AddressRefused, AddressRules, check_url
+from commerce.webhooks.http_post import MAX_URL, AddressRefused, DestinationRules, check_url
 from commerce.webhooks.models import WebhookEndpoint
 from commerce.webhooks.payloads import EVENT_TYPES
 
@@ -98,7 +98,7 @@ class WebhookForm(VersionedForm):
     )
 
     def __init__(
-        self, rules: AddressRules, formdata: Any = None, endpoint: WebhookEndpoint | None = None
+        self, rules: DestinationRules, formdata: Any = None, endpoint: WebhookEndpoint | None = None
     ) -> None:
         super().__init__(formdata, obj=endpoint)
         self._rules = rules

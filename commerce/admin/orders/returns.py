@@ -105,7 +105,7 @@ def return_approve(code: str, return_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/orders/<code>/returns/<uuid:return_id>/decline")
 @requires_permission("orders.decline_refund")
 def return_decline(code: str, return_id: uuid.UUID) -> BaseResponse:
-    """Say no, and why."""
+    """Decline a return request, with a reason."""
 
     def do(form: AnswerForm) -> None:
         words = form.answer.data or ""

@@ -54,7 +54,7 @@ from commerce.members.customers import (
     find_members,
 )
 from commerce.members.erasure import erase_customer
-from commerce.members.export import as_json
+from commerce.members.export import export_as_json
 from commerce.members.privacy_views import json_file
 from commerce.orders.addresses import address_lines
 from commerce.tenants.scope import current_shop
@@ -102,7 +102,7 @@ def customer_page(key: str) -> BaseResponse:
 @logged
 def customer_data(key: str) -> BaseResponse:
     """Export everything that is stored about a customer."""
-    return json_file(as_json(_customer(key)))
+    return json_file(export_as_json(_customer(key)))
 
 
 @blueprint.post("/customers/<key>/erasure")

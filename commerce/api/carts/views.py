@@ -19,7 +19,7 @@ from commerce.api.carts.schemas import (
 )
 from commerce.api.idempotency import run_idempotent
 from commerce.api.operation import Reply, operation
-from commerce.api.orders.placement import created_order, start_payment
+from commerce.api.orders.placement import created_order, start_order_payment
 from commerce.api.orders.schemas import OrderItem, OrderOut, order_out
 from commerce.cart.queries import CartView, load_cart
 from commerce.cart.services import (
@@ -226,7 +226,7 @@ def order_cart(cart_id: str, body: CartCheckout) -> Response:
 
     done = run_idempotent(place, reply)
     if isinstance(done.result, PlacedOrder):
-        start_payment(done.result)
+        start_order_payment(done.result)
     return done.response
 
 

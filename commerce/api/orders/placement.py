@@ -37,7 +37,7 @@ def prepare_payment(placed: PlacedOrder) -> None:
 def respond(done: IdempotentResult) -> Response:
     """Start the payment of a new direct order and return the response. A replayed one is only returned."""
     if isinstance(done.result, PlacedDirectOrder) and not _paid_by_hand(done.result):
-        start_payment(done.result.order)
+        start_order_payment(done.result.order)
     return done.response
 
 
@@ -46,7 +46,7 @@ def _paid_by_hand(placed: PlacedDirectOrder) -> bool:
     return placed.order.gateway == "manual" and not placed.order.pay_later and placed.priced.totals.total > 0
 
 
-def start_payment(placed: PlacedOrder) -> None:
+def start_order_payment(placed: PlacedOrder) -> None:
     """Start the payment of a new order, unless the customer starts it with a card on the page of the order."""
     if placed.payment_id is None or gateway(placed.gateway).asks_for_card:
         return

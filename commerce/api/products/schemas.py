@@ -246,7 +246,7 @@ class ProductCreate(ProductFields):
             values,
             variants or [NewVariant(self.sku or "", self.only_variant(), quantity=self.quantity)],
             code=self.code or "",
-            shelves=self.category_slugs or [],
+            categories=self.category_slugs or [],
             images=list(dict.fromkeys(self.images)),
         )
 
@@ -364,8 +364,8 @@ def product_out(record: ProductRecord, base: str) -> ProductOut:
     only = variants[0] if len(variants) == 1 else None
     attributes = ProductAttributes(
         product_id=product.id,
-        category_code=record.shelves[0] if record.shelves else None,
-        category_codes=record.shelves,
+        category_code=record.categories[0] if record.categories else None,
+        category_codes=record.categories,
         sku=only.sku if only else None,
         price=only.price if only else None,
         currency=currency,

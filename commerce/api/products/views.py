@@ -71,7 +71,7 @@ def list_all_products(query: ProductQuery) -> Reply:
     Products added while you read pages do not shift the following pages.
     """
     wanted = query.filter()
-    filters = {"active": wanted.active, "shelf": wanted.shelf, "words": wanted.words}
+    filters = {"active": wanted.active, "category": wanted.category, "words": wanted.words}
     position = decode_cursor("products", filters, query.cursor)
     records, older = list_records(wanted, uuid.UUID(position) if position else None, query.limit)
     return Reply(
@@ -116,7 +116,7 @@ def change_one_product(code: str, body: ProductPatch) -> Response:
             seen_version=seen,
             values=values,
             only_variant=body.only_variant(),
-            shelves=body.category_slugs,
+            categories=body.category_slugs,
         )
 
     def reply(_changed: bool) -> Reply:

@@ -171,7 +171,7 @@ def _account(method_code: str) -> Account:
     try:
         return _read_account(row.settings, row.sealed_secrets)
     except DecryptionError as error:
-        log.error("the keys of %s cannot be opened: %s", method_code, error)  # noqa: TRY400 - known and told
+        log.error("the keys of %s cannot be opened: %s", method_code, error)  # noqa: TRY400 - an expected error
         raise InvalidValue("payment_method", "payment_method_unavailable") from error
 
 
@@ -198,7 +198,7 @@ def _signed_by(body: bytes, signature: str) -> Account:
             account = _read_account(row.settings, row.sealed_secrets)
         except DecryptionError as error:
             # Refused, so that it is sent again: Stripe does so for days, until somebody has entered the keys.
-            log.error("a message cannot be proved: %s", error)  # noqa: TRY400 - known and told
+            log.error("a message cannot be proved: %s", error)  # noqa: TRY400 - an expected error
             continue
         for secret in account.webhook_secrets:
             with suppress(stripe.SignatureVerificationError, UnicodeDecodeError):
