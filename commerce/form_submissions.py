@@ -174,7 +174,7 @@ def lands_on(path: str) -> Callable[[View], View]:
 
 
 def counts_always(view: View) -> View:
-    """Mark a view whose form is used up even if nothing is done: what a second click is told may not show which it was.
+    """Mark a view whose form is used up even if nothing is done: the answer to a second click may not show which it was.
 
     Whether an address has an account, for instance.
     """
