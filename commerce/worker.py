@@ -35,9 +35,9 @@ from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
 from commerce.events.services import sweep_deliveries, sweep_events
 from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscribers
+from commerce.orders.expired_holds import cancel_if_expired, find_expired
 from commerce.orders.models import Order
-from commerce.orders.queries import find_expired
-from commerce.orders.services import cancel_if_expired, change_status
+from commerce.orders.services import change_status
 from commerce.platform import operator_log
 from commerce.settlement.reconciliation import (
     compare_books,
