@@ -29,14 +29,16 @@ from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.config import Config
 from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
+from commerce.markup import cleaned
 from commerce.money import format_money
 from commerce.paging import Cursor, CursorLinks, CursorPage, Page, PageLinks
+from commerce.request_limits import ANYBODY, STAFF, BoundedHead, BoundedRequest, Bounds
 
 log = logging.getLogger("commerce.web")
 
@@ -114,7 +116,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def accepts_bytes(size: int) -> Callable[[View], View]:
-    """Mark a view whose form may hold `size` bytes, such as a picture; all others take 2 MB."""
+    """Mark a view whose form may hold `size` bytes when staff send it, such as a picture. See `request_limits`."""
 
     def mark(view: View) -> View:
         view.takes = size  # type: ignore[attr-defined]
@@ -123,11 +125,26 @@ def accepts_bytes(size: int) -> Callable[[View], View]:
     return mark
 
 
-def _limit_body() -> None:
-    view = current_app.view_functions.get(request.endpoint or "")
-    size = getattr(view, "takes", None)
-    if size is not None:
+def _bound_requests(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
+    """Refuse what is larger than its sender may send, before it is read."""
+    app.request_class = BoundedRequest
+    app.wsgi_app = BoundedHead(app.wsgi_app, SECURITY_HEADERS.items())  # type: ignore[method-assign]
+
+    def bound_body() -> None:
+        length = request.content_length
+        if request.method in ("GET", "HEAD", "OPTIONS") or (length is not None and length <= ANYBODY.size):
+            return
+        # Who sends it is asked only for what not everybody may send.
+        bounds = bounds_of_sender()
+        size = bounds.size
+        if bounds is STAFF:
+            size = getattr(current_app.view_functions.get(request.endpoint or ""), "takes", size)
+        request.bounds = bounds  # type: ignore[attr-defined]
         request.max_content_length = size
+        if length is not None and length > size:
+            raise RequestEntityTooLarge
+
+    app.before_request(bound_body)
 
 
 def status_of(error: CommerceError) -> int:
@@ -366,12 +383,16 @@ def _day(moment: datetime | None) -> str:
     return format_date(moment, "medium") if moment else ""
 
 
-def init_web(app: Flask) -> None:
-    """Attach CSRF protection, template filters, the error table and the headers to the app."""
+def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
+    """Attach CSRF protection, template filters, the error table and the headers to the app.
+
+    `bounds_of_sender` returns what whoever is behind the request may send.
+    """
     # Before the form is read for its token.
-    app.before_request(_limit_body)
+    _bound_requests(app, bounds_of_sender)
     csrf.init_app(app)
     app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
+    app.jinja_env.filters["cleaned"] = cleaned
     app.jinja_env.globals["page_links"] = page_links
     app.register_error_handler(CommerceError, _on_commerce_error)
     app.register_error_handler(CSRFError, _on_csrf_error)

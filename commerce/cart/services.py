@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Table, and_, bindparam, delete, literal_column, select, update
+from sqlalchemy import Table, and_, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
@@ -20,7 +20,7 @@ from commerce.cart.queries import AVAILABLE, MAX_UNITS_PER_LINE, lines_of
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.tables import PRODUCTS, VARIANTS
 from commerce.db import TENANT, Json, UtcDateTime, atomic, db, fetch_all, insert_rows, new_id
-from commerce.errors import CartChanged, CouponRefused, InvalidValue, NotFound, OutOfStock, Shortage
+from commerce.errors import CartChanged, CartFull, CouponRefused, InvalidValue, NotFound, OutOfStock, Shortage
 from commerce.inventory.availability import available_by_variant
 from commerce.pricing.discounts import find_discounts
 from commerce.pricing.queries import fold_code
@@ -60,8 +60,20 @@ _SET_CODES = (
     .values(coupon_codes=bindparam("codes", type_=Json))
     .returning(_carts.c.id)
 )
+_others = _lines.alias("others")
 _WISH = (
-    select(VARIANTS.c.price, VARIANTS.c.sku, PRODUCTS.c.title, AVAILABLE, _lines.c.id, _lines.c.quantity)
+    select(
+        VARIANTS.c.price,
+        VARIANTS.c.sku,
+        PRODUCTS.c.title,
+        AVAILABLE,
+        _lines.c.id,
+        _lines.c.quantity,
+        select(func.count())
+        .select_from(_others)
+        .where(_others.c.tenant_id == TENANT, _others.c.cart_id == bindparam("cart"))
+        .scalar_subquery(),
+    )
     .join(PRODUCTS, (PRODUCTS.c.tenant_id == TENANT) & (PRODUCTS.c.id == VARIANTS.c.product_id))
     .outerjoin(
         _lines,
@@ -86,6 +98,8 @@ _SET_LINE = (
 )
 
 
+MAX_LINES = 100
+"""Lines in a shopper's cart: each of them costs something on every page that shows the cart."""
 MAX_CODES = 5
 """Coupon codes in one cart: a bound for lists of guesses, more than any shop combines."""
 
@@ -123,7 +137,8 @@ def add_line(
     """Put `quantity` more units of a variant into a shopper's cart, as many as there are.
 
     A cart that is opened for it is that of `member_id`, if the shopper is one. Raises NotFound for a variant that is
-    not sold, InvalidValue for a bad quantity, OutOfStock when none is left or all of them are in the cart already.
+    not sold, InvalidValue for a bad quantity, OutOfStock when none is left or all of them are in the cart already,
+    CartFull for one more line than a cart holds.
     """
     try:
         return _add_line(shopper, variant_id, quantity, member_id)
@@ -138,19 +153,23 @@ def _add_line(shopper: str, variant_id: uuid.UUID, quantity: int, member_id: uui
     return set_line(cart_id, variant_id, quantity)
 
 
-def set_line(cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int) -> CartChange:
+def set_line(
+    cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int, *, max_lines: int = MAX_LINES
+) -> CartChange:
     """Put more units of a variant into a locked cart, as many as there are. A step. Raises as `add_line` does."""
     _check(quantity, low=1)
     found = fetch_all(_WISH, cart=cart_id, variant=variant_id)
     if not found:
         raise NotFound("not_for_sale")
-    price, sku, title, available, line_id, units = found[0]
+    price, sku, title, available, line_id, units, lines = found[0]
     already = units or 0
     wanted = already + quantity
     given = min(wanted, int(available), MAX_UNITS_PER_LINE)
     if given <= already:
         raise OutOfStock([Shortage(variant_id, sku, title, wanted, int(available))])
     if line_id is None:
+        if lines >= max_lines:
+            raise CartFull("cart_full", limit=max_lines)
         line = {"cart_id": cart_id, "variant_id": variant_id, "quantity": given, "price_seen": price}
         insert_rows(CartLine, [line])
     else:

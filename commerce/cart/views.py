@@ -24,7 +24,7 @@ from commerce.cart.services import (
     shopper_hash,
 )
 from commerce.error_messages import describe
-from commerce.errors import NotFound, OutOfStock
+from commerce.errors import CartFull, NotFound, OutOfStock
 from commerce.storefront.product_page import chosen_variant
 from commerce.web import cookie_name, cookie_rules, private, render_region, see_other, wants_region
 
@@ -101,6 +101,8 @@ def add() -> BaseResponse:
         g.pop("cart_key", None)
         short = error.shortages[0]
         return _add_refused(form, _left_words(short.available, in_cart=short.wanted - asked))
+    except CartFull as error:
+        return _add_refused(form, describe(error))
     message = _added_words(change)
     if wants_region():
         answer = render_template("cart/_added.html", message=message, capped=change.capped)

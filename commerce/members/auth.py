@@ -10,12 +10,14 @@ from urllib.parse import quote
 
 from flask import Blueprint, flash, request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.auth import current_member, require_current
 from commerce.accounts.cookies import keep_token, remember_browser
 from commerce.accounts.sessions import MEMBER, SignedIn
 from commerce.cart.merging import merge_cart
+from commerce.cart.services import MAX_LINES
 from commerce.cart.views import COOKIE as CART_COOKIE
 from commerce.cart.views import guest_shopper
 from commerce.web import cookie_name, cookie_rules, local_path, never_store, see_other
@@ -45,11 +47,25 @@ def member() -> SignedIn:
     return require_current(MEMBER)
 
 
+def no_room_text(lines: int) -> str:
+    """Return in words that the cart had no room for some more lines."""
+    return str(
+        ngettext(
+            "%(num)d item was not added because a cart can hold up to %(limit)s different items.",
+            "%(num)d items were not added because a cart can hold up to %(limit)s different items.",
+            lines,
+            limit=MAX_LINES,
+        )
+    )
+
+
 def start_session(response: BaseResponse, token: str, member_id: uuid.UUID) -> BaseResponse:
     """Merge the browser's cart into the member's, then give the browser its session."""
     merged = merge_cart(guest_shopper(), member_id)
     for title in merged.capped if merged else ():
         flash(_("%(title)s was in both carts. We added as many as are available.", title=title), "warn")
+    if merged and merged.left_out:
+        flash(no_room_text(merged.left_out), "warn")
     response = remember_browser(keep_token(response, MEMBER, token), MEMBER, member_id)
     response.delete_cookie(cookie_name(CART_COOKIE), **cookie_rules())
     return response

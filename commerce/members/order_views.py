@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.members import request_email_change
 from commerce.errors import InvalidValue
-from commerce.members.auth import blueprint, member, members_only
+from commerce.members.auth import blueprint, member, members_only, no_room_text
 from commerce.members.forms import FindOrderForm
 from commerce.members.services import Reordered, reorder
 from commerce.orders.customer_timeline import STATUS_WORDS
@@ -67,6 +67,8 @@ def _tell(result: Reordered) -> None:
         flash(_("Only some of %(title)s could be added.", title=title), "warn")
     for title in result.gone:
         flash(_("%(title)s is no longer available, or all of it is in your cart.", title=title), "warn")
+    if result.left_out:
+        flash(no_room_text(result.left_out), "warn")
 
 
 @blueprint.route("/orders/find", methods=["GET", "POST"], endpoint="find_order")
