@@ -60,7 +60,7 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[
 def count_products() -> dict[str, int]:
     """Return how many products there are in each status."""
     rows = db.session.execute(select(Product.status, func.count(Product.id)).group_by(Product.status))
-    return {row[0]: row[1] for row in rows}
+    return dict(rows.tuples().all())
 
 
 def get_product(slug: str) -> Product:

@@ -105,13 +105,13 @@ def count_stock_rows() -> dict[str, int]:
     low = StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at
     row = db.session.execute(
         select(
-            func.count(StockItem.id),
-            func.count(StockItem.id).filter(low),
-            func.count(StockItem.id).filter(StockItem.reserved > 0),
-            func.count(StockItem.id).filter(_PROMISED),
+            func.count(StockItem.id).label("all"),
+            func.count(StockItem.id).filter(low).label("low"),
+            func.count(StockItem.id).filter(StockItem.reserved > 0).label("held"),
+            func.count(StockItem.id).filter(_PROMISED).label("promised"),
         )
     ).one()
-    return {"": row[0], "low": row[1], "held": row[2], "promised": row[3]}
+    return {"": row.all, "low": row.low, "held": row.held, "promised": row.promised}
 
 
 def get_stock(stock_item_id: uuid.UUID) -> StockRow:
