@@ -174,7 +174,9 @@ def lands_on(path: str) -> Callable[[View], View]:
 
 
 def counts_always(view: View) -> View:
-    """Mark a view whose form is used up even if nothing is done: the answer to a second click may not show which it was.
+    """Mark a view whose form is used up even if nothing is done.
+
+    The answer to a second click may not show which it was.
 
     Whether an address has an account, for instance.
     """
