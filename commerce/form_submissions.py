@@ -29,6 +29,7 @@ from sqlalchemy import (
     Index,
     String,
     Table,
+    Text,
     UniqueConstraint,
     bindparam,
     delete,
@@ -43,7 +44,6 @@ from commerce import clock, engine
 from commerce.db import (
     TENANT,
     Base,
-    LongText,
     TenantRow,
     atomic,
     current_tenant_id,
@@ -76,7 +76,7 @@ class FormSubmission(TenantRow, Base):
         Index("ix_form_submissions_age", "created_at"),
     )
     key: Mapped[str] = mapped_column(String(64))
-    landing: Mapped[str] = mapped_column(LongText, default="")
+    landing: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
