@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import threading
 import time
 import uuid
-from collections.abc import Generator, Hashable
+from collections.abc import Generator, Hashable, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -245,6 +246,19 @@ def greet(connection: ShopConnection) -> None:
 
 
 # --- events of the pool -------------------------------------------------------------------------------
+
+
+@event.listens_for(Engine, "do_connect")
+def _on_connecting(
+    dialect: Dialect, _record: ConnectionPoolEntry, arguments: Sequence[Any], _more: Any
+) -> None:
+    """Make a new SQLite file one that nobody else on the machine can read; -wal and -shm get the same rights."""
+    path = str(arguments[0]) if dialect.name == "sqlite" and arguments else ""
+    if not path or path == ":memory:" or path.startswith("file:"):
+        return
+    # Where the folder is missing, SQLite says so.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @event.listens_for(Engine, "connect")

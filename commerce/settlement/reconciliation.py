@@ -18,7 +18,7 @@ from commerce.orders.models import Order
 from commerce.payments.gateways.base import GatewayRecord
 from commerce.payments.gateways.registry import gateway
 from commerce.payments.models import GatewayEvent, Payment, PaymentMethod, Refund
-from commerce.payments.queries import get_payment
+from commerce.payments.queries import TEST_GATEWAY, get_payment
 from commerce.settlement.refunds import fail_foreign_refunds, send_refund, settle_foreign_refunds
 from commerce.settlement.services import gateway_of, note_unknown, settle_payment
 
@@ -171,7 +171,7 @@ def compare_books(since: datetime) -> list[Mismatch]:
     found = []
     methods = db.session.execute(
         select(PaymentMethod.code, PaymentMethod.gateway).where(
-            PaymentMethod.gateway.not_in(("manual", "test_card"))
+            PaymentMethod.gateway.not_in(("manual", TEST_GATEWAY))
         )
     ).all()
     db.session.close()

@@ -8,12 +8,12 @@ from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
 
 from flask import Response, render_template, request
-from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.cache import render_cached
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.errors import NotFound
+from commerce.markup import Markup, joined
 from commerce.paging import PageLinks, parse_page_number
 from commerce.storefront import listings
 from commerce.storefront.layout import blueprint, nav_categories
@@ -126,7 +126,7 @@ def _page_number() -> int:
 
 def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
     shop = current_shop()
-    rendered = [
+    return joined(
         render_cached(
             "storefront/_card.html",
             shop.locale,
@@ -137,9 +137,7 @@ def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
             eager=index < eager,
         )
         for index, card in enumerate(cards)
-    ]
-    # Joined as plain strings: Markup would look at each of them once more.
-    return Markup("".join(rendered))  # noqa: S704 - every part is Markup already
+    )
 
 
 # --- the product page -------------------------------------------------------------------------------
