@@ -230,6 +230,9 @@ MESSAGES: dict[str, str] = {
         "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
     ),
     "cell_currency_without_decimals": N_("%(currency)s has no decimals"),
+    "cell_formula_error": N_(
+        "is the error of a spreadsheet's formula; correct it there and export the file again"
+    ),
     "cell_not_a_flag": N_("is neither TRUE nor FALSE"),
     "cell_not_a_number": N_("is not a number"),
     "cell_not_a_policy": N_("is neither deny nor continue"),

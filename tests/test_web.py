@@ -306,7 +306,7 @@ FORMS = {
     "/cart/lines": ("variant_id", "quantity"),
     "/cart": (
         "quantity-00000000-0000-7000-8000-000000000000",
-        "remove",
+        "remove_line",
         "remove_code",
         "coupon_code",
         "then",

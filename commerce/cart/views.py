@@ -172,7 +172,7 @@ def show() -> Response:
 def change() -> BaseResponse:
     """Save everything that was typed into the cart, whichever button was pressed, and go where that button leads.
 
-    `remove` is a line's id, `remove_code` a coupon code; `then` is "checkout" or "shop", else the cart is shown again.
+    `remove_line` is a line's id, `remove_code` a coupon code; `then` is "checkout" or "shop", else the cart is shown.
     """
     sent = request.form
     typed = typed_quantities(sent)
@@ -197,7 +197,7 @@ def change() -> BaseResponse:
 def _removed_line() -> list[uuid.UUID]:
     """Return the line whose button "Remove" was pressed, if it was one."""
     try:
-        return [uuid.UUID(request.form["remove"])]
+        return [uuid.UUID(request.form["remove_line"])]
     except (KeyError, ValueError):
         return []
 
@@ -220,7 +220,7 @@ def _after_change(said: list[Said], then: str) -> BaseResponse:
     if then in NEXT_PAGES:
         return leave_for(see_other(NEXT_PAGES[then]))
     if wants_region():
-        return _cart_page(said=said, removed="remove" in request.form)
+        return _cart_page(said=said, removed="remove_line" in request.form)
     for message, tone in said:
         flash(message, tone)
     return see_other("/cart")

@@ -189,7 +189,7 @@ def test_another_browsers_line_is_not_found_and_unchanged(app: Flask, in_shop: S
     put_in(bob, tea, 1)
     name = form.name_of("Quantity")
     line_id = name.removeprefix("quantity-")
-    for fields in ({name: "7"}, {"remove": line_id}, {"remove": str(uuid.uuid4())}):
+    for fields in ({name: "7"}, {"remove_line": line_id}, {"remove_line": str(uuid.uuid4())}):
         assert bob.post("/cart", fields).status_code == 404
     assert Visitor(app).post("/cart", {name: "7"}).status_code == 404
     assert quantity_in(ann.get("/cart")) == "2"
@@ -293,7 +293,7 @@ def test_removing_one_line_and_entering_a_code_save_the_quantities_too(
         assert "Code WELCOME10 applied." in cart.text
         assert header_count(cart) == "Cart12 products"
         return
-    cart = form.send(remove=first.removeprefix("quantity-"))
+    cart = form.send(remove_line=first.removeprefix("quantity-"))
     assert header_count(cart) == "Cart5 products"
 
 

@@ -14,8 +14,9 @@ from commerce.db import atomic
 from commerce.errors import CouponExhausted, CouponRefused
 from commerce.events.outbox import Actor
 from commerce.inventory.services import StockChangedMeanwhile
+from commerce.orders.expired_holds import cancel_if_expired
 from commerce.orders.queries import get_order
-from commerce.orders.services import cancel_if_expired, cancel_order
+from commerce.orders.services import cancel_order
 from commerce.payments.gateways.base import PaymentOutcome
 from commerce.pricing.queries import list_promotions
 from commerce.pricing.services import create_coupon, reclaim_coupons, release_coupons, set_coupon_enabled

@@ -70,7 +70,10 @@ def test_no_field_of_cart_and_order_can_break_a_page(app: Flask, in_shop: Shop, 
     for text in strings:
         # Where a text comes back in the page, the page is parsed; elsewhere its status says enough.
         for path, fields in (
-            ("/cart", {line: text, "remove": text, "remove_code": text, "coupon_code": text, "then": text}),
+            (
+                "/cart",
+                {line: text, "remove_line": text, "remove_code": text, "coupon_code": text, "then": text},
+            ),
             (f"{order.path}/cancellation", {"reason": text, "version": text}),
         ):
             page = ann.request("post", path, {"csrf_token": token, **fields})
