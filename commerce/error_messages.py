@@ -186,6 +186,7 @@ MESSAGES: dict[str, str] = {
     "coupon_used_by_you": N_("You have reached the limit for using this code."),
     "coupon_used_up": N_("This code has been used up."),
     "not_for_sale": N_("This product isn't for sale in this shop."),
+    "form_already_sent": N_("This was already done. Reload the page to see it."),
     "not_in_cart": N_("This item is no longer in your cart."),
     # --- catalog ---
     "category_not_found": N_("The category %(category)s doesn't exist."),
@@ -224,6 +225,9 @@ MESSAGES: dict[str, str] = {
         "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
     ),
     "cell_currency_without_decimals": N_("%(currency)s has no decimals"),
+    "cell_formula_error": N_(
+        "is the error of a spreadsheet's formula; correct it there and export the file again"
+    ),
     "cell_not_a_flag": N_("is neither TRUE nor FALSE"),
     "cell_not_a_number": N_("is not a number"),
     "cell_not_a_policy": N_("is neither deny nor continue"),
@@ -377,6 +381,9 @@ MESSAGES: dict[str, str] = {
         "You can't do this while a delivery, payment, or return is in progress for these orders: %(orders)s."
     ),
     # --- money ---
+    "amount_ambiguous": N_(
+        "“%(value)s” can be read in two ways. Enter %(whole)s or %(decimal)s without a thousands separator."
+    ),
     "amount_too_large": N_("“%(value)s” is too large."),
     "amount_too_precise": N_("“%(value)s” has too many decimal places: %(currency)s has %(places)s."),
     "currency_unknown": N_("“%(value)s” isn't an ISO 4217 currency code."),

@@ -143,7 +143,7 @@ _open = _carts.c.status == literal_column("'open'")
 _own = (_carts.c.tenant_id == TENANT) & (_carts.c.shopper_hash == bindparam("shopper"))
 
 
-def _over_shelves(units: Any) -> Any:
+def _over_locations(units: Any) -> Any:
     return (
         select(func.coalesce(func.sum(units), 0))
         .where(_stock.c.tenant_id == VARIANTS.c.tenant_id, _stock.c.variant_id == VARIANTS.c.id)
@@ -152,7 +152,7 @@ def _over_shelves(units: Any) -> Any:
     )
 
 
-AVAILABLE = _over_shelves(units_available(_stock.c))
+AVAILABLE = _over_locations(units_available(_stock.c))
 _picture = (
     select(IMAGES.c.id)
     .where(IMAGES.c.tenant_id == PRODUCTS.c.tenant_id, IMAGES.c.product_id == PRODUCTS.c.id)
@@ -178,7 +178,7 @@ _line_columns = (
     VARIANTS.c.weight_grams,
     VARIANTS.c.active & (PRODUCTS.c.status == "active"),
     AVAILABLE,
-    _over_shelves(units_in_stock(_stock.c)),
+    _over_locations(units_in_stock(_stock.c)),
     VARIANTS.c.ships_from,
     VARIANTS.c.compare_at,
     VARIANTS.c.requires_shipping,
@@ -300,7 +300,8 @@ def discounts_of(cart: CartView) -> CartDiscounts:
 
 def count_units(shopper_hash: str) -> int:
     """Return how many pieces are in a browser's open cart, for the header."""
-    return int(fetch_all(_UNITS, shopper=shopper_hash)[0][0] or 0)
+    ((units,),) = fetch_all(_UNITS, shopper=shopper_hash)
+    return int(units or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,4 +322,6 @@ def find_offer(variant_id: uuid.UUID) -> Offer | None:
         .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
         .where(Variant.id == variant_id, Variant.active, Product.status == "active")
     ).one_or_none()
-    return Offer(row[0], row[1], " / ".join(row[2]), row[3], row[4]) if row else None
+    if row is None:
+        return None
+    return Offer(row.id, row.title, " / ".join(row.option_values), row.slug, row.price)

@@ -22,14 +22,14 @@ from commerce.money import format_money
 from commerce.order_management.edit_preview import plan_edit
 from commerce.order_management.edit_types import EditedLine, EditPlan, OrderEdit
 from commerce.orders.balance import payment_status_of
-from commerce.orders.events import OrderEdited, RefundQueued
+from commerce.orders.events import OrderEdited
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.queries import get_order
-from commerce.orders.services import ACTOR_KINDS, lock_order
+from commerce.orders.services import ACTOR_KINDS, lock_order, queue_refund
 from commerce.orders.transitions import STAFF
 from commerce.payments.models import Payment
 from commerce.payments.queries import payment_method, payments_of
-from commerce.payments.services import lock_payments, queue_refunds
+from commerce.payments.services import lock_payments
 from commerce.settlement.services import event_facts, follow_balance_now
 from commerce.tenants.scope import current_shop
 
@@ -194,16 +194,8 @@ def _settle_money(
         order.attention = ""
     if plan.surplus and refund:
         # The last money that came is what was too much.
-        reason = f"Order edited: {plan.summary}"[:500]
-        refunds = queue_refunds(list(reversed(payments)), reason, amount=plan.surplus)
-        publish(
-            actor,
-            *(
-                RefundQueued(
-                    **event_facts(order), refund_id=str(each.id), amount=each.amount, currency=order.currency
-                )
-                for each in refunds
-            ),
+        queue_refund(
+            order, list(reversed(payments)), actor, f"Order edited: {plan.summary}", amount=plan.surplus
         )
     elif plan.surplus:
         too_much = format_money(plan.surplus, order.currency, current_shop().locale)

@@ -55,11 +55,6 @@ class EditedLine:
     beyond: int = 0
 
     @property
-    def amount_before(self) -> int:
-        """What the line cost, before discounts (minor units)."""
-        return self.before * self.unit_price
-
-    @property
     def amount(self) -> int:
         """What the line will cost, before discounts (minor units)."""
         return self.after * self.unit_price

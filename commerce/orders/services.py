@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, TypedDict
 
 from sqlalchemy import func, select, text, update
@@ -277,22 +276,3 @@ def cancel_order(
 ) -> None:
     """Cancel with all that follows from it. Raises as `change_status`."""
     cancel_step(lock_order(order_id, seen_version), actor, reason)
-
-
-@atomic
-def cancel_if_expired(order_id: uuid.UUID, moment: datetime) -> bool:
-    """Cancel one unpaid order whose hold has run out at `moment` (the database's time), re-checked under the lock.
-
-    Skips an order that somebody else is working on, and one whose payment is under way or authorized. Tells whether it
-    was cancelled.
-    """
-    order = db.session.scalar(
-        select(Order)
-        .where(Order.id == order_id, Order.status == "pending", Order.hold_expires_at <= moment)
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
-    if order is None or any(payment.state in UNDER_WAY for payment in lock_payments(order.id)):
-        return False
-    cancel_step(order, SYSTEM, "Not paid in time", reservation_state="expired")
-    return True

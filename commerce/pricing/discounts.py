@@ -11,6 +11,7 @@ from sqlalchemy import select
 from commerce import clock
 from commerce.db import db
 from commerce.pricing.calculate import Discount, LineToPrice
+from commerce.pricing.coupon_validity import CouponState, add_evaluation, check_coupons
 from commerce.pricing.models import Promotion
 from commerce.pricing.promotions import (
     Evaluation,
@@ -22,15 +23,9 @@ from commerce.pricing.promotions import (
 )
 from commerce.pricing.queries import (
     CouponFacts,
-    coupons_by_code,
-    fold_code,
     product_categories,
-    uses_by_customer,
 )
 from commerce.tenants.scope import rules_cache
-
-GONE = ("unknown", "disabled", "ended", "used_up", "used_by_you")
-"""What makes a code worthless, whatever is in the cart."""
 
 
 @rules_cache
@@ -62,25 +57,6 @@ def rule_of(row: Promotion) -> PromotionRule:
         skip_reduced=row.skip_reduced,
         position=row.position,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class CouponState:
-    """The state of a code that was entered: `reason` is '' when it takes something off, else why it does not.
-
-    The reasons are those of a Verdict, and unknown, disabled, used_up, used_by_you, duplicate (another code opened
-    the same promotion).
-    """
-
-    code: str
-    reason: str = ""
-    missing: int = 0
-    coupon: CouponFacts | None = None
-
-    @property
-    def gone(self) -> bool:
-        """Whether no cart could make this code work."""
-        return self.reason in GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +97,7 @@ def find_discounts(
     if trial is not None:
         others = [rule for rule in rules if rule.id != trial.id]
         rules = tuple(sorted([*others, trial], key=lambda rule: (rule.position, rule.id)))
-    states, opened = _open(rules, codes, email)
+    states, opened = check_coupons(rules, codes, email)
     if trial is not None and trial.needs_code:
         opened.setdefault(trial.id, OpenedBy("", ""))
     results = apply_promotions(
@@ -137,45 +113,8 @@ def find_discounts(
     return CartDiscounts(
         results.discounts,
         results.verdicts,
-        tuple(_evaluate_codes(state, verdicts) for state in states),
+        tuple(add_evaluation(state, verdicts) for state in states),
     )
-
-
-def _open(
-    rules: Sequence[PromotionRule], codes: Sequence[str], email: str
-) -> tuple[list[CouponState], dict[str, OpenedBy]]:
-    """Return the state of each code, and which promotions they open."""
-    folded = list(dict.fromkeys(fold_code(code) for code in codes))
-    known = coupons_by_code(folded)
-    limited = [coupon.id for coupon in known.values() if coupon.per_customer_limit is not None]
-    uses = uses_by_customer(limited, email) if email and limited else {}
-    needing = {rule.id for rule in rules if rule.needs_code}
-    opened: dict[str, OpenedBy] = {}
-    states = []
-    for code in folded:
-        coupon, reason = known.get(code), ""
-        if coupon is None:
-            reason = "unknown"
-        elif not coupon.enabled or str(coupon.promotion_id) not in needing:
-            reason = "disabled"
-        elif coupon.usage_limit is not None and coupon.used >= coupon.usage_limit:
-            reason = "used_up"
-        elif coupon.per_customer_limit is not None and uses.get(coupon.id, 0) >= coupon.per_customer_limit:
-            reason = "used_by_you"
-        elif str(coupon.promotion_id) in opened:
-            reason = "duplicate"
-        else:
-            opened[str(coupon.promotion_id)] = OpenedBy(str(coupon.id), code)
-        states.append(CouponState(code, reason, coupon=coupon))
-    return states, opened
-
-
-def _evaluate_codes(state: CouponState, verdicts: dict[str, Evaluation]) -> CouponState:
-    """Add the evaluation of its promotion to the state of a code."""
-    if state.reason or state.coupon is None:
-        return state
-    verdict = verdicts[str(state.coupon.promotion_id)]
-    return CouponState(state.code, verdict.reason, verdict.missing, state.coupon)
 
 
 def _product_categories(

@@ -98,7 +98,7 @@ def _cards(rows: Sequence[Sequence[Any]]) -> tuple[Card, ...]:
     cards = tuple(Card._make(row[:-1]) for row in rows)
     if not cache_enabled() or not cards:
         return cards
-    units = {row[0]: row[1:] for row in fetch_all(_AVAILABLE, slugs=[card.slug for card in cards])}
+    units = {slug: units for slug, *units in fetch_all(_AVAILABLE, slugs=[card.slug for card in cards])}
     return tuple(
         card._replace(available=available, in_stock=in_stock)
         for card in cards
@@ -247,9 +247,9 @@ def list_categories(limit: int) -> tuple[CategoryLink, ...]:
     """Return the categories that have something to show, in the shop's order. One statement."""
 
     def load() -> list[list[Any]]:
-        return [[str(row[0]), *row[1:]] for row in fetch_all(_CATEGORIES, limit=limit)]
+        return [[str(key), *rest] for key, *rest in fetch_all(_CATEGORIES, limit=limit)]
 
-    return tuple(CategoryLink(uuid.UUID(row[0]), *row[1:]) for row in cached("categories", str(limit), load))
+    return tuple(CategoryLink(uuid.UUID(key), *rest) for key, *rest in cached("categories", str(limit), load))
 
 
 def category_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
@@ -263,10 +263,10 @@ def category_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
 
     def load() -> list[list[str]]:
         found = fetch_all(_category_pictures_statement(len(ids)), **parameters)
-        return [[str(row[0]), row[1]] for row in found]
+        return [[str(row.category_id), row.file] for row in found]
 
     rows = cached("category pictures", " ".join(map(str, ids)), load)
-    return {uuid.UUID(row[0]): row[1] for row in rows}
+    return {uuid.UUID(category_id): file for category_id, file in rows}
 
 
 @lru_cache(maxsize=MAX_PICTURED_CATEGORIES)
@@ -295,14 +295,15 @@ def find_category(slug: str) -> tuple[uuid.UUID, str, str]:
     rows = fetch_all(_CATEGORY, slug=slug)
     if not rows:
         raise NotFound("category_page_not_found")
-    return rows[0][0], rows[0][1], rows[0][2]
+    category = rows[0]
+    return category.id, category.name, category.description
 
 
 def all_paths() -> list[str]:
     """Return the address of every category and product page, for search engines. Two statements."""
     products = fetch_all(select(PRODUCTS.c.slug).where(sold()).order_by(PRODUCTS.c.id).limit(MAX_SITEMAP))
     return [category.path for category in list_categories(MAX_SITEMAP)] + [
-        f"/products/{quote(row[0])}" for row in products
+        f"/products/{quote(row.slug)}" for row in products
     ]
 
 

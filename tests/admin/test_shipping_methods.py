@@ -130,7 +130,7 @@ def test_saving_what_is_there_already_changes_nothing(desk: ShopClient, in_shop:
         ("position", "many", "whole number from 0"),
         ("version", "", "reload the page"),
         ("rate0__price", "", "enter a price"),
-        ("rate0__price", "5,00", "t a valid amount"),
+        ("rate0__price", "5,0,0", "t a valid amount"),
         ("rate0__price", "-5", "cannot be negative"),
         ("rate0__price", "5.005", "too many decimal places"),
         ("rate0__price", "9" * 70, "too long"),

@@ -150,7 +150,7 @@ class EditPage:
     @property
     def carried(self) -> list[tuple[str, str]]:
         """What the preview sends again when it is confirmed."""
-        left_out = ("csrf_token", "do", "add", "shown_total", "refund", "q")
+        left_out = ("csrf_token", "form_id", "do", "add", "shown_total", "refund", "q")
         return [(name, text) for name, text in request.form.items(multi=True) if name not in left_out]
 
 
