@@ -30,6 +30,7 @@ from commerce.config import ROOT, Config
 from commerce.db import db
 from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
+from commerce.form_submissions import guard_forms
 from commerce.limits import limit_app
 from commerce.logs import log_in_lines
 from commerce.members import views as member_views
@@ -51,7 +52,8 @@ from commerce.tenants import hosts
 from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import find_shop_by_host, list_shops
-from commerce.tenants.scope import current_shop, shop_scope
+from commerce.tenants.scope import current_shop, entered_shop, shop_scope
+from commerce.translated_templates import TranslatedTemplates
 from commerce.web import init_web, private, see_other
 
 log = logging.getLogger("commerce")
@@ -90,6 +92,7 @@ def create_app(config: Config | None = None) -> Flask:
         )
     )
     app = Flask("lockstep", root_path=str(ROOT))
+    app.jinja_environment = TranslatedTemplates
     app.config.update(_flask_settings(config))
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -131,6 +134,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.add_url_rule("/healthz", "healthz", _healthz)
     app.add_url_rule("/readyz", "readyz", _readyz)
     app.add_url_rule("/media/<path:name>", "media", _media)
+    guard_forms(app)
     cli.register(app)
     return app
 
@@ -170,7 +174,9 @@ def _locale() -> str:
 
 
 def _timezone() -> str:
-    return current_shop().timezone if "shop" in g else "UTC"
+    # Not by the request: mails are written by the worker, which goes from shop to shop.
+    shop = entered_shop()
+    return shop.timezone if shop else "UTC"
 
 
 def _template_globals() -> dict[str, Any]:

@@ -170,6 +170,11 @@ MESSAGES: dict[str, str] = {
     "cart_has_no_items": N_("There are no items in your cart."),
     "coupon_awaits_shipping": N_("Applies once you choose a shipping method."),
     "coupon_below_minimum": N_("Add %(missing_amount)s more to your cart to use this code."),
+    "coupon_does_not_combine": N_("This code can't be combined with the promotions of this order."),
+    "coupon_fits_no_item": N_("This code doesn't apply to anything in this order."),
+    "coupon_order_below_minimum": N_("The order is %(missing_amount)s below the minimum of this code."),
+    "coupon_order_has_promotion": N_("This order already has the promotion of this code."),
+    "coupon_used_by_customer": N_("The customer has reached the limit for using this code."),
     "coupon_disabled": N_("This code is no longer valid."),
     "coupon_duplicate": N_("Your cart already has a code for the same offer."),
     "coupon_ended": N_("This code has expired."),
@@ -186,6 +191,7 @@ MESSAGES: dict[str, str] = {
     "coupon_used_by_you": N_("You have reached the limit for using this code."),
     "coupon_used_up": N_("This code has been used up."),
     "not_for_sale": N_("This product isn't for sale in this shop."),
+    "form_already_sent": N_("This was already done. Reload the page to see it."),
     "not_in_cart": N_("This item is no longer in your cart."),
     # --- catalog ---
     "category_not_found": N_("The category %(category)s doesn't exist."),
@@ -224,6 +230,9 @@ MESSAGES: dict[str, str] = {
         "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
     ),
     "cell_currency_without_decimals": N_("%(currency)s has no decimals"),
+    "cell_formula_error": N_(
+        "is the error of a spreadsheet's formula; correct it there and export the file again"
+    ),
     "cell_not_a_flag": N_("is neither TRUE nor FALSE"),
     "cell_not_a_number": N_("is not a number"),
     "cell_not_a_policy": N_("is neither deny nor continue"),
@@ -377,6 +386,9 @@ MESSAGES: dict[str, str] = {
         "You can't do this while a delivery, payment, or return is in progress for these orders: %(orders)s."
     ),
     # --- money ---
+    "amount_ambiguous": N_(
+        "“%(value)s” can be read in two ways. Enter %(whole)s or %(decimal)s without a thousands separator."
+    ),
     "amount_too_large": N_("“%(value)s” is too large."),
     "amount_too_precise": N_("“%(value)s” has too many decimal places: %(currency)s has %(places)s."),
     "currency_unknown": N_("“%(value)s” isn't an ISO 4217 currency code."),
@@ -411,6 +423,9 @@ MESSAGES: dict[str, str] = {
     "note_not_printable": N_("Notes can't contain control characters."),
     "note_required": N_("Enter a note."),
     "nothing_left_to_request": N_("Everything has already been refunded or requested."),
+    "return_window_over": N_(
+        "The return period of %(days)s days after delivery is over. Contact us if something is wrong."
+    ),
     "nothing_paid": N_("Nothing has been paid yet."),
     "partly_shipped": N_("Part of this order has been shipped. Refund the other items instead."),
     "payment_required_first": N_("This order must be paid first."),

@@ -10,8 +10,10 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import psycopg
+from babel.dates import format_date, format_datetime, get_timezone_name
 from flask import (
     Blueprint,
     Flask,
@@ -24,14 +26,16 @@ from flask import (
     render_template,
     request,
 )
-from flask_babel import format_date, format_datetime, get_locale
+from flask_babel import get_babel, get_locale
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
+from wtforms.meta import DefaultMeta
 
+from commerce import form_html
 from commerce.config import Config
 from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
@@ -111,6 +115,11 @@ class TextForm(FlaskForm):  # type: ignore[misc]
                 return formdata
             return request.form if request.method == "POST" else None
 
+        def render_field(self, field: Any, render_kw: dict[str, Any]) -> Any:
+            """Return the control of a field."""
+            html = form_html.render_field(field, render_kw)
+            return DefaultMeta.render_field(self, field, render_kw) if html is None else html
+
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -183,6 +192,14 @@ def see_other(url: str) -> BaseResponse:
     return redirect(url, HTTPStatus.SEE_OTHER)
 
 
+def leave_for(answer: BaseResponse) -> BaseResponse:
+    """Return a redirect in the way that the asker understands: htmx would put the other page where a region is."""
+    if wants_region():
+        answer.headers["HX-Redirect"] = answer.headers.pop("Location")
+        answer.status_code = 200
+    return answer
+
+
 def local_path(target: str | None, default: str) -> str:
     """Return `target` when it is a path of this shop, else `default`: no redirect leads to another site."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
@@ -246,11 +263,21 @@ def problem(status: int, code: str, title: str, detail: str, **facts: Any) -> Re
     return response
 
 
+_NOT_TYPED = re.compile(
+    r"pass|secret|token|key|otp|proof|kept|card|form_id|version|next|^shown|_id$|^id$|^do$|^then$",
+    re.IGNORECASE,
+)
+"""Fields of forms that are secret, or that no person fills in."""
+
+
 def _answer_problem(status: int, code: str, title: str, detail: str, **facts_of_error: str) -> Response:
     if wants_json():
         return problem(status, code, title, detail, **facts_of_error)
     page = "errors/404.html" if status == 404 else "errors/problem.html"
+    if f"{request.path}/".startswith("/admin/"):
+        page = "errors/back_office.html"
     facts: dict[str, Any] = {"title": title, "detail": detail, "http_status": status, "code": code}
+    facts["typed"] = _typed() if status in (400, 403, 404, 409) else []
     if status >= 500:
         # The head and foot of the shop's pages read the database, which may be what does not answer.
         facts["shop"] = None
@@ -260,6 +287,20 @@ def _answer_problem(status: int, code: str, title: str, detail: str, **facts_of_
         response.headers["HX-Retarget"] = "#problems"
         response.headers["HX-Reswap"] = "innerHTML"
     return private(response)
+
+
+def _typed() -> list[tuple[str, str]]:
+    """Return what somebody typed into the form that led to an error page, so that it can be copied from there.
+
+    Never of a form that another site may have sent, nothing that a browser filled in by itself, and no secrets.
+    """
+    if request.method != "POST" or not g.get("csrf_valid"):
+        return []
+    return [
+        (name.replace("_", " ").replace("-", " ").strip(), text)
+        for name, text in request.form.items(multi=True)
+        if text.strip() and not _NOT_TYPED.search(name)
+    ]
 
 
 def log_refusal(why: str) -> None:
@@ -272,7 +313,8 @@ def route() -> str:
     return f"{request.method} {request.url_rule.rule if request.url_rule else '-'}"
 
 
-def _on_commerce_error(error: CommerceError) -> Response:
+def answer_error(error: CommerceError) -> Response:
+    """Return the page, region or problem document that says what is wrong."""
     status = status_of(error)
     if status == 403:
         log_refusal(error.code)
@@ -366,8 +408,22 @@ def _money(amount: int, currency: str) -> str:
     return format_money(amount, currency, str(get_locale()))
 
 
+def _zone() -> ZoneInfo:
+    """Return the time zone of the entered shop; flask-babel would keep the first one for as long as a worker runs."""
+    return ZoneInfo(get_babel().timezone_selector())
+
+
 def _when(moment: datetime | None, style: str = "medium") -> str:
-    return format_datetime(moment, style) if moment else ""
+    """Return a moment in the shop's time zone, for a page or mail of that shop."""
+    return format_datetime(moment, style, tzinfo=_zone(), locale=get_locale()) if moment else ""
+
+
+def _deadline(moment: datetime | None, style: str = "short") -> str:
+    """Return a moment as `when` does and the name of its time zone: who reads it may live in another."""
+    if not moment:
+        return ""
+    zone = get_timezone_name(moment.astimezone(_zone()), "short", locale=get_locale())
+    return f"{_when(moment, style)} {zone}"
 
 
 def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
@@ -380,7 +436,7 @@ def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
 
 
 def _day(moment: datetime | None) -> str:
-    return format_date(moment, "medium") if moment else ""
+    return format_date(moment.astimezone(_zone()), "medium", locale=get_locale()) if moment else ""
 
 
 def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
@@ -391,10 +447,12 @@ def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
     # Before the form is read for its token.
     _bound_requests(app, bounds_of_sender)
     csrf.init_app(app)
-    app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
+    app.jinja_env.filters.update(
+        money=_money, when=_when, day=_day, deadline=_deadline, describe=describe, title_of=title_of
+    )
     app.jinja_env.filters["cleaned"] = cleaned
     app.jinja_env.globals["page_links"] = page_links
-    app.register_error_handler(CommerceError, _on_commerce_error)
+    app.register_error_handler(CommerceError, answer_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_exception)
     app.register_error_handler(PoolTimeout, _on_pool_timeout)

@@ -35,6 +35,7 @@ from commerce.events.dispatcher import Dispatcher
 from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
 from commerce.events.services import sweep_deliveries, sweep_events
+from commerce.form_submissions import purge_form_submissions
 from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscribers
 from commerce.orders.expired_holds import cancel_if_expired, find_expired
 from commerce.orders.models import Order
@@ -193,6 +194,15 @@ def purge_idempotency_answers() -> int:
     return count
 
 
+def purge_sent_forms() -> int:
+    """Forget which forms were sent more than a day ago; return how many."""
+    count = 0
+    for shop in list_shops():
+        with shop_scope(shop), log_and_continue(f"forgetting sent forms of {shop.code}"):
+            count += _until_none(purge_form_submissions)
+    return count
+
+
 def sweep_webhook_log() -> int:
     """Delete calls of webhooks that are too old; return how many."""
     return _until_none(sweep_log)
@@ -262,6 +272,7 @@ def jobs() -> list[Job]:
         Job(sweep_webhook_log, 3600),
         Job(purge_expired_records, 3600),
         Job(purge_idempotency_answers, 3600),
+        Job(purge_sent_forms, 3600),
         Job(sweep_outbox, 3600),
         Job(sweep_abandoned_carts, 3600),
     ]

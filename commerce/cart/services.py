@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -178,31 +178,43 @@ def set_line(
 
 
 @atomic
-def change_quantity(shopper: str, line_id: uuid.UUID, quantity: int) -> CartChange:
-    """Set a line's units, as many as there are; 0 takes it out. Accepts the present price.
+def change_quantities(shopper: str, wanted: Mapping[uuid.UUID, int]) -> list[CartChange]:
+    """Set the units of lines, as many as there are; 0 takes a line out. Accepts their present prices.
 
-    Raises NotFound for a line of another cart, InvalidValue for a bad quantity.
+    Returns what happened to each line in the cart's order; lines that are no longer there are passed over. Raises
+    NotFound when that is all of them, InvalidValue for a bad quantity.
     """
-    _check(quantity, low=0)
+    for quantity in wanted.values():
+        _check(quantity, low=0)
     cart_id = lock_open_cart(shopper)
     if cart_id is None:
         raise NotFound("not_in_cart")
-    line = db.session.scalar(select(CartLine).where(CartLine.cart_id == cart_id, CartLine.id == line_id))
-    if line is None:
-        raise NotFound("not_in_cart")
-    variant = db.session.execute(
-        select(Variant.price, Product.title)
+    lines = db.session.execute(
+        select(CartLine, Variant.price, Product.title)
+        .join(Variant, (Variant.tenant_id == CartLine.tenant_id) & (Variant.id == CartLine.variant_id))
         .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
-        .where(Variant.id == line.variant_id)
-    ).one()
-    available = available_by_variant([line.variant_id])[line.variant_id]
-    given = min(quantity, max(available, 0), MAX_UNITS_PER_LINE)
-    if given == 0:
-        db.session.delete(line)
-    else:
-        line.quantity, line.price_seen = given, variant.price
+        .where(CartLine.cart_id == cart_id, CartLine.id.in_(list(wanted)))
+        .order_by(CartLine.id)
+    ).all()
+    if not lines:
+        raise NotFound("not_in_cart")
+    available = available_by_variant([line.variant_id for line, _price, _title in lines])
+    changes = []
+    for line, price, title in lines:
+        quantity = wanted[line.id]
+        given = min(quantity, max(available[line.variant_id], 0), MAX_UNITS_PER_LINE)
+        if given == 0:
+            db.session.delete(line)
+        else:
+            line.quantity, line.price_seen = given, price
+        changes.append(CartChange(title, given, given < quantity))
     db.session.flush()
-    return CartChange(variant.title, given, given < quantity)
+    return changes
+
+
+def change_quantity(shopper: str, line_id: uuid.UUID, quantity: int) -> CartChange:
+    """Set the units of one line, as `change_quantities` does. Raises NotFound for a line of another cart."""
+    return change_quantities(shopper, {line_id: quantity})[0]
 
 
 @atomic

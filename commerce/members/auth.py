@@ -8,13 +8,15 @@ from functools import wraps
 from typing import ParamSpec
 from urllib.parse import quote
 
-from flask import Blueprint, flash, request
+from flask import Blueprint, flash, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.auth import current_member, require_current
 from commerce.accounts.cookies import keep_token, remember_browser
+from commerce.accounts.forms import SignInForm
+from commerce.accounts.kept_form import resume_after_sign_in, seal_form
 from commerce.accounts.sessions import MEMBER, SignedIn
 from commerce.cart.merging import merge_cart
 from commerce.cart.services import MAX_LINES
@@ -35,8 +37,13 @@ def members_only(view: Callable[P, BaseResponse]) -> Callable[P, BaseResponse]:
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> BaseResponse:
         if current_member() is None:
-            wanted = request.full_path.rstrip("?") if request.method == "GET" else HOME
+            if request.method == "POST":
+                form = SignInForm(formdata=None, next=HOME)
+                page = render_template("members/sign_in.html", form=form, kept=seal_form())
+                return make_response(page, 401)
+            wanted = request.full_path.rstrip("?")
             return see_other(f"{SIGN_IN}?next={quote(local_path(wanted, HOME), safe='/')}")
+        resume_after_sign_in(member().id)
         return view(*args, **kwargs)
 
     return guarded

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.members import request_email_change
 from commerce.errors import InvalidValue
+from commerce.form_submissions import counts_always
 from commerce.members.auth import blueprint, member, members_only, no_room_text
 from commerce.members.forms import FindOrderForm
 from commerce.members.services import Reordered, reorder
@@ -72,6 +73,7 @@ def _tell(result: Reordered) -> None:
 
 
 @blueprint.route("/orders/find", methods=["GET", "POST"], endpoint="find_order")
+@counts_always
 def find_order() -> BaseResponse:
     """Mail the link of an order to its own address. The answer tells nobody whether there is such an order."""
     form = FindOrderForm()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Uuid, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, func, literal, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
 from commerce.cart.models import Cart
@@ -95,16 +95,18 @@ def list_orders(
     if status:
         statement = statement.where(Order.status == status)
     if search:
-        words = search.lower().replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-        statement = statement.where(
-            or_(
-                func.lower(Order.code).like(f"{words}%", escape="\\"),
-                func.lower(Order.email).like(f"{words}%", escape="\\"),
-                func.lower(Order.name).like(f"%{words}%", escape="\\"),
-            )
-        )
+        statement = statement.where(_matches(search))
     found, older = newest_first(statement, before, limit)
     return CursorPage([OrderRow(*row) for row in found], older)
+
+
+def _matches(search: str) -> ColumnElement[bool]:
+    words = search.lower().replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return or_(
+        func.lower(Order.code).like(f"{words}%", escape="\\"),
+        func.lower(Order.email).like(f"{words}%", escape="\\"),
+        func.lower(Order.name).like(f"%{words}%", escape="\\"),
+    )
 
 
 def newest_first(
@@ -132,9 +134,10 @@ def count_orders(status: str = "") -> int:
     return int(db.session.scalar(select(func.count()).select_from(Order).where(*condition)) or 0)
 
 
-def count_by_status() -> dict[str, int]:
-    """Return how many orders there are in each status, all statuses named."""
-    rows = db.session.execute(select(Order.status, func.count()).group_by(Order.status))
+def count_by_status(search: str = "") -> dict[str, int]:
+    """Return how many orders a search finds in each status (without one: all orders), all statuses named."""
+    statement = select(Order.status, func.count()).group_by(Order.status)
+    rows = db.session.execute(statement.where(_matches(search)) if search else statement)
     found = {status: int(count) for status, count in rows}
     return {status: found.get(status, 0) for status in STATUSES}
 

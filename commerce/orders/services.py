@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from sqlalchemy import func, select, text, update
@@ -82,6 +83,7 @@ class Guards(TypedDict):
     pay_later: bool
     paid: bool
     sent: bool
+    returns_ended: int | None
 
 
 def guards(order: Order) -> Guards:
@@ -94,7 +96,19 @@ def guards(order: Order) -> Guards:
         or (order.payment_status == "unpaid" and order.paid_at is not None)
         or (order.pay_later and any(line.shipped for line in order.lines)),
         "sent": order.status == "processing" and any(line.shipped for line in order.lines),
+        "returns_ended": current_shop().return_days if is_return_window_over(order) else None,
     }
+
+
+def is_return_window_over(order: Order) -> bool:
+    """Tell whether the shop's return window has passed since the delivery. Staff may still grant a return."""
+    ends_at = returns_end_at(order)
+    return ends_at is not None and clock.now() >= ends_at
+
+
+def returns_end_at(order: Order) -> datetime | None:
+    """Return until when the customer can ask to return what was delivered, None before the delivery."""
+    return order.delivered_at + timedelta(days=current_shop().return_days) if order.delivered_at else None
 
 
 def apply_transition(order: Order, action: str, actor: Actor, reason: str = "") -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from commerce.pricing.promotions import (
     OpenedBy,
     ProductCategories,
     PromotionRule,
+    apply_late,
     apply_promotions,
 )
 from commerce.pricing.queries import (
@@ -115,6 +117,44 @@ def find_discounts(
         results.verdicts,
         tuple(add_evaluation(state, verdicts) for state in states),
     )
+
+
+def find_late_discount(
+    code: str, lines: Sequence[LineToPrice], shipping: int, before: Sequence[Discount], *, email: str
+) -> tuple[CouponState, Discount | None]:
+    """Return the state of a code for an order that was sold with the discounts `before`, and what it takes off.
+
+    `shipping` is its price in minor units; `email` is the customer whose limit counts. Promotions that do not combine
+    stand alone here, too.
+    """
+    rules = promotion_rules()
+    states, opened = check_coupons(rules, [code], email)
+    state = states[0]
+    if state.reason or state.coupon is None:
+        return state, None
+    rule = next(each for each in rules if each.id in opened)
+    sold = {each.source_id for each in before}
+    if rule.id in sold:
+        return replace(state, reason="duplicate"), None
+    if sold and not (rule.combines and _all_combine(sold)):
+        return replace(state, reason="superseded"), None
+    verdict, discount = apply_late(
+        rule,
+        lines,
+        shipping,
+        before,
+        moment=clock.now(),
+        opened=opened,
+        categories=_product_categories(rules, lines, opened),
+    )
+    return replace(state, reason=verdict.reason, missing=verdict.missing), discount
+
+
+def _all_combine(promotions: Collection[str]) -> bool:
+    """Tell whether promotions combine with others, switched off ones too; one that was deleted is no obstacle."""
+    ids = [uuid.UUID(each) for each in promotions]
+    alone = select(Promotion.id).where(Promotion.id.in_(ids), Promotion.combines.is_(False)).limit(1)
+    return db.session.scalar(alone) is None
 
 
 def _product_categories(

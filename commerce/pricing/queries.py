@@ -124,9 +124,19 @@ _CATEGORIES = select(PRODUCT_CATEGORIES.c.product_id, PRODUCT_CATEGORIES.c.categ
 )
 
 
-def fold_code(typed: str) -> str:
-    """Return a code as coupons keep it: without outer space, in full-size capitals."""
-    return unicodedata.normalize("NFKC", typed).strip().upper()
+def fold_code(typed: str | None) -> str:
+    """Return a code as coupons keep it: in full-size capitals, without outer space.
+
+    Mail programs and documents put other hyphens and invisible characters into what is copied from them: every hyphen
+    and dash (Unicode category Pd) and the minus sign become '-', and format characters (Cf) are dropped.
+    """
+    text = unicodedata.normalize("NFKC", typed or "")
+    kept = (character for character in text if unicodedata.category(character) != "Cf")
+    return "".join("-" if _is_hyphen(character) else character for character in kept).strip().upper()
+
+
+def _is_hyphen(character: str) -> bool:
+    return character == "\N{MINUS SIGN}" or unicodedata.category(character) == "Pd"
 
 
 def fold_customer(email: str) -> str:

@@ -38,7 +38,9 @@ from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, Categor
 
 SORTS = ("newest", "price", "-price")
 MAX_PAGE = 100_000
-MAX_SITEMAP = 20_000
+MAX_CATEGORIES = 20_000
+SITEMAP_SIZE = 20_000
+"""Addresses in one file; sitemaps.org allows 50,000 and 50 MB."""
 COUNTED_EXACTLY = 240
 """Lists up to here are counted with every page; the total of a longer one may be `TOTAL_SECONDS` old."""
 TOTAL_SECONDS = 30
@@ -299,12 +301,29 @@ def find_category(slug: str) -> tuple[uuid.UUID, str, str]:
     return category.id, category.name, category.description
 
 
-def all_paths() -> list[str]:
-    """Return the address of every category and product page, for search engines. Two statements."""
-    products = fetch_all(select(PRODUCTS.c.slug).where(sold()).order_by(PRODUCTS.c.id).limit(MAX_SITEMAP))
-    return [category.path for category in list_categories(MAX_SITEMAP)] + [
-        f"/products/{quote(row.slug)}" for row in products
-    ]
+def count_sitemaps() -> int:
+    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Two statements."""
+    products = fetch_all(select(func.count()).select_from(PRODUCTS).where(sold()))[0][0]
+    return -(-(len(_first_paths()) + int(products)) // SITEMAP_SIZE)
+
+
+def sitemap_paths(number: int) -> list[str]:
+    """Return the addresses of one file, counted from 1: the home page, categories, then products. Two statements."""
+    start = (number - 1) * SITEMAP_SIZE
+    first = _first_paths()
+    paths = first[start : start + SITEMAP_SIZE]
+    products = (
+        select(PRODUCTS.c.slug)
+        .where(sold())
+        .order_by(PRODUCTS.c.id)
+        .offset(max(0, start - len(first)))
+        .limit(SITEMAP_SIZE - len(paths))
+    )
+    return paths + [f"/products/{quote(row[0])}" for row in fetch_all(products)]
+
+
+def _first_paths() -> list[str]:
+    return ["/", *(category.path for category in list_categories(MAX_CATEGORIES))]
 
 
 def _sold_in_category() -> Select[Any]:

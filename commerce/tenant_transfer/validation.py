@@ -34,7 +34,7 @@ from commerce.webhooks.http_post import check_url
 Row = dict[str, Any]
 BIGGEST = 2**63 - 1
 LONGEST = {"days": 3_650, "hours": 87_600, "minutes": 5_256_000}
-"""Last word of a column's name -> the longest time that a sweep can reckon with: ten years."""
+"""Last word of a column's name -> the longest time that a sweep can handle: ten years."""
 YEARS = range(1970, 2200)
 
 

@@ -70,7 +70,7 @@ def order_list() -> BaseResponse:
     if status not in STATUSES:
         status = ""
     before = Cursor.parse(request.args.get("before", ""))
-    counts = count_by_status()
+    counts = count_by_status(search)
     return render_region(
         "admin/orders/orders.html",
         "admin/orders/_orders.html",
