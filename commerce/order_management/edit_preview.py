@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, lines_for
 from commerce.db import db
-from commerce.errors import Conflict, IllegalTransition, InvalidValue, Refusal, Shortage
+from commerce.errors import Conflict, CouponRefused, IllegalTransition, InvalidValue, Refusal, Shortage
 from commerce.money import MAX_AMOUNT, allocate_amount, format_money
 from commerce.order_management.edit_types import EditedLine, EditPlan, OrderEdit
 from commerce.order_management.sold_terms import (
@@ -358,22 +358,20 @@ def _discounts(terms: SoldTerms, kept: Sequence[EditedLine], shipping: int) -> l
     return [discount for discount in found if discount.amount]
 
 
-_COUPON_REASONS = {
-    "below_minimum": "coupon_order_below_minimum",
-    "duplicate": "coupon_order_has_promotion",
-    "nothing_eligible": "coupon_fits_no_item",
-    "superseded": "coupon_does_not_combine",
-    "used_by_you": "coupon_used_by_customer",
+STATES_FOR_STAFF = {
+    "below_minimum": "order_below_minimum",
+    "duplicate": "order_has_promotion",
+    "nothing_eligible": "fits_no_item",
+    "superseded": "does_not_combine",
+    "used_by_you": "used_by_customer",
 }
-"""State of a code -> the reason for staff, where a shopper reads about their cart."""
+"""State of a code -> the same state as staff read it, where a shopper reads about their cart."""
 
 
 def coupon_refused(code: str, state: str, missing: int = 0) -> InvalidValue:
     """Return the error for a code that an edit cannot apply. `missing` is minor units."""
-    reason = _COUPON_REASONS.get(state, f"coupon_{state}")
-    return InvalidValue(
-        "coupon_code", reason, coupon_code=code, missing_amount=missing, currency=current_shop().currency
-    )
+    refused = CouponRefused(code, STATES_FOR_STAFF.get(state, state), missing, current_shop().currency)
+    return InvalidValue("coupon_code", refused.reason, **refused.facts)
 
 
 def _with_coupon(
