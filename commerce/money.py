@@ -13,7 +13,13 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
 
 from babel.core import get_global
-from babel.numbers import format_currency, get_currency_precision, get_decimal_symbol, is_currency
+from babel.numbers import (
+    format_currency,
+    get_currency_precision,
+    get_currency_symbol,
+    get_decimal_symbol,
+    is_currency,
+)
 
 from commerce.errors import InvalidValue
 
@@ -25,6 +31,8 @@ _GROUPS = {mark: re.compile(rf"-?\d{{1,3}}({re.escape(mark)}\d{{3}})+") for mark
 _ONE_GROUP = re.compile(r"-?[1-9]\d{0,2}")
 _EXACT = Context(prec=28, traps=[InvalidOperation, Inexact])
 """A number with more digits than this is refused: the usual context would round it without a word."""
+_WHOLE_UNITS = re.compile("(?<=\\d)[.,](?:[-\u2013\u2014]{1,2})$")
+"""How Swiss and Dutch people write that there are no cents: 5.- and 5,--."""
 PPM = 1_000_000
 
 
@@ -89,7 +97,9 @@ def plain_number(text: str, locale: str, *, places: int | None = None) -> str:
     number = unicodedata.normalize("NFKC", text).strip()
     number = "".join(each for each in number if unicodedata.category(each) not in ("Sc", "Cf")).strip()
     number = re.sub("^[\u2010-\u2015\u2212]", "-", number)
-    number = re.sub(r"(?<=\d)[ '\u2019](?=\d{3}(?!\d))", "", number)
+    number = number.replace("\u066b", str(get_decimal_symbol(locale)))
+    number = _WHOLE_UNITS.sub("", number)
+    number = re.sub(r"(?<=\d)[ '\u2019\u066c](?=\d{3}(?!\d))", "", number)
     marks = re.findall("[.,]", number)
     if not marks:
         return number
@@ -113,8 +123,21 @@ def plain_number(text: str, locale: str, *, places: int | None = None) -> str:
 
 
 def parse_typed_amount(text: str, currency: str, locale: str) -> int:
-    """Return minor units for an amount as a person has typed it in `locale`. Raises InvalidValue."""
-    return parse_amount(plain_number(text, locale, places=exponent(currency)), currency)
+    """Return minor units for an amount as a person has typed it in `locale`, with the currency's code or sign or not.
+
+    Raises InvalidValue.
+    """
+    number = text.strip()
+    for word in (currency, get_currency_symbol(currency, locale)):
+        start, end = number[: len(word)], number[-len(word) :]
+        if start.casefold() == word.casefold():
+            number = number[len(word) :]
+        elif end.casefold() == word.casefold():
+            number = number[: -len(word)]
+    try:
+        return parse_amount(plain_number(number, locale, places=exponent(currency)), currency)
+    except InvalidValue as error:
+        raise InvalidValue(error.field, error.reason, **{**error.facts, "value": text[:40]}) from error
 
 
 def typed_number(number: str, locale: str) -> str:

@@ -50,12 +50,12 @@ Permit = Callable[[str, int], bool]
 class FetchRefused(Exception):
     """The call was not made or its answer not taken; the text says why and is fit for a report.
 
-    `code` is the reason's code in `error_messages` where the address is to blame, `detail` the network's own account.
+    `reason` is the code in `error_messages` where the address is to blame, `detail` the network's own account.
     """
 
-    def __init__(self, text: str, *, code: str = "", detail: str = "") -> None:
+    def __init__(self, text: str, *, reason: str = "", detail: str = "") -> None:
         super().__init__(text)
-        self.code = code
+        self.reason = reason
         self.detail = detail or text
 
 
@@ -77,11 +77,11 @@ def parse_target(url: str) -> Target:
     try:
         parsed = parse_url(url)
     except LocationParseError as error:
-        raise FetchRefused("the address cannot be read", code="url_unreadable") from error
+        raise FetchRefused("the address cannot be read", reason="url_unreadable") from error
     if parsed.scheme not in PORTS or not parsed.host:
-        raise FetchRefused("the address is not http or https", code="url_not_https")
+        raise FetchRefused("the address is not http or https", reason="url_not_https")
     if parsed.auth:
-        raise FetchRefused("the address holds a user name", code="url_with_password")
+        raise FetchRefused("the address holds a user name", reason="url_with_password")
     host = parsed.host.strip("[]").rstrip(".").lower()
     return Target(parsed, host, parsed.port or PORTS[parsed.scheme])
 
@@ -104,7 +104,7 @@ def resolve(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise HostUnresponsive("the host name does not exist", code="url_host_unknown") from error
+        raise HostUnresponsive("the host name does not exist", reason="url_host_unknown") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -218,9 +218,9 @@ def _checked_address(target: Target, resolver: Resolver, permit: Permit, seconds
     if isinstance(found[0], Exception):
         raise found[0]
     if not found[0]:
-        raise HostUnresponsive("the host name does not exist", code="url_host_unknown")
+        raise HostUnresponsive("the host name does not exist", reason="url_host_unknown")
     if not all(permit(address, target.port) for address in found[0]):
-        raise FetchRefused("the address is not on the public internet", code="url_not_public")
+        raise FetchRefused("the address is not on the public internet", reason="url_not_public")
     return found[0][0]
 
 

@@ -6,12 +6,14 @@ English only, shares those in which the texts stand as they were written.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from typing import Any
 
 from flask.templating import Environment
 from flask_babel import get_domain
-from jinja2 import Template, nodes
+from jinja2 import BytecodeCache, Template, nodes
+from jinja2.bccache import Bucket
 from jinja2.compiler import CodeGenerator
 from jinja2.visitor import NodeTransformer
 
@@ -75,6 +77,28 @@ class _Compiler(CodeGenerator):
         super().visit_Template(node, frame)
 
 
+class _OwnPlaces(BytecodeCache):
+    """Keeps what was compiled for one catalog apart from what was compiled for others, in a cache that all share."""
+
+    def __init__(self, shared: BytecodeCache, words: str) -> None:
+        self._shared = shared
+        self._words = words
+
+    def get_bucket(self, environment: Any, name: str, filename: str | None, source: str) -> Bucket:
+        """Return what is kept of a template."""
+        return self._shared.get_bucket(environment, f"{self._words}/{name}", filename, source)
+
+    def set_bucket(self, bucket: Bucket) -> None:
+        """Keep it."""
+        self._shared.set_bucket(bucket)
+
+
+def _digest(catalog: Any) -> str:
+    """Return a name for all that a catalog says: with another word the templates are others."""
+    words = sorted(map(repr, getattr(catalog, "_catalog", {}).items()))
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
 class TranslatedTemplates(Environment):
     """Flask's environment, which hands out each template in the language of the moment.
 
@@ -107,5 +131,7 @@ class TranslatedTemplates(Environment):
                 if known is None:
                     known = self.overlay()
                     known.catalog = catalog
+                    if self.bytecode_cache is not None:
+                        known.bytecode_cache = _OwnPlaces(self.bytecode_cache, _digest(catalog))
                     self._by_catalog[key] = known
         return known

@@ -8,7 +8,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from flask import Flask, render_template
 from flask_babel import Babel
-from jinja2 import DictLoader
+from jinja2 import DictLoader, FileSystemBytecodeCache
 from markupsafe import Markup
 
 from commerce.translated_templates import TranslatedTemplates
@@ -37,8 +37,8 @@ TEMPLATES = {
 Speak = Callable[..., str]
 
 
-@pytest.fixture
-def render(tmp_path: Path) -> Speak:
+@pytest.fixture(params=["compiled each time", "compiled code is kept"])
+def render(tmp_path: Path, request: pytest.FixtureRequest) -> Speak:
     """Render a template in a language; only German has a catalog."""
     folder = tmp_path / "de" / "LC_MESSAGES"
     folder.mkdir(parents=True)
@@ -49,6 +49,8 @@ def render(tmp_path: Path) -> Speak:
         write_mo(file, catalog)
     app = Flask("texts")
     app.jinja_environment = TranslatedTemplates
+    kept = FileSystemBytecodeCache(str(tmp_path)) if request.param == "compiled code is kept" else None
+    app.jinja_options = {"bytecode_cache": kept}
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(tmp_path)
     app.jinja_loader = DictLoader(TEMPLATES)
     asked = {"language": "en"}

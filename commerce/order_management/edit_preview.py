@@ -358,26 +358,20 @@ def _discounts(terms: SoldTerms, kept: Sequence[EditedLine], shipping: int) -> l
     return [discount for discount in found if discount.amount]
 
 
-_COUPON_REFUSALS = {
-    "below_minimum": Refusal("coupon_order_below_minimum"),
-    "duplicate": Refusal("coupon_order_has_promotion"),
-    "nothing_eligible": Refusal("coupon_fits_no_item"),
-    "superseded": Refusal("coupon_does_not_combine"),
-    "used_by_you": Refusal("coupon_used_by_customer"),
+STATES_FOR_STAFF = {
+    "below_minimum": "order_below_minimum",
+    "duplicate": "order_has_promotion",
+    "nothing_eligible": "fits_no_item",
+    "superseded": "does_not_combine",
+    "used_by_you": "used_by_customer",
 }
-"""State of a code -> what staff read, where a shopper reads about their cart."""
+"""State of a code -> the same state as staff read it, where a shopper reads about their cart."""
 
 
 def coupon_refused(code: str, state: str, missing: int = 0) -> InvalidValue:
     """Return the error for a code that an edit cannot apply. `missing` is minor units."""
-    refusal = _COUPON_REFUSALS.get(state) or CouponRefused(code, state)
-    return InvalidValue(
-        "coupon_code",
-        refusal.reason,
-        coupon_code=code,
-        missing_amount=missing,
-        currency=current_shop().currency,
-    )
+    refused = CouponRefused(code, STATES_FOR_STAFF.get(state, state), missing, current_shop().currency)
+    return InvalidValue("coupon_code", refused.reason, **refused.facts)
 
 
 def _with_coupon(

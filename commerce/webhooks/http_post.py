@@ -100,7 +100,7 @@ def post(
     except AddressRefused as refused:
         error = describe(refused)
     except FetchRefused as refused:
-        error = describe(AddressRefused(refused.code)) if refused.code else refused.detail
+        error = describe(AddressRefused(refused.reason)) if refused.reason else refused.detail
     return HttpAnswer(status, text, error[:500], int((time.monotonic() - started) * 1000))
 
 
@@ -110,7 +110,7 @@ def _parse(url: str, rules: DestinationRules) -> Target:
     try:
         target = outbound.parse_target(url)
     except FetchRefused as error:
-        raise AddressRefused(error.code) from error
+        raise AddressRefused(error.reason) from error
     if target.url.scheme == "http" and not rules.plain:
         raise AddressRefused("url_not_encrypted")
     if "@" in url.split("/", 3)[2]:  # an empty user name

@@ -17,6 +17,7 @@ from commerce.db import db
 from commerce.error_messages import describe
 from commerce.inventory.adjustments import CatalogueStock
 from commerce.inventory.models import StockItem
+from commerce.inventory.stock_file import apply_stock, plan_stock
 from tests.cases.shops import open_shop
 from tests.catalog_import.sheets import stream
 from tests.catalog_import.test_partial_files import FULL, facts, run
@@ -273,3 +274,62 @@ def test_a_handle_becomes_a_clean_address(app: Flask, case: HandleCase) -> None:
         slug = db.session.scalars(select(Product.slug)).one()
         assert slug == case.slug
         assert slug.isprintable()
+
+
+# --- stock files -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StockCase:
+    """A stock file for a mug of which 7 are there, and the units afterwards; None where its row is refused."""
+
+    source: str
+    content: str
+    units: int | None
+    encoding: str = "utf-8"
+
+
+SHOPIFY_STOCK = "Handle,Title,Option1 Name,Option1 Value,SKU,Location,On hand (new),On hand (current)\r\n"
+STOCK = (
+    StockCase("commas", "SKU,On hand\nMUG,3\n", 3),
+    StockCase("semicolons after a BOM", "\ufeffSKU;On hand\r\nMUG;4\r\n", 4),
+    StockCase("tabs", "SKU\tOn hand\r\nMUG\t5\r\n", 5),
+    StockCase("UTF-16", "SKU\tOn hand\r\nMUG\t6\r\n", 6, "utf-16"),
+    StockCase("Windows-1252", "SKU,On hand,Title\r\nMUG,8,Café\r\n", 8, "cp1252"),
+    StockCase("blanks around", "SKU , On hand \r\n MUG , 8 \r\n", 8),
+    StockCase("blanks behind quotation marks", 'SKU,On hand\r\n"MUG"  ,"9" \r\n', 9),
+    StockCase("a blank line first", "\r\nSKU,On hand\r\nMUG,11\r\n", 11),
+    StockCase("headings in small letters", "sku,on hand\nMUG,3\n", 3),
+    StockCase("a negative count", "SKU,On hand\r\nMUG,-2\r\n", 0),
+    StockCase("a negative count with a minus sign", "SKU,On hand\r\nMUG,\u22122\r\n", 0),
+    StockCase("thousands", 'SKU,On hand\r\nMUG,"1,000"\r\n', 1000),
+    StockCase("a whole number with a decimal", "SKU,On hand\r\nMUG,3.0\r\n", 3),
+    StockCase("a code kept from a spreadsheet", 'SKU,On hand\r\n="MUG",2\r\n', 2),
+    StockCase("half a unit", "SKU,On hand\r\nMUG,2.5\r\n", None),
+    StockCase("a code that a spreadsheet rounded", "SKU,On hand\r\n4.00638E+12,2\r\n", None),
+    StockCase("a code that a program rounded", "SKU,On hand\r\n4.00638E12,2\r\n", None),
+    StockCase("an unknown code", "SKU,On hand\r\nNONE,2\r\n", None),
+    StockCase("nothing new, the present count filled", f"{SHOPIFY_STOCK}mug,Mug,,,MUG,main,,12\r\n", 12),
+    StockCase("a new count", f"{SHOPIFY_STOCK}mug,Mug,,,MUG,main,13,12\r\n", 13),
+    StockCase("no SKU, matched by handle", f"{SHOPIFY_STOCK}mug,Mug,Title,Default Title,,main,14,12\r\n", 14),
+    StockCase("a location that is not here", f"{SHOPIFY_STOCK}mug,Mug,,,MUG,Atlantis,15,12\r\n", None),
+)
+
+
+@pytest.mark.parametrize("case", STOCK, ids=lambda case: case.source)
+def test_a_stock_file_sets_what_it_says(app: Flask, case: StockCase) -> None:
+    with open_shop(app, "EUR"):
+        run(FULL | {"Variant Inventory Qty": "7"})
+        plan = plan_stock(stream(case.content.encode(case.encoding)))
+        assert any(line.problem for line in plan.lines) == (case.units is None)
+        apply_stock(plan, actor="system", reference="stock.csv")
+        assert db.session.scalar(select(StockItem.on_hand)) == (7 if case.units is None else case.units)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "SKU,On hand\r\n", "SKU,On hand\r\nMUG,\r\n", f"{SHOPIFY_STOCK}mug,Mug,,,MUG,main,,\r\n"],
+)
+def test_a_stock_file_without_a_count_is_an_error(app: Flask, content: str) -> None:
+    with open_shop(app, "EUR"), pytest.raises(UnreadableFile):
+        plan_stock(stream(content))

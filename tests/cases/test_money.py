@@ -19,9 +19,10 @@ from commerce.order_management.actions import ShipOrder
 from commerce.order_management.edit_order import edit_order, preview_edit
 from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.balance import balance_of
+from commerce.orders.expired_holds import cancel_if_expired
 from commerce.orders.models import Credit, Order
 from commerce.orders.refunds import RefundRequest, credit_order
-from commerce.orders.services import cancel_if_expired, cancel_order
+from commerce.orders.services import cancel_order
 from commerce.payments.queries import payments_of
 from commerce.pricing.promotions import ManualDiscount
 from commerce.settlement.manual_payments import record_receipt, refund_overpayment
@@ -155,6 +156,10 @@ CREDITS = (
               (("amount", 1471), ("amount", 1472), ("amount", 1472))),
     MoneyCase("a unit, an amount, and the rest", "USD", (Goods(1999, 3),), {"left": 0, "due": 0, "tax_left": 0},
               (("credit", 1), ("amount", 333), ("rest",))),
+    MoneyCase("units and amounts in odd parts, with a discount", "JPY", (Goods(333, 7),),
+              {"left": 0, "tax_left": 0, "kept": 0},
+              (("credit", 2), ("credit", 2), ("amount", 100), ("credit", 2), ("rest",)),
+              (("percentage", {"percent_ppm": 77_000}),)),
     MoneyCase("two rates in odd parts", "EUR", (Goods(1070, 1, "reduced"), Goods(2380)),
               {"credited": 3940, "credited_tax": 514}, (("amount", 1313), ("amount", 1313), ("rest",))),
 )  # fmt: skip
@@ -164,6 +169,8 @@ ON_DELIVERY = (
               (("process",), ("ship",), ("back", 1)), method="cash_on_delivery"),
     MoneyCase("a parcel that was refused", "EUR", TWO, {"due": 0, "refunded": 0, "payment": "paid", "stock": 10},
               (("process",), ("ship",), ("back", 1), ("back", 1, True)), method="cash_on_delivery"),
+    MoneyCase("edited before it was sent, then refused", "CHF", TWO, {"due": 0, "refunded": 0, "stock": 10},
+              (("units", 3), ("process",), ("ship",), ("back", 3, True)), method="cash_on_delivery"),
     MoneyCase("a parcel of yen, refused", "JPY", (Goods(333, 3),), {"due": 0, "refunded": 0, "stock": 10},
               (("process",), ("ship",), ("back", 3, True)), method="cash_on_delivery"),
     MoneyCase("one refused, the rest paid", "KWD", TWO, {"due": 0, "payment": "paid", "stock": 9},
@@ -190,6 +197,23 @@ EDITS = (
               (("units", 1), ("units", 2), ("units", 3)),
               (("percentage", {"percent_ppm": 125_000}), ("fixed", {"amount": 333, "code": "THREE"})),
               codes=("THREE",)),
+    MoneyCase("below the least subtotal and back", "GBP", (Goods(1000, 3),), {"due": 0, "change": 0, "surplus": 0},
+              (("units", 1), ("units", 3)), (("fixed", {"amount": 600, "min_subtotal": 2500}),)),
+    MoneyCase("above the least subtotal and back", "GBP", TWO, {"due": 0, "change": 0},
+              (("units", 3), ("units", 2)), (("fixed", {"amount": 600, "min_subtotal": 2500}),)),
+    MoneyCase("free shipping from a subtotal, and back", "EUR", TWO, {"due": 0, "change": 0},
+              (("units", 3), ("units", 2)), (("free_shipping", {"min_subtotal": 2500}),)),
+    MoneyCase("no free shipping for a while", "EUR", (Goods(1000, 3),), {"due": 0, "change": 0},
+              (("units", 1), ("units", 3)), (("free_shipping", {"min_subtotal": 2500}),)),
+    MoneyCase("two products at two rates", "JPY", (Goods(333, 3), Goods(777, 2, "reduced")), {"due": 0, "change": 0},
+              (("units", 1), ("units", 3)), (("percentage", {"percent_ppm": 155_000}),)),
+    MoneyCase("a line taken out and put back", "CHF", (Goods(333, 3), Goods(777, 2, "reduced")),
+              {"due": 0, "change": 0}, (("take_out",), ("put_back", 2)), (("fixed", {"amount": 499}),)),
+    MoneyCase("a third at half price", "EUR", (Goods(1000, 3),), {"due": 0, "change": 0},
+              (("units", 2), ("units", 6), ("units", 3)),
+              (("buy_x_get_y", {"buy_quantity": 2, "get_quantity": 1, "percent_ppm": 500_000}),)),
+    MoneyCase("by hand beside an offer, taken away in the end", "USD", (Goods(1999, 2),), {"due": 0, "change": 0},
+              (("hand", 250), ("units", 3), ("units", 2), ("hand", 0)), FIXED),
     MoneyCase("a discount by hand, set and taken away", "USD", TWO, {"discount": 0, "due": 0, "change": 0},
               (("hand", 777), ("hand", 0))),
     MoneyCase("more by hand than is left for a while", "CHF", TWO, {"discount": 1500, "total": 1290},
@@ -205,6 +229,8 @@ TOO_MUCH = (
               (("receive", 1574), ("receive", 2)), method="bank_transfer"),
     MoneyCase("too much at once, sent back", "CHF", ONE, {"surplus": 0, "refunded": 210, "payment": "paid"},
               (("receive", 2000), ("overpaid",)), method="bank_transfer"),
+    MoneyCase("too much, then credited less", "GBP", ONE, {"due": 0, "surplus": 501},
+              (("receive", 2000), ("amount", 499)), method="bank_transfer"),
     MoneyCase("too much after an edit", "USD", TWO, {"due": 0, "surplus": 1089},
               (("units", 1),)),
 )  # fmt: skip
@@ -229,6 +255,20 @@ LATE = (
               (("expire",), ("receive", 1490)), method="bank_transfer"),
     MoneyCase("part of the money after the hold expired", "GBP", ONE, {"status": "cancelled", "confirmed": False},
               (("expire",), ("receive", 400)), method="bank_transfer"),
+    MoneyCase("all of the money in two parts after the hold expired", "GBP", ONE, {"status": "confirmed", "kept": 1499},
+              (("expire",), ("receive", 700), ("receive", 799)), method="bank_transfer"),
+    MoneyCase("too much after the hold expired", "GBP", ONE, {"status": "confirmed", "surplus": 1},
+              (("expire",), ("receive", 1500)), method="bank_transfer"),
+    MoneyCase("a transfer in two parts for what the customer canceled", "GBP", ONE, {"status": "cancelled", "kept": 0},
+              (("cancel", ANN), ("receive", 700), ("receive", 799)), method="bank_transfer"),
+    MoneyCase("a paid order that staff cancel", "KWD", ONE, {"status": "cancelled", "kept": 0, "stock": 10},
+              (("cancel", BOB),)),
+    MoneyCase("an order paid in part that staff cancel", "CHF", ONE, {"status": "cancelled", "kept": 0},
+              (("receive", 400), ("cancel", BOB)), method="bank_transfer"),
+    MoneyCase("an order paid in part that the customer cancels", "JPY", ONE, {"status": "cancelled", "kept": 0},
+              (("receive", 400), ("cancel", ANN)), method="bank_transfer"),
+    MoneyCase("an order paid in part that expires", "GBP", ONE, {"status": "cancelled", "kept": 0},
+              (("receive", 400), ("expire",)), method="bank_transfer"),
     MoneyCase("a transfer for what the customer canceled", "GBP", ONE, {"status": "cancelled", "kept": 0},
               (("cancel", ANN), ("receive", 1499)), method="bank_transfer"),
     MoneyCase("a transfer for what staff canceled", "JPY", ONE, {"status": "cancelled", "kept": 0},
@@ -269,6 +309,12 @@ class Life:
 
     def units(self, count: int) -> None:
         self._edit(OrderEdit(units={self.order.lines[0].id: count}))
+
+    def take_out(self) -> None:
+        self._edit(OrderEdit(units={self.order.lines[1].id: 0}))
+
+    def put_back(self, count: int) -> None:
+        self._edit(OrderEdit(added={self.sold[1].variant_id: count}))
 
     def hand(self, amount: int) -> None:
         self._edit(OrderEdit(set_discount=True, discount=ManualDiscount(amount, "Sorry") if amount else None))
