@@ -62,6 +62,10 @@ bench: .venv/installed-dev browser ## Run every benchmark in bench/ (one: make b
 		echo "== $$file"; $(VENV_PYTHON) -m "bench.$$(basename "$$file" .py)" $(ARGS) || exit 1; \
 	done
 
+.PHONY: profile
+profile: .venv/installed-dev ## Show what a step of a purchase or a page spends its time on (STEP=place)
+	@$(VENV_PYTHON) -m bench.pages --profile "$(or $(STEP),place)" $(ARGS)
+
 # The languages of mails; the compiled catalogues are committed, so a fresh clone speaks all of them at once.
 BABEL := .venv/bin/pybabel -q
 .PHONY: messages

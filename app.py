@@ -53,6 +53,7 @@ from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import find_shop_by_host, list_shops
 from commerce.tenants.scope import current_shop, entered_shop, shop_scope
+from commerce.translated_templates import TranslatedTemplates
 from commerce.web import init_web, private, see_other
 
 log = logging.getLogger("commerce")
@@ -91,6 +92,7 @@ def create_app(config: Config | None = None) -> Flask:
         )
     )
     app = Flask("lockstep", root_path=str(ROOT))
+    app.jinja_environment = TranslatedTemplates
     app.config.update(_flask_settings(config))
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

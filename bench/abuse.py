@@ -17,16 +17,19 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder
 
 from bench.support import report
-from bench.support.stage import ADDRESS, Stage, in_shop, numbered_id, put_up_products, sqlite_stage
+from bench.support.stage import Stage, in_shop, numbered_id, put_up_products, sqlite_stage
 from commerce.cart.services import MAX_LINES, add_line, new_shopper_key, save_details, shopper_hash
 from commerce.catalog.models import Product, Variant
 from commerce.db import atomic, db
 from commerce.inventory.adjustments import set_initial_stock
-from commerce.request_limits import ANYBODY, MAX_COOKIES, MAX_QUERY
+from commerce.request_limits import ANYBODY, MAX_COOKIES
+from tests.factories.checkout import details
 from tests.support.client import ShopClient
 from tests.support.visitor import Visitor
 
 MOST_MS = 30.0
+LINE = 4_000
+"""Bytes of a query string that the server lets in."""
 PRODUCTS = 2_000
 VARIANTS = 500
 HOST = "demo.localhost"
@@ -90,10 +93,8 @@ def _attacks(app: Flask, slug: str, cart: str) -> Iterator[Attack]:
     owning = {**known, "Cookie": f"{known['Cookie']}; cart={cart}"}
     sign_in = b"email=nobody@example.com&password=wrong-horse-battery"
     yield Attack("/healthz", "/healthz")
-    yield Attack(
-        "search, longest query", "/search?q=" + "+".join(["amber"] * (MAX_QUERY // 6 - 2)), headers=known
-    )
-    yield Attack("search, as many parameters", "/search?" + "q=1&" * (MAX_QUERY // 4 - 1), headers=known)
+    yield Attack("search, longest query", "/search?q=" + "+".join(["amber"] * (LINE // 6 - 2)), headers=known)
+    yield Attack("search, as many parameters", "/search?" + "q=1&" * (LINE // 4 - 1), headers=known)
     yield Attack(f"product with {VARIANTS} variants", f"/products/{slug}", headers=known)
     yield Attack(f"cart with {MAX_LINES} lines", "/cart", headers=owning)
     yield Attack(f"checkout with {MAX_LINES} lines", "/checkout", headers=owning)
@@ -172,19 +173,8 @@ def _fill_cart(stage: Stage) -> str:
     with in_shop(stage):
         for number in range(MAX_LINES):
             add_line(shopper_hash(key), numbered_id("variant", number), 2)
-        save_details(shopper_hash(key), DETAILS)
+        save_details(shopper_hash(key), details())
     return key
-
-
-DETAILS: dict[str, Any] = {
-    "email": "ann@example.com",
-    "name": "Ann Buyer",
-    "phone": "",
-    "note": "",
-    "shipping_method": "parcel",
-    "payment_method": "bank_transfer",
-    "address": ADDRESS,
-}
 
 
 if __name__ == "__main__":

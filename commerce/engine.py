@@ -237,9 +237,10 @@ def greet(connection: ShopConnection) -> None:
     row = connection.execute(_GREETING, {"pid": connection.info.backend_pid}, prepare=False).fetchone()
     if row is None:
         raise psycopg.OperationalError("the database did not say who it is")
+    backend_pid, now = row[:2]
     if connection.follow_clock:
-        clock.synchronize(row[1], asked, time.monotonic())
-    connection.pooled = row[0] != connection.info.backend_pid
+        clock.synchronize(now, asked, time.monotonic())
+    connection.pooled = backend_pid != connection.info.backend_pid
     chosen = connection.prepared_statements
     if chosen == "off" or (chosen == "auto" and connection.pooled):
         connection.prepare_threshold = None

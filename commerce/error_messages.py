@@ -170,6 +170,11 @@ MESSAGES: dict[str, str] = {
     "cart_has_no_items": N_("There are no items in your cart."),
     "coupon_awaits_shipping": N_("Applies once you choose a shipping method."),
     "coupon_below_minimum": N_("Add %(missing_amount)s more to your cart to use this code."),
+    "coupon_does_not_combine": N_("This code can't be combined with the promotions of this order."),
+    "coupon_fits_no_item": N_("This code doesn't apply to anything in this order."),
+    "coupon_order_below_minimum": N_("The order is %(missing_amount)s below the minimum of this code."),
+    "coupon_order_has_promotion": N_("This order already has the promotion of this code."),
+    "coupon_used_by_customer": N_("The customer has reached the limit for using this code."),
     "coupon_disabled": N_("This code is no longer valid."),
     "coupon_duplicate": N_("Your cart already has a code for the same offer."),
     "coupon_ended": N_("This code has expired."),
@@ -418,6 +423,9 @@ MESSAGES: dict[str, str] = {
     "note_not_printable": N_("Notes can't contain control characters."),
     "note_required": N_("Enter a note."),
     "nothing_left_to_request": N_("Everything has already been refunded or requested."),
+    "return_window_over": N_(
+        "The return period of %(days)s days after delivery is over. Contact us if something is wrong."
+    ),
     "nothing_paid": N_("Nothing has been paid yet."),
     "partly_shipped": N_("Part of this order has been shipped. Refund the other items instead."),
     "payment_required_first": N_("This order must be paid first."),

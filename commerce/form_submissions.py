@@ -29,6 +29,7 @@ from sqlalchemy import (
     Index,
     String,
     Table,
+    Text,
     UniqueConstraint,
     bindparam,
     delete,
@@ -43,7 +44,6 @@ from commerce import clock, engine
 from commerce.db import (
     TENANT,
     Base,
-    LongText,
     TenantRow,
     atomic,
     current_tenant_id,
@@ -76,7 +76,7 @@ class FormSubmission(TenantRow, Base):
         Index("ix_form_submissions_age", "created_at"),
     )
     key: Mapped[str] = mapped_column(String(64))
-    landing: Mapped[str] = mapped_column(LongText, default="")
+    landing: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
@@ -174,7 +174,9 @@ def lands_on(path: str) -> Callable[[View], View]:
 
 
 def counts_always(view: View) -> View:
-    """Mark a view whose form is used up even if nothing is done: the answer to a second click may not show which it was.
+    """Mark a view whose form is used up even if nothing is done.
+
+    The answer to a second click may not show which it was.
 
     Whether an address has an account, for instance.
     """

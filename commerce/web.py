@@ -33,7 +33,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
+from wtforms.meta import DefaultMeta
 
+from commerce import form_html
 from commerce.config import Config
 from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
@@ -112,6 +114,11 @@ class TextForm(FlaskForm):  # type: ignore[misc]
             if formdata is None or hasattr(formdata, "getlist"):
                 return formdata
             return request.form if request.method == "POST" else None
+
+        def render_field(self, field: Any, render_kw: dict[str, Any]) -> Any:
+            """Return the control of a field."""
+            html = form_html.render_field(field, render_kw)
+            return DefaultMeta.render_field(self, field, render_kw) if html is None else html
 
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -208,7 +209,7 @@ def _refuse_parameters(sent: MultiDict[str, str]) -> None:
 
 def _refuse_unprintable(path: Mapping[str, Any]) -> None:
     """Answer 404 for control characters in the path: no name has any, and PostgreSQL rejects NUL in a query."""
-    if not all(str(part).isprintable() for part in path.values()):
+    if any(unicodedata.category(each) == "Cc" for part in path.values() for each in str(part)):
         raise NotFound("resource_not_found")
 
 

@@ -15,6 +15,7 @@ from wtforms import Field, HiddenField, IntegerField, StringField, ValidationErr
 from wtforms.validators import DataRequired, Length
 
 from commerce.cart.queries import MAX_UNITS_PER_LINE
+from commerce.pricing.queries import fold_code
 from commerce.web import TextForm
 
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
@@ -109,7 +110,7 @@ class CouponForm(CartForm):
             no_unprintable,
             Length(max=MAX_CODE, message=_l("Please use at most %(max)d characters.", max=MAX_CODE)),
         ],
-        filters=[printable_line],
+        filters=[fold_code, printable_line],
     )
 
 

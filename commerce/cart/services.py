@@ -61,7 +61,7 @@ _SET_CODES = (
     .returning(_carts.c.id)
 )
 _others = _lines.alias("others")
-_WISH = (
+_VARIANT_IN_CART = (
     select(
         VARIANTS.c.price,
         VARIANTS.c.sku,
@@ -158,7 +158,7 @@ def set_line(
 ) -> CartChange:
     """Put more units of a variant into a locked cart, as many as there are. A step. Raises as `add_line` does."""
     _check(quantity, low=1)
-    found = fetch_all(_WISH, cart=cart_id, variant=variant_id)
+    found = fetch_all(_VARIANT_IN_CART, cart=cart_id, variant=variant_id)
     if not found:
         raise NotFound("not_for_sale")
     price, sku, title, available, line_id, units, lines = found[0]

@@ -172,7 +172,7 @@ def show() -> Response:
 def change() -> BaseResponse:
     """Save everything that was typed into the cart, whichever button was pressed, and go where that button leads.
 
-    `remove_line` is a line's id, `remove_code` a coupon code; `then` is "checkout" or "shop", else the cart is shown again.
+    `remove_line` is a line's id, `remove_code` a coupon code; `then` is "checkout" or "shop", else the cart is shown.
     """
     sent = request.form
     typed = typed_quantities(sent)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from markupsafe import escape
 from wtforms import (
     EmailField,
     Field,
@@ -22,7 +20,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.validators import DataRequired, Length, Regexp, ValidationError
-from wtforms.widgets import Select, TextInput, html_params
+from wtforms.widgets import TextInput
 
 from commerce.cart.details import TEXT_FIELDS, CheckoutDetails
 from commerce.cart.forms import no_unprintable, printable, printable_line
@@ -31,7 +29,7 @@ from commerce.checkout.addresses import FIELDS, AddressRules, check_address, cou
 from commerce.checkout.quote import Quote, quote
 from commerce.checkout.saved_addresses import known_details
 from commerce.error_messages import describe
-from commerce.markup import Markup, rendered
+from commerce.form_html import LongSelect
 from commerce.payments.queries import payment_methods
 from commerce.shipping.queries import NOT_SHIPPED, shipping_countries
 from commerce.tenants.scope import current_shop
@@ -64,24 +62,6 @@ def _text(label: Any, kind: type[Field] = StringField, *, needed: bool = False) 
     return kind(label, [*first, *_rules()], filters=[clean])
 
 
-class CountrySelect(Select):  # type: ignore[misc]
-    """A list of all the world's countries, most of it written once: it would be half the work of the page."""
-
-    def __call__(self, field: Field, **attributes: Any) -> Markup:
-        """Render the list with the field's country chosen."""
-        attributes.setdefault("id", field.id)
-        if field.flags.required:
-            attributes.setdefault("required", True)
-        options = _country_options(tuple(field.choices))
-        chosen = options.replace(f'value="{escape(field.data)}"', f'value="{escape(field.data)}" selected', 1)
-        return rendered(f"<select {html_params(name=field.name, **attributes)}>{chosen}</select>")
-
-
-@lru_cache(maxsize=64)
-def _country_options(choices: tuple[tuple[str, str], ...]) -> str:
-    return "".join(f'<option value="{escape(code)}">{escape(name)}</option>' for code, name in choices)
-
-
 class PlaceField(SelectField):  # type: ignore[misc]
     """A region, city or district: a list to choose from where the country has one, else a line to type."""
 
@@ -93,7 +73,7 @@ class PlaceField(SelectField):  # type: ignore[misc]
         """Show a list; what was typed before stays in it."""
         typed = self.data if self.data and self.data not in dict(options) else ""
         self.choices = [("", _("Please choose")), *([(typed, typed)] if typed else []), *options]
-        self.widget = Select()
+        self.widget = LongSelect(fixed=options)
 
     def _value(self) -> str:
         return self.data or ""
@@ -112,7 +92,7 @@ class DetailsForm(CheckoutForm):
     email = _text(_l("E-mail"), EmailField, needed=True)
     phone = _text(_l("Phone"), TelField)
     name = _text(_l("Full name"), needed=True)
-    country_code = SelectField(_l("Country"), validate_choice=False, widget=CountrySelect())
+    country_code = SelectField(_l("Country"), validate_choice=False, widget=LongSelect())
     company_name = _text(_l("Company"))
     street_address = _text(_l("Street and number"), TextAreaField)
     city_area = _text("", PlaceField)

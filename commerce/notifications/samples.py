@@ -155,7 +155,7 @@ def _lines() -> list[OrderLine]:
         .order_by(Product.published_at.desc(), Product.id)
         .limit(2)
     ).all()
-    found = [(row[0], " / ".join(row[1]), row[2], row[3]) for row in rows] or [
+    found = [(title, " / ".join(options), sku, price) for title, options, sku, price in rows] or [
         ("Sample product", "", "SKU-1", PRICE)
     ]
     return [_line(index, *row) for index, row in enumerate(found)]

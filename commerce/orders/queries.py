@@ -6,14 +6,14 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Uuid, func, literal, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, func, literal, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
 from commerce.cart.models import Cart
 from commerce.catalog.models import Variant
-from commerce.db import UtcDateTime, database_now, db, every_shop
+from commerce.db import UtcDateTime, db
 from commerce.errors import NotFound
 from commerce.events.models import Event
 from commerce.inventory.backorders import BackorderQueueEntry, backorder_queues
@@ -252,32 +252,3 @@ def movements_of(code: str) -> list[OrderMovement]:
         .order_by(StockMovement.id)
     )
     return [OrderMovement(*row) for row in rows]
-
-
-class Expired(NamedTuple):
-    """An unpaid order whose hold has run out."""
-
-    tenant_id: uuid.UUID
-    order_id: uuid.UUID
-    hold_expires_at: datetime
-
-
-@every_shop()
-def find_expired(limit: int, after: Expired | None = None) -> tuple[datetime, list[Expired]]:
-    """Return the database's time and unpaid orders whose hold has run out, over all shops, those of longest ago first.
-
-    `after` goes on behind one of them: what cannot be cancelled does not stand in the way of the rest.
-    """
-    moment = db.session.execute(select(database_now()), execution_options={"all_tenants": True}).scalar_one()
-    statement = select(Order.tenant_id, Order.id, Order.hold_expires_at).where(
-        Order.status == literal_column("'pending'"), Order.hold_expires_at <= moment
-    )
-    if after is not None:
-        statement = statement.where(
-            tuple_(Order.hold_expires_at, Order.id) > tuple_(after.hold_expires_at, after.order_id)
-        )
-    rows = db.session.execute(
-        statement.order_by(Order.hold_expires_at, Order.id).limit(limit),
-        execution_options={"all_tenants": True},
-    )
-    return moment, [Expired(row.tenant_id, row.id, row.hold_expires_at) for row in rows]

@@ -144,7 +144,7 @@ def _ask_about_refunds() -> dict[str, str]:
         for tenant_id, refund_id in found:
             with shop_scope(get_shop(tenant_id)):
                 states[str(refund_id)] = reconcile_refund(refund_id)
-        after = found[-1][1]
+        after = found[-1].id
     return states
 
 

@@ -19,9 +19,10 @@ from commerce.order_management.actions import ShipOrder
 from commerce.order_management.edit_order import edit_order, preview_edit
 from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.balance import balance_of
+from commerce.orders.expired_holds import cancel_if_expired
 from commerce.orders.models import Credit, Order
 from commerce.orders.refunds import RefundRequest, credit_order
-from commerce.orders.services import cancel_if_expired, cancel_order
+from commerce.orders.services import cancel_order
 from commerce.payments.queries import payments_of
 from commerce.pricing.promotions import ManualDiscount
 from commerce.settlement.manual_payments import record_receipt, refund_overpayment

@@ -21,10 +21,10 @@ from commerce.inventory.locations import create_location, transfer
 from commerce.inventory.models import Reservation, StockItem
 from commerce.order_management.edit_order import edit_order, preview_edit
 from commerce.order_management.edit_types import OrderEdit
+from commerce.orders.expired_holds import cancel_if_expired, find_expired
 from commerce.orders.models import Order
-from commerce.orders.queries import find_expired
 from commerce.orders.refunds import RefundRequest, credit_order
-from commerce.orders.services import cancel_if_expired, cancel_order, change_status
+from commerce.orders.services import cancel_order, change_status
 from commerce.orders.stock_check import check_stock, mend
 from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order

@@ -64,8 +64,7 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[
 def count_products(search: str = "") -> dict[str, int]:
     """Return how many products a search finds (without one: all products) in each status."""
     statement = select(Product.status, func.count(Product.id)).where(*_found_by(search))
-    rows = db.session.execute(statement.group_by(Product.status))
-    return {row[0]: row[1] for row in rows}
+    return dict(db.session.execute(statement.group_by(Product.status)).tuples().all())
 
 
 def get_product(slug: str) -> Product:

@@ -108,13 +108,13 @@ def count_stock_rows(search: str = "") -> dict[str, int]:
     """Return how many stock items a search finds: all, low, with reserved units, promised beyond them."""
     low = StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at
     counts = (
-        func.count(StockItem.id),
-        func.count(StockItem.id).filter(low),
-        func.count(StockItem.id).filter(StockItem.reserved > 0),
-        func.count(StockItem.id).filter(_PROMISED),
+        func.count(StockItem.id).label("all"),
+        func.count(StockItem.id).filter(low).label("low"),
+        func.count(StockItem.id).filter(StockItem.reserved > 0).label("held"),
+        func.count(StockItem.id).filter(_PROMISED).label("promised"),
     )
     row = db.session.execute(_joined(*counts).where(*_found_by(search)) if search else select(*counts)).one()
-    return {"": row[0], "low": row[1], "held": row[2], "promised": row[3]}
+    return {"": row.all, "low": row.low, "held": row.held, "promised": row.promised}
 
 
 def get_stock(stock_item_id: uuid.UUID) -> StockRow:

@@ -1,0 +1,137 @@
+"""Templates whose texts are translated when they are compiled: at run time a constant text costs nothing.
+
+Each catalog has compiled templates of its own. What has no catalog, which is every page as long as pages are written in
+English only, shares those in which the texts stand as they were written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import Any
+
+from flask.templating import Environment
+from flask_babel import get_domain
+from jinja2 import BytecodeCache, Template, nodes
+from jinja2.bccache import Bucket
+from jinja2.compiler import CodeGenerator
+from jinja2.visitor import NodeTransformer
+
+from commerce.markup import rendered
+
+GETTEXT = ("_", "gettext")
+
+
+class _Translating(NodeTransformer):
+    """Puts translations in the place of calls of `gettext` with a constant text; parameters are still escaped.
+
+    `ngettext` stays a call: which form it takes, only the number tells.
+    """
+
+    def __init__(self, catalog: Any, *, autoescape: bool) -> None:
+        self._catalog = catalog
+        self._autoescape = autoescape
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - the visitor's name for it
+        """Replace a call that can be decided now."""
+        self.generic_visit(node)
+        words = _constant_text(node)
+        if words is None:
+            return node
+        text = self._catalog.ugettext(words)
+        markup = rendered(text) if self._autoescape else text  # texts of templates are trusted, as in Jinja
+        if not node.kwargs:
+            # Always a format, so that a text is written in the same way with and without parameters.
+            return nodes.Const(markup % {}, lineno=node.lineno)
+        pairs = [
+            nodes.Pair(nodes.Const(each.key, lineno=node.lineno), each.value, lineno=node.lineno)
+            for each in node.kwargs
+        ]
+        values = nodes.Dict(pairs, lineno=node.lineno)
+        return nodes.Mod(nodes.Const(markup, lineno=node.lineno), values, lineno=node.lineno)
+
+
+def _constant_text(call: nodes.Call) -> str | None:
+    """Return the text of a call of `gettext` that is the same each time; None for any other call."""
+    if not isinstance(call.node, nodes.Name) or call.node.name not in GETTEXT:
+        return None
+    if len(call.args) != 1 or call.dyn_args is not None or call.dyn_kwargs is not None:
+        return None
+    words = call.args[0]
+    return words.value if isinstance(words, nodes.Const) and isinstance(words.value, str) else None
+
+
+def _decides_itself(template: nodes.Template) -> bool:
+    """Tell whether a template has its own `_` or changes what is escaped: its texts are left to the run time."""
+    own = any(name.name in GETTEXT and name.ctx != "load" for name in template.find_all(nodes.Name))
+    return own or template.find(nodes.EvalContextModifier) is not None
+
+
+class _Compiler(CodeGenerator):
+    def visit_Template(self, node: nodes.Template, frame: Any = None) -> None:  # noqa: N802 - as above
+        catalog = getattr(self.environment, "catalog", None)
+        if catalog is not None and not _decides_itself(node):
+            escapes = self.environment.autoescape
+            autoescape = escapes(self.name) if callable(escapes) else escapes
+            _Translating(catalog, autoescape=autoescape).visit(node)
+        super().visit_Template(node, frame)
+
+
+class _OwnPlaces(BytecodeCache):
+    """Keeps what was compiled for one catalog apart from what was compiled for others, in a cache that all share."""
+
+    def __init__(self, shared: BytecodeCache, words: str) -> None:
+        self._shared = shared
+        self._words = words
+
+    def get_bucket(self, environment: Any, name: str, filename: str | None, source: str) -> Bucket:
+        """Return what is kept of a template."""
+        return self._shared.get_bucket(environment, f"{self._words}/{name}", filename, source)
+
+    def set_bucket(self, bucket: Bucket) -> None:
+        """Keep it."""
+        self._shared.set_bucket(bucket)
+
+
+def _digest(catalog: Any) -> str:
+    """Return a name for all that a catalog says: with another word the templates are others."""
+    words = sorted(map(repr, getattr(catalog, "_catalog", {}).items()))
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+class TranslatedTemplates(Environment):
+    """Flask's environment, which hands out each template in the language of the moment.
+
+    A template brings what it extends, includes and imports in its own language.
+    """
+
+    code_generator_class = _Compiler
+    catalog: Any = None
+    """What the texts of this environment's templates are translated with; None: of the one that chooses."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._by_catalog: dict[Any, TranslatedTemplates] = {}
+        self._making = threading.Lock()
+
+    def _load_template(self, name: str, globals: Any) -> Template:  # noqa: A002 - Jinja's name
+        if self.catalog is not None:
+            return super()._load_template(name, globals)
+        return self._translated()._load_template(name, globals)
+
+    def _translated(self) -> TranslatedTemplates:
+        """Return the environment of the language that is spoken now."""
+        catalog = get_domain().get_translations()
+        # Every locale has a catalog object, mostly without a word; those are all the same.
+        key = catalog if getattr(catalog, "_catalog", None) else None
+        known = self._by_catalog.get(key)
+        if known is None:
+            with self._making:
+                known = self._by_catalog.get(key)
+                if known is None:
+                    known = self.overlay()
+                    known.catalog = catalog
+                    if self.bytecode_cache is not None:
+                        known.bytecode_cache = _OwnPlaces(self.bytecode_cache, _digest(catalog))
+                    self._by_catalog[key] = known
+        return known
