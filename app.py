@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce import cli, encryption, readiness
 from commerce.accounts import views as account_views
-from commerce.accounts.auth import current_member
+from commerce.accounts.auth import current_member, signed_in_staff
 from commerce.admin import views as admin_views
 from commerce.api import views as api_views
 from commerce.cache import BoundedCache
@@ -30,6 +30,7 @@ from commerce.config import ROOT, Config
 from commerce.db import db
 from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
+from commerce.form_submissions import guard_forms
 from commerce.limits import limit_app
 from commerce.logs import log_in_lines
 from commerce.members import views as member_views
@@ -38,6 +39,7 @@ from commerce.orders.active_holds import active_holds
 from commerce.payments import installation
 from commerce.platform import views as platform_views
 from commerce.platform.auth import HOME
+from commerce.request_limits import ANYBODY, PROGRAM, STAFF, Bounds
 from commerce.request_log import log_requests, name_routes
 from commerce.schema_state import is_current
 from commerce.settlement import webhooks as payment_webhooks
@@ -50,7 +52,7 @@ from commerce.tenants import hosts
 from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import find_shop_by_host, list_shops
-from commerce.tenants.scope import current_shop, shop_scope
+from commerce.tenants.scope import current_shop, entered_shop, shop_scope
 from commerce.translated_templates import TranslatedTemplates
 from commerce.web import init_web, private, see_other
 
@@ -82,7 +84,12 @@ def create_app(config: Config | None = None) -> Flask:
     product_cache.configure_product_cache(config.commerce_mode, config.cache_url)
     hosts.reserve_hosts(config.platform_host)
     installation.configure_installation(
-        installation.Installation(config.public_scheme, config.public_port, not config.production)
+        installation.Installation(
+            config.public_scheme,
+            config.public_port,
+            other_addresses=not config.production,
+            test_gateway=not config.production,
+        )
     )
     app = Flask("lockstep", root_path=str(ROOT))
     app.jinja_environment = TranslatedTemplates
@@ -106,7 +113,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.before_request(_enter_shop)
     # Tries are counted before a form is read: reading it is part of what somebody could make the shop do too often.
     limit_app(app, config)
-    init_web(app)
+    init_web(app, _bounds_of_sender)
     app.teardown_request(_leave_shop)
     app.context_processor(_template_globals)
     for views in (
@@ -127,6 +134,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.add_url_rule("/healthz", "healthz", _healthz)
     app.add_url_rule("/readyz", "readyz", _readyz)
     app.add_url_rule("/media/<path:name>", "media", _media)
+    guard_forms(app)
     cli.register(app)
     return app
 
@@ -154,7 +162,7 @@ def _flask_settings(config: Config) -> dict[str, Any]:
         "WTF_CSRF_SECRET_KEY": [*reversed(config.secret_key_fallbacks), config.secret_key],
         # Every message of a form is our own, so WTForms need not load its catalogues for each request.
         "WTF_I18N_ENABLED": False,
-        "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
+        "MAX_CONTENT_LENGTH": ANYBODY.size,
         "SEND_FILE_MAX_AGE_DEFAULT": YEAR,
         "TESTING": config.testing,
         "TEMPLATES_AUTO_RELOAD": False,
@@ -166,7 +174,9 @@ def _locale() -> str:
 
 
 def _timezone() -> str:
-    return current_shop().timezone if "shop" in g else "UTC"
+    # Not by the request: mails are written by the worker, which goes from shop to shop.
+    shop = entered_shop()
+    return shop.timezone if shop else "UTC"
 
 
 def _template_globals() -> dict[str, Any]:
@@ -243,6 +253,14 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return name == "localhost"
     return True
+
+
+def _bounds_of_sender() -> Bounds:
+    """Return what the request may hold. Programs are let in, or their signature is checked, before it is parsed."""
+    if request.blueprint in (api_views.blueprint.name, payment_webhooks.blueprint.name):
+        return PROGRAM
+    with_staff = request.blueprint in (admin_views.blueprint.name, account_views.blueprint.name)
+    return STAFF if with_staff and signed_in_staff() is not None else ANYBODY
 
 
 def _leave_shop(_error: BaseException | None) -> None:

@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from flask import current_app
-from markupsafe import Markup
+
+from commerce.markup import Markup, rendered
 
 T = TypeVar("T")
 
@@ -58,4 +59,4 @@ def render_cached(template: str, locale: str, **facts: object) -> Markup:
     template is rendered without the request's variables, so it cannot show anything else.
     """
     part = current_app.jinja_env.get_template(template)
-    return Markup(part.render(locale=locale, **facts))  # noqa: S704 - the template has escaped it
+    return rendered(part.render(locale=locale, **facts))

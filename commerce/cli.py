@@ -154,7 +154,7 @@ def serve() -> None:
 
 def _prepare() -> list[SignIn]:
     # A database file, pictures and mails go there, whoever made the key.
-    _config().var.mkdir(parents=True, exist_ok=True)
+    _config().var.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         current = is_current()
     except SQLAlchemyError as error:

@@ -139,7 +139,7 @@ def _secret_key(env: Mapping[str, str], var: Path, production: bool) -> str:
         raise ConfigError("SECRET_KEY must be set in production.")
     path = var / "secret_key"
     if not path.exists():
-        var.mkdir(parents=True, exist_ok=True)
+        var.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Written aside and linked: of two processes that start at once, both read the one whole key.
         descriptor, fresh = tempfile.mkstemp(dir=var, prefix=".secret_key")
         with os.fdopen(descriptor, "w") as file:
@@ -177,6 +177,11 @@ def _refuse_trial_settings(env: Mapping[str, str]) -> None:
         raise ConfigError("PUBLIC_SCHEME must be https in production: cookies are sent over HTTPS only.")
     if _flag(env, "TEST_CARD", default=False):
         raise ConfigError("TEST_CARD must be off in production: anybody could pay with nothing. Unset it.")
+    if _flag(env, "WEBHOOK_ALLOW_PRIVATE", default=False):
+        raise ConfigError(
+            "WEBHOOK_ALLOW_PRIVATE must be off in production: a shop's webhook could reach servers of your own "
+            "network. Unset it."
+        )
 
 
 def _platform_host(env: Mapping[str, str], production: bool) -> str:

@@ -31,7 +31,6 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
     Uuid,
     bindparam,
     event,
@@ -145,8 +144,6 @@ db = SQLAlchemy(
     disable_autonaming=True,
     session_options={"class_": ShopSession, "expire_on_commit": False, "autoflush": False},
 )
-
-LongText = Text
 
 # --- tenant net ------------------------------------------------------------------------------------
 

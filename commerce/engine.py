@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import threading
 import time
 import uuid
@@ -278,15 +279,29 @@ def greet(connection: ShopConnection) -> None:
     row = connection.execute(_GREETING, {"pid": connection.info.backend_pid}, prepare=False).fetchone()
     if row is None:
         raise psycopg.OperationalError("the database did not say who it is")
+    backend_pid, now = row[:2]
     if connection.follow_clock:
-        clock.synchronize(row[1], asked, time.monotonic())
-    connection.pooled = row[0] != connection.info.backend_pid
+        clock.synchronize(now, asked, time.monotonic())
+    connection.pooled = backend_pid != connection.info.backend_pid
     chosen = connection.prepared_statements
     if chosen == "off" or (chosen == "auto" and connection.pooled):
         connection.prepare_threshold = None
 
 
 # --- events of the pool -------------------------------------------------------------------------------
+
+
+@event.listens_for(Engine, "do_connect")
+def _on_connecting(
+    dialect: Dialect, _record: ConnectionPoolEntry, arguments: Sequence[Any], _more: Any
+) -> None:
+    """Make a new SQLite file one that nobody else on the machine can read; -wal and -shm get the same rights."""
+    path = str(arguments[0]) if dialect.name == "sqlite" and arguments else ""
+    if not path or path == ":memory:" or path.startswith("file:"):
+        return
+    # Where the folder is missing, SQLite says so.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @event.listens_for(Engine, "connect")

@@ -99,6 +99,10 @@ MESSAGES: dict[str, str] = {
     "location_required": N_("Choose a location."),
     "mail_not_found": N_("We couldn't find this email."),
     "order_action_not_found": N_("We couldn't find this action."),
+    "order_link_sent_often": N_(
+        "This link was already emailed %(limit)s times within the last hour. Try again later."
+    ),
+    "order_without_email": N_("This order doesn't have an email address."),
     "order_not_found": N_("We couldn't find this order."),
     "payment_method_code_taken": N_("Another payment method already uses this code."),
     "payment_method_not_found": N_("We couldn't find this payment method."),
@@ -162,9 +166,15 @@ MESSAGES: dict[str, str] = {
     "cart_changed_elsewhere": N_(
         "Your cart or your details were changed in another window. Review them and place your order again."
     ),
+    "cart_full": N_("Your cart can hold up to %(limit)s different items. Remove one to add another."),
     "cart_has_no_items": N_("There are no items in your cart."),
     "coupon_awaits_shipping": N_("Applies once you choose a shipping method."),
     "coupon_below_minimum": N_("Add %(missing_amount)s more to your cart to use this code."),
+    "coupon_does_not_combine": N_("This code can't be combined with the promotions of this order."),
+    "coupon_fits_no_item": N_("This code doesn't apply to anything in this order."),
+    "coupon_order_below_minimum": N_("The order is %(missing_amount)s below the minimum of this code."),
+    "coupon_order_has_promotion": N_("This order already has the promotion of this code."),
+    "coupon_used_by_customer": N_("The customer has reached the limit for using this code."),
     "coupon_disabled": N_("This code is no longer valid."),
     "coupon_duplicate": N_("Your cart already has a code for the same offer."),
     "coupon_ended": N_("This code has expired."),
@@ -181,6 +191,7 @@ MESSAGES: dict[str, str] = {
     "coupon_used_by_you": N_("You have reached the limit for using this code."),
     "coupon_used_up": N_("This code has been used up."),
     "not_for_sale": N_("This product isn't for sale in this shop."),
+    "form_already_sent": N_("This was already done. Reload the page to see it."),
     "not_in_cart": N_("This item is no longer in your cart."),
     # --- catalog ---
     "category_not_found": N_("The category %(category)s doesn't exist."),
@@ -219,6 +230,9 @@ MESSAGES: dict[str, str] = {
         "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
     ),
     "cell_currency_without_decimals": N_("%(currency)s has no decimals"),
+    "cell_formula_error": N_(
+        "is the error of a spreadsheet's formula; correct it there and export the file again"
+    ),
     "cell_not_a_flag": N_("is neither TRUE nor FALSE"),
     "cell_not_a_number": N_("is not a number"),
     "cell_not_a_policy": N_("is neither deny nor continue"),
@@ -372,6 +386,9 @@ MESSAGES: dict[str, str] = {
         "You can't do this while a delivery, payment, or return is in progress for these orders: %(orders)s."
     ),
     # --- money ---
+    "amount_ambiguous": N_(
+        "“%(value)s” can be read in two ways. Enter %(whole)s or %(decimal)s without a thousands separator."
+    ),
     "amount_too_large": N_("“%(value)s” is too large."),
     "amount_too_precise": N_("“%(value)s” has too many decimal places: %(currency)s has %(places)s."),
     "currency_unknown": N_("“%(value)s” isn't an ISO 4217 currency code."),
@@ -406,6 +423,9 @@ MESSAGES: dict[str, str] = {
     "note_not_printable": N_("Notes can't contain control characters."),
     "note_required": N_("Enter a note."),
     "nothing_left_to_request": N_("Everything has already been refunded or requested."),
+    "return_window_over": N_(
+        "The return period of %(days)s days after delivery is over. Contact us if something is wrong."
+    ),
     "nothing_paid": N_("Nothing has been paid yet."),
     "partly_shipped": N_("Part of this order has been shipped. Refund the other items instead."),
     "payment_required_first": N_("This order must be paid first."),
@@ -478,6 +498,8 @@ MESSAGES: dict[str, str] = {
     "stripe_no_answer": N_("Stripe didn't confirm the result."),
     "stripe_secret_key_required": N_("Enter your Stripe secret key."),
     "stripe_value_malformed": N_("This doesn't look like a value from your Stripe dashboard. Copy it again."),
+    "test_card_not_offered": N_("The test card can't be offered in production: anyone could pay with it."),
+    "test_card_in_production": N_("This payment method isn't available. Choose another one."),
     "test_card_no_answer": N_("The test payment provider didn't respond."),
     "webhook_body_invalid": N_("This isn't a Stripe event."),
     "webhook_signature_invalid": N_("The webhook signature isn't valid."),
@@ -577,6 +599,15 @@ MESSAGES: dict[str, str] = {
     "archive_picture_damaged": N_("The image %(name)s in the file is damaged."),
     "archive_picture_unknown": N_("“%(name)s” isn't an image of a shop."),
     "archive_row_of_other_shop": N_("%(table)s in the file has a row of another shop."),
+    "archive_date_out_of_range": N_("The date in %(column)s is out of range."),
+    "archive_row_refused": N_(
+        "Row %(row)s of %(table)s in the file can't be imported (%(field)s). %(problems)s"
+    ),
+    "archive_rows_refused": N_(
+        "%(table)s in the file has rows that don't fit together or break a rule: %(error)s"
+    ),
+    "archive_value_missing": N_("%(column)s has no value."),
+    "archive_value_of_other_kind": N_("%(column)s has a value of the wrong kind."),
     "archive_row_unreadable": N_("%(table)s in the file has a row that can't be read: %(error)s"),
     "archive_table_damaged": N_("%(name)s in the file is damaged: %(error)s"),
     "archive_table_differs": N_(
@@ -658,6 +689,7 @@ TITLES: dict[str, str] = {
     "bad_mapping": N_("This mapping can't be used"),
     "cart_changed": N_("Your cart has changed"),
     "cart_empty": N_("Your cart is empty"),
+    "cart_full": N_("Your cart is full"),
     "conflict": N_("This has changed"),
     "coupon_exhausted": N_("A code can no longer be used"),
     "coupon_refused": N_("This code can't be applied"),

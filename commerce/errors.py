@@ -97,6 +97,12 @@ class CartEmpty(Rejected):
     code = "cart_empty"
 
 
+class CartFull(Rejected):
+    """A cart holds no more lines than the fact `limit`."""
+
+    code = "cart_full"
+
+
 class InvalidValue(Rejected):
     """A value that is out of bounds; `field` names it."""
 

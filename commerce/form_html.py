@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 from wtforms import Field
 from wtforms.widgets import (
     CheckboxInput,
@@ -23,6 +23,8 @@ from wtforms.widgets import (
     TextInput,
 )
 from wtforms.widgets.core import clean_key
+
+from commerce.markup import Markup, rendered
 
 PLAIN_INPUTS = frozenset({TextInput, EmailInput, TelInput, HiddenInput, CheckboxInput, RadioInput})
 """Exactly these: a class made of one of them may do something else."""
@@ -50,14 +52,14 @@ def _input(field: Field, kind: type, given: dict[str, Any]) -> Markup:
     if "value" not in given:
         given["value"] = field._value()
     _add_rules(field, given)
-    return Markup(f"<input {html_attributes({'name': field.name, **given})}>")  # noqa: S704 - escaped there
+    return rendered(f"<input {html_attributes({'name': field.name, **given})}>")
 
 
 def _text_area(field: Field, given: dict[str, Any]) -> Markup:
     given.setdefault("id", field.id)
     _add_rules(field, given)
     attributes = html_attributes({"name": field.name, **given})
-    return Markup(f"<textarea {attributes}>\r\n{escape(field._value())}</textarea>")  # noqa: S704 - escaped
+    return rendered(f"<textarea {attributes}>\r\n{escape(field._value())}</textarea>")
 
 
 def _add_rules(field: Field, given: dict[str, Any]) -> None:
@@ -109,7 +111,7 @@ class LongSelect(Select):  # type: ignore[misc]
         options = [*before, *written]
         for place in places.get(field.data, ()):
             options[len(before) + place] = _option(*fixed[place], chosen=True)
-        return Markup(f"<select {html_attributes(given)}>{''.join(options)}</select>")  # noqa: S704 - escaped
+        return rendered(f"<select {html_attributes(given)}>{''.join(options)}</select>")
 
 
 @lru_cache(maxsize=512)

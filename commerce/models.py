@@ -1,5 +1,6 @@
 """All tables, imported in one place so that migrations and tests know every one."""
 
+from commerce import form_submissions
 from commerce.accounts import models as accounts
 from commerce.api import models as api
 from commerce.cart import models as cart
@@ -19,6 +20,7 @@ __all__ = [
     "cart",
     "catalog",
     "events",
+    "form_submissions",
     "inventory",
     "orders",
     "payments",

@@ -7,12 +7,19 @@ an exponent but are shown without it when an amount is whole (CLDR's cash digits
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
 
 from babel.core import get_global
-from babel.numbers import format_currency, get_currency_precision, is_currency
+from babel.numbers import (
+    format_currency,
+    get_currency_precision,
+    get_currency_symbol,
+    get_decimal_symbol,
+    is_currency,
+)
 
 from commerce.errors import InvalidValue
 
@@ -20,8 +27,12 @@ MAX_AMOUNT = 10**13
 """Largest amount that any column accepts, in minor units: a bound against overflow, not a business rule."""
 
 _PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_GROUPS = {mark: re.compile(rf"-?\d{{1,3}}({re.escape(mark)}\d{{3}})+") for mark in ".,"}
+_ONE_GROUP = re.compile(r"-?[1-9]\d{0,2}")
 _EXACT = Context(prec=28, traps=[InvalidOperation, Inexact])
 """A number with more digits than this is refused: the usual context would round it without a word."""
+_WHOLE_UNITS = re.compile("(?<=\\d)[.,](?:[-\u2013\u2014]{1,2})$")
+"""How Swiss and Dutch people write that there are no cents: 5.- and 5,--."""
 PPM = 1_000_000
 
 
@@ -73,6 +84,65 @@ def _pattern_without_decimals(locale: str) -> str:
 def to_decimal(amount: int, currency: str) -> Decimal:
     """Return `amount` (minor units) as an exact Decimal of whole units."""
     return Decimal(amount).scaleb(-exponent(currency))
+
+
+def plain_number(text: str, locale: str, *, places: int | None = None) -> str:
+    """Return a number as a person has typed it in `locale` as digits with '.' as the decimal mark.
+
+    Both marks are understood everywhere: '4,20' and '4.20', '1.234,50' and '1,234.50', also in full width, with a
+    currency sign or blanks between thousands. One mark before exactly three digits is the decimal mark where the locale
+    writes it so, and groups thousands where the currency has no decimals (`places` is 0).
+    Raises InvalidValue where it could as well be a thousand times the other reading, and for wrong groups.
+    """
+    number = unicodedata.normalize("NFKC", text).strip()
+    number = "".join(each for each in number if unicodedata.category(each) not in ("Sc", "Cf")).strip()
+    number = re.sub("^[\u2010-\u2015\u2212]", "-", number)
+    number = number.replace("\u066b", str(get_decimal_symbol(locale)))
+    number = _WHOLE_UNITS.sub("", number)
+    number = re.sub(r"(?<=\d)[ '\u2019\u066c](?=\d{3}(?!\d))", "", number)
+    marks = re.findall("[.,]", number)
+    if not marks:
+        return number
+    mark = marks[-1]
+    whole, rest = number.rsplit(mark, 1)
+    other = "." if mark == "," else ","
+    if other in marks and _GROUPS[other].fullmatch(whole):
+        return f"{whole.replace(other, '')}.{rest}"
+    if len(marks) > 1:
+        if other in marks or not _GROUPS[mark].fullmatch(number):
+            raise InvalidValue("amount", "not_an_amount", value=text[:40])
+        return number.replace(mark, "")
+    decimal_mark = str(get_decimal_symbol(locale))
+    if len(rest) == 3 and _ONE_GROUP.fullmatch(whole):
+        if places == 0:
+            return whole + rest
+        if mark != decimal_mark:
+            facts = {"whole": whole + rest, "decimal": f"{whole}{decimal_mark}{rest.rstrip('0') or '0'}"}
+            raise InvalidValue("amount", "amount_ambiguous", value=text[:40], **facts)
+    return f"{whole}.{rest}"
+
+
+def parse_typed_amount(text: str, currency: str, locale: str) -> int:
+    """Return minor units for an amount as a person has typed it in `locale`, with the currency's code or sign or not.
+
+    Raises InvalidValue.
+    """
+    number = text.strip()
+    for word in (currency, get_currency_symbol(currency, locale)):
+        start, end = number[: len(word)], number[-len(word) :]
+        if start.casefold() == word.casefold():
+            number = number[len(word) :]
+        elif end.casefold() == word.casefold():
+            number = number[: -len(word)]
+    try:
+        return parse_amount(plain_number(number, locale, places=exponent(currency)), currency)
+    except InvalidValue as error:
+        raise InvalidValue(error.field, error.reason, **{**error.facts, "value": text[:40]}) from error
+
+
+def typed_number(number: str, locale: str) -> str:
+    """Return a plain decimal with the decimal mark of `locale`, without groups: what `plain_number` takes back."""
+    return number.replace(".", str(get_decimal_symbol(locale)))
 
 
 def parse_amount(text: str, currency: str) -> int:

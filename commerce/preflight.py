@@ -7,18 +7,22 @@ tells there what production would refuse.
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from commerce.config import Config, ConfigError
 from commerce.db import db
 from commerce.engine import TIMEOUTS, ShopConnection
+from commerce.payments.queries import test_methods
 from commerce.schema_state import is_current
+from commerce.tenants.queries import list_shops
+from commerce.tenants.scope import shop_scope
 
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
 FIRST_SAFE_SQLITE = (3, 51, 3)
@@ -49,7 +53,9 @@ def examine(config: Config) -> list[Check]:
             checks = [*_settings(config), *database_checks(connection)]
             if connection.dialect.name == "postgresql":
                 checks += _pooler(connection, config)
-            return checks
+        if is_current():
+            checks.append(_test_card(config))
+        return checks
     except SQLAlchemyError as error:
         found = f"it does not answer ({type(error).__name__})"
         return [*_settings(config), Check("database", FAIL, found, f"{NO_ANSWER}.")]
@@ -105,6 +111,47 @@ def _settings(config: Config) -> Iterator[Check]:
     yield _judge(
         "VAR_DIR", _writable(config.var), str(config.var), "Let the shop's user write there.", worst=FAIL
     )
+    yield _judge(
+        "WEBHOOK_ALLOW_PRIVATE",
+        not (live and config.webhook_allow_private),
+        "on" if config.webhook_allow_private else "off",
+        "Unset it: a shop's webhook could reach servers of your own network.",
+        worst=FAIL,
+    )
+    exposed = _exposed_files(config)
+    names = ", ".join(str(each) for each in exposed)
+    yield _judge(
+        "file permissions",
+        not exposed,
+        f"others on this machine can read {names}" if exposed else "private",
+        f"Run: chmod -R go= {' '.join(shlex.quote(str(each)) for each in exposed)}",
+        worst=FAIL if live else WARN,
+    )
+
+
+def _exposed_files(config: Config) -> list[Path]:
+    """Return what holds secrets or customers' data and can be reached by other users of the machine."""
+    url = make_url(config.database_url) if config.database_url.startswith("sqlite") else None
+    database = Path(url.database).resolve() if url is not None and url.database else None
+    files = [config.var / "secret_key", config.var / "mail"]
+    if database is not None and url is not None and url.database != ":memory:":
+        files += [database, *(database.with_name(f"{database.name}-{each}") for each in ("wal", "shm"))]
+    return [each for each in files if _readable_by_others(each) and _readable_by_others(each.parent)]
+
+
+def _readable_by_others(path: Path) -> bool:
+    return path.exists() and bool(path.stat().st_mode & 0o077)
+
+
+def _test_card(config: Config) -> Check:
+    """A shop that was set up in development may still offer a card with which anybody pays."""
+    on = []
+    for shop in list_shops():
+        with shop_scope(shop):
+            on += [shop.code] if test_methods() else []
+    found = f"on in {', '.join(on)}" if on else "off"
+    advice = "Run: flask payments disable-test-card"
+    return _judge("test card", not (on and config.production), found, advice, worst=FAIL)
 
 
 def _judge(name: str, right: bool, found: str, advice: str, *, worst: str) -> Check:

@@ -34,9 +34,10 @@ from commerce.errors import CommerceError
 from commerce.events.outbox import SYSTEM, Actor
 from commerce.inventory.adjustments import set_initial_stock
 from commerce.inventory.models import StockMovement
+from commerce.orders.expired_holds import cancel_if_expired
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order
-from commerce.orders.services import cancel_if_expired, cancel_order
+from commerce.orders.services import cancel_order
 from commerce.orders.stock_check import check_stock
 from commerce.payments.gateways.base import PaymentOutcome
 from commerce.pricing.models import Coupon

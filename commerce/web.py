@@ -10,8 +10,10 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import psycopg
+from babel.dates import format_date, format_datetime, get_timezone_name
 from flask import (
     Blueprint,
     Flask,
@@ -24,12 +26,12 @@ from flask import (
     render_template,
     request,
 )
-from flask_babel import format_date, format_datetime, get_locale
+from flask_babel import get_babel, get_locale
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms.meta import DefaultMeta
 
@@ -37,8 +39,10 @@ from commerce import form_html
 from commerce.config import Config
 from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
+from commerce.markup import cleaned
 from commerce.money import format_money
 from commerce.paging import Cursor, CursorLinks, CursorPage, Page, PageLinks
+from commerce.request_limits import ANYBODY, STAFF, BoundedHead, BoundedRequest, Bounds
 
 log = logging.getLogger("commerce.web")
 
@@ -121,7 +125,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def accepts_bytes(size: int) -> Callable[[View], View]:
-    """Mark a view whose form may hold `size` bytes, such as a picture; all others take 2 MB."""
+    """Mark a view whose form may hold `size` bytes when staff send it, such as a picture. See `request_limits`."""
 
     def mark(view: View) -> View:
         view.takes = size  # type: ignore[attr-defined]
@@ -130,11 +134,26 @@ def accepts_bytes(size: int) -> Callable[[View], View]:
     return mark
 
 
-def _limit_body() -> None:
-    view = current_app.view_functions.get(request.endpoint or "")
-    size = getattr(view, "takes", None)
-    if size is not None:
+def _bound_requests(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
+    """Refuse what is larger than its sender may send, before it is read."""
+    app.request_class = BoundedRequest
+    app.wsgi_app = BoundedHead(app.wsgi_app, SECURITY_HEADERS.items())  # type: ignore[method-assign]
+
+    def bound_body() -> None:
+        length = request.content_length
+        if request.method in ("GET", "HEAD", "OPTIONS") or (length is not None and length <= ANYBODY.size):
+            return
+        # Who sends it is asked only for what not everybody may send.
+        bounds = bounds_of_sender()
+        size = bounds.size
+        if bounds is STAFF:
+            size = getattr(current_app.view_functions.get(request.endpoint or ""), "takes", size)
+        request.bounds = bounds  # type: ignore[attr-defined]
         request.max_content_length = size
+        if length is not None and length > size:
+            raise RequestEntityTooLarge
+
+    app.before_request(bound_body)
 
 
 def status_of(error: CommerceError) -> int:
@@ -171,6 +190,14 @@ def render_region(page: str, region: str, status: int = 200, **context: Any) -> 
 def see_other(url: str) -> BaseResponse:
     """Answer a form with 303, so that a reload never sends it again."""
     return redirect(url, HTTPStatus.SEE_OTHER)
+
+
+def leave_for(answer: BaseResponse) -> BaseResponse:
+    """Return a redirect in the way that the asker understands: htmx would put the other page where a region is."""
+    if wants_region():
+        answer.headers["HX-Redirect"] = answer.headers.pop("Location")
+        answer.status_code = 200
+    return answer
 
 
 def local_path(target: str | None, default: str) -> str:
@@ -236,11 +263,21 @@ def problem(status: int, code: str, title: str, detail: str, **facts: Any) -> Re
     return response
 
 
+_NOT_TYPED = re.compile(
+    r"pass|secret|token|key|otp|proof|kept|card|form_id|version|next|^shown|_id$|^id$|^do$|^then$",
+    re.IGNORECASE,
+)
+"""Fields of forms that are secret, or that no person fills in."""
+
+
 def _answer_problem(status: int, code: str, title: str, detail: str, **facts_of_error: str) -> Response:
     if wants_json():
         return problem(status, code, title, detail, **facts_of_error)
     page = "errors/404.html" if status == 404 else "errors/problem.html"
+    if f"{request.path}/".startswith("/admin/"):
+        page = "errors/back_office.html"
     facts: dict[str, Any] = {"title": title, "detail": detail, "http_status": status, "code": code}
+    facts["typed"] = _typed() if status in (400, 403, 404, 409) else []
     if status >= 500:
         # The head and foot of the shop's pages read the database, which may be what does not answer.
         facts["shop"] = None
@@ -250,6 +287,20 @@ def _answer_problem(status: int, code: str, title: str, detail: str, **facts_of_
         response.headers["HX-Retarget"] = "#problems"
         response.headers["HX-Reswap"] = "innerHTML"
     return private(response)
+
+
+def _typed() -> list[tuple[str, str]]:
+    """Return what somebody typed into the form that led to an error page, so that it can be copied from there.
+
+    Never of a form that another site may have sent, nothing that a browser filled in by itself, and no secrets.
+    """
+    if request.method != "POST" or not g.get("csrf_valid"):
+        return []
+    return [
+        (name.replace("_", " ").replace("-", " ").strip(), text)
+        for name, text in request.form.items(multi=True)
+        if text.strip() and not _NOT_TYPED.search(name)
+    ]
 
 
 def log_refusal(why: str) -> None:
@@ -262,7 +313,8 @@ def route() -> str:
     return f"{request.method} {request.url_rule.rule if request.url_rule else '-'}"
 
 
-def _on_commerce_error(error: CommerceError) -> Response:
+def answer_error(error: CommerceError) -> Response:
+    """Return the page, region or problem document that says what is wrong."""
     status = status_of(error)
     if status == 403:
         log_refusal(error.code)
@@ -358,8 +410,22 @@ def _money(amount: int, currency: str) -> str:
     return format_money(amount, currency, str(get_locale()))
 
 
+def _zone() -> ZoneInfo:
+    """Return the time zone of the entered shop; flask-babel would keep the first one for as long as a worker runs."""
+    return ZoneInfo(get_babel().timezone_selector())
+
+
 def _when(moment: datetime | None, style: str = "medium") -> str:
-    return format_datetime(moment, style) if moment else ""
+    """Return a moment in the shop's time zone, for a page or mail of that shop."""
+    return format_datetime(moment, style, tzinfo=_zone(), locale=get_locale()) if moment else ""
+
+
+def _deadline(moment: datetime | None, style: str = "short") -> str:
+    """Return a moment as `when` does and the name of its time zone: who reads it may live in another."""
+    if not moment:
+        return ""
+    zone = get_timezone_name(moment.astimezone(_zone()), "short", locale=get_locale())
+    return f"{_when(moment, style)} {zone}"
 
 
 def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
@@ -372,17 +438,23 @@ def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
 
 
 def _day(moment: datetime | None) -> str:
-    return format_date(moment, "medium") if moment else ""
+    return format_date(moment.astimezone(_zone()), "medium", locale=get_locale()) if moment else ""
 
 
-def init_web(app: Flask) -> None:
-    """Attach CSRF protection, template filters, the error table and the headers to the app."""
+def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
+    """Attach CSRF protection, template filters, the error table and the headers to the app.
+
+    `bounds_of_sender` returns what whoever is behind the request may send.
+    """
     # Before the form is read for its token.
-    app.before_request(_limit_body)
+    _bound_requests(app, bounds_of_sender)
     csrf.init_app(app)
-    app.jinja_env.filters.update(money=_money, when=_when, day=_day, describe=describe, title_of=title_of)
+    app.jinja_env.filters.update(
+        money=_money, when=_when, day=_day, deadline=_deadline, describe=describe, title_of=title_of
+    )
+    app.jinja_env.filters["cleaned"] = cleaned
     app.jinja_env.globals["page_links"] = page_links
-    app.register_error_handler(CommerceError, _on_commerce_error)
+    app.register_error_handler(CommerceError, answer_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_exception)
     app.register_error_handler(PoolTimeout, _on_pool_timeout)

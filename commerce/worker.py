@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
+from typing import NamedTuple
 
 from flask import Flask
 from sqlalchemy import select, tuple_
@@ -34,10 +35,11 @@ from commerce.events.dispatcher import Dispatcher
 from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
 from commerce.events.services import sweep_deliveries, sweep_events
+from commerce.form_submissions import purge_form_submissions
 from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscribers
+from commerce.orders.expired_holds import cancel_if_expired, find_expired
 from commerce.orders.models import Order
-from commerce.orders.queries import find_expired
-from commerce.orders.services import cancel_if_expired, change_status
+from commerce.orders.services import change_status
 from commerce.platform import operator_log
 from commerce.settlement.reconciliation import (
     compare_books,
@@ -90,7 +92,7 @@ def reconcile_payments() -> int:
     """Ask about every payment whose outcome is unknown; return how many were settled."""
     settled, began, asked = 0, clock.now(), set[uuid.UUID]()
     # Whoever was asked about goes behind all others; one that cannot even be asked about must not come for ever.
-    while found := [each for each in find_unsettled(asked_before=began) if each[1] not in asked]:
+    while found := [each for each in find_unsettled(asked_before=began) if each.id not in asked]:
         db.session.close()
         for tenant_id, payment_id in found:
             asked.add(payment_id)
@@ -108,7 +110,7 @@ def reconcile_refunds() -> int:
         for tenant_id, refund_id in found:
             with shop_scope(get_shop(tenant_id)), log_and_continue(f"asking about refund {refund_id}"):
                 settled += reconcile_refund(refund_id) != "queued"
-        after = found[-1][1]
+        after = found[-1].id
     return settled
 
 
@@ -131,24 +133,29 @@ def complete_delivered_orders() -> int:
         with log_and_continue(f"completing orders of {shop.code}"), shop_scope(shop):
             before, last = clock.now() - timedelta(days=shop.return_days), None
             while found := _delivered(before, last):
-                for order_id, _delivered_at in found:
-                    with log_and_continue(f"completing order {order_id}"):
-                        change_status(order_id, "complete", SYSTEM)
+                for order in found:
+                    with log_and_continue(f"completing order {order.id}"):
+                        change_status(order.id, "complete", SYSTEM)
                         count += 1
                 last = found[-1]
     return count
 
 
-def _delivered(before: datetime, last: tuple[uuid.UUID, datetime] | None) -> list[tuple[uuid.UUID, datetime]]:
+class _DeliveredOrder(NamedTuple):
+    id: uuid.UUID
+    delivered_at: datetime
+
+
+def _delivered(before: datetime, last: _DeliveredOrder | None) -> list[_DeliveredOrder]:
     """Return delivered orders whose window is over, behind the last one that was looked at."""
     statement = select(Order.id, Order.delivered_at).where(
         Order.status == "delivered", Order.delivered_at <= before
     )
     if last is not None:
-        statement = statement.where(tuple_(Order.delivered_at, Order.id) > tuple_(last[1], last[0]))
+        statement = statement.where(tuple_(Order.delivered_at, Order.id) > tuple_(last.delivered_at, last.id))
     rows = db.session.execute(statement.order_by(Order.delivered_at, Order.id).limit(BATCH)).all()
     db.session.close()
-    return [(row[0], row[1]) for row in rows if row[1] is not None]
+    return [_DeliveredOrder(row.id, row.delivered_at) for row in rows if row.delivered_at is not None]
 
 
 def send_back_in_stock_alerts() -> int:
@@ -184,6 +191,15 @@ def purge_idempotency_answers() -> int:
             while swept == PURGE_BATCH:
                 swept = purge_idempotency_keys()
                 count += swept
+    return count
+
+
+def purge_sent_forms() -> int:
+    """Forget which forms were sent more than a day ago; return how many."""
+    count = 0
+    for shop in list_shops():
+        with shop_scope(shop), log_and_continue(f"forgetting sent forms of {shop.code}"):
+            count += _until_none(purge_form_submissions)
     return count
 
 
@@ -256,6 +272,7 @@ def jobs() -> list[Job]:
         Job(sweep_webhook_log, 3600),
         Job(purge_expired_records, 3600),
         Job(purge_idempotency_answers, 3600),
+        Job(purge_sent_forms, 3600),
         Job(sweep_outbox, 3600),
         Job(sweep_abandoned_carts, 3600),
     ]

@@ -26,6 +26,8 @@ from commerce.shipping.queries import shipping_offers
 from commerce.tenants.models import Shop, TenantHost
 from commerce.tenants.queries import get_shop_by_code, list_shops
 from commerce.tenants.scope import shop_scope
+from commerce.tenants.settings import countries
+from commerce.tenants.time_zones import time_zone_of
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
 from tests.support.databases import bench_config, build_app, disconnect
@@ -44,7 +46,10 @@ def flask(app: Flask, *command: str) -> Any:
 
 def test_a_shop_is_created_ready_to_sell(app: Flask) -> None:
     result = flask(app, *CREATE, "--tax-percent", "8.1", "--shipping", "4.90", "--prices-exclude-tax")
-    assert (result.exit_code, result.output) == (0, "Created Kiosk (kiosk) at kiosk.localhost.\n")
+    assert (result.exit_code, result.output) == (
+        0,
+        "Created Kiosk (kiosk) at kiosk.localhost, time zone Europe/Berlin.\n",
+    )
     with app.app_context():
         shop = get_shop_by_code("kiosk")
         assert (shop.name, shop.currency, shop.country, shop.prices_include_tax) == (
@@ -66,7 +71,12 @@ def test_a_created_shop_is_told_to_programs_as_json(app: Flask) -> None:
     result = flask(app, *CREATE, "--host", "kiosk.example", "--host", "www.kiosk.example", "--json")
     with app.app_context():
         shop = get_shop_by_code("kiosk")
-    assert json.loads(result.output) == {"id": str(shop.id), "code": "kiosk", "host": "kiosk.example"}
+    assert json.loads(result.output) == {
+        "id": str(shop.id),
+        "code": "kiosk",
+        "host": "kiosk.example",
+        "timezone": "Europe/Berlin",
+    }
     assert shop.host == "kiosk.example"
 
 
@@ -111,6 +121,40 @@ def test_a_code_is_small_letters(app: Flask, code: str) -> None:
     ) == (1, True)
     with app.app_context():
         assert list_shops() == []
+
+
+@pytest.mark.parametrize(
+    ("country", "options", "zone"),
+    [
+        ("JP", (), "Asia/Tokyo"),
+        ("US", (), "America/New_York"),
+        ("DE", (), "Europe/Berlin"),
+        ("US", ("--timezone", "Pacific/Honolulu"), "Pacific/Honolulu"),
+        ("JP", ("--timezone", "UTC"), "UTC"),
+        ("AQ", (), "UTC"),
+    ],
+)
+def test_a_shop_has_the_time_zone_of_its_country(
+    app: Flask, country: str, options: tuple[str, ...], zone: str
+) -> None:
+    result = flask(app, *CREATE[:-1], country, *options)
+    assert result.exit_code == 0, result.output
+    assert f"time zone {zone}." in result.output
+    with app.app_context():
+        assert [each.timezone for each in list_shops()] == [zone]
+
+
+def test_an_unknown_time_zone_is_refused(app: Flask) -> None:
+    result = flask(app, *CREATE, "--timezone", "Mars/Olympus")
+    assert result.exit_code == 1
+    assert "time zone" in result.stderr
+    with app.app_context():
+        assert list_shops() == []
+
+
+def test_the_zones_of_countries_are_known(app: Flask) -> None:
+    unknown = {country for country in countries() if time_zone_of(country) == "UTC"}
+    assert unknown == {"AQ", "UM", "CQ", "CP", "HM", "BV", "TA", "DG", "AC", "EA", "XK", "IC"}
 
 
 def test_a_code_or_host_that_is_taken_is_refused(app: Flask, shop: Shop) -> None:

@@ -33,6 +33,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 COUPON_STATES = {
     "unknown", "disabled", "not_started", "ended", "used_up", "used_by_you", "duplicate", "nothing_eligible",
     "awaits_shipping", "no_effect", "superseded", "too_many", "below_minimum",
+    "order_below_minimum", "order_has_promotion", "fits_no_item", "does_not_combine", "used_by_customer",
 }  # fmt: skip
 """What `pricing.discounts` says of a code; a CouponRefused makes its reason of it."""
 OF_THE_CLASS = {
@@ -253,6 +254,7 @@ def test_every_family_of_errors_has_a_heading_and_no_heading_is_left_over() -> N
 def test_the_states_of_coupons_are_those_that_pricing_knows() -> None:
     said = "".join(path.read_text() for path in (ROOT / "commerce" / "pricing").glob("*.py"))
     said += (ROOT / "commerce" / "cart" / "services.py").read_text()
+    said += (ROOT / "commerce" / "order_management" / "edit_preview.py").read_text()
     for state in COUPON_STATES:
         assert f'"{state}"' in said, state
 

@@ -13,8 +13,10 @@ from commerce.money import (
     format_money,
     included_share,
     parse_amount,
+    parse_typed_amount,
     share_of,
     to_decimal,
+    typed_number,
 )
 
 amounts = st.integers(-MAX_AMOUNT, MAX_AMOUNT)
@@ -244,3 +246,64 @@ def test_the_largest_remainders_get_the_rest_and_ties_go_to_the_earlier_part(
 def test_there_must_be_something_to_split_over(shares: list[int]) -> None:
     with pytest.raises(ValueError, match=r"allocate|negative"):
         allocate_amount(1, shares)
+
+
+# --- what people type -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("locale", ["en", "de", "ja", "fr", "sv"])
+@pytest.mark.parametrize(
+    ("typed", "minor"),
+    [
+        ("4.20", 420),
+        ("4,20", 420),
+        (" 4,2 ", 420),
+        ("4", 400),
+        ("４，２０", 420),
+        ("４．２", 420),
+        ("€ 4,20", 420),
+        ("4,20 €", 420),
+        ("1.234,50", 123450),
+        ("1,234.50", 123450),
+        ("1 234,50", 123450),
+        ("1\u202f234,50", 123450),
+        ("1’234.50", 123450),
+        ("1.234.567", 123456700),
+        ("0,500", 50),
+        ("1234.500", 123450),
+        ("\u22124,20", -420),
+    ],
+)
+def test_an_amount_is_read_as_people_write_it(typed: str, minor: int, locale: str) -> None:
+    assert parse_typed_amount(typed, "EUR", locale) == minor
+
+
+@pytest.mark.parametrize(("typed", "locale"), [("1.234", "de"), ("1,234", "en"), ("１，２００", "en")])
+def test_what_can_be_read_in_two_ways_is_refused(typed: str, locale: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        parse_typed_amount(typed, "EUR", locale)
+    assert refused.value.reason == "amount_ambiguous"
+
+
+@pytest.mark.parametrize(
+    ("typed", "currency", "locale", "minor"),
+    [("1.234", "KWD", "en", 1234), ("1,234", "KWD", "de", 1234), ("1,234", "JPY", "ja", 1234)],
+)
+def test_the_currency_and_the_locale_settle_what_three_digits_are(
+    typed: str, currency: str, locale: str, minor: int
+) -> None:
+    assert parse_typed_amount(typed, currency, locale) == minor
+
+
+@pytest.mark.parametrize("typed", ["", "-", "1,2,3", "1.2,3.4", "12.34,567.8", "1 2", "4,", ",5", "1e3", "x"])
+def test_what_is_no_amount_stays_refused(typed: str) -> None:
+    with pytest.raises(InvalidValue):
+        parse_typed_amount(typed, "EUR", "de")
+
+
+@given(
+    st.integers(-(10**9), 10**9), st.sampled_from(["EUR", "JPY", "KWD"]), st.sampled_from(["en", "de", "ja"])
+)
+def test_what_a_form_shows_it_takes_back(amount: int, currency: str, locale: str) -> None:
+    shown = typed_number(f"{to_decimal(amount, currency):f}", locale)
+    assert parse_typed_amount(shown, currency, locale) == amount

@@ -304,7 +304,13 @@ def test_health_needs_no_shop(app: Flask) -> None:
 
 FORMS = {
     "/cart/lines": ("variant_id", "quantity"),
-    "/cart/lines/00000000-0000-7000-8000-000000000000": ("quantity",),
+    "/cart": (
+        "quantity-00000000-0000-7000-8000-000000000000",
+        "remove_line",
+        "remove_code",
+        "coupon_code",
+        "then",
+    ),
     "/checkout": ("checkout_token", "cart_version", "shown_total", "card_number"),
     "/admin/sign-in": ("email", "password", "next"),
 }

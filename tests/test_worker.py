@@ -16,6 +16,7 @@ from commerce.cart.services import sweep_carts
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.errors import Conflict, GatewayNoAnswer
 from commerce.events.outbox import Actor
+from commerce.orders import expired_holds
 from commerce.orders import services as orders
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
@@ -149,14 +150,14 @@ def test_an_order_that_cannot_be_cancelled_does_not_stop_the_others(
     odd, even = make_order((tea, 1)), make_order((tea, 1))
     hold_runs_out(odd.id, minutes=9)
     hold_runs_out(even.id)
-    cancel = orders.cancel_step
+    cancel = expired_holds.cancel_step
 
     def fail_for_odd(order: Order, *args: Any, **kwargs: Any) -> None:
         if order.id == odd.id:
             raise Conflict("t match, so nothing was changed. Run: flask stock check")
         cancel(order, *args, **kwargs)
 
-    monkeypatch.setattr(orders, "cancel_step", fail_for_odd)
+    monkeypatch.setattr(expired_holds, "cancel_step", fail_for_odd)
     assert expire_unpaid_orders() == 1
     assert (status_of(odd.id), status_of(even.id)) == ("pending", "cancelled")
 

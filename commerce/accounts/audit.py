@@ -45,7 +45,7 @@ LONGEST = 120
 """Characters of a value that are kept; longer ones are texts, and of these only the names are."""
 MOST_FIELDS = 60
 _SECRET = re.compile(r"pass|secret|token|key|otp|proof|kept|iban|instructions", re.IGNORECASE)
-_SAYS_NOTHING = {"csrf_token", "next"}
+_SAYS_NOTHING = {"csrf_token", "form_id", "next"}
 _OF_ORDERS = re.compile(
     r"(version|shown_\w+|amount|shown_amount|restock\S*|units\S*|quantity\S*|status|state|step|do|fee|discount_amount"
     r"|discount_percent|shipping|returned|refund|price_shipping|for_customer|country_code|(shipping|payment)_method)"

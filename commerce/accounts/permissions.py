@@ -31,6 +31,7 @@ SUPPORT = VIEW | {
     "orders.edit",
     "orders.request_refund",
     "orders.note",
+    "orders.send_link",
     "returns.answer",
 }
 MANAGEMENT = (

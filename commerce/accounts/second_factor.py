@@ -221,7 +221,7 @@ def _use_app_code(kind: Kind[P, S], person_id: uuid.UUID, code: str) -> bool:
         ),
         execution_options=kind.options,
     ).one_or_none()
-    step = totp_step(_open(row[0]), code, after=row[1]) if row else None
+    step = totp_step(_open(row.totp_secret), code, after=row.totp_step) if row else None
     if step is None:
         return False
     used = update(kind.person).where(kind.person_id() == person_id, person.totp_step < step)

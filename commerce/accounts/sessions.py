@@ -144,7 +144,10 @@ def find(kind: Kind[P, S], token: str) -> tuple[P, S] | None:
         ),
         execution_options=kind.options,
     ).one_or_none()
-    return (row[0], row[1]) if row else None
+    if row is None:
+        return None
+    person, session = row
+    return person, session
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import CursorResult, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -94,14 +94,16 @@ def count_try(kind: Kind[P, S], subject: str, source: Source, *, never_wait: boo
     """
     sources, paused_until = _lock(kind, subject)
     now = clock.now()
-    recent = {key: each for key, each in sources.items() if each[1] > (now - WINDOW).timestamp()}
-    failures, _last, until = recent.get(source.key, (0, 0.0, 0.0))
-    waits = until > now.timestamp() or (not source.known and paused_until is not None and paused_until > now)
+    recent = {key: each for key, each in sources.items() if each.last > (now - WINDOW).timestamp()}
+    own = recent.get(source.key, Failures())
+    waits = own.until > now.timestamp() or (
+        not source.known and paused_until is not None and paused_until > now
+    )
     if waits and not never_wait:
         return False
-    own_delay = delay_after(failures + 1)
-    recent[source.key] = (
-        failures + 1,
+    own_delay = delay_after(own.tries + 1)
+    recent[source.key] = Failures(
+        own.tries + 1,
         now.timestamp(),
         (now + own_delay).timestamp() if own_delay else 0.0,
     )
@@ -137,8 +139,12 @@ def purge_throttles(kind: Kind[P, S], before: datetime) -> int:
     return cast("CursorResult[Any]", done).rowcount
 
 
-Failures = tuple[int, float, float]
-"""Wrong tries, and the moments of the last one and of the end of the delay as Unix time (0: no delay)."""
+class Failures(NamedTuple):
+    """Wrong tries, and the moments of the last one and of the end of the delay as Unix time (0: no delay)."""
+
+    tries: int = 0
+    last: float = 0.0
+    until: float = 0.0
 
 
 def _lock(kind: Kind[P, S], subject: str) -> tuple[dict[str, Failures], datetime | None]:
@@ -153,7 +159,7 @@ def _lock(kind: Kind[P, S], subject: str) -> tuple[dict[str, Failures], datetime
         ).returning(table.sources, table.paused_until),
         execution_options=kind.options,
     ).one()
-    return {key: (each[0], each[1], each[2]) for key, each in row.sources.items()}, row.paused_until
+    return {key: Failures(*each) for key, each in row.sources.items()}, row.paused_until
 
 
 def _store(
@@ -169,7 +175,7 @@ def _store(
 
 
 def _of_addresses(sources: dict[str, Failures]) -> int:
-    return sum(each[0] for key, each in sources.items() if key.startswith(f"{_ADDRESS}:"))
+    return sum(each.tries for key, each in sources.items() if key.startswith(f"{_ADDRESS}:"))
 
 
 # --- the mark of a browser that has signed in ------------------------------------------------------------

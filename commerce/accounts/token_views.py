@@ -19,6 +19,7 @@ from commerce.db import with_audit
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.events.outbox import Actor
+from commerce.form_submissions import counts_always
 from commerce.web import TextForm, request_id, see_other
 
 
@@ -51,6 +52,7 @@ def invitation(token: str) -> BaseResponse:
 
 
 @blueprint.route("/admin/password-reset", methods=["GET", "POST"])
+@counts_always
 def forgotten_password() -> BaseResponse:
     """Ask whose password was forgotten, and say the same whoever it is."""
     form = ForgottenForm()

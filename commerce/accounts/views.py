@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import make_response, render_template, request
+from flask import g, make_response, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit, token_views
@@ -18,6 +18,7 @@ from commerce.accounts.auth import (
 )
 from commerce.accounts.cookies import device, drop_token, keep_token, remember_browser, token_of
 from commerce.accounts.forms import CodeForm, SignInForm
+from commerce.accounts.kept_form import kept_by_sign_in, offer_to_continue
 from commerce.accounts.queries import staff_with_email
 from commerce.accounts.second_factor import complete_by_code
 from commerce.accounts.sessions import STAFF
@@ -47,11 +48,27 @@ def sign_in() -> BaseResponse:
             form.form_errors.append(describe(refusal))
         else:
             onward = see_other(token_views.path(CODE_PAGE, next=target) if opened.needs_code else target)
-            if not opened.needs_code:
-                remember_browser(onward, STAFF, opened.person_id)
-            return keep_token(onward, STAFF, opened.token)
-    page = render_template("accounts/sign_in.html", form=form)
+            keep_token(onward, STAFF, opened.token)
+            if opened.needs_code:
+                return _ask_for_code(onward, target, str(form.email.data))
+            remember_browser(onward, STAFF, opened.person_id)
+            return offer_to_continue(onward, opened.person_id, "accounts/continue.html")
+    page = render_template("accounts/sign_in.html", form=form, kept=kept_by_sign_in())
     return make_response(page, 422 if request.method == "POST" else 200)
+
+
+def _ask_for_code(onward: BaseResponse, target: str, email: str) -> BaseResponse:
+    """Lead to the page of the code; a form that was typed before is carried on, and so it is shown at once."""
+    if not kept_by_sign_in():
+        return onward
+    g.pop("csrf_token", None)
+    form = CodeForm(formdata=None, next=target)
+    page = make_response(
+        render_template("accounts/code.html", form=form, email=email, kept=kept_by_sign_in())
+    )
+    for cookie in onward.headers.getlist("Set-Cookie"):
+        page.headers.add("Set-Cookie", cookie)
+    return page
 
 
 def _open(email: str, password: str) -> signing.OpenedSession:
@@ -90,8 +107,8 @@ def sign_in_code() -> BaseResponse:
             form.form_errors.append(describe(refusal))
         else:
             onward = remember_browser(see_other(target), STAFF, person.id, gave_code=True)
-            return keep_token(onward, STAFF, token)
-    page = render_template("accounts/code.html", form=form, person=person)
+            return offer_to_continue(keep_token(onward, STAFF, token), person.id, "accounts/continue.html")
+    page = render_template("accounts/code.html", form=form, email=person.email, kept=kept_by_sign_in())
     return make_response(page, 422 if request.method == "POST" else 200)
 
 

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from babel.lists import format_list
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, g, make_response, render_template, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import audit
 from commerce.accounts.auth import HOME, client_address, require_current, signed_in_staff, template_person
+from commerce.accounts.forms import SignInForm
+from commerce.accounts.kept_form import resume_after_sign_in, seal_form
 from commerce.accounts.permissions import allows, roles_with
 from commerce.accounts.sessions import STAFF, SignedIn
 from commerce.admin.navigation import (
@@ -31,7 +33,7 @@ from commerce.db import with_audit
 from commerce.errors import NotAllowed
 from commerce.events.outbox import Actor
 from commerce.paging import parse_page_number
-from commerce.web import local_path, never_store, request_id, see_other, wants_region
+from commerce.web import local_path, never_store, private, request_id, see_other, wants_region
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -92,7 +94,8 @@ def current_actor() -> Actor:
 def _guard() -> BaseResponse | None:
     staff = signed_in_staff()
     if staff is None:
-        return _to_sign_in()
+        return _sign_in_and_continue() if request.method == "POST" else _to_sign_in()
+    resume_after_sign_in(staff.id)
     view = current_app.view_functions[request.endpoint or ""]
     if _must_enrol(staff) and not request.path.startswith(ENROLMENT):
         return _go(ENROLMENT)
@@ -145,6 +148,17 @@ def _stop_auditing(_error: BaseException | None) -> None:
 
 def _to_sign_in() -> BaseResponse:
     return _go(f"/admin/sign-in?next={quote(_way_back(), safe='/')}")
+
+
+def _sign_in_and_continue() -> BaseResponse:
+    """Ask who it is, with the form that was sent: it goes on once that is known."""
+    form = SignInForm(formdata=None, next=_way_back())
+    page = make_response(render_template("accounts/sign_in.html", form=form, kept=seal_form()), 401)
+    if wants_region():
+        page.headers["HX-Retarget"] = "#main"
+        page.headers["HX-Reswap"] = "innerHTML"
+        page.headers["HX-Reselect"] = "#main > *"
+    return private(page)
 
 
 def _go(target: str) -> BaseResponse:

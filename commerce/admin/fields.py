@@ -30,7 +30,7 @@ from wtforms.widgets import DateTimeLocalInput
 
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
-from commerce.money import MAX_AMOUNT, PPM, parse_amount, to_decimal
+from commerce.money import MAX_AMOUNT, PPM, parse_typed_amount, plain_number, to_decimal, typed_number
 from commerce.shipping.queries import REST_OF_WORLD
 from commerce.tenants.scope import current_shop
 
@@ -49,8 +49,16 @@ def no_control_characters(_form: Form, field: Any) -> None:
 
 
 def amount_text(amount: int | None) -> str:
-    """Return an amount (minor units of the shop's currency) as the plain decimal that a form takes back."""
-    return "" if amount is None else f"{to_decimal(amount, current_shop().currency):f}"
+    """Return an amount (minor units of the shop's currency) as a form shows it and takes it back."""
+    if amount is None:
+        return ""
+    shop = current_shop()
+    return typed_number(f"{to_decimal(amount, shop.currency):f}", shop.locale)
+
+
+def typed_amount(text: str, currency: str) -> int:
+    """Return minor units for an amount that was typed in the back office of this shop. Raises InvalidValue."""
+    return parse_typed_amount(text, currency, current_shop().locale)
 
 
 class _Typed(ABC, StringField):  # type: ignore[misc]
@@ -84,12 +92,12 @@ class _Typed(ABC, StringField):  # type: ignore[misc]
 
 
 class AmountField(_Typed):
-    """Money: a plain decimal in the shop's currency, minor units in `data`. Never below zero."""
+    """Money: a decimal as people here write it, in the shop's currency, minor units in `data`. Never below zero."""
 
     def read(self, text: str) -> int:
         """Return minor units."""
         try:
-            amount = parse_amount(text, current_shop().currency)
+            amount = typed_amount(text, current_shop().currency)
         except InvalidValue as error:
             raise ValueError(describe(error)) from error
         if amount < 0:
@@ -97,7 +105,7 @@ class AmountField(_Typed):
         return amount
 
     def text(self, value: int) -> str:
-        """Return the plain decimal."""
+        """Return the amount as it is typed."""
         return amount_text(value)
 
 
@@ -106,7 +114,10 @@ class PercentField(_Typed):
 
     def read(self, text: str) -> int:
         """Return millionths, by decimals alone."""
-        number = text.removesuffix("%").strip()
+        try:
+            number = plain_number(text.strip().removesuffix("%"), current_shop().locale)
+        except InvalidValue as error:
+            raise ValueError(describe(error)) from error
         if not _PERCENT.fullmatch(number) or Decimal(number) > 100:
             raise ValueError(_("Please enter a percentage from 0 to 100, such as 7.7."))
         return int(Decimal(number) * (PPM // 100))
@@ -118,7 +129,7 @@ class PercentField(_Typed):
 
 def percent_text(ppm: int) -> str:
     """Return millionths as a percentage: 77000 is '7.7'."""
-    return f"{(Decimal(ppm) / (PPM // 100)).normalize():f}"
+    return typed_number(f"{(Decimal(ppm) / (PPM // 100)).normalize():f}", current_shop().locale)
 
 
 class MomentField(_Typed):

@@ -6,22 +6,19 @@ proof it comes back to the same address and goes on as if it had just been sent.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from flask import request
-from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce import clock
 from commerce.accounts import audit
 from commerce.accounts.auth import HOME, client_address, forget_current
 from commerce.accounts.forms import ConfirmIdentityForm
+from commerce.accounts.kept_form import PROOF_FIELD, is_for_here, open_form, resume, seal_form
 from commerce.accounts.second_factor import prove_by_code
 from commerce.accounts.sessions import RECENT, STAFF, SignedIn
 from commerce.accounts.sign_in import SignInRefused, prove_by_password
-from commerce.encryption import DecryptionError, seal
 from commerce.error_messages import describe
 from commerce.errors import Rejected
 from commerce.web import local_path, private, render_region, request_id, wants_region
@@ -29,7 +26,6 @@ from commerce.web import local_path, private, render_region, request_id, wants_r
 View = TypeVar("View", bound=Callable[..., Any])
 
 PAGE = "/admin/proof"
-_LEFT_OUT = ("csrf_token", "kept")
 
 
 def requires_recent_auth(view: View) -> View:
@@ -55,23 +51,23 @@ def is_dangerous(view: Callable[..., Any]) -> bool:
 
 def challenge(staff: SignedIn) -> BaseResponse | None:
     """Return the page that asks for a proof, or None to go on, with the form that was sent before it was asked."""
-    if request.method == "POST" and request.form.get("kept"):
-        kept = _open_request(staff)
+    if request.method == "POST" and request.form.get(PROOF_FIELD):
+        kept = _open(staff)
         refused = None if staff.recently_proven else _check(staff)
         if refused is not None:
             return refused
-        _resume_request(kept["fields"])
+        _resume(kept)
         return None
     return (
         None
         if staff.recently_proven
-        else _ask(staff, ConfirmIdentityForm(formdata=None, kept=_seal_request(staff)))
+        else _ask(staff, ConfirmIdentityForm(formdata=None, kept=seal_form(str(staff.session_id))))
     )
 
 
 def has_recent_auth_for_page(staff: SignedIn) -> BaseResponse | str:
     """Take the proof for a page that was only to be looked at, and return its address, or the page that asks again."""
-    kept = _open_request(staff)
+    kept = _open(staff)
     refused = _check(staff)
     return refused if refused is not None else local_path(kept["path"], HOME)
 
@@ -107,34 +103,14 @@ def _ask(staff: SignedIn, form: ConfirmIdentityForm, status: int = 403) -> BaseR
     return private(page)
 
 
-def _seal_request(staff: SignedIn) -> str:
-    """Return what was asked for, readable only for us and good only in this session."""
-    fields = [pair for pair in request.form.items(multi=True) if pair[0] not in _LEFT_OUT]
-    kept = {
-        "session": str(staff.session_id),
-        "path": request.full_path.rstrip("?"),
-        "fields": fields,
-        "at": clock.now().timestamp(),
-    }
-    return seal().close(json.dumps(kept))
-
-
-def _open_request(staff: SignedIn) -> dict[str, Any]:
+def _open(staff: SignedIn) -> dict[str, Any]:
     """Return what the page carried. Raises Rejected when it is of another session or address, or too old."""
-    try:
-        kept: dict[str, Any] = json.loads(seal().open(request.form.get("kept", "")))
-    except (DecryptionError, ValueError):
-        kept = {}
-    fresh = kept and clock.now().timestamp() - kept["at"] < RECENT.total_seconds()
-    here = kept and (request.path == PAGE or kept["path"] == request.full_path.rstrip("?"))
-    if not fresh or not here or kept["session"] != str(staff.session_id):
+    kept = open_form(request.form.get(PROOF_FIELD, ""), str(staff.session_id), RECENT)
+    if request.path != PAGE and not is_for_here(kept):
         raise Rejected("sign_in_page_expired")
     return kept
 
 
-def _resume_request(fields: list[list[str]]) -> None:
-    """Put the form that was sent first in the place of the proof's."""
-    real = cast("Any", request)._get_current_object()
-    real.__dict__.pop("values", None)
-    real.form = ImmutableMultiDict([(name, value) for name, value in fields])
+def _resume(kept: dict[str, Any]) -> None:
+    resume(kept)
     forget_current(STAFF)

@@ -167,6 +167,23 @@ def run_idempotent(
     return IdempotentResult(_respond(claim.outcome), claim.result)
 
 
+def earlier_response() -> Response | None:
+    """Return the stored response of a retry, None for a request with a new key.
+
+    For operations that ask a payment gateway before they store anything: call it first, and `run_idempotent` with what
+    the gateway answered. Raises MissingKey, KeyReused.
+    """
+    key = sent_key()
+    if not key:
+        raise MissingKey("idempotency_key_required")
+    found = _find(key)
+    if found is None:
+        return None
+    if found.fingerprint != request_fingerprint():
+        raise KeyReused("idempotency_key_reused")
+    return _replay(_AlreadyProcessed(found.sealed_outcome))
+
+
 @blueprint.errorhandler(NotFound)
 @blueprint.errorhandler(Rejected)
 def _on_error(error: NotFound | Rejected) -> Response:

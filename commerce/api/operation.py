@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -27,6 +28,7 @@ from commerce.api.problems import FieldProblem, MalformedRequest, invalid, inval
 from commerce.api.schemas import QueryModel, RequestModel, ResponseModel
 from commerce.db import with_audit
 from commerce.errors import InvalidValue, NotFound
+from commerce.request_limits import ensure_bounded_json
 
 B = TypeVar("B", bound=RequestModel)
 Q = TypeVar("Q", bound=QueryModel)
@@ -148,6 +150,7 @@ def request_json() -> Any:
 
 
 def _parse_json() -> Any:
+    ensure_bounded_json(request.get_data())
     try:
         return json.loads(
             request.get_data(), parse_float=_Literal, parse_int=_Literal, parse_constant=_refuse_constant
@@ -206,7 +209,7 @@ def _refuse_parameters(sent: MultiDict[str, str]) -> None:
 
 def _refuse_unprintable(path: Mapping[str, Any]) -> None:
     """Answer 404 for control characters in the path: no name has any, and PostgreSQL rejects NUL in a query."""
-    if not all(str(part).isprintable() for part in path.values()):
+    if any(unicodedata.category(each) == "Cc" for part in path.values() for each in str(part)):
         raise NotFound("resource_not_found")
 
 

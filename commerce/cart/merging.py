@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from commerce.cart.models import Cart, CartLine
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, lines_of
-from commerce.cart.services import MAX_CODES, lock_open_cart, member_shopper
+from commerce.cart.services import MAX_CODES, MAX_LINES, lock_open_cart, member_shopper
 from commerce.db import atomic, db
 
 TRIES = 3
@@ -20,17 +20,22 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """Result of a merge: units of the guest's cart, and titles with less stock than asked for."""
+    """Result of a merge: units of the guest's cart, and titles with less stock than asked for.
+
+    `left_out` counts the lines for which the member's cart had no room.
+    """
 
     units: int
     capped: tuple[str, ...] = ()
+    left_out: int = 0
 
 
 def merge_cart(shopper: str, member_id: uuid.UUID) -> Merged | None:
     """Bring the open cart of a browser into that of a member; None when the browser has none.
 
-    Quantities are added as far as there are units, and never fall below what either cart had. Codes are united, as many
-    as a cart holds; of the details, what was typed last in this browser counts.
+    Quantities are added as far as there are units, and never fall below what either cart had. Lines for which the
+    member's cart has no room are left out and counted. Codes are united, as many as a cart holds;
+    of the details, what was typed last in this browser counts.
     """
     for _ in range(TRIES - 1):
         try:
@@ -53,27 +58,30 @@ def _merge_cart(shopper: str, member_id: uuid.UUID) -> Merged | None:
     if own_id is None:
         _change(cart_id, shopper_hash=member_shopper(member_id), member_id=member_id)
         return Merged(units)
-    capped = _merge_lines(lines, own_id)
+    capped, left_out = _merge_lines(lines, own_id)
     _merge_rest(cart_id, own_id)
     db.session.execute(delete(Cart).where(Cart.id == cart_id).execution_options(synchronize_session=False))
-    return Merged(units, tuple(capped))
+    return Merged(units, tuple(capped), left_out)
 
 
-def _merge_lines(lines: Iterable[CartLineView], own_id: uuid.UUID) -> list[str]:
-    """Move lines into a cart and return the titles of those that could not be added in full."""
+def _merge_lines(lines: Sequence[CartLineView], own_id: uuid.UUID) -> tuple[list[str], int]:
+    """Move lines into a cart; return the titles of those not added in full, and how many lines found no room."""
     own = {line.variant_id: line for line in lines_of(own_id)}
+    room = max(0, MAX_LINES - len(own))
+    new = [line for line in lines if line.variant_id not in own]
+    for line in new[:room]:
+        _change_line(line.id, cart_id=own_id)
     capped = []
     for line in lines:
         there = own.get(line.variant_id)
         if there is None:
-            _change_line(line.id, cart_id=own_id)
             continue
         asked = there.quantity + line.quantity
         given = min(asked, max(line.available, there.quantity, line.quantity), MAX_UNITS_PER_LINE)
         _change_line(there.id, quantity=given, price_seen=line.price_seen)
         if given < asked:
             capped.append(line.title)
-    return capped
+    return capped, len(new[room:])
 
 
 def _merge_rest(cart_id: uuid.UUID, own_id: uuid.UUID) -> None:

@@ -143,7 +143,7 @@ _open = _carts.c.status == literal_column("'open'")
 _own = (_carts.c.tenant_id == TENANT) & (_carts.c.shopper_hash == bindparam("shopper"))
 
 
-def _over_shelves(units: Any) -> Any:
+def _over_locations(units: Any) -> Any:
     return (
         select(func.coalesce(func.sum(units), 0))
         .where(_stock.c.tenant_id == VARIANTS.c.tenant_id, _stock.c.variant_id == VARIANTS.c.id)
@@ -152,7 +152,7 @@ def _over_shelves(units: Any) -> Any:
     )
 
 
-AVAILABLE = _over_shelves(units_available(_stock.c))
+AVAILABLE = _over_locations(units_available(_stock.c))
 _picture = (
     select(IMAGES.c.id)
     .where(IMAGES.c.tenant_id == PRODUCTS.c.tenant_id, IMAGES.c.product_id == PRODUCTS.c.id)
@@ -161,27 +161,30 @@ _picture = (
     .correlate(PRODUCTS)
     .scalar_subquery()
 )
-_line_columns = (
-    _lines.c.id,
-    _lines.c.variant_id,
-    PRODUCTS.c.id,
-    _lines.c.quantity,
-    _lines.c.price_seen,
+_variant_columns = (
+    PRODUCTS.c.id.label("product_id"),
     VARIANTS.c.price,
     VARIANTS.c.sku,
     PRODUCTS.c.title,
     VARIANTS.c.option_values,
     PRODUCTS.c.slug,
-    IMAGES.c.file,
-    IMAGES.c.alt,
+    IMAGES.c.file.label("image"),
+    IMAGES.c.alt.label("image_alt"),
     VARIANTS.c.tax_class,
     VARIANTS.c.weight_grams,
-    VARIANTS.c.active & (PRODUCTS.c.status == "active"),
-    AVAILABLE,
-    _over_shelves(units_in_stock(_stock.c)),
+    (VARIANTS.c.active & (PRODUCTS.c.status == "active")).label("sold"),
+    AVAILABLE.label("available"),
+    _over_locations(units_in_stock(_stock.c)).label("in_stock"),
     VARIANTS.c.ships_from,
     VARIANTS.c.compare_at,
     VARIANTS.c.requires_shipping,
+)
+_line_columns = (
+    _lines.c.id.label("line_id"),
+    _lines.c.variant_id,
+    _lines.c.quantity,
+    _lines.c.price_seen,
+    *_variant_columns,
 )
 
 
@@ -220,7 +223,7 @@ _CART = (
     .order_by(_lines.c.id)
 )
 _sold_facts = (
-    select(VARIANTS.c.id, PRODUCTS.c.id, *_line_columns[5:])
+    select(VARIANTS.c.id.label("variant_id"), *_variant_columns)
     .select_from(
         VARIANTS.join(
             PRODUCTS, (PRODUCTS.c.tenant_id == TENANT) & (PRODUCTS.c.id == VARIANTS.c.product_id)
@@ -238,17 +241,22 @@ def load_cart(shopper_hash: str) -> CartView | None:
     rows = fetch_all(_CART, shopper=shopper_hash)
     if not rows:
         return None
-    width = len(_cart_columns)
-    lines = tuple(_line_view(row[width:]) for row in rows if row[width] is not None)
-    key, token, status, version, details, codes, draft_by = rows[0][:width]
+    cart = rows[0]
     return CartView(
-        key, token, status, version, CheckoutDetails.from_json(details), lines, tuple(codes), draft_by
+        cart.id,
+        cart.checkout_token,
+        cart.status,
+        cart.version,
+        CheckoutDetails.from_json(cart.details),
+        tuple(_line(row) for row in rows if row.line_id is not None),
+        tuple(cart.coupon_codes),
+        cart.draft_by,
     )
 
 
 def lines_of(cart_id: uuid.UUID) -> tuple[CartLineView, ...]:
     """Return a cart's lines at current prices and stock, in the order they were added. One statement."""
-    return tuple(_line_view(row) for row in fetch_all(_LINES, cart=cart_id))
+    return tuple(_line(row) for row in fetch_all(_LINES, cart=cart_id))
 
 
 def lines_for(wanted: Mapping[uuid.UUID, int]) -> tuple[CartLineView, ...]:
@@ -256,40 +264,48 @@ def lines_for(wanted: Mapping[uuid.UUID, int]) -> tuple[CartLineView, ...]:
 
     Their id is that of the variant; one that the shop does not know is left out.
     """
-    rows = {row[0]: row for row in fetch_all(_VARIANTS, variants=list(wanted))} if wanted else {}
-    return tuple(
-        _line_view([key, key, rows[key][1], units, rows[key][2], *rows[key][2:]])
-        for key, units in wanted.items()
-        if key in rows
-    )
+    rows = {row.variant_id: row for row in fetch_all(_VARIANTS, variants=list(wanted))} if wanted else {}
+    return tuple(_new_line(rows[key], units) for key, units in wanted.items() if key in rows)
 
 
 def lines_by_sku(skus: Collection[str]) -> dict[str, CartLineView]:
     """Return a line of one unit for each SKU that the shop knows. One statement."""
     rows = fetch_all(_SKUS, skus=list(skus)) if skus else []
-    lines = [_line_view([row[0], row[0], row[1], 1, row[2], *row[2:]]) for row in rows]
-    return {line.sku: line for line in lines}
+    return {row.sku: _new_line(row, 1) for row in rows}
 
 
-def _line_view(row: Any) -> CartLineView:
+def _line(row: Any) -> CartLineView:
+    return _line_view(row, row.line_id, row.quantity, row.price_seen)
+
+
+def _new_line(row: Any, quantity: int) -> CartLineView:
+    return _line_view(row, row.variant_id, quantity, row.price)
+
+
+def _line_view(row: Any, line_id: uuid.UUID, quantity: int, price_seen: int) -> CartLineView:
     """Make a line of a row; options become words, and what an outer join left empty becomes empty."""
-    *facts, options, slug, image, image_alt, tax_class, weight, sold, available, in_stock = row[:-3]
-    ships_from, compare_at, requires_shipping = row[-3:]
-    rest = [
-        " / ".join(options),
-        slug,
-        image or "",
-        image_alt or "",
-        tax_class,
-        weight,
-        bool(sold),
-        int(available),
-        int(in_stock),
-        expected_on(ships_from),
-        compare_at,
-        bool(requires_shipping),
-    ]
-    return CartLineView(*facts, *rest)
+    return CartLineView(
+        id=line_id,
+        variant_id=row.variant_id,
+        product_id=row.product_id,
+        quantity=quantity,
+        price_seen=price_seen,
+        price=row.price,
+        sku=row.sku,
+        title=row.title,
+        options=" / ".join(row.option_values),
+        slug=row.slug,
+        image=row.image or "",
+        image_alt=row.image_alt or "",
+        tax_class=row.tax_class,
+        weight_grams=row.weight_grams,
+        sold=bool(row.sold),
+        available=int(row.available),
+        in_stock=int(row.in_stock),
+        ships_from=expected_on(row.ships_from),
+        compare_at=row.compare_at,
+        requires_shipping=bool(row.requires_shipping),
+    )
 
 
 def discounts_of(cart: CartView) -> CartDiscounts:
@@ -300,7 +316,8 @@ def discounts_of(cart: CartView) -> CartDiscounts:
 
 def count_units(shopper_hash: str) -> int:
     """Return how many pieces are in a browser's open cart, for the header."""
-    return int(fetch_all(_UNITS, shopper=shopper_hash)[0][0] or 0)
+    ((units,),) = fetch_all(_UNITS, shopper=shopper_hash)
+    return int(units or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,4 +338,6 @@ def find_offer(variant_id: uuid.UUID) -> Offer | None:
         .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
         .where(Variant.id == variant_id, Variant.active, Product.status == "active")
     ).one_or_none()
-    return Offer(row[0], row[1], " / ".join(row[2]), row[3], row[4]) if row else None
+    if row is None:
+        return None
+    return Offer(row.id, row.title, " / ".join(row.option_values), row.slug, row.price)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Table, and_, bindparam, delete, literal_column, select, update
+from sqlalchemy import Table, and_, bindparam, delete, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
@@ -20,7 +20,7 @@ from commerce.cart.queries import AVAILABLE, MAX_UNITS_PER_LINE, lines_of
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.tables import PRODUCTS, VARIANTS
 from commerce.db import TENANT, Json, UtcDateTime, atomic, db, fetch_all, insert_rows, new_id
-from commerce.errors import CartChanged, CouponRefused, InvalidValue, NotFound, OutOfStock, Shortage
+from commerce.errors import CartChanged, CartFull, CouponRefused, InvalidValue, NotFound, OutOfStock, Shortage
 from commerce.inventory.availability import available_by_variant
 from commerce.pricing.discounts import find_discounts
 from commerce.pricing.queries import fold_code
@@ -60,8 +60,20 @@ _SET_CODES = (
     .values(coupon_codes=bindparam("codes", type_=Json))
     .returning(_carts.c.id)
 )
-_WISH = (
-    select(VARIANTS.c.price, VARIANTS.c.sku, PRODUCTS.c.title, AVAILABLE, _lines.c.id, _lines.c.quantity)
+_others = _lines.alias("others")
+_VARIANT_IN_CART = (
+    select(
+        VARIANTS.c.price,
+        VARIANTS.c.sku,
+        PRODUCTS.c.title,
+        AVAILABLE,
+        _lines.c.id,
+        _lines.c.quantity,
+        select(func.count())
+        .select_from(_others)
+        .where(_others.c.tenant_id == TENANT, _others.c.cart_id == bindparam("cart"))
+        .scalar_subquery(),
+    )
     .join(PRODUCTS, (PRODUCTS.c.tenant_id == TENANT) & (PRODUCTS.c.id == VARIANTS.c.product_id))
     .outerjoin(
         _lines,
@@ -86,6 +98,8 @@ _SET_LINE = (
 )
 
 
+MAX_LINES = 100
+"""Lines in a shopper's cart: each of them costs something on every page that shows the cart."""
 MAX_CODES = 5
 """Coupon codes in one cart: a bound for lists of guesses, more than any shop combines."""
 
@@ -123,7 +137,8 @@ def add_line(
     """Put `quantity` more units of a variant into a shopper's cart, as many as there are.
 
     A cart that is opened for it is that of `member_id`, if the shopper is one. Raises NotFound for a variant that is
-    not sold, InvalidValue for a bad quantity, OutOfStock when none is left or all of them are in the cart already.
+    not sold, InvalidValue for a bad quantity, OutOfStock when none is left or all of them are in the cart already,
+    CartFull for one more line than a cart holds.
     """
     try:
         return _add_line(shopper, variant_id, quantity, member_id)
@@ -138,19 +153,23 @@ def _add_line(shopper: str, variant_id: uuid.UUID, quantity: int, member_id: uui
     return set_line(cart_id, variant_id, quantity)
 
 
-def set_line(cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int) -> CartChange:
+def set_line(
+    cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int, *, max_lines: int = MAX_LINES
+) -> CartChange:
     """Put more units of a variant into a locked cart, as many as there are. A step. Raises as `add_line` does."""
     _check(quantity, low=1)
-    found = fetch_all(_WISH, cart=cart_id, variant=variant_id)
+    found = fetch_all(_VARIANT_IN_CART, cart=cart_id, variant=variant_id)
     if not found:
         raise NotFound("not_for_sale")
-    price, sku, title, available, line_id, units = found[0]
+    price, sku, title, available, line_id, units, lines = found[0]
     already = units or 0
     wanted = already + quantity
     given = min(wanted, int(available), MAX_UNITS_PER_LINE)
     if given <= already:
         raise OutOfStock([Shortage(variant_id, sku, title, wanted, int(available))])
     if line_id is None:
+        if lines >= max_lines:
+            raise CartFull("cart_full", limit=max_lines)
         line = {"cart_id": cart_id, "variant_id": variant_id, "quantity": given, "price_seen": price}
         insert_rows(CartLine, [line])
     else:
@@ -159,31 +178,43 @@ def set_line(cart_id: uuid.UUID, variant_id: uuid.UUID, quantity: int) -> CartCh
 
 
 @atomic
-def change_quantity(shopper: str, line_id: uuid.UUID, quantity: int) -> CartChange:
-    """Set a line's units, as many as there are; 0 takes it out. Accepts the present price.
+def change_quantities(shopper: str, wanted: Mapping[uuid.UUID, int]) -> list[CartChange]:
+    """Set the units of lines, as many as there are; 0 takes a line out. Accepts their present prices.
 
-    Raises NotFound for a line of another cart, InvalidValue for a bad quantity.
+    Returns what happened to each line in the cart's order; lines that are no longer there are passed over. Raises
+    NotFound when that is all of them, InvalidValue for a bad quantity.
     """
-    _check(quantity, low=0)
+    for quantity in wanted.values():
+        _check(quantity, low=0)
     cart_id = lock_open_cart(shopper)
     if cart_id is None:
         raise NotFound("not_in_cart")
-    line = db.session.scalar(select(CartLine).where(CartLine.cart_id == cart_id, CartLine.id == line_id))
-    if line is None:
-        raise NotFound("not_in_cart")
-    variant = db.session.execute(
-        select(Variant.price, Product.title)
+    lines = db.session.execute(
+        select(CartLine, Variant.price, Product.title)
+        .join(Variant, (Variant.tenant_id == CartLine.tenant_id) & (Variant.id == CartLine.variant_id))
         .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
-        .where(Variant.id == line.variant_id)
-    ).one()
-    available = available_by_variant([line.variant_id])[line.variant_id]
-    given = min(quantity, max(available, 0), MAX_UNITS_PER_LINE)
-    if given == 0:
-        db.session.delete(line)
-    else:
-        line.quantity, line.price_seen = given, variant.price
+        .where(CartLine.cart_id == cart_id, CartLine.id.in_(list(wanted)))
+        .order_by(CartLine.id)
+    ).all()
+    if not lines:
+        raise NotFound("not_in_cart")
+    available = available_by_variant([line.variant_id for line, _price, _title in lines])
+    changes = []
+    for line, price, title in lines:
+        quantity = wanted[line.id]
+        given = min(quantity, max(available[line.variant_id], 0), MAX_UNITS_PER_LINE)
+        if given == 0:
+            db.session.delete(line)
+        else:
+            line.quantity, line.price_seen = given, price
+        changes.append(CartChange(title, given, given < quantity))
     db.session.flush()
-    return CartChange(variant.title, given, given < quantity)
+    return changes
+
+
+def change_quantity(shopper: str, line_id: uuid.UUID, quantity: int) -> CartChange:
+    """Set the units of one line, as `change_quantities` does. Raises NotFound for a line of another cart."""
+    return change_quantities(shopper, {line_id: quantity})[0]
 
 
 @atomic

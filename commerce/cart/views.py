@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, Response, flash, g, make_response, render_template, request
 from flask_babel import gettext as _
@@ -12,27 +13,32 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.auth import current_member
 from commerce.cart.coupon_messages import coupon_code_message, enter_coupon_code
-from commerce.cart.forms import MAX_CODE, AddLineForm, CouponForm, LineForm, printable_line
+from commerce.cart.forms import MAX_CODE, AddLineForm, CouponForm, printable_line, typed_quantities
 from commerce.cart.queries import CartView, count_units, discounts_of, find_offer, load_cart
 from commerce.cart.services import (
     CartChange,
     add_line,
-    change_quantity,
+    change_quantities,
     member_shopper,
     new_shopper_key,
     remove_codes,
     shopper_hash,
 )
 from commerce.error_messages import describe
-from commerce.errors import NotFound, OutOfStock
+from commerce.errors import CartFull, NotFound, OutOfStock
+from commerce.form_submissions import key_of_form, lands_on
 from commerce.storefront.product_page import chosen_variant
-from commerce.web import cookie_name, cookie_rules, private, render_region, see_other, wants_region
+from commerce.web import cookie_name, cookie_rules, leave_for, private, render_region, see_other, wants_region
 
 blueprint = Blueprint("cart", __name__)
 
 COOKIE = "cart"
 YEAR = 31_536_000
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
+NEXT_PAGES = {"checkout": "/checkout", "shop": "/"}
+"""Button of the cart -> the page that it leads to once everything is saved."""
+Said = tuple[str, str]
+"""A sentence for the shopper and its tone: "good" or "warn"."""
 
 
 # --- whose cart ---------------------------------------------------------------------------------------
@@ -68,14 +74,18 @@ def current_cart() -> CartView | None:
 
 
 def _name_shopper() -> str:
-    """Give this browser a name when it has none; `_remember` sends it."""
+    """Give this browser a name when it has none; `_remember` sends it.
+
+    The second click of two has no cookie yet either: both get the name that belongs to their form.
+    """
     if not shopper():
-        g.cart_key = new_shopper_key()
+        g.cart_key = key_of_form() or new_shopper_key()
     return shopper()
 
 
-def _remember(response: BaseResponse) -> BaseResponse:
-    if "cart_key" in g:
+@blueprint.after_request
+def _remember(response: Response) -> Response:
+    if "cart_key" in g and response.status_code < 400:
         response.set_cookie(cookie_name(COOKIE), g.cart_key, max_age=YEAR, **cookie_rules())
     return response
 
@@ -84,6 +94,7 @@ def _remember(response: BaseResponse) -> BaseResponse:
 
 
 @blueprint.post("/cart/lines", endpoint="add_line")
+@lands_on("/cart")
 def add() -> BaseResponse:
     """Put units of a variant into the cart, as many as there are."""
     form = AddLineForm()
@@ -101,12 +112,14 @@ def add() -> BaseResponse:
         g.pop("cart_key", None)
         short = error.shortages[0]
         return _add_refused(form, _left_words(short.available, in_cart=short.wanted - asked))
+    except CartFull as error:
+        return _add_refused(form, describe(error))
     message = _added_words(change)
     if wants_region():
         answer = render_template("cart/_added.html", message=message, capped=change.capped)
-        return _remember(private(make_response(answer)))
+        return private(make_response(answer))
     flash(message, "warn" if change.capped else "good")
-    return _remember(see_other("/cart"))
+    return see_other("/cart")
 
 
 def _add_refused(form: AddLineForm, problem: str = "") -> Response:
@@ -155,40 +168,66 @@ def show() -> Response:
     return _cart_page()
 
 
-@blueprint.post("/cart/lines/<uuid:line_id>")
-def change_line(line_id: uuid.UUID) -> BaseResponse:
-    """Set the units of a line; 0 takes it out."""
-    form = LineForm()
-    if not form.validate():
-        refused = (
-            line_id,
-            printable_line(request.form.get("quantity"))[:20],
-            " ".join(map(str, form.quantity.errors)),
-        )
-        return _cart_page(422, refused=refused)
-    return _change(line_id, int(form.quantity.data or 0))
+@blueprint.post("/cart")
+def change() -> BaseResponse:
+    """Save everything that was typed into the cart, whichever button was pressed, and go where that button leads.
 
-
-@blueprint.post("/cart/lines/<uuid:line_id>/removal")
-def remove_line(line_id: uuid.UUID) -> BaseResponse:
-    """Take a line out."""
-    return _change(line_id, 0)
-
-
-def _change(line_id: uuid.UUID, quantity: int) -> BaseResponse:
+    `remove_line` is a line's id, `remove_code` a coupon code; `then` is "checkout" or "shop", else the cart is shown.
+    """
+    sent = request.form
+    typed = typed_quantities(sent)
+    wanted = typed.changed | dict.fromkeys(_removed_line(), 0)
+    refused = {line_id: why for line_id, why in typed.refused.items() if line_id not in wanted}
+    form = CouponForm()
     try:
-        change = change_quantity(shopper(), line_id, quantity)
+        changes = change_quantities(shopper(), wanted) if wanted else []
+        codes = _change_codes(form)
     except NotFound as error:
-        return _cart_page(404, message=describe(error), tone="warn")
-    message, tone = _changed_words(change, quantity)
+        return _cart_page(404, said=[(describe(error), "warn")])
+    said = [_changed_words(change, not change.quantity and not change.capped) for change in changes]
+    if len(changes) < len(wanted):
+        said.append((_("An item is no longer in your cart."), "warn"))
+    if refused or form.coupon_code.errors:
+        coupon_form = form if form.coupon_code.errors else None
+        return _cart_page(422, said=said + codes, refused=refused, coupon_form=coupon_form)
+    stay = any(tone != "good" for _words, tone in said)
+    return _after_change(said + codes, "" if stay else sent.get("then", ""))
+
+
+def _removed_line() -> list[uuid.UUID]:
+    """Return the line whose button "Remove" was pressed, if it was one."""
+    try:
+        return [uuid.UUID(request.form["remove_line"])]
+    except (KeyError, ValueError):
+        return []
+
+
+def _change_codes(form: CouponForm) -> list[Said]:
+    """Take out and put in coupon codes; `form` then says what is wrong with the one that was typed."""
+    said: list[Said] = []
+    code = printable_line(request.form.get("remove_code"))[:MAX_CODE]
+    if code:
+        remove_codes(shopper(), [code])
+        said.append((_("Code %(code)s was removed from your cart.", code=code), "good"))
+    if form.coupon_code.data or request.form.get("then") == "coupon":
+        message = enter_coupon_code(form, shopper())
+        said += [(message, "good")] if message else []
+    return said
+
+
+def _after_change(said: list[Said], then: str) -> BaseResponse:
+    """Go on to the checkout or the shop, or show the cart with what was done."""
+    if then in NEXT_PAGES:
+        return leave_for(see_other(NEXT_PAGES[then]))
     if wants_region():
-        return _cart_page(message=message, tone=tone, removed=change.quantity == 0)
-    flash(message, tone)
+        return _cart_page(said=said, removed="remove_line" in request.form)
+    for message, tone in said:
+        flash(message, tone)
     return see_other("/cart")
 
 
-def _changed_words(change: CartChange, asked: int) -> tuple[str, str]:
-    if not asked:
+def _changed_words(change: CartChange, removed: bool) -> Said:
+    if removed:
         return _("%(title)s was removed from your cart.", title=change.title), "good"
     if not change.quantity:
         return _("%(title)s is sold out and was removed from your cart.", title=change.title), "warn"
@@ -197,60 +236,24 @@ def _changed_words(change: CartChange, asked: int) -> tuple[str, str]:
     return _("Your cart now has %(number)s of %(title)s.", number=change.quantity, title=change.title), "good"
 
 
-# --- coupon codes ---------------------------------------------------------------------------------------
-
-
-@blueprint.post("/cart/coupons", endpoint="enter_code")
-def enter_coupon() -> BaseResponse:
-    """Put a coupon code into the cart, if it takes something off."""
-    form = CouponForm()
-    try:
-        message = enter_coupon_code(form, shopper())
-    except NotFound as error:
-        return _cart_page(404, message=describe(error), tone="warn")
-    if not message:
-        return _cart_page(422, coupon_form=form)
-    return _coupons_changed(message)
-
-
-@blueprint.post("/cart/coupons/removal", endpoint="remove_code")
-def remove_coupon() -> BaseResponse:
-    """Take a coupon code out of the cart."""
-    code = printable_line(request.form.get("code"))[:MAX_CODE]
-    try:
-        remove_codes(shopper(), [code])
-    except NotFound as error:
-        return _cart_page(404, message=describe(error), tone="warn")
-    return _coupons_changed(_("Code %(code)s was removed from your cart.", code=code))
-
-
-def _coupons_changed(message: str) -> BaseResponse:
-    if wants_region():
-        return _cart_page(message=message)
-    flash(message, "good")
-    return see_other("/cart")
-
-
 def _cart_page(
     status: int = 200,
     *,
-    message: str = "",
-    tone: str = "good",
+    said: Sequence[Said] = (),
     removed: bool = False,
-    refused: tuple[uuid.UUID, str, str] | None = None,
+    refused: Mapping[uuid.UUID, tuple[str, str]] | None = None,
     coupon_form: CouponForm | None = None,
 ) -> Response:
-    """Render the cart; `refused` is the line whose number was bad, what was typed, and what is wrong with it."""
+    """Render the cart; `refused` is, per line whose number was bad, what was typed and what is wrong with it."""
     cart = current_cart()
     page = render_region(
         "cart/page.html",
         "cart/_answer.html",
         status,
         cart=cart,
-        message=message,
-        tone=tone,
+        said=said,
         removed=removed,
-        refused=refused,
+        refused=refused or {},
         found=discounts_of(cart) if cart else None,
         coupon_form=coupon_form or CouponForm(formdata=None),
         code_words=coupon_code_message,

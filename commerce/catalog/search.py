@@ -57,6 +57,8 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u
 _RUNS = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc`]")
+_INVISIBLE = re.compile("[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+"""Soft hyphens, blanks without width and marks of direction: a word is the same with and without them."""
 _HYPHEN = re.compile("[-\u2010\u2011\u2212]")
 _SIGNED = re.compile(rf"(?<![^\W_{_UNSPACED}])([^\W_{_UNSPACED}]+)[+#]+(?![^\W_{_UNSPACED}])")
 """A word with signs that belong to it. What comes after them is another word."""
@@ -67,8 +69,9 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th"
 
 
 def fold(text: str) -> str:
-    """Return `text` without differences that a searcher does not make: case, width, accents, apostrophes."""
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text).casefold()))
+    """Return `text` without differences that a searcher does not make: case, width, accents, what is not seen."""
+    seen = _INVISIBLE.sub("", _APOSTROPHES.sub("", text))
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", seen.casefold()))
     return unicodedata.normalize("NFKC", plain).casefold().translate(_LETTERS)
 
 

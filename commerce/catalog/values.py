@@ -21,7 +21,8 @@ _OPEN_GROUPS = re.compile(r"\d{1,3}([ '\u2019]\d{3})+([.,]\d+)?")  # 1 234,50 an
 _COMMA_MARK = re.compile(r"\d+,\d+")
 _ONE_MARK = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _EXPONENT = re.compile(r"\d+([.,]\d+)?[eE][+-]?\d+")
-_ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+\d{2,}")
+_ROUNDED = re.compile(r"-?\d(?:[.,]\d+[eE][+-]?\d{1,3}|[eE]\+\d{2,3})")
+_FORMULA_ERROR = re.compile(r"#(?:REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)")
 # Spreadsheets write truth in the language of their owner.
 _TRUE = frozenset(["true", "1", "1.0", "yes", "y", "wahr", "vrai", "verdadero", "vero", "sant", "waar"])
 _FALSE = frozenset(["false", "0", "0.0", "no", "n", "falsch", "faux", "falso", "falskt", "onwaar"])
@@ -144,13 +145,16 @@ def parse_sku(text: str) -> str:
     """Return a SKU, without a spreadsheet's mark for "text, not number"."""
     if is_rounded(text):
         raise InvalidValue("value", "cell_code_rounded")
+    if _FORMULA_ERROR.fullmatch(text):
+        raise InvalidValue("value", "cell_formula_error")
     return text[1:] if text.startswith("'") and text[1:].isdigit() else text
 
 
 def is_rounded(code: str) -> bool:
     """Tell whether a spreadsheet has turned a code into a number and rounded it ('4.00638E+12'): its digits are lost.
 
-    A code such as '12E3' or '1E5' is none: spreadsheets write a sign and two digits.
+    Programs write '4.00638E12' as well. A code such as '12E3' or '1E5' is none: where there is no decimal mark,
+    spreadsheets write a sign and two digits.
     """
     return bool(_ROUNDED.fullmatch(code.removeprefix("'")))
 

@@ -224,10 +224,11 @@ def _batches() -> Iterator[Sequence[Product]]:
     )
     products = db.session.scalars(query).all()
     while products:
-        last = (products[-1].published_at, products[-1].id)
+        last = products[-1]
+        published_at, product_id = last.published_at, last.id
         yield products
         # As one comparison of pairs: only then do both databases go on in the index where the last batch ended.
         older = tuple_(Product.published_at, Product.id) < tuple_(
-            literal(last[0], UtcDateTime()), literal(last[1], Uuid())
+            literal(published_at, UtcDateTime()), literal(product_id, Uuid())
         )
         products = db.session.scalars(query.where(older)).all()

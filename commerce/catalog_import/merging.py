@@ -220,6 +220,10 @@ def _filled_product(
     elif "image_alt" in said_.lacks:
         alts = {image.url: image.alt for image in now.images}
         values["images"] = tuple(replace(each, alt=alts.get(each.url, each.alt)) for each in said_.images)
+    # A variant's picture that the file has no column for is kept, also when no row has it as the product's.
+    images = values.get("images", said_.images)
+    addresses = {variant.image_url for variant in variants} - {image.url for image in images}
+    values["images"] = (*images, *(each for each in now.images if each.url in addresses))
     if said_.status_with_price and any(variant.price for variant in variants):
         values["status"] = said_.status_with_price
     values["attributes"] = _laid_over(said_.attributes, now.attributes)

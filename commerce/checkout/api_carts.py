@@ -15,6 +15,9 @@ from commerce.checkout.direct_orders import RequestedItem, find_lines
 from commerce.db import atomic
 from commerce.errors import InvalidValues, NotFound, OutOfStock, Shortage
 
+MAX_LINES = 2000
+"""Lines in a program's cart, as many as an order of the API may have."""
+
 
 def api_cart_key(client_id: uuid.UUID, cart_token: str) -> str:
     """Return the name under which a program's cart is kept.
@@ -35,7 +38,7 @@ def open_cart(shopper: str, wanted: Sequence[RequestedItem]) -> bool:
     short: list[Shortage] = []
     for line in find_lines(wanted):
         try:
-            changes.append(set_line(cart_id, line.variant_id, line.quantity))
+            changes.append(set_line(cart_id, line.variant_id, line.quantity, max_lines=MAX_LINES))
         except OutOfStock as error:
             short += error.shortages
     if short:
@@ -47,7 +50,7 @@ def open_cart(shopper: str, wanted: Sequence[RequestedItem]) -> bool:
 def add_to_cart(shopper: str, wanted: RequestedItem) -> CartChange:
     """Put more units into a program's open cart, as many as there are.
 
-    Raises NotFound without a cart, InvalidValues for what is not sold here, OutOfStock when none is left.
+    Raises NotFound without a cart, InvalidValues for what is not sold here, OutOfStock when none is left, CartFull.
     """
     cart_id = lock_open_cart(shopper)
     if cart_id is None:
@@ -57,4 +60,4 @@ def add_to_cart(shopper: str, wanted: RequestedItem) -> CartChange:
     except InvalidValues as error:
         faults = [replace(each, field=each.field.removeprefix("items.0.")) for each in error.problems]
         raise InvalidValues(faults) from None
-    return set_line(cart_id, line.variant_id, wanted.quantity)
+    return set_line(cart_id, line.variant_id, wanted.quantity, max_lines=MAX_LINES)

@@ -12,7 +12,8 @@ from commerce.cart.queries import CartLineView, CartView
 from commerce.payments.queries import Method
 from commerce.payments.queries import payment_method as payment_method_of
 from commerce.pricing.calculate import Discount, FeeToPrice, ShippingToPrice, Totals, calculate
-from commerce.pricing.discounts import CartDiscounts, CouponState, find_discounts
+from commerce.pricing.coupon_validity import CouponState
+from commerce.pricing.discounts import CartDiscounts, find_discounts
 from commerce.pricing.promotions import Evaluation, ManualDiscount, PromotionRule
 from commerce.pricing.queries import tax_table
 from commerce.shipping.queries import (

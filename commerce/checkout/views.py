@@ -40,7 +40,7 @@ from commerce.payments.queries import payment_method, payment_methods
 from commerce.settlement.services import abandon_payments, start_another_payment, take_payment
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop, shop_scope
-from commerce.web import private, render_region, request_id, see_other, wants_region
+from commerce.web import leave_for, private, render_region, request_id, see_other, wants_region
 
 log = logging.getLogger("commerce.checkout")
 blueprint = Blueprint("checkout", __name__)
@@ -238,7 +238,7 @@ def enter_coupon() -> BaseResponse:
     """Put a coupon code into the cart and show the new total."""
     cart = _cart_to_order()
     if cart is None:
-        return _leave_for(see_other("/cart"))
+        return leave_for(see_other("/cart"))
     form, shipping = CouponForm(), quote_cart(cart).shipping
     message = enter_coupon_code(form, shopper(), shipping.price if shipping else None)
     if not message:
@@ -250,7 +250,7 @@ def enter_coupon() -> BaseResponse:
 def remove_coupon() -> BaseResponse:
     """Take a coupon code out of the cart and show the new total."""
     if _cart_to_order() is None:
-        return _leave_for(see_other("/cart"))
+        return leave_for(see_other("/cart"))
     code = printable_line(request.form.get("code"))[:MAX_CODE]
     remove_codes(shopper(), [code])
     return _review_again(coupon_message=_("Code %(code)s was removed from your cart.", code=code))
@@ -266,15 +266,7 @@ def _review_again(
     answer = _review_page(
         PlaceForm(formdata=None), status, coupon_form=coupon_form, coupon_message=coupon_message
     )
-    return _leave_for(answer) if answer.status_code == 303 else answer
-
-
-def _leave_for(answer: BaseResponse) -> BaseResponse:
-    """Return a redirect in the way that the asker understands: htmx would put the other page where the review is."""
-    if wants_region():
-        answer.headers["HX-Redirect"] = answer.headers.pop("Location")
-        answer.status_code = 200
-    return answer
+    return leave_for(answer) if answer.status_code == 303 else answer
 
 
 # --- another attempt to pay -------------------------------------------------------------------------------

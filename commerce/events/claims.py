@@ -139,11 +139,11 @@ def look() -> Work:
             for lane in Lane
         ),
     ]
-    row = db.session.execute(
+    event, *found = db.session.execute(
         select(*(each.limit(literal_column("1")).scalar_subquery() for each in oldest)), execution_options=ALL
     ).one()
-    lanes = zip(Lane, row[1:], strict=True)
-    return Work(row[0] is not None, frozenset(lane for lane, found in lanes if found is not None))
+    lanes = zip(Lane, found, strict=True)
+    return Work(event is not None, frozenset(lane for lane, delivery in lanes if delivery is not None))
 
 
 def _due(table: Any, lane: Lane, now: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ...]:
@@ -478,11 +478,11 @@ def among(table: Any, pairs: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> ColumnEle
     if not _on_postgresql():
         # SQLite looks up single values in an index, and reads the whole table for pairs.
         return and_(
-            table.c.tenant_id.in_({pair[0] for pair in pairs}),
-            table.c.id.in_([pair[1] for pair in pairs]),
+            table.c.tenant_id.in_({tenant_id for tenant_id, _id in pairs}),
+            table.c.id.in_([row_id for _tenant_id, row_id in pairs]),
             key.in_(pairs),
         )
-    tenants, ids = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    tenants, ids = [tenant_id for tenant_id, _id in pairs], [row_id for _tenant_id, row_id in pairs]
     return key.in_(
         select(
             func.unnest(literal(tenants, ARRAY(Uuid()))),

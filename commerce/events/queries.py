@@ -88,11 +88,6 @@ def _now() -> datetime:
     return moment
 
 
-def troubled_deliveries(limit: int = 100) -> Sequence[Row[Delivery, Event]]:
-    """Return (Delivery, Event) of what is parked or has failed at least once and still waits, newest first."""
-    return db.session.execute(_listed("troubled", "").limit(limit)).all()
-
-
 def list_deliveries(view: str = "troubled", handler: str = "", page: int = 1) -> Page[Row[Delivery, Event]]:
     """Return a page of (Delivery, Event), newest first; `view` is one of VIEWS."""
     wanted = _listed(view, handler)
@@ -145,7 +140,7 @@ def backlog() -> list[Backlog]:
         .group_by(Delivery.handler)
         .order_by(Delivery.handler)
     )
-    return [Backlog(row[0], *(int(each) for each in row[1:])) for row in rows]
+    return [Backlog(handler, *(int(each) for each in counts)) for handler, *counts in rows]
 
 
 def deliveries_of(subject_id: uuid.UUID) -> Sequence[Delivery]:

@@ -10,7 +10,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 
@@ -374,9 +374,17 @@ def _named_products(handles: Collection[str]) -> dict[str, list[tuple[uuid.UUID,
     return found
 
 
-StockNow = tuple[uuid.UUID | None, int, int, int, int]
-"""Stock item id, units on hand, units reserved, version, units that may be promised beyond."""
-_NOTHING: StockNow = (None, 0, 0, 0, 0)
+class StockNow(NamedTuple):
+    """A stock item as it is now; without an id there is none. `limit` is how many units may be promised beyond it."""
+
+    stock_item_id: uuid.UUID | None = None
+    on_hand: int = 0
+    reserved: int = 0
+    version: int = 0
+    limit: int = 0
+
+
+_NOTHING = StockNow()
 
 
 def _stock_of(variant_ids: set[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], StockNow]:
@@ -391,7 +399,12 @@ def _stock_of(variant_ids: set[uuid.UUID]) -> dict[tuple[uuid.UUID, uuid.UUID], 
             StockItem.backorder_limit,
         ).where(StockItem.variant_id.in_(variant_ids))
     )
-    return {(row[0], row[1]): (row[2], row[3], row[4], row[5], row[6]) for row in rows}
+    return {
+        (row.variant_id, row.location_id): StockNow(
+            row.id, row.on_hand, row.reserved, row.version, row.backorder_limit
+        )
+        for row in rows
+    }
 
 
 def _resolve(

@@ -8,7 +8,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts.members import request_email_change
 from commerce.errors import InvalidValue
-from commerce.members.auth import blueprint, member, members_only
+from commerce.form_submissions import counts_always
+from commerce.members.auth import blueprint, member, members_only, no_room_text
 from commerce.members.forms import FindOrderForm
 from commerce.members.services import Reordered, reorder
 from commerce.orders.customer_timeline import STATUS_WORDS
@@ -67,9 +68,12 @@ def _tell(result: Reordered) -> None:
         flash(_("Only some of %(title)s could be added.", title=title), "warn")
     for title in result.gone:
         flash(_("%(title)s is no longer available, or all of it is in your cart.", title=title), "warn")
+    if result.left_out:
+        flash(no_room_text(result.left_out), "warn")
 
 
 @blueprint.route("/orders/find", methods=["GET", "POST"], endpoint="find_order")
+@counts_always
 def find_order() -> BaseResponse:
     """Mail the link of an order to its own address. The answer tells nobody whether there is such an order."""
     form = FindOrderForm()

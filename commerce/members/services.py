@@ -11,7 +11,7 @@ from commerce.accounts.passwords import MIN_OF_MEMBERS, hash_password, judge_pas
 from commerce.accounts.sessions import Device
 from commerce.cart.services import add_line, member_shopper
 from commerce.db import atomic
-from commerce.errors import NotFound, OutOfStock
+from commerce.errors import CartFull, NotFound, OutOfStock
 from commerce.orders.member_orders import attach_orders, get_own_order
 from commerce.tenants.scope import current_shop
 
@@ -60,11 +60,15 @@ def confirm_email(token: str) -> int:
 
 @dataclass
 class Reordered:
-    """The result of buying an order again, by title: added, added with fewer units, or not available."""
+    """The result of buying an order again, by title: added, added with fewer units, or not available.
+
+    `left_out` counts the lines for which the cart had no room.
+    """
 
     added: list[str] = field(default_factory=list)
     fewer: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    left_out: int = 0
 
 
 def reorder(member_id: uuid.UUID, code: str) -> Reordered:
@@ -74,9 +78,12 @@ def reorder(member_id: uuid.UUID, code: str) -> Reordered:
     """
     result = Reordered()
     wanted = [(line.variant_id, line.title, line.quantity) for line in get_own_order(member_id, code).lines]
-    for variant_id, title, quantity in wanted:
+    for number, (variant_id, title, quantity) in enumerate(wanted):
         try:
             change = add_line(member_shopper(member_id), variant_id, quantity, member_id=member_id)
+        except CartFull:
+            result.left_out = len(wanted) - number
+            break
         except (NotFound, OutOfStock):
             result.gone.append(title)
         else:

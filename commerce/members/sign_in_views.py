@@ -16,9 +16,11 @@ from commerce.accounts.auth import current_member
 from commerce.accounts.cookies import device, drop_token, token_of
 from commerce.accounts.email_tokens import EmailToken, TokenExpired, find_token
 from commerce.accounts.forms import SignInForm
+from commerce.accounts.kept_form import kept_by_sign_in, offer_to_continue
 from commerce.accounts.sessions import MEMBER
 from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue
+from commerce.form_submissions import counts_always
 from commerce.members.auth import HOME, blueprint, member, members_only, start_session
 from commerce.members.forms import EmailForm, MemberNewPasswordForm, RegisterForm
 from commerce.members.services import confirm_email, sign_in_by_link
@@ -31,6 +33,7 @@ SENT = "/account/mail-sent"
 
 
 @blueprint.route("/account/register", methods=["GET", "POST"], endpoint="register")
+@counts_always
 def register() -> BaseResponse:
     """Register: mail the link to a new account."""
     form = RegisterForm()
@@ -41,6 +44,7 @@ def register() -> BaseResponse:
 
 
 @blueprint.route("/account/password-reset", methods=["GET", "POST"], endpoint="forgot")
+@counts_always
 def forgot() -> BaseResponse:
     """Request a link to reset a forgotten password."""
     form = EmailForm()
@@ -70,8 +74,9 @@ def enter() -> BaseResponse:
         except sign_in.SignInRefused as refusal:
             form.form_errors.append(describe(refusal))
         else:
-            return start_session(see_other(target), opened.token, opened.person_id)
-    return _page("members/sign_in.html", form)
+            onward = start_session(see_other(target), opened.token, opened.person_id)
+            return offer_to_continue(onward, opened.person_id, "members/continue.html")
+    return _page("members/sign_in.html", form, kept=kept_by_sign_in())
 
 
 @blueprint.post("/account/sign-out", endpoint="sign_out")
@@ -148,8 +153,9 @@ def _tell_found(orders: int) -> None:
         flash(words, "good")
 
 
-def _page(template: str, form: EmailForm | SignInForm) -> BaseResponse:
-    return make_response(render_template(template, form=form), 422 if request.method == "POST" else 200)
+def _page(template: str, form: EmailForm | SignInForm, **context: str) -> BaseResponse:
+    page = render_template(template, form=form, **context)
+    return make_response(page, 422 if request.method == "POST" else 200)
 
 
 def _link_page(form: MemberNewPasswordForm, proof: EmailToken) -> BaseResponse:

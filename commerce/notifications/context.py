@@ -144,7 +144,9 @@ def mail_parcels(order: Order) -> list[MailParcel]:
             each.number,
             each.carrier,
             each.tracking_code,
-            tuple(MailUnits(*row[1:]) for row in rows if row[0] == each.id),
+            tuple(
+                MailUnits(row.title, row.options, row.quantity) for row in rows if row.shipment_id == each.id
+            ),
         )
         for each in shipments
     ]

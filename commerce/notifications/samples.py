@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from commerce.events.models import Event
 from commerce.events.relay import DeliveredEvent
 from commerce.notifications.context import MailContext, MailParcel, MailUnits, mail_context
 from commerce.notifications.mail_types import MailType
+from commerce.orders.masking import without_token
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.queries import get_order_by_code, timeline
 from commerce.payments.queries import Method, payment_methods
@@ -38,6 +40,8 @@ PRICE = 1500
 def sample_context(mail: MailType, code: str = "") -> MailContext:
     """Return what `mail` would tell of an order, or of a made-up one; nothing is written. Raises NotFound.
 
+    The customer's link is masked, as the mail is looked at by staff.
+
     Of an order it tells the last event that the mail follows from, or what such an event could be.
     """
     if not code:
@@ -54,7 +58,9 @@ def sample_context(mail: MailType, code: str = "") -> MailContext:
         dict(facts),
         event.occurred_at if event else clock.now(),
     )
-    return mail_context(happening)
+    found = mail_context(happening)
+    # Only the customer's own mail has the link that opens the order.
+    return replace(found, order=without_token(found.order))
 
 
 def _fits(mail: MailType, event: Event) -> bool:
@@ -149,7 +155,7 @@ def _lines() -> list[OrderLine]:
         .order_by(Product.published_at.desc(), Product.id)
         .limit(2)
     ).all()
-    found = [(row[0], " / ".join(row[1]), row[2], row[3]) for row in rows] or [
+    found = [(title, " / ".join(options), sku, price) for title, options, sku, price in rows] or [
         ("Sample product", "", "SKU-1", PRICE)
     ]
     return [_line(index, *row) for index, row in enumerate(found)]

@@ -126,9 +126,22 @@ def get_draft(draft_id: uuid.UUID) -> Draft:
 
 @atomic
 def create_draft(actor: Actor) -> uuid.UUID:
-    """Begin an empty draft and return its id. Raises NotAllowed for anybody but staff."""
+    """Begin an empty draft and return its id: the one that the same person left empty before, if there is one.
+
+    Raises NotAllowed for anybody but staff.
+    """
     if actor.kind != "staff":
         raise NotAllowed("staff_only")
+    by = (actor.name or actor.id)[:255] or "staff"
+    left_empty = db.session.scalar(
+        select(Cart.id)
+        .where(Cart.status == "open", Cart.draft_by == by, Cart.version == 1)
+        .where(~select(CartLine.id).where(CartLine.cart_id == Cart.id).exists())
+        .order_by(Cart.id.desc())
+        .limit(1)
+    )
+    if left_empty is not None:
+        return left_empty
     draft_id = new_id()
     insert_rows(
         Cart,
@@ -137,7 +150,7 @@ def create_draft(actor: Actor) -> uuid.UUID:
                 "id": draft_id,
                 "shopper_hash": MARK + secrets.token_hex(32)[len(MARK) :],
                 "checkout_token": secrets.token_urlsafe(32),
-                "draft_by": (actor.name or actor.id)[:255] or "staff",
+                "draft_by": by,
                 "details": {},
             }
         ],

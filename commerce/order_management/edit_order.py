@@ -19,17 +19,19 @@ from commerce.events.outbox import Actor, publish
 from commerce.inventory.allocation import AllocationRequest, StockChangedMeanwhile
 from commerce.inventory.reallocation import exchange
 from commerce.money import format_money
-from commerce.order_management.edit_preview import plan_edit
+from commerce.order_management.edit_preview import coupon_refused, plan_edit
 from commerce.order_management.edit_types import EditedLine, EditPlan, OrderEdit
 from commerce.orders.balance import payment_status_of
-from commerce.orders.events import OrderEdited, RefundQueued
+from commerce.orders.events import OrderEdited
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.queries import get_order
-from commerce.orders.services import ACTOR_KINDS, lock_order
+from commerce.orders.services import ACTOR_KINDS, lock_order, queue_refund
 from commerce.orders.transitions import STAFF
 from commerce.payments.models import Payment
 from commerce.payments.queries import payment_method, payments_of
-from commerce.payments.services import lock_payments, queue_refunds
+from commerce.payments.services import lock_payments
+from commerce.pricing.queries import CouponFacts
+from commerce.pricing.services import CouponConflict, use_coupons
 from commerce.settlement.services import event_facts, follow_balance_now
 from commerce.tenants.scope import current_shop
 
@@ -97,6 +99,8 @@ def _edit(
         fresh = _write_amounts(order, plan)
         _settle_money(order, payments, plan, actor, refund=refund)
     db.session.flush()
+    if plan.coupon is not None:
+        _use_coupon(order, plan.coupon)
     edited = OrderEdited(
         **event_facts(order),
         summary=plan.summary[:1000],
@@ -107,6 +111,14 @@ def _edit(
     publish(actor, edited)
     _move_stock(order, plan, fresh, actor)
     return plan
+
+
+def _use_coupon(order: Order, coupon: CouponFacts) -> None:
+    """Count the use of a code, as a placement does; cancelling the order gives it back. A step, before stock."""
+    try:
+        use_coupons(order.id, [coupon], order.email or order.customer_reference)
+    except CouponConflict as raced:
+        raise coupon_refused(coupon.code, "used_by_you" if raced.by_customer else "used_up") from None
 
 
 def _write_amounts(order: Order, plan: EditPlan) -> dict[int, uuid.UUID]:
@@ -194,16 +206,8 @@ def _settle_money(
         order.attention = ""
     if plan.surplus and refund:
         # The last money that came is what was too much.
-        reason = f"Order edited: {plan.summary}"[:500]
-        refunds = queue_refunds(list(reversed(payments)), reason, amount=plan.surplus)
-        publish(
-            actor,
-            *(
-                RefundQueued(
-                    **event_facts(order), refund_id=str(each.id), amount=each.amount, currency=order.currency
-                )
-                for each in refunds
-            ),
+        queue_refund(
+            order, list(reversed(payments)), actor, f"Order edited: {plan.summary}", amount=plan.surplus
         )
     elif plan.surplus:
         too_much = format_money(plan.surplus, order.currency, current_shop().locale)

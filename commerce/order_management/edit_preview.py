@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from commerce.cart.queries import MAX_UNITS_PER_LINE, CartLineView, lines_for
 from commerce.db import db
-from commerce.errors import Conflict, IllegalTransition, InvalidValue, Refusal, Shortage
+from commerce.errors import Conflict, CouponRefused, IllegalTransition, InvalidValue, Refusal, Shortage
 from commerce.money import MAX_AMOUNT, allocate_amount, format_money
 from commerce.order_management.edit_types import EditedLine, EditPlan, OrderEdit
 from commerce.order_management.sold_terms import (
@@ -38,7 +38,9 @@ from commerce.pricing.calculate import (
     ShippingToPrice,
     calculate,
 )
-from commerce.pricing.queries import tax_table
+from commerce.pricing.discounts import find_late_discount
+from commerce.pricing.models import CouponUse
+from commerce.pricing.queries import CouponFacts, fold_code, tax_table
 from commerce.shipping.models import ShippingMethod
 from commerce.shipping.queries import ShippingOffer, nothing_to_ship, shipping_offers
 from commerce.tenants.scope import current_shop
@@ -73,7 +75,12 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
     if repriced:
         _check_money_at_rest(order, payments)
     shipping, code = _shipping(order, edit, country, offers, terms)
+    coupon = None
+    if edit.coupon_code:
+        terms, coupon, off = _with_coupon(order, edit, terms, kept, shipping.price)
     changes = tuple(_words(order, edit, lines, shipping, code))
+    if coupon is not None:
+        changes += (f"code {coupon.code}: {format_money(off, order.currency, current_shop().locale)}",)
     paid = net_captured(payments, order.currency)
     if not repriced:
         return _as_it_is(order, lines, offers, paid, changes, terms)
@@ -114,6 +121,7 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
         changes=changes,
         credited=order.credited_amount,
         terms=terms,
+        coupon=coupon,
     )
 
 
@@ -263,6 +271,7 @@ def _is_repriced(order: Order, edit: OrderEdit, lines: Sequence[EditedLine], cou
         or country != order.shipping_address.get("country_code")
         or edit.shipping_method not in ("", order.shipping_method)
         or edit.price_shipping
+        or bool(edit.coupon_code)
         or (edit.set_discount and edit.discount != manual_discount(order))
     )
 
@@ -347,6 +356,43 @@ def _discounts(terms: SoldTerms, kept: Sequence[EditedLine], shipping: int) -> l
             )
         )
     return [discount for discount in found if discount.amount]
+
+
+STATES_FOR_STAFF = {
+    "below_minimum": "order_below_minimum",
+    "duplicate": "order_has_promotion",
+    "nothing_eligible": "fits_no_item",
+    "superseded": "does_not_combine",
+    "used_by_you": "used_by_customer",
+}
+"""State of a code -> the same state as staff read it, where a shopper reads about their cart."""
+
+
+def coupon_refused(code: str, state: str, missing: int = 0) -> InvalidValue:
+    """Return the error for a code that an edit cannot apply. `missing` is minor units."""
+    refused = CouponRefused(code, STATES_FOR_STAFF.get(state, state), missing, current_shop().currency)
+    return InvalidValue("coupon_code", refused.reason, **refused.facts)
+
+
+def _with_coupon(
+    order: Order, edit: OrderEdit, terms: SoldTerms, kept: Sequence[EditedLine], shipping: int
+) -> tuple[SoldTerms, CouponFacts, int]:
+    """Return the terms with the promotion of a code, the coupon, and what it takes off (minor units).
+
+    It counts like any promotion that the order was sold with, so later edits keep it. Raises InvalidValue.
+    """
+    code = fold_code(edit.coupon_code)
+    customer = edit.contact.get("email") or order.email or order.customer_reference
+    before = _discounts(replace(terms, manual=None), kept, shipping)
+    lines = [line.to_price for line in kept]
+    state, discount = find_late_discount(code, lines, shipping, before, email=customer)
+    if state.coupon is None or discount is None:
+        raise coupon_refused(code, state.reason, state.missing)
+    used = select(CouponUse.id).where(CouponUse.order_id == order.id, CouponUse.coupon_id == state.coupon.id)
+    if db.session.scalar(used) is not None:
+        raise coupon_refused(code, "duplicate")
+    units = {line.place: (place, line.after) for place, line in enumerate(kept)}
+    return terms.with_promotion(discount, units), state.coupon, discount.amount
 
 
 # --- words -------------------------------------------------------------------------------------------

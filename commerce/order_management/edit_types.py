@@ -11,6 +11,7 @@ from commerce.errors import Shortage
 from commerce.order_management.sold_terms import SoldTerms
 from commerce.pricing.calculate import Adjustment, LineToPrice, PricedLine
 from commerce.pricing.promotions import ManualDiscount
+from commerce.pricing.queries import CouponFacts
 from commerce.shipping.queries import ShippingOffer
 
 
@@ -20,7 +21,7 @@ class OrderEdit:
 
     `units` by order line id (0 takes the line out), `added` units by variant id; `contact` may name email, name and
     phone. `price_shipping` asks for the current shipping price. With `set_discount` the discount by hand becomes
-    `discount` (None takes it away).
+    `discount` (None takes it away). `coupon_code` is one more code whose promotion the order shall have.
     """
 
     units: Mapping[uuid.UUID, int] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class OrderEdit:
     price_shipping: bool = False
     set_discount: bool = False
     discount: ManualDiscount | None = None
+    coupon_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,6 @@ class EditedLine:
     beyond: int = 0
 
     @property
-    def amount_before(self) -> int:
-        """What the line cost, before discounts (minor units)."""
-        return self.before * self.unit_price
-
-    @property
     def amount(self) -> int:
         """What the line will cost, before discounts (minor units)."""
         return self.after * self.unit_price
@@ -82,8 +79,12 @@ class EditedLine:
     @property
     def to_price(self) -> LineToPrice:
         """What prices are calculated from."""
-        tax_class = self.view.tax_class if self.view else "standard"
-        return LineToPrice(self.variant_id, self.after, self.unit_price, tax_class)
+        view = self.view
+        if view is None:
+            return LineToPrice(self.variant_id, self.after, self.unit_price, "standard")
+        return LineToPrice(
+            self.variant_id, self.after, self.unit_price, view.tax_class, view.product_id, view.reduced
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class EditPlan:
     changes: tuple[str, ...]
     credited: int
     terms: SoldTerms
+    coupon: CouponFacts | None = None
 
     @property
     def kept(self) -> list[EditedLine]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from commerce.orders.models import Order
+from commerce.pricing.calculate import Discount
 from commerce.pricing.promotions import ManualDiscount
 
 MANUAL = "manual"
@@ -91,6 +92,17 @@ class SoldTerms:
                 for place, line in enumerate(self.lines)
             ),
         )
+
+    def with_promotion(self, discount: Discount, units: Mapping[int, tuple[int, int]]) -> SoldTerms:
+        """Return the terms with one more promotion; `units` are (place in `discount`, units) by the place of a line."""
+        shares = tuple(
+            SoldShare(discount.shares[units[place][0]], units[place][1])
+            if place in units
+            else SoldShare(0, 0)
+            for place in range(len(self.lines))
+        )
+        sold = SoldPromotion(discount.source_id, discount.label, discount.on_shipping, shares)
+        return replace(self, promotions=(*self.promotions, sold))
 
     def to_json(self) -> dict[str, Any]:
         """Return the terms as the order's row keeps them."""

@@ -16,7 +16,7 @@ from commerce.events.models import Event
 from commerce.orders.models import Credit, Order, ReturnRequest
 from commerce.orders.refund_amounts import shipped_not_returned, uncredited
 from commerce.orders.return_queries import OPEN, credits_of, requests_of
-from commerce.orders.services import guards
+from commerce.orders.services import guards, is_return_window_over, returns_end_at
 from commerce.orders.transitions import BY_ACTION, SHOPPER, why_not
 
 STATUS_WORDS: dict[str, Any] = {
@@ -111,10 +111,13 @@ def refusal_text(order: Order, action: str) -> str:
 class RefundOptions:
     """What a shopper asked back, got back, and can still ask for; units by order line id.
 
-    `to_ask` are units of which money can be asked back, `to_send_back` those of them that were shipped.
+    `to_ask` are units of which money can be asked back, `to_send_back` those of them that were shipped. The return
+    window ends at `ends_at`, once there is a delivery.
     """
 
     why_not: str
+    ends_at: datetime | None
+    is_over: bool
     requests: Sequence[ReturnRequest]
     credits: Sequence[Credit]
     to_ask: Mapping[uuid.UUID, int]
@@ -134,6 +137,8 @@ def refund_options(order: Order) -> RefundOptions:
         why_not_refund = _("Everything has already been refunded or requested.")
     return RefundOptions(
         why_not=why_not_refund,
+        ends_at=returns_end_at(order),
+        is_over=is_return_window_over(order),
         requests=requests,
         credits=credits_of(order.id) if given else [],
         to_ask=to_ask,

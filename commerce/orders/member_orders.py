@@ -15,12 +15,12 @@ from sqlalchemy import CursorResult, func, select, update
 
 from commerce import clock
 from commerce.db import atomic, db, new_id
-from commerce.errors import NotFound
+from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.models import Event
 from commerce.events.outbox import Actor, publish
 from commerce.orders.events import OrderLinkWanted
 from commerce.orders.models import Order, OrderLine
-from commerce.orders.queries import Position, newest_first
+from commerce.orders.queries import Position, get_order, newest_first
 from commerce.paging import CursorPage
 
 PAGE = 20
@@ -90,15 +90,30 @@ def want_order_link(code: str, email: str, request_id: str) -> None:
         )
     ).one_or_none()
     key, version, known = order or (new_id(), 1, "")
+    if _links_of_this_hour(key) < MOST_LINKS_AN_HOUR:
+        wanted = OrderLinkWanted(subject_id=key, subject_version=version, code=known)
+        publish(Actor("guest", request_id=request_id), wanted)
+
+
+@atomic
+def send_order_link(order_id: uuid.UUID, actor: Actor) -> None:
+    """Have the link of an order mailed to its customer. Raises InvalidValue without an address, Conflict too often."""
+    order = get_order(order_id)
+    if not order.email or order.email.endswith(".invalid"):
+        raise InvalidValue("email", "order_without_email")
+    if _links_of_this_hour(order_id) >= MOST_LINKS_AN_HOUR:
+        raise Conflict("order_link_sent_often", limit=MOST_LINKS_AN_HOUR)
+    publish(actor, OrderLinkWanted(subject_id=order.id, subject_version=order.version, code=order.code))
+
+
+def _links_of_this_hour(order_id: uuid.UUID) -> int:
     asked = db.session.scalar(
         select(func.count())
         .select_from(Event)
         .where(
-            Event.subject_id == key,
+            Event.subject_id == order_id,
             Event.type == OrderLinkWanted.type(),
             Event.occurred_at > clock.now() - timedelta(hours=1),
         )
     )
-    if (asked or 0) < MOST_LINKS_AN_HOUR:
-        wanted = OrderLinkWanted(subject_id=key, subject_version=version, code=known)
-        publish(Actor("guest", request_id=request_id), wanted)
+    return asked or 0

@@ -6,14 +6,14 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Select, Uuid, func, literal, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, func, literal, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
 from commerce.cart.models import Cart
 from commerce.catalog.models import Variant
-from commerce.db import UtcDateTime, database_now, db, every_shop
+from commerce.db import UtcDateTime, db
 from commerce.errors import NotFound
 from commerce.events.models import Event
 from commerce.inventory.backorders import BackorderQueueEntry, backorder_queues
@@ -95,16 +95,18 @@ def list_orders(
     if status:
         statement = statement.where(Order.status == status)
     if search:
-        words = search.lower().replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-        statement = statement.where(
-            or_(
-                func.lower(Order.code).like(f"{words}%", escape="\\"),
-                func.lower(Order.email).like(f"{words}%", escape="\\"),
-                func.lower(Order.name).like(f"%{words}%", escape="\\"),
-            )
-        )
+        statement = statement.where(_matches(search))
     found, older = newest_first(statement, before, limit)
     return CursorPage([OrderRow(*row) for row in found], older)
+
+
+def _matches(search: str) -> ColumnElement[bool]:
+    words = search.lower().replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return or_(
+        func.lower(Order.code).like(f"{words}%", escape="\\"),
+        func.lower(Order.email).like(f"{words}%", escape="\\"),
+        func.lower(Order.name).like(f"%{words}%", escape="\\"),
+    )
 
 
 def newest_first(
@@ -132,9 +134,10 @@ def count_orders(status: str = "") -> int:
     return int(db.session.scalar(select(func.count()).select_from(Order).where(*condition)) or 0)
 
 
-def count_by_status() -> dict[str, int]:
-    """Return how many orders there are in each status, all statuses named."""
-    rows = db.session.execute(select(Order.status, func.count()).group_by(Order.status))
+def count_by_status(search: str = "") -> dict[str, int]:
+    """Return how many orders a search finds in each status (without one: all orders), all statuses named."""
+    statement = select(Order.status, func.count()).group_by(Order.status)
+    rows = db.session.execute(statement.where(_matches(search)) if search else statement)
     found = {status: int(count) for status, count in rows}
     return {status: found.get(status, 0) for status in STATUSES}
 
@@ -249,32 +252,3 @@ def movements_of(code: str) -> list[OrderMovement]:
         .order_by(StockMovement.id)
     )
     return [OrderMovement(*row) for row in rows]
-
-
-class Expired(NamedTuple):
-    """An unpaid order whose hold has run out."""
-
-    tenant_id: uuid.UUID
-    order_id: uuid.UUID
-    hold_expires_at: datetime
-
-
-@every_shop()
-def find_expired(limit: int, after: Expired | None = None) -> tuple[datetime, list[Expired]]:
-    """Return the database's time and unpaid orders whose hold has run out, over all shops, those of longest ago first.
-
-    `after` goes on behind one of them: what cannot be cancelled does not stand in the way of the rest.
-    """
-    moment = db.session.execute(select(database_now()), execution_options={"all_tenants": True}).scalar_one()
-    statement = select(Order.tenant_id, Order.id, Order.hold_expires_at).where(
-        Order.status == literal_column("'pending'"), Order.hold_expires_at <= moment
-    )
-    if after is not None:
-        statement = statement.where(
-            tuple_(Order.hold_expires_at, Order.id) > tuple_(after.hold_expires_at, after.order_id)
-        )
-    rows = db.session.execute(
-        statement.order_by(Order.hold_expires_at, Order.id).limit(limit),
-        execution_options={"all_tenants": True},
-    )
-    return moment, [Expired(row.tenant_id, row.id, row.hold_expires_at) for row in rows]

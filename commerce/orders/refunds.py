@@ -292,6 +292,30 @@ def plan_refund(
     `restock` says which units that had left go back into stock: all, none, or some by order line id. Raises
     InvalidValue when there are not that many.
     """
+    return _plan_all(
+        order,
+        payments,
+        stock=tuple(
+            _refunded_stock(line, restock)
+            for line in order.lines
+            if line.to_ship or shipped_not_returned(line)
+        ),
+        status_after="refunded",
+        coupon_given_back=not any(line.shipped for line in order.lines),
+        mails=("order_refunded",),
+    )
+
+
+def _plan_all(
+    order: Order,
+    payments: Sequence[Payment],
+    *,
+    stock: tuple[RefundStockLine, ...],
+    status_after: str,
+    coupon_given_back: bool,
+    mails: tuple[str, ...],
+) -> RefundPlan:
+    """Return the plan that gives back all that was paid and credits all that is left."""
     balance = balance_of(order, payments)
     due = sum_up(order, uncredited(order), with_shipping=True, amount=balance.creditable)
     return RefundPlan(
@@ -301,15 +325,11 @@ def plan_refund(
         refund=balance.net,
         due_before=balance.due,
         due_after=0,
-        stock=tuple(
-            _refunded_stock(line, restock)
-            for line in order.lines
-            if line.to_ship or shipped_not_returned(line)
-        ),
-        status_after="refunded",
+        stock=stock,
+        status_after=status_after,
         payment_status_after="refunded" if balance.net else order.payment_status,
-        coupon_given_back=not any(line.shipped for line in order.lines),
-        mails=("order_refunded",),
+        coupon_given_back=coupon_given_back,
+        mails=mails,
     )
 
 
@@ -341,22 +361,15 @@ def refund_remaining(
 
 def plan_cancel(order: Order, payments: Sequence[Payment]) -> RefundPlan:
     """Return what cancelling an order would do; nothing is changed."""
-    balance = balance_of(order, payments)
-    due = sum_up(order, uncredited(order), with_shipping=True, amount=balance.creditable)
-    return RefundPlan(
-        sum=replace(due, tax=_tax_of_credit(order, balance, due)),
-        currency=order.currency,
-        captured=balance.net,
-        refund=balance.net,
-        due_before=balance.due,
-        due_after=0,
+    return _plan_all(
+        order,
+        payments,
         stock=tuple(
             RefundStockLine(line.id, line.sku, line.title, line.to_ship, 0, 0)
             for line in order.lines
             if line.to_ship
         ),
         status_after="cancelled",
-        payment_status_after="refunded" if balance.net else order.payment_status,
         coupon_given_back=True,
         mails=("order_cancelled",),
     )

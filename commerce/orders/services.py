@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from sqlalchemy import func, select, text, update
@@ -83,6 +83,7 @@ class Guards(TypedDict):
     pay_later: bool
     paid: bool
     sent: bool
+    returns_ended: int | None
 
 
 def guards(order: Order) -> Guards:
@@ -95,7 +96,19 @@ def guards(order: Order) -> Guards:
         or (order.payment_status == "unpaid" and order.paid_at is not None)
         or (order.pay_later and any(line.shipped for line in order.lines)),
         "sent": order.status == "processing" and any(line.shipped for line in order.lines),
+        "returns_ended": current_shop().return_days if is_return_window_over(order) else None,
     }
+
+
+def is_return_window_over(order: Order) -> bool:
+    """Tell whether the shop's return window has passed since the delivery. Staff may still grant a return."""
+    ends_at = returns_end_at(order)
+    return ends_at is not None and clock.now() >= ends_at
+
+
+def returns_end_at(order: Order) -> datetime | None:
+    """Return until when the customer can ask to return what was delivered, None before the delivery."""
+    return order.delivered_at + timedelta(days=current_shop().return_days) if order.delivered_at else None
 
 
 def apply_transition(order: Order, action: str, actor: Actor, reason: str = "") -> None:
@@ -277,22 +290,3 @@ def cancel_order(
 ) -> None:
     """Cancel with all that follows from it. Raises as `change_status`."""
     cancel_step(lock_order(order_id, seen_version), actor, reason)
-
-
-@atomic
-def cancel_if_expired(order_id: uuid.UUID, moment: datetime) -> bool:
-    """Cancel one unpaid order whose hold has run out at `moment` (the database's time), re-checked under the lock.
-
-    Skips an order that somebody else is working on, and one whose payment is under way or authorized. Tells whether it
-    was cancelled.
-    """
-    order = db.session.scalar(
-        select(Order)
-        .where(Order.id == order_id, Order.status == "pending", Order.hold_expires_at <= moment)
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
-    if order is None or any(payment.state in UNDER_WAY for payment in lock_payments(order.id)):
-        return False
-    cancel_step(order, SYSTEM, "Not paid in time", reservation_state="expired")
-    return True

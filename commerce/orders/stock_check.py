@@ -135,7 +135,7 @@ def _check_orders(orders: Sequence[Row[Any]]) -> Iterator[Break]:
 
 def _sums(key: Any, units: Any, condition: Any) -> dict[uuid.UUID, int]:
     rows = db.session.execute(select(key, func.sum(units)).where(condition).group_by(key))
-    return {row[0]: int(row[1]) for row in rows}
+    return {owner: int(total) for owner, total in rows}
 
 
 # --- mending ---------------------------------------------------------------------------------------

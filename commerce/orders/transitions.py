@@ -180,12 +180,20 @@ BY_RESOURCE = {row.resource: row for row in TRANSITIONS}
 
 
 def why_not(
-    row: Transition, status: str, actor_kind: str, *, pay_later: bool, paid: bool, sent: bool = False
+    row: Transition,
+    status: str,
+    actor_kind: str,
+    *,
+    pay_later: bool,
+    paid: bool,
+    sent: bool = False,
+    returns_ended: int | None = None,
 ) -> Refusal | None:
     """Return why `actor_kind` may not do `row` on an order in `status`, or None when it may.
 
     `paid` tells whether captured minus refunded money covers the total, `pay_later` that the method does not
-    ask for it first, `sent` that part of the order was shipped.
+    ask for it first, `sent` that part of the order was shipped, `returns_ended` the days after which a return window
+    that is over has ended.
     """
     if status not in row.sources:
         return Refusal("not_in_status", {"status": status})
@@ -199,4 +207,6 @@ def why_not(
         return Refusal("partly_shipped")
     if row.action == "request_refund" and not paid:
         return Refusal("nothing_paid")
+    if row.action == "request_refund" and actor_kind == SHOPPER and returns_ended is not None:
+        return Refusal("return_window_over", {"days": returns_ended})
     return None

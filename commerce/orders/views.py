@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
@@ -26,7 +27,7 @@ from commerce.orders.customer_timeline import (
 )
 from commerce.orders.forms import ReasonForm, RequestForm, read_units
 from commerce.orders.models import Order
-from commerce.orders.payment_panel import payment_panel
+from commerce.orders.payment_panel import PaymentPanel, payment_panel
 from commerce.orders.queries import get_order_by_token, timeline
 from commerce.orders.return_queries import get_request
 from commerce.orders.returns import request_return, withdraw_return
@@ -132,6 +133,25 @@ def _act(
     return _after(token)
 
 
+def order_facts(order: Order, pay: PaymentPanel) -> dict[str, Any]:
+    """Return what the page of an order shows."""
+    back = refund_options(order)
+    return {
+        "order": order,
+        "pay": pay,
+        "address": address_lines(order.shipping_address, order.name, order.locale),
+        "status_words": STATUS_WORDS,
+        "request_words": REQUEST_WORDS,
+        "steps": progress(order),
+        "story": order_updates(timeline(order.id)),
+        "why_not_cancel": _("We are checking your payment. Please look again in a moment.")
+        if pay.state == "checking"
+        else refusal_text(order, "cancel"),
+        "why_not_refund": back.why_not,
+        "back": back,
+    }
+
+
 def order_page(
     token: str,
     status: int = 200,
@@ -150,24 +170,13 @@ def order_page(
     if any(query(payments, request_id()) for query in unknown_payment_queries):
         order = order_of(token)
         payments = payments_of(order.id)
-    back = refund_options(order)
     pay = payment_panel(order, payments)
     page = render_region(
         "orders/page.html",
         "orders/_region.html",
         status,
-        order=order,
-        pay=pay,
-        address=address_lines(order.shipping_address, order.name, order.locale),
-        status_words=STATUS_WORDS,
-        request_words=REQUEST_WORDS,
-        steps=progress(order),
-        story=order_updates(timeline(order.id)),
-        why_not_cancel=_("We are checking your payment. Please look again in a moment.")
-        if pay.state == "checking"
-        else refusal_text(order, "cancel"),
-        why_not_refund=back.why_not,
-        back=back,
+        **order_facts(order, pay),
+        read_only=False,
         chosen=request.form if errors and "request_refund" in errors else {},
         notices=notices,
         problem=problem,

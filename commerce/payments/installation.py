@@ -9,11 +9,16 @@ from commerce.tenants.models import Shop
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """`other_addresses` lets methods name another address than their gateway's own: for trials, not in production."""
+    """What holds for every shop here.
+
+    `other_addresses` lets methods name another address than their gateway's own, `test_gateway` lets the test card pay:
+    for trials, not in production.
+    """
 
     public_scheme: str = "http"
     public_port: int | None = None
     other_addresses: bool = False
+    test_gateway: bool = False
 
 
 _installation = [Installation()]

@@ -19,7 +19,9 @@ from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.money import MAX_AMOUNT, PPM
 from commerce.payments.gateways.registry import GATEWAY_NAMES
 from commerce.payments.gateways.stripe.amounts import stripe_exponent
+from commerce.payments.installation import installation
 from commerce.payments.models import Payment, PaymentMethod
+from commerce.payments.queries import TEST_GATEWAY
 from commerce.payments.secrets import open_secrets
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import touch_rules
@@ -233,6 +235,16 @@ def _check_terms(method: PaymentMethod) -> None:
             raise error
 
 
+def check_stored_method(method: PaymentMethod) -> None:
+    """Check a way to pay that comes from elsewhere as if it had been typed in. Raises InvalidValue."""
+    if not _CODE.fullmatch(method.code):
+        raise InvalidValue("code", "payment_method_code_invalid")
+    if method.gateway not in GATEWAY_NAMES:
+        raise InvalidValue("gateway", "gateway_required")
+    _check_terms(method)
+    _merged_settings(method, {})
+
+
 def _merged_settings(method: PaymentMethod, changes: Mapping[str, str]) -> dict[str, Any]:
     merged = {**method.settings, **{name: value.strip() for name, value in changes.items()}}
     for name, value in merged.items():
@@ -268,7 +280,12 @@ def _merged_secrets(method: PaymentMethod, changes: Mapping[str, str]) -> str:
 
 
 def _check_gateway(method: PaymentMethod) -> None:
-    """Refuse what could never take a payment: Stripe without a key, or in a currency that it cannot express."""
+    """Refuse what could never take a payment.
+
+    That is the test card in production, and Stripe without a key or in a currency that it cannot express.
+    """
+    if method.gateway == TEST_GATEWAY and method.enabled and not installation().test_gateway:
+        raise InvalidValue("enabled", "test_card_not_offered")
     if method.gateway != "stripe" or not method.enabled:
         return
     stripe_exponent(current_shop().currency)

@@ -81,6 +81,7 @@ class Payment(TenantRow, Base):
     failure: Mapped[str] = mapped_column(default="")
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    captured_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
     __mapper_args__ = {"version_id_col": version}

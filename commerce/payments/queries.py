@@ -11,8 +11,12 @@ from sqlalchemy import select
 
 from commerce.db import db
 from commerce.errors import NotFound
+from commerce.payments.installation import installation
 from commerce.payments.models import Payment, PaymentMethod, Refund
 from commerce.tenants.scope import rules_cache
+
+TEST_GATEWAY = "test_card"
+"""The gateway that takes no money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,16 @@ class Method:
     fee_tax_class: str = "standard"
 
 
-@rules_cache
 def payment_methods() -> tuple[Method, ...]:
-    """Return the enabled payment methods in the shop's order."""
+    """Return the enabled payment methods in the shop's order, in production without the test card."""
+    found = _enabled_methods()
+    if installation().test_gateway:
+        return found
+    return tuple(method for method in found if method.gateway != TEST_GATEWAY)
+
+
+@rules_cache
+def _enabled_methods() -> tuple[Method, ...]:
     rows = db.session.execute(
         select(
             PaymentMethod.code,
@@ -61,10 +72,19 @@ def hosted_settings() -> tuple[tuple[str, dict[str, Any]], ...]:
     """Return (gateway, public settings) of the enabled methods whose payers may go to a page elsewhere."""
     rows = db.session.execute(
         select(PaymentMethod.gateway, PaymentMethod.settings).where(
-            PaymentMethod.enabled, PaymentMethod.gateway.not_in(("manual", "test_card"))
+            PaymentMethod.enabled, PaymentMethod.gateway.not_in(("manual", TEST_GATEWAY))
         )
     )
     return tuple((row.gateway, row.settings) for row in rows)
+
+
+def test_methods() -> Sequence[str]:
+    """Return the codes of the shop's enabled methods that take no money."""
+    return db.session.scalars(
+        select(PaymentMethod.code)
+        .where(PaymentMethod.enabled, PaymentMethod.gateway == TEST_GATEWAY)
+        .order_by(PaymentMethod.code)
+    ).all()
 
 
 def find_payment(payment_id: uuid.UUID | None, references: Sequence[str]) -> Payment | None:

@@ -86,6 +86,7 @@ def record_outcome(payment: Payment, outcome: PaymentOutcome) -> bool:
     if outcome.state == "captured":
         # Money in another currency is no money towards this order: it waits for a person, and is not counted.
         payment.captured = outcome.amount if outcome.currency == payment.currency else 0
+        payment.captured_at = clock.now()
     db.session.flush()
     return True
 

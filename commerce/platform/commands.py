@@ -53,6 +53,9 @@ def _noted(action: str, subject: str, **changes: Any) -> AbstractContextManager[
 @click.option(
     "--shipping", default="0", show_default=True, help="Price of shipping anywhere, in whole units: 4.90"
 )
+@click.option(
+    "--timezone", default="", help="Time zone, such as Europe/Berlin. Default: that of the country."
+)
 @click.option("--owner", "owner_email", default="", help="Invite this address by mail to own the shop.")
 @click.option("--json", "as_json", is_flag=True)
 def tenants_create(
@@ -66,6 +69,7 @@ def tenants_create(
     tax_label: str,
     prices_exclude_tax: bool,
     shipping: str,
+    timezone: str,
     owner_email: str,
     as_json: bool,
 ) -> None:
@@ -82,6 +86,7 @@ def tenants_create(
             prices_include_tax=not prices_exclude_tax,
             shipping=parse_amount(shipping, currency),
             owner_email=owner_email,
+            timezone=timezone,
         )
         with _noted("shop_opened", code, name=name, hosts=list(hosts), owner=owner_email):
             shop, _password = open_shop(
@@ -90,9 +95,11 @@ def tenants_create(
     except CommerceError as error:
         raise click.ClickException(describe(error)) from error
     if as_json:
-        click.echo(json.dumps({"id": str(shop.id), "code": shop.code, "host": shop.host}))
+        click.echo(
+            json.dumps({"id": str(shop.id), "code": shop.code, "host": shop.host, "timezone": shop.timezone})
+        )
     else:
-        click.echo(f"Created {shop.name} ({shop.code}) at {shop.host}.")
+        click.echo(f"Created {shop.name} ({shop.code}) at {shop.host}, time zone {shop.timezone}.")
 
 
 @tenants.command("list")

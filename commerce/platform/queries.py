@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 
 from commerce import clock
-from commerce.accounts.models import Operator, StaffMember
+from commerce.accounts.models import StaffMember
 from commerce.catalog.models import Product
 from commerce.db import db
 from commerce.orders.models import Order
@@ -43,10 +43,3 @@ def _numbers(shop: Shop) -> ShopNumbers:
             select(func.count()).select_from(StaffMember).where(StaffMember.active),
         ]
         return ShopNumbers(shop, *(db.session.scalar(count) or 0 for count in counts))
-
-
-def list_operators() -> Sequence[Operator]:
-    """Return everybody who runs the installation, by e-mail."""
-    return db.session.scalars(
-        select(Operator).order_by(Operator.email), execution_options={"all_tenants": True}
-    ).all()

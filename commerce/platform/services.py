@@ -20,13 +20,16 @@ from commerce.money import PPM
 from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
+from commerce.tenants.settings import check_settings
+from commerce.tenants.time_zones import time_zone_of
 
 
 @dataclass(frozen=True, slots=True)
 class NewShop:
     """What a shop begins with. `tax_ppm` are millionths, `shipping` the price of shipping anywhere in minor units.
 
-    The owner gets an invitation by mail, or with `owner_by_mail` off a password that is shown once.
+    The owner gets an invitation by mail, or with `owner_by_mail` off a password that is shown once. Without a
+    `timezone` (IANA) the shop has that of its country.
     """
 
     code: str
@@ -40,6 +43,7 @@ class NewShop:
     shipping: int = 0
     owner_email: str = ""
     owner_by_mail: bool = True
+    timezone: str = ""
 
 
 def parts_per_million(percent: str) -> int:
@@ -61,6 +65,7 @@ def open_shop(new: NewShop, actor: Actor, *, test_card: bool) -> tuple[Shop, str
     """
     email = checked_email(new.owner_email) if new.owner_email else ""
     label = f"{new.tax_label} {(Decimal(new.tax_ppm) / 10_000).normalize():f} %"
+    timezone = new.timezone or time_zone_of(new.country)
     shop = set_up_shop(
         code=new.code,
         name=new.name,
@@ -68,6 +73,7 @@ def open_shop(new: NewShop, actor: Actor, *, test_card: bool) -> tuple[Shop, str
         country=new.country,
         hosts=new.hosts,
         prices_include_tax=new.prices_include_tax,
+        **check_settings({"timezone": timezone}),
         taxes=(TaxRule(new.country, "standard", new.tax_ppm, label),) if new.tax_ppm else (),
         shipping=(ShippingRule("standard", "Standard shipping", "", ((("*",), 0, new.shipping),)),),
         test_card=test_card,

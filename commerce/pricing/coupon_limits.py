@@ -78,7 +78,7 @@ def _uses_by_customer(coupon_id: uuid.UUID) -> dict[str, int]:
         .where(CouponUse.coupon_id == coupon_id, CouponUse.given_back_at.is_(None))
         .group_by(CouponUse.customer)
     )
-    return {row[0]: row[1] for row in rows}
+    return dict(rows.tuples().all())
 
 
 def _count_customers(coupon_id: uuid.UUID, uses: dict[str, int]) -> None:

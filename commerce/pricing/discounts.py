@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from commerce import clock
 from commerce.db import db
 from commerce.pricing.calculate import Discount, LineToPrice
+from commerce.pricing.coupon_validity import CouponState, add_evaluation, check_coupons
 from commerce.pricing.models import Promotion
 from commerce.pricing.promotions import (
     Evaluation,
@@ -18,19 +20,14 @@ from commerce.pricing.promotions import (
     OpenedBy,
     ProductCategories,
     PromotionRule,
+    apply_late,
     apply_promotions,
 )
 from commerce.pricing.queries import (
     CouponFacts,
-    coupons_by_code,
-    fold_code,
     product_categories,
-    uses_by_customer,
 )
 from commerce.tenants.scope import rules_cache
-
-GONE = ("unknown", "disabled", "ended", "used_up", "used_by_you")
-"""What makes a code worthless, whatever is in the cart."""
 
 
 @rules_cache
@@ -62,25 +59,6 @@ def rule_of(row: Promotion) -> PromotionRule:
         skip_reduced=row.skip_reduced,
         position=row.position,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class CouponState:
-    """The state of a code that was entered: `reason` is '' when it takes something off, else why it does not.
-
-    The reasons are those of a Verdict, and unknown, disabled, used_up, used_by_you, duplicate (another code opened
-    the same promotion).
-    """
-
-    code: str
-    reason: str = ""
-    missing: int = 0
-    coupon: CouponFacts | None = None
-
-    @property
-    def gone(self) -> bool:
-        """Whether no cart could make this code work."""
-        return self.reason in GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +99,7 @@ def find_discounts(
     if trial is not None:
         others = [rule for rule in rules if rule.id != trial.id]
         rules = tuple(sorted([*others, trial], key=lambda rule: (rule.position, rule.id)))
-    states, opened = _open(rules, codes, email)
+    states, opened = check_coupons(rules, codes, email)
     if trial is not None and trial.needs_code:
         opened.setdefault(trial.id, OpenedBy("", ""))
     results = apply_promotions(
@@ -137,45 +115,46 @@ def find_discounts(
     return CartDiscounts(
         results.discounts,
         results.verdicts,
-        tuple(_evaluate_codes(state, verdicts) for state in states),
+        tuple(add_evaluation(state, verdicts) for state in states),
     )
 
 
-def _open(
-    rules: Sequence[PromotionRule], codes: Sequence[str], email: str
-) -> tuple[list[CouponState], dict[str, OpenedBy]]:
-    """Return the state of each code, and which promotions they open."""
-    folded = list(dict.fromkeys(fold_code(code) for code in codes))
-    known = coupons_by_code(folded)
-    limited = [coupon.id for coupon in known.values() if coupon.per_customer_limit is not None]
-    uses = uses_by_customer(limited, email) if email and limited else {}
-    needing = {rule.id for rule in rules if rule.needs_code}
-    opened: dict[str, OpenedBy] = {}
-    states = []
-    for code in folded:
-        coupon, reason = known.get(code), ""
-        if coupon is None:
-            reason = "unknown"
-        elif not coupon.enabled or str(coupon.promotion_id) not in needing:
-            reason = "disabled"
-        elif coupon.usage_limit is not None and coupon.used >= coupon.usage_limit:
-            reason = "used_up"
-        elif coupon.per_customer_limit is not None and uses.get(coupon.id, 0) >= coupon.per_customer_limit:
-            reason = "used_by_you"
-        elif str(coupon.promotion_id) in opened:
-            reason = "duplicate"
-        else:
-            opened[str(coupon.promotion_id)] = OpenedBy(str(coupon.id), code)
-        states.append(CouponState(code, reason, coupon=coupon))
-    return states, opened
+def find_late_discount(
+    code: str, lines: Sequence[LineToPrice], shipping: int, before: Sequence[Discount], *, email: str
+) -> tuple[CouponState, Discount | None]:
+    """Return the state of a code for an order that was sold with the discounts `before`, and what it takes off.
 
-
-def _evaluate_codes(state: CouponState, verdicts: dict[str, Evaluation]) -> CouponState:
-    """Add the evaluation of its promotion to the state of a code."""
+    `shipping` is its price in minor units; `email` is the customer whose limit counts. Promotions that do not combine
+    stand alone here, too.
+    """
+    rules = promotion_rules()
+    states, opened = check_coupons(rules, [code], email)
+    state = states[0]
     if state.reason or state.coupon is None:
-        return state
-    verdict = verdicts[str(state.coupon.promotion_id)]
-    return CouponState(state.code, verdict.reason, verdict.missing, state.coupon)
+        return state, None
+    rule = next(each for each in rules if each.id in opened)
+    sold = {each.source_id for each in before}
+    if rule.id in sold:
+        return replace(state, reason="duplicate"), None
+    if sold and not (rule.combines and _all_combine(sold)):
+        return replace(state, reason="superseded"), None
+    verdict, discount = apply_late(
+        rule,
+        lines,
+        shipping,
+        before,
+        moment=clock.now(),
+        opened=opened,
+        categories=_product_categories(rules, lines, opened),
+    )
+    return replace(state, reason=verdict.reason, missing=verdict.missing), discount
+
+
+def _all_combine(promotions: Collection[str]) -> bool:
+    """Tell whether promotions combine with others, switched off ones too; one that was deleted is no obstacle."""
+    ids = [uuid.UUID(each) for each in promotions]
+    alone = select(Promotion.id).where(Promotion.id.in_(ids), Promotion.combines.is_(False)).limit(1)
+    return db.session.scalar(alone) is None
 
 
 def _product_categories(

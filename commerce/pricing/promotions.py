@@ -124,6 +124,36 @@ def apply_promotions(
     return PromotionResult(tuple(discounts), tuple(verdicts[rule.id] for rule in rules))
 
 
+def apply_late(
+    rule: PromotionRule,
+    lines: Sequence[LineToPrice],
+    shipping: int,
+    before: Sequence[Discount],
+    *,
+    moment: datetime,
+    opened: Mapping[str, OpenedBy],
+    categories: ProductCategories,
+) -> tuple[Evaluation, Discount | None]:
+    """Apply one more rule to an order that was sold with the discounts `before`, to what they leave of it.
+
+    `shipping` is its price in minor units. Whether the rule combines with those is for the caller to say.
+    """
+    subtotal = sum(line.amount for line in lines)
+    refusal = _refusal(rule, lines, shipping, subtotal, moment, opened, categories)
+    if refusal is not None:
+        return refusal, None
+    left = _Left(
+        [line.amount - sum(each.shares[place] for each in before) for place, line in enumerate(lines)],
+        shipping - sum(each.on_shipping for each in before),
+    )
+    shares, on_shipping = _reduction(rule, lines, left, _eligible(rule, lines, categories))
+    by = opened[rule.id]
+    discount = Discount(rule.id, rule.label, tuple(shares), on_shipping, by.coupon_id, by.code)
+    if not discount.amount:
+        return Evaluation(rule.id, rule.label, 0, "no_effect"), None
+    return Evaluation(rule.id, rule.label, discount.amount), discount
+
+
 def _refusal(
     rule: PromotionRule,
     lines: Sequence[LineToPrice],

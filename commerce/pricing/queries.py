@@ -118,15 +118,25 @@ _USED_BY = select(_customers.c.coupon_id, _customers.c.used).where(
     _customers.c.customer == bindparam("customer"),
     _customers.c.coupon_id.in_(bindparam("coupons", expanding=True)),
 )
-_SHELVES = select(PRODUCT_CATEGORIES.c.product_id, PRODUCT_CATEGORIES.c.category_id).where(
+_CATEGORIES = select(PRODUCT_CATEGORIES.c.product_id, PRODUCT_CATEGORIES.c.category_id).where(
     PRODUCT_CATEGORIES.c.tenant_id == TENANT,
     PRODUCT_CATEGORIES.c.product_id.in_(bindparam("products", expanding=True)),
 )
 
 
-def fold_code(typed: str) -> str:
-    """Return a code as coupons keep it: without outer space, in full-size capitals."""
-    return unicodedata.normalize("NFKC", typed).strip().upper()
+def fold_code(typed: str | None) -> str:
+    """Return a code as coupons keep it: in full-size capitals, without outer space.
+
+    Mail programs and documents put other hyphens and invisible characters into what is copied from them: every hyphen
+    and dash (Unicode category Pd) and the minus sign become '-', and format characters (Cf) are dropped.
+    """
+    text = unicodedata.normalize("NFKC", typed or "")
+    kept = (character for character in text if unicodedata.category(character) != "Cf")
+    return "".join("-" if _is_hyphen(character) else character for character in kept).strip().upper()
+
+
+def _is_hyphen(character: str) -> bool:
+    return character == "\N{MINUS SIGN}" or unicodedata.category(character) == "Pd"
 
 
 def fold_customer(email: str) -> str:
@@ -136,18 +146,18 @@ def fold_customer(email: str) -> str:
 
 def coupons_by_code(codes: Collection[str]) -> dict[str, CouponFacts]:
     """Return the coupons with these (folded) codes. One statement, or none without codes."""
-    return {row[2]: CouponFacts(*row) for row in fetch_all(_BY_CODE, codes=list(codes))} if codes else {}
+    return {row.code: CouponFacts(*row) for row in fetch_all(_BY_CODE, codes=list(codes))} if codes else {}
 
 
 def uses_by_customer(coupons: Collection[uuid.UUID], email: str) -> dict[uuid.UUID, int]:
     """Return how often a customer has used coupons that are limited per customer."""
     rows = fetch_all(_USED_BY, coupons=list(coupons), customer=fold_customer(email))
-    return {row[0]: row[1] for row in rows}
+    return {row.coupon_id: row.used for row in rows}
 
 
 def product_categories(products: Collection[uuid.UUID]) -> Mapping[uuid.UUID, frozenset[str]]:
     """Return the category ids (as text) of each product that has any."""
     found: dict[uuid.UUID, set[str]] = defaultdict(set)
-    for product_id, category_id in fetch_all(_SHELVES, products=list(products)):
+    for product_id, category_id in fetch_all(_CATEGORIES, products=list(products)):
         found[product_id].add(str(category_id))
     return {product_id: frozenset(categories) for product_id, categories in found.items()}

@@ -9,10 +9,14 @@ from commerce.errors import Conflict, InvalidValue, NotAllowed
 from commerce.events.outbox import Actor
 from commerce.orders.balance import balance_of
 from commerce.orders.services import lock_order
+from commerce.payments.gateways.base import PaymentOutcome
 from commerce.payments.models import Payment
 from commerce.payments.queries import get_payment
 from commerce.payments.services import lock_payments
 from commerce.settlement.services import gateway_of, settle_payment
+
+GatewayAnswer = tuple[PaymentOutcome, Actor]
+"""What a gateway said about an attempt, and the gateway as the one who acts."""
 
 
 def capture_payment(
@@ -20,12 +24,24 @@ def capture_payment(
 ) -> str:
     """Take `amount` (minor units; None: what is due) of an authorized attempt and return the attempt's state.
 
-    The gateway lets go of the rest. Raises NotFound, NotAllowed, StaleVersion, Conflict when nothing is held,
-    InvalidValue for more than is held or due, GatewayNoAnswer (asking again never takes the money twice).
+    The gateway lets go of the rest. Raises as `request_capture`.
+    """
+    return settle_payment(
+        payment_id, *request_capture(payment_id, actor, amount=amount, seen_version=seen_version)
+    )
+
+
+def request_capture(
+    payment_id: uuid.UUID, actor: Actor, *, amount: int | None = None, seen_version: int | None = None
+) -> GatewayAnswer:
+    """Have the gateway take `amount` (minor units; None: what is due) and return its answer, which is not settled yet.
+
+    Raises NotFound, NotAllowed, StaleVersion, Conflict when nothing is held, InvalidValue for more than is held or due,
+    GatewayNoAnswer (asking again never takes the money twice).
     """
     taken = _prepare(payment_id, actor, amount, seen_version)
     way, charge, by = gateway_of(get_payment(payment_id), actor.request_id)
-    return settle_payment(payment_id, way.capture(charge, taken), by)
+    return way.capture(charge, taken), by
 
 
 @atomic
@@ -41,10 +57,18 @@ def _prepare(payment_id: uuid.UUID, actor: Actor, amount: int | None, seen_versi
 
 
 def void_payment(payment_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None) -> str:
-    """Void an authorized payment and return the attempt's state. Raises as `capture_payment`."""
+    """Void an authorized payment and return the attempt's state. Raises as `request_capture`."""
+    return settle_payment(payment_id, *request_void(payment_id, actor, seen_version=seen_version))
+
+
+def request_void(payment_id: uuid.UUID, actor: Actor, *, seen_version: int | None = None) -> GatewayAnswer:
+    """Have the gateway let go of what it holds and return its answer, which is not settled yet.
+
+    Raises as `request_capture`.
+    """
     _check(payment_id, actor, seen_version)
     way, charge, by = gateway_of(get_payment(payment_id), actor.request_id)
-    return settle_payment(payment_id, way.cancel(charge), by)
+    return way.cancel(charge), by
 
 
 @atomic

@@ -17,6 +17,7 @@ from commerce.db import db
 from commerce.error_messages import describe
 from commerce.errors import CommerceError
 from commerce.payments.methods import configure_method, list_methods
+from commerce.payments.queries import test_methods
 from commerce.settlement.reconciliation import (
     Mismatch,
     ReconciledPayment,
@@ -89,6 +90,21 @@ def _exists(method: str) -> bool:
     return any(each.code == method for each in list_methods())
 
 
+@payment_commands.command("disable-test-card")
+@click.option("--tenant", "code", default="", metavar="CODE", help="Only this shop; default: all of them.")
+def disable_test_card(*, code: str) -> None:
+    """Turn off the payment methods that take no money. Production does not start while one is on."""
+    try:
+        shops = [get_shop_by_code(code)] if code else list_shops()
+    except CommerceError as error:
+        raise click.ClickException(describe(error)) from error
+    for shop in shops:
+        with shop_scope(shop):
+            for method in test_methods():
+                configure_method(method, enabled=False)
+                click.echo(f"{shop.code}  {method} is off.")
+
+
 @payment_commands.command("reconcile")
 @click.option(
     "--days", default=7, show_default=True, type=click.IntRange(1, 365), help="How far back to compare."
@@ -128,7 +144,7 @@ def _ask_about_refunds() -> dict[str, str]:
         for tenant_id, refund_id in found:
             with shop_scope(get_shop(tenant_id)):
                 states[str(refund_id)] = reconcile_refund(refund_id)
-        after = found[-1][1]
+        after = found[-1].id
     return states
 
 

@@ -9,22 +9,20 @@ from datetime import date
 from commerce import clock
 from commerce.db import atomic, db
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed
-from commerce.events.outbox import SYSTEM, Actor, publish
+from commerce.events.outbox import SYSTEM, Actor
 from commerce.inventory.allocation import StockChangedMeanwhile
 from commerce.money import MAX_AMOUNT
 from commerce.orders.balance import GIVEN_UP, balance_of, payment_status_of
-from commerce.orders.events import RefundQueued
 from commerce.orders.models import Order
-from commerce.orders.services import apply_transition, confirm_step, lock_order
+from commerce.orders.services import apply_transition, confirm_step, lock_order, queue_refund
 from commerce.payments.gateways.base import PaymentOutcome
 from commerce.payments.models import Payment
 from commerce.payments.services import (
     lock_payments,
-    queue_refunds,
     record_outcome,
     start_payment,
 )
-from commerce.settlement.services import event_facts, follow_balance_now, handle_capture
+from commerce.settlement.services import follow_balance_now, handle_capture
 
 FIRST_DAY = date(2000, 1, 1)
 """An earlier day on which money arrived is a slip of the finger."""
@@ -132,17 +130,6 @@ def refund_overpayment(order_id: uuid.UUID, actor: Actor, *, seen_version: int |
     if not amount:
         raise Conflict("nothing_overpaid")
     # The last money that came is what was too much.
-    refunds = queue_refunds(list(reversed(payments)), "Paid too much", amount=amount)
-    order.payment_status = payment_status_of(order, payments)
+    queue_refund(order, list(reversed(payments)), actor, "Paid too much", amount=amount)
     order.attention = ""
-    db.session.flush()
-    publish(
-        actor,
-        *(
-            RefundQueued(
-                **event_facts(order), refund_id=str(refund.id), amount=refund.amount, currency=order.currency
-            )
-            for refund in refunds
-        ),
-    )
     return amount

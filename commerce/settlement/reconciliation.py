@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import and_, func, or_, select, update
 
@@ -18,7 +19,7 @@ from commerce.orders.models import Order
 from commerce.payments.gateways.base import GatewayRecord
 from commerce.payments.gateways.registry import gateway
 from commerce.payments.models import GatewayEvent, Payment, PaymentMethod, Refund
-from commerce.payments.queries import get_payment
+from commerce.payments.queries import TEST_GATEWAY, get_payment
 from commerce.settlement.refunds import fail_foreign_refunds, send_refund, settle_foreign_refunds
 from commerce.settlement.services import gateway_of, note_unknown, settle_payment
 
@@ -43,10 +44,15 @@ class ReconciledPayment:
     answered: bool = True
 
 
+class ToReconcile(NamedTuple):
+    """A payment attempt or a refund that its gateway is to be asked about."""
+
+    tenant_id: uuid.UUID
+    id: uuid.UUID
+
+
 @every_shop()
-def find_unsettled(
-    limit: int = 50, *, asked_before: datetime | None = None
-) -> list[tuple[uuid.UUID, uuid.UUID]]:
+def find_unsettled(limit: int = 50, *, asked_before: datetime | None = None) -> list[ToReconcile]:
     """Return (shop, attempt) of attempts with unknown outcome, old enough to ask about, over all shops.
 
     Those that were not asked about for longest come first, so that none starves behind others that never answer.
@@ -66,7 +72,7 @@ def find_unsettled(
         .limit(limit),
         execution_options={"all_tenants": True},
     )
-    return [(row.tenant_id, row.id) for row in rows]
+    return [ToReconcile(row.tenant_id, row.id) for row in rows]
 
 
 @atomic
@@ -123,9 +129,7 @@ def query_unknown(payments: Sequence[Payment], request_id: str = "") -> bool:
 
 
 @every_shop()
-def find_queued_refunds(
-    limit: int = 100, *, after: uuid.UUID | None = None
-) -> list[tuple[uuid.UUID, uuid.UUID]]:
+def find_queued_refunds(limit: int = 100, *, after: uuid.UUID | None = None) -> list[ToReconcile]:
     """Return (shop, refund) of refunds that should have been settled by now, over all shops; `after` pages on."""
     statement = select(Refund.tenant_id, Refund.id).where(
         Refund.state == "queued", Refund.created_at < clock.now() - REFUND_AFTER
@@ -135,7 +139,7 @@ def find_queued_refunds(
     rows = db.session.execute(
         statement.order_by(Refund.id).limit(limit), execution_options={"all_tenants": True}
     )
-    return [(row.tenant_id, row.id) for row in rows]
+    return [ToReconcile(row.tenant_id, row.id) for row in rows]
 
 
 def reconcile_refund(refund_id: uuid.UUID) -> str:
@@ -171,7 +175,7 @@ def compare_books(since: datetime) -> list[Mismatch]:
     found = []
     methods = db.session.execute(
         select(PaymentMethod.code, PaymentMethod.gateway).where(
-            PaymentMethod.gateway.not_in(("manual", "test_card"))
+            PaymentMethod.gateway.not_in(("manual", TEST_GATEWAY))
         )
     ).all()
     db.session.close()

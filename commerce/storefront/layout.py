@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, g, request
-from markupsafe import Markup
 
 from commerce.cache import BoundedCache, render_cached
+from commerce.markup import Markup
 from commerce.storefront import listings
 from commerce.storefront.product_cards import CategoryLink
 from commerce.tenants.scope import current_shop

@@ -38,7 +38,9 @@ from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, Categor
 
 SORTS = ("newest", "price", "-price")
 MAX_PAGE = 100_000
-MAX_SITEMAP = 20_000
+MAX_CATEGORIES = 20_000
+SITEMAP_SIZE = 20_000
+"""Addresses in one file; sitemaps.org allows 50,000 and 50 MB."""
 COUNTED_EXACTLY = 240
 """Lists up to here are counted with every page; the total of a longer one may be `TOTAL_SECONDS` old."""
 TOTAL_SECONDS = 30
@@ -98,7 +100,7 @@ def _cards(rows: Sequence[Sequence[Any]]) -> tuple[Card, ...]:
     cards = tuple(Card._make(row[:-1]) for row in rows)
     if not cache_enabled() or not cards:
         return cards
-    units = {row[0]: row[1:] for row in fetch_all(_AVAILABLE, slugs=[card.slug for card in cards])}
+    units = {slug: units for slug, *units in fetch_all(_AVAILABLE, slugs=[card.slug for card in cards])}
     return tuple(
         card._replace(available=available, in_stock=in_stock)
         for card in cards
@@ -247,9 +249,9 @@ def list_categories(limit: int) -> tuple[CategoryLink, ...]:
     """Return the categories that have something to show, in the shop's order. One statement."""
 
     def load() -> list[list[Any]]:
-        return [[str(row[0]), *row[1:]] for row in fetch_all(_CATEGORIES, limit=limit)]
+        return [[str(key), *rest] for key, *rest in fetch_all(_CATEGORIES, limit=limit)]
 
-    return tuple(CategoryLink(uuid.UUID(row[0]), *row[1:]) for row in cached("categories", str(limit), load))
+    return tuple(CategoryLink(uuid.UUID(key), *rest) for key, *rest in cached("categories", str(limit), load))
 
 
 def category_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
@@ -263,10 +265,10 @@ def category_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
 
     def load() -> list[list[str]]:
         found = fetch_all(_category_pictures_statement(len(ids)), **parameters)
-        return [[str(row[0]), row[1]] for row in found]
+        return [[str(row.category_id), row.file] for row in found]
 
     rows = cached("category pictures", " ".join(map(str, ids)), load)
-    return {uuid.UUID(row[0]): row[1] for row in rows}
+    return {uuid.UUID(category_id): file for category_id, file in rows}
 
 
 @lru_cache(maxsize=MAX_PICTURED_CATEGORIES)
@@ -295,15 +297,33 @@ def find_category(slug: str) -> tuple[uuid.UUID, str, str]:
     rows = fetch_all(_CATEGORY, slug=slug)
     if not rows:
         raise NotFound("category_page_not_found")
-    return rows[0][0], rows[0][1], rows[0][2]
+    category = rows[0]
+    return category.id, category.name, category.description
 
 
-def all_paths() -> list[str]:
-    """Return the address of every category and product page, for search engines. Two statements."""
-    products = fetch_all(select(PRODUCTS.c.slug).where(sold()).order_by(PRODUCTS.c.id).limit(MAX_SITEMAP))
-    return [category.path for category in list_categories(MAX_SITEMAP)] + [
-        f"/products/{quote(row[0])}" for row in products
-    ]
+def count_sitemaps() -> int:
+    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Two statements."""
+    products = fetch_all(select(func.count()).select_from(PRODUCTS).where(sold()))[0][0]
+    return -(-(len(_first_paths()) + int(products)) // SITEMAP_SIZE)
+
+
+def sitemap_paths(number: int) -> list[str]:
+    """Return the addresses of one file, counted from 1: the home page, categories, then products. Two statements."""
+    start = (number - 1) * SITEMAP_SIZE
+    first = _first_paths()
+    paths = first[start : start + SITEMAP_SIZE]
+    products = (
+        select(PRODUCTS.c.slug)
+        .where(sold())
+        .order_by(PRODUCTS.c.id)
+        .offset(max(0, start - len(first)))
+        .limit(SITEMAP_SIZE - len(paths))
+    )
+    return paths + [f"/products/{quote(row[0])}" for row in fetch_all(products)]
+
+
+def _first_paths() -> list[str]:
+    return ["/", *(category.path for category in list_categories(MAX_CATEGORIES))]
 
 
 def _sold_in_category() -> Select[Any]:

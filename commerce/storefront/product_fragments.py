@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import current_app
-from markupsafe import Markup
 
+from commerce.markup import Markup, plain_text, rendered
 from commerce.money import to_decimal
 from commerce.storefront.product_page import PagePicture, ProductPage
 from commerce.storefront.variant_picker import SoldVariant, VariantChoice
@@ -43,7 +43,7 @@ def product_parts(
     }
     render = current_app.jinja_env.get_template
     return {
-        name: Markup(render(f"storefront/_{name}.html").render(facts))  # noqa: S704 - the templates have escaped it
+        name: rendered(render(f"storefront/_{name}.html").render(facts))
         for name in ("facts", "gallery", "offer", "options")
     }
 
@@ -59,9 +59,7 @@ def shown_picture(product: ProductPage, choice: VariantChoice, asked: str) -> Pa
 
 def _summary(product: ProductPage) -> str:
     """Return what search engines show below the title: the shop's own words, else the beginning of the description."""
-    # Only tags are taken away here; the template escapes what is left.
-    plain = Markup(product.description_html.replace("<", " <")).striptags()  # noqa: S704
-    text = product.seo_description or plain
+    text = product.seo_description or plain_text(product.description_html)
     text = " ".join(text.split())
     return text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + "…"
 

@@ -100,7 +100,7 @@ def product_page(slug: str) -> ProductPage:
     )
     variants = [_variant_row(row) for row in facts.variants]
     if cache_enabled():
-        units = {row[0]: row[1:] for row in fetch_all(_AVAILABLE, product=uuid.UUID(product_id))}
+        units = {key: units for key, *units in fetch_all(_AVAILABLE, product=uuid.UUID(product_id))}
         variants = [
             row._replace(available=available, in_stock=in_stock)
             for row in variants
@@ -128,7 +128,7 @@ def moved_to(slug: str) -> str:
     rows = fetch_all(_MOVED, slug=lookup_key(slug))
     if not rows:
         raise NotFound("product_not_found")
-    return f"/products/{quote(rows[0][0])}"
+    return f"/products/{quote(rows[0].slug)}"
 
 
 def _read_facts(slug: str) -> _Facts:

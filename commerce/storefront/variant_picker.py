@@ -10,7 +10,7 @@ from typing import Literal
 
 from commerce.catalog.text import slugify
 
-RESERVED_KEYS = {"variant", "variant_id", "quantity", "csrf_token", "picture", "q", "page", "sort"}
+RESERVED_KEYS = {"variant", "variant_id", "quantity", "csrf_token", "form_id", "picture", "q", "page", "sort"}
 """Names that forms and addresses of a product page use for other things."""
 MAX_NEAR = 4
 

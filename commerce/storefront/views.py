@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
 
 from flask import Response, render_template, request
-from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.cache import render_cached
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.errors import NotFound
+from commerce.markup import Markup, joined
 from commerce.paging import PageLinks, parse_page_number
 from commerce.storefront import listings
 from commerce.storefront.layout import blueprint, nav_categories
@@ -126,7 +126,7 @@ def _page_number() -> int:
 
 def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
     shop = current_shop()
-    rendered = [
+    return joined(
         render_cached(
             "storefront/_card.html",
             shop.locale,
@@ -137,9 +137,7 @@ def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
             eager=index < eager,
         )
         for index, card in enumerate(cards)
-    ]
-    # Joined as plain strings: Markup would look at each of them once more.
-    return Markup("".join(rendered))  # noqa: S704 - every part is Markup already
+    )
 
 
 # --- the product page -------------------------------------------------------------------------------
@@ -245,13 +243,27 @@ def robots() -> Response:
 
 @blueprint.get("/sitemap.xml")
 def sitemap() -> Response:
-    """All pages that a search engine should know."""
+    """All pages that a search engine should know, or an index of the files that name them."""
+    count = listings.count_sitemaps()
+    if count == 1:
+        return _sitemap("urlset", "url", listings.sitemap_paths(1))
+    return _sitemap("sitemapindex", "sitemap", [f"/sitemap-{number}.xml" for number in range(1, count + 1)])
+
+
+@blueprint.get("/sitemap-<int:number>.xml")
+def sitemap_part(number: int) -> Response:
+    """One of the files of a shop with many pages."""
+    if not 1 <= number <= listings.count_sitemaps():
+        raise NotFound("list_page_not_found")
+    return _sitemap("urlset", "url", listings.sitemap_paths(number))
+
+
+def _sitemap(root: str, entry: str, paths: Sequence[str]) -> Response:
+    """Answer with a list of addresses as sitemaps.org describes it."""
     address = request.host_url.rstrip("/")
-    places = "".join(
-        f"<url><loc>{escape(address + path)}</loc></url>\n" for path in ["/", *listings.all_paths()]
-    )
-    head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-    return public(Response(f"{head}{places}</urlset>\n", mimetype="application/xml"), 3600)
+    places = "".join(f"<{entry}><loc>{escape(address + path)}</loc></{entry}>\n" for path in paths)
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+    return public(Response(f"{head}{places}</{root}>\n", mimetype="application/xml"), 3600)
 
 
 @blueprint.get("/favicon.svg")

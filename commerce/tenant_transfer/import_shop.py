@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Table, func, insert, select
+from sqlalchemy.exc import DataError, IntegrityError
 
 from commerce import clock
 from commerce.catalog.models import Product
@@ -25,6 +26,7 @@ from commerce.tenant_transfer.archive import Reader
 from commerce.tenant_transfer.comparison import Books, totals_of
 from commerce.tenant_transfer.secrets import Carrier, carrier
 from commerce.tenant_transfer.tables import readers, shop_tables
+from commerce.tenant_transfer.validation import checked_row
 from commerce.tenants.hosts import checked_host, is_local, refuse_taken_host
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.queries import get_shop
@@ -139,7 +141,7 @@ def _rows(reader: Reader, table: Table, tenant_id: uuid.UUID, unpacker: Carrier)
     """Yield the rows of a table as the database wants them; each has to be of the shop that the file is of."""
     convert = readers(table)
     owner = "id" if table.name == "tenants" else "tenant_id"
-    for row in reader.rows(table.name):
+    for number, row in enumerate(reader.rows(table.name), start=1):
         try:
             made = {name: None if row[name] is None else read(row[name]) for name, read in convert.items()}
         except (ValueError, TypeError, AttributeError) as error:
@@ -147,7 +149,7 @@ def _rows(reader: Reader, table: Table, tenant_id: uuid.UUID, unpacker: Carrier)
         if made[owner] != tenant_id:
             raise Rejected("archive_row_of_other_shop", table=table.name)
         unpacker.unpack(table.name, made)
-        yield made
+        yield checked_row(table, made, number)
 
 
 def _renamed(rows: Iterator[dict[str, Any]], code: str) -> Iterator[dict[str, Any]]:
@@ -180,7 +182,12 @@ def _rehosted(
 def _insert(table: Table, rows: Iterator[dict[str, Any]]) -> int:
     count = 0
     while batch := list(islice(rows, BATCH)):
-        db.session.connection().execute(insert(table), batch)
+        try:
+            db.session.connection().execute(insert(table), batch)
+        except (IntegrityError, DataError) as error:
+            raise Rejected(
+                "archive_rows_refused", table=table.name, error=type(error.orig).__name__
+            ) from error
         count += len(batch)
     return count
 

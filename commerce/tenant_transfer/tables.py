@@ -20,6 +20,7 @@ LEFT_OUT = {
     "member_sessions": "sessions end, people sign in again",
     "email_proofs": "mailed links lead to the old installation and are short-lived",
     "staff_invitations": "mailed links lead to the old installation",
+    "form_submissions": "pages that are open belong to the old installation",
     "api_keys": "their hashes would let programs in at both installations: an owner makes new ones",
     "sign_in_throttles": "wrong passwords are counted where they are typed",
     "operator_sign_in_throttles": "they run the installation, not the shop",

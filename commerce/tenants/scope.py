@@ -26,6 +26,11 @@ def current_shop() -> Shop:
     return shop
 
 
+def entered_shop() -> Shop | None:
+    """Return the shop that was entered, or None outside of any."""
+    return _shop.get()
+
+
 @contextmanager
 def shop_scope(shop: Shop) -> Generator[Shop]:
     """Enter `shop`: its rows, its settings, and nobody else's."""

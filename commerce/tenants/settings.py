@@ -69,7 +69,7 @@ def change_settings(
     the currency stays. Raises InvalidValue with the column's name, StaleVersion, NotFound.
     """
     checked = check_settings(values)
-    _refuse_foreign_pictures(tenant_id, checked)
+    refuse_foreign_pictures(tenant_id, checked)
     tenant = lock_settings(tenant_id, seen_version)
     changed = {name for name, value in checked.items() if getattr(tenant, name) != value}
     if "currency" in changed:
@@ -91,7 +91,8 @@ def check_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: CHECKS[name](name, value) for name, value in values.items()}
 
 
-def _refuse_foreign_pictures(tenant_id: uuid.UUID, checked: Mapping[str, Any]) -> None:
+def refuse_foreign_pictures(tenant_id: uuid.UUID, checked: Mapping[str, Any]) -> None:
+    """Raise InvalidValue for a picture that is not one of the shop's own."""
     shown = {"hero": checked.get("hero"), "logo": checked.get("theme", {}).get("logo", {}).get("file")}
     for name, file in shown.items():
         if file and not file.startswith(f"{tenant_id}/"):

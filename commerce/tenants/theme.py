@@ -70,4 +70,4 @@ def unreadable(theme: Mapping[str, Any]) -> list[tuple[str, str, float]]:
     """Return (colour, background, contrast) of what could not be read in a theme; its colours are `#rrggbb`."""
     colours = DEFAULTS | _SIGNS | {name: theme[name] for name in COLOURS if name in theme}
     found = [(text, ground, contrast(colours[text], colours[ground])) for text, ground in _PAIRS]
-    return [each for each in found if each[2] < AA]
+    return [(text, ground, ratio) for text, ground, ratio in found if ratio < AA]

@@ -74,7 +74,8 @@ def ping(endpoint_id: uuid.UUID) -> HttpAnswer:
 def sending_rules() -> DestinationRules:
     """Return which addresses this installation may call."""
     config: Config = current_app.config["LOCKSTEP"]
-    return DestinationRules(private=config.webhook_allow_private, plain=not config.production)
+    live = config.production
+    return DestinationRules(private=config.webhook_allow_private and not live, plain=not live)
 
 
 def _call(

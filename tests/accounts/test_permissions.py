@@ -22,9 +22,10 @@ OF_SUPPORT = {
     "orders.edit",
     "orders.request_refund",
     "orders.note",
+    "orders.send_link",
     "returns.answer",
 }
-BESIDE_THE_TABLE = {"orders.view", "orders.note", "orders.create", "orders.edit"}
+BESIDE_THE_TABLE = {"orders.view", "orders.note", "orders.send_link", "orders.create", "orders.edit"}
 """What staff do with orders that is no transition."""
 
 

@@ -10,7 +10,10 @@ from tests.support.client import ShopClient
 
 
 def form_on(html: str, action: str) -> dict[str, list[str]]:
-    """Return what the form with this address would send as it stands: names with their values."""
+    """Return what the form with this address would send as it stands: names with their values.
+
+    Without what makes it one form: tests send it as somebody who opens the page again each time.
+    """
     tree = html5lib.HTMLParser(namespaceHTMLElements=False).parse(html)
     form = next(
         form for form in tree.iter("form") if form.get("action") == action and form.get("method") == "post"
@@ -18,7 +21,7 @@ def form_on(html: str, action: str) -> dict[str, list[str]]:
     sent: dict[str, list[str]] = {}
     for field in form.iter():
         name = field.get("name") if isinstance(field.tag, str) else None
-        if not name or name == "csrf_token":
+        if not name or name in ("csrf_token", "form_id"):
             continue
         if field.tag == "input":
             if field.get("type") in ("checkbox", "radio") and field.get("checked") is None:

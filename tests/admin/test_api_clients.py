@@ -156,7 +156,7 @@ def test_a_form_that_is_sent_again_makes_another_key_and_the_page_says_so(
 def test_the_log_has_the_deeds_and_not_the_key(owner: ShopClient, books: uuid.UUID) -> None:
     token = new_key(owner, books, *SCOPES)
     (key,) = keys(books)
-    send(owner, f"/{books}/keys/{key.id}/revocation")
+    send(owner, f"/{books}/keys/{key.id}/revocation", step="confirm")
     send(owner, f"/{books}/deactivation")
     db.session.close()
     entries = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
@@ -249,7 +249,7 @@ def test_a_revoked_key_stays_in_the_list_and_opens_nothing(owner: ShopClient, bo
     token = new_key(owner, books)
     (key,) = keys(books)
     for _ in range(2):
-        answer = send(owner, f"/{books}/keys/{key.id}/revocation")
+        answer = send(owner, f"/{books}/keys/{key.id}/revocation", step="confirm")
         assert (answer.status_code, answer.location) == (303, f"{HERE}/{books}")
     assert opened_by(token) is None
     page = owner.get(f"{HERE}/{books}").text

@@ -18,6 +18,7 @@ from tests.admin.conftest import SignedIn
 from tests.admin.pricing_pages import changed
 from tests.factories.checkout import ADDRESS, make_order
 from tests.factories.orders import BOB, fresh, order_in
+from tests.factories.pricing import make_coupon, rules_of_now, used
 from tests.factories.shop import Sold, change_stock, counters, make_product
 from tests.factories.staff import post
 from tests.support.client import ShopClient
@@ -306,3 +307,23 @@ def test_charlie_finds_no_order_of_alices_shop(signed_in: SignedIn, in_shop: Sho
     charlie = signed_in("owner", name="Charlie", shop=other_shop)
     assert charlie.get(page_of(order)).status_code == 404
     assert post(charlie, page_of(order), {"do": "confirm", "version": order.version}).status_code == 404
+
+
+def test_staff_apply_a_code_to_a_placed_order(desk: ShopClient, in_shop: Shop) -> None:
+    coupon_id = make_coupon(limit=3)
+    with rules_of_now():
+        order = bought((make_product("Tea", price=1000, stock=9), 2))
+    shown = preview(desk, order, coupon_code="wel\u200bcome10", refund="y")
+    assert shown.status_code == 200
+    assert "code WELCOME10: $2.00" in shown.text
+    assert used(coupon_id) == 0
+    assert confirm(desk, order, shown).status_code == 303
+    assert (fresh(order.id).total, used(coupon_id)) == (2300, 1)
+    refused = preview(desk, order, coupon_code="NOPE")
+    assert refused.status_code == 422
+    assert "We don&#39;t recognize this code." in refused.text
+    assert 'value="NOPE"' in refused.text
+    again = preview(desk, order, coupon_code="WELCOME10")
+    assert "This order already has the promotion of this code." in again.text
+    small = preview(desk, order, coupon_code="W" * 41)
+    assert small.status_code == 422

@@ -303,3 +303,16 @@ def test_charlie_finds_no_promotion_of_alices_and_cannot_aim_at_her_products(
         assert state() == []
     with shop_scope(in_shop):
         assert state() == before
+
+
+def test_a_promotion_can_leave_reduced_products_alone(desk: ShopClient, page: str, in_shop: Shop) -> None:
+    assert not only().skip_reduced
+    assert submit(desk, page, filled(desk, page, skip_reduced="y")).status_code == 303
+    assert only().skip_reduced
+    assert 'name="skip_reduced"' in desk.get(page).text
+    mine = filled(desk, page, label="Mine")
+    assert submit(desk, page, filled(desk, page, skip_reduced=None)).status_code == 303
+    assert not only().skip_reduced
+    answer = submit(desk, page, mine)
+    assert answer.status_code == 409
+    assert "already reduced" in str(compared(answer.text))

@@ -81,7 +81,7 @@ def test_the_shop_is_called_as_its_owner_wants(desk: ShopClient, now: Callable[[
     )
     home = desk.get("/")
     assert "Alice &lt;&amp; Daughters&gt;" in home.text
-    assert '<html lang="de-AT">' in home.text
+    assert '<html lang="en">' in home.text, "the words are English"
 
 
 NONSENSE = [
@@ -99,6 +99,7 @@ NONSENSE = [
     (SELLING, "country", "DE, FR", "Enter one country"),
     (SELLING, "countries", "*", "Leave this empty"),
     (SELLING, "tax_rounding", "up", "Not a valid choice"),
+    (SELLING, "shipping_tax", "never", "Not a valid choice"),
     (SELLING, "deduct_on", "never", "Not a valid choice"),
     (SELLING, "return_days", "366", "from 0 to 365"),
     (SELLING, "cart_days", "0", "from 1 to 365"),
@@ -126,6 +127,18 @@ def test_what_makes_no_sense_is_said_and_not_saved(desk: ShopClient, now: Callab
         assert said in answer.text, (field, value)
         assert 'id="error-summary"' in answer.text
     assert now() == before
+
+
+def test_the_owner_chooses_how_shipping_is_taxed(desk: ShopClient, now: Callable[[], Shop]) -> None:
+    for choice, said in (
+        ("main", "at the rate of most"),
+        ("own", "by their own tax class"),
+        ("goods", "as the"),
+    ):
+        before = now()
+        assert save(desk, SELLING, shipping_tax=choice).status_code == 303
+        assert (now().shipping_tax, now().rules_version) == (choice, before.rules_version + 1)
+        assert f"Shipping and fees are taxed {said}" in desk.get("/admin/pricing/taxes").text
 
 
 def test_two_at_once_the_second_sees_what_the_first_did(

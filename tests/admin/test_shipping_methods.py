@@ -1,5 +1,6 @@
 """Ways to ship by hand: prices by country, weight and total; what is saved is what customers are offered."""
 
+import re
 import uuid
 from typing import Any
 
@@ -15,6 +16,7 @@ from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
 from tests.admin.pricing_pages import changed, compared, filled, finds_nothing, is_refused, only_looks, submit
 from tests.factories.checkout import make_order
+from tests.factories.pricing import rules_of_now
 from tests.factories.shop import make_product
 from tests.support.client import ShopClient
 
@@ -130,7 +132,7 @@ def test_saving_what_is_there_already_changes_nothing(desk: ShopClient, in_shop:
         ("position", "many", "whole number from 0"),
         ("version", "", "reload the page"),
         ("rate0__price", "", "enter a price"),
-        ("rate0__price", "5,00", "t a valid amount"),
+        ("rate0__price", "5,0,0", "t a valid amount"),
         ("rate0__price", "-5", "cannot be negative"),
         ("rate0__price", "5.005", "too many decimal places"),
         ("rate0__price", "9" * 70, "too long"),
@@ -215,3 +217,45 @@ def test_charlie_finds_no_method_of_alices(
     assert str(on_file()[0]) not in charlie.get(LIST).text
     with shop_scope(in_shop):
         assert state() == before
+
+
+def test_a_threshold_counts_the_total_before_or_after_discounts(
+    desk: ShopClient, in_shop: Shop, page: str
+) -> None:
+    free = {"rate1__countries": "*", "rate1__min_subtotal": "75", "rate1__price": "0"}
+    assert submit(desk, page, filled(desk, page, **free)).status_code == 303
+    at = {"country": "US", "subtotal": 7600, "weight_grams": 100, "discounted": 600}
+    assert [offer.price for offer in shipping_offers(**at)] == [0]
+    before = rules_version(in_shop)
+    assert submit(desk, page, filled(desk, page, after_discounts="y")).status_code == 303
+    assert rules_version(in_shop) == before + 1
+    assert on_file()[1].after_discounts
+    assert "from $75.00 after discounts" in desk.get(LIST).text
+    with rules_of_now():
+        assert [offer.price for offer in shipping_offers(**at)] == [500]
+    mine = filled(desk, page, name="Mine")
+    assert submit(desk, page, filled(desk, page, after_discounts=None)).status_code == 303
+    answer = submit(desk, page, mine)
+    assert answer.status_code == 409
+    assert "Free shipping threshold counts the total after discounts" in str(compared(answer.text))
+
+
+def test_the_owner_is_warned_of_countries_without_a_tax_rate(
+    desk: ShopClient, in_shop: Shop, page: str
+) -> None:
+    pages = (LIST, "/admin/pricing/taxes")
+    for address in pages:
+        assert "no tax rate is set" not in desk.get(address).text
+    rates = "/admin/pricing/taxes"
+    rate = re.findall(rf'href="({rates}/[0-9a-f-]{{36}})"', desk.get(rates).text)[0]
+    assert submit(desk, rate, filled(desk, rate, country="US")).status_code == 303
+    for address in pages:
+        assert "no rate is set for everywhere else" in desk.get(address).text
+    for named, said in (
+        ("ES", "You ship to Spain, but no tax rate is set for it."),
+        ("US, ES, FR", "You ship to Spain, France, but no tax rates are set for them."),
+    ):
+        assert submit(desk, page, filled(desk, page, rate0__countries=named)).status_code == 303
+        for address in pages:
+            assert said in desk.get(address).text
+            assert "everywhere else. Orders" not in desk.get(address).text

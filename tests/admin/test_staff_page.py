@@ -147,7 +147,7 @@ def test_a_forgotten_password_is_replaced_by_mail(client: ShopClient, in_shop: S
         page = client.get("/admin/password-reset")
         client.post("/admin/password-reset", data={"csrf_token": csrf_token(page.text), "email": email})
         page = client.get("/admin/password-reset").text
-        answers.append(page.replace(csrf_token(page), ""))
+        answers.append(re.sub(r'name="(csrf_token|form_id)" value="[^"]+"', "", page))
     assert answers[0] == answers[1], "nobody learns who works here"
     assert "an email with a link" in answers[0]
     link = f"/admin/password-reset/{mailed_token(post, 'owner@shop.test')}"

@@ -3,6 +3,10 @@
 from typing import Any
 
 from tests.factories.api_clients import Program, new_key
+from tests.factories.pricing import rules_of_now
+from tests.factories.shop import make_product
+from tests.fakes.stripe import running_stripe
+from tests.payments.orders import accept_stripe, buy
 
 CODE = "PRD-001"
 
@@ -11,7 +15,7 @@ class ExampleRequests:
     """The bodies of the document, and what has to be there before each can be sent."""
 
     def __init__(self, program: Program) -> None:
-        self._program = program
+        self.program = program
         self._document: Any = program.get("/api/openapi.json").json
         self.sent: set[tuple[str, str]] = set()
 
@@ -30,7 +34,7 @@ class ExampleRequests:
         if version is not None:
             body |= {"version": version}
         self.sent.add((method, path))
-        answer = self._program.call(method, path.format(**parts), body, Idempotency_Key=new_key())
+        answer = self.program.call(method, path.format(**parts), body, Idempotency_Key=new_key())
         assert answer.status_code in (200, 201), f"{method} {path}: {body} -> {answer.text}"
         return answer.json
 
@@ -42,28 +46,28 @@ class ExampleRequests:
         """Place the example of an order, take it to a status, and return its code."""
         code: str = self.send("POST", "/api/orders")["code"]
         for status in statuses:
-            answer = self._program.patch(f"/api/orders/{code}/status", {"status": status})
+            answer = self.program.patch(f"/api/orders/{code}/status", {"status": status})
             assert answer.status_code == 200, answer.text
         return code
 
     def coloured_product(self) -> str:
         """Make a product of which an example adds another colour, and return its code."""
         blue = {"sku": "PRD-002-BLUE", "price": 29.99, "options": {"Colour": "blue"}}
-        made = self._program.post("/api/products", {"name": "Coloured Mouse", "variants": [blue]})
+        made = self.program.post("/api/products", {"name": "Coloured Mouse", "variants": [blue]})
         assert made.status_code == 201, made.text
         return str(made.json["code"])
 
     def known_code(self) -> None:
         """Make the coupon code that an example enters."""
         body = self._body("POST", "/api/coupons") | {"code": "WELCOME10"}
-        assert self._program.post("/api/coupons", body).status_code == 201
+        assert self.program.post("/api/coupons", body).status_code == 201
 
 
 def send_every_example(program: Program) -> ExampleRequests:
     """Send the example of every operation that takes a body, in an order in which each succeeds."""
     examples = ExampleRequests(program)
     of_products(examples)
-    for send in (of_orders, of_carts_and_coupons, of_webhooks, of_variants):
+    for send in (of_orders, of_authorized_payments, of_carts_and_coupons, of_webhooks, of_variants):
         send(examples)
     return examples
 
@@ -90,6 +94,19 @@ def of_orders(examples: ExampleRequests) -> None:
     delivered = examples.order("paid", "processing", "shipped", "delivered")
     examples.send("POST", f"{order}/returns", code=delivered)
     examples.send("POST", f"{order}/returns/{{number}}/decision", code=delivered, number=1)
+
+
+def of_authorized_payments(examples: ExampleRequests) -> None:
+    payment = "/api/orders/{code}/payments/{payment_id}"
+    tea = make_product("Green tea", sku="TEA-1", price=1000, stock=10)
+    with running_stripe() as fake:
+        accept_stripe(examples.program.app, fake)
+        with rules_of_now():
+            for action in ("capture", "void"):
+                bought = buy(tea)
+                fake.authorize(bought.session)
+                path = f"{payment}/{action}"
+                examples.send("POST", path, code=bought.order.code, payment_id=bought.payment_id)
 
 
 def of_carts_and_coupons(examples: ExampleRequests) -> None:

@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -152,6 +153,12 @@ def test_a_coupon_can_be_applied_and_removed(program: Program) -> None:
     removed = program.call("DELETE", f"{path}/coupons/welcome10")
     assert (removed.json["couponCodes"], removed.json["quote"]["discounts"]) == ([], [])
     assert program.call("DELETE", f"{path}/coupons/welcome10").status_code == 404
+    for pasted in ("wel\u200bcome10", "\u3000\uff37elcome10\u2060"):
+        entered = program.post(f"{path}/coupons", {"code": pasted})
+        assert (entered.status_code, entered.json["couponCodes"]) == (200, ["WELCOME10"])
+        removed = program.call("DELETE", f"{path}/coupons/{quote(pasted)}")
+        assert removed.status_code == 200, removed.text
+        assert removed.json["couponCodes"] == []
     unknown = program.post(f"{path}/coupons", {"code": "NOPE"})
     assert (unknown.status_code, unknown.json["code"]) == (422, "coupon_refused")
     assert unknown.json["couponCodes"] == {"NOPE": "unknown"}

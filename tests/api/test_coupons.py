@@ -49,12 +49,14 @@ def test_every_kind_of_promotion_can_be_created(program: Program) -> None:
         {"kind": "free_shipping", "startsAt": "2026-01-15T10:30:00+09:00", "endsAt": "2099-01-15T00:00:00Z"},
         {"kind": "buy_x_get_y", "buyQuantity": 2, "getQuantity": 1, "percent": 100},
         {"kind": "percentage", "percent": 12.5, "scope": "products", "targets": [target], "combines": False},
+        {"kind": "percentage", "percent": 5, "skipReduced": True},
     ]
     for kind in kinds:
         made = program.post("/api/coupons", {"promotion": {"label": "Offer", **kind}})
         assert made.status_code == 201, made.text
         assert len(made.json["code"]) == 10
-    fixed, free, some, percent = list_promotions()
+    fixed, free, some, percent, full_price = list_promotions()
+    assert (percent.skip_reduced, full_price.skip_reduced) == (False, True)
     assert (fixed.amount, fixed.min_subtotal, fixed.needs_code) == (550, 2000, True)
     assert free.starts_at is not None
     assert free.starts_at.isoformat() == "2026-01-15T01:30:00+00:00"

@@ -2,27 +2,20 @@
 
 import json
 import re
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Column, String, select, update
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-import commerce.models  # noqa: F401 - registers every table
-from commerce.accounts.email_tokens import request_token
-from commerce.accounts.invitations import invite
 from commerce.accounts.scopes import SCOPES
 from commerce.api.operation import OPERATIONS
-from commerce.db import Base, atomic, db
-from commerce.encryption import seal
+from commerce.db import db
 from commerce.events.models import Event
-from commerce.events.outbox import SYSTEM
 from commerce.orders.models import Order
-from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import Coupon
 from commerce.tenants.models import Shop
 from commerce.webhooks.models import WebhookEndpoint
@@ -30,13 +23,8 @@ from commerce.webhooks.payloads import body_of, public_name
 from commerce.webhooks.services import rotate_secret
 from tests.api.example_requests import send_every_example
 from tests.factories.api_clients import Program, make_program
-from tests.factories.members import make_member, sign_in_member
-from tests.factories.orders import BOB
-from tests.factories.staff import make_enrolled
 from tests.support.client import ShopClient
-
-SECRET_NAME = re.compile("token|secret|hash|sealed|password")
-GATEWAY_SECRET = "sk_test_canaryCanaryCanary"
+from tests.support.secret_columns import fill_with_secrets, secrets
 
 
 @dataclass
@@ -88,21 +76,6 @@ def test_no_response_and_no_webhook_shows_a_secret(
             assert [value for value in values if value in text] == [], (column, where)
 
 
-def fill_with_secrets(client: ShopClient) -> None:
-    """Put a row into each table that holds secrets and that no example fills."""
-    make_enrolled()
-    member_id = make_member()
-    assert sign_in_member(client).status_code == 303
-    invite("bob@shop.test", "support", BOB)
-    ask_for_password(member_id)
-
-
-@atomic
-def ask_for_password(member_id: uuid.UUID) -> None:
-    request_token(SYSTEM, "reset_member", "ann@example.com", member_id)
-    db.session.execute(update(PaymentMethod).values(sealed_secrets=seal().close(GATEWAY_SECRET)))
-
-
 def readable(cart: str) -> Iterator[str]:
     """Yield the URL of every GET operation, of those on an order once for each order."""
     endpoint = str(db.session.scalars(select(WebhookEndpoint.id)).one())
@@ -128,19 +101,3 @@ def webhook_bodies(shop: Shop) -> dict[str, str]:
         for event in events
         if public_name(event.type)
     }
-
-
-def secrets() -> dict[str, list[str]]:
-    """Return table.column -> every value of each column of a shop that holds a secret, or what one is found by."""
-    found: dict[str, list[str]] = {}
-    for table in Base.metadata.sorted_tables:
-        for column in table.columns if "tenant_id" in table.columns else ():
-            if is_secret(column):
-                values = db.session.scalars(select(column).where(column.is_not(None), column != "")).all()
-                found[f"{table.name}.{column.name}"] = [str(value) for value in values]
-    db.session.close()
-    return {**found, "the gateway": [GATEWAY_SECRET]}
-
-
-def is_secret(column: Column[Any]) -> bool:
-    return bool(SECRET_NAME.search(column.name)) and isinstance(column.type, String)

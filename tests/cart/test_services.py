@@ -8,6 +8,7 @@ from flask import Flask
 from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import count_units, load_cart
 from commerce.cart.services import (
+    MAX_LINES,
     add_line,
     change_quantity,
     claim_cart,
@@ -16,7 +17,8 @@ from commerce.cart.services import (
     shopper_hash,
 )
 from commerce.db import atomic
-from commerce.errors import CartChanged, InvalidValue, NotFound, OutOfStock
+from commerce.error_messages import describe
+from commerce.errors import CartChanged, CartFull, InvalidValue, NotFound, OutOfStock
 from commerce.tenants.models import Shop
 from tests.factories.cart import load, make_cart
 from tests.factories.shop import make_product, set_price, stop_selling
@@ -100,3 +102,17 @@ def test_a_cart_is_claimed_once_and_only_as_it_was_seen(app: Flask, in_shop: Sho
     assert claimed.cart_id == cart.id
     assert claim_once(shopper, cart.checkout_token, cart.version) is None
     assert load_cart(shopper) is None
+
+
+def test_a_cart_holds_so_many_lines_and_more_of_what_is_in_it(in_shop: Shop) -> None:
+    sold = [make_product(f"Tea {number}") for number in range(MAX_LINES + 1)]
+    shopper, _cart = make_cart(*((each, 1) for each in sold[:MAX_LINES]))
+    with pytest.raises(CartFull) as refused:
+        add_line(shopper, sold[-1].variant_id, 1)
+    assert describe(refused.value) == (
+        "Your cart can hold up to 100 different items. Remove one to add another."
+    )
+    assert add_line(shopper, sold[0].variant_id, 1).quantity == 2
+    change_quantity(shopper, load(shopper).lines[0].id, 0)
+    assert add_line(shopper, sold[-1].variant_id, 1).quantity == 1
+    assert len(load(shopper).lines) == MAX_LINES

@@ -9,6 +9,7 @@ from flask import Flask
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.checkout.pages import put_in
+from tests.factories.pricing import make_coupon
 from tests.factories.shop import change_stock, make_product, set_price, stop_selling
 from tests.support.statements import count_statements
 from tests.support.visitor import Page, Visitor, text_of
@@ -23,6 +24,11 @@ def header_count(page: Page) -> str:
 
 def change(page: Page, quantity: str) -> Page:
     return page.form("Update").fill({"Quantity": quantity}).send()
+
+
+def quantity_in(page: Page) -> str:
+    form = page.form("Update cart")
+    return form.values[form.name_of("Quantity")]
 
 
 # --- put in ---------------------------------------------------------------------------------------------
@@ -56,7 +62,7 @@ def test_what_is_put_in_twice_is_one_line(app: Flask, in_shop: Shop) -> None:
     ann = Visitor(app)
     put_in(ann, tea, 2)
     cart = put_in(ann, tea, 3)
-    assert cart.form("Update").values["quantity"] == "5"
+    assert quantity_in(cart) == "5"
     assert "Subtotal $50.00" in cart.text
     assert header_count(cart) == "Cart5 products"
 
@@ -67,7 +73,7 @@ def test_no_more_is_put_in_than_there_is(app: Flask, in_shop: Shop) -> None:
     put_in(ann, tea, 2)
     cart = put_in(ann, tea, 2)
     assert "Only 3 are left of Green tea; your cart now has 3." in cart.text
-    assert cart.form("Update").values["quantity"] == "3"
+    assert quantity_in(cart) == "3"
 
 
 def test_when_all_there_is_lies_in_the_cart_that_is_said(app: Flask, in_shop: Shop) -> None:
@@ -103,7 +109,7 @@ def test_a_bad_quantity_is_refused_at_its_field(app: Flask, in_shop: Shop, quant
 def test_full_width_digits_are_digits(app: Flask, in_shop: Shop) -> None:
     tea = make_product()
     cart = Visitor(app).get(tea.path).form("Add to cart").fill({"Quantity": "２"}).send()
-    assert cart.form("Update").values["quantity"] == "2"
+    assert quantity_in(cart) == "2"
 
 
 @pytest.mark.parametrize("variant_id", ["", "1", "x" * 400, "\0", "../etc", "{}"])
@@ -158,7 +164,7 @@ def test_more_than_there_is_becomes_what_there_is(app: Flask, in_shop: Shop) -> 
 @pytest.mark.parametrize("way", ["Update", "Remove"])
 def test_a_line_can_be_taken_out(app: Flask, in_shop: Shop, way: str) -> None:
     cart = put_in(Visitor(app), make_product(), 2)
-    empty = change(cart, "0") if way == "Update" else cart.form("Remove").send()
+    empty = change(cart, "0") if way == "Update" else cart.form("Remove").send("Remove")
     assert "Green tea was removed from your cart." in empty.text
     assert "Your cart is empty." in empty.text
     assert header_count(empty) == "Cart0 products"
@@ -169,25 +175,30 @@ def test_a_bad_new_quantity_is_refused_at_its_line(app: Flask, in_shop: Shop, qu
     ann = Visitor(app)
     refused = change(put_in(ann, make_product(), 2), quantity)
     assert refused.status == 422
-    assert refused.error_at("quantity") == "Enter a whole number from 0 to 999."
-    assert ann.get("/cart").form("Update").values["quantity"] == "2"
+    assert (
+        refused.error_at(refused.form("Update cart").name_of("Quantity"))
+        == "Enter a whole number from 0 to 999."
+    )
+    assert quantity_in(ann.get("/cart")) == "2"
 
 
 def test_another_browsers_line_is_not_found_and_unchanged(app: Flask, in_shop: Shop) -> None:
     tea = make_product()
     ann, bob = Visitor(app), Visitor(app)
-    line = put_in(ann, tea, 2).form("Update").action
+    form = put_in(ann, tea, 2).form("Update cart")
     put_in(bob, tea, 1)
-    for path in (line, f"{line}/removal", f"/cart/lines/{uuid.uuid4()}"):
-        assert bob.post(path, {"quantity": "7"}).status_code == 404
-    assert Visitor(app).post(line, {"quantity": "7"}).status_code == 404
-    assert ann.get("/cart").form("Update").values["quantity"] == "2"
+    name = form.name_of("Quantity")
+    line_id = name.removeprefix("quantity-")
+    for fields in ({name: "7"}, {"remove_line": line_id}, {"remove_line": str(uuid.uuid4())}):
+        assert bob.post("/cart", fields).status_code == 404
+    assert Visitor(app).post("/cart", {name: "7"}).status_code == 404
+    assert quantity_in(ann.get("/cart")) == "2"
 
 
 def test_a_line_that_another_tab_has_removed_shows_the_cart_as_it_is(app: Flask, in_shop: Shop) -> None:
     ann = Visitor(app)
     cart = put_in(ann, make_product())
-    ann.get("/cart").form("Remove").send()
+    ann.get("/cart").form("Remove").send("Remove")
     late = change(cart, "3")
     assert late.status == 404
     assert late.heading == "Your cart"
@@ -212,9 +223,11 @@ def test_too_few_left_is_said_and_checkout_waits(app: Flask, in_shop: Shop) -> N
     change_stock(tea, -3)
     cart = ann.get("/cart")
     assert "Only 2 are left. Please lower the quantity." in cart.text
-    assert not cart.has_button("Checkout")
     assert "Change or remove the marked lines" in cart.text
-    assert change(cart, "2").follow("Checkout").heading == "Checkout"
+    still = cart.form("Checkout").send("Checkout")
+    assert still.heading == "Your cart"
+    assert "no longer available in the quantity you want" in still.text
+    assert still.form("Checkout").fill({"Quantity": "2"}).send("Checkout").heading == "Checkout"
 
 
 @pytest.mark.parametrize("reason", ["sold out", "no longer sold"])
@@ -226,13 +239,13 @@ def test_what_cannot_be_bought_any_more_can_only_be_removed(app: Flask, in_shop:
     cart = ann.get("/cart")
     assert f"{reason}. Please remove it." in cart.text
     assert not cart.has_button("Update")
-    assert "Your cart is empty." in cart.form("Remove").send().text
+    assert "Your cart is empty." in cart.form("Remove").send("Remove").text
 
 
 def test_htmx_gets_the_cart_the_words_and_the_count(app: Flask, in_shop: Shop) -> None:
     ann = Visitor(app)
-    line = put_in(ann, make_product(price=500), 2).form("Update").action
-    answer = ann.post(line, {"quantity": "3"}, headers=HTMX)
+    name = put_in(ann, make_product(price=500), 2).form("Update cart").name_of("Quantity")
+    answer = ann.post("/cart", {name: "3"}, headers=HTMX)
     html = answer.get_data(as_text=True)
     assert answer.status_code == 200
     assert html.count('id="cart"') == 1
@@ -241,6 +254,77 @@ def test_htmx_gets_the_cart_the_words_and_the_count(app: Flask, in_shop: Shop) -
     assert "$15.00" in html
     assert "<html" not in html
     assert "HX-Request" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("button", "then"),
+    [
+        ("Checkout", "Checkout"),
+        ("Continue shopping", "All products"),
+        ("Update cart", "Your cart"),
+        ("", "Your cart"),
+    ],
+)
+def test_what_is_typed_counts_whatever_button_is_pressed(
+    app: Flask, in_shop: Shop, button: str, then: str
+) -> None:
+    ann = Visitor(app)
+    put_in(ann, make_product("Tea"))
+    form = put_in(ann, make_product("Cup")).form("Checkout")
+    for name in [each for each in form.values if each.startswith("quantity-")]:
+        form.values[name] = "5"
+    assert then in text_of(form.send(button).one("body"))
+    assert header_count(ann.get("/cart")) == "Cart10 products"
+
+
+@pytest.mark.parametrize("button", ["Remove", "Apply"])
+def test_removing_one_line_and_entering_a_code_save_the_quantities_too(
+    app: Flask, in_shop: Shop, button: str
+) -> None:
+    make_coupon("WELCOME10")
+    ann = Visitor(app)
+    tea = make_product("Tea", price=1000)
+    put_in(ann, tea)
+    form = put_in(ann, make_product("Cup", price=1000)).form("Checkout")
+    first, second = (each for each in form.values if each.startswith("quantity-"))
+    form.values |= {first: "7", second: "5"}
+    if button == "Apply":
+        cart = form.fill({"Coupon code": "welcome10"}).send("Apply")
+        assert "Code WELCOME10 applied." in cart.text
+        assert header_count(cart) == "Cart12 products"
+        return
+    cart = form.send(remove_line=first.removeprefix("quantity-"))
+    assert header_count(cart) == "Cart5 products"
+
+
+def test_a_code_that_was_typed_is_entered_by_any_button_and_a_bad_one_keeps_the_shopper(
+    app: Flask, in_shop: Shop
+) -> None:
+    make_coupon("WELCOME10")
+    ann = Visitor(app)
+    cart = put_in(ann, make_product(price=1000))
+    refused = cart.form("Checkout").fill({"Coupon code": "nope"}).send("Checkout")
+    assert (refused.status, refused.heading) == (422, "Your cart")
+    assert refused.error_at("coupon_code").startswith("We don't recognize this code.")
+    assert refused.form("Checkout").fill({"Coupon code": "welcome10"}).send("Checkout").heading == "Checkout"
+    assert "WELCOME10" in ann.get("/cart").text
+
+
+def test_a_bad_quantity_or_too_few_keep_the_shopper_at_the_cart(app: Flask, in_shop: Shop) -> None:
+    ann = Visitor(app)
+    cart = put_in(ann, make_product(stock=3))
+    assert cart.form("Checkout").fill({"Quantity": "x"}).send("Checkout").status == 422
+    fewer = cart.form("Checkout").fill({"Quantity": "9"}).send("Checkout")
+    assert fewer.heading == "Your cart"
+    assert "Only 3 are left of Green tea; your cart now has 3." in fewer.text
+
+
+def test_a_quantity_that_was_not_touched_does_not_undo_another_tab(app: Flask, in_shop: Shop) -> None:
+    ann = Visitor(app)
+    old = put_in(ann, make_product())
+    change(ann.get("/cart"), "4")
+    assert old.form("Checkout").send("Checkout").heading == "Checkout"
+    assert quantity_in(ann.get("/cart")) == "4"
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "../../x", "a" * 3000, "é" * 43, "%00"])

@@ -13,20 +13,20 @@ from tests.factories.shop import counters, make_product
 from tests.support.visitor import Visitor
 
 
-def test_a_guest_buys_by_card_in_eight_requests(app: Flask, in_shop: Shop) -> None:
+def test_a_guest_buys_by_card_in_nine_requests(app: Flask, in_shop: Shop) -> None:
     tea = make_product("Green tea", price=1250, stock=5)
     ann = Visitor(app)
     cart = put_in(ann, tea, 2)
     assert cart.heading == "Your cart"
     assert "Green tea was added to your cart." in cart.text
-    details = cart.follow("Checkout")
+    details = cart.form("Checkout").send("Checkout")
     review = details.form("Continue").fill(ANN).choose("California").send("Continue")
     assert review.heading == "Review and order"
     assert "Ann@example.com" in review.text
     assert "Mountain View, CA 94043" in review.text
     assert "including Tax: $2.72" in review.text
     order = review.form("Place order").fill({"Card number": CARD}).send()
-    assert ann.requests == 8
+    assert ann.requests == 9
     assert order.path.startswith("/orders/")
     assert order.heading == "Confirmed"
     assert "$30.00 is paid" in order.text

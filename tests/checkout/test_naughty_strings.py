@@ -66,11 +66,14 @@ def test_no_field_of_cart_and_order_can_break_a_page(app: Flask, in_shop: Shop, 
     ann = Visitor(app)
     order = buy(ann, (tea, 1), card=DECLINED)
     cart = put_in(ann, tea, 1)
-    line, token = cart.form("Update").action, ann.token()
+    line, token = cart.form("Update cart").name_of("Quantity"), ann.token()
     for text in strings:
         # Where a text comes back in the page, the page is parsed; elsewhere its status says enough.
         for path, fields in (
-            (line, {"quantity": text}),
+            (
+                "/cart",
+                {line: text, "remove_line": text, "remove_code": text, "coupon_code": text, "then": text},
+            ),
             (f"{order.path}/cancellation", {"reason": text, "version": text}),
         ):
             page = ann.request("post", path, {"csrf_token": token, **fields})

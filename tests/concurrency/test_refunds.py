@@ -12,6 +12,7 @@ from commerce import clock
 from commerce.db import atomic, db
 from commerce.errors import CommerceError
 from commerce.events.outbox import Actor
+from commerce.orders.expired_holds import cancel_if_expired
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order
 from commerce.orders.refunds import RefundRequest, credit_order
@@ -23,7 +24,7 @@ from commerce.orders.returns import (
     refund_return,
     request_return,
 )
-from commerce.orders.services import cancel_if_expired, cancel_order
+from commerce.orders.services import cancel_order
 from commerce.payments.models import Payment
 from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.queries import shipped_parcels

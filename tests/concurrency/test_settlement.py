@@ -11,9 +11,10 @@ from sqlalchemy import update
 from commerce import clock
 from commerce.db import atomic, db
 from commerce.events.outbox import Actor
+from commerce.orders.expired_holds import cancel_if_expired
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
-from commerce.orders.services import cancel_if_expired, cancel_order, change_status
+from commerce.orders.services import cancel_order, change_status
 from commerce.payments.gateways.base import PaymentOutcome
 from commerce.payments.queries import refunds_of
 from commerce.settlement.manual_payments import record_receipt

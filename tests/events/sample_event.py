@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
 
-from commerce.db import atomic, db, every_shop, new_id
+from commerce.db import _as_tenant, atomic, db, every_shop, new_id
 from commerce.events.claims import Claim, Lane, claim
 from commerce.events.models import Delivery, Event
 from commerce.events.outbox import Actor, DomainEvent, publish
@@ -59,9 +60,14 @@ class Ear:
 
 def relay(*ears: Handler) -> Relay:
     """Return a relay that tells every ear of every bell."""
-    return Relay(
-        {Rang: list(ears)}, (Rang, RangTwice, Stopped), lambda tenant_id: shop_scope(get_shop(tenant_id))
-    )
+    return Relay({Rang: list(ears)}, (Rang, RangTwice, Stopped), enter_shop)
+
+
+def enter_shop(tenant_id: uuid.UUID) -> AbstractContextManager[None]:
+    """Enter a shop as a worker does, which is in none before."""
+    with _as_tenant(None, every=False):
+        shop = get_shop(tenant_id)
+    return shop_scope(shop)
 
 
 def fan_out_to(name: str) -> int:

@@ -12,7 +12,7 @@ from flask import Flask
 from commerce.db import new_id
 from commerce.errors import IllegalTransition, NotFound
 from commerce.events import claims
-from commerce.events.queries import deliveries_of, troubled_deliveries
+from commerce.events.queries import deliveries_of, list_deliveries
 from commerce.events.relay import PAUSES, DeliveredEvent
 from commerce.events.services import replay
 from commerce.tenants.models import Shop
@@ -122,7 +122,7 @@ def test_staff_replay_what_was_parked_with_a_fresh_schedule(in_shop: Shop) -> No
     for _ in range(len(PAUSES) + 1):
         relay(ear).run_once()
         pauses_end()
-    ((delivery, event),) = [tuple(row) for row in troubled_deliveries()]
+    ((delivery, event),) = [tuple(row) for row in list_deliveries().items]
     assert (delivery.state, event.payload) == ("parked", {"tone": "a"})
     replay(delivery.id)
     assert relay(ear).run_until_idle() == 1
@@ -130,7 +130,7 @@ def test_staff_replay_what_was_parked_with_a_fresh_schedule(in_shop: Shop) -> No
     replay(delivery.id)  # no need to wait for the pause either
     assert relay(ear).run_until_idle() == 1
     assert ear.heard == ["a"]
-    assert troubled_deliveries() == []
+    assert list_deliveries().items == []
 
 
 def test_what_was_delivered_is_not_replayed(in_shop: Shop) -> None:
@@ -149,7 +149,7 @@ def test_another_shops_delivery_cannot_be_replayed(in_shop: Shop, other_shop: Sh
     relay(ear).run_until_idle()
     (before,) = deliveries()
     with shop_scope(other_shop):
-        assert troubled_deliveries() == []
+        assert list_deliveries().items == []
         with pytest.raises(NotFound):
             replay(before.id)
     with pytest.raises(NotFound):

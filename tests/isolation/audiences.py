@@ -24,6 +24,7 @@ SHOP = {
     "storefront.robots",
     "storefront.search",
     "storefront.sitemap",
+    "storefront.sitemap_part",
     "checkout.enter_code",
     "checkout.pay_again",
     "checkout.place",

@@ -79,7 +79,7 @@ class Shopper(Person):
         """Go from any page to the cart and on to the checkout."""
         self.page.get_by_role("banner").get_by_role("link", name="Cart").click()
         self.sees_heading("Your cart")
-        self.page.get_by_role("link", name="Checkout", exact=True).click()
+        self.page.get_by_role("button", name="Checkout", exact=True).click()
         self.sees_heading("Checkout")
 
     def fill_in(self, pay_by: str = "Test card") -> None:

@@ -7,7 +7,14 @@ from commerce.cart.details import CheckoutDetails
 from commerce.cart.merging import Merged, merge_cart
 from commerce.cart.models import Cart
 from commerce.cart.queries import load_cart
-from commerce.cart.services import add_line, member_shopper, new_shopper_key, save_details, shopper_hash
+from commerce.cart.services import (
+    MAX_LINES,
+    add_line,
+    member_shopper,
+    new_shopper_key,
+    save_details,
+    shopper_hash,
+)
 from commerce.db import atomic, db
 from commerce.orders.models import Order
 from commerce.tenants.models import Shop
@@ -138,3 +145,21 @@ def test_the_review_of_another_tab_still_orders_the_cart_once_after_the_sign_in(
     assert first.path.startswith("/orders/")
     assert old.send("Place order", csrf_token=visitor.token()).path == first.path
     assert len(db.session.scalars(select(Order.id)).all()) == 1
+
+
+def test_what_finds_no_room_in_the_members_cart_is_left_out_and_counted(
+    client: ShopClient, in_shop: Shop
+) -> None:
+    member_id = make_member()
+    sold = [make_product(f"Tea {number}", stock=9) for number in range(MAX_LINES + 2)]
+    for each in sold[2:-1]:
+        add_line(member_shopper(member_id), each.variant_id, 1, member_id=member_id)
+    for each in (*sold[:2], sold[2]):
+        put_in(client, each.variant_id, 1)
+    sign_in_member(client)
+    found = in_cart(member_shopper(member_id))
+    assert len(found) == MAX_LINES
+    assert found[sold[2].sku] == 2
+    assert (
+        "1 item was not added because a cart can hold up to 100 different items." in client.get("/cart").text
+    )

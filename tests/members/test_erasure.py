@@ -364,7 +364,10 @@ def test_staff_find_and_erase_customers_and_the_log_holds_no_address(
     for key in (guest.code, str(member_id)):
         assert EMAIL in client.get(f"/admin/customers/{key}").text
         assert json.loads(client.get(f"/admin/customers/{key}/data.json").text)["email"] == EMAIL
-        assert send(client, f"/admin/customers/{key}/erasure").location == "/admin/customers"
+        assert (
+            send(client, f"/admin/customers/{key}/erasure", {"step": "confirm"}).location
+            == "/admin/customers"
+        )
         assert client.get(f"/admin/customers/{key}").status_code == 404
     assert left_over() == set()
     actions = db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
@@ -380,7 +383,7 @@ def test_erasing_customers_needs_the_permission(client: ShopClient, in_shop: Sho
     assert client.get(f"/admin/customers/{key}").status_code == (200 if role == "support" else 403)
     for answer in (
         client.get(f"/admin/customers/{key}/data.json"),
-        send(client, f"/admin/customers/{key}/erasure"),
+        send(client, f"/admin/customers/{key}/erasure", {"step": "confirm"}),
     ):
         assert answer.status_code == 403
     assert "members.email" in left_over()

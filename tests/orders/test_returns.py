@@ -1,12 +1,14 @@
 """Asking units back and answering: what the request is about, what it does to the status, what comes of it."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from commerce.db import db
+from commerce import clock
+from commerce.db import atomic, db
 from commerce.errors import Conflict, IllegalTransition, InvalidValue, NotAllowed, NotFound, StaleVersion
 from commerce.events.models import Event
 from commerce.events.outbox import Actor
@@ -379,3 +381,33 @@ def test_asking_before_the_money_came_is_refused(tea: Sold) -> None:
     with pytest.raises(IllegalTransition, match="nothing_paid"):
         ask(order, 1)
     assert traces(order) == seen
+
+
+@atomic
+def set_delivered(order: Order, *, days_ago: float) -> None:
+    moment = clock.now() - timedelta(days=days_ago)
+    db.session.execute(update(Order).where(Order.id == order.id).values(delivered_at=moment))
+
+
+@pytest.mark.parametrize("status", ["delivered", "completed"])
+@pytest.mark.parametrize("kind", ["refund", "return"])
+def test_a_shopper_asks_within_the_return_window_and_staff_after_it_too(
+    in_shop: Shop, tea: Sold, status: str, kind: str
+) -> None:
+    order = order_in(status)
+    set_delivered(order, days_ago=in_shop.return_days + 0.01)
+    for units in (1, None):
+        with pytest.raises(IllegalTransition) as refused:
+            ask(order, units, kind)
+        assert (refused.value.reason, refused.value.facts["days"]) == ("return_window_over", 14)
+        with pytest.raises(IllegalTransition, match="return_window_over"):
+            ask(order, units, kind, Actor("member", name="ann@buyer.test"))
+    assert requests_of(order.id) == []
+    ask(order, 1, kind, BOB)
+    set_delivered(order, days_ago=in_shop.return_days - 0.01)
+    assert ask(order, 1, kind)
+
+
+def test_what_is_not_delivered_yet_can_be_asked_back_at_any_time(tea: Sold) -> None:
+    for status in ("confirmed", "shipped"):
+        assert ask(order_in(status), None)

@@ -84,7 +84,7 @@ def test_more_held_than_there_is_cannot_be_mended_by_a_program(in_shop: Shop) ->
     make_order((sold, 4))
     _spoil(update(StockItem).values(on_hand=3, reserved=3))
     done = [mend(each) for each in check_stock() if each.rule.startswith("reserved")]
-    assert done == ["cannot be mended: 4 units are held and 3 are there; count the shelf"]
+    assert done == ["cannot be mended: 4 units are held and 3 are on hand; count the stock"]
     assert counters(sold) == (3, 3)
 
 

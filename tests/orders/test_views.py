@@ -1,11 +1,14 @@
 """The shopper's page of an order: what is true, what can be done, and for nobody without the link."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
+from commerce import clock
 from commerce.db import atomic, db
 from commerce.events.models import Event
 from commerce.events.outbox import SYSTEM, Actor
@@ -21,6 +24,7 @@ from commerce.settlement.services import settle_payment
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from tests.checkout.pages import CARD, DECLINED, NO_ANSWER, buy
+from tests.factories.orders import take_step
 from tests.factories.shop import Sold, counters, make_product
 from tests.support.statements import count_statements
 from tests.support.visitor import Page, Visitor
@@ -246,6 +250,36 @@ def test_the_shopper_can_ask_for_the_money_back(app: Flask, tea: Sold) -> None:
     refunded = reload(asked)
     assert refunded.heading == "Refunded"
     assert "We refunded your order." in refunded.text
+
+
+def test_the_return_window_is_shown_and_kept(app: Flask, tea: Sold) -> None:
+    visitor = Visitor(app)
+    accepted = "Returns accepted within 14 days of delivery."
+    assert accepted in visitor.get(tea.path).text
+    page = buy(visitor, (tea, 1))
+    assert accepted in page.text
+    for action in ("process", "ship", "deliver"):
+        take_step(the_order().id, action)
+    delivered = reload(page)
+    assert "You can ask to return items until" in delivered.text
+    assert delivered.has_button("Send request")
+    set_delivered(days_ago=15)
+    over = reload(page)
+    said = "The return period of 14 days after delivery is over."
+    assert said in over.text
+    assert not over.has_button("Send request")
+    answer = visitor.post(
+        f"{page.path}/refund-request", {"reason": "Late", "version": str(the_order().version)}
+    )
+    assert answer.status_code == 409
+    assert said in answer.get_data(as_text=True)
+    assert the_order().status == "delivered"
+
+
+@atomic
+def set_delivered(*, days_ago: int) -> None:
+    moment = clock.now() - timedelta(days=days_ago)
+    db.session.execute(update(Order).values(delivered_at=moment))
 
 
 def test_nothing_paid_means_nothing_to_ask_back(app: Flask, tea: Sold) -> None:

@@ -6,13 +6,12 @@ import pytest
 from flask import Flask
 
 from commerce.db import db
-from commerce.payments.methods import configure_method
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.shop import Sold, make_product
 from tests.fakes.stripe import FakeStripe, running_stripe
-from tests.fakes.stripe_account import HOOK_SECRET, SECRET_KEY
+from tests.payments.orders import accept_stripe
 
 
 @pytest.fixture(scope="session")
@@ -33,26 +32,9 @@ def fake(stripe_server: FakeStripe) -> FakeStripe:
 @pytest.fixture
 def stripe_shop(app: Flask, shop: Shop, fake: FakeStripe) -> Iterator[Shop]:
     """Alice's shop, entered; Stripe is her way to be paid, and its messages arrive at her shop's address."""
-    client = app.test_client()
-
-    def hook(body: bytes, signature: str) -> int:
-        answer = client.post(
-            "/webhooks/stripe",
-            data=body,
-            headers={"Stripe-Signature": signature, "Content-Type": "application/json"},
-        )
-        return int(answer.status_code)
-
-    fake.hook = hook
     with app.app_context():
         with shop_scope(shop):
-            configure_method(
-                "stripe",
-                gateway="stripe",
-                name="Card",
-                settings={"api_base": fake.address},
-                secrets={"secret_key": SECRET_KEY, "webhook_secret": HOOK_SECRET},
-            )
+            accept_stripe(app, fake)
         with shop_scope(get_shop(shop.id)) as fresh:
             yield fresh
         db.session.remove()

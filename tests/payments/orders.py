@@ -5,20 +5,46 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import select, update
 
 from commerce import clock
 from commerce.db import atomic, db
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order, timeline
+from commerce.payments.methods import configure_method
 from commerce.payments.models import GatewayEvent, Payment, Refund
 from commerce.payments.queries import get_payment, payments_of, refunds_of
 from commerce.settlement.services import PaymentResult, take_payment
 from tests.factories.checkout import make_order
 from tests.factories.shop import Sold
+from tests.fakes.stripe import FakeStripe
+from tests.fakes.stripe_account import HOOK_SECRET, SECRET_KEY
 
 PAID = ["OrderPlaced", "PaymentReceived", "PaymentSucceeded", "OrderConfirmed"]
 """The story of an order that was paid for at once."""
+
+
+def accept_stripe(app: Flask, fake: FakeStripe) -> None:
+    """Let the current shop be paid by the fake Stripe, whose messages arrive at the address of the default shop."""
+    client = app.test_client()
+
+    def hook(body: bytes, signature: str) -> int:
+        answer = client.post(
+            "/webhooks/stripe",
+            data=body,
+            headers={"Stripe-Signature": signature, "Content-Type": "application/json"},
+        )
+        return int(answer.status_code)
+
+    fake.hook = hook
+    configure_method(
+        "stripe",
+        gateway="stripe",
+        name="Card",
+        settings={"api_base": fake.address},
+        secrets={"secret_key": SECRET_KEY, "webhook_secret": HOOK_SECRET},
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from commerce.db import db
 from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.money import MAX_AMOUNT
+from commerce.pricing.coupon_rows import find_coupon
 from commerce.pricing.discounts import promotion_rules
 from commerce.pricing.queries import coupons_of, get_promotion, get_tax_rate, list_promotions, list_tax_rates
 from commerce.pricing.services import (
@@ -147,6 +148,35 @@ def test_a_code_is_kept_in_capitals_and_only_once(in_shop: Shop) -> None:
     with pytest.raises(InvalidValue, match="coupon_code_taken") as refused:
         create_coupon(promotion_id, "Welcome-10")
     assert refused.value.field == "code"
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "\u200bwelcome\u200b-10\ufeff",
+        "WELCOME\u201110",
+        "welcome\u201010",
+        "Welcome\u201310",
+        "welcome\u221210",
+        "wel\u00adcome-10",
+        "\u2066\uff37\uff25\uff2c\uff23\uff2f\uff2d\uff25\uff0d\uff11\uff10\u2069",
+        "\u00a0\u3000welcome-10\t\n",
+    ],
+)
+def test_a_code_is_the_same_however_it_was_copied(in_shop: Shop, pasted: str) -> None:
+    promotion_id = make_promotion(needs_code=True)
+    create_coupon(promotion_id, pasted)
+    assert find_coupon("WELCOME-10").code == "WELCOME-10"
+    assert find_coupon(pasted).code == "WELCOME-10"
+    with pytest.raises(InvalidValue, match="coupon_code_taken"):
+        create_coupon(promotion_id, "welcome-10")
+
+
+@pytest.mark.parametrize("other", ["WELCOME10", "WELCOME_10", "WELCOME 10", "WELCOME-1O", "WELCOMÉ-10"])
+def test_another_code_stays_another(in_shop: Shop, other: str) -> None:
+    create_coupon(make_promotion(needs_code=True), "WELCOME-10")
+    with pytest.raises(NotFound):
+        find_coupon(other)
 
 
 @pytest.mark.parametrize(

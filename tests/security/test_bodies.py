@@ -7,8 +7,11 @@ import os
 import pytest
 from flask import Flask
 from PIL import Image
+from werkzeug import formparser
 
+from commerce.accounts.views import COOKIE
 from commerce.catalog.images import MAX_BYTES
+from commerce.request_limits import ANYBODY, MAX_COOKIES, MAX_QUERY
 from commerce.tenants.models import Shop
 from tests.support.visitor import Visitor
 
@@ -78,3 +81,67 @@ def test_a_packed_body_is_not_unpacked(app: Flask, shop: Shop) -> None:
         },
     )
     assert answer.status_code == 422
+
+
+def test_a_form_of_millions_of_fields_is_refused_before_it_is_parsed(
+    app: Flask, in_shop: Shop, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent by nobody to a page that takes pictures: it cost seconds before anybody was asked who they are."""
+    parsed = []
+    monkeypatch.setattr(formparser, "parse_qsl", lambda *args, **_rest: parsed.append(args) or [])
+    body = b"1=&2=&" * 1_900_000
+    kind = "application/x-www-form-urlencoded"
+    for client in (app.test_client(), owner.client):
+        for path in (PICTURE, "/cart/lines", "/account/sign-in", "/admin/stock-import"):
+            for length in (
+                {"content_length": len(body)},
+                {"environ_overrides": {"wsgi.input_terminated": True}},
+            ):
+                answer = client.post(path, input_stream=io.BytesIO(body), content_type=kind, **length)
+                assert answer.status_code == 413, (path, length)
+    assert parsed == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"1=&" * ANYBODY.fields, b"email=" + b"%ff" * (ANYBODY.escapes + 1)],
+    ids=["fields", "escapes"],
+)
+def test_the_fields_and_escapes_of_a_small_form_are_counted_before_it_is_parsed(
+    app: Flask, in_shop: Shop, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    parsed = []
+    monkeypatch.setattr(formparser, "parse_qsl", lambda *args, **_rest: parsed.append(args) or [])
+    assert len(body) < ANYBODY.size
+    kind = "application/x-www-form-urlencoded"
+    assert app.test_client().post("/cart/lines", data=body, content_type=kind).status_code == 413
+    assert parsed == []
+
+
+def test_only_who_is_signed_in_as_staff_may_send_a_large_form(
+    app: Flask, in_shop: Shop, owner: Visitor
+) -> None:
+    large = {"description_html": "x" * (2 * ANYBODY.size)}
+    assert owner.post("/admin/settings/shop", large).status_code == 422
+    assert Visitor(app).post("/admin/settings/shop", large).status_code == 413
+    # A cookie that opens nothing gives no room.
+    forged = Visitor(app)
+    forged.client.set_cookie(COOKIE, "x" * 43, domain=in_shop.host, path="/admin")
+    assert forged.post("/admin/settings/shop", large).status_code == 413
+    # Nor is there more room for staff outside of the admin.
+    assert owner.post("/cart/lines", large).status_code == 413
+
+
+def test_long_query_strings_and_piles_of_cookies_are_refused_before_they_are_read(
+    app: Flask, in_shop: Shop
+) -> None:
+    client = app.test_client(use_cookies=False)
+    asked = {
+        414: client.get("/search?" + "q=1&" * (MAX_QUERY // 4 + 1)),
+        431: client.get("/", headers={"Cookie": "a=b; " * (MAX_COOKIES // 5 + 1)}),
+    }
+    for status, answer in asked.items():
+        assert answer.status_code == status
+        assert answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "private, no-store"
+    assert client.get("/search?q=" + "x" * (MAX_QUERY - 2)).status_code == 200

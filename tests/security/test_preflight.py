@@ -1,8 +1,10 @@
 """Production does not open with a door left open, and `flask doctor` says which one."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from sqlalchemy.engine import make_url
 from commerce import preflight
 from commerce.config import Config, ConfigError
 from commerce.db import db
+from commerce.notifications.mailer import FileMailer
 from commerce.preflight import FAIL, OK, WARN, database_checks, examine, file_system, refuse_unsafe
+from commerce.tenants.models import Shop
 
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -138,6 +142,75 @@ def test_production_starts_with_notes_when_nothing_fails(app: Flask, tmp_path: P
         notes = {each.name for each in refuse_unsafe(live)}
         assert {"TRUSTED_PROXIES", "LIMIT_URL", "HSTS", "MAIL_URL"} <= notes
         assert {each.state for each in examine(replace(live, var=tmp_path / "new" / "var"))} == {OK, WARN}
+
+
+@on_sqlite
+def test_production_does_not_start_while_a_shop_offers_the_test_card(app: Flask, shop: Shop) -> None:
+    live = config_of(app, production=True, limits="all")
+    with app.app_context():
+        assert {each.name: each.state for each in examine(config_of(app))}["test card"] == OK
+        with pytest.raises(ConfigError) as refusal:
+            refuse_unsafe(live)
+    assert "test card: on in demo. Run: flask payments disable-test-card" in refusal.value.message
+    done = app.test_cli_runner().invoke(args=["payments", "disable-test-card"])
+    assert (done.exit_code, done.output) == (0, "demo  card is off.\n")
+    with app.app_context():
+        refuse_unsafe(live)
+
+
+@on_sqlite
+def test_files_that_others_can_read_are_named(app: Flask, tmp_path: Path) -> None:
+    var = tmp_path / "open"
+    (var / "mail").mkdir(parents=True)
+    key, database = var / "secret_key", var / "shop.db"
+    for path in (key, database):
+        path.touch(mode=0o644)
+    config = config_of(app, var=var, database_url=f"sqlite:///{database}")
+
+    def found(*, production: bool) -> preflight.Check:
+        with app.app_context():
+            checks = examine(replace(config, production=production))
+        return next(each for each in checks if each.name == "file permissions")
+
+    var.chmod(0o755)
+    (var / "mail").chmod(0o755)
+    assert (found(production=False).state, found(production=True).state) == (WARN, FAIL)
+    assert found(production=True).advice == f"Run: chmod -R go= {key} {var / 'mail'} {database}"
+    key.chmod(0o600)
+    database.chmod(0o600)
+    assert found(production=True).found == f"others on this machine can read {var / 'mail'}"
+    var.chmod(0o700)
+    assert found(production=True).state == OK
+
+
+@on_sqlite
+def test_private_webhooks_are_refused_in_production(app: Flask) -> None:
+    with app.app_context():
+        with pytest.raises(ConfigError) as refusal:
+            refuse_unsafe(config_of(app, production=True, limits="all", webhook_allow_private=True))
+        refuse_unsafe(config_of(app, webhook_allow_private=True))
+    assert "WEBHOOK_ALLOW_PRIVATE: on. Unset it" in refusal.value.message
+
+
+def test_what_is_kept_under_var_is_for_the_shop_s_user_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        var = tmp_path / "var"
+        config = Config.from_env({"VAR_DIR": str(var)})
+        engine = create_engine(config.database_url)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE t (x int)"))
+            kept = {path.name: path.stat().st_mode & 0o777 for path in var.iterdir()}
+        engine.dispose()
+        message = EmailMessage()
+        message["Message-ID"] = "<1@shop.test>"
+        FileMailer(var / "mail").send(message)
+    finally:
+        os.umask(before)
+    assert var.stat().st_mode & 0o777 == 0o700
+    assert kept == dict.fromkeys(("secret_key", "lockstep.db", "lockstep.db-wal", "lockstep.db-shm"), 0o600)
+    assert (var / "mail").stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in (var / "mail").iterdir()] == [0o600]
 
 
 @on_sqlite

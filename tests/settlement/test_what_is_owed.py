@@ -15,10 +15,11 @@ from commerce.inventory.models import Reservation
 from commerce.order_management.actions import ShipOrder
 from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.balance import balance_of
+from commerce.orders.expired_holds import cancel_if_expired
 from commerce.orders.models import Credit, Order
 from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.returns import approve_return, receive_return, refund_return, request_return
-from commerce.orders.services import cancel_if_expired, cancel_order, change_status
+from commerce.orders.services import cancel_order, change_status
 from commerce.payments.models import Refund
 from commerce.payments.queries import payments_of
 from commerce.pricing.promotions import ManualDiscount

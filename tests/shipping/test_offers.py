@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select, update
 
-from commerce.db import atomic, db, insert_rows
+from commerce.db import _as_tenant, atomic, db, insert_rows
 from commerce.shipping.models import ShippingMethod, ShippingRate
 from commerce.shipping.queries import ShippingOffer, shipping_countries, shipping_offers
 from commerce.tenants.models import Shop
@@ -41,7 +41,9 @@ def rates(method: str, *rows: tuple[list[str], int | None, int, int]) -> None:
 
 def offered(shop: Shop, country: str = "US", subtotal: int = 1000, grams: int = 100) -> dict[str, int]:
     """Return method -> price as the next request would see them."""
-    with shop_scope(get_shop(shop.id)):
+    with _as_tenant(None, every=False):  # a request finds its shop before it enters one
+        found = get_shop(shop.id)
+    with shop_scope(found):
         offers = shipping_offers(country=country, subtotal=subtotal, weight_grams=grams)
     return {offer.code: offer.price for offer in offers}
 

@@ -5,10 +5,12 @@ from xml.etree import ElementTree
 import pytest
 from flask import Flask
 
+from commerce.storefront import listings
 from commerce.tenants.models import Shop
 from tests.factories.catalog import put_up
 from tests.support.client import ShopClient
 from tests.support.html import find_all, parse, text_of
+from tests.support.statements import count_statements
 
 
 def test_a_missing_page_offers_a_search_the_categories_and_the_way_home(
@@ -79,6 +81,30 @@ def test_the_sitemap_names_what_is_sold(in_shop: Shop, client: ShopClient) -> No
         "http://demo.localhost/categories/table",
         "http://demo.localhost/products/bowl-%26-spoon",
     ]
+
+
+def test_more_pages_than_one_sitemap_holds_are_in_several(
+    in_shop: Shop, client: ShopClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listings, "SITEMAP_SIZE", 3)
+    for number in range(5):
+        put_up(f"Bowl {number}", slug=f"bowl-{number}", shelves=["Table"])
+    put_up("Draft", status="draft")
+    root = ElementTree.fromstring(client.get("/sitemap.xml").text)  # noqa: S314 - our own answer
+    assert root.tag.endswith("}sitemapindex")
+    files = [text_of(place) for place in root]
+    assert files == [f"http://demo.localhost/sitemap-{number}.xml" for number in (1, 2, 3)]
+    named = []
+    for file in files:
+        with count_statements() as statements:
+            part = ElementTree.fromstring(client.get(file.partition(".localhost")[2]).text)  # noqa: S314 - our own answer
+        assert len(statements) <= 5
+        assert part.tag.endswith("}urlset")
+        assert 0 < len(part) <= 3
+        named += [text_of(place).removeprefix("http://demo.localhost") for place in part]
+    assert named == ["/", "/categories/table", *(f"/products/bowl-{number}" for number in range(5))]
+    for number in ("0", "4", "99999999999999999999"):
+        assert client.get(f"/sitemap-{number}.xml").status_code == 404
 
 
 def test_the_sign_of_the_shop_is_in_its_colour(in_shop: Shop, client: ShopClient) -> None:

@@ -11,6 +11,8 @@ import html5lib
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.support.html import mistakes
+
 Element = ET.Element
 
 
@@ -97,6 +99,7 @@ class Page:
         self.path = path
         parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
         self.root: Element = parser.parse(response.get_data(as_text=True))
+        assert mistakes(self.root) == [], path
 
     @property
     def text(self) -> str:

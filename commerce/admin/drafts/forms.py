@@ -30,12 +30,14 @@ from commerce.checkout.quote import Quote, quote_cart
 from commerce.error_messages import describe
 from commerce.order_management.drafts import kept_discount
 from commerce.orders.models import Order
+from commerce.pricing.queries import fold_code
 from commerce.shipping.queries import ShippingOffer, shipping_countries
 from commerce.tenants.scope import current_shop
 
 TYPED = ("email", "name", "phone", "note")
 CHOSEN = ("shipping_method", "payment_method")
 LONGEST = {"note": 1000}
+MAX_CODE = 40
 _NUMBER = [Regexp(r"^[0-9]{1,18}\Z", message=_("Please reload the page."))]
 
 
@@ -77,6 +79,16 @@ class DiscountForm(AdminForm):
             self.discount_percent.data = discount.ppm or None
             self.discount_amount.data = None if discount.ppm else discount.amount
             self.discount_label.data = discount.label
+
+
+class EditForm(DiscountForm):
+    """What staff change of a placed order as a whole."""
+
+    coupon_code = StringField(
+        _("Coupon code"),
+        [Length(max=40, message=_("At most %(max)d characters.")), no_control_characters],
+        filters=[fold_code],
+    )
 
 
 @dataclass(slots=True)

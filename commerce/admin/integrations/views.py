@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Sequence
 
 from flask import current_app, make_response, render_template, request, session
+from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.accounts import api_clients
 from commerce.accounts.scopes import READING, SCOPES
 from commerce.admin.auth import blueprint, current_actor, page_number, requires_permission
+from commerce.admin.confirmation import confirm_first
 from commerce.admin.forms import Difference
 from commerce.admin.integrations.forms import ClientForm, KeyForm, WebhookForm
 from commerce.admin.save import done, save
@@ -136,7 +137,22 @@ def api_key_issue(client_id: uuid.UUID) -> BaseResponse:
 @requires_permission("api.manage")
 @requires_recent_auth
 def api_key_revoke(client_id: uuid.UUID, key_id: uuid.UUID) -> BaseResponse:
-    """Revoke a key, effective immediately."""
+    """Show which key it is and who used it when; then revoke it, effective immediately."""
+    key = next((each for each in api_clients.keys_of([client_id])[client_id] if each.id == key_id), None)
+    if key is not None:
+        asks = confirm_first(
+            _("Revoke key …%(digits)s", digits=key.last_four),
+            _("Revoke key"),
+            f"{API_CLIENTS}/{client_id}",
+            [
+                (_("Created"), f"{format_datetime(key.created_at, 'medium')}, {key.created_by}"),
+                (_("Last used"), format_datetime(key.used_at, "medium") if key.used_at else _("Never")),
+                (_("Effect"), _("Programs that use this key are refused from now on.")),
+            ],
+            words=_("This cannot be undone. Please review it before you confirm."),
+        )
+        if asks is not None:
+            return asks
     api_clients.revoke_key(client_id, key_id)
     return _client_done(client_id, _("API key revoked."))
 

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.auth import blueprint, current_actor, may, requires_permission
 from commerce.admin.drafts.forms import (
     CustomerForm,
-    DiscountForm,
+    EditForm,
     UnitsInput,
     as_uuid,
     customer_form,
@@ -46,6 +46,8 @@ from commerce.web import render_region, see_other, wants_region
 
 _ADDED = re.compile(r"added-([0-9a-f]{32})")
 MOST_ADDED = 50
+_OF_ORDER = ("coupon_code",)
+"""Fields about the order as a whole that a service names."""
 
 
 @blueprint.app_template_global()
@@ -67,7 +69,7 @@ class EditPage:
     def __init__(self, order: Order, formdata: Any = None) -> None:
         self.order = order
         self.form: CustomerForm = customer_form(order, formdata)
-        self.extras = DiscountForm(formdata)
+        self.extras = EditForm(formdata)
         self.units = {
             line.id: units_input(f"units-{line.id.hex}", line.quantity, formdata, low=line.shipped)
             for line in order.lines
@@ -115,6 +117,7 @@ class EditPage:
             price_shipping=bool(self.extras.price_shipping.data),
             set_discount=True,
             discount=self._discount(),
+            coupon_code=self.extras.coupon_code.data,
         )
 
     def _discount(self) -> ManualDiscount | None:
@@ -126,12 +129,14 @@ class EditPage:
         return ManualDiscount(share_of(goods, wanted.ppm) if wanted.ppm else wanted.amount, wanted.label)
 
     def __contains__(self, name: str) -> bool:
-        return any(field.name == name for field in self.units.values()) or name in self.form
+        return (
+            any(field.name == name for field in self.units.values()) or name in _OF_ORDER or name in self.form
+        )
 
     def __getitem__(self, name: str) -> Any:
         """Return the field that a service names: the units of a line, or one about the customer."""
         units = (field for field in self.units.values() if field.name == name)
-        return next(units, None) or self.form[name]
+        return next(units, None) or (self.extras if name in _OF_ORDER else self.form)[name]
 
     @property
     def form_errors(self) -> list[Any]:
@@ -150,7 +155,7 @@ class EditPage:
     @property
     def carried(self) -> list[tuple[str, str]]:
         """What the preview sends again when it is confirmed."""
-        left_out = ("csrf_token", "do", "add", "shown_total", "refund", "q")
+        left_out = ("csrf_token", "form_id", "do", "add", "shown_total", "refund", "q")
         return [(name, text) for name, text in request.form.items(multi=True) if name not in left_out]
 
 

@@ -11,12 +11,18 @@ from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, DateField, HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
-from commerce.admin.fields import no_control_characters, shown_money_field, version_field
+from commerce.admin.fields import (
+    amount_text,
+    no_control_characters,
+    shown_money_field,
+    typed_amount,
+    version_field,
+)
 from commerce.admin.forms import AdminForm, set_ids
 from commerce.clock import now
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
-from commerce.money import parse_amount, to_decimal
+from commerce.money import to_decimal, typed_number
 from commerce.order_management.actions import ACTIONS, OrderAction, ShipOrder
 from commerce.orders.forms import read_units
 from commerce.orders.models import Order, OrderLine, ReturnRequest
@@ -65,7 +71,7 @@ class ActionForm(AdminForm):
 
     def __init__(self, row: Transition, formdata: Any = None, *, left: int = 0) -> None:
         """`left` is the money that is open (minor units)."""
-        shown = f"{to_decimal(left, current_shop().currency):f}" if left > 0 else ""
+        shown = amount_text(left) if left > 0 else ""
         super().__init__(formdata, data={"amount": shown})
         self.typed = _typed(formdata)
         set_ids(self, before=f"{row.resource}-")
@@ -94,7 +100,7 @@ class ActionForm(AdminForm):
     def minor(self) -> int | None:
         """The amount in minor units, None when none was entered. Raises InvalidValue."""
         text = (self.amount.data or "").strip()
-        return parse_amount(text, current_shop().currency) if text else None
+        return typed_amount(text, current_shop().currency) if text else None
 
     def to_action(self) -> OrderAction:
         """Return the action with what was filled in for it. Raises InvalidValue for units that are no numbers."""
@@ -153,7 +159,8 @@ class ReceiptForm(VersionForm):
 
     def __init__(self, order: Order, left: int, formdata: Any = None) -> None:
         self._currency = order.currency
-        shown = f"{to_decimal(left, order.currency):f}" if left > 0 else ""
+        plain = f"{to_decimal(left, order.currency):f}"
+        shown = typed_number(plain, current_shop().locale) if left > 0 else ""
         super().__init__(formdata, data={"version": order.version, "amount": shown})
 
     def validate_amount(self, _field: StringField) -> None:
@@ -172,7 +179,7 @@ class ReceiptForm(VersionForm):
     @property
     def minor(self) -> int:
         """The amount in minor units. Raises InvalidValue."""
-        return parse_amount(self.amount.data or "", self._currency)
+        return typed_amount(self.amount.data or "", self._currency)
 
 
 class CaptureForm(VersionForm):
@@ -183,7 +190,7 @@ class CaptureForm(VersionForm):
     def minor(self, currency: str) -> int | None:
         """The amount in minor units. Raises InvalidValue."""
         text = (self.amount.data or "").strip()
-        return parse_amount(text, currency) if text else None
+        return typed_amount(text, currency) if text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +238,7 @@ class RefundForm(AdminForm):
         return RefundRequest(
             units=read_units(self.typed, "units"),
             shipping=bool(self.shipping.data),
-            amount=parse_amount(typed, order.currency) if typed else None,
+            amount=typed_amount(typed, order.currency) if typed else None,
             restock=read_units(self.typed, "restock", "restock"),
             returned=bool(self.returned.data),
         )

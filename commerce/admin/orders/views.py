@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, make_response, render_template, request
@@ -33,15 +34,20 @@ from commerce.admin.orders.queries import find_order, titles_of, units_to_pick
 from commerce.admin.orders.timeline import endpoint_hosts, history, since
 from commerce.admin.save import done, save
 from commerce.admin.step_up import requires_recent_auth_when
-from commerce.errors import Conflict, NotFound, Rejected
+from commerce.error_messages import describe
+from commerce.errors import Conflict, InvalidValue, NotFound, Rejected
 from commerce.events.queries import deliveries_of
 from commerce.orders.addresses import address_lines, label_lines
 from commerce.orders.balance import balance_of
+from commerce.orders.masking import without_token
+from commerce.orders.member_orders import send_order_link
 from commerce.orders.models import Order
 from commerce.orders.notes import add_note
+from commerce.orders.payment_panel import payment_panel
 from commerce.orders.queries import count_by_status, list_orders, movements_of, stock_effects, timeline
 from commerce.orders.return_queries import credits_of, requests_of
 from commerce.orders.transitions import BY_ACTION, STATUSES, TRANSITIONS
+from commerce.orders.views import order_facts
 from commerce.paging import Cursor
 from commerce.payments.queries import payments_of, refunds_of
 from commerce.shipping.carriers import CARRIERS
@@ -64,7 +70,7 @@ def order_list() -> BaseResponse:
     if status not in STATUSES:
         status = ""
     before = Cursor.parse(request.args.get("before", ""))
-    counts = count_by_status()
+    counts = count_by_status(search)
     return render_region(
         "admin/orders/orders.html",
         "admin/orders/_orders.html",
@@ -171,6 +177,40 @@ def _form(button: Any, pressed: str, form: ActionForm | None, left: int) -> Acti
     if form is not None and button.row.resource == pressed:
         return form
     return ActionForm(button.row, left=left)
+
+
+# --- what the customer sees ---------------------------------------------------------------------------
+
+
+@blueprint.get("/orders/<code>/customer-view")
+@requires_permission("orders.view")
+def order_customer_view(code: str) -> BaseResponse:
+    """Show the order as its customer sees it, without the secret of their link and without anything that acts."""
+    order = find_order(code)
+    pay = payment_panel(order, payments_of(order.id))
+    shown = replace(pay, asks_for_card=False, others=(), pay_url="", can_repeat=False)
+    page = render_template(
+        "admin/orders/customer_view.html",
+        **order_facts(without_token(order), shown),
+        read_only=True,
+        notices=False,
+        problem="",
+        errors={},
+    )
+    return make_response(page)
+
+
+@blueprint.post("/orders/<code>/customer-link")
+@requires_permission("orders.send_link")
+def order_customer_link(code: str) -> BaseResponse:
+    """Email the customer the link to their order; staff never see it."""
+    order = find_order(code)
+    page = f"/admin/orders/{order.code}"
+    try:
+        send_order_link(order.id, current_actor())
+    except (InvalidValue, Conflict) as error:
+        return done(describe(error), page, "warn")
+    return done(_("The link is on its way to %(email)s.", email=order.email), page)
 
 
 # --- notes ------------------------------------------------------------------------------------------

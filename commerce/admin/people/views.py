@@ -38,6 +38,7 @@ from commerce.admin.auth import (
     requires_permission,
     search_text,
 )
+from commerce.admin.confirmation import confirm_first
 from commerce.admin.csv_download import csv_download
 from commerce.admin.people import queries
 from commerce.admin.people.forms import InviteForm
@@ -108,15 +109,34 @@ def customer_data(key: str) -> BaseResponse:
 @requires_permission("customers.erase")
 @requires_recent_auth
 def customer_erase(key: str) -> BaseResponse:
-    """Erase the data of a customer, unless an order is still in progress."""
-    return save(
+    """Show what erasing a customer's data would do; then do it, unless an order is still in progress."""
+    customer = _customer(key)
+    return _preview_erasure(key, customer) or save(
         None,
-        lambda: erase_customer(_customer(key)),
+        lambda: erase_customer(customer),
         show=lambda status, problem: _show_customer(key, status, problem),
         then=lambda orders: done(
             _("Customer data erased. Orders anonymized: %(count)s.", count=orders),
             "/admin/customers",
         ),
+    )
+
+
+def _preview_erasure(key: str, customer: Customer) -> BaseResponse | None:
+    orders = [order.code for order in queries.orders_of(customer)]
+    account = _("Closed; nobody can sign in with it any more.") if customer.member_id else _("None.")
+    return confirm_first(
+        _("Erase data of %(customer)s", customer=customer.name or customer.email),
+        _("Erase customer data"),
+        f"/admin/customers/{key}",
+        [
+            (_("Account"), account),
+            (_("Orders"), ", ".join(orders) or _("None.")),
+            (_("Erased"), _("Name, addresses, emails and notes, in the account and in every order.")),
+            (_("Kept"), _("Items, amounts and countries.")),
+            (_("Emails"), _("None.")),
+        ],
+        words=_("This cannot be undone. Please review it before you confirm."),
     )
 
 

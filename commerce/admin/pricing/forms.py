@@ -19,7 +19,6 @@ from commerce.admin.fields import (
     name_field,
     no_control_characters,
     number_field,
-    strip,
     version_field,
 )
 from commerce.admin.forms import AdminForm, Difference, VersionedForm, problems_of
@@ -27,6 +26,7 @@ from commerce.admin.product_picker import Pick
 from commerce.pricing.coupon_limits import limits_version
 from commerce.pricing.coupon_rows import CouponRow
 from commerce.pricing.models import Promotion
+from commerce.pricing.queries import fold_code
 from commerce.pricing.services import MAX_CODES_AT_ONCE
 from commerce.pricing.validation import MAX_POSITION, MAX_TARGETS, MAX_UNITS, MAX_USES, PromotionValues
 
@@ -45,7 +45,7 @@ SCOPES = {
 }
 _OPTIONAL_NUMBERS = ("percent_ppm", "amount", "buy_quantity", "get_quantity", "min_subtotal")
 _AS_THEY_ARE = ("label", "kind", "scope", "starts_at", "ends_at", "position")
-_TICKS = ("needs_code", "combines", "enabled")
+_TICKS = ("needs_code", "combines", "skip_reduced", "enabled")
 
 
 def _choice(label: Any, words: dict[str, Any]) -> RadioField:
@@ -75,6 +75,7 @@ class _PromotionFields(VersionedForm):
     ends_at = MomentField(_("Ends"))
     needs_code = BooleanField(_("Requires a coupon code"))
     combines = BooleanField(_("Combines with other promotions"), default=True)
+    skip_reduced = BooleanField(_("Don’t apply to products that are already reduced"))
     position = number_field(_("Priority"), 0, MAX_POSITION)
     enabled = BooleanField(_("Active"), default=True)
 
@@ -175,7 +176,7 @@ class NewCouponForm(AdminForm):
             Length(max=MAX_CODE, message=_("At most %(max)d characters.")),
             no_control_characters,
         ],
-        filters=[strip],
+        filters=[fold_code],
     )
     usage_limit = number_field(_("Total uses"), 1, MAX_USES, required=False, default=None)
     per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)
@@ -195,7 +196,7 @@ class GenerateCouponsForm(AdminForm):
     prefix = StringField(
         _("Prefix"),
         [Length(max=MAX_PREFIX, message=_("At most %(max)d characters.")), no_control_characters],
-        filters=[strip],
+        filters=[fold_code],
     )
     usage_limit = number_field(_("Uses per code"), 1, MAX_USES, required=False, default=1)
     per_customer_limit = number_field(_("Uses per customer"), 1, MAX_USES, required=False, default=None)

@@ -41,7 +41,7 @@ def count_coupons() -> dict[uuid.UUID, int]:
     rows = db.session.execute(
         select(Coupon.promotion_id, func.count(Coupon.id)).group_by(Coupon.promotion_id)
     )
-    return {row[0]: row[1] for row in rows}
+    return dict(rows.tuples().all())
 
 
 def refuse_if_ordered(promotion_id: uuid.UUID) -> None:

@@ -21,6 +21,7 @@ from commerce.checkout.quote import Quote
 from commerce.payments.queries import payment_methods
 from commerce.pricing.calculate import PricedLine
 from commerce.pricing.promotions import PromotionRule
+from commerce.pricing.queries import fold_code
 from commerce.shipping.methods import shipping_methods
 from commerce.shipping.queries import shipping_countries
 from commerce.tenants.row_hash import row_fingerprint
@@ -55,7 +56,7 @@ class SampleTerms(Form):  # type: ignore[misc]
     country = SelectField(_("Country"), validate_choice=False)
     shipping_method = SelectField(_("Shipping"), validate_choice=False)
     payment_method = SelectField(_("Payment"), validate_choice=False)
-    codes = StringField(_("Coupon codes"), [Length(max=400), no_control_characters])
+    codes = StringField(_("Coupon codes"), [Length(max=400), no_control_characters], filters=[fold_code])
     moment = MomentField(_("On"))
 
     def __init__(self, formdata: Any, prefix: str) -> None:

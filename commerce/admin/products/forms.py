@@ -12,14 +12,13 @@ from wtforms import BooleanField, DateField, SelectChoice, SelectField, StringFi
 from wtforms.form import BaseForm
 from wtforms.validators import AnyOf, InputRequired, Length, Optional, ValidationError
 
-from commerce.admin.fields import amount_text, no_control_characters, version_field
+from commerce.admin.fields import amount_text, no_control_characters, typed_amount, version_field
 from commerce.admin.forms import Difference, VersionedForm, set_version, shown_text
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.update_product import VariantUpdate
 from commerce.catalog.validation import STATUSES
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
-from commerce.money import parse_amount
 from commerce.tenants.scope import current_shop
 
 STATUS_WORDS = {"active": _("Active"), "draft": _("Draft (hidden)"), "archived": _("Archived (hidden)")}
@@ -27,7 +26,7 @@ STATUS_WORDS = {"active": _("Active"), "draft": _("Draft (hidden)"), "archived":
 
 def _is_amount(_form: Any, field: Any) -> None:
     try:
-        amount = parse_amount(field.data or "", current_shop().currency)
+        amount = typed_amount(field.data or "", current_shop().currency)
     except InvalidValue as error:
         raise ValidationError(describe(error)) from error
     if amount < 0:
@@ -60,6 +59,24 @@ class VariantFieldsForm:
     active: Any
     ships_from: Any
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether something in it was refused."""
+        return any(field.errors for field in (self.price, self.compare_at, self.active, self.ships_from))
+
+
+MOST_UNFOLDED = 25
+"""Variants that a page shows at once; with more it would be a hundred screens long on a phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantGroup:
+    """Variants that are shown or folded away together."""
+
+    name: str
+    rows: list[VariantFieldsForm]
+    is_open: bool
+
 
 class ProductForm:
     """Fields of a product and of its variants, named `price-<id>` and so on, since a product has any number of them."""
@@ -83,6 +100,29 @@ class ProductForm:
             )
             for variant, row in self._rows
         ]
+
+    @property
+    def groups(self) -> list[VariantGroup]:
+        """Return the variants in groups that can be folded: by the first option, or a number of them at a time.
+
+        A product with few variants is one group without a name. A group with something wrong in it is open.
+        """
+        rows = self.rows
+        if len(rows) <= MOST_UNFOLDED:
+            return [VariantGroup("", rows, is_open=True)]
+        by_option: dict[str, list[VariantFieldsForm]] = {}
+        for row in rows:
+            values = row.variant.option_values
+            by_option.setdefault(values[0] if len(values) > 1 else "", []).append(row)
+        found = []
+        for name, all_of_it in by_option.items():
+            for start in range(0, len(all_of_it), MOST_UNFOLDED):
+                part = all_of_it[start : start + MOST_UNFOLDED]
+                first, last = part[0].variant, part[-1].variant
+                whole = name and len(all_of_it) <= MOST_UNFOLDED
+                label = name if whole else f"{first.sku} – {last.sku}"
+                found.append(VariantGroup(label, part, is_open=any(row.has_errors for row in part)))
+        return found
 
     @property
     def problems(self) -> list[tuple[str, str]]:
@@ -142,7 +182,7 @@ class ProductForm:
 
 
 def _amount(text: str) -> int:
-    return parse_amount(text, current_shop().currency)
+    return typed_amount(text, current_shop().currency)
 
 
 def _variant_form(variant: Variant, formdata: Any) -> BaseForm:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from commerce.admin.queries import contains, page_of
 from commerce.catalog.models import Product, Variant
@@ -17,16 +17,20 @@ from commerce.inventory.models import StockItem
 from commerce.paging import Page
 
 
+def _found_by(search: str) -> list[ColumnElement[bool]]:
+    if not search:
+        return []
+    words = contains(search)
+    # The outer statement joins variants, too; those have nothing to do with the ones that are looked for here.
+    of_sku = (
+        select(Variant.product_id).where(func.lower(Variant.sku).like(words, escape="\\")).correlate(None)
+    )
+    return [or_(func.lower(Product.title).like(words, escape="\\"), Product.id.in_(of_sku))]
+
+
 def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[Any]:
     """Return a page of products by title, with variants, lowest and highest price (minor units) and units available."""
-    conditions = []
-    if search:
-        words = contains(search)
-        # The outer statement joins variants, too; those have nothing to do with the ones that are looked for here.
-        of_sku = (
-            select(Variant.product_id).where(func.lower(Variant.sku).like(words, escape="\\")).correlate(None)
-        )
-        conditions.append(or_(func.lower(Product.title).like(words, escape="\\"), Product.id.in_(of_sku)))
+    conditions = _found_by(search)
     if status:
         conditions.append(Product.status == status)
     total = db.session.execute(select(func.count(Product.id)).where(*conditions)).scalar_one()
@@ -57,10 +61,10 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[
     return page_of(statement, total, page)
 
 
-def count_products() -> dict[str, int]:
-    """Return how many products there are in each status."""
-    rows = db.session.execute(select(Product.status, func.count(Product.id)).group_by(Product.status))
-    return {row[0]: row[1] for row in rows}
+def count_products(search: str = "") -> dict[str, int]:
+    """Return how many products a search finds (without one: all products) in each status."""
+    statement = select(Product.status, func.count(Product.id)).where(*_found_by(search))
+    return dict(db.session.execute(statement.group_by(Product.status)).tuples().all())
 
 
 def get_product(slug: str) -> Product:

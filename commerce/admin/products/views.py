@@ -35,7 +35,7 @@ def product_list() -> BaseResponse:
     search, status = search_text(), request.args.get("status", "")
     if status not in STATUSES:
         status = ""
-    counts = queries.count_products()
+    counts = queries.count_products(search)
     return render_region(
         "admin/products/products.html",
         "admin/products/_products.html",

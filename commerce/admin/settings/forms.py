@@ -104,6 +104,14 @@ class SellingForm(SettingsForm):
             SelectChoice("rate", _("once per tax rate for the whole order")),
         ],
     )
+    shipping_tax = SelectField(
+        _("Tax on shipping and fees"),
+        choices=[
+            SelectChoice("goods", _("as the products in the order, in proportion")),
+            SelectChoice("main", _("at the rate of most of the products")),
+            SelectChoice("own", _("by the tax class of the shipping or payment method")),
+        ],
+    )
     deduct_on = SelectField(
         _("Deduct stock"),
         choices=[
@@ -246,6 +254,7 @@ class _ShippingMethodFields(VersionedForm):
     tax_class = tax_class_field(_("Tax class"))
     position = number_field(_("Position"), 0, MAX_SHIPPING_POSITION)
     enabled = BooleanField(_("Available at checkout"), default=True)
+    after_discounts = BooleanField(_("Free shipping threshold counts the total after discounts"))
 
 
 class ShippingForm:
@@ -286,6 +295,7 @@ class ShippingForm:
             tax_class=head.tax_class.data,
             position=head.position.data,
             enabled=bool(head.enabled.data),
+            after_discounts=bool(head.after_discounts.data),
             rates=tuple(
                 RateTerms(
                     countries=row["countries"].data,

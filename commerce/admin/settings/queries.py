@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
@@ -13,6 +14,7 @@ from commerce.orders.models import Order
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import Promotion, TaxRate
 from commerce.shipping.models import ShippingRate
+from commerce.shipping.queries import REST_OF_WORLD, countries_without_tax
 
 
 def what_is_priced() -> list[str]:
@@ -40,3 +42,17 @@ def tax_classes() -> list[str]:
     """Return the tax classes that the tax table or a product names, to choose from."""
     named = set(db.session.scalars(select(TaxRate.tax_class).distinct()))
     return sorted(named | set(db.session.scalars(select(Variant.tax_class).distinct())))
+
+
+@dataclass(frozen=True, slots=True)
+class UntaxedCountries:
+    """Where the shop ships to without a tax rate: named countries, and whether also to everywhere else."""
+
+    named: tuple[str, ...]
+    elsewhere: bool
+
+
+def untaxed_countries() -> UntaxedCountries:
+    """Return the countries that the pages of taxes and shipping warn of."""
+    found = countries_without_tax()
+    return UntaxedCountries(tuple(sorted(found - {REST_OF_WORLD})), REST_OF_WORLD in found)

@@ -26,7 +26,7 @@ from commerce.admin.settings.forms import (
     TaxForm,
     version_of,
 )
-from commerce.admin.settings.queries import tax_classes, what_is_priced
+from commerce.admin.settings.queries import tax_classes, untaxed_countries, what_is_priced
 from commerce.admin.step_up import requires_recent_auth
 from commerce.catalog.images import MAX_BYTES, NotAPicture, normalise, store
 from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
@@ -253,6 +253,7 @@ def tax_list() -> BaseResponse:
         "admin/settings/taxes.html",
         "admin/settings/_taxes.html",
         rates=list_tax_rates(),
+        untaxed=untaxed_countries(),
         country_names=country_names,
         percent=percent_text,
     )
@@ -359,6 +360,7 @@ def shipping_list() -> BaseResponse:
         "admin/settings/shipping_methods.html",
         "admin/settings/_shipping_methods.html",
         methods=shipping_methods(),
+        untaxed=untaxed_countries(),
         currency=current_shop().currency,
         country_names=country_names,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from commerce.admin.queries import contains, page_of
 from commerce.catalog.models import Product, Variant
@@ -78,17 +78,21 @@ def _joined(*columns: Any) -> Any:
 _PROMISED = StockItem.reserved > StockItem.on_hand
 
 
+def _found_by(search: str) -> list[ColumnElement[bool]]:
+    if not search:
+        return []
+    words = contains(search)
+    return [
+        or_(
+            func.lower(Variant.sku).like(words, escape="\\"),
+            func.lower(Product.title).like(words, escape="\\"),
+        )
+    ]
+
+
 def list_stock_rows(*, search: str = "", show: str = "", page: int = 1) -> Page[StockRow]:
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
-    conditions = []
-    if search:
-        words = contains(search)
-        conditions.append(
-            or_(
-                func.lower(Variant.sku).like(words, escape="\\"),
-                func.lower(Product.title).like(words, escape="\\"),
-            )
-        )
+    conditions = _found_by(search)
     if show == "low":
         conditions.append(StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at)
     if show == "held":
@@ -100,18 +104,17 @@ def list_stock_rows(*, search: str = "", show: str = "", page: int = 1) -> Page[
     return page_of(statement, total, page, lambda row: StockRow(*row))
 
 
-def count_stock_rows() -> dict[str, int]:
-    """Return how many stock items there are in all, low, with reserved units and with units promised beyond them."""
+def count_stock_rows(search: str = "") -> dict[str, int]:
+    """Return how many stock items a search finds: all, low, with reserved units, promised beyond them."""
     low = StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at
-    row = db.session.execute(
-        select(
-            func.count(StockItem.id),
-            func.count(StockItem.id).filter(low),
-            func.count(StockItem.id).filter(StockItem.reserved > 0),
-            func.count(StockItem.id).filter(_PROMISED),
-        )
-    ).one()
-    return {"": row[0], "low": row[1], "held": row[2], "promised": row[3]}
+    counts = (
+        func.count(StockItem.id).label("all"),
+        func.count(StockItem.id).filter(low).label("low"),
+        func.count(StockItem.id).filter(StockItem.reserved > 0).label("held"),
+        func.count(StockItem.id).filter(_PROMISED).label("promised"),
+    )
+    row = db.session.execute(_joined(*counts).where(*_found_by(search)) if search else select(*counts)).one()
+    return {"": row.all, "low": row.low, "held": row.held, "promised": row.promised}
 
 
 def get_stock(stock_item_id: uuid.UUID) -> StockRow:

@@ -51,7 +51,7 @@ def stock_list() -> BaseResponse:
         forms={row.id: MovementForm(key=row.id.hex) for row in page.rows},
         search=search,
         show=show,
-        counts=queries.count_stock_rows(),
+        counts=queries.count_stock_rows(search),
         here=request.full_path.rstrip("?"),
     )
 

@@ -90,6 +90,10 @@ class PromotionCreate(RequestModel):
     starts_at: SentMoment | None = None
     ends_at: SentMoment | None = None
     combines: bool = Field(default=True, description="Whether it combines with other promotions.")
+    skip_reduced: bool = Field(
+        default=False,
+        description="Whether products that have a compare-at price above their price are left out.",
+    )
     position: int = Field(
         0, ge=0, le=MAX_POSITION, description="Promotions with lower positions apply first."
     )
@@ -110,6 +114,7 @@ class PromotionCreate(RequestModel):
             ends_at=self.ends_at,
             needs_code=True,
             combines=self.combines,
+            skip_reduced=self.skip_reduced,
             position=self.position,
         )
 

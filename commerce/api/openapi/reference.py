@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import escape
+
+from commerce.markup import Markup, element, joined, rendered
 
 EXAMPLE_KEY = "6f1c2a52-9b0e-4c1f-8f5e-2f3f0a6f9d10"
 PATH_EXAMPLES = {"code": "PRD-001", "product_code": "PRD-001", "sku": "PRD-001", "number": "1"}
@@ -250,18 +252,17 @@ def _bounds(schema: Mapping[str, Any]) -> str:
 
 def prose(text: str) -> Markup:
     """Return a description as HTML. Of Markdown, it knows paragraphs, lists, code and bold text."""
-    return Markup("\n").join(map(_block, re.split(r"\n\s*\n", text.strip()))) if text.strip() else Markup("")
+    return joined(map(_block, re.split(r"\n\s*\n", text.strip())) if text.strip() else (), "\n")
 
 
 def _block(text: str) -> Markup:
     lines = text.split("\n")
     if all(line.startswith("- ") for line in lines):
-        items = (Markup("<li>{}</li>").format(_inline(line[2:])) for line in lines)
-        return Markup("<ul>{}</ul>").format(Markup("").join(items))
-    return Markup("<p>{}</p>").format(_inline(text))
+        return element("ul", joined(element("li", _inline(line[2:])) for line in lines))
+    return element("p", _inline(text))
 
 
 def _inline(text: str) -> Markup:
     safe = str(escape(text))
     safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
-    return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", safe))  # noqa: S704 - escaped above
+    return rendered(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", safe))

@@ -53,7 +53,7 @@ PROBLEMS = {
     403: "The API key does not have the required scope.",
     404: "The resource does not exist in this shop.",
     409: "The resource has changed or is in a state that does not allow this, or the same idempotency key is in use.",
-    413: "The body is larger than 2 MB.",
+    413: "The body is larger than 2 MB or has more than 100,000 values.",
     415: "The body is not `application/json`.",
     422: "A value is invalid. `errors` lists the invalid fields, if there are any.",
     429: "Too many requests. Wait for the number of seconds in `Retry-After`.",

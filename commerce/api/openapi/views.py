@@ -7,12 +7,12 @@ from functools import cache
 from typing import Any
 
 from flask import Response, make_response, render_template, request
-from markupsafe import Markup
 
 from commerce.api.auth import PUBLIC, blueprint
 from commerce.api.openapi.document import make_document
 from commerce.api.openapi.reference import Reference, make_reference
 from commerce.api.operation import as_json, compress
+from commerce.markup import Markup, rendered
 from commerce.web import public
 
 
@@ -42,7 +42,7 @@ openapi.scope = PUBLIC  # type: ignore[attr-defined]
 @cache
 def _reference_body() -> tuple[Reference, Markup]:
     reference = make_reference(document())
-    return reference, Markup(render_template("api/_reference.html", reference=reference))  # noqa: S704 - rendered by our own template
+    return reference, rendered(render_template("api/_reference.html", reference=reference))
 
 
 @blueprint.get("/docs")

@@ -14,12 +14,16 @@ from commerce.payments.gateways.base import (
     WithoutPages,
     refuse_inside_transaction,
 )
+from commerce.payments.installation import installation
 from commerce.payments.models import TestCardCharge
 
 DECLINED_CARD = "4000000000000002"
 
 
 NO_ANSWER_CARD = "4000000000000119"
+
+
+OFF = PaymentOutcome("failed", failure="The test card takes no payments in production.")
 
 
 _DIGITS = range(12, 20)
@@ -29,13 +33,16 @@ class TestCardGateway(WithoutPages):
     """A whole card provider inside the shop, with a memory of its own, for trials and tests.
 
     4242 4242 4242 4242 pays; 4000 0000 0000 0002 is declined; 4000 0000 0000 0119 pays, but the answer gets
-    lost on the way.
+    lost on the way. In production it takes no card, and nothing that it remembers counts: whatever it is asked about
+    has failed.
     """
 
     asks_for_card = True
 
     def check(self, card_number: str) -> None:
-        """Raise InvalidValue unless the digits are a card number's."""
+        """Raise InvalidValue unless the digits are a card number's and there are trials here."""
+        if not installation().test_gateway:
+            raise InvalidValue("payment_method", "test_card_in_production")
         number = _digits(card_number)
         if not (number.isascii() and number.isdigit() and len(number) in _DIGITS and _luhn(number)):
             raise InvalidValue("card_number", "card_number_invalid")
@@ -43,6 +50,8 @@ class TestCardGateway(WithoutPages):
     def start(self, charge: Charge, card_number: str) -> PaymentOutcome:
         """Charge the card once per key."""
         refuse_inside_transaction()
+        if not installation().test_gateway:
+            return OFF
         self.check(card_number)
         number = _digits(card_number)
         outcome = "failed" if number == DECLINED_CARD else "captured"
@@ -54,16 +63,22 @@ class TestCardGateway(WithoutPages):
     def look_up(self, charge: Charge) -> PaymentOutcome:
         """Return what is remembered under the attempt's key."""
         refuse_inside_transaction()
+        if not installation().test_gateway:
+            return OFF
         return _remembered(charge.key) or PaymentOutcome("failed", failure="The payment was never started.")
 
     def cancel(self, charge: Charge) -> PaymentOutcome:
         """Remember that this key is never to be charged, unless it was."""
         refuse_inside_transaction()
+        if not installation().test_gateway:
+            return PaymentOutcome("voided", reference=charge.key)
         return _charge_once(charge.key, "charge", "voided", 0, charge.currency)
 
     def refund(self, refund_id: uuid.UUID, charge: Charge, amount: int) -> PaymentOutcome:
         """Pay back once per refund."""
         refuse_inside_transaction()
+        if not installation().test_gateway:
+            return OFF
         return _charge_once(f"refund:{refund_id}", "refund", "captured", amount, charge.currency)
 
 

@@ -1,0 +1,89 @@
+"""What cannot be undone is shown before it is done, and who bought is mailed once."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask import Flask
+
+from commerce import clock
+from commerce.accounts import api_clients
+from commerce.tenants.models import Shop
+from tests.factories.members import make_member
+from tests.factories.orders import fresh, order_in
+from tests.factories.shop import make_product
+from tests.factories.staff import PASSWORD, make_staff
+from tests.support.visitor import Visitor
+
+
+@pytest.fixture
+def bob(app: Flask, in_shop: Shop) -> Visitor:
+    make_staff("owner", name="Bob")
+    visitor = Visitor(app)
+    visitor.get("/admin/sign-in").form("Sign in").fill(
+        {"E-mail": "owner@shop.test", "Password": PASSWORD}
+    ).send()
+    return visitor
+
+
+def test_a_customer_is_erased_only_after_the_preview(bob: Visitor) -> None:
+    key = make_member("mary@example.com", "Mary Member")
+    preview = bob.get(f"/admin/customers/{key}").form("Erase").send()
+    assert preview.heading == "Erase data of Mary Member"
+    assert "Mary Member" in bob.get(f"/admin/customers/{key}").heading
+    assert "Customer data erased." in preview.form("Erase customer data").send().text
+
+
+def test_a_key_is_revoked_only_after_the_preview(bob: Visitor) -> None:
+    books = api_clients.create_client("Books", by="Bob")
+    api_clients.issue_key(books, scopes=["orders:read"], by="Bob")
+    page = bob.get(f"/admin/api-clients/{books}")
+    preview = page.form("Revoke").send()
+    assert "Programs that use this key are refused from now on." in preview.text
+    assert bob.get(f"/admin/api-clients/{books}").has_button("Revoke")
+    done = preview.form("Revoke key").send()
+    assert "API key revoked." in done.text
+    assert not done.has_button("Revoke")
+
+
+def test_an_order_is_cancelled_from_the_reservations_only_after_the_preview(bob: Visitor) -> None:
+    make_product(sku="TEA-1")
+    order = order_in("pending", hold_expires_at=clock.now() + timedelta(hours=2))
+    preview = bob.get("/admin/holds").form("Cancel order").send()
+    assert fresh(order.id).status == "pending"
+    assert "The customer gets an email about the cancellation and its reason." in preview.text
+    preview.form("Cancel order").send()
+    assert fresh(order.id).status == "cancelled"
+
+
+def test_the_date_of_a_payment_stays_when_part_of_it_is_refunded(bob: Visitor) -> None:
+    make_product(sku="TEA-1")
+    with time_machine.travel("2026-03-02T10:00:00Z", tick=False):
+        order = order_in("confirmed")
+    page = bob.get(f"/admin/orders/{order.code}/credits")
+    amount = page.form("Preview").fill({"Custom refund amount": "1"})
+    amount.values["reason"] = "Late"
+    amount.send("Preview").form("Refund").send()
+    shown = bob.get(f"/admin/orders/{order.code}").response.text
+    assert "2026-03-02T10:00:00+00:00" in shown[shown.index("payments-title") :]
+
+
+def test_the_tabs_count_what_the_search_finds(bob: Visitor) -> None:
+    make_product("Green tea", sku="TEA-1")
+    make_product("Cup", sku="CUP-1")
+    order_in("pending", name="Ann Buyer")
+    order_in("pending", sku="CUP-1", name="Zoe Buyer")
+    for path, all_of, found in (
+        ("/admin/orders?q=zoe", "All 1", "Pending 1"),
+        ("/admin/products?q=cup", "All 1", "Active 1"),
+        ("/admin/stock?q=cup", "All 1", ""),
+    ):
+        text = bob.get(path).text
+        assert all_of in text, path
+        assert found in text, path
+
+
+def test_new_order_opens_the_empty_draft_that_was_left(bob: Visitor) -> None:
+    first = bob.get("/admin/drafts").form("Create order").send()
+    again = bob.get("/admin/drafts").form("Create order").send()
+    assert again.path == first.path
