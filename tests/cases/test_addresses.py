@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 import pytest
+from flask import Flask
 
 from commerce.checkout.addresses import check_address
 from commerce.orders.addresses import address_lines, label_lines
+from commerce.tenants.models import Shop
+from tests.factories.api_clients import make_program, order_body
+from tests.factories.shop import make_product
 
 
 @dataclass(frozen=True)
@@ -181,3 +185,49 @@ def test_an_area_is_named_for_its_reader(case: LinesCase) -> None:
 def test_a_province_is_named_and_not_shown_by_its_code() -> None:
     address = {"country_code": "ES", "country_area": "LO", "city": "Logroño", "street_address": "Calle 1"}
     assert "Logroño La Rioja" in address_lines(address, "Ann", "en")
+
+
+# --- over the API ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SentCase:
+    """An address as a program sends it, and the parts of it that come back in another way; None where it is refused."""
+
+    source: str
+    sent: dict[str, str]
+    changed: dict[str, str] | None
+
+
+SENT = (
+    SentCase("Tokyo as a city", {"city": "Tokyo", "postalCode": "100-0001", "country": "JP"}, {}),
+    SentCase("full width", {"city": "Tokyo", "region": "東京", "postalCode": "〒１０５　００１１", "country": "JP"},
+             {"region": "東京都", "postalCode": "105-0011"}),
+    SentCase("a county", {"city": "Cork", "region": "County Cork", "country": "IE"}, {"region": "Co. Cork"}),
+    SentCase("an ISO code", {"city": "Toronto", "region": "CA-ON", "postalCode": "M5V 3L9", "country": "CA"},
+             {"region": "ON"}),
+    SentCase("a French province", {"city": "Halifax", "region": "Nouvelle-Écosse", "postalCode": "b3h\u00a04r2",
+             "country": "CA"}, {"region": "NS", "postalCode": "B3H 4R2"}),
+    SentCase("a Brazilian state", {"city": "São Paulo", "region": "Estado de São Paulo", "postalCode": "01310\u2212100",
+             "country": "BR"}, {"region": "SP", "postalCode": "01310-100"}),
+    SentCase("a region that the country's addresses lack", {"city": "London", "region": "Greater London",
+             "postalCode": "SW1A 1AA", "country": "GB"}, {}),
+    SentCase("a sorting code", {"city": "Paris", "sortingCode": "CEDEX 08", "postalCode": "75008", "country": "FR"},
+             {}),
+    SentCase("a canton", {"city": "Zürich", "region": "ZH", "postalCode": "CH-8001", "country": "CH"},
+             {"postalCode": "8001"}),
+    SentCase("a postcode of another area", {"city": "Tokyo", "region": "Osaka", "postalCode": "105-0011",
+             "country": "JP"}, None),
+    SentCase("an area of nowhere", {"city": "Cork", "region": "Munster", "country": "IE"}, None),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SENT, ids=lambda case: case.source)
+def test_a_program_gets_back_what_it_sent(app: Flask, in_shop: Shop, case: SentCase) -> None:
+    make_product(sku="TEA")
+    address = {"name": "Alice", "street": "1 Main St", **case.sent}
+    answer = make_program(app).post("/api/orders", order_body(("TEA", 1), shippingAddress=address))
+    assert answer.status_code == (422 if case.changed is None else 201), answer.text
+    if case.changed is not None:
+        shown = answer.json["attributes"]["shippingAddress"]
+        assert {name: shown[name] for name in case.sent} == case.sent | case.changed

@@ -71,6 +71,22 @@ FILES = (
     FileCase("yen with zeros behind the point", f"{PLAIN}a,A,1200.00\r\n", ("A", 1200), "JPY"),
     FileCase("dinars with three decimals", f"{PLAIN}a,A,1.234\r\n", ("A", 1234), "KWD"),
     FileCase("full-width digits", f"{PLAIN}a,A,１２００\r\n", ("A", 1200), "JPY"),
+    FileCase("WooCommerce in English", "ID,Type,SKU,Name,Published,Regular price\r\n1,simple,A,Mug,1,4.00\r\n",
+             ("Mug", 400)),
+    FileCase("WooCommerce in German", "ID,Typ,Artikelnummer,Name,Veröffentlicht,Regulärer Preis\r\n"
+             '1,simple,A,Mug,1,"4,00"\r\n', ("Mug", 400)),
+    FileCase("WooCommerce in French", 'ID,Type,UGS,Nom,Publié,Tarif régulier\r\n1,simple,A,Mug,1,"4,00"\r\n',
+             ("Mug", 400)),
+    FileCase("WooCommerce in Spanish", 'ID,Tipo,SKU,Nombre,Publicado,Precio normal\r\n1,simple,A,Mug,1,"4,00"\r\n',
+             ("Mug", 400)),
+    FileCase("WooCommerce in Italian", 'ID,Tipo,COD,Nome,Pubblicato,Prezzo di listino\r\n1,simple,A,Mug,1,"4,00"\r\n',
+             ("Mug", 400)),
+    FileCase("WooCommerce in Japanese", "ID,タイプ,商品コード,名前,公開済み,通常価格\r\n1,simple,A,Mug,1,400\r\n",
+             ("Mug", 400), "JPY"),
+    FileCase("WooCommerce with semicolons", "\ufeffID;Type;SKU;Name;Published;Regular price\r\n"
+             "1;simple;A;Mug;1;4,00\r\n", ("Mug", 400)),
+    FileCase("WooCommerce with a rounded code", "ID,Type,SKU,Name,Published,Regular price\r\n"
+             "1,simple,4.0E12,Mug,1,4.00\r\n", None),
     FileCase("yen with decimals", f"{PLAIN}a,A,1200.50\r\n", None, "JPY"),
     FileCase("dinars with four decimals", f"{PLAIN}a,A,1.2345\r\n", None, "KWD"),
     FileCase("a negative price", f"{PLAIN}a,A,-4.00\r\n", None),
@@ -85,6 +101,38 @@ def test_a_file_is_read_as_it_is_written(case: FileCase) -> None:
     assert isinstance(found, ParsedProduct) == (case.right is not None)
     if isinstance(found, ParsedProduct):
         assert (found.title, found.variants[0].price) == case.right
+
+
+@dataclass(frozen=True)
+class StatusCase:
+    """What WooCommerce says about a product, and whether it is for sale here."""
+
+    published: str
+    visibility: str
+    price: str
+    status: str
+    source: str
+
+
+STATUSES = (
+    StatusCase("1", "visible", "4.00", "active", "published"),
+    StatusCase("1", "search", "4.00", "draft", "in no list there"),
+    StatusCase("1", "hidden", "4.00", "draft", "hidden"),
+    StatusCase("0", "visible", "4.00", "draft", "private"),
+    StatusCase("-1", "visible", "4.00", "draft", "a draft"),
+    StatusCase("1", "visible", "", "draft", "without a price"),
+)
+
+
+@pytest.mark.parametrize("case", STATUSES, ids=lambda case: case.source)
+def test_a_woocommerce_product_is_as_public_as_it_was(case: StatusCase) -> None:
+    content = (
+        "ID,Type,SKU,Name,Published,Visibility in catalog,Regular price\r\n"
+        f"1,simple,A,Mug,{case.published},{case.visibility},{case.price}\r\n"
+    )
+    (found,) = open_catalogue(stream(content), "EUR", file_format="", today=TODAY)
+    assert isinstance(found, ParsedProduct), found
+    assert found.status == case.status
 
 
 @dataclass(frozen=True)
