@@ -319,7 +319,7 @@ def sitemap_paths(number: int) -> list[str]:
         .offset(max(0, start - len(first)))
         .limit(SITEMAP_SIZE - len(paths))
     )
-    return paths + [f"/products/{quote(row.slug)}" for row in fetch_all(products)]
+    return paths + [f"/products/{quote(row[0])}" for row in fetch_all(products)]
 
 
 def _first_paths() -> list[str]:
