@@ -63,7 +63,7 @@ def test_a_code_is_entered_however_it_is_written_and_removed_again(app: Flask, i
     without = again.form("Remove the code").send("Remove the code")
     assert "was removed from your cart" in without.text
     assert "Subtotal $30.00" in without.text
-    assert "Before shipping" not in without.text
+    assert "−$3.00" not in without.text
 
 
 def test_a_code_raises_the_carts_version_and_a_refused_one_does_not(in_shop: Shop) -> None:
