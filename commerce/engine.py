@@ -8,12 +8,14 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextvars import ContextVar
+from functools import cached_property
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
+from psycopg import Column
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import Dialect
@@ -144,6 +146,45 @@ class Gate:
 _gates: WeakKeyDictionary[Dialect, Gate] = WeakKeyDictionary()
 
 
+class Columns(Sequence[Column]):
+    """What a statement's columns are, made when somebody looks: SQLAlchemy asks for it each time, and reads it once."""
+
+    def __init__(self, read: Callable[[], list[Column] | None], count: int) -> None:
+        self._read = read
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all[index]
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self._all)
+
+    @cached_property
+    def _all(self) -> list[Column]:
+        return self._read() or []
+
+
+class ShopCursor(psycopg.Cursor[Any]):
+    """The driver's cursor, which describes a result only to who reads the description."""
+
+    @property
+    def description(self) -> Any:
+        """The columns of the present result; None when it has none."""
+        result = self.pgresult
+        if result is None or not result.nfields:
+            return super().description
+
+        def read() -> list[Column] | None:
+            if self.pgresult is not result:
+                raise psycopg.InterfaceError("the cursor has gone on to another result")
+            return super(ShopCursor, self).description
+
+        return Columns(read, result.nfields)
+
+
 class ShopConnection(psycopg.Connection[Any]):
     """A connection on which nobody waits for ever.
 
@@ -210,6 +251,7 @@ def _on_do_connect(
         gate.close()
         raise
     connection.gate = gate
+    connection.cursor_factory = ShopCursor
     connection.prepared_statements, connection.follow_clock = prepared_statements, follow_clock
     try:
         greet(connection)

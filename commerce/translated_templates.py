@@ -15,6 +15,7 @@ from flask_babel import get_domain
 from jinja2 import BytecodeCache, Template, nodes
 from jinja2.bccache import Bucket
 from jinja2.compiler import CodeGenerator
+from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 
 from commerce.markup import rendered
@@ -77,6 +78,17 @@ class _Compiler(CodeGenerator):
         super().visit_Template(node, frame)
 
 
+class _SharedTemplate(Template):
+    """A template whose macros are made once.
+
+    Jinja asks at each import which globals the importing template has beyond its own, which takes longer than most
+    macros; a template of this environment has none but those that all share.
+    """
+
+    def _get_default_module(self, ctx: Context | None = None) -> Any:
+        return super()._get_default_module(ctx) if self._module is None else self._module
+
+
 class _OwnPlaces(BytecodeCache):
     """Keeps what was compiled for one catalog apart from what was compiled for others, in a cache that all share."""
 
@@ -106,6 +118,7 @@ class TranslatedTemplates(Environment):
     """
 
     code_generator_class = _Compiler
+    template_class = _SharedTemplate
     catalog: Any = None
     """What the texts of this environment's templates are translated with; None: of the one that chooses."""
 

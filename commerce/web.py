@@ -393,8 +393,10 @@ def request_id() -> str:
 
 
 def _add_headers(response: Response) -> Response:
+    present = {name.lower() for name, _value in response.headers}
     for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+        if name.lower() not in present:
+            response.headers.add(name, value)
     config: Config = current_app.config["LOCKSTEP"]
     if config.public_scheme == "https" and config.hsts in STRICT_TRANSPORT:
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT[config.hsts]

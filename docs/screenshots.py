@@ -58,7 +58,7 @@ def _found_shops(database: str, folder: str) -> str:
 
 def _sign_in(page: Page, server: LiveServer, password: str) -> None:
     page.goto(server.url("/admin/"))
-    page.get_by_label("E-mail").fill("owner@demo.example")
+    page.get_by_label("Email").fill("owner@demo.example")
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/admin/**")

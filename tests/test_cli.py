@@ -67,7 +67,7 @@ def test_a_shop_is_created_ready_to_sell(app: Flask) -> None:
     assert "Kiosk" in app.test_client(host="kiosk.localhost").get("/").text
 
 
-def test_a_created_shop_is_told_to_programs_as_json(app: Flask) -> None:
+def test_a_created_shop_is_reported_to_programs_as_json(app: Flask) -> None:
     result = flask(app, *CREATE, "--host", "kiosk.example", "--host", "www.kiosk.example", "--json")
     with app.app_context():
         shop = get_shop_by_code("kiosk")

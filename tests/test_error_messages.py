@@ -127,6 +127,10 @@ class Walker(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in ("FetchRefused", "HostUnresponsive"):
+            # No error of ours, but it carries the reason of one.
+            for each in (each.value for each in node.keywords if each.arg == "reason"):
+                self._note(node, frozenset(self._constants(each) or ()), set(), [])
         if self.inside is not None and ast.unparse(node.func) == "super().__init__":
             self._note_constructor(node, self.inside)
         elif name in KINDS:

@@ -30,7 +30,7 @@ class Fields(Form):
     """Each kind that is rendered here."""
 
     text = StringField("Text", [DataRequired(), Length(min=2, max=9)])
-    address = EmailField("E-mail", render_kw={"class_": "wide", "maxlength": 5})
+    address = EmailField("Email", render_kw={"class_": "wide", "maxlength": 5})
     phone = TelField("Phone")
     secret = HiddenField("Hidden")
     words = TextAreaField("Words", [Length(max=1000)])

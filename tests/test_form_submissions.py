@@ -80,7 +80,7 @@ def test_a_form_that_was_refused_can_be_sent_again(app: Flask, in_shop: Shop) ->
     assert units(ann) == "1"
 
 
-def test_htmx_is_told_in_the_place_of_problems(app: Flask, in_shop: Shop) -> None:
+def test_htmx_is_reported_in_the_place_of_problems(app: Flask, in_shop: Shop) -> None:
     ann = Visitor(app)
     form = ann.get(make_product().path).form("Add to cart")
     first, second = (ann.client.post(form.action, data=form.values, headers=HTMX) for _ in range(2))

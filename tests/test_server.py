@@ -244,7 +244,7 @@ def regulars(server: LiveServer, count: int = 8) -> Iterator[list[Regular]]:
 
 
 @on_sqlite
-def test_who_is_being_served_when_the_server_is_told_to_end_is_served(
+def test_who_is_being_served_when_the_server_is_reported_to_end_is_served(
     live_server: Callable[..., LiveServer], shop: Shop
 ) -> None:
     server = live_server(WEB_PROCESSES="2", WORKER_THREAD="0")

@@ -131,7 +131,7 @@ def test_a_database_that_is_away_is_a_pause_and_not_a_fault_of_the_shop(
 
 @on_any_database
 @pytest.mark.parametrize("name", ["rejected", "stale", "bug"])
-def test_htmx_is_told_in_a_place_of_its_own(broken: ShopClient, name: str) -> None:
+def test_htmx_is_reported_in_a_place_of_its_own(broken: ShopClient, name: str) -> None:
     answer = broken.get(f"/fail/{name}", headers={"HX-Request": "true"})
     assert answer.status_code == CASES[name].status
     assert (answer.headers["HX-Retarget"], answer.headers["HX-Reswap"]) == ("#problems", "innerHTML")

@@ -19,7 +19,7 @@ def _new_password() -> PasswordField:
 
 
 def _email() -> EmailField:
-    return EmailField(_("E-mail"), [InputRequired(_("Enter your email address.")), Length(max=255)])
+    return EmailField(_("Email"), [InputRequired(_("Enter your email address.")), Length(max=255)])
 
 
 def otp_field() -> StringField:
@@ -28,7 +28,7 @@ def otp_field() -> StringField:
 
 
 class SignInForm(TextForm):
-    """E-mail and password. The shape of the address is not checked: a wrong one belongs to nobody."""
+    """Email and password. The shape of the address is not checked: a wrong one belongs to nobody."""
 
     email = _email()
     password = _password(_("Password"))

@@ -50,7 +50,7 @@ class SecondFactor:
 class Throttle:
     """Mixin of the wrong passwords or codes at one account (`accounts/throttle.py`).
 
-    `subject` is a hash of kind, factor and e-mail address, which may belong to nobody. `sources` are by source the
+    `subject` is a hash of kind, factor and email address, which may belong to nobody. `sources` are by source the
     wrong tries, when the last one was and until when the source waits; `paused_until` is for all addresses together.
     """
 
@@ -79,7 +79,7 @@ class Session:
 
 
 class StaffMember(Credentials, SecondFactor, TenantRow, Base):
-    """A person who works for one shop. The e-mail is unique within the shop, in lower case."""
+    """A person who works for one shop. The email is unique within the shop, in lower case."""
 
     __tablename__ = "staff_members"
     __table_args__ = (

@@ -34,7 +34,7 @@ _slots = BoundedSemaphore(2)
 _WAIT_SECONDS = 5.0
 
 NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$LiWAdAgP/vM2qiDd+vpo4g$utpdPwvs70GgKxdi4Mciq6amBCEt+p9XwPqS08v6Sa8"
-"""The hash of a random text that nobody kept: what an unknown e-mail address is checked against."""
+"""The hash of a random text that nobody kept: what an unknown email address is checked against."""
 
 
 def _plain(password: str) -> str:

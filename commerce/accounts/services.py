@@ -17,7 +17,7 @@ from commerce.tenants.scope import current_shop
 def create_staff(*, email: str, name: str, password: str, role: str = "owner") -> uuid.UUID:
     """Make a member of staff of the current shop and return the id.
 
-    Raises InvalidValue for a bad e-mail, role or password (12 to 1024 characters), Rejected when the e-mail is taken,
+    Raises InvalidValue for a bad email, role or password (12 to 1024 characters), Rejected when the email is taken,
     PlanFull.
     """
     address = checked_email(email)

@@ -25,7 +25,7 @@ from commerce.errors import NotFound, Rejected
 
 
 class SignInRefused(Rejected):
-    """E-mail and password do not belong together, or the account pauses. Says the same in all cases."""
+    """Email and password do not belong together, or the account pauses. Says the same in all cases."""
 
     code = "sign_in_refused"
 
@@ -55,7 +55,7 @@ class OpenedSession:
 def sign_in(
     kind: Kind[P, S], email: str, password: str, device: Device | None = None, *, replaces: str = ""
 ) -> OpenedSession:
-    """Check e-mail and password and open a session; the session of the token `replaces` ends.
+    """Check email and password and open a session; the session of the token `replaces` ends.
 
     Raises SignInRefused, after the same work whether the address is known or not; Busy.
     """
@@ -75,7 +75,7 @@ def open_session(
 def check_password(
     kind: Kind[P, S], email: str, password: str, device: Device | None = None
 ) -> SignInAttempt:
-    """Return whose e-mail and password these are, to be forgiven by the caller. Raises SignInRefused."""
+    """Return whose email and password these are, to be forgiven by the caller. Raises SignInRefused."""
     address = email.strip().lower()[:255]
     address = address if address.isprintable() else ""
     found = begin_try(kind, kind.person.email == address, PASSWORD, device or Device(), typed=address)

@@ -89,7 +89,7 @@ class CheckoutForm(TextForm):
 class DetailsForm(CheckoutForm):
     """Everything that an order needs beside its lines. Make it by `details_form`, which fits it to country and cart."""
 
-    email = _text(_l("E-mail"), EmailField, needed=True)
+    email = _text(_l("Email"), EmailField, needed=True)
     phone = _text(_l("Phone"), TelField)
     name = _text(_l("Full name"), needed=True)
     country_code = SelectField(_l("Country"), validate_choice=False, widget=LongSelect())

@@ -21,9 +21,9 @@ class AlertForm(TextForm):
 
     variant_id = HiddenField()
     email = EmailField(
-        _l("E-mail"),
+        _l("Email"),
         [
-            DataRequired(_l("Please enter your e-mail address.")),
+            DataRequired(_l("Please enter your email address.")),
             Length(max=MAX_LENGTH, message=_l("Please use at most %(max)d characters.", max=MAX_LENGTH)),
         ],
         filters=[lambda typed: (typed or "").strip()],

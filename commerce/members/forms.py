@@ -34,9 +34,9 @@ def _password(label: Any, missing: Any) -> PasswordField:
 
 
 class EmailForm(TextForm):
-    """An e-mail address."""
+    """An email address."""
 
-    email = EmailField(_l("E-mail"), _rules(_l("Enter your email address.")), **_CLEAN)
+    email = EmailField(_l("Email"), _rules(_l("Enter your email address.")), **_CLEAN)
 
     validate_email = DetailsForm.validate_email
 
@@ -76,7 +76,7 @@ class MemberNameForm(TextForm):
 class ChangeEmailForm(EmailForm):
     """Change of the email address, confirmed with the password."""
 
-    email = EmailField(_l("New e-mail"), _rules(_l("Enter your new email address.")), **_CLEAN)
+    email = EmailField(_l("New email"), _rules(_l("Enter your new email address.")), **_CLEAN)
     password = _password(_l("Password"), _l("Enter your password."))
 
 

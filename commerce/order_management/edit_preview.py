@@ -421,5 +421,5 @@ def _words(
         found.append("address changed")
     for name, value in edit.contact.items():
         if value != getattr(order, name):
-            found.append({"email": "e-mail changed", "name": "name changed"}.get(name, f"{name} changed"))
+            found.append({"email": "email changed", "name": "name changed"}.get(name, f"{name} changed"))
     return found

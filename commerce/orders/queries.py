@@ -89,7 +89,7 @@ def list_orders(
 ) -> CursorPage[OrderRow]:
     """Return a page of orders, newest first, by keyset: no page costs more than the first.
 
-    `search` matches the start of a code or e-mail, or any part of a name.
+    `search` matches the start of a code or email, or any part of a name.
     """
     statement = select(*(getattr(Order, name) for name in OrderRow.__dataclass_fields__))
     if status:

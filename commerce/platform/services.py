@@ -92,7 +92,7 @@ def open_shop(new: NewShop, actor: Actor, *, test_card: bool) -> tuple[Shop, str
 def create_operator(*, email: str, name: str, password: str) -> uuid.UUID:
     """Let somebody run the installation and return the id.
 
-    Raises InvalidValue for a bad e-mail or password, Rejected when the e-mail is taken.
+    Raises InvalidValue for a bad email or password, Rejected when the email is taken.
     """
     address = checked_email(email)
     judge_password(password, minimum=MIN_OF_STAFF, about=(address, name))

@@ -74,11 +74,11 @@ def _set_limits(coupon: Coupon, usage_limit: int | None, per_customer_limit: int
 
 def _uses_by_customer(coupon_id: uuid.UUID) -> dict[str, int]:
     rows = db.session.execute(
-        select(CouponUse.customer, func.count(CouponUse.id))
+        select(CouponUse.customer, func.count(CouponUse.id).label("uses"))
         .where(CouponUse.coupon_id == coupon_id, CouponUse.given_back_at.is_(None))
         .group_by(CouponUse.customer)
     )
-    return dict(rows.tuples().all())
+    return {row.customer: row.uses for row in rows}
 
 
 def _count_customers(coupon_id: uuid.UUID, uses: dict[str, int]) -> None:

@@ -100,7 +100,7 @@ class Coupon(TenantRow, Base):
 
 
 class CouponCustomer(TenantOwned, Base):
-    """How often one customer (an e-mail address, folded) has used a coupon that is limited per customer."""
+    """How often one customer (an email address, folded) has used a coupon that is limited per customer."""
 
     __tablename__ = "coupon_customers"
     __table_args__ = (

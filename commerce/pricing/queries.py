@@ -140,7 +140,7 @@ def _is_hyphen(character: str) -> bool:
 
 
 def fold_customer(email: str) -> str:
-    """Return the form in which a customer's e-mail address is counted."""
+    """Return the form in which a customer's email address is counted."""
     return unicodedata.normalize("NFKC", email).strip().casefold()
 
 

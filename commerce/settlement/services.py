@@ -79,10 +79,16 @@ def take_payment(payment_id: uuid.UUID, card_number: str = "", request_id: str =
 
     Raises InvalidValue for a bad card number; a declined or unanswered payment is a state, not an exception.
     """
-    payment = get_payment(payment_id)
+    row = db.session.execute(
+        select(Payment, Order.pay_later, Order.code, Order.token, Order.email)
+        .join(Order, (Order.tenant_id == Payment.tenant_id) & (Order.id == Payment.order_id))
+        .where(Payment.id == payment_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("payment_not_found")
+    payment, pay_later, code, token, email = row
     order_id, state = payment.order_id, payment.state
-    pay_later = bool(db.session.scalar(select(Order.pay_later).where(Order.id == order_id)))
-    way, charge, actor = gateway_of(payment, request_id)
+    way, charge, actor = _to_ask(payment, code, token, email, request_id)
     try:
         outcome = _nothing_to_pay(charge.currency) if charge.amount == 0 else way.start(charge, card_number)
     except GatewayNoAnswer:
@@ -103,6 +109,12 @@ def gateway_of(payment: Payment, request_id: str = "") -> tuple[Gateway, Charge,
     code, token, email = db.session.execute(
         select(Order.code, Order.token, Order.email).where(Order.id == payment.order_id)
     ).one()
+    return _to_ask(payment, code, token, email, request_id)
+
+
+def _to_ask(
+    payment: Payment, code: str, token: str, email: str, request_id: str
+) -> tuple[Gateway, Charge, Actor]:
     charge = charge_of(payment, code, token, email)
     way = gateway(payment.gateway)
     actor = Actor("gateway", payment.gateway, payment.gateway, request_id)

@@ -13,7 +13,7 @@ from tests.factories.shop import make_product
 from tests.factories.staff import PASSWORD, make_staff
 from tests.support.visitor import Page, Visitor
 
-SIGN_IN = {"E-mail": "owner@shop.test", "Password": PASSWORD}
+SIGN_IN = {"Email": "owner@shop.test", "Password": PASSWORD}
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_an_address_of_a_customer_is_kept_too(app: Flask, in_shop: Shop) -> None
     mary.client.delete_cookie("member", domain="demo.localhost")
     asked = form.send()
     assert (asked.status, asked.heading) == (401, "Sign in")
-    fields = {"E-mail": "mary@example.com", "Password": MEMBER_PASSWORD}
+    fields = {"Email": "mary@example.com", "Password": MEMBER_PASSWORD}
     refused = asked.form("Sign in").fill(fields).send().form("Continue").send()
     assert refused.status == 422, "the address has no street yet"
     assert "Mary Elsewhere" in refused.response.text

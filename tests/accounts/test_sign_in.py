@@ -251,7 +251,7 @@ def test_a_form_without_a_token_is_refused(client: ShopClient, in_shop: Shop) ->
     assert stored_sessions() == []
 
 
-def test_htmx_is_told_where_to_sign_in(client: ShopClient, in_shop: Shop) -> None:
+def test_htmx_is_reported_where_to_sign_in(client: ShopClient, in_shop: Shop) -> None:
     answer = client.get(
         "/admin/orders?q=x",
         headers={"HX-Request": "true", "HX-Current-URL": f"http://{in_shop.host}/admin/orders/ORD-000001"},

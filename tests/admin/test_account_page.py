@@ -155,7 +155,7 @@ def test_before_the_code_nothing_is_open_and_a_wrong_one_is_refused(
         assert client.get("/admin/sign-in/code").location == "/admin/"
 
 
-def test_the_page_of_the_code_leads_a_stranger_to_the_sign_in(client: ShopClient, in_shop: Shop) -> None:
+def test_the_page_of_the_code_leads_a_visitor_to_the_sign_in(client: ShopClient, in_shop: Shop) -> None:
     assert client.get("/admin/sign-in/code?next=//evil.test").location == "/admin/sign-in?next=/admin/"
 
 

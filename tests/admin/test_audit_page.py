@@ -254,7 +254,7 @@ def test_only_owners_and_managers_read_it(signed_in: SignedIn) -> None:
         assert client.get(HERE).status_code == client.get("/admin/audit.csv").status_code == 403
 
 
-def test_charlie_reads_his_own(signed_in: SignedIn, other_shop: Shop) -> None:
+def test_charlie_reads_their_own(signed_in: SignedIn, other_shop: Shop) -> None:
     write(subject="of Alice")
     with shop_scope(other_shop):
         write(subject="of Charlie")
@@ -263,7 +263,7 @@ def test_charlie_reads_his_own(signed_in: SignedIn, other_shop: Shop) -> None:
     assert "of Alice" not in page
 
 
-def test_whoever_is_renamed_keeps_his_name_of_then(client: ShopClient, in_shop: Shop) -> None:
+def test_whoever_is_renamed_keeps_their_name_of_then(client: ShopClient, in_shop: Shop) -> None:
     make_staff(name="Olivia")
     sign_in(client)
     post(client, "/admin/account/name", {"name": "Olivia Oak"})

@@ -47,7 +47,7 @@ def packed(sold: Sold, units: int) -> Order:
     return fresh(order_id)
 
 
-def test_a_limit_is_set_at_the_shelf(desk: ShopClient, tea: Sold) -> None:
+def test_a_limit_is_set_at_the_stock_item(desk: ShopClient, tea: Sold) -> None:
     assert set_limit(desk, tea, 5).status_code == 303
     assert shelf(tea).backorder_limit == 5
     assert "5 on backorder" in desk.get("/admin/stock").text
@@ -102,7 +102,7 @@ def test_an_order_says_what_it_waits_for_and_who_comes_first(desk: ShopClient, t
     assert counters(tea) == (4, 6)
 
 
-def test_the_picking_list_names_only_what_is_on_the_shelf(desk: ShopClient, tea: Sold) -> None:
+def test_the_picking_list_names_only_what_is_on_the_stock_item(desk: ShopClient, tea: Sold) -> None:
     allow_backorder(tea, 9)
     order = packed(tea, 3)
     address = f"/admin/orders/{order.code}/picking-list"
@@ -137,7 +137,7 @@ def test_who_may_only_look_cannot_promise(signed_in: SignedIn, tea: Sold) -> Non
     assert shelf(tea).backorder_limit == 0
 
 
-def test_charlie_of_another_shop_finds_no_such_shelf(
+def test_charlie_of_another_shop_finds_no_such_stock_item(
     signed_in: SignedIn, in_shop: Shop, other_shop: Shop, tea: Sold
 ) -> None:
     item = shelf(tea)

@@ -21,7 +21,7 @@ def bob(app: Flask, in_shop: Shop) -> Visitor:
     make_staff("owner", name="Bob")
     visitor = Visitor(app)
     visitor.get("/admin/sign-in").form("Sign in").fill(
-        {"E-mail": "owner@shop.test", "Password": PASSWORD}
+        {"Email": "owner@shop.test", "Password": PASSWORD}
     ).send()
     return visitor
 

@@ -204,7 +204,7 @@ def test_a_price_that_changed_meanwhile_is_shown_before_it_is_ordered(
     assert post(desk, path, changed(answer.text, path, do="place")).status_code == 303
 
 
-def test_of_two_who_prepare_the_same_order_the_second_is_told(
+def test_of_two_who_prepare_the_same_order_the_second_is_reported(
     desk: ShopClient, signed_in: SignedIn, in_shop: Shop
 ) -> None:
     path = begin(desk)

@@ -197,7 +197,7 @@ def test_what_is_wrong_is_said_at_its_field(
 
 
 @pytest.mark.parametrize("text", ["x", "-1", "1000", "1.5", ""])
-def test_units_that_are_none_are_refused(desk: ShopClient, in_shop: Shop, text: str) -> None:
+def test_units_that_are_invalid_are_refused(desk: ShopClient, in_shop: Shop, text: str) -> None:
     order = bought((make_product(stock=9), 2))
     [name] = units(order, 1)
     answer = preview(desk, order, **{name: text})

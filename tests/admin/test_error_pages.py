@@ -10,7 +10,7 @@ from tests.support.visitor import Visitor
 def test_staff_see_their_own_pages_and_what_they_typed(app: Flask, in_shop: Shop) -> None:
     make_staff("owner", name="Bob")
     bob = Visitor(app)
-    bob.get("/admin/sign-in").form("Sign in").fill({"E-mail": "owner@shop.test", "Password": PASSWORD}).send()
+    bob.get("/admin/sign-in").form("Sign in").fill({"Email": "owner@shop.test", "Password": PASSWORD}).send()
     for path in ("/admin/orders/NO-SUCH", "/admin/nowhere", "/admin/products/none"):
         page = bob.get(path)
         assert (page.status, page.heading) == (404, "Not found"), path

@@ -27,7 +27,7 @@ def server(in_shop: Shop, live_server: Start) -> LiveServer:
 
 def sign_in(page: Page, server: LiveServer, path: str) -> None:
     page.goto(server.url(path))
-    page.get_by_label("E-mail").fill("owner@shop.test")
+    page.get_by_label("Email").fill("owner@shop.test")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(server.url(path))
@@ -131,7 +131,7 @@ def test_a_session_that_has_ended_leads_to_the_sign_in_and_back(
     page.context.clear_cookies(name="staff")
     page.get_by_role("button", name="Start processing").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.get_by_label("E-mail").fill("owner@shop.test")
+    page.get_by_label("Email").fill("owner@shop.test")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(server.url(f"/admin/orders/{order.code}"))

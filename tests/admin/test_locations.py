@@ -61,7 +61,7 @@ def test_units_that_are_not_free_stay(desk: ShopClient, tea: Sold, units: str) -
     assert by_warehouse(tea) == [(10, 3)]
 
 
-def test_a_place_that_is_none_is_refused(desk: ShopClient, tea: Sold) -> None:
+def test_a_place_that_is_invalid_is_refused(desk: ShopClient, tea: Sold) -> None:
     address = f"/admin/stock/{item(tea).id}/transfers"
     assert post(desk, address, {"units": "1", "location": "nowhere"}).status_code == 422
     assert post(desk, address, {"units": "1", "location": str(uuid.uuid4())}).status_code == 404

@@ -128,7 +128,7 @@ def test_a_mail_that_does_not_exist_is_not_found(desk: ShopClient, goods: None) 
     assert desk.get("/admin/mails/_layout/html").status_code == 404
 
 
-def test_everybody_at_a_desk_may_look_and_nobody_else(
+def test_everybody_at_a_back_office_may_look_and_nobody_else(
     app: Flask, signed_in: SignedIn, goods: None, in_shop: Shop
 ) -> None:
     assert signed_in("readonly").get("/admin/mails/order_shipped").status_code == 200
@@ -136,7 +136,7 @@ def test_everybody_at_a_desk_may_look_and_nobody_else(
     assert stranger.status_code == 303
 
 
-def test_charlie_sees_his_own_products_and_not_alices_orders(
+def test_charlie_sees_their_own_products_and_not_alices_orders(
     signed_in: SignedIn, goods: None, other_shop: Shop
 ) -> None:
     order = order_in("confirmed", name="Ann Secret")

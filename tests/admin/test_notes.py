@@ -45,7 +45,7 @@ def test_a_note_is_an_event_and_changes_nothing_else(desk: ShopClient) -> None:
 
 
 @pytest.mark.parametrize("for_customer", [True, False])
-def test_the_customer_sees_what_is_for_him_and_nothing_else(
+def test_the_customer_sees_what_is_for_them_and_nothing_else(
     desk: ShopClient, client: ShopClient, for_customer: bool
 ) -> None:
     order = order_in("confirmed")

@@ -150,7 +150,7 @@ def test_a_refund_restocks_only_when_it_is_ticked(
     assert counters(sold) == (left, 0)
 
 
-def test_cash_at_the_door_is_recorded_after_the_goods_left(desk: ShopClient, in_shop: Shop) -> None:
+def test_cash_on_delivery_is_recorded_after_the_goods_left(desk: ShopClient, in_shop: Shop) -> None:
     make_product(sku="TEA-1", stock=10)
     order = order_in("pending", pay_later=True)
     press(desk, order, "confirm")

@@ -34,7 +34,7 @@ def test_an_empty_shop_says_that_there_are_no_orders(desk: ShopClient) -> None:
     assert "No orders yet" in page.text
 
 
-def test_the_front_door_leads_to_the_orders(desk: ShopClient) -> None:
+def test_the_home_page_leads_to_the_orders(desk: ShopClient) -> None:
     answer = desk.get("/admin/")
     assert (answer.status_code, answer.location) == (303, "/admin/orders")
 
@@ -120,7 +120,7 @@ def test_pages_go_on_by_position_and_miss_nothing_that_was_placed_in_the_same_mo
         "1-" + "O" * 32,
     ],
 )
-def test_a_position_that_is_none_is_refused(desk: ShopClient, in_shop: Shop, before: str) -> None:
+def test_a_position_that_is_invalid_is_refused(desk: ShopClient, in_shop: Shop, before: str) -> None:
     assert desk.get("/admin/orders", query_string={"before": before}).status_code == 422
 
 

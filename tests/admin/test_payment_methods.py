@@ -129,7 +129,7 @@ def test_an_empty_secret_keeps_what_is_there(desk: ShopClient, stripe: str) -> N
     assert secrets_of("stripe") == {"secret_key": KEY, "webhook_secrets": [HOOK]}
 
 
-def test_the_former_signing_secret_stays_good_until_told_otherwise(desk: ShopClient, stripe: str) -> None:
+def test_the_former_signing_secret_stays_good_until_reported_otherwise(desk: ShopClient, stripe: str) -> None:
     new = "whsec_secondSECRET2222"
     assert submit(desk, stripe, filled(desk, stripe, webhook_secret=new)).status_code == 303
     assert secrets_of("stripe")["webhook_secrets"] == [new, HOOK]
@@ -254,7 +254,7 @@ def test_charlie_finds_no_way_to_pay_of_alices(
 # --- when the installation's secret key is lost -----------------------------------------------------------
 
 
-def test_keys_that_cannot_be_opened_are_told_and_entered_anew(
+def test_keys_that_cannot_be_opened_are_reported_and_entered_again(
     desk: ShopClient, stripe: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encryption, "_seal", [encryption.Seal(["quite-another-key-0123456789abcdef"])])

@@ -74,7 +74,7 @@ def test_cancelling_is_shown_first_and_then_done_exactly(desk: ShopClient, tea: 
     assert "Sold &lt;out&gt;" in desk.get(page_of(order)).text
 
 
-def test_a_refund_is_shown_with_what_goes_back_on_the_shelf(desk: ShopClient, tea: Sold) -> None:
+def test_a_refund_is_shown_with_what_goes_back_on_the_stock_item(desk: ShopClient, tea: Sold) -> None:
     order = order_in("delivered")
     ask(order, 2, "refund")
     order = fresh(order.id)

@@ -317,7 +317,7 @@ def test_who_may_not_sees_nothing_and_changes_nothing(
     assert now() == before
 
 
-def test_charlie_changes_his_own_shop_alone(
+def test_charlie_changes_their_own_shop_alone(
     signed_in: SignedIn, desk: ShopClient, in_shop: Shop, other_shop: Shop
 ) -> None:
     charlie = signed_in("owner", shop=other_shop)

@@ -99,7 +99,7 @@ def test_roles_change_people_leave_and_come_back(owner: ShopClient) -> None:
     assert send(owner, f"{HERE}/{bob}/second-factor-reset").status_code == 303
 
 
-def test_the_last_owner_is_told_that_he_must_stay(owner: ShopClient) -> None:
+def test_the_last_owner_is_reported_that_they_must_stay(owner: ShopClient) -> None:
     me = db.session.scalars(select(StaffMember.id)).one()
     for path, data in (("deactivation", {}), ("role", {"role": "readonly", "seen": "owner"})):
         refused = send(owner, f"{HERE}/{me}/{path}", **data)

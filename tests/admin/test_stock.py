@@ -195,7 +195,7 @@ def test_fewer_than_reserved_cannot_be_on_hand(desk: ShopClient, tea: Sold) -> N
 
 
 @pytest.mark.parametrize(("counted", "version"), [("", "1"), ("-1", "1"), ("x", "1"), ("5", ""), ("5", "x")])
-def test_a_count_that_is_none_is_refused(desk: ShopClient, tea: Sold, counted: str, version: str) -> None:
+def test_a_count_that_is_invalid_is_refused(desk: ShopClient, tea: Sold, counted: str, version: str) -> None:
     assert count(desk, tea, counted, version).status_code == 422
     assert counters(tea) == (10, 3)
 

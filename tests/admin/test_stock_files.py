@@ -49,7 +49,9 @@ def test_a_file_is_looked_at_before_anything_is_written(desk: ShopClient, tea: S
     assert "count.csv" in desk.get("/admin/stock/TEA-1").text
 
 
-def test_stock_that_moved_meanwhile_is_shown_anew_and_nothing_is_written(desk: ShopClient, tea: Sold) -> None:
+def test_stock_that_moved_meanwhile_is_shown_again_and_nothing_is_written(
+    desk: ShopClient, tea: Sold
+) -> None:
     page = upload(desk, "SKU,On hand\nTEA-1,14\n").text
     change_stock(tea, -3)
     answer = confirm(desk, page)

@@ -58,7 +58,7 @@ def test_what_is_not_sold_cannot_be_put_in(in_shop: Shop) -> None:
             add_line("a" * 64, variant_id, 1)
 
 
-def test_a_refused_wish_says_how_many_there_are(in_shop: Shop) -> None:
+def test_a_refused_request_says_how_many_there_are(in_shop: Shop) -> None:
     tea = make_product(stock=2)
     shopper, _cart = make_cart((tea, 2))
     with pytest.raises(OutOfStock) as refused:
@@ -81,7 +81,7 @@ def test_every_change_of_lines_or_details_raises_the_version(in_shop: Shop) -> N
     assert load(shopper).details == CheckoutDetails(name="Ann")
 
 
-def test_changing_a_quantity_accepts_the_price_of_now(in_shop: Shop) -> None:
+def test_changing_a_quantity_accepts_the_current_price(in_shop: Shop) -> None:
     tea = make_product(price=100)
     shopper, cart = make_cart((tea, 1))
     set_price(tea, 200)

@@ -37,7 +37,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_a_picture_is_written_anew_as_webp(kind: str) -> None:
+def test_a_picture_is_written_again_as_webp(kind: str) -> None:
     kept = normalise(picture(kind))
     image = opened(kept.data)
     assert (image.format, image.size, kept.width, kept.height) == ("WEBP", (40, 20), 40, 20)

@@ -93,7 +93,7 @@ def test_the_second_look_reads_stock_alone(tea: Sold, sport: Callable[..., None]
     assert "stock_items" in statements[0]
 
 
-def test_stock_is_always_that_of_now(tea: Sold, sport: Callable[..., None]) -> None:
+def test_stock_is_always_current(tea: Sold, sport: Callable[..., None]) -> None:
     sport()
     assert seen("green-tea") == ("Green tea", 1000, 9)
     change_stock(tea, -7)

@@ -159,7 +159,7 @@ def test_a_title_comes_before_a_description(in_shop: Shop) -> None:
     assert found("linen") == ["Linen cloth", "Cushion"]
 
 
-def test_products_can_be_indexed_anew(in_shop: Shop) -> None:
+def test_products_can_be_indexed_again(in_shop: Shop) -> None:
     put_up("Linen cloth")
     forget_words()
     assert found("linen") == []

@@ -165,7 +165,7 @@ def test_the_machine_itself_is_refused_however_it_is_written(url: str) -> None:
         ("http://[::1/", "cannot be read"),
     ],
 )
-def test_an_address_that_is_none_is_refused_before_anything_is_asked(url: str, reason: str) -> None:
+def test_an_address_that_is_invalid_is_refused_before_anything_is_asked(url: str, reason: str) -> None:
     def resolver(host: str, port: int) -> list[str]:
         pytest.fail("the name was looked up")
 

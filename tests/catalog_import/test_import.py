@@ -295,7 +295,7 @@ def give_pictures() -> None:
     db.session.add(ProductImage(product_id=mug_id, position=9, file="own.webp"))
 
 
-def test_a_category_is_found_by_its_name_and_staff_s_shelves_stay(in_shop: Shop) -> None:
+def test_a_category_is_found_by_its_name_and_staff_s_stock_items_stay(in_shop: Shop) -> None:
     shelve_by_hand()
     first = run(mug(Type="gift ideas"))
     assert first.categories_created == []

@@ -281,7 +281,7 @@ def test_setting_stock_from_a_file_without_any_is_refused(in_shop: Shop, file: d
     assert everything() == before
 
 
-def test_an_inventory_file_is_told_from_a_product_file(in_shop: Shop) -> None:
+def test_an_inventory_file_is_distinguished_from_a_product_file(in_shop: Shop) -> None:
     with pytest.raises(UnreadableFile, match="file_is_inventory"):
         run({"Handle": "mug", "Title": "Mug", "SKU": "MUG", "Location": "Berlin", "On hand (new)": "3"})
 

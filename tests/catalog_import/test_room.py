@@ -32,7 +32,7 @@ def allow(shop: Shop, limit: int | None) -> None:
     change_settings(shop.id, {"max_products": limit}, seen_version=get_shop(shop.id).version)
 
 
-def test_what_fits_is_taken_in_and_the_rest_is_told_why(in_shop: Shop) -> None:
+def test_what_fits_is_taken_in_and_the_rest_is_reported_why(in_shop: Shop) -> None:
     allow(in_shop, 2)
     report = bring("a", "b", "c", "d")
     assert (report.products["imported"], report.products["rejected"], count()) == (2, 2, 2)

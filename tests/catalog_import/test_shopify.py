@@ -121,7 +121,7 @@ def test_the_category_is_the_type_or_else_the_end_of_the_path() -> None:
     assert one(sheet(mug(Type="", Product_Category="Uncategorized"))).categories == ()
 
 
-def test_tags_are_told_apart_without_regard_to_case() -> None:
+def test_tags_are_distinguished_without_regard_to_case() -> None:
     assert one(sheet(mug(Tags="Tea, tea,, Clay , "))).tags == ("Tea", "Clay")
 
 
@@ -247,7 +247,7 @@ def test_decimals_in_a_currency_without_them_are_refused_by_its_name() -> None:
     assert reasons(sheet(mug()), "JPY") == [(2, "Variant Price", "12.50", "JPY has no decimals")]
 
 
-def test_every_error_of_a_product_is_told_and_none_of_it_is_taken() -> None:
+def test_every_error_of_a_product_is_reported_and_none_of_it_is_taken() -> None:
     rejected = read(
         sheet(
             mug(Option1_Name="Size", Option1_Value="S", Variant_Price="x"),

@@ -80,7 +80,7 @@ def test_a_price_that_could_be_a_thousand_times_more_is_refused(
         ("0." + "1" * 5000, "USD", "cell_price_too_high"),
     ],
 )
-def test_a_price_that_is_none_is_refused_with_the_reason(text: str, currency: str, reason: str) -> None:
+def test_a_price_that_is_invalid_is_refused_with_the_reason(text: str, currency: str, reason: str) -> None:
     with pytest.raises(InvalidValue, match=reason):
         parse_price(text, currency)
 

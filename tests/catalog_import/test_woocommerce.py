@@ -97,7 +97,7 @@ def reasons(*rows: dict[str, str]) -> list[tuple[int, str, str]]:
     ]
 
 
-def test_a_simple_product_has_one_variant_and_all_its_shelves_tags_and_pictures() -> None:
+def test_a_simple_product_has_one_variant_and_all_its_stock_items_tags_and_pictures() -> None:
     product = one(TEA)
     assert (product.slug, product.title, product.source) == ("tea-co", "Tea & Co", "woocommerce")
     assert (product.categories, product.tags) == (("Drinks", "Tea", "Gifts"), ("hot", "rock roll"))

@@ -7,7 +7,7 @@ CARD = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 0002"
 NO_ANSWER = "4000 0000 0000 0119"
 ANN = {
-    "E-mail": "Ann@Example.COM",
+    "Email": "Ann@Example.COM",
     "Full name": "Ann Buyer",
     "Street and number": "1600 Amphitheatre Parkway",
     "City": "Mountain View",

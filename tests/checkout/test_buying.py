@@ -88,7 +88,7 @@ def test_a_shop_with_prices_in_yen_sells_to_japan(app: Flask, shop: Shop, other_
     put_in(visitor, kite, 3)
     form = visitor.get("/checkout").form("Continue")
     form.fill(
-        {"E-mail": "k@example.jp", "Full name": "Kenji", "Street and number": "1-1", "Postcode": "100-0001"}
+        {"Email": "k@example.jp", "Full name": "Kenji", "Street and number": "1-1", "Postcode": "100-0001"}
     )
     order = form.choose("Tokyo").choose("Bank transfer").send("Continue").form("Place order").send()
     assert order.heading == "Thank you, Kenji"

@@ -75,7 +75,7 @@ def test_what_is_not_shipped_is_neither_weighed_nor_charged_nor_asked_an_address
         place_direct_order(replace(order, wanted=[RequestedItem(1, variant_id=tea.variant_id)]), TILL)
     details = to_details(Visitor(app), (voucher, 1))
     assert "Street and number" not in details.text
-    form = details.form("Continue").fill({"E-mail": "ann@example.com", "Full name": "Ann Buyer"})
+    form = details.form("Continue").fill({"Email": "ann@example.com", "Full name": "Ann Buyer"})
     review = form.choose("Test card").send("Continue")
     assert "Total $10.00" in review.text
     placed = review.form("Place order").fill({"Card number": CARD}).send("Place order")

@@ -228,7 +228,7 @@ def test_only_limited_coupons_are_counted_and_all_uses_are_kept(in_shop: Shop) -
     assert all(uses(coupon) == [("ann@example.com", False)] for coupon in (unlimited, each, both))
 
 
-def test_a_customer_has_his_own_limit_whatever_the_case_of_his_address(app: Flask, in_shop: Shop) -> None:
+def test_a_customer_has_their_own_limit_whatever_the_case_of_their_address(app: Flask, in_shop: Shop) -> None:
     tea, coupon = make_product(), make_coupon("EACH", each=1)
     with rules_of_now():
         shown = [

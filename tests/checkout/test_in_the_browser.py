@@ -38,7 +38,7 @@ def put_in(page: Page, server: LiveServer, tea: Sold) -> None:
 
 def fill_details(page: Page, server: LiveServer) -> None:
     page.goto(server.url("/checkout"))
-    page.get_by_label("E-mail").fill("ann@example.com")
+    page.get_by_label("Email").fill("ann@example.com")
     page.get_by_label("Full name").fill("Ann Buyer")
     page.get_by_label("Street and number").fill("1600 Amphitheatre Parkway")
     page.get_by_label("City").fill("Mountain View")
@@ -79,13 +79,13 @@ def test_another_country_changes_fields_and_prices_and_loses_nothing(
 ) -> None:
     put_in(page, server, tea)
     page.goto(server.url("/checkout"))
-    page.get_by_label("E-mail").fill("ann@example.com")
+    page.get_by_label("Email").fill("ann@example.com")
     page.get_by_label("Street and number").fill("1-1 Chiyoda")
     page.get_by_label("Country").focus()
     page.get_by_label("Country").select_option(label="Japan")
     expect(page.get_by_label("Prefecture")).to_be_visible()
     expect(page.get_by_label("Country")).to_be_focused()
-    expect(page.get_by_label("E-mail")).to_have_value("ann@example.com")
+    expect(page.get_by_label("Email")).to_have_value("ann@example.com")
     expect(page.get_by_label("Street and number")).to_have_value("1-1 Chiyoda")
     page.get_by_label("Country").select_option(label="Taiwan")
     page.get_by_label("County").select_option(label="Taipei City")
@@ -132,7 +132,7 @@ def test_the_pages_are_sound_in_every_state(
     inspect(page)
     page.goto(server.url("/checkout"))
     page.get_by_role("button", name="Continue to review").click()
-    expect(page.get_by_role("link", name="E-mail: This field is required.")).to_be_visible()
+    expect(page.get_by_role("link", name="Email: This field is required.")).to_be_visible()
     inspect(page)
     fill_details(page, server)
     inspect(page)

@@ -29,7 +29,7 @@ def test_the_browser_chooses_among_the_languages_of_the_shop(app: Flask, in_shop
     ]
 
 
-def test_a_wish_is_met_by_the_nearest_language_and_nonsense_by_none() -> None:
+def test_a_request_is_met_by_the_nearest_language_and_nonsense_by_none() -> None:
     offered = ["en", "de", "zh_Hant", "fr_CA"]
     for asked, found in [
         (["zh-TW"], "zh_Hant"),

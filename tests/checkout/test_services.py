@@ -99,7 +99,7 @@ def test_refusals_leave_the_cart_open_and_no_trace(in_shop: Shop) -> None:
     assert place_order(**shown, card_number="4242424242424242").code
 
 
-def test_every_short_line_is_told_at_once(in_shop: Shop) -> None:
+def test_every_short_line_is_reported_at_once(in_shop: Shop) -> None:
     tea, cup, tin = make_product(stock=2), make_product("Cup", stock=2), make_product("Tin", stock=2)
     shopper = ready_cart((tea, 2), (cup, 2), (tin, 2))
     shown = order_as_shown(shopper)

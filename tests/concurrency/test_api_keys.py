@@ -147,7 +147,7 @@ def test_a_server_killed_before_or_after_the_commit_has_ordered_once_when_the_pr
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_who_asks_again_while_the_first_request_is_still_at_work_is_told_when_to_come_back(
+def test_who_asks_again_while_the_first_request_is_still_at_work_is_reported_when_to_come_back(
     program: Program, sold: Sold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite has one writer: there the second request waits for its turn, and gets the first one's answer."""

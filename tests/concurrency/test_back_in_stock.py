@@ -43,7 +43,7 @@ def _calls(sold: list[Sold], wish: Callable[..., None] = subscribe_back_in_stock
     return [partial(wish, each.variant_id, "eve@example.com") for each in sold]
 
 
-def test_thirty_wishes_of_one_address_at_once_are_twenty(arena: Flask, shop: Shop) -> None:
+def test_thirty_alerts_of_one_address_at_once_are_twenty(arena: Flask, shop: Shop) -> None:
     sold = [make_product(f"Tea {number}", stock=0) for number in range(30)]
     results = race(arena, shop, _calls(sold))
     assert kinds(results) == {"NoneType": MOST_ALERTS, "InvalidValue": 30 - MOST_ALERTS}
@@ -69,7 +69,7 @@ def test_control_counting_first_and_writing_later_passes_the_limit(arena: Flask,
     assert _count(StockAlert) > 5
 
 
-def test_the_same_wish_many_times_at_once_is_one(arena: Flask, shop: Shop) -> None:
+def test_the_same_request_many_times_at_once_is_one(arena: Flask, shop: Shop) -> None:
     tea = make_product("Tea", stock=0)
     assert kinds(race(arena, shop, _calls([tea] * 20))) == {"NoneType": 20}
     assert _count(StockAlert) == 1
@@ -83,7 +83,7 @@ def _crowd() -> Sold:
     return tea
 
 
-def test_many_workers_write_one_event_for_each_wish(
+def test_many_workers_write_one_event_for_each_request(
     arena: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(back_in_stock, "BATCH", 10)
@@ -97,7 +97,7 @@ def test_many_workers_write_one_event_for_each_wish(
     assert _told() == WAITING
 
 
-def test_control_without_the_mark_wishes_are_answered_twice(arena: Flask, shop: Shop) -> None:
+def test_control_without_the_mark_alerts_are_answered_twice(arena: Flask, shop: Shop) -> None:
     tea = _crowd()
 
     def answer_carelessly() -> None:

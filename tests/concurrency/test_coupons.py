@@ -55,7 +55,7 @@ def test_a_single_use_coupon_raced_by_fifty_buyers_is_used_once(arena: Flask, sh
     assert broken_invariants() == []
 
 
-def test_a_limit_per_customer_holds_when_he_orders_everywhere_at_once(arena: Flask, shop: Shop) -> None:
+def test_a_limit_per_customer_holds_when_they_orders_everywhere_at_once(arena: Flask, shop: Shop) -> None:
     sold, coupon = make_product(stock=100), make_coupon("EACH", each=3)
     with rules_of_now() as now:
         results = race(arena, now, _buyers(sold, ["EACH"], 20))

@@ -121,7 +121,7 @@ def test_two_orders_of_one_members_cart_from_two_browsers_are_one(arena: Flask, 
     assert len({result.code for result in results}) == 1
 
 
-def test_who_orders_while_he_is_forgotten_is_forgotten_or_has_his_order(arena: Flask, shop: Shop) -> None:
+def test_who_orders_while_they_is_forgotten_is_forgotten_or_has_their_order(arena: Flask, shop: Shop) -> None:
     tea = make_product(stock=100)
     for number in range(5):
         member_id = make_member(f"ann{number}@example.com")

@@ -104,7 +104,7 @@ def test_a_failure_holds_back_its_subject_and_handler_and_nothing_else(in_shop: 
     assert [each.state for each in deliveries_of(stuck)] == ["done"] * 4
 
 
-def test_what_comes_after_a_parked_delivery_is_told(in_shop: Shop) -> None:
+def test_what_comes_after_a_parked_delivery_is_reported(in_shop: Shop) -> None:
     subject = ring("lost")
     ear = Ear("ear", fails=len(PAUSES) + 1)
     ring("next", subject=subject, version=2)

@@ -234,7 +234,7 @@ def check_books(shop: Shop, app: Flask, tea: Sold) -> None:
     assert checked.exit_code == 0, checked.output
 
 
-def test_whoever_was_told_that_he_ordered_has_one_order_whatever_was_killed(
+def test_whoever_was_notified_that_they_ordered_has_one_order_whatever_was_killed(
     nursery: Nursery, tmp_path: Path
 ) -> None:
     with PostgresServer(durable=True) as postgres, at_home(postgres, tmp_path / "app") as (app, url):

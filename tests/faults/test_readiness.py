@@ -146,7 +146,7 @@ def test_a_busy_file_is_ready(client: ShopClient, app: Flask, shop: Shop) -> Non
         assert answer(client) == (200, None)
 
 
-def test_a_process_that_was_told_to_end_sends_the_load_balancer_elsewhere(client: ShopClient) -> None:
+def test_a_process_that_was_notified_to_end_sends_the_load_balancer_elsewhere(client: ShopClient) -> None:
     readiness.stopping.set()
     found = client.get("/readyz")
     assert (found.status_code, found.json) == (503, {"status": "stopping"})

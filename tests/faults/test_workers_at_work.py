@@ -112,7 +112,7 @@ def test_a_mail_that_nobody_takes_is_parked_holds_up_nobody_and_is_run_again_by_
             assert desk.get("/admin/events?state=parked").text.count("no such mailbox") == 0
 
 
-def test_an_event_whose_transaction_commits_late_is_told_although_later_ones_were(in_shop: Shop) -> None:
+def test_an_event_whose_transaction_commits_late_is_reported_although_later_ones_were(in_shop: Shop) -> None:
     """It has the smaller id and the older time: whoever looks for "id greater than the last one" never sees it."""
     early, moment, subject = new_id(), clock.now(), new_id()
     ring("later")

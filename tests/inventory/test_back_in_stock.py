@@ -67,7 +67,7 @@ def test_a_visitor_without_javascript_asks_and_is_written_to_once(
 ) -> None:
     page = Visitor(app).get(tea.path)
     assert "Email me when it's back in stock" in page.text
-    answer = page.form("Notify me").fill({"E-mail": "Eve@Example.com"}).send()
+    answer = page.form("Notify me").fill({"Email": "Eve@Example.com"}).send()
     assert answer.status == 200
     assert "We'll email Eve@example.com when it's back in stock." in answer.text
     assert wishes() == ["eve@example.com"]
@@ -84,11 +84,11 @@ def test_a_visitor_without_javascript_asks_and_is_written_to_once(
     assert len(post.mails) == 1
 
 
-def test_a_second_wish_gets_the_same_answer_and_is_the_same_wish(app: Flask, tea: Sold) -> None:
+def test_a_second_request_gets_the_same_answer_and_is_the_same_request(app: Flask, tea: Sold) -> None:
     answers = []
     for _ in range(2):
         form = Visitor(app).get(tea.path).form("Notify me")
-        answers.append(form.fill({"E-mail": "eve@example.com"}).send().text)
+        answers.append(form.fill({"Email": "eve@example.com"}).send().text)
     assert answers[0] == answers[1]
     assert wishes() == ["eve@example.com"]
 
@@ -98,7 +98,7 @@ def test_a_second_wish_gets_the_same_answer_and_is_the_same_wish(app: Flask, tea
 )
 def test_what_is_no_address_is_said_at_its_field(app: Flask, tea: Sold, typed: str) -> None:
     visitor = Visitor(app)
-    page = visitor.get(tea.path).form("Notify me").fill({"E-mail": typed}).send()
+    page = visitor.get(tea.path).form("Notify me").fill({"Email": typed}).send()
     assert page.status == 422
     assert page.error_at("email")
     assert page.form("Notify me").values["email"] == (typed if typed.isprintable() else "")
@@ -128,7 +128,7 @@ def test_without_its_token_the_form_is_refused(client: ShopClient, tea: Sold) ->
 def test_what_is_there_already_is_not_waited_for(app: Flask, tea: Sold) -> None:
     form = Visitor(app).get(tea.path).form("Notify me")
     change_stock(tea, 1)
-    assert "It's back in stock" in form.fill({"E-mail": "eve@example.com"}).send().text
+    assert "It's back in stock" in form.fill({"Email": "eve@example.com"}).send().text
     assert wishes() == []
 
 
@@ -157,7 +157,7 @@ def test_an_address_waits_for_twenty_products_and_no_more(app: Flask, in_shop: S
         subscribe_back_in_stock(each.variant_id, "eve@example.com")
     with pytest.raises(InvalidValue):
         subscribe_back_in_stock(sold[-1].variant_id, "EVE@example.com")
-    page = Visitor(app).get(sold[-1].path).form("Notify me").fill({"E-mail": "eve@example.com"}).send()
+    page = Visitor(app).get(sold[-1].path).form("Notify me").fill({"Email": "eve@example.com"}).send()
     assert page.status == 422
     assert "already on the list for 20 products" in page.error_at("email")
     subscribe_back_in_stock(sold[0].variant_id, "eve@example.com")
@@ -179,7 +179,7 @@ def count(tea: Sold) -> None:
 
 
 @pytest.mark.parametrize("come_in", [receive, count])
-def test_units_that_come_in_are_told_of(tea: Sold, post: Post, come_in: Callable[[Sold], None]) -> None:
+def test_units_that_come_in_are_announced(tea: Sold, post: Post, come_in: Callable[[Sold], None]) -> None:
     subscribe_back_in_stock(tea.variant_id, "eve@example.com")
     assert work() == 0
     come_in(tea)
@@ -202,7 +202,7 @@ def expire(order_id: uuid.UUID) -> None:
 
 
 @pytest.mark.parametrize("give_back", [cancel, expire])
-def test_units_that_an_order_gives_back_are_told_of(
+def test_units_that_an_order_gives_back_are_announced(
     in_shop: Shop, post: Post, give_back: Callable[[uuid.UUID], None]
 ) -> None:
     tea = make_product("Green tea", stock=1)
@@ -214,7 +214,7 @@ def test_units_that_an_order_gives_back_are_told_of(
     assert ("eve@example.com", "Green tea is back in stock") in post.letters
 
 
-def test_what_is_not_sold_any_more_is_not_told_of(tea: Sold, post: Post) -> None:
+def test_what_is_not_sold_any_more_is_not_announced(tea: Sold, post: Post) -> None:
     subscribe_back_in_stock(tea.variant_id, "eve@example.com")
     stop_selling(tea)
     change_stock(tea, 1)
@@ -222,7 +222,7 @@ def test_what_is_not_sold_any_more_is_not_told_of(tea: Sold, post: Post) -> None
     assert wishes() == ["eve@example.com"]
 
 
-def test_everybody_who_waits_is_told_and_each_shop_tells_its_own(
+def test_everybody_who_waits_is_reported_and_each_shop_tells_its_own(
     app: Flask, in_shop: Shop, other_shop: Shop, tea: Sold, post: Post
 ) -> None:
     for name in ("ann", "eve"):
@@ -276,7 +276,7 @@ def test_a_mail_that_cannot_be_sent_is_tried_again_and_keeps_its_address(
     assert post.mails == []
 
 
-def test_he_can_wish_again_after_he_was_told(tea: Sold, post: Post) -> None:
+def test_they_can_request_again_after_they_was_notified(tea: Sold, post: Post) -> None:
     for _ in range(2):
         subscribe_back_in_stock(tea.variant_id, "eve@example.com")
         change_stock(tea, 1)

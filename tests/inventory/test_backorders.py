@@ -109,7 +109,7 @@ def stock_in(sold: Sold, location_id: uuid.UUID, units: int) -> None:
     change_on_hand(key, units, cause="received", actor="test")
 
 
-def test_what_one_shelf_has_promised_takes_nothing_from_another(in_shop: Shop) -> None:
+def test_what_one_stock_item_has_promised_takes_nothing_from_another(in_shop: Shop) -> None:
     tea = promised_tea(stock=0, limit=4)
     make_order((tea, 3))
     place = create_location("second", "Second")
@@ -134,7 +134,7 @@ def test_what_comes_in_covers_the_oldest_promise_first(in_shop: Shop) -> None:
     assert (counters(tea), broken_invariants()) == ((1, 6), [])
 
 
-def test_a_newer_order_cannot_be_sent_before_an_older_one_and_is_told_whom_it_waits_for(
+def test_a_newer_order_cannot_be_sent_before_an_older_one_and_is_reported_whom_it_waits_for(
     in_shop: Shop,
 ) -> None:
     tea = promised_tea(stock=0)
@@ -301,7 +301,7 @@ def test_units_that_orders_count_on_are_not_moved_away_but_may_get_lost(in_shop:
     assert (counters(tea), broken_invariants()) == ((3, 5), [])
 
 
-def test_nobody_is_told_that_it_is_back_while_there_is_only_a_promise(in_shop: Shop) -> None:
+def test_nobody_is_reported_that_it_is_back_while_there_is_only_a_promise(in_shop: Shop) -> None:
     tea = promised_tea(stock=0, limit=5)
     subscribe_back_in_stock(tea.variant_id, "ann@example.com")
     assert list(find_back_in_stock()) == []

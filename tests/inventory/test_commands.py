@@ -33,7 +33,7 @@ def test_a_dry_run_changes_nothing_and_the_run_after_it_does(app: Flask, tea: So
     assert json.loads(again.stdout)["unchanged"] == 1
 
 
-def test_rows_that_cannot_be_followed_are_told_and_the_others_done(app: Flask, tea: Sold) -> None:
+def test_rows_that_cannot_be_followed_are_reported_and_the_others_done(app: Flask, tea: Sold) -> None:
     result = run(app, "-", "--tenant", "demo", "--json", given="sku,on hand\nNOPE,1\nTEA-1,3\n")
     report = json.loads(result.stdout)
     assert result.exit_code == 1

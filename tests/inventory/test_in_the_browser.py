@@ -32,11 +32,11 @@ def test_the_form_is_swapped_and_leads_the_focus(server: LiveServer, page: Page,
     watch.allow("422")
     page.goto(server.url("/products/green-tea"))
     expect(page.get_by_text("may become available again")).to_be_visible()
-    page.get_by_label("E-mail").fill("nobody")
+    page.get_by_label("Email").fill("nobody")
     page.keyboard.press("Enter")
-    expect(page.get_by_label("E-mail")).to_be_focused()
-    expect(page.get_by_label("E-mail")).to_have_attribute("aria-invalid", "true")
-    page.get_by_label("E-mail").fill("eve@example.com")
+    expect(page.get_by_label("Email")).to_be_focused()
+    expect(page.get_by_label("Email")).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Email").fill("eve@example.com")
     page.keyboard.press("Enter")
     expect(page.locator("#alert").get_by_role("status")).to_have_text(KEPT)
     expect(page).to_have_url(server.url("/products/green-tea"))
@@ -45,10 +45,10 @@ def test_the_form_is_swapped_and_leads_the_focus(server: LiveServer, page: Page,
 def test_without_javascript_it_is_a_page(server: LiveServer, page_without_javascript: Page) -> None:
     page = page_without_javascript
     page.goto(server.url("/products/green-tea"))
-    page.get_by_label("E-mail").fill("eve@example.com")
+    page.get_by_label("Email").fill("eve@example.com")
     page.get_by_role("button", name="Notify me").click()
     expect(page.get_by_text(KEPT)).to_be_visible()
-    expect(page.get_by_label("E-mail")).to_be_visible()
+    expect(page.get_by_label("Email")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

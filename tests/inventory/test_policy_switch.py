@@ -82,7 +82,7 @@ def _next_step(status: str) -> str:
 
 @pytest.mark.parametrize("status", [each for each in STATUSES if each not in FINAL])
 @pytest.mark.parametrize("before", POLICIES)
-def test_an_order_goes_its_way_to_the_end_and_leaves_the_shelf_once(
+def test_an_order_goes_its_way_to_the_end_and_leaves_the_stock_item_once(
     in_shop: Shop, before: str, status: str
 ) -> None:
     tea, order = tea_and_order(in_shop, before, status)

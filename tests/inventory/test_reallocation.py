@@ -58,7 +58,7 @@ def shelves(sold: Sold) -> list[tuple[int, int]]:
     return sorted((row[0], row[1]) for row in rows)
 
 
-def test_a_line_that_grows_takes_from_the_next_shelf_and_gives_back_from_both(in_shop: Shop) -> None:
+def test_a_line_that_grows_takes_from_the_next_stock_item_and_gives_back_from_both(in_shop: Shop) -> None:
     tea = make_product(stock=3)
     second_shelf(tea, 10)
     order = confirmed(tea, 2)
@@ -70,7 +70,7 @@ def test_a_line_that_grows_takes_from_the_next_shelf_and_gives_back_from_both(in
     assert shelves(tea) == [(3, 3), (10, 10)]
 
 
-def test_what_is_in_a_parcel_is_not_put_back_on_its_shelf(in_shop: Shop) -> None:
+def test_what_is_in_a_parcel_is_not_put_back_on_its_stock_item(in_shop: Shop) -> None:
     tea = make_product(stock=3)
     second_shelf(tea, 3)
     order = confirmed(tea, 6)

@@ -70,7 +70,7 @@ def test_what_came_or_went_is_booked_with_its_cause(tea: Sold, cup: Sold) -> Non
     assert broken_invariants() == []
 
 
-def test_a_shelf_that_moved_meanwhile_is_left_alone(tea: Sold, cup: Sold) -> None:
+def test_a_stock_item_that_moved_meanwhile_is_left_alone(tea: Sold, cup: Sold) -> None:
     seen = plan(f"sku,on hand\n{tea.sku},3\n{cup.sku},9\n")
     book_movement(stock_of(tea).id, 7, cause="received", actor="Ann")
     results = apply_stock(seen, **WHO)
@@ -79,7 +79,7 @@ def test_a_shelf_that_moved_meanwhile_is_left_alone(tea: Sold, cup: Sold) -> Non
     assert broken_invariants() == []
 
 
-def test_another_look_at_other_shelves_is_another_plan(tea: Sold) -> None:
+def test_another_look_at_other_stock_items_is_another_plan(tea: Sold) -> None:
     text = f"sku,on hand\n{tea.sku},3\n"
     first = plan(text).seen
     assert plan(text).seen == first
@@ -103,13 +103,13 @@ def test_reserved_units_cannot_be_counted_away(tea: Sold) -> None:
         ("99999999", "is above the maximum"),
     ],
 )
-def test_a_number_that_is_none_is_refused_with_its_row(tea: Sold, cells: str, reason: str) -> None:
+def test_a_number_that_is_invalid_is_refused_with_its_row(tea: Sold, cells: str, reason: str) -> None:
     [(row, problem)] = problems(f"sku,on hand\n{tea.sku},{cells}\n")
     assert row == 2
     assert reason in problem
 
 
-def test_two_rows_about_one_shelf_are_refused(tea: Sold) -> None:
+def test_two_rows_about_one_stock_item_are_refused(tea: Sold) -> None:
     assert problems(f"sku,location,on hand\n{tea.sku},main,3\n{tea.sku},,4\n") == [
         (3, "An earlier row is about the same SKU and location.")
     ]
@@ -210,7 +210,7 @@ def test_a_file_of_another_kind_is_refused_as_a_whole(in_shop: Shop, text: str, 
         plan(text)
 
 
-def test_another_location_gets_its_first_shelf(tea: Sold) -> None:
+def test_another_location_gets_its_first_stock_item(tea: Sold) -> None:
     create_location("north", "North")
     apply_stock(plan(f"productCode,warehouseCode,quantity\n{tea.sku},north,8\n"), **WHO)
     assert by_warehouse(tea) == [(10, 0), (8, 0)]

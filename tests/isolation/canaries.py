@@ -15,7 +15,7 @@ from commerce.db import Base, UtcDateTime, atomic, db, new_id
 from commerce.tenants.scope import current_shop
 
 CANARY = "canary"
-"""Small letters, so that it is found in slugs, e-mails and folded search words too."""
+"""Small letters, so that it is found in slugs, emails and folded search words too."""
 SHORTEST = 24
 """Texts with less room hold a code, such as a country; a word would not fit."""
 ONE_OF = re.compile(r"(\w+) IN \(('[^)]*')\)")

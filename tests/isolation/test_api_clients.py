@@ -48,7 +48,7 @@ def test_who_has_no_key_of_this_shop_gets_nothing_at_all(
     )
 
 
-def test_staff_and_members_without_a_key_are_strangers_here(
+def test_staff_and_members_without_a_key_are_visitors_here(
     probed: Flask, charlie: Charlie, in_shop: Shop
 ) -> None:
     owner = probed.test_client(host=in_shop.host)

@@ -85,7 +85,7 @@ class Shopper(Person):
     def fill_in(self, pay_by: str = "Test card") -> None:
         """Say who, where to and how to pay, in the shop's own country."""
         page = self.page
-        page.get_by_label("E-mail").fill(self.email)
+        page.get_by_label("Email").fill(self.email)
         page.get_by_label("Full name").fill(self.name)
         if self.shop == "other":
             page.get_by_label("Postcode").fill("100-0001")
@@ -153,7 +153,7 @@ class Staff(Person):
         """Open a page of the back office, which asks who is there first."""
         self.open(path)
         self.sees_heading("Sign in")
-        self.page.get_by_label("E-mail").fill(f"{self.name}@shop.test")
+        self.page.get_by_label("Email").fill(f"{self.name}@shop.test")
         self.page.get_by_label("Password").fill(PASSWORD)
         self.press("Sign in")
         expect(self.page).to_have_url(self.house.url(path))

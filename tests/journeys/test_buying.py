@@ -64,7 +64,7 @@ def test_another_country_asks_for_its_own_address(house: House, shopper: Arrive,
     expect(ann.page.get_by_label("State")).to_have_count(0)
     expect(ann.page.get_by_label("Full name")).to_have_value("Anna Käufer")
     ann.look()
-    ann.page.get_by_label("E-mail").fill("anna@buyer.test")
+    ann.page.get_by_label("Email").fill("anna@buyer.test")
     ann.page.get_by_label("Street and number").fill("Unter den Linden 1")
     ann.page.get_by_label("City").fill("Berlin")
     ann.page.get_by_label("Postcode").fill("1011")
@@ -97,7 +97,7 @@ def test_the_keyboard_alone_is_enough_to_buy(house: House, shopper: Arrive) -> N
     keys.press("Enter")
     ann.sees_heading("Checkout")
     for label, text in [
-        ("E-mail", "ann@buyer.test"),
+        ("Email", "ann@buyer.test"),
         ("Full name", "Ann Buyer"),
         ("Street and number", "1600 Amphitheatre Parkway"),
         ("City", "Mountain View"),

@@ -15,7 +15,7 @@ SitDown = Callable[..., Staff]
 
 
 @both_ways
-def test_an_order_goes_from_the_bank_transfer_to_the_door(
+def test_an_order_goes_from_the_bank_transfer_to_the_customer(
     house: House, shopper: Arrive, staff: SitDown, javascript: bool
 ) -> None:
     tea = house.sell("Green tea", price=1000, stock=9)
@@ -95,7 +95,7 @@ def test_of_two_who_ship_the_same_order_one_wins_and_the_other_sees_it(
 
 
 @both_ways
-def test_what_staff_cancel_is_told_and_paid_back(
+def test_what_staff_cancel_is_reported_and_paid_back(
     house: House, shopper: Arrive, staff: SitDown, javascript: bool
 ) -> None:
     tea = house.sell("Green tea", price=1000, stock=9)

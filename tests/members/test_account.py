@@ -1,4 +1,4 @@
-"""A member looks after his account: name, address of e-mail, password, sessions; his orders, and buying again."""
+"""A member looks after his account: name, address of email, password, sessions; his orders, and buying again."""
 
 from flask import Flask
 from sqlalchemy import select

@@ -145,7 +145,7 @@ def test_a_checkbox_saves_a_new_address_and_a_guest_has_no_checkbox(app: Flask, 
     for each in (guest, visitor):
         put_in(each, tea)
         form = each.get("/checkout").form("Continue")
-        form.fill({"E-mail": "ann@example.com", "Full name": "Ann Buyer", "Street": "5 Tick Street"})
+        form.fill({"Email": "ann@example.com", "Full name": "Ann Buyer", "Street": "5 Tick Street"})
         form.fill({"City": "Mountain View", "ZIP code": "94043"}).choose("California")
         assert form.send("Continue", save_address="1").path == "/checkout/review"
     assert stored() == [("5 Tick Street", True)]

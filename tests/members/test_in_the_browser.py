@@ -27,7 +27,7 @@ def look(page: Page) -> None:
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no-scripts"])
-def test_a_shopper_signs_in_at_the_checkout_and_orders_to_his_second_address(
+def test_a_shopper_signs_in_at_the_checkout_and_orders_to_their_second_address(
     in_shop: Shop, live_server: Callable[..., LiveServer], new_page: NewPage, javascript: bool
 ) -> None:
     member_id, tea = make_member(), make_product("Green tea", stock=5)
@@ -42,7 +42,7 @@ def test_a_shopper_signs_in_at_the_checkout_and_orders_to_his_second_address(
         expect(page.get_by_text("Green tea was added to your cart.")).to_be_visible()
     page.goto(server.url("/checkout"))
     page.get_by_role("main").get_by_role("link", name="Sign in").click()
-    page.get_by_label("E-mail").fill(ANN)
+    page.get_by_label("Email").fill(ANN)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page).to_have_url(server.url("/checkout"))

@@ -104,7 +104,7 @@ def test_a_note_reaches_the_customer_only_if_it_is_for_him(tea: Sold, post: Post
     assert "Your tea is fresh.<br>Enjoy &lt;it&gt;" in html_of(mail)
 
 
-def test_low_stock_is_told_once_until_units_come_in(tea: Sold, post: Post) -> None:
+def test_low_stock_is_reported_once_until_units_come_in(tea: Sold, post: Post) -> None:
     change_stock(tea, -25)
     make_order((tea, 1), payment_method="card")
     work()
@@ -126,7 +126,7 @@ def test_nobody_is_written_to_at_an_address_that_cannot_exist(in_shop: Shop, tea
     assert post.mails == []
 
 
-def test_a_customer_reads_the_language_of_his_order_and_staff_that_of_the_shop(
+def test_a_customer_reads_the_language_of_their_order_and_staff_that_of_the_shop(
     in_shop: Shop, tea: Sold, post: Post
 ) -> None:
     with shop_scope(replace(in_shop, locale="de_AT")):

@@ -15,7 +15,7 @@ from tests.notifications.orders import BOB, paid_order, subjects, work
 from tests.notifications.outgoing import Post, html_of, text_of
 
 
-def test_an_order_by_bank_transfer_is_told_of_at_every_step(in_shop: Shop, tea: Sold, post: Post) -> None:
+def test_an_order_by_bank_transfer_is_announced_at_every_step(in_shop: Shop, tea: Sold, post: Post) -> None:
     order = make_order((tea, 2))
     work()
     received = post.mails[0]
@@ -54,7 +54,7 @@ def test_who_pays_otherwise_is_not_asked_for_a_transfer(tea: Sold, post: Post, m
     assert "received" not in " ".join(subjects(post))
 
 
-def test_who_pays_at_the_door_reads_how_much_and_gets_a_receipt(tea: Sold, post: Post) -> None:
+def test_who_pays_on_delivery_reads_how_much_and_gets_a_receipt(tea: Sold, post: Post) -> None:
     order = make_order((tea, 1), payment_method="cash_on_delivery")
     work()
     assert "You pay $15.00 when the parcel arrives." in text_of(post.mails[0])
@@ -67,7 +67,7 @@ def test_who_pays_at_the_door_reads_how_much_and_gets_a_receipt(tea: Sold, post:
     assert "We received $15.00 for your order" in text_of(post.mails[1])
 
 
-def test_each_parcel_is_told_of_once(tea: Sold, post: Post) -> None:
+def test_each_parcel_is_announced_once(tea: Sold, post: Post) -> None:
     order_id = paid_order(tea, post, 3, ("process",))
     (line,) = get_order(order_id).lines
     for number in (1, 2):
@@ -85,7 +85,7 @@ def test_each_parcel_is_told_of_once(tea: Sold, post: Post) -> None:
         assert ("The rest will follow." in text_of(mail)) == (number < 3)
 
 
-def test_an_order_whose_rest_was_given_back_is_not_told_of_as_sent_again(tea: Sold, post: Post) -> None:
+def test_an_order_whose_rest_was_given_back_is_not_announced_as_sent_again(tea: Sold, post: Post) -> None:
     order_id = paid_order(tea, post, 3, ("process",))
     (line,) = get_order(order_id).lines
     ship_order(order_id, BOB, units={line.id: 2})

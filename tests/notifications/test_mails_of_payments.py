@@ -21,7 +21,7 @@ from tests.notifications.outgoing import Post, text_of
 CARD = Actor("gateway", "test_card", "test_card")
 
 
-def test_a_declined_card_is_told_of_once_however_often_it_is_tried(
+def test_a_declined_card_is_announced_once_however_often_it_is_tried(
     in_shop: Shop, tea: Sold, post: Post
 ) -> None:
     order = make_order((tea, 1), payment_method="card")
@@ -41,7 +41,7 @@ def test_who_has_paid_meanwhile_is_not_asked_to_pay_again(tea: Sold, post: Post)
     assert "did not go through" not in " ".join(subjects(post))
 
 
-def test_money_of_a_wrong_amount_is_told_to_both_sides(in_shop: Shop, tea: Sold, post: Post) -> None:
+def test_money_of_a_wrong_amount_is_reported_to_both_sides(in_shop: Shop, tea: Sold, post: Post) -> None:
     order = make_order((tea, 1), payment_method="card")
     assert order.payment_id is not None
     settle_payment(order.payment_id, PaymentOutcome("captured", 900, "USD", "ref"), CARD)
@@ -56,7 +56,7 @@ def test_money_of_a_wrong_amount_is_told_to_both_sides(in_shop: Shop, tea: Sold,
     assert "Pay now" not in told
 
 
-def test_a_paid_order_without_stock_is_told_of_as_paid_and_not_as_confirmed(
+def test_a_paid_order_without_stock_is_announced_as_paid_and_not_as_confirmed(
     in_shop: Shop, tea: Sold, post: Post
 ) -> None:
     order = make_order((tea, 1))
@@ -71,7 +71,7 @@ def test_a_paid_order_without_stock_is_told_of_as_paid_and_not_as_confirmed(
     ]
 
 
-def test_a_payment_that_came_too_late_is_told_to_both_sides(in_shop: Shop, tea: Sold, post: Post) -> None:
+def test_a_payment_that_came_too_late_is_reported_to_both_sides(in_shop: Shop, tea: Sold, post: Post) -> None:
     order = make_order((tea, 2), payment_method="card")
     assert order.payment_id is not None
     cancel_order(order.id, SYSTEM, reason="Not paid in time")

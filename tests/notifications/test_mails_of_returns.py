@@ -66,7 +66,7 @@ def test_a_refund_in_full_is_one_mail_to_the_customer_and_the_request_one_to_eac
     assert "$25.00 for your order" in text_of(refunded)
 
 
-def test_staff_who_ask_in_the_customers_name_tell_him_themselves(tea: Sold, post: Post) -> None:
+def test_staff_who_ask_in_the_customers_name_tell_them_themselves(tea: Sold, post: Post) -> None:
     order_id = paid_order(tea, post)
     request_return(order_id, BOB, reason="He called")
     work()
@@ -85,7 +85,7 @@ def test_a_request_that_is_granted_in_part_is_one_mail(tea: Sold, post: Post) ->
     assert "Reason: One was opened" in text_of(mail)
 
 
-def test_a_return_is_told_of_from_the_request_to_the_money(tea: Sold, post: Post) -> None:
+def test_a_return_is_announced_from_the_request_to_the_money(tea: Sold, post: Post) -> None:
     order_id = paid_order(tea, post, 2, ("process", "ship"))
     (line,) = get_order(order_id).lines
     request_id = request_return(order_id, ANN, kind="return", units={line.id: 1}, reason="Too bitter")

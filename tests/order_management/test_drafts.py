@@ -250,7 +250,7 @@ def test_a_card_is_asked_for_on_the_page_that_the_mail_leads_to(in_shop: Shop) -
     assert (now.status, now.payment_status) == ("confirmed", "paid")
 
 
-def test_cash_at_the_door_is_confirmed_at_once(in_shop: Shop) -> None:
+def test_cash_on_delivery_is_confirmed_at_once(in_shop: Shop) -> None:
     tea = make_product(price=1000, stock=9)
     placed = place(drafted((tea, 2), payment_method="cash_on_delivery"))
     assert fresh(placed.id).status == "confirmed"

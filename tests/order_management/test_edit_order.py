@@ -122,7 +122,7 @@ def test_a_pending_order_holds_and_a_confirmed_one_owns(in_shop: Shop) -> None:
         db.session.close()
 
 
-def test_a_shop_that_deducts_at_confirmation_moves_goods_on_and_off_the_shelf(in_shop: Shop) -> None:
+def test_a_shop_that_deducts_at_confirmation_moves_goods_on_and_off_the_stock_item(in_shop: Shop) -> None:
     tea, pot = make_product("Tea", stock=10), make_product("Pot", stock=10)
 
     with shop_scope(replace(in_shop, deduct_on="confirmation")):

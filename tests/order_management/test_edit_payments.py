@@ -47,7 +47,7 @@ def test_what_is_open_of_a_confirmed_order_is_paid_by_card_on_its_page(in_shop: 
     assert [(each.captured, each.refunded) for each in payments_of(fewer.id)] == [(1500, 0), (2000, 1000)]
 
 
-def test_a_pending_order_is_asked_for_its_new_total_and_held_anew(in_shop: Shop) -> None:
+def test_a_pending_order_is_asked_for_its_new_total_and_held_again(in_shop: Shop) -> None:
     tea = make_product(price=1000, stock=9)
     order = bought((tea, 1), paid=False)
     now = edit(order, OrderEdit(units=units(order, 3)))

@@ -68,7 +68,7 @@ def test_a_discount_by_hand_is_shared_out_and_can_be_taken_away(in_shop: Shop) -
     assert (none.total, manual_discount(none), none.payment_status) == (3500, None, "unpaid")
 
 
-def test_shipping_keeps_its_price_until_it_is_asked_for_anew(in_shop: Shop) -> None:
+def test_shipping_keeps_its_price_until_it_is_asked_for_again(in_shop: Shop) -> None:
     from commerce.shipping.methods import change_method, shipping_methods
 
     tea = make_product(price=1000, stock=9)
@@ -114,7 +114,7 @@ def test_contact_and_address_alone_change_no_amount(in_shop: Shop) -> None:
     assert now.payment_status == "paid"
     assert counters(tea) == (9, 2)
     told = db.session.scalars(select(Event.payload).where(Event.type == "OrderEdited")).one()
-    assert told["summary"] == "address changed; name changed; e-mail changed; phone changed"
+    assert told["summary"] == "address changed; name changed; email changed; phone changed"
 
 
 WORLDS: list[dict[str, Any]] = [

@@ -75,7 +75,7 @@ def test_only_staff_of_this_shop_who_saw_what_is_true_may_edit(in_shop: Shop, ot
         (None, {}, {}, "units"),
     ],
 )
-def test_a_bad_wish_is_refused_at_its_field(
+def test_a_bad_request_is_refused_at_its_field(
     in_shop: Shop, lines: list[int] | None, added: dict[str, int], others: dict[str, Any], field: str
 ) -> None:
     tea = make_product(price=1000, stock=9)

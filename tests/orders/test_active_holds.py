@@ -60,7 +60,7 @@ def ann(app: Flask) -> Visitor:
     return visitor
 
 
-def test_a_stranger_reads_that_units_may_come_back_and_when(app: Flask, tea: Sold) -> None:
+def test_a_visitor_reads_that_units_may_come_back_and_when(app: Flask, tea: Sold) -> None:
     first, last = make_order((tea, 1)), make_order((tea, 1))
     soon = clock.now().replace(second=20, microsecond=5) + timedelta(minutes=30)
     set_order(first.id, hold_expires_at=soon + timedelta(hours=3))
@@ -108,7 +108,7 @@ def test_a_cancelled_order_holds_nothing(tea: Sold) -> None:
     assert active_holds(tea.variant_id, "") == ActiveHolds()
 
 
-def test_who_holds_the_last_units_himself_is_led_to_his_order(app: Flask, tea: Sold) -> None:
+def test_who_holds_the_last_units_himself_is_led_to_their_order(app: Flask, tea: Sold) -> None:
     order = order_of_ann(tea, 2)
     page = ann(app).get(tea.path)
     assert OWN in page.text
@@ -119,7 +119,7 @@ def test_who_holds_the_last_units_himself_is_led_to_his_order(app: Flask, tea: S
     assert order.token not in stranger.response.get_data(as_text=True)
 
 
-def test_own_holds_and_those_of_others_are_told_apart(app: Flask, tea: Sold) -> None:
+def test_own_holds_and_those_of_others_are_distinguished(app: Flask, tea: Sold) -> None:
     order_of_ann(tea, 1)
     make_order((tea, 1))
     text = ann(app).get(tea.path).text
@@ -127,7 +127,7 @@ def test_own_holds_and_those_of_others_are_told_apart(app: Flask, tea: Sold) -> 
     assert HELD in text
 
 
-def test_the_last_unit_that_he_holds_does_not_go_into_a_new_cart_and_he_reads_why(
+def test_the_last_unit_that_they_holds_does_not_go_into_a_new_cart_and_they_reads_why(
     app: Flask, tea: Sold
 ) -> None:
     visitor = ann(app)
@@ -147,7 +147,7 @@ def test_the_last_unit_that_he_holds_does_not_go_into_a_new_cart_and_he_reads_wh
     assert "You have reserved this" in htmx.get_data(as_text=True)
 
 
-def test_a_line_of_his_next_cart_that_his_own_order_has_emptied_says_so(app: Flask, tea: Sold) -> None:
+def test_a_line_of_their_next_cart_that_their_own_order_has_emptied_says_so(app: Flask, tea: Sold) -> None:
     order_of_ann(tea, 1)
     make_cart((tea, 1), key=KEY)
     make_order((tea, 1))
@@ -181,7 +181,7 @@ def test_it_costs_one_statement_and_only_what_is_sold_out_asks(app: Flask, tea: 
     assert len(seen) == 1, seen
 
 
-def test_his_order_page_says_until_when_in_words_and_for_programs(app: Flask, tea: Sold) -> None:
+def test_their_order_page_says_until_when_in_words_and_for_programs(app: Flask, tea: Sold) -> None:
     order = order_of_ann(tea, 2)
     set_order(order.id, hold_expires_at=datetime(2031, 1, 5, 23, 30, tzinfo=UTC))
     set_shop(timezone="Asia/Taipei")

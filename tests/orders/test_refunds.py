@@ -103,7 +103,7 @@ def test_a_unit_that_has_not_left_is_paid_back_and_free_again(policy_shop: Shop,
     assert broken_invariants() == []
 
 
-def test_a_unit_that_came_back_goes_on_the_shelf_only_when_that_is_said(
+def test_a_unit_that_came_back_goes_on_the_stock_item_only_when_that_is_said(
     policy_shop: Shop, goods: list[Sold]
 ) -> None:
     order = paid_for(TWO_LINES, goods, "confirm", "process", "ship")
@@ -196,7 +196,7 @@ def test_another_amount_and_goodwill(in_shop: Shop, goods: list[Sold]) -> None:
         RefundRequest(amount=0),
     ],
 )
-def test_a_wish_that_makes_no_sense_changes_nothing(
+def test_a_request_that_makes_no_sense_changes_nothing(
     in_shop: Shop, goods: list[Sold], wish: RefundRequest
 ) -> None:
     order = paid_for(TWO_LINES, goods, "confirm")

@@ -84,7 +84,7 @@ def last_event(order: Order) -> Event:
 # --- asking -----------------------------------------------------------------------------------------
 
 
-def test_a_request_for_a_part_leaves_the_status_alone_and_is_told(tea: Sold) -> None:
+def test_a_request_for_a_part_leaves_the_status_alone_and_is_reported(tea: Sold) -> None:
     order = order_in("delivered")
     ask(order, 1, "return")
     now, request = fresh(order.id), asked(order)

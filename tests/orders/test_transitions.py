@@ -104,7 +104,7 @@ def test_what_is_not_allowed_leaves_no_trace(in_shop: Shop, status: str) -> None
     )
 
 
-def test_somebody_who_may_never_do_it_is_told_so(in_shop: Shop) -> None:
+def test_somebody_who_may_never_do_it_gets_the_reason(in_shop: Shop) -> None:
     make_product(sku="TEA-1")
     order = order_in("confirmed")
     with pytest.raises(NotAllowed):

@@ -322,7 +322,7 @@ def test_every_stage_is_shown_in_plain_words(app: Flask, tea: Sold) -> None:
     assert story == ["is complete", "was delivered", "has shipped.", "We are packing", "We confirmed"]
 
 
-def test_what_is_between_staff_is_not_told_to_the_shopper(app: Flask, tea: Sold) -> None:
+def test_what_is_between_staff_is_not_reported_to_the_shopper(app: Flask, tea: Sold) -> None:
     page = buy(Visitor(app), (tea, 1), pay_by="Bank transfer")
     tell_operations(the_order().id)
     assert "secret problem" not in reload(page).response.get_data(as_text=True)

@@ -76,7 +76,7 @@ def test_what_was_taken_there_and_not_heard_of_is_settled(app: Flask, fake: Fake
     assert bought.status == ("confirmed", "paid")
 
 
-def test_every_difference_is_told_and_exit_code_1(app: Flask, fake: FakeStripe, tea: Sold) -> None:
+def test_every_difference_is_reported_and_exit_code_1(app: Flask, fake: FakeStripe, tea: Sold) -> None:
     wrong, foreign, stranger = buy(tea), buy(tea), buy(tea)
     intents = [fake.pay(each.session) for each in (wrong, foreign, stranger)]
     spoil(wrong.payment_id, captured=1499)
@@ -113,7 +113,7 @@ def test_what_was_given_back_there_and_came_back_counts_no_more(
     assert bought.order.attention
 
 
-def test_what_is_paid_here_and_unknown_there_is_told(app: Flask, fake: FakeStripe, tea: Sold) -> None:
+def test_what_is_paid_here_and_unknown_there_is_reported(app: Flask, fake: FakeStripe, tea: Sold) -> None:
     bought = buy(tea)
     fake.pay(bought.session)
     with_time = clock.now() - timedelta(days=1)
@@ -128,7 +128,7 @@ def test_a_gateway_that_is_silent_is_exit_code_1(app: Flask, fake: FakeStripe, t
     assert (code, [each["kind"] for each in told["mismatches"]]) == (1, ["no answer"])
 
 
-def test_a_message_that_was_never_processed_is_told(app: Flask, fake: FakeStripe, tea: Sold) -> None:
+def test_a_message_that_was_never_processed_is_reported(app: Flask, fake: FakeStripe, tea: Sold) -> None:
     receive_message(
         GatewayMessage(
             "stripe", "", "evt_lost", "payment_intent.succeeded", outcome=PaymentOutcome("captured")

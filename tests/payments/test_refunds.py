@@ -100,7 +100,7 @@ def test_what_did_not_fail_is_not_sent_again(fake: FakeStripe, tea: Sold) -> Non
         send_refund_again(bought.refunds[0].id, BOB)
 
 
-def test_a_refund_made_at_stripes_desk_is_written_down_once(fake: FakeStripe, tea: Sold) -> None:
+def test_a_refund_made_at_stripes_back_office_is_written_down_once(fake: FakeStripe, tea: Sold) -> None:
     bought = buy(tea)
     intent = fake.pay(bought.session)
     fake.give_back(intent["id"], 400)
@@ -113,7 +113,7 @@ def test_a_refund_made_at_stripes_desk_is_written_down_once(fake: FakeStripe, te
     assert (bought.payment.refunded, bought.status) == (1500, ("confirmed", "refunded"))
 
 
-def test_a_refund_that_was_made_at_the_desk_already_fails_here(fake: FakeStripe, tea: Sold) -> None:
+def test_a_refund_that_was_made_at_the_back_office_already_fails_here(fake: FakeStripe, tea: Sold) -> None:
     """Both sides give the money back in the same moment: it leaves once."""
     bought = buy(tea)
     intent = fake.pay(bought.session)

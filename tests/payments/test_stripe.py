@@ -115,7 +115,7 @@ def test_money_that_is_held_for_an_order_that_is_cancelled_is_let_go(fake: FakeS
     assert (bought.status, bought.payment.state) == (("cancelled", "unpaid"), "voided")
 
 
-def test_only_one_page_is_open_when_the_payer_changes_his_mind(
+def test_only_one_page_is_open_when_the_payer_changes_their_mind(
     client: ShopClient, fake: FakeStripe, tea: Sold
 ) -> None:
     bought = buy(tea)

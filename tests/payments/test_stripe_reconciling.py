@@ -19,7 +19,7 @@ def test_whoever_was_asked_about_goes_to_the_end_of_the_queue(fake: FakeStripe, 
     ]
 
 
-def test_a_payer_at_his_page_is_not_asked_about_every_minute(tea: Sold) -> None:
+def test_a_payer_at_their_page_is_not_asked_about_every_minute(tea: Sold) -> None:
     bought = buy(tea)
     age(2)
     assert find_unsettled() == []

@@ -93,7 +93,7 @@ def test_another_shops_payment_cannot_be_named(
         assert inbox() == [("payment_intent.succeeded", "ignored")]
 
 
-def test_the_request_that_told_us_is_known(fake: FakeStripe, tea: Sold) -> None:
+def test_the_request_that_reported_us_is_known(fake: FakeStripe, tea: Sold) -> None:
     bought = buy(tea)
     fake.pay(bought.session)
     db.session.close()

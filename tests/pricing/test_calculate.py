@@ -245,7 +245,7 @@ def test_tax_inside_the_prices_shrinks_with_a_discount() -> None:
     assert (totals.tax_amount, totals.total) == (95, 595)
 
 
-def test_shipping_that_is_given_away_is_not_taxed_and_both_are_told() -> None:
+def test_shipping_that_is_given_away_is_not_taxed_and_both_are_reported() -> None:
     totals = price(
         line(1000), shipping=parcel(500), included=False, discounts=[Discount("p", "Free parcel", (0,), 500)]
     )

@@ -38,7 +38,7 @@ def test_a_name_that_is_markup_is_shown_and_does_nothing(
 
 
 @pytest.mark.parametrize("role", ["%", "%s", "%(role)s", "100%d", "<b hx-trigger='load'>"])
-def test_a_role_that_is_none_is_refused_whatever_signs_it_has(owner: Visitor, role: str) -> None:
+def test_a_role_that_is_invalid_is_refused_whatever_signs_it_has(owner: Visitor, role: str) -> None:
     bob = make_staff("support")
     token = csrf_token(owner.client.get(HERE).text)
     answer = owner.client.post(

@@ -60,7 +60,7 @@ def assert_protected(answer: Any, endpoint: str = "") -> None:
     assert "X-Powered-By" not in answer.headers
 
 
-def test_every_address_answers_with_the_headers_to_strangers_and_to_the_owner(
+def test_every_address_answers_with_the_headers_to_visitors_and_to_the_owner(
     app: Flask, in_shop: Shop, owner: Visitor
 ) -> None:
     stranger = app.test_client()
@@ -101,7 +101,7 @@ def test_a_policy_of_its_own_lets_nothing_run_and_nobody_else_frame(app: Flask, 
 
 
 @pytest.mark.parametrize("hsts", ["off", "host", "subdomains", "preload"])
-def test_browsers_are_told_to_come_by_https_as_far_as_the_owner_promises(
+def test_browsers_are_reported_to_come_by_https_as_far_as_the_owner_promises(
     make_app: Callable[..., Flask], shop: Shop, hsts: str
 ) -> None:
     said = {

@@ -83,7 +83,7 @@ def sealed() -> list[str]:
     ]
 
 
-def test_everything_is_sealed_anew_in_every_shop_so_that_the_old_key_can_go(
+def test_everything_is_sealed_again_in_every_shop_so_that_the_old_key_can_go(
     make_app: Callable[..., Flask], shop: Shop, other_shop: Shop
 ) -> None:
     app = make_app(secret_key=OLD)

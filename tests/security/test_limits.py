@@ -128,7 +128,7 @@ def test_a_proxy_that_nobody_announced_is_not_taken_for_one_busy_visitor(app: Fl
 
 
 @pytest.mark.usefixtures("cheap_passwords")
-def test_behind_a_trusted_proxy_the_visitor_counts_and_not_what_he_says(
+def test_behind_a_trusted_proxy_the_visitor_counts_and_not_what_they_says(
     make_app: Callable[..., Flask], shop: Shop
 ) -> None:
     visitor = Visitor(make_app(limits="guesses", trusted_proxies=1))

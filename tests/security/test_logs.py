@@ -67,7 +67,7 @@ def test_a_path_and_an_error_that_hold_line_breaks_begin_no_line(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_whoever_is_kept_out_is_written_down_and_what_he_typed_is_not(
+def test_whoever_is_kept_out_is_written_down_and_what_they_typed_is_not(
     app: Flask, make_app: Callable[..., Flask], in_shop: Shop, log: io.StringIO
 ) -> None:
     client = app.test_client()

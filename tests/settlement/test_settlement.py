@@ -51,7 +51,7 @@ def card_order(tea: Sold) -> tuple[uuid.UUID, uuid.UUID]:
 PAID_TWO = PaymentOutcome("captured", 2500, "USD", "ref")
 
 
-def test_a_captured_payment_confirms_the_order_once_however_often_it_is_told(tea: Sold) -> None:
+def test_a_captured_payment_confirms_the_order_once_however_often_it_is_reported(tea: Sold) -> None:
     order_id, payment_id = card_order(tea)
     for _ in range(3):
         settle_payment(payment_id, PAID_TWO, GATEWAY)

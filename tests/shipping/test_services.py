@@ -47,7 +47,7 @@ def causes() -> list[tuple[int, str, str]]:
     return [(row.delta, row.cause, row.reference) for row in rows]
 
 
-def test_a_parcel_holds_every_unit_and_takes_it_off_the_shelf(tea: Sold) -> None:
+def test_a_parcel_holds_every_unit_and_takes_it_off_the_stock_item(tea: Sold) -> None:
     order = order_in("processing", quantity=3)
     assert counters(tea) == (10, 3)
     ship_order(order.id, BOB, carrier=" Post ", tracking_code=" T-1 ")
@@ -85,7 +85,7 @@ def test_only_what_is_being_processed_can_be_shipped(tea: Sold, status: str) -> 
     assert (counters(tea), parcels(), fresh(order.id).version) == before
 
 
-def test_a_stale_page_a_stranger_or_a_missing_order_ships_nothing(tea: Sold) -> None:
+def test_a_stale_page_a_visitor_or_a_missing_order_ships_nothing(tea: Sold) -> None:
     order = order_in("processing")
     with pytest.raises(StaleVersion):
         ship_order(order.id, BOB, seen_version=order.version - 1)
@@ -150,7 +150,7 @@ def test_an_order_that_is_partly_on_its_way_is_not_cancelled(tea: Sold) -> None:
     assert (fresh(order.id).status, counters(tea)) == ("processing", (9, 2))
 
 
-def test_what_is_freed_comes_from_the_shelf_that_still_holds_it(tea: Sold) -> None:
+def test_what_is_freed_comes_from_the_stock_item_that_still_holds_it(tea: Sold) -> None:
     """Two warehouses hold the line, one has sent its part: the other one's hold ends, and nothing comes back."""
     second = create_location("second", "Second warehouse")
     shelf = db.session.scalars(select(StockItem.id).where(StockItem.variant_id == tea.variant_id)).one()

@@ -151,7 +151,7 @@ def test_a_card_counts_all_variants_and_leaves_out_what_is_reserved(
     assert card(client) == "Bowl $10.00 Only 2 left"
 
 
-def test_an_imported_wish_to_oversell_is_not_followed(in_shop: Shop, client: ShopClient) -> None:
+def test_an_imported_request_to_oversell_is_not_followed(in_shop: Shop, client: ShopClient) -> None:
     """The import remembers the flag; the shop sells what it has."""
     put_up("Bowl", Made(stock=0, backorder=True))
     assert card(client) == "Bowl $10.00 Sold out"

@@ -274,7 +274,7 @@ def test_another_shops_product_is_not_found_and_looks_like_a_missing_one(
     "wish",
     ["variant=%00", "colour=", "colour=%ff", "picture=x", "size[]=S", "variant=" + "x" * 4000],
 )
-def test_no_wish_breaks_the_page(mug: str, client: ShopClient, wish: str) -> None:
+def test_no_request_breaks_the_page(mug: str, client: ShopClient, wish: str) -> None:
     assert client.get(f"{mug}?{wish}").status_code == 200
 
 

@@ -29,7 +29,7 @@ def chosen(choice: VariantChoice) -> list[str]:
     return [value.text for axis in choice.axes for value in axis.values if value.chosen]
 
 
-def test_without_a_wish_the_first_variant_in_stock_is_chosen() -> None:
+def test_without_a_request_the_first_variant_in_stock_is_chosen() -> None:
     choice = match_variant(NAMES, SHIRTS, {})
     assert choice.variant is SHIRTS[1]
     assert chosen(choice) == ["Blue", "M"]
@@ -59,7 +59,7 @@ def test_a_sku_picks_the_variant() -> None:
     assert match_variant(NAMES, SHIRTS, {"variant": "RED-M"}).variant is SHIRTS[2]
 
 
-def test_an_unknown_sku_or_value_is_no_wish() -> None:
+def test_an_unknown_sku_or_value_is_no_request() -> None:
     assert match_variant(NAMES, SHIRTS, {"variant": "NO-SUCH", "colour": "Mauve"}).variant is SHIRTS[1]
 
 

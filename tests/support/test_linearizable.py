@@ -59,12 +59,12 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.parametrize("history", POSSIBLE.values(), ids=POSSIBLE)
-def test_what_a_shelf_of_three_could_have_answered_is_explained(history: list[Call]) -> None:
+def test_what_a_stock_item_of_three_could_have_answered_is_explained(history: list[Call]) -> None:
     assert unexplained(history, stock=3) == []
 
 
 @pytest.mark.parametrize("history", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-def test_what_no_shelf_of_three_could_have_answered_is_found(history: list[Call]) -> None:
+def test_what_no_stock_item_of_three_could_have_answered_is_found(history: list[Call]) -> None:
     assert unexplained(history, stock=3) != []
 
 

@@ -46,7 +46,7 @@ def test_nobody_gets_in_without_the_password(server: PostgresServer) -> None:
         psycopg.connect(f"postgresql://postgres@127.0.0.1:{server.port}/postgres")
 
 
-def test_a_database_is_made_anew_and_dropped_although_someone_is_connected(server: PostgresServer) -> None:
+def test_a_database_is_made_again_and_dropped_although_someone_is_connected(server: PostgresServer) -> None:
     databases = Databases(server.url("postgres"))
     address = databases.create("anew")
     ask(address, "CREATE TABLE leftover ()")

@@ -133,7 +133,7 @@ def test_what_the_worker_only_looks_at_it_cannot_change_from_outside(app: Flask,
     assert change() == (0, count)
 
 
-def test_the_shop_is_told_for_one_transaction_and_not_for_the_connection(app: Flask, tea: Sold) -> None:
+def test_the_shop_is_reported_for_one_transaction_and_not_for_the_connection(app: Flask, tea: Sold) -> None:
     """Behind a pooler the connection goes to somebody else after each transaction."""
     assert names(text("SELECT current_setting('lockstep.shop', true)")) == [str(current_shop().id)]
     connection = db.session.connection().connection.driver_connection

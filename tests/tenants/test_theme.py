@@ -63,7 +63,7 @@ def test_an_old_or_bare_address_of_the_theme_is_not_kept(shop: Shop, client: Sho
         assert client.get(address).headers["Cache-Control"] == "public, no-cache"
 
 
-def test_a_browser_that_has_the_theme_is_told_so(shop: Shop, client: ShopClient) -> None:
+def test_a_browser_that_has_the_theme_gets_the_reason(shop: Shop, client: ShopClient) -> None:
     etag = client.get("/theme.css").headers["ETag"]
     assert client.get("/theme.css", headers={"If-None-Match": etag}).status_code == 304
 

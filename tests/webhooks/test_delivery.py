@@ -44,7 +44,7 @@ INSIDE = {
 """What no other program is told: our own affairs, what staff write to each other, and what strangers wait for."""
 
 
-def test_an_event_is_told_with_public_words_and_a_signature_that_the_library_verifies(
+def test_an_event_is_reported_with_public_words_and_a_signature_that_the_library_verifies(
     calling: Shop, receiver: Receiver
 ) -> None:
     _id, secret = listen(receiver.url)
@@ -183,7 +183,7 @@ def test_every_fact_that_is_promised_exists() -> None:
         assert not {"token", "secret", "email"} & {*public.facts, *public.facts.values()}
 
 
-def test_what_staff_write_to_each_other_is_told_to_nobody(calling: Shop, receiver: Receiver) -> None:
+def test_what_staff_write_to_each_other_is_reported_to_nobody(calling: Shop, receiver: Receiver) -> None:
     listen(receiver.url)
     happen(order_events.OrderNoteAdded)
     work()
@@ -205,7 +205,7 @@ def test_each_endpoint_hears_what_it_asked_for(calling: Shop, receiver: Receiver
     ]
 
 
-def test_another_shops_events_are_not_told(calling: Shop, receiver: Receiver, other_shop: Shop) -> None:
+def test_another_shops_events_are_not_reported(calling: Shop, receiver: Receiver, other_shop: Shop) -> None:
     listen(f"{receiver.url}/alice")
     with shop_scope(other_shop):
         listen(f"{receiver.url}/charlie")

@@ -52,7 +52,9 @@ def test_failing_is_remembered_since_when_and_forgotten_with_the_first_success(
     assert endpoint(endpoint_id).version == 1  # no form that is open has become stale by it
 
 
-def test_410_ends_it_at_once_and_operations_are_told(calling: Shop, receiver: Receiver, post: Post) -> None:
+def test_410_ends_it_at_once_and_operations_are_reported(
+    calling: Shop, receiver: Receiver, post: Post
+) -> None:
     endpoint_id, _secret = listen(receiver.url)
     receiver.status = 410
     happen(order_events.OrderConfirmed, order_events.OrderShipped)
@@ -101,7 +103,7 @@ def test_a_failed_test_message_ends_nothing(calling: Shop, receiver: Receiver) -
     assert (endpoint(endpoint_id).state, endpoint(endpoint_id).failing_since) == ("enabled", None)
 
 
-def test_a_deleted_endpoint_takes_along_what_it_was_not_told(calling: Shop, receiver: Receiver) -> None:
+def test_a_deleted_endpoint_takes_along_what_it_was_not_reported(calling: Shop, receiver: Receiver) -> None:
     endpoint_id, _secret = listen(receiver.url)
     receiver.status = 500
     happen(order_events.OrderConfirmed)

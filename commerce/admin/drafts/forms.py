@@ -238,7 +238,7 @@ class CustomerForm(DetailsForm):
         return valid and not problems
 
     def contact(self, order: Order) -> dict[str, str]:
-        """Return what differs of e-mail, name and phone."""
+        """Return what differs of email, name and phone."""
         typed = {name: self[name].data or "" for name in ("email", "name", "phone")}
         return {name: text for name, text in typed.items() if text != getattr(order, name)}
 

@@ -1,6 +1,6 @@
 """People in the back office: customers, staff, one's own account, and the activity log.
 
-A guest is named by the code of one of their orders: no e-mail stands in the address of a page, in its form or in the
+A guest is named by the code of one of their orders: no email stands in the address of a page, in its form or in the
 log, which can never be changed.
 """
 

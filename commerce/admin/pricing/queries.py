@@ -39,9 +39,9 @@ def coupons_for_file(promotion_id: uuid.UUID) -> list[CouponRow]:
 def count_coupons() -> dict[uuid.UUID, int]:
     """Return how many codes each promotion has."""
     rows = db.session.execute(
-        select(Coupon.promotion_id, func.count(Coupon.id)).group_by(Coupon.promotion_id)
+        select(Coupon.promotion_id, func.count(Coupon.id).label("codes")).group_by(Coupon.promotion_id)
     )
-    return dict(rows.tuples().all())
+    return {row.promotion_id: row.codes for row in rows}
 
 
 def refuse_if_ordered(promotion_id: uuid.UUID) -> None:

@@ -63,8 +63,8 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[
 
 def count_products(search: str = "") -> dict[str, int]:
     """Return how many products a search finds (without one: all products) in each status."""
-    statement = select(Product.status, func.count(Product.id)).where(*_found_by(search))
-    return dict(db.session.execute(statement.group_by(Product.status)).tuples().all())
+    statement = select(Product.status, func.count(Product.id).label("products")).where(*_found_by(search))
+    return {row.status: row.products for row in db.session.execute(statement.group_by(Product.status))}
 
 
 def get_product(slug: str) -> Product:
