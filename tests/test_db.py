@@ -372,3 +372,17 @@ def test_a_connection_that_died_in_the_pool_is_replaced_without_an_error(
     assert pid() != before
     atomic(put_shelf)("tea")
     assert shelves() == ["tea"]
+
+
+@postgresql
+def test_a_result_is_described_to_who_asks_and_only_while_it_is_there(app: Flask, in_shop: Shop) -> None:
+    raw: Any = db.session.connection().connection.driver_connection
+    cursor = raw.cursor()
+    assert cursor.description is None
+    first = cursor.execute("SELECT 1 AS one, 'b' AS two").description
+    assert [column.name for column in first] == ["one", "two"]
+    assert (len(first), first[1].name) == (2, "two")
+    unread = cursor.execute("SELECT 1 AS one").description
+    cursor.execute("SELECT 2 AS three")
+    with pytest.raises(psycopg.InterfaceError, match="another result"):
+        list(unread)

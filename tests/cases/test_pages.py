@@ -6,12 +6,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, update
 
+from commerce.cart.services import enter_code
 from commerce.db import atomic, db
-from commerce.errors import InvalidValue
+from commerce.errors import CouponRefused, InvalidValue
 from commerce.money import parse_typed_amount
 from commerce.pricing.models import TaxRate
 from commerce.shipping.queries import countries_without_tax
 from commerce.tenants.models import Shop
+from tests.factories.cart import load, make_cart
+from tests.factories.pricing import make_coupon
 from tests.factories.shop import make_product
 from tests.support.visitor import Visitor
 
@@ -75,6 +78,48 @@ def test_an_amount_is_read_as_it_is_written_there(case: AmountCase) -> None:
             parse_typed_amount(case.typed, case.currency, case.locale)
     else:
         assert parse_typed_amount(case.typed, case.currency, case.locale) == case.minor
+
+
+@dataclass(frozen=True)
+class CodeCase:
+    """A way to write the code WELCOME-10 that is the same code, or is not."""
+
+    typed: str
+    same: bool
+    source: str
+
+
+CODES = (
+    CodeCase("welcome-10", same=True, source="small letters"),
+    CodeCase(" WELCOME-10\t", same=True, source="blanks around"),
+    CodeCase("\u00a0WELCOME-10\u3000", same=True, source="blanks that are not ASCII"),
+    CodeCase("WEL\u200bCOME-10", same=True, source="a blank without width inside"),
+    CodeCase("\ufeffWELCOME-10\u2060", same=True, source="byte order mark and word joiner"),
+    CodeCase("WEL\u00adCOME-10", same=True, source="a soft hyphen inside"),
+    CodeCase("\u202aWELCOME-10\u202c", same=True, source="marks of direction"),
+    CodeCase("WELCOME\u201110", same=True, source="a hyphen that does not break"),
+    CodeCase("WELCOME\u201010", same=True, source="the Unicode hyphen"),
+    CodeCase("WELCOME\u201310", same=True, source="an en dash"),
+    CodeCase("WELCOME\u201410", same=True, source="an em dash"),
+    CodeCase("WELCOME\u221210", same=True, source="a minus sign"),
+    CodeCase("WELCOME\ufe6310", same=True, source="a small hyphen"),
+    CodeCase("ｗｅｌｃｏｍｅ－１０", same=True, source="full width"),
+    CodeCase("WELCOME10", same=False, source="no hyphen"),
+    CodeCase("WELCOME--10", same=False, source="two hyphens"),
+    CodeCase("WELCOME-1O", same=False, source="a letter for a digit"),
+)
+
+
+@pytest.mark.parametrize("case", CODES, ids=lambda case: case.source)
+def test_a_pasted_code_is_the_same_code(in_shop: Shop, case: CodeCase) -> None:
+    make_coupon("WELCOME-10")
+    shopper, _cart = make_cart((make_product(), 1))
+    if case.same:
+        enter_code(shopper, case.typed, shipping=0)
+    else:
+        with pytest.raises(CouponRefused):
+            enter_code(shopper, case.typed, shipping=0)
+    assert load(shopper).coupon_codes == (("WELCOME-10",) if case.same else ())
 
 
 @dataclass(frozen=True)
