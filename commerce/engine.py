@@ -146,7 +146,7 @@ class Gate:
 _gates: WeakKeyDictionary[Dialect, Gate] = WeakKeyDictionary()
 
 
-class Columns(Sequence[Column]):
+class ResultColumns(Sequence[Column]):
     """What a statement's columns are, made when somebody looks: SQLAlchemy asks for it each time, and reads it once."""
 
     def __init__(self, read: Callable[[], list[Column] | None], count: int) -> None:
@@ -182,7 +182,7 @@ class ShopCursor(psycopg.Cursor[Any]):
                 raise psycopg.InterfaceError("the cursor has gone on to another result")
             return super(ShopCursor, self).description
 
-        return Columns(read, result.nfields)
+        return ResultColumns(read, result.nfields)
 
 
 class ShopConnection(psycopg.Connection[Any]):
