@@ -117,7 +117,7 @@ def test_what_cannot_be_is_said_at_its_field(
         assert answer.status_code == status
         check(answer.text)
         assert (
-            f'field__error" id="{"name" if name != "Till" else "requests_per_minute"}-error">{words}'
+            f'field__error" id="{"name" if name != "Till" else "requests_per_minute"}-error" data-hx-ignore>{words}'
             in answer.text
         )
     assert (len(api_clients.list_clients()), fresh(till).name) == (2, "The till")

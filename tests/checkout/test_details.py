@@ -141,7 +141,7 @@ def test_htmx_swaps_only_what_depends_on_the_country(page: Page) -> None:
     assert response.status_code == 200
     assert html.lstrip().startswith("<div") or "address-fields" in html[:400]
     assert "Prefecture" in html
-    assert html.count("hx-swap-oob") == 3
+    assert html.count("hx-swap-oob") == 4
     assert "<html" not in html
     assert 'name="email"' not in html
 
