@@ -244,7 +244,7 @@ def _only_this_tenant(state: ORMExecuteState) -> None:
 # --- transactions ----------------------------------------------------------------------------------
 
 _sqlite_turn = threading.Lock()
-_audit_hook: ContextVar[Callable[[], None] | None] = ContextVar("witness", default=None)
+_audit_hook: ContextVar[Callable[[], None] | None] = ContextVar("audit", default=None)
 
 
 class IdempotencyGuard(Protocol):
@@ -277,9 +277,9 @@ def idempotent(once: IdempotencyGuard | None) -> Generator[None]:
 
 @contextmanager
 def with_audit(by: Callable[[], None] | None) -> Generator[None]:
-    """Let `by` write down each use case that is done meanwhile: called right before its commit, so both stand or fall.
+    """Let `by` record what is done meanwhile: called right before the first commit, so both stand or fall.
 
-    None: what is done meanwhile is nobody's deed, such as the counting of a try.
+    None: what is done meanwhile is not recorded, such as the counting of a failed sign-in.
     """
     token = _audit_hook.set(by)
     try:
@@ -337,6 +337,8 @@ def _transaction() -> Generator[None]:
         if look is not None:
             look()
         db.session.commit()
+        if look is not None:
+            _audit_hook.set(None)  # a request that takes several transactions is one entry
     except BaseException:
         db.session.rollback()
         raise

@@ -134,8 +134,11 @@ def test_a_session_that_has_ended_leads_to_the_sign_in_and_back(
     page.get_by_label("Email").fill("owner@shop.test")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(server.url(f"/admin/orders/{order.code}"))
+    expect(page.get_by_role("button", name="Continue")).to_be_visible()
     assert fresh(order.id).status == "confirmed"
+    page.get_by_role("button", name="Continue").click()
+    expect(page).to_have_url(server.url(f"/admin/orders/{order.code}"))
+    assert fresh(order.id).status == "processing"
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:

@@ -97,7 +97,10 @@ def test_the_page_offers_what_is_possible_and_says_why_the_rest_is_not(
     make_product(sku="TEA-1", stock=100)
     order = order_in(status)
     html = desk.get(f"/admin/orders/{order.code}").text
-    offered = set(re.findall(rf'action="/admin/orders/{order.code}/([a-z-]+)"', html)) - {"notes", "customer-link"}
+    offered = set(re.findall(rf'action="/admin/orders/{order.code}/([a-z-]+)"', html)) - {
+        "notes",
+        "customer-link",
+    }
     assert offered == {FORMS[action] for action in FORMS if (status, action) in LEADS_TO}
     said = dict(re.findall(r'id="why-([a-z-]+)">([^<]+)<', html))
     assert set(said) == set(FORMS.values()) - offered
