@@ -15,7 +15,7 @@ from commerce.catalog_import.export import export_catalogue
 from commerce.catalog_import.report import ImportReport
 from commerce.catalog_import.services import import_catalogue
 from commerce.csv_files import BOM
-from commerce.db import atomic, db
+from commerce.db import _as_tenant, atomic, db
 from commerce.inventory.adjustments import CatalogueStock
 from commerce.inventory.initial_stock import first_location_stock
 from commerce.inventory.models import StockItem
@@ -34,15 +34,16 @@ DATA = Path(os.environ.get("LOCKSTEP_TEST_DATA", "../shared/data"))
 @pytest.fixture
 def branch(in_shop: Shop) -> Shop:
     """Return another shop with the same currency."""
-    return set_up_shop(
-        code="branch",
-        name="Branch",
-        currency=in_shop.currency,
-        country="US",
-        taxes=(),
-        shipping=(),
-        test_card=False,
-    )
+    with _as_tenant(None, every=False):  # a new shop is set up from outside of any other
+        return set_up_shop(
+            code="branch",
+            name="Branch",
+            currency=in_shop.currency,
+            country="US",
+            taxes=(),
+            shipping=(),
+            test_card=False,
+        )
 
 
 def exported() -> str:
