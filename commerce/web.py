@@ -6,7 +6,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -437,8 +437,12 @@ def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
     return PageLinks(request.path, asked, listing.current, listing.last, listing.total, listing.more)
 
 
-def _day(moment: datetime | None) -> str:
-    return format_date(moment.astimezone(_zone()), "medium", locale=get_locale()) if moment else ""
+def _day(day: date | None) -> str:
+    """Return a day; a moment is on the day that it has in the shop's time zone."""
+    if day is None:
+        return ""
+    local = day.astimezone(_zone()) if isinstance(day, datetime) else day
+    return str(format_date(local, "medium", locale=get_locale()))
 
 
 def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
