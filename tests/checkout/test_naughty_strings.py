@@ -51,10 +51,10 @@ def test_no_field_of_the_checkout_can_break_a_page(app: Flask, in_shop: Shop, st
         for name in form.values:
             if name != "csrf_token":
                 form.values[name] = text
-        assert form.send("Continue").status in (200, 422), repr(text)
+        assert form.send("Continue").status in (200, 413, 422), repr(text)
         form = page.form("Continue").fill({**ANN, "Full name": text, "Street": text, "Note": text})
         after = form.choose("California").send("Continue")
-        assert after.status in (200, 422), repr(text)
+        assert after.status in (200, 413, 422), repr(text)
         if after.status == 200 and text.strip():
             assert after.heading == "Review and order"
 

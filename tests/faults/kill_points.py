@@ -18,7 +18,7 @@ from commerce.api.orders import checkout
 
 TRAPS: dict[str, tuple[Any, str]] = {
     "before": (idempotency._Claim, "keep"),
-    "after": (checkout, "once"),
+    "after": (checkout, "run_idempotent"),
 }
 
 
