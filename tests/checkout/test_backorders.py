@@ -62,7 +62,7 @@ def test_what_is_not_there_is_offered_as_what_it_is(app: Flask, in_shop: Shop) -
         assert words in Visitor(app).get("/").text
         assert page.has_button("Add to cart")
         assert 'max="5"' in page.response.text
-        assert "Email me when it's back in stock" not in page.text
+        assert "Notify me when it's back in stock" not in page.text
         assert structured(page.response.text)["availability"] == f"https://schema.org/{kind}"
     allow_backorder(tea, 0)
     assert "Sold out" in Visitor(app).get(tea.path).text

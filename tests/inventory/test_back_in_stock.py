@@ -66,7 +66,7 @@ def test_a_visitor_without_javascript_asks_and_is_written_to_once(
     app: Flask, in_shop: Shop, tea: Sold, post: Post
 ) -> None:
     page = Visitor(app).get(tea.path)
-    assert "Email me when it's back in stock" in page.text
+    assert "Notify me when it's back in stock" in page.text
     answer = page.form("Notify me").fill({"Email": "Eve@Example.com"}).send()
     assert answer.status == 200
     assert "We'll email Eve@example.com when it's back in stock." in answer.text

@@ -81,7 +81,7 @@ def test_the_moment_is_that_of_the_shops_place(app: Flask, tea: Sold) -> None:
     set_order(order.id, hold_expires_at=datetime(2031, 1, 5, 23, 30, tzinfo=UTC))
     set_shop(timezone="Asia/Taipei")
     text = Visitor(app).get(tea.path).text.replace("\N{NARROW NO-BREAK SPACE}", " ")
-    assert "The next reservation ends 1/6/31, 7:30 AM." in text
+    assert "The next reservation ends 1/6/31, 7:30 AM +0800." in text
 
 
 def test_a_hold_that_is_just_running_out_has_no_moment(app: Flask, tea: Sold) -> None:
