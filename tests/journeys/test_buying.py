@@ -252,7 +252,7 @@ def test_every_line_that_ran_short_is_said_and_the_cart_can_be_mended(
     answer = ann.answer_to("Place order")
     assert answer.status == 422
     notice = ann.page.get_by_role("alert").first
-    expect(notice).to_contain_text(f"{tea.title}: you want 4, 2 left")
+    expect(notice).to_contain_text(f"{tea.title}: 4 requested, 2 left")
     expect(notice).to_contain_text(f"{cup.title}: sold out")
     expect(notice).not_to_contain_text(tin.title)
     expect(ann.page.get_by_role("button", name="Place order")).to_have_count(0)
