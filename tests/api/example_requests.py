@@ -98,7 +98,7 @@ def of_orders(examples: ExampleRequests) -> None:
 
 def of_authorized_payments(examples: ExampleRequests) -> None:
     payment = "/api/orders/{code}/payments/{payment_id}"
-    tea = make_product("Green tea", sku="TEA-1", price=1000, stock=10)
+    tea = make_product("Tea by card", sku="CARD-TEA", price=1000, stock=10)
     with running_stripe() as fake:
         accept_stripe(examples.program.app, fake)
         with rules_of_now():

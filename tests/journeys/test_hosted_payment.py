@@ -141,7 +141,7 @@ def test_whoever_goes_back_can_continue_from_the_page_of_the_order(
     ann = shopper(javascript=javascript)
     session = go_to_pay(ann, stripe, tea)
     press_there(ann, "Back")
-    ann.sees("$15.00 is still to be paid")
+    ann.sees("$15.00 is due")
     check(house, tea, "pending", "unpaid", ("started", 0))
     ann.page.get_by_role("link", name="Continue to payment").click()
     assert at_the_provider(ann, stripe) == session
@@ -189,7 +189,7 @@ def test_the_way_back_is_good_in_another_browser(
     session = go_to_pay(ann, stripe, tea)
     back = stripe.sessions[session]["success_url"]
     telephone.page.goto(back)
-    telephone.sees("$15.00 is still to be paid")
+    telephone.sees("$15.00 is due")
     stripe.pay(session)
     telephone.page.goto(back)
     telephone.sees_heading("Confirmed")
