@@ -66,7 +66,7 @@ def test_what_was_chosen_is_put_into_the_cart_and_counted_in_the_head(server: Li
     page.get_by_label("Red").check()
     expect(page.locator("#offer")).to_contain_text("$13.00")
     page.get_by_role("button", name="Add to cart").click()
-    expect(page.locator("#added")).to_contain_text("Mug is in your cart")
+    expect(page.locator("#added")).to_contain_text("Mug was added to your cart")
     expect(page.locator("#cart-link")).to_contain_text("1")
     page.goto(server.url("/cart"))
     expect(page.locator("main")).to_contain_text("Red / S")
