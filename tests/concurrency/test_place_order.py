@@ -73,8 +73,11 @@ def test_control_reading_first_and_writing_later_oversells(arena: Flask, shop: S
         take(reserved)
         return True
 
-    results = race(arena, shop, [buy] * BUYERS)
-    assert results.count(True) > STOCK
+    for attempt in range(5):  # on a busy machine the buyers of one round may happen to come one after another
+        if race(arena, shop, [buy] * BUYERS).count(True) > STOCK:
+            return
+        sold = make_product(f"Last ones {attempt}", stock=STOCK)
+    pytest.fail("without a guard nothing was oversold, so the races above prove nothing")
 
 
 def test_the_same_cart_twenty_times_is_one_order(arena: Flask, shop: Shop) -> None:
