@@ -68,11 +68,13 @@ class CardPage(NamedTuple):
 
 
 class CategoryLink(NamedTuple):
-    """A category that has something to show."""
+    """A category that has something to show. `picture` is a file under the media folder, '' for none of its own."""
 
     id: uuid.UUID
     slug: str
     name: str
+    parent_id: uuid.UUID | None = None
+    picture: str = ""
 
     @property
     def path(self) -> str:
