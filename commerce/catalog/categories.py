@@ -266,15 +266,13 @@ def _arrange(parent_id: uuid.UUID | None, order: Sequence[uuid.UUID]) -> None:
         .where(table.c.tenant_id == current_tenant_id(), table.c.id == _row_id)
         .values(position=_position)
     )
-    execute_many(
-        statement, [{"row_id": key, "place": place - len(order)} for place, key in enumerate(order)]
-    )
+    execute_many(statement, [{"row_id": key, "place": place - len(order)} for place, key in enumerate(order)])
 
 
 # --- the products of a category -----------------------------------------------------------------------
 
 
-def arranged_products() -> Select[Any]:
+def arranged_products() -> Select[uuid.UUID, str, str, str, int]:
     """Return the statement for the products of categories, in their order within each."""
     return (
         select(Product.id, Product.slug, Product.title, Product.status, ProductCategory.position)
@@ -344,9 +342,7 @@ def move_product(category_id: uuid.UUID, product_id: uuid.UUID, to: str) -> None
     _write_order(category_id, order, before)
 
 
-def _write_order(
-    category_id: uuid.UUID, order: Sequence[uuid.UUID], before: Mapping[uuid.UUID, int]
-) -> None:
+def _write_order(category_id: uuid.UUID, order: Sequence[uuid.UUID], before: Mapping[uuid.UUID, int]) -> None:
     """Give the arranged products places below zero, and those behind the last of them none."""
     places = {key: place - len(order) for place, key in enumerate(order[:MAX_ARRANGED])}
     changes = [

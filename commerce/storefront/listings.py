@@ -36,7 +36,7 @@ from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PROD
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
 from commerce.inventory.availability import STOCK, units_available, units_in_stock
-from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink
+from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink, CategoryPage
 
 SORTS = ("newest", "price", "-price")
 MANUAL = "manual"
@@ -215,11 +215,7 @@ def _restriction(kind: str, dialect: str) -> list[ColumnElement[bool]]:
         return [PRODUCTS.c.id.in_(found_ids(dialect))]
     in_category = select(PRODUCT_CATEGORIES.c.product_id).where(PRODUCT_CATEGORIES.c.tenant_id == TENANT)
     if kind == "category":
-        return [
-            PRODUCTS.c.id.in_(
-                in_category.where(PRODUCT_CATEGORIES.c.category_id == _category)
-            )
-        ]
+        return [PRODUCTS.c.id.in_(in_category.where(PRODUCT_CATEGORIES.c.category_id == _category))]
     if kind == "branch":
         return [PRODUCTS.c.id.in_(in_category.where(PRODUCT_CATEGORIES.c.category_id.in_(_branch())))]
     if kind == "category slug":
@@ -231,7 +227,7 @@ def _restriction(kind: str, dialect: str) -> list[ColumnElement[bool]]:
 
 
 def _first_keys(kind: str, sort: str, dialect: str) -> list[ColumnElement[Any]]:
-    """Return what a list is sorted by before the age: price, order by hand, whether a found title matches, or nothing."""
+    """Return what comes before the age: the price, the order by hand, whether a found title matches, or nothing."""
     if sort == "newest":
         # Nothing, and not a constant: only then does the index on the age spare the sorting of all products.
         return [case((title_rank(dialect, PRODUCTS.c.id), 0), else_=1)] if kind == "search" else []
@@ -257,21 +253,6 @@ def _in_order(sort: str, first: Sequence[ColumnElement[Any]], columns: Any) -> l
 
 
 # --- categories -------------------------------------------------------------------------------------
-
-
-class CategoryPage(NamedTuple):
-    """A category, those above it (the top first) and those right below it that have something to show."""
-
-    id: uuid.UUID
-    slug: str
-    name: str
-    picture: str
-    description: str
-    seo_title: str
-    seo_description: str
-    product_order: str
-    trail: tuple[CategoryLink, ...]
-    children: tuple[CategoryLink, ...]
 
 
 def top_categories(limit: int) -> tuple[CategoryLink, ...]:
@@ -404,24 +385,25 @@ def _filled(category: FromClause) -> ColumnElement[bool]:
 
     From the category's side: its products are fewer than those of the shop.
     """
-    child, grandchild, parent = (CATEGORIES.alias(name) for name in ("child", "grandchild", "parent"))
+    # Names of their own: the category may be an alias itself.
+    names = ("filled_child", "filled_grandchild", "filled_parent")
+    child, grandchild, parent = (CATEGORIES.alias(name) for name in names)
     below = select(child.c.id).where(
-        child.c.tenant_id == TENANT, child.c.parent_id == category.c.id, _sold_in(child)
+        child.c.tenant_id == TENANT, child.c.parent_id == category.c.id, _sold_in(child).exists()
     )
-    further = (
-        select(grandchild.c.id)
-        .join(parent, and_(parent.c.tenant_id == TENANT, parent.c.id == grandchild.c.parent_id))
-        .where(
-            grandchild.c.tenant_id == TENANT, parent.c.parent_id == category.c.id, _sold_in(grandchild)
-        )
+    between = select(parent.c.id).where(parent.c.tenant_id == TENANT, parent.c.parent_id == category.c.id)
+    further = select(grandchild.c.id).where(
+        grandchild.c.tenant_id == TENANT,
+        grandchild.c.parent_id.in_(between.correlate(category)),
+        _sold_in(grandchild).exists(),
     )
-    return and_(
-        category.c.tenant_id == TENANT,
-        or_(_sold_in(category), below.correlate(category).exists(), further.correlate(category).exists()),
-    )
+    # One short walk after the other, until one finds something: of alternatives PostgreSQL would read every product.
+    walks = (_sold_in(category), below.correlate(category), further.correlate(category))
+    one = [walk.limit(literal_column("1")).scalar_subquery() for walk in walks]
+    return and_(category.c.tenant_id == TENANT, func.coalesce(*one).is_not(None))
 
 
-def _sold_in(category: FromClause) -> ColumnElement[bool]:
+def _sold_in(category: FromClause) -> Select[uuid.UUID]:
     product = (
         exists().where(PRODUCTS.c.id == PRODUCT_CATEGORIES.c.product_id, sold()).correlate(PRODUCT_CATEGORIES)
     )
@@ -433,33 +415,31 @@ def _sold_in(category: FromClause) -> ColumnElement[bool]:
             product,
         )
         .correlate(category)
-        .exists()
     )
 
 
 def _category_statement() -> CompoundSelect[Any]:
     """Build the statement for a category by `slug`, those above it (-2, -1) and those right below it (1)."""
-    own = select(CATEGORIES).where(CATEGORIES.c.tenant_id == TENANT, CATEGORIES.c.slug == bindparam("slug"))
-    me = own.cte("me")
-    parent, top, child = (CATEGORIES.alias(name) for name in ("parent", "top", "child"))
+    own, parent, top, child = (CATEGORIES.alias(name) for name in ("own", "parent", "top", "child"))
+
+    def found(*columns: Any) -> Select[Any]:
+        return select(*columns).where(own.c.tenant_id == TENANT, own.c.slug == bindparam("slug"))
 
     def facts(table: FromClause, distance: int) -> Select[Any]:
         names = "id slug name parent_id picture position description seo_title seo_description product_order"
-        return select(
-            literal_column(str(distance), type_=Integer()).label("distance"),
-            *(table.c[name] for name in names.split()),
+        columns = (table.c[name] for name in names.split())
+        return select(literal_column(str(distance), type_=Integer()).label("distance"), *columns).where(
+            table.c.tenant_id == TENANT
         )
 
-    up = and_(parent.c.tenant_id == TENANT, parent.c.id == me.c.parent_id)
+    # Scalar subqueries and no joins: SQLite would look first which categories have something to show.
+    above = found(own.c.parent_id).scalar_subquery()
+    grandparent = select(parent.c.parent_id).where(parent.c.tenant_id == TENANT, parent.c.id == above)
     both = union_all(
-        facts(me, 0),
-        facts(parent, -1).join_from(me, parent, up),
-        facts(top, -2)
-        .join_from(me, parent, up)
-        .join(top, and_(top.c.tenant_id == TENANT, top.c.id == parent.c.parent_id)),
-        facts(child, 1)
-        .join_from(me, child, and_(child.c.tenant_id == TENANT, child.c.parent_id == me.c.id))
-        .where(_filled(child)),
+        facts(own, 0).where(own.c.slug == bindparam("slug")),
+        facts(parent, -1).where(parent.c.id == above),
+        facts(top, -2).where(top.c.id == grandparent.scalar_subquery()),
+        facts(child, 1).where(child.c.parent_id == found(own.c.id).scalar_subquery(), _filled(child)),
     )
     return both.order_by("distance", "position", "name", "id")
 
@@ -478,7 +458,9 @@ _AVAILABLE = (
     .group_by(PRODUCTS.c.slug)
 )
 _CATEGORIES = (
-    select(CATEGORIES.c.id, CATEGORIES.c.slug, CATEGORIES.c.name, CATEGORIES.c.parent_id, CATEGORIES.c.picture)
+    select(
+        CATEGORIES.c.id, CATEGORIES.c.slug, CATEGORIES.c.name, CATEGORIES.c.parent_id, CATEGORIES.c.picture
+    )
     .where(_filled(CATEGORIES))
     .order_by(CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
     .limit(bindparam("limit", type_=Integer()))

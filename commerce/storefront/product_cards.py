@@ -80,3 +80,18 @@ class CategoryLink(NamedTuple):
     def path(self) -> str:
         """The address of the category's page."""
         return f"/categories/{quote(self.slug)}"
+
+
+class CategoryPage(NamedTuple):
+    """A category, those above it (the top first) and those right below it that have something to show."""
+
+    id: uuid.UUID
+    slug: str
+    name: str
+    picture: str
+    description: str
+    seo_title: str
+    seo_description: str
+    product_order: str
+    trail: tuple[CategoryLink, ...]
+    children: tuple[CategoryLink, ...]

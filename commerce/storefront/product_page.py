@@ -121,7 +121,8 @@ def product_page(slug: str) -> ProductPage:
         fitted,
         tuple(PagePicture(uuid.UUID(picture_id), *rest) for picture_id, *rest in facts.pictures),
         tuple(
-            CategoryLink(uuid.UUID(category_id), slug, name) for category_id, slug, name, *_ in facts.categories
+            CategoryLink(uuid.UUID(category_id), slug, name)
+            for category_id, slug, name, *_ in facts.categories
         ),
         tuple((name, text) for name, text in facts.details),
         _trail(facts.categories[0]) if facts.categories else (),

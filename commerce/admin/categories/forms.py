@@ -92,7 +92,7 @@ class CategoryForm(VersionedForm):
 
 
 def _id(text: str) -> uuid.UUID | None:
-    """Return a chosen category. An id that is none is one that there is not."""
+    """Return the chosen category; text that cannot be an id becomes one that no category has."""
     if not text:
         return None
     try:

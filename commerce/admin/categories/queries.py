@@ -24,9 +24,7 @@ def page_of_tree(search: str, number: int) -> Page[CategoryNode]:
     """Return a page of the tree; of a search, the categories whose name has it in it."""
     wanted = search.casefold()
     nodes = [node for node in category_tree() if wanted in node.name.casefold()]
-    return counted_page(
-        len(nodes), number, TREE_PAGE, lambda limit, offset: nodes[offset : offset + limit]
-    )
+    return counted_page(len(nodes), number, TREE_PAGE, lambda limit, offset: nodes[offset : offset + limit])
 
 
 def count_products(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:

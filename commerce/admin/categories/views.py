@@ -138,15 +138,14 @@ def category_picture(category_id: uuid.UUID) -> BaseResponse:
     """Upload a picture: decoded and encoded again, so that nothing hidden is left in it."""
     get_category(category_id)
     upload = request.files.get("file")
-    try:
-        if not upload or not upload.filename:
-            raise InvalidValue("picture", "picture_required")
-        picture = normalise(upload.stream.read())
-    except (InvalidValue, NotAPicture) as error:
+    if not upload or not upload.filename:
+        error = InvalidValue("picture", "picture_required")
         return _show_again(category_id, status_of(error), error)
-    return _set_picture(
-        category_id, store(picture, current_app.config["LOCKSTEP"].media, current_shop().id)
-    )
+    try:
+        picture = normalise(upload.stream.read())
+    except NotAPicture as error:
+        return _show_again(category_id, status_of(error), error)
+    return _set_picture(category_id, store(picture, current_app.config["LOCKSTEP"].media, current_shop().id))
 
 
 @blueprint.post("/categories/<uuid:category_id>/picture/removal")
