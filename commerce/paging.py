@@ -1,23 +1,56 @@
-"""Pages of lists, by number or from a position on, and the addresses beside them. Knows no request and no SQL."""
+"""Pages of lists, by number or from a position on; counts that stop at a bound; the addresses beside a page.
+
+Knows no request and no table. No page may cost more because the list is long: what is counted is counted up to
+`MOST_COUNTED`, and deep pages are found by a position (`newest_first`) or by keys alone (`admin.queries.page_of`).
+"""
 
 from __future__ import annotations
 
 import math
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
+from sqlalchemy import ScalarSelect, Select, Uuid, func, literal, literal_column, select, tuple_
+
+from commerce.db import UtcDateTime, db
 from commerce.errors import InvalidValue
 
 Row = TypeVar("Row")
+Key = TypeVar("Key", bound=Hashable)
+MOST_COUNTED = 10_000
+"""Rows up to which a list is counted; one row more means: there are more. Pages show it as "10,000+"."""
 Asked = tuple[tuple[str, str], ...]
 """What an address asks for besides the page: names and values of its query string."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
+
+
+# --- counts -----------------------------------------------------------------------------------------
+
+
+def bounded(statement: Select[Any]) -> ScalarSelect[int]:
+    """Return how many rows a statement finds, at most MOST_COUNTED + 1, as an expression of another statement."""
+    # The bound is written out: PostgreSQL plans for few rows only when it knows how many.
+    some = statement.order_by(None).limit(literal_column(str(MOST_COUNTED + 1))).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+def bounded_count(statement: Select[Any]) -> int:
+    """Return how many rows a statement finds, at most MOST_COUNTED + 1. One statement."""
+    return db.session.execute(select(bounded(statement))).scalar_one()
+
+
+def bounded_counts(statements: Mapping[Key, Select[Any]]) -> dict[Key, int]:
+    """Return how many rows each of some statements finds, at most MOST_COUNTED + 1 each. One statement for all."""
+    if not statements:
+        return {}
+    counts = [bounded(each).label(f"count_{number}") for number, each in enumerate(statements.values())]
+    return dict(zip(statements, db.session.execute(select(*counts)).one(), strict=True))
 
 
 # --- by number --------------------------------------------------------------------------------------
@@ -25,7 +58,10 @@ _CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """One page of a list. `last` and `total` are None for a list that is not counted; `more` pages may follow."""
+    """One page of a list; `more` pages may follow.
+
+    `last` and `total` are None for a list that is not counted; of one that was counted up to the bound, `last` is.
+    """
 
     rows: Sequence[Row]
     current: int
@@ -39,7 +75,10 @@ Fetch = Callable[[int, int], Sequence[Row]]
 
 
 def counted_page(total: int, number: int, size: int, fetch: Fetch[Row]) -> Page[Row]:
-    """Return page `number` of a list of `total` rows; a number beyond the end is the last page."""
+    """Return page `number` of a list of `total` rows, which is a bounded count; beyond the end is the last page."""
+    if total > MOST_COUNTED:
+        page = uncounted_page(number, size, fetch)
+        return Page(page.rows, page.current, None, total, more=page.more)
     last = max(1, math.ceil(total / size))
     current = min(number, last)
     return Page(fetch(size, (current - 1) * size), current, last, total, more=current < last)
@@ -88,6 +127,25 @@ class CursorPage(Generic[Row]):
     older: Cursor | None
 
 
+def newest_first(
+    statement: Select[Any], at: Any, key: Any, before: tuple[datetime, uuid.UUID] | None, size: int
+) -> tuple[Sequence[Any], Cursor | None]:
+    """Return a page of what a statement finds, newest first, and the position to go on from, None at the end.
+
+    `at` and `key` are the columns it is sorted by, which its rows have under the same names. By keyset: no page costs
+    more than the first, and none shifts.
+    """
+    if before is not None:
+        # As one comparison of pairs: only then do both databases go on in the index where the last page ended.
+        position = tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
+        statement = statement.where(tuple_(at, key) < position)
+    found = db.session.execute(statement.order_by(at.desc(), key.desc()).limit(size + 1)).all()
+    rows = found[:size]
+    if len(found) <= size:
+        return rows, None
+    return rows, Cursor(getattr(rows[-1], at.key), getattr(rows[-1], key.key))
+
+
 # --- the addresses around a page --------------------------------------------------------------------
 
 
@@ -103,11 +161,15 @@ class PageLinks(NamedTuple):
 
     @property
     def numbers(self) -> list[int | None]:
-        """The page numbers to show: first, last, those around this one, None for a gap."""
-        if self.last is None:
+        """The page numbers to show: first, last, those around this one, None for a gap.
+
+        Of a list that was counted up to the bound the last one is not known: the next one ends it.
+        """
+        if self.total is None:
             return []
-        near = range(max(2, self.current - 1), min(self.last, self.current + 2))
-        wanted = [1, *near, self.last] if self.last > 1 else [1]
+        end = self.last or self.current + self.more
+        near = range(max(2, self.current - 1), min(end, self.current + 2))
+        wanted = [1, *near, end] if end > 1 else [1]
         shown: list[int | None] = []
         for number in wanted:
             if shown and number - (shown[-1] or 0) > 1:
