@@ -1,7 +1,6 @@
-"""Pages of lists, by number or from a position on; counts that stop at a bound; the addresses beside a page.
+"""Pages of lists, by number or from a position on, and the addresses beside them. Knows no request and no SQL.
 
-Knows no request and no table. No page may cost more because the list is long: what is counted is counted up to
-`MOST_COUNTED`, and deep pages are found by a position (`newest_first`) or by keys alone (`admin.queries.page_of`).
+No page may cost more because its list is long: counts stop at a bound (`list_queries.bounded_count`).
 """
 
 from __future__ import annotations
@@ -9,48 +8,21 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
-from sqlalchemy import ScalarSelect, Select, Uuid, func, literal, literal_column, select, tuple_
-
-from commerce.db import UtcDateTime, db
 from commerce.errors import InvalidValue
 
 Row = TypeVar("Row")
-Key = TypeVar("Key", bound=Hashable)
 MOST_COUNTED = 10_000
 """Rows up to which a list is counted; one row more means: there are more. Pages show it as "10,000+"."""
 Asked = tuple[tuple[str, str], ...]
 """What an address asks for besides the page: names and values of its query string."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
-
-
-# --- counts -----------------------------------------------------------------------------------------
-
-
-def bounded(statement: Select[Any]) -> ScalarSelect[int]:
-    """Return how many rows a statement finds, at most MOST_COUNTED + 1, as an expression of another statement."""
-    # The bound is written out: PostgreSQL plans for few rows only when it knows how many.
-    some = statement.order_by(None).limit(literal_column(str(MOST_COUNTED + 1))).subquery()
-    return select(func.count()).select_from(some).scalar_subquery()
-
-
-def bounded_count(statement: Select[Any]) -> int:
-    """Return how many rows a statement finds, at most MOST_COUNTED + 1. One statement."""
-    return db.session.execute(select(bounded(statement))).scalar_one()
-
-
-def bounded_counts(statements: Mapping[Key, Select[Any]]) -> dict[Key, int]:
-    """Return how many rows each of some statements finds, at most MOST_COUNTED + 1 each. One statement for all."""
-    if not statements:
-        return {}
-    counts = [bounded(each).label(f"count_{number}") for number, each in enumerate(statements.values())]
-    return dict(zip(statements, db.session.execute(select(*counts)).one(), strict=True))
 
 
 # --- by number --------------------------------------------------------------------------------------
@@ -125,25 +97,6 @@ class CursorPage(Generic[Row]):
 
     rows: Sequence[Row]
     older: Cursor | None
-
-
-def newest_first(
-    statement: Select[Any], at: Any, key: Any, before: tuple[datetime, uuid.UUID] | None, size: int
-) -> tuple[Sequence[Any], Cursor | None]:
-    """Return a page of what a statement finds, newest first, and the position to go on from, None at the end.
-
-    `at` and `key` are the columns it is sorted by, which its rows have under the same names. By keyset: no page costs
-    more than the first, and none shifts.
-    """
-    if before is not None:
-        # As one comparison of pairs: only then do both databases go on in the index where the last page ended.
-        position = tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
-        statement = statement.where(tuple_(at, key) < position)
-    found = db.session.execute(statement.order_by(at.desc(), key.desc()).limit(size + 1)).all()
-    rows = found[:size]
-    if len(found) <= size:
-        return rows, None
-    return rows, Cursor(getattr(rows[-1], at.key), getattr(rows[-1], key.key))
 
 
 # --- the addresses around a page --------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask, render_template_string
 from sqlalchemy import select
 
-from commerce import paging
+from commerce import list_queries, paging
 from commerce.catalog.models import Product
 from commerce.errors import InvalidValue
 from commerce.paging import (
@@ -122,16 +122,16 @@ def test_counts_stop_at_the_bound(in_shop: Shop, monkeypatch: pytest.MonkeyPatch
     everything = select(Product.id).order_by(Product.title)
     last = everything.where(Product.title == "Tea 3")
     with count_statements() as made:
-        assert paging.bounded_counts({"all": everything, "last": last}) == {"all": 3, "last": 1}
+        assert list_queries.bounded_counts({"all": everything, "last": last}) == {"all": 3, "last": 1}
     assert len(made) == 1
-    assert paging.bounded_count(last.where(Product.title == "Tea 0")) == 0
-    assert paging.bounded_counts({}) == {}
+    assert list_queries.bounded_count(last.where(Product.title == "Tea 0")) == 0
+    assert list_queries.bounded_counts({}) == {}
 
 
 def test_counts_are_of_the_entered_shop_alone(in_shop: Shop, other_shop: Shop) -> None:
     put_up("Tea")
     with shop_scope(other_shop):
-        assert paging.bounded_count(select(Product.id)) == 0
+        assert list_queries.bounded_count(select(Product.id)) == 0
 
 
 @pytest.mark.parametrize(("number", "shown"), [(0, "0"), (10_000, "10,000"), (10_001, "10,000+")])

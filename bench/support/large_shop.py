@@ -133,7 +133,8 @@ def _add_products(connection: Any, count: int) -> None:
         {
             "id": "md5('product' || n)::uuid",
             "slug": "'product-' || lpad(n::text, 6, '0')",
-            "title": "initcap(concat_ws(' ', pg_temp.word('a' || n, 4000), pg_temp.word('b' || n, 4000), pg_temp.word('c' || n, 4000)))",
+            "title": "initcap(concat_ws(' ', pg_temp.word('a' || n, 4000), pg_temp.word('b' || n, 4000),"
+            " pg_temp.word('c' || n, 4000)))",
             "description_html": "'<p>' || (SELECT words FROM texts WHERE number = n % 2000) || '</p>'",
             "status": "CASE WHEN n % 20 = 0 THEN 'draft' WHEN n % 33 = 0 THEN 'archived' ELSE 'active' END",
             "published_at": "m.published_at - n * interval '1 minute'",
@@ -186,7 +187,8 @@ def _add_products(connection: Any, count: int) -> None:
 def _add_people(connection: Any, customers: int) -> None:
     connection.execute(
         "INSERT INTO members (tenant_id, id, email, name, password_hash, active, created_at, phone, confirmed_at)"
-        " SELECT t.id, md5('member' || n)::uuid, 'person' || n || '@example.com', (SELECT name FROM people WHERE number = n %% 50000), 'x', true, now(),"
+        " SELECT t.id, md5('member' || n)::uuid, 'person' || n || '@example.com',"
+        " (SELECT name FROM people WHERE number = n %% 50000), 'x', true, now(),"
         " '', now() FROM tenants t, generate_series(1, %s) n",
         (customers // 2,),
     )
@@ -211,10 +213,11 @@ def _add_orders(connection: Any, orders: int, skus: int, customers: int) -> None
             "code": "'OLD-' || n",
             "token": "md5('token' || n) || md5('old' || n)",
             "email": f"'Person' || {person} || '@example.com'",
-            "name": f"(SELECT name FROM people WHERE number = {person} % 50000)",
+            "name": f"(SELECT name FROM people WHERE number = {person} % 50000)",  # noqa: S608 - a number
             "member_id": f"CASE WHEN {person} <= {customers // 2} THEN md5('member' || {person})::uuid END",
             "status": f"CASE WHEN {one_in} THEN 'pending' ELSE"
-            " ('{completed,completed,completed,completed,confirmed,shipped,delivered,cancelled}'::text[])[1 + n % 8] END",
+            " ('{completed,completed,completed,completed,confirmed,shipped,delivered,cancelled}'::text[])"
+            "[1 + n % 8] END",
             "payment_status": f"CASE WHEN {one_in} THEN 'unpaid' ELSE 'paid' END",
             "placed_at": placed,
             "hold_expires_at": f"CASE WHEN {one_in} THEN now() + n * interval '1 second' END",
@@ -272,7 +275,7 @@ def _add_others(connection: Any) -> None:
     }
     model = "status = 'open' AND draft_by = ''"
     line = {"id": "md5('cart line' || n || m.id)::uuid", "cart_id": cart["id"]}
-    [(open_cart,)] = connection.execute(f"SELECT id FROM carts WHERE {model}").fetchall()
+    [(open_cart,)] = connection.execute(f"SELECT id FROM carts WHERE {model}").fetchall()  # noqa: S608 - of our own
     copy_rows(connection, "carts", CARTS, cart, f"id = '{open_cart}'")
     copy_rows(connection, "cart_lines", CARTS, line, f"cart_id = '{open_cart}'")
     draft = {"draft_by": "'Bob'", "shopper_hash": f"'{MARK}' || md5('draft' || n)"}
@@ -283,8 +286,8 @@ def _add_others(connection: Any) -> None:
     connection.execute(
         "INSERT INTO promotions (tenant_id, id, label, kind, percent_ppm, amount, buy_quantity, get_quantity, scope,"
         " targets, min_subtotal, skip_reduced, needs_code, combines, position, enabled, version, created_at)"
-        " SELECT id, md5('promotion')::uuid, 'Friends', 'percentage', 100000, 0, 0, 0, 'all', '[]', 0, false, true, true,"
-        " 0, true, 1, now() FROM tenants"
+        " SELECT id, md5('promotion')::uuid, 'Friends', 'percentage', 100000, 0, 0, 0, 'all', '[]', 0, false, true,"
+        " true, 0, true, 1, now() FROM tenants"
     )
     connection.execute(
         "INSERT INTO coupons (tenant_id, id, promotion_id, code, used, enabled, created_at)"

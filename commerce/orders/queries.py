@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Uuid, func, literal, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
-from commerce import paging
+from commerce import list_queries
 from commerce.cart.models import Cart
 from commerce.catalog.models import Variant
 from commerce.db import db
@@ -117,7 +117,7 @@ def newest_first(
 
     Its rows have `placed_at` and `id`. By keyset, so no page costs more than the first and none shifts.
     """
-    return paging.newest_first(statement, Order.placed_at, Order.id, before, limit)
+    return list_queries.newest_first(statement, Order.placed_at, Order.id, before, limit)
 
 
 def count_orders(status: str = "") -> int:

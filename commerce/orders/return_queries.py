@@ -12,9 +12,10 @@ from sqlalchemy.orm import selectinload
 
 from commerce.db import db
 from commerce.errors import NotFound
+from commerce.list_queries import bounded_count, bounded_counts, newest_first
 from commerce.orders.models import Credit, Order, ReturnLine, ReturnRequest
 from commerce.orders.refund_amounts import shipped_not_returned, uncredited
-from commerce.paging import CursorPage, bounded_count, bounded_counts, newest_first
+from commerce.paging import CursorPage
 
 KINDS = ("refund", "return")
 STATES = ("requested", "approved", "received", "closed", "declined", "withdrawn")
