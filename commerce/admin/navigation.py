@@ -104,7 +104,9 @@ NAVIGATION = (
             ),
             Place(_("Taxes"), "/admin/pricing/taxes", about=_("Tax rates by country and tax class.")),
             Place(
-                _("Shipping"), "/admin/pricing/shipping", about=_("Shipping methods and their prices by country.")
+                _("Shipping"),
+                "/admin/pricing/shipping",
+                about=_("Shipping methods and their prices by country."),
             ),
             Place(
                 _("Payments"),
@@ -118,7 +120,10 @@ NAVIGATION = (
                 about=_("The addresses at which customers reach the shop."),
             ),
             Place(
-                _("Appearance"), f"{SETTINGS}/look", "settings.change", about=_("Colors, typeface, logo and pictures.")
+                _("Appearance"),
+                f"{SETTINGS}/look",
+                "settings.change",
+                about=_("Colors, typeface, logo and pictures."),
             ),
             Place(_("Emails"), "/admin/mails", about=_("Every automatic email, and a preview of it.")),
             Place(
@@ -138,7 +143,9 @@ NAVIGATION = (
             ),
             Place(_("Activity log"), "/admin/audit", "audit.view", about=_("Who changed what, and when.")),
             Place(
-                _("Events"), "/admin/events", about=_("What happened in the shop and which messages it caused.")
+                _("Events"),
+                "/admin/events",
+                about=_("What happened in the shop and which messages it caused."),
             ),
             Place(
                 _("Export"), f"{SETTINGS}/export", "data.export", about=_("Download everything the shop has.")
@@ -164,7 +171,9 @@ def visible_places(places: tuple[Place, ...], may: Callable[[str], bool]) -> lis
 
 def visible_groups(may: Callable[[str], bool]) -> list[Group]:
     """Return the sections that the signed-in staff may see, without the places that are closed to them."""
-    groups = (Group(group.name, group.label, tuple(visible_places(group.places, may))) for group in NAVIGATION)
+    groups = (
+        Group(group.name, group.label, tuple(visible_places(group.places, may))) for group in NAVIGATION
+    )
     return [group for group in groups if group.places]
 
 
