@@ -1,4 +1,4 @@
-"""The navigation of the back office: one table of sections and places, from which sidebar, trail and settings are made."""
+"""The navigation of the back office: one table of sections and places for its sidebar, trail and settings."""
 
 from __future__ import annotations
 
