@@ -27,7 +27,7 @@ def page_of_tree(search: str, number: int) -> Page[CategoryNode]:
     return counted_page(len(nodes), number, TREE_PAGE, lambda limit, offset: nodes[offset : offset + limit])
 
 
-def count_products(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+def count_in_categories(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
     """Return how many products are in each of these categories, hidden ones too. One statement."""
     rows = db.session.execute(
         select(ProductCategory.category_id, func.count().label("products"))
@@ -37,14 +37,14 @@ def count_products(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
     return {row.category_id: row.products for row in rows}
 
 
-def products_of(category_id: uuid.UUID, number: int) -> Page[Any]:
+def arranged_page(category_id: uuid.UUID, number: int) -> Page[Any]:
     """Return a page of the products of a category in their order by hand, hidden ones too."""
     inside = ProductCategory.category_id == category_id
     total = db.session.scalar(select(func.count()).select_from(ProductCategory).where(inside)) or 0
     return page_of(arranged_products().where(inside), total, number)
 
 
-def find_products(category_id: uuid.UUID, search: str) -> Sequence[Any]:
+def find_addable_products(category_id: uuid.UUID, search: str) -> Sequence[Any]:
     """Return products outside of a category whose title, or the SKU of one of whose variants, has `search` in it."""
     text = search.lower()
     of_sku = select(Variant.product_id).where(func.lower(Variant.sku).contains(text, autoescape=True))

@@ -49,7 +49,7 @@ def category_list() -> BaseResponse:
         "admin/categories/categories.html",
         "admin/categories/_categories.html",
         listing=listing,
-        counts=queries.count_products([node.id for node in listing.rows]),
+        counts=queries.count_in_categories([node.id for node in listing.rows]),
         search=search,
         levels=MAX_LEVELS,
     )
@@ -238,7 +238,7 @@ def _show(
         known=known,
         problem=problem,
         compared=compared,
-        listing=queries.products_of(known.id, page_number()) if known else None,
+        listing=queries.arranged_page(known.id, page_number()) if known else None,
         search=search,
-        found=queries.find_products(known.id, search) if known and search else (),
+        found=queries.find_addable_products(known.id, search) if known and search else (),
     )
