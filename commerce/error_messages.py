@@ -94,7 +94,17 @@ MESSAGES: dict[str, str] = {
     "file_too_large_for_page": N_(
         "This file is too large to upload here. Import it with the command: flask stock import"
     ),
+    "file_import_not_found": N_("We couldn't find this import. Imports are kept for 60 days."),
     "gateway_not_found": N_("We couldn't find this payment provider."),
+    "import_is_over": N_("This import is already over."),
+    "import_keeps_failing": N_(
+        "The import stopped %(tries)s times for an unknown reason. What was imported until then is kept. Upload the "
+        "file again to go on, or ask the operator of the installation to look at the log."
+    ),
+    "import_not_open": N_("This import has changed meanwhile. Review it again."),
+    "imports_too_many": N_(
+        "There are %(limit)s imports that nobody has finished. Start or withdraw one of them first."
+    ),
     "list_position_invalid": N_("This link doesn't lead to a page of the list."),
     "location_required": N_("Choose a location."),
     "mail_not_found": N_("We couldn't find this email."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -43,7 +43,7 @@ from commerce.catalog_import.matching import (
 from commerce.catalog_import.merging import apply, merge
 from commerce.catalog_import.parsed import ParsedProduct, RejectedProduct, RowError
 from commerce.catalog_import.product import DUPLICATE_HINT
-from commerce.catalog_import.report import ImportReport
+from commerce.catalog_import.report import MAX_SLUG, ImportReport
 from commerce.csv_files import CsvTable, ImportNote
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.error_messages import describe
@@ -51,7 +51,6 @@ from commerce.errors import Busy, CommerceError, Rejected
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import touch_catalogue
 
-MAX_SLUG = 200
 WAITING = "waiting_for_stock"
 BATCH_PRODUCTS = 50
 BATCH_VARIANTS = 400
@@ -98,6 +97,24 @@ class StockWriter(Protocol):
         """Return those of the variants that have a stock, be it 0."""
 
 
+class ImportJournal(Protocol):
+    """Where an import that may be cut off notes how far it got, in the transactions that write the products."""
+
+    @property
+    def done(self) -> int:
+        """How many products of the file earlier runs have finished, in the order of the file."""
+
+    @property
+    def started(self) -> datetime:
+        """When the first run began: it decides the order in which the new products are listed."""
+
+    def parts(self) -> Iterable[ImportReport]:
+        """Return what came of the rows that earlier runs have finished."""
+
+    def record(self, done: int, part: ImportReport) -> None:
+        """Note that `done` products are finished and the outcome of those since the last call. A step."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportTask:
     """How one import is to be done.
@@ -120,6 +137,7 @@ class ImportTask:
     base: str
     has_stock: bool
     definitions: Mapping[str, str]
+    journal: ImportJournal | None = None
     released: set[str] = field(default_factory=set)
     undone_products: list[uuid.UUID] = field(default_factory=list)
 
@@ -145,6 +163,7 @@ def import_catalogue(
     missing_stock: str = "",
     duplicate_sku: str = "refuse",
     mapping: Mapping[str, str] | None = None,
+    journal: ImportJournal | None = None,
     on_start: Callable[[int], None] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> ImportReport:
@@ -154,9 +173,10 @@ def import_catalogue(
     again changes nothing; what the file has no column for stays as it is. `base` is the address of the shop, by which
     our own export names its pictures; `file_format` is one of `formats.FORMATS`, empty when the headings shall tell.
     `missing_stock` is one of MISSING_STOCK, `duplicate_sku` one of `rows.DUPLICATES`; `mapping` says what headings of
-    the file mean, and is remembered. `on_start` gets the number of rows, `on_rows` how many more are done. Not itself a
-    transaction: it opens one for each batch. Raises UnreadableFile, BadMapping, StockMissing and NothingToSet before
-    anything is written.
+    the file mean, and is remembered. With a `journal` the import goes on where an earlier run was cut off, and reports
+    both; a dry run keeps nothing and has none. `on_start` gets the number of rows, `on_rows` how many more are done.
+    Not itself a transaction: it opens one for each batch. Raises UnreadableFile, BadMapping, StockMissing and NothingToSet
+    before anything is written.
     """
     shop = current_shop()
     header = CsvTable(stream).header
@@ -182,21 +202,22 @@ def import_catalogue(
         replace_stock,
         missing_stock,
         duplicate_sku,
-        clock.now(),
+        journal.started if journal else clock.now(),
         file.heading,
         base,
         file.has("quantity"),
         file.definitions,
+        journal,
     )
     if on_start:
         on_start(file.row_count)
-    for batch in _batches(file):
+    for part in journal.parts() if journal else ():
+        report.add(part)
+    done = journal.done if journal else 0
+    for batch in _batches(islice(file, done, None)):
         before = report.rows_read
-        for product in batch:
-            if isinstance(product, RejectedProduct):
-                report.errors.extend(product.errors)
-                report.count("rejected", len(product.rows), product=bool(product.handle))
-        _write([each for each in batch if isinstance(each, ParsedProduct)], task, report)
+        _write(batch, done, task, report)
+        done += len(batch)
         if on_rows:
             on_rows(report.rows_read - before)
     report.errors.sort(key=lambda error: error.row)
@@ -240,12 +261,13 @@ def local_today() -> date:
     return clock.now().astimezone(ZoneInfo(current_shop().timezone)).date()
 
 
-def _batches(
-    file: ProductFile,
-) -> Iterator[list[ParsedProduct | RejectedProduct]]:
-    batch: list[ParsedProduct | RejectedProduct] = []
+FileProduct = ParsedProduct | RejectedProduct
+
+
+def _batches(products: Iterable[FileProduct]) -> Iterator[list[FileProduct]]:
+    batch: list[FileProduct] = []
     variants = 0
-    for product in file:
+    for product in products:
         batch.append(product)
         variants += len(product.rows)
         if len(batch) >= BATCH_PRODUCTS or variants >= BATCH_VARIANTS:
@@ -255,28 +277,59 @@ def _batches(
         yield batch
 
 
-def _write(products: list[ParsedProduct], task: ImportTask, report: ImportReport) -> None:
-    """Write a batch; when anything in it fails, write its products one by one, so that only the culprit is left out."""
-    if not products:
-        return
-    done = sum(report.products.values())
+def _write(batch: list[FileProduct], done: int, task: ImportTask, report: ImportReport) -> None:
+    """Write a batch; when anything in it fails, write its products one by one, so that only the culprit is left out.
+
+    `done` products of the file come before it.
+    """
     try:
-        results = _attempt(products, task, done)
+        part = _attempt(batch, done, task, report)
     except (CommerceError, IntegrityError) as error:
-        if len(products) > 1:
-            for product in products:
-                _write([product], task, report)
+        if len(batch) > 1:
+            for offset, product in enumerate(batch):
+                _write([product], done + offset, task, report)
             return
-        results = [_failed(products[0], error, task)]
-    for result in results:
-        _report(result, report)
+        part = _refuse(batch[0], error, done, task, report)
+    report.add(part)
 
 
-def _attempt(products: list[ParsedProduct], task: ImportTask, done: int) -> list[WriteResult]:
+def _attempt(batch: list[FileProduct], done: int, task: ImportTask, report: ImportReport) -> ImportReport:
+    parsed = [each for each in batch if isinstance(each, ParsedProduct)]
+    if not parsed and task.journal is None:
+        return _part(batch, [], report)
     try:
-        return _write_batch(products, task, done)
+        return _write_batch(batch, parsed, done, task, report)
     except _Undo as undo:
-        return undo.results
+        return _part(batch, undo.results, report)
+
+
+def _refuse(
+    product: FileProduct,
+    error: CommerceError | IntegrityError,
+    done: int,
+    task: ImportTask,
+    report: ImportReport,
+) -> ImportReport:
+    """Report a product that could not be written."""
+    if isinstance(product, RejectedProduct):
+        part = _part([product], [], report)
+    else:
+        part = _part([], [_failed(product, error, task)], report)
+    if task.journal is not None:
+        atomic(task.journal.record)(done + 1, part)
+    return part
+
+
+def _part(batch: Sequence[FileProduct], results: Sequence[WriteResult], report: ImportReport) -> ImportReport:
+    """Return what came of a batch, as the part of a report."""
+    part = ImportReport(report.tenant, report.file, report.dry_run)
+    for product in batch:
+        if isinstance(product, RejectedProduct):
+            part.errors.extend(product.errors)
+            part.count("rejected", len(product.rows), product=bool(product.handle))
+    for result in results:
+        _report(result, part)
+    return part
 
 
 def _failed(product: ParsedProduct, error: CommerceError | IntegrityError, task: ImportTask) -> WriteResult:
@@ -306,14 +359,23 @@ def _report(result: WriteResult, report: ImportReport) -> None:
             report.note(note)
     report.variants_created += len(result.made)
     report.stock_set += result.stock_set
-    created = {category_slug(name) for name in report.categories_created}
-    for name in result.categories_made:
-        if category_slug(name) not in created:
-            report.categories_created.append(name)
+    report.created(result.categories_made)
 
 
 @atomic
-def _write_batch(products: list[ParsedProduct], task: ImportTask, done: int) -> list[WriteResult]:
+def _write_batch(
+    batch: list[FileProduct], products: list[ParsedProduct], done: int, task: ImportTask, report: ImportReport
+) -> ImportReport:
+    results = _write_products(products, done, task)
+    part = _part(batch, results, report)
+    if task.journal is not None:
+        task.journal.record(done + len(batch), part)
+    return part
+
+
+def _write_products(products: list[ParsedProduct], done: int, task: ImportTask) -> list[WriteResult]:
+    if not products:
+        return []
     _plan_for_the_present()
     _define_attributes(task.definitions)
     unchanged = set() if task.replace_stock else _unchanged(products)
