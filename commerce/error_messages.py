@@ -284,6 +284,7 @@ MESSAGES: dict[str, str] = {
         "--missing-stock zero (sold out), --missing-stock untracked (sold without counting), or --missing-stock wait "
         "(drafts until you import the stock file and then this one again)."
     ),
+    "upload_too_large": N_("The file is larger than %(megabytes)s MB. Split it into several files."),
     "woocommerce_headings_missing": N_(
         "These column headings of a WooCommerce product export are missing: %(columns)s. If the file has them under "
         'other names, say so: --map "YOUR HEADING=%(first)s". Headings found: %(found)s.'
@@ -547,6 +548,11 @@ MESSAGES: dict[str, str] = {
     "tax_rate_not_found": N_("We couldn't find this tax rate."),
     "tax_rate_out_of_range": N_("Enter a tax rate from 0 to 100 percent."),
     "usage_limit_below_uses": N_("This code has already been used %(used)s times."),
+    # --- redirects ---
+    "redirect_path_invalid": N_("Enter a path of your shop, such as /products/old-name."),
+    "redirect_path_reserved": N_("Addresses such as %(path)s can't be redirected."),
+    "redirect_target_invalid": N_("Enter a path of your shop, or an address that begins with https://."),
+    "redirect_to_itself": N_("A redirect can't lead to itself."),
     # --- settlement ---
     "nothing_left_to_pay": N_("There is nothing left to pay."),
     "capture_out_of_range": N_("Enter an amount up to what is authorized and due."),
@@ -705,6 +711,7 @@ TITLES: dict[str, str] = {
     "coupon_refused": N_("This code can't be applied"),
     "error": N_("Something went wrong"),
     "gateway_no_answer": N_("The payment provider didn't respond"),
+    "import_over": N_("The import has moved on"),
     "idempotency_answer_lost": N_("This request was already processed"),
     "idempotency_key_in_flight": N_("The request is still in progress"),
     "idempotency_key_missing": N_("An idempotency key is required"),
@@ -730,6 +737,7 @@ TITLES: dict[str, str] = {
     "still_open": N_("Something is still in progress"),
     "stock_not_in_file": N_("The file has no quantities"),
     "unavailable": N_("Try again in a moment"),
+    "upload_refused": N_("This file can't be uploaded"),
     "units_reserved": N_("Some units are reserved for orders"),
     "unreadable_file": N_("This file can't be read"),
 }

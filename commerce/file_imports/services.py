@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from sqlalchemy import CursorResult, delete, func, or_, select, update
 
 from commerce import clock
 from commerce.db import atomic, db, insert_rows, lock
 from commerce.db import check_version as check
-from commerce.errors import Conflict, NotFound, Rejected
+from commerce.errors import Conflict, NotFound, Refusal, Rejected
 from commerce.file_imports.models import FileImport, FileImportChunk, FileImportPart
 from commerce.file_imports.queries import AT_WORK
 
@@ -47,7 +47,7 @@ class ImportLost(Exception):
 
 
 @atomic
-def upload_file(stream: BinaryIO, *, kind: str, file_name: str, by: str) -> uuid.UUID:
+def upload_file(stream: IO[bytes], *, kind: str, file_name: str, by: str) -> uuid.UUID:
     """Keep an uploaded file; the worker checks it next. Raises UploadRefused when it is empty or too large."""
     open_imports = db.session.scalar(
         select(func.count()).select_from(FileImport).where(FileImport.status.in_(OPEN))
@@ -124,7 +124,8 @@ def claim_import(import_id: uuid.UUID) -> FileImport | None:
     if row is None:
         return None
     if row.tries >= MAX_TRIES:
-        row.error = {"reason": "import_keeps_failing", "facts": {"tries": MAX_TRIES}}
+        why = Refusal("import_keeps_failing", {"tries": MAX_TRIES})
+        row.error = {"reason": why.reason, "facts": dict(why.facts)}
         _finish(row, "failed")
         return None
     row.tries += 1
