@@ -176,6 +176,12 @@ class LifeOfAnOrder(RuleBasedStateMachine):
         off = ManualDiscount(amount, "Sorry") if amount else None
         self._do_edit(self.order, OrderEdit(set_discount=True, discount=off))
 
+    @rule(code=st.sampled_from(["HALF", "SHIP", "GIFT"]), units=st.integers(1, 4))
+    def apply_a_code(self, code: str, units: int) -> None:
+        """Apply a coupon to the placed order, and change its first line in the same edit."""
+        order = self.order
+        self._do_edit(order, OrderEdit(coupon_code=code, units={order.lines[0].id: units}))
+
     @rule(pick=PICK, units=st.integers(1, 3), shipping=st.booleans(), came_back=st.booleans())
     def credit_units(self, pick: int, units: int, shipping: bool, came_back: bool) -> None:
         lines = self.order.lines
