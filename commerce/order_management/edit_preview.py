@@ -98,6 +98,7 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
         discounts=_discounts(terms, kept, shipping.price),
         fee=_fee(order),
         shipping_tax=current_shop().shipping_tax,
+        cash_rounding=order.cash_rounding,
     )
     if totals.total > MAX_AMOUNT:
         raise InvalidValue("added", "order_too_large")
