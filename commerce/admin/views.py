@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, requires_permission
 from commerce.admin.categories import views as categories
+from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, payments, returns
@@ -23,6 +24,7 @@ from commerce.web import see_other
 __all__ = [
     "blueprint",
     "categories",
+    "content",
     "drafts",
     "edit",
     "imports",

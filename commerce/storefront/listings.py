@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     exists,
     func,
     literal,
@@ -33,10 +34,20 @@ from commerce.cache import BoundedCache
 from commerce.catalog.product_cache import cache_enabled, cached
 from commerce.catalog.search import found_ids, search_parameters, title_rank
 from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
+from commerce.content.models import POLICIES
+from commerce.content.queries import published_links
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
 from commerce.inventory.availability import STOCK, units_available, units_in_stock
-from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink, CategoryPage
+from commerce.storefront.product_cards import (
+    PAGE_SIZE,
+    Card,
+    CardPage,
+    CategoryLink,
+    CategoryPage,
+    Navigation,
+    PageLink,
+)
 
 SORTS = ("newest", "price", "-price")
 MANUAL = "manual"
@@ -255,9 +266,24 @@ def _in_order(sort: str, first: Sequence[ColumnElement[Any]], columns: Any) -> l
 # --- categories -------------------------------------------------------------------------------------
 
 
-def top_categories(limit: int) -> tuple[CategoryLink, ...]:
-    """Return the categories of the first level that have something to show, in the shop's order. One statement."""
-    return _links("top categories", _TOP_CATEGORIES, limit)
+def navigation(limit: int) -> Navigation:
+    """Return what every page links to: categories of the first level, at most `limit`, and pages. One statement."""
+
+    def load() -> list[list[Any]]:
+        return [list(row[:-1]) for row in fetch_all(_NAVIGATION, limit=limit)]
+
+    rows = cached("navigation", str(limit), load)
+    pages = [PageLink(kind, slug, name) for kind, _key, slug, name, _picture in rows if kind != "category"]
+    policies = [page for page in pages if page.kind == "policy"]
+    return Navigation(
+        tuple(
+            CategoryLink(uuid.UUID(key), slug, name, None, picture)
+            for kind, key, slug, name, picture in rows
+            if kind == "category"
+        ),
+        tuple(page for page in pages if page.kind == "page"),
+        tuple(sorted(policies, key=lambda policy: POLICIES.index(policy.slug))),
+    )
 
 
 def list_categories(limit: int) -> tuple[CategoryLink, ...]:
@@ -341,13 +367,16 @@ def find_category(slug: str) -> CategoryPage:
 
 
 def count_sitemaps() -> int:
-    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Two statements."""
+    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Three statements."""
     products = fetch_all(select(func.count()).select_from(PRODUCTS).where(sold()))[0][0]
     return -(-(len(_first_paths()) + int(products)) // SITEMAP_SIZE)
 
 
 def sitemap_paths(number: int) -> list[str]:
-    """Return the addresses of one file, counted from 1: the home page, categories, then products. Two statements."""
+    """Return the addresses of one file, counted from 1. Three statements.
+
+    First the home page, pages and categories, then products.
+    """
     start = (number - 1) * SITEMAP_SIZE
     first = _first_paths()
     paths = first[start : start + SITEMAP_SIZE]
@@ -362,7 +391,9 @@ def sitemap_paths(number: int) -> list[str]:
 
 
 def _first_paths() -> list[str]:
-    return ["/", *(category.path for category in list_categories(MAX_CATEGORIES))]
+    """Return the addresses before those of products. Two statements."""
+    pages = [PageLink(*row[:3]).path for row in fetch_all(published_links())]
+    return ["/", *sorted(pages), *(category.path for category in list_categories(MAX_CATEGORIES))]
 
 
 def _branch() -> Select[Any]:
@@ -418,6 +449,22 @@ def _sold_in(category: FromClause) -> Select[uuid.UUID]:
     )
 
 
+def _navigation_statement() -> CompoundSelect[Any]:
+    top, pages = _TOP_CATEGORIES.subquery("top"), published_links().subquery("pages")
+    place, none = top.c.position.label("place"), literal("")
+    return union_all(
+        select(
+            literal("category").label("kind"),
+            cast(top.c.id, String),
+            top.c.slug,
+            top.c.name.label("name"),
+            top.c.picture,
+            place,
+        ),
+        select(pages.c.kind, none, pages.c.slug, pages.c.title, none, literal(0)).where(pages.c.in_footer),
+    ).order_by("place", "name")
+
+
 def _category_statement() -> CompoundSelect[Any]:
     """Build the statement for a category by `slug`, those above it (-2, -1) and those right below it (1)."""
     own, parent, top, child = (CATEGORIES.alias(name) for name in ("own", "parent", "top", "child"))
@@ -465,5 +512,6 @@ _CATEGORIES = (
     .order_by(CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
     .limit(bindparam("limit", type_=Integer()))
 )
-_TOP_CATEGORIES = _CATEGORIES.where(CATEGORIES.c.parent_id.is_(None))
+_TOP_CATEGORIES = _CATEGORIES.where(CATEGORIES.c.parent_id.is_(None)).add_columns(CATEGORIES.c.position)
 _CATEGORY = _category_statement()
+_NAVIGATION = _navigation_statement()
