@@ -11,7 +11,7 @@ from werkzeug import formparser
 
 from commerce.accounts.views import COOKIE
 from commerce.catalog.images import MAX_BYTES
-from commerce.request_limits import ANYBODY, MAX_COOKIES, MAX_QUERY
+from commerce.request_limits import ANYBODY, MAX_BODY, MAX_COOKIES, MAX_QUERY, STAFF
 from commerce.tenants.models import Shop
 from tests.support.visitor import Visitor
 
@@ -38,6 +38,10 @@ def test_a_picture_may_be_larger_than_any_other_form(app: Flask, owner: Visitor)
     assert answer.status_code == 303
     answer = owner.post("/admin/stock-import", {"file": (io.BytesIO(large), "x.csv")})  # type: ignore[dict-item]
     assert answer.status_code == 413
+
+
+def test_the_server_lets_in_what_any_view_takes(app: Flask) -> None:
+    assert max(getattr(view, "takes", STAFF.size) for view in app.view_functions.values()) <= MAX_BODY
 
 
 @pytest.mark.parametrize("announced", [True, False])
