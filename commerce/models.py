@@ -6,10 +6,12 @@ from commerce.api import models as api
 from commerce.cart import models as cart
 from commerce.catalog import models as catalog
 from commerce.events import models as events
+from commerce.file_imports import models as file_imports
 from commerce.inventory import models as inventory
 from commerce.orders import models as orders
 from commerce.payments import models as payments
 from commerce.pricing import models as pricing
+from commerce.redirects import models as redirects
 from commerce.shipping import models as shipping
 from commerce.tenants import models as tenants
 from commerce.webhooks import models as webhooks
@@ -20,11 +22,13 @@ __all__ = [
     "cart",
     "catalog",
     "events",
+    "file_imports",
     "form_submissions",
     "inventory",
     "orders",
     "payments",
     "pricing",
+    "redirects",
     "shipping",
     "tenants",
     "webhooks",
