@@ -16,11 +16,12 @@ import select
 import selectors
 import socket
 import struct
+import tempfile
 import time
 from collections import deque
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote
 
 from gunicorn.http.unreader import SocketUnreader
@@ -41,8 +42,10 @@ LEAST_RATE = 32 * 1024
 """Bytes per second with which a larger request must arrive to be given more time."""
 MAX_HEAD = 64 * 1024
 """Bytes of a request line with all its headers; more is refused without a thread."""
-MAX_KEPT_IN_ALL = 128 * 1024 * 1024
-"""Bytes of all requests of a process that arrive, wait for a thread or are being answered."""
+MAX_KEPT = 2 * 1024 * 1024
+"""Bytes of a request that are kept in memory; what comes after them (pictures, files) is kept in a file."""
+MAX_KEPT_IN_ALL = 256 * 1024 * 1024
+"""Bytes of all requests of a process that arrive, wait for a thread or are being answered, in memory and files."""
 SMALL = 64 * 1024
 """Bytes up to which a request may go on to arrive although others have filled what may be kept in all."""
 MAX_IN_LINE = 64
@@ -60,6 +63,7 @@ QUIET_SECONDS = 1.0
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+LAST_CHUNK = b"0\r\n\r\n"
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 
 
@@ -74,6 +78,7 @@ class TimedUnreader(SocketUnreader):  # type: ignore[misc]
         super().__init__(sock)
         self._since = time.monotonic()
         self._read = 0
+        self.spool: IO[bytes] | None = None
 
     def expect_request(self) -> None:
         """Begin to count for a new request."""
@@ -81,6 +86,8 @@ class TimedUnreader(SocketUnreader):  # type: ignore[misc]
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Return the next bytes. Raises ConnectionResetError when they do not come in time."""
+        if self.spool is not None and (kept := self.spool.read(SMALL)):
+            return kept
         left = self._since + ARRIVAL_SECONDS + self._read / LEAST_RATE - time.monotonic()
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
@@ -97,7 +104,9 @@ class Connection(TConn):  # type: ignore[misc]
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.received = bytearray()
+        self.spool: IO[bytes] | None = None
         self.kept = 0
+        self._end = b""
         self.since = 0.0
         self.continued = False
         # It is only handed to a thread with data on it, so no thread has to wait for the first byte.
@@ -110,9 +119,34 @@ class Connection(TConn):  # type: ignore[misc]
         if first:
             self.parser.unreader = TimedUnreader(self.sock)
         self.parser.unreader.expect_request()
+        self.parser.unreader.spool = self.spool
+        if self.spool:
+            self.spool.seek(0)
         if self.received:
             self.parser.unreader.unread(bytes(self.received))
             self.received = bytearray()
+
+    def take(self, data: bytes) -> None:
+        """Keep what has arrived."""
+        self._end = (self._end + data)[-len(LAST_CHUNK) :]
+        self.kept += len(data)
+        if self.kept <= MAX_KEPT:
+            self.received += data
+            return
+        if self.spool is None:
+            self.spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `forget`
+        self.spool.write(data)
+
+    def forget(self) -> bytes:
+        """Let go of a request that is over, and return what has arrived of the next one."""
+        left = b""
+        if self.initialized:
+            left = self.parser.unreader.take_buffered() + (self.spool.read() if self.spool else b"")
+            self.parser.unreader.spool = None
+        if self.spool:
+            self.spool.close()
+        self.received, self.spool, self.kept, self._end = bytearray(), None, 0, b""
+        return left
 
     def is_whole(self) -> bool:
         """Tell whether the request has arrived. Raises TooLarge when no view would take it.
@@ -123,11 +157,11 @@ class Connection(TConn):  # type: ignore[misc]
         if end < 0:
             return False
         head = bytes(self.received[: end + 4])
-        body = len(self.received) - len(head)
+        body = self.kept - len(head)
         if _CHUNKED.search(head):
             if body > MAX_BODY:
                 raise TooLarge
-            return self.received.endswith(b"0\r\n\r\n")
+            return self._end == LAST_CHUNK
         length = _LENGTH.search(head)
         wanted = int(length.group(1)) if length else 0
         if wanted > MAX_BODY:
@@ -199,7 +233,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.since = time.monotonic()
         conn.continued = False
         self._arriving[conn] = None
-        self._keep(conn, len(conn.received))
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
         # Mostly it is there already; and what was read together with the request before may be whole.
         self._receive(conn, conn.sock)
@@ -221,7 +254,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.enqueue_req(conn)
         elif b"\r\n\r\n" not in conn.received and len(conn.received) > MAX_HEAD:
             self._give_up(conn, "431 Request Header Fields Too Large")
-        elif self._kept > MAX_KEPT_IN_ALL and len(conn.received) > SMALL:
+        elif self._kept > MAX_KEPT_IN_ALL and conn.kept > SMALL:
             self._give_up(conn, "503 Service Unavailable")
 
     def _read(self, conn: Connection) -> bytes | None:
@@ -230,13 +263,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             data: bytes = conn.sock.recv(SMALL)
         except BlockingIOError:
             return b""
-        conn.received += data
-        self._keep(conn, len(data))
+        conn.take(data)
+        self._kept += len(data)
         return data or None
 
-    def _keep(self, conn: Connection, size: int) -> None:
-        conn.kept += size
-        self._kept += size
+    def _forget(self, conn: Connection) -> bytes:
+        self._kept -= conn.kept
+        return conn.forget()
 
     def _leave(self, conn: Connection) -> None:
         del self._arriving[conn]
@@ -250,8 +283,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _dismiss(self, conn: Connection, status: str) -> None:
         if status:
             _refuse(conn.sock, status)
-        self._keep(conn, -conn.kept)
-        conn.received = bytearray()
+        self._forget(conn)
         self._part(conn)
 
     def murder_pending(self) -> None:
@@ -263,7 +295,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 break
             self._hang_up(conn)
         for conn in list(self._arriving):
-            if conn.since + ARRIVAL_SECONDS + len(conn.received) / LEAST_RATE <= now:
+            if conn.since + ARRIVAL_SECONDS + conn.kept / LEAST_RATE <= now:
                 # Nothing was asked on a connection on which nothing was sent.
                 self._give_up(conn, "408 Request Timeout" if conn.received else "")
 
@@ -294,16 +326,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """Part from the client when an answer was its last; a connection counts as open until it is closed."""
-        self._keep(conn, -conn.kept)
+        left = self._forget(conn)
         if conn is self._first_in_line:
             self._leave_line()
         if fs.cancelled() or fs.exception() is not None:
             super().finish_request(conn, fs)
         elif not fs.result():
             self._part(conn)
-        elif conn.parser.unreader.buf.getvalue():
+        elif left:
             # Read together with the request before, and perhaps only a part of one.
-            conn.received = bytearray(conn.parser.unreader.take_buffered())
+            conn.take(left)
+            self._kept += len(left)
             self._await_request(conn)
         else:
             super().finish_request(conn, fs)

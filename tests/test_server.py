@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import os
 import re
 import select
@@ -14,10 +15,17 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
 
 import pytest
+import urllib3
+from PIL import Image
 
+from commerce.accounts import sessions
+from commerce.accounts.sessions import STAFF, Device
+from commerce.accounts.views import COOKIE
+from commerce.db import atomic
 from commerce.tenants.models import Shop
 from commerce.web import SECURITY_HEADERS
-from commerce.web_worker import MAX_IN_LINE
+from commerce.web_worker import MAX_IN_LINE, MAX_KEPT
+from tests.factories.staff import make_staff
 from tests.faults.worker_setup import wait_until
 from tests.support.server import LiveServer
 
@@ -99,7 +107,7 @@ def server(live_server: Callable[..., LiveServer], shop: Shop) -> LiveServer:
             "HTTP/1.1 408 Request Timeout\r\n",
         ),
         (
-            "POST /cart/lines HTTP/1.1\r\nHost: {host}\r\nContent-Length: 50000000\r\n\r\na=",
+            "POST /cart/lines HTTP/1.1\r\nHost: {host}\r\nContent-Length: 500000000\r\n\r\na=",
             "HTTP/1.1 413 Content Too Large\r\n",
         ),
         ("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\nGET / HTTP/1.1\r\nX-Half: ", "HTTP/1.1 200 OK\r\n"),
@@ -174,6 +182,43 @@ def test_what_arrives_in_pieces_is_read_whole(server: LiveServer) -> None:
         request = f"GET /healthz HTTP/1.1\r\nHost: {server.host()}\r\n"
         connection.sendall(f"{request}\r\n{request}Connection: close\r\n\r\n".encode())
         assert answer(connection).count(b"HTTP/1.1 200 OK") == 2
+
+
+@on_sqlite
+def test_a_picture_arrives_whole_and_what_is_sent_behind_it_is_a_request_of_its_own(
+    live_server: Callable[..., LiveServer], in_shop: Shop
+) -> None:
+    server = live_server(WORKER_THREAD="0")
+    token = atomic(sessions.begin)(STAFF, make_staff("owner"), Device())
+    owner = {"Host": server.host(), "Cookie": f"{COOKIE}={token}"}
+    picture = io.BytesIO()
+    Image.frombytes("RGB", (1100, 1100), os.urandom(3 * 1100 * 1100)).save(picture, "PNG")
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
+        connection.request("GET", "/admin/settings/look", headers=owner)
+        page = connection.getresponse()
+        session, html = page.headers["Set-Cookie"].partition(";")[0], page.read().decode()
+    token_of_form = re.search(r'name="csrf_token" value="([^"]+)"', html)
+    version = re.search(r'name="version" value="(\d+)"', html)
+    assert token_of_form
+    assert version
+    fields = {
+        "csrf_token": token_of_form[1],
+        "version": version[1],
+        "file": ("logo.png", picture.getvalue(), "image/png"),
+    }
+    body, kind = urllib3.encode_multipart_formdata(fields)
+    assert len(body) > MAX_KEPT
+    head = (
+        f"POST /admin/settings/look/logo HTTP/1.1\r\nHost: {server.host()}\r\nCookie: {owner['Cookie']}; {session}\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with begin(server, "") as client:
+        client.sendall(head.encode() + body)
+        client.sendall(
+            f"GET /healthz HTTP/1.1\r\nHost: {server.host()}\r\nConnection: close\r\n\r\n".encode()
+        )
+        said = answer(client)
+    assert re.findall(rb"HTTP/1.1 (\d+)", said) == [b"303", b"200"]
 
 
 # --- requests that take long on purpose ------------------------------------------------------------------

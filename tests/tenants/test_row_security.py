@@ -32,6 +32,7 @@ OF_THE_INSTALLATION = {
 """Tables of no shop: while one is entered nobody reads them."""
 MAY_BE_LOOKED_OVER = {
     "events",
+    "file_imports",
     "deliveries",
     "orders",
     "payments",
