@@ -191,6 +191,8 @@ def _attacks(app: Flask, slug: str, cart: str) -> Iterator[Attack]:
     yield Attack(
         "password reset", "/account/password-reset", "POST", b"email=nobody@example.com", headers=known
     )
+    dotted = b"name=Ann&email=" + b"a." * 50_000 + b"@example.com"
+    yield Attack("registration, endless address", "/account/register", "POST", dotted, headers=known)
     full = b"1=&" * (ANYBODY.fields - 1)
     yield Attack(f"form of {ANYBODY.fields:,} fields", "/account/sign-in", "POST", full, headers=known)
     escaped = b"email=" + b"%ff" * ANYBODY.escapes
