@@ -153,7 +153,8 @@ def _look(connection: load.Connection, number: int) -> bool:
 
 
 def _guess_all(answers: Any, port: int, host: str, seconds: float) -> None:
-    answers.put(load.run(port, host, _guess, seconds=seconds, clients=GUESSERS).rate)
+    # Those that wait for long are counted too, or there would be none on a slow machine.
+    answers.put(load.run(port, host, _guess, seconds=seconds, clients=GUESSERS).done / seconds)
 
 
 def _guess(connection: load.Connection, number: int) -> bool:
