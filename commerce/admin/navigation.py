@@ -47,7 +47,7 @@ NAVIGATION = (
     Group(
         _("Products"),
         (
-            Place(_("Products"), "/admin/products"),
+            Place(_("Products"), "/admin/products", also=("/admin/new-product",)),
             Place(
                 _("Stock"),
                 "/admin/stock",
