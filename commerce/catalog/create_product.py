@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 
 from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.catalog.pictures import NewPicture, new_images
 from commerce.catalog.plan_limits import enforce_product_limit
 from commerce.catalog.search import index_products
 from commerce.catalog.text import digest, folded, make_skus, make_slug
-from commerce.catalog.update_product import catalogue_changed, lock_product, set_categories
+from commerce.catalog.update_product import catalogue_changed, lock_product, set_categories, unless_taken
 from commerce.catalog.validation import (
     LIMITS,
     ProductValues,
@@ -72,7 +71,7 @@ def create_product(new: NewProduct, *, open_stock: OpenStock) -> uuid.UUID:
     axes = [checked_line(f"{new.variants[0].place}options", name) for name in new.variants[0].options]
     slug = _free_slug(new, values["title"])
     variants = _variants(_with_skus(slug, new.variants), axes, [])
-    with _taken_meanwhile():
+    with unless_taken():
         product = Product(slug=slug, option_names=axes, **values)
         product.images = [
             *new_images(new.pictures),
@@ -101,21 +100,12 @@ def add_variant(product_id: uuid.UUID, new: NewVariant, *, open_stock: OpenStock
     variant = _variants(_with_skus(product.slug, [new]), product.option_names, others)[0]
     last = db.session.scalar(select(func.max(Variant.position)).where(Variant.product_id == product_id))
     variant.product_id, variant.position = product_id, 0 if last is None else last + 1
-    with _taken_meanwhile():
+    with unless_taken():
         db.session.add(variant)
         db.session.flush()
     catalogue_changed(product)
     open_stock({variant.id: new.quantity})
     return variant.id
-
-
-@contextmanager
-def _taken_meanwhile() -> Iterator[None]:
-    """Say it as well as can be when somebody else took the code or the SKU between our look and our insert."""
-    try:
-        yield
-    except IntegrityError as error:
-        raise AlreadyExists("sku", "sku_just_taken") from error
 
 
 def _variants(new: Sequence[NewVariant], axes: Sequence[str], others: Sequence[list[str]]) -> list[Variant]:

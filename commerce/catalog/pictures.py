@@ -92,13 +92,6 @@ def change_pictures(product: Product, changes: PictureChanges) -> bool:
     return changed
 
 
-def check_picture(product_id: uuid.UUID, image_id: uuid.UUID) -> None:
-    """Go on if a product has this picture. A step. Raises NotFound."""
-    mine = select(ProductImage.id).where(ProductImage.product_id == product_id, ProductImage.id == image_id)
-    if db.session.scalar(mine) is None:
-        raise NotFound("picture_not_found")
-
-
 def _row(picture: NewPicture, position: int) -> ProductImage:
     return ProductImage(
         file=picture.file,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import date
 from typing import TypedDict
 
@@ -45,6 +46,7 @@ class VariantValues(TypedDict, total=False):
     barcode: str
     active: bool
     ships_from: date | None
+    image_id: uuid.UUID | None
 
 
 def checked_product(values: ProductValues) -> ProductValues:

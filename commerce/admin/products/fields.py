@@ -60,9 +60,10 @@ def _few_tags(_form: Any, field: Any) -> None:
         raise ValidationError(gettext("A product can have up to %(most)s tags.", most=MOST_TAGS))
 
 
-def _line(label: Any, longest: int = LIMITS.line) -> StringField:
+def _line(label: Any, longest: int = LIMITS.line, missing: Any = None) -> StringField:
     too_long = Length(max=longest, message=_("At most %(max)d characters."))
-    return StringField(label, [too_long, no_control_characters], filters=[strip])
+    first = [InputRequired(missing)] if missing else []
+    return StringField(label, [*first, too_long, no_control_characters], filters=[strip])
 
 
 class ProductTexts(VersionedForm):
@@ -142,13 +143,13 @@ class ProductTexts(VersionedForm):
         }
 
 
-def offer_fields() -> dict[str, Any]:
+def offer_fields(*, sku_required: bool = False) -> dict[str, Any]:
     """Return the fields of a variant that a page has room for when there is one: its price and what it is as goods."""
     return {
         "price": AmountField(_("Price"), [InputRequired(_("Please enter a price."))]),
         "compare_at": AmountField(_("Compare-at price"), [Optional()]),
         "unit_cost": AmountField(_("Cost per item"), [Optional()]),
-        "sku": _line(_("SKU"), LIMITS.sku),
+        "sku": _line(_("SKU"), LIMITS.sku, _("Please enter a SKU.") if sku_required else None),
         "barcode": _line(_("Barcode"), LIMITS.line),
         "weight_grams": number_field(_("Weight (g)"), 0, MAX_GRAMS, required=False, default=None),
         "tax_class": SelectField(
