@@ -88,7 +88,6 @@ def change_pictures(product: Product, changes: PictureChanges) -> bool:
     for position, (_wanted, _place, row) in enumerate(sorted(places, key=lambda place: place[:2])):
         if row.position != position:
             row.position, changed = position, True
-    db.session.flush()
     return changed
 
 

@@ -83,14 +83,13 @@ def change_product(
         variants = [VariantUpdate(next(iter(known)), None, only_variant)]
     _refuse_taken_skus(variants)
     _refuse_foreign_pictures(product_id, variants)
-    with unless_taken():
-        for change in variants:
-            changed |= _change_variant(known.get(change.id), change)
-        db.session.flush()
+    for change in variants:
+        changed |= _change_variant(known.get(change.id), change)
     if categories is not None:
         changed |= set_categories(product_id, categories)
     if changed:
-        catalogue_changed(product)
+        with unless_taken():
+            catalogue_changed(product)
     # Stock comes last, so a hot row is held for as short as possible.
     return changed | (set_stock is not None and set_stock())
 
@@ -119,8 +118,6 @@ def _rename(product: Product, code: str) -> bool:
     insert_rows(ProductRedirect, [{"slug": former, "product_id": product.id}])
     forget_redirect(f"/products/{slug}")
     product.slug = slug
-    with unless_taken():
-        db.session.flush()
     return True
 
 
