@@ -66,6 +66,7 @@ NAVIGATION = (
         _("Products"),
         (
             Place(_("Products"), "/admin/products", also=("/admin/new-product",)),
+            Place(_("Categories"), "/admin/categories"),
             Place(
                 _("Stock"),
                 "/admin/stock",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, requires_permission
+from commerce.admin.categories import views as categories
 from commerce.admin.drafts import views as drafts
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, payments, returns
@@ -22,6 +23,7 @@ from commerce.web import see_other
 
 __all__ = [
     "blueprint",
+    "categories",
     "drafts",
     "edit",
     "imports",

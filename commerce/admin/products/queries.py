@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from commerce.admin.queries import contains, page_of
-from commerce.catalog.models import Category, Product, ProductImage, Variant
+from commerce.catalog.categories import category_tree
+from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.db import db
 from commerce.errors import NotFound
 from commerce.inventory.availability import units_in_stock
@@ -107,11 +108,8 @@ def slug_of(product_id: uuid.UUID) -> str:
 
 
 def category_choices() -> list[tuple[str, str]]:
-    """Return the slug and name of each category, in the order of the shop."""
-    rows = db.session.execute(
-        select(Category.slug, Category.name).order_by(Category.position, func.lower(Category.name))
-    )
-    return [(row.slug, row.name) for row in rows]
+    """Return the slug of each category with its names from the top of the tree, in the order of the shop."""
+    return [(node.slug, " › ".join(node.trail)) for node in category_tree()]
 
 
 def location_choices() -> list[tuple[str, str]]:
