@@ -14,6 +14,7 @@ from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
 from commerce.admin.products import imports as product_imports
+from commerce.admin.products import new_product
 from commerce.admin.products import views as products
 from commerce.admin.settings import mails
 from commerce.admin.settings import views as settings
@@ -30,6 +31,7 @@ __all__ = [
     "imports",
     "integrations",
     "mails",
+    "new_product",
     "orders",
     "payments",
     "people",
