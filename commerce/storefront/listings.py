@@ -34,7 +34,7 @@ from commerce.cache import BoundedCache
 from commerce.catalog.product_cache import cache_enabled, cached
 from commerce.catalog.search import found_ids, search_parameters, title_rank
 from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
-from commerce.content.models import POLICIES
+from commerce.content.models import POLICIES, page_path
 from commerce.content.queries import published_links
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
@@ -367,13 +367,13 @@ def find_category(slug: str) -> CategoryPage:
 
 
 def count_sitemaps() -> int:
-    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Three statements."""
+    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Two statements."""
     products = fetch_all(select(func.count()).select_from(PRODUCTS).where(sold()))[0][0]
     return -(-(len(_first_paths()) + int(products)) // SITEMAP_SIZE)
 
 
 def sitemap_paths(number: int) -> list[str]:
-    """Return the addresses of one file, counted from 1. Three statements.
+    """Return the addresses of one file, counted from 1. Two statements.
 
     First the home page, pages and categories, then products.
     """
@@ -391,9 +391,12 @@ def sitemap_paths(number: int) -> list[str]:
 
 
 def _first_paths() -> list[str]:
-    """Return the addresses before those of products. Two statements."""
-    pages = [PageLink(*row[:3]).path for row in fetch_all(published_links())]
-    return ["/", *sorted(pages), *(category.path for category in list_categories(MAX_CATEGORIES))]
+    """Return the addresses before those of products. One statement."""
+    found: dict[str, list[str]] = {}
+    for row in fetch_all(_BEFORE_PRODUCTS, limit=MAX_CATEGORIES):
+        path = f"/categories/{row.slug}" if row.kind == "category" else page_path(row.kind, row.slug)
+        found.setdefault(row.kind, []).append(quote(path))
+    return ["/", *found.get("page", []), *found.get("policy", []), *found.get("category", [])]
 
 
 def _branch() -> Select[Any]:
@@ -465,6 +468,23 @@ def _navigation_statement() -> CompoundSelect[Any]:
     ).order_by("place", "name")
 
 
+def _before_products_statement() -> CompoundSelect[Any]:
+    """Build the statement for what a sitemap names before the products: kind and slug of pages and categories."""
+    filled, pages = (
+        statement.subquery()
+        for statement in (_CATEGORIES.add_columns(CATEGORIES.c.position), published_links())
+    )
+    return union_all(
+        select(
+            literal("category").label("kind"),
+            filled.c.slug,
+            filled.c.position.label("place"),
+            filled.c.name.label("name"),
+        ),
+        select(pages.c.kind, pages.c.slug, literal(0), pages.c.title),
+    ).order_by("place", "name")
+
+
 def _category_statement() -> CompoundSelect[Any]:
     """Build the statement for a category by `slug`, those above it (-2, -1) and those right below it (1)."""
     own, parent, top, child = (CATEGORIES.alias(name) for name in ("own", "parent", "top", "child"))
@@ -515,3 +535,4 @@ _CATEGORIES = (
 _TOP_CATEGORIES = _CATEGORIES.where(CATEGORIES.c.parent_id.is_(None)).add_columns(CATEGORIES.c.position)
 _CATEGORY = _category_statement()
 _NAVIGATION = _navigation_statement()
+_BEFORE_PRODUCTS = _before_products_statement()
