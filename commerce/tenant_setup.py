@@ -116,12 +116,15 @@ def _payment_methods(test_card: bool, bank_details: str) -> list[dict[str, Any]]
         "pay_later": False,
         "hold_minutes": 30,
         "position": 0,
+        "enabled": True,
     }
     transfer = {
         "code": "bank_transfer",
         "gateway": "manual",
         "name": "Bank transfer",
         "instructions": bank_details or "Please transfer the total and name your order number.",
+        # Without an account to pay to, it is there to be completed and turned on.
+        "enabled": bool(bank_details),
         "pay_later": False,
         "hold_minutes": 7 * DAY,
         "position": 1,
@@ -134,5 +137,6 @@ def _payment_methods(test_card: bool, bank_details: str) -> list[dict[str, Any]]
         "pay_later": True,
         "hold_minutes": DAY,
         "position": 2,
+        "enabled": True,
     }
     return [card, transfer, delivery] if test_card else [transfer, delivery]

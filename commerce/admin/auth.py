@@ -20,6 +20,7 @@ from commerce.accounts.forms import SignInForm
 from commerce.accounts.kept_form import resume_after_sign_in, seal_form
 from commerce.accounts.permissions import allows, roles_with
 from commerce.accounts.sessions import STAFF, SignedIn
+from commerce.admin.fields import country_names, percent_text
 from commerce.admin.navigation import (
     NAVIGATION,
     PRICING_TABS,
@@ -187,6 +188,8 @@ def _template_globals() -> dict[str, Any]:
         "stock_tabs": lambda: visible_places(STOCK_TABS, may),
         "pricing_tabs": lambda: visible_places(PRICING_TABS, may),
         "settings_tabs": lambda: visible_places(SETTINGS_TABS, may),
+        "percent": percent_text,
+        "country": lambda code: country_names((code,)) if code else "–",
     }
 
 
