@@ -243,9 +243,9 @@ def has_account_details(instructions: str) -> bool:
 
 def _check_account_details(method: PaymentMethod) -> None:
     """Customers who pay before the shop ships, and not by a gateway, have to know where to."""
-    if method.enabled and method.gateway == "manual" and not method.pay_later:
-        if not has_account_details(method.instructions):
-            raise InvalidValue("instructions", "account_details_required")
+    prepaid = method.enabled and method.gateway == "manual" and not method.pay_later
+    if prepaid and not has_account_details(method.instructions):
+        raise InvalidValue("instructions", "account_details_required")
 
 
 def check_stored_method(method: PaymentMethod) -> None:
