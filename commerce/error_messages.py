@@ -540,19 +540,16 @@ MESSAGES: dict[str, str] = {
     "tax_rate_not_found": N_("We couldn't find this tax rate."),
     "tax_rate_out_of_range": N_("Enter a tax rate from 0 to 100 percent."),
     "usage_limit_below_uses": N_("This code has already been used %(used)s times."),
-<<<<<<< HEAD
     # --- reports ---
     "date_unreadable": N_("Enter a date, such as 2026-11-29."),
     "period_ends_before_it_begins": N_("Choose an end date that is not before the start date."),
     "period_too_long": N_("Choose a period of at most %(days)s days."),
     "report_not_found": N_("We couldn't find this report."),
-=======
     # --- redirects ---
     "redirect_path_invalid": N_("Enter a path of your shop, such as /products/old-name."),
     "redirect_path_reserved": N_("Addresses such as %(path)s can't be redirected."),
     "redirect_target_invalid": N_("Enter a path of your shop, or an address that begins with https://."),
     "redirect_to_itself": N_("A redirect can't lead to itself."),
->>>>>>> main
     # --- settlement ---
     "nothing_left_to_pay": N_("There is nothing left to pay."),
     "capture_out_of_range": N_("Enter an amount up to what is authorized and due."),

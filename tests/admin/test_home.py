@@ -110,7 +110,9 @@ def test_a_period_that_is_none_is_refused_beside_its_fields(
     assert words in page.text
 
 
-def test_another_shop_sees_its_own_figures(desk: ShopClient, signed_in: SignedIn, other_shop: Shop, in_shop: Shop) -> None:
+def test_another_shop_sees_its_own_figures(
+    desk: ShopClient, signed_in: SignedIn, other_shop: Shop, in_shop: Shop
+) -> None:
     make_product("Secret mug", price=1250, stock=9, sku="MUG")
     placed_order(sku="MUG")
     charlie = signed_in("owner", shop=other_shop)
