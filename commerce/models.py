@@ -10,8 +10,8 @@ from commerce.inventory import models as inventory
 from commerce.orders import models as orders
 from commerce.payments import models as payments
 from commerce.pricing import models as pricing
-from commerce.reports import models as reports
 from commerce.redirects import models as redirects
+from commerce.reports import models as reports
 from commerce.shipping import models as shipping
 from commerce.tenants import models as tenants
 from commerce.webhooks import models as webhooks
@@ -27,8 +27,8 @@ __all__ = [
     "orders",
     "payments",
     "pricing",
-    "reports",
     "redirects",
+    "reports",
     "shipping",
     "tenants",
     "webhooks",

@@ -20,7 +20,9 @@ def home() -> str:
     """Show what waits; to those who may see figures, also how the shop does, beside the period before."""
     steps = setup_steps() if may("settings.change") else []
     if not may("reports.view"):
-        return render_template("admin/home/home.html", waiting=what_waits(), most=MOST, steps=steps)
+        return render_template(
+            "admin/home/home.html", waiting=what_waits(), most=MOST, steps=steps, chosen=None
+        )
     whole = refresh_sales()
     chosen = chosen_period()
     period = chosen.period
