@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, logged, requires_permission
 from commerce.admin.csv_download import csv_download
+from commerce.admin.fields import country_names, percent_text
 from commerce.admin.reports.chart import bar_chart
 from commerce.admin.reports.period import USUAL, chosen_period
 from commerce.admin.reports.queries import ON_A_PAGE, REPORTS, Column, Report, file_rows
@@ -19,6 +20,14 @@ from commerce.reports.queries import sales_by_day
 from commerce.reports.services import refresh_sales
 from commerce.tenants.scope import current_shop
 from commerce.web import see_other
+
+
+@blueprint.context_processor
+def _words() -> dict[str, Any]:
+    return {
+        "percent": percent_text,
+        "country": lambda code: country_names((code,)) if code else "–",
+    }
 
 
 @blueprint.get("/reports")
