@@ -106,14 +106,10 @@ def returns_by_reason(period: Period, limit: int | None = None) -> Sequence[Any]
     """Return (reason, requests, of them closed) of requests for refunds and returns, most first."""
     start, end = bounds(period.first, period.last)
     closed = func.count().filter(ReturnRequest.state == "closed")
-    return (
-        db.session.execute(
-            select(ReturnRequest.reason, func.count(), closed)
-            .where(ReturnRequest.created_at >= start, ReturnRequest.created_at < end)
-            .group_by(ReturnRequest.reason)
-            .order_by(func.count().desc(), ReturnRequest.reason)
-            .limit(limit)
-        )
-        .tuples()
-        .all()
-    )
+    return db.session.execute(
+        select(ReturnRequest.reason, func.count(), closed)
+        .where(ReturnRequest.created_at >= start, ReturnRequest.created_at < end)
+        .group_by(ReturnRequest.reason)
+        .order_by(func.count().desc(), ReturnRequest.reason)
+        .limit(limit)
+    ).all()

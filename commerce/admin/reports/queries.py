@@ -129,9 +129,7 @@ def _sell_through(period: Period, limit: int | None) -> Sequence[tuple[Any, ...]
                 )
                 .where(Variant.sku.in_(skus))
                 .group_by(Variant.sku)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
     rows = []
     for each in found:
