@@ -7,8 +7,9 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from commerce.db import Base, db
-from commerce.errors import CommerceError
+from commerce.errors import CommerceError, InvalidValue
 from commerce.inventory.models import Location
+from commerce.payments.methods import configure_method
 from commerce.payments.queries import payment_method, payment_methods
 from commerce.pricing.queries import tax_table
 from commerce.shipping.queries import shipping_offers

@@ -242,7 +242,7 @@ def has_account_details(instructions: str) -> bool:
 
 
 def _check_account_details(method: PaymentMethod) -> None:
-    """Customers who are to transfer money have to know where to. Other ways, such as paying in a shop, may need nothing."""
+    """Customers who are to transfer money have to know where to; other ways, such as paying in a shop, need nothing."""
     transfer = method.gateway == "manual" and not method.pay_later and "transfer" in method.code
     if method.enabled and transfer and not has_account_details(method.instructions):
         raise InvalidValue("instructions", "account_details_required")
