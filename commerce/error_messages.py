@@ -88,6 +88,9 @@ MESSAGES: dict[str, str] = {
     ),
     "unknown_role": N_("“%(role)s” isn't a role. The roles are %(roles)s."),
     # --- admin ---
+    "category_is_promoted": N_(
+        "The promotion “%(promotion)s” applies to this category. Remove the category from it first."
+    ),
     "delivery_not_found": N_("We couldn't find this delivery."),
     "event_handler_not_found": N_("We couldn't find this event handler."),
     "file_not_text": N_("This isn't a text file. Save it as CSV (UTF-8) and try again."),
@@ -204,7 +207,13 @@ MESSAGES: dict[str, str] = {
     "form_already_sent": N_("This was already done. Reload the page to see it."),
     "not_in_cart": N_("This item is no longer in your cart."),
     # --- catalog ---
+    "category_has_children": N_("There are categories below this one. Move or delete them first."),
+    "category_name_length": N_("Enter a name of 1 to %(maximum)s characters."),
     "category_not_found": N_("The category %(category)s doesn't exist."),
+    "category_parent_impossible": N_(
+        "The category can't be placed there. Categories have at most %(levels)s levels."
+    ),
+    "category_slug_taken": N_("Another category already uses this address."),
     "option_names_not_unique": N_("Each option needs a name, and names must be different."),
     "option_value_required": N_("Enter a value for each option."),
     "options_differ": N_("Enter a value for each of these options and no others: %(options)s."),
@@ -234,6 +243,12 @@ MESSAGES: dict[str, str] = {
     "unknown_product_status": N_("“%(status)s” isn't a product status."),
     "variant_not_found": N_("We couldn't find this variant."),
     "weight_out_of_range": N_("Enter a weight from 0 to %(maximum)s grams."),
+    "product_order_too_long": N_(
+        "Only the first %(limit)s products of a category can be put in order. Move this product to the top first."
+    ),
+    "product_order_unknown": N_("Choose how products are sorted."),
+    "slug_invalid": N_("Use 1 to %(maximum)s letters, digits and dashes."),
+    "too_many_categories": N_("Your shop can have up to %(limit)s categories."),
     # --- cells of import files: ends of a sentence that begins with the value ---
     "cell_ambiguous": N_("can be read in two ways; write it with %(places)s decimals and without separators"),
     "cell_code_rounded": N_(
@@ -485,6 +500,8 @@ MESSAGES: dict[str, str] = {
     "gateway_secret_unknown": N_("This payment provider doesn't have this key."),
     "gateway_setting_unknown": N_("This payment provider doesn't have this setting."),
     "hold_minutes_out_of_range": N_("Enter 1 to %(maximum)s minutes."),
+    "cash_rounding_needs_manual": N_("Only totals of manual payment methods can be rounded."),
+    "cash_rounding_out_of_range": N_("Enter the smallest coin, or 0 for no rounding."),
     "pay_later_needs_manual": N_("Only manual payment methods can be paid later."),
     "payment_keys_unreadable": N_("The stored keys can no longer be read. Enter them again."),
     "payment_method_changed": N_("Someone else changed this payment method after you opened the page."),

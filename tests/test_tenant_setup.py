@@ -15,8 +15,7 @@ from commerce.pricing.queries import tax_table
 from commerce.shipping.queries import shipping_offers
 from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Shop
-from commerce.tenants.queries import get_shop
-from commerce.tenants.scope import current_shop, shop_scope
+from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
 

@@ -66,6 +66,7 @@ NAVIGATION = (
         _("Products"),
         (
             Place(_("Products"), "/admin/products"),
+            Place(_("Categories"), "/admin/categories"),
             Place(
                 _("Stock"),
                 "/admin/stock",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commerce.admin.auth import blueprint
+from commerce.admin.categories import views as categories
 from commerce.admin.drafts import views as drafts
 from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
@@ -20,6 +21,7 @@ from commerce.admin.stock import views as stock
 
 __all__ = [
     "blueprint",
+    "categories",
     "drafts",
     "edit",
     "home",
