@@ -12,6 +12,7 @@ from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
 from commerce.admin.products import imports as product_imports
+from commerce.admin.products import new_product
 from commerce.admin.products import views as products
 from commerce.admin.reports import views as reports
 from commerce.admin.settings import mails
@@ -28,6 +29,7 @@ __all__ = [
     "imports",
     "integrations",
     "mails",
+    "new_product",
     "orders",
     "payments",
     "people",
