@@ -30,6 +30,7 @@ LEFT_OUT = {
     "sales_days": "the new installation sums up the orders itself",
     "sales_by": "the new installation sums up the orders itself",
     "sales_progress": "the new installation sums up the orders itself",
+    "operator_form_submissions": "they run the installation, not the shop",
     "operators": "they run the installation, not the shop",
     "operator_sessions": "they run the installation, not the shop",
     "operator_entries": "they run the installation, not the shop",
