@@ -51,6 +51,7 @@ MANAGEMENT = (
         "payments.methods",
         "pricing.manage",
         "products.change",
+        "reports.view",
         "settings.change",
         "stock.locations",
         "webhooks.manage",
@@ -65,7 +66,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "manager": MANAGEMENT,
     "fulfilment": FULFILMENT,
     "support": SUPPORT,
-    "readonly": VIEW,
+    "readonly": VIEW | {"reports.view"},
 }
 ROLES = tuple(PERMISSIONS)
 

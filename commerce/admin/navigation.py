@@ -89,7 +89,11 @@ NAVIGATION = (
         _("Content"),
         (Place(_("Pages"), "/admin/pages", "content.view", also=("/admin/policies",)),),
     ),
-    Group("reports", _("Reports")),
+    Group(
+        "reports",
+        _("Reports"),
+        (Place(_("Reports"), "/admin/reports/days", "reports.view", also=("/admin/reports",)),),
+    ),
     Group(
         "settings",
         _("Settings"),
