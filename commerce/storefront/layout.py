@@ -38,15 +38,19 @@ def nav_categories() -> tuple[CategoryLink, ...]:
 
 
 @blueprint.app_template_global()
-def site_links() -> Markup:
-    """Return style sheets, scripts and icon of every page, for the page's `head`."""
+def site_links(*, themed: bool = True) -> Markup:
+    """Return style sheets, scripts and icon of every page, for the page's `head`.
+
+    Pages that are not the shop's own, such as the back office, are not `themed`: its colors are not theirs.
+    """
     return render_cached(
         "shared/_links.html",
         "",
         app_css=static_url("app.css"),
         app_js=static_url("app.js"),
         htmx=static_url("vendor/htmx-4.0.1.min.js"),
-        theme=theme_url() if "shop" in g else "",
+        theme=theme_url() if themed and "shop" in g else "",
+        icon="shop" in g,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from babel.languages import get_official_languages
-from flask import current_app, request
+from flask import current_app, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
@@ -61,10 +61,10 @@ HOUR, DAY = 60, 24 * 60
 
 
 @blueprint.get("/settings")
-@requires_permission("settings.change")
+@requires_permission("orders.view")
 def settings() -> BaseResponse:
-    """Begin with the shop itself."""
-    return settings_page("shop")
+    """Show everything that can be set, as far as it is open to the one who asks."""
+    return make_response(render_template("admin/settings/index.html"))
 
 
 @blueprint.get("/settings/<section>")
