@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from commerce.catalog.models import Product, Variant
-from commerce.db import atomic, current_tenant_id, db, execute_many
+from commerce.db import atomic, current_tenant_id, db, execute_many, walk_indexes
 
 MAX_QUERY_CHARACTERS = 200
 MAX_QUERY_TOKENS = 12
@@ -292,6 +292,14 @@ def found_ids(dialect: str) -> Select[Any]:
     return _sqlite_ids("words")
 
 
+def matching_products(query: str) -> Select[Any] | None:
+    """Return the statement for the ids of what a search finds, hidden ones too; None when nothing can match. A step."""
+    asked = search_parameters(query)
+    if asked is None:
+        return None
+    return found_ids(db.engine.dialect.name).params(tenant=current_tenant_id(), words=asked["words"])
+
+
 def found_titles(dialect: str) -> Select[Any]:
     """Return the statement for matching products (`product_id`) and whether the title itself matches (`titled`).
 
@@ -346,6 +354,8 @@ def _reindex(product_ids: list[uuid.UUID]) -> None:
 
 def _index(product_ids: list[uuid.UUID]) -> None:
     tenant_id = current_tenant_id()
+    if len(product_ids) > 1:
+        walk_indexes()
     _forget(tenant_id, product_ids)
     codes: dict[uuid.UUID, list[str]] = {}
     values: dict[uuid.UUID, list[str]] = {}

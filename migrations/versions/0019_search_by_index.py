@@ -6,6 +6,7 @@ Revises: 0018
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0019"
@@ -22,7 +23,12 @@ USING (words @@ to_tsquery('simple', coalesce(current_setting('lockstep.words', 
 """
 
 
+TITLE = sa.text("lower(substr(title, 1, 80))")
+
+
 def upgrade() -> None:
+    op.create_index("ix_products_title", "products", ["tenant_id", TITLE, "id"])
+    op.create_index("ix_products_title_of_status", "products", ["tenant_id", "status", TITLE, "id"])
     if op.get_bind().dialect.name != "postgresql":
         return
     op.execute("DROP INDEX ix_product_search_words")
@@ -36,6 +42,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_products_title_of_status", table_name="products")
+    op.drop_index("ix_products_title", table_name="products")
     if op.get_bind().dialect.name != "postgresql":
         return
     op.execute("DROP POLICY searched ON product_search")

@@ -44,7 +44,7 @@ def product_list() -> BaseResponse:
         chosen=status,
         statuses=STATUSES,
         counts=counts,
-        total=sum(counts.values()),
+        total=counts[""],
         currency=current_shop().currency,
     )
 
