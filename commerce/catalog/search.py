@@ -26,15 +26,19 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     literal_column,
+    or_,
     select,
     table,
     text,
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
+from commerce import paging
 from commerce.catalog.models import Product, Variant
 from commerce.db import atomic, current_tenant_id, db, execute_many, walk_indexes
+from commerce.list_queries import bounded_count
 
 MAX_QUERY_CHARACTERS = 200
 MAX_QUERY_TOKENS = 12
@@ -292,12 +296,36 @@ def found_ids(dialect: str) -> Select[Any]:
     return _sqlite_ids("words")
 
 
-def matching_products(query: str) -> Select[Any] | None:
-    """Return the statement for the ids of what a search finds, hidden ones too; None when nothing can match. A step."""
-    asked = search_parameters(query)
-    if asked is None:
-        return None
-    return found_ids(db.engine.dialect.name).params(tenant=current_tenant_id(), words=asked["words"])
+class MatchingProducts:
+    """What a search finds, hidden products too, as a condition for statements of the back office. Making it is a step."""
+
+    def __init__(self, query: str) -> None:
+        asked = search_parameters(query)
+        self.ids: Select[Any] | None = None
+        """The statement for the ids; None when nothing can match."""
+        self.total = 0
+        """How many there are, up to the bound of paging."""
+        self._values = {"tenant": current_tenant_id(), "words": asked["words"]} if asked else {}
+        if asked:
+            self.ids = found_ids(db.engine.dialect.name).params(self._values)
+            self.total = bounded_count(self.ids)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether there are so many that one comes along wherever a sorted list is walked."""
+        return self.total > paging.MOST_COUNTED
+
+    def holds(self, product_id: Any, *or_else: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Return the condition that a product is one of them.
+
+        Few are read at once; of too many, each product that a list comes by is asked, until its page is full.
+        """
+        if self.ids is None:
+            return or_(literal(value=False), *or_else)
+        if not self.too_many or db.engine.dialect.name == "sqlite":
+            return or_(product_id.in_(self.ids), *or_else)
+        asked = select(_holds("words")).where(_mine, _POSTGRES.c.product_id == product_id)
+        return or_(asked.params(self._values).scalar_subquery(), *or_else)
 
 
 def found_titles(dialect: str) -> Select[Any]:

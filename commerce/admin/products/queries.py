@@ -4,37 +4,55 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select, union
 
 from commerce.admin.queries import page_by_keys
 from commerce.catalog.models import TITLE_KEY, Product, Variant
-from commerce.catalog.search import matching_products
+from commerce.catalog.search import MatchingProducts
 from commerce.catalog.validation import STATUSES
 from commerce.db import db
 from commerce.errors import NotFound
 from commerce.inventory.availability import units_in_stock
 from commerce.inventory.models import StockItem
 from commerce.list_queries import bounded_count, bounded_counts
-from commerce.paging import Page
+from commerce.paging import MOST_COUNTED, Page
 
 
-def _found_by(search: str) -> list[ColumnElement[bool]]:
-    """Return the condition that a product is found by the shop's search, or has exactly this SKU. A step."""
+@dataclass(frozen=True, slots=True)
+class FoundProducts:
+    """What a search of the list finds: by the shop's search, or exactly by the SKU. `total` is bounded."""
+
+    conditions: tuple[ColumnElement[bool], ...]
+    total: int
+
+    @property
+    def too_many(self) -> bool:
+        """Whether they are not counted any further."""
+        return self.total > MOST_COUNTED
+
+
+def find_products(search: str) -> FoundProducts:
+    """Return what a search finds; all products without one. A step."""
     if not search:
-        return []
+        return FoundProducts((), bounded_count(select(Product.id)))
+    found = MatchingProducts(search)
+    if found.too_many:
+        return FoundProducts((found.holds(Product.id),), found.total)
     of_sku = select(Variant.product_id).where(Variant.sku == search)
-    found = matching_products(search)
-    return [Product.id.in_(of_sku if found is None else union(found, of_sku))]
+    ids = of_sku if found.ids is None else union(found.ids, of_sku)
+    condition = Product.id.in_(ids)
+    return FoundProducts((condition,), bounded_count(select(Product.id).where(condition)))
 
 
-def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[Any]:
+def list_products(found: FoundProducts, *, status: str = "", page: int = 1) -> Page[Any]:
     """Return a page of products by title, with variants, lowest and highest price (minor units) and units available."""
-    conditions = _found_by(search)
-    if status:
-        conditions.append(Product.status == status)
-    total = bounded_count(select(Product.id).where(*conditions))
+    conditions = [*found.conditions, *([Product.status == status] if status else [])]
+    total = found.total
+    if status and not (found.conditions and found.too_many):
+        total = bounded_count(select(Product.id).where(*conditions))
     keys = select(Product.tenant_id, Product.id).where(*conditions).order_by(TITLE_KEY, Product.id)
 
     def rows(page_of_keys: Any) -> Any:
@@ -77,13 +95,13 @@ _VARIANT_OF_PRODUCT = (
 )
 
 
-def count_products(search: str = "") -> dict[str, int]:
-    """Return how many products a search finds (without one: all) in each status, and by '' in all; bounded."""
-    found = _found_by(search)
-    every = select(Product.id).where(*found)
-    return bounded_counts(
-        {"": every, **{status: every.where(Product.status == status) for status in STATUSES}}
-    )
+def count_products(found: FoundProducts) -> dict[str, int]:
+    """Return how many there are in all by '' and in each status, bounded; of too many found ones, only how many."""
+    counts = {"": found.total}
+    if found.conditions and found.too_many:
+        return counts
+    every = select(Product.id).where(*found.conditions)
+    return counts | bounded_counts({status: every.where(Product.status == status) for status in STATUSES})
 
 
 def get_product(slug: str) -> Product:

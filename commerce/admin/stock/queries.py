@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, and_, func, literal_column, select, union
 
 from commerce.admin.queries import page_by_keys, page_of
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.search import matching_products
+from commerce.catalog.search import MatchingProducts
 from commerce.db import db
 from commerce.errors import NotFound
 from commerce.inventory.models import Location, Reservation, StockItem, StockMovement
 from commerce.list_queries import bounded_count, bounded_counts
 from commerce.orders.models import Order, OrderLine
-from commerce.paging import Page
+from commerce.paging import MOST_COUNTED, Page
 from commerce.tenants.scope import current_shop
 
 LEDGER = 200
@@ -80,14 +80,29 @@ def _joined(*columns: Any) -> Any:
 _PROMISED = StockItem.reserved > StockItem.on_hand
 
 
-def _found_by(search: str) -> list[ColumnElement[bool]]:
-    """Return the condition that a variant's product is found by the shop's search, or has exactly this SKU. A step."""
+@dataclass(frozen=True, slots=True)
+class FoundStock:
+    """What a search of the list finds: variants of products that the shop's search finds, or of exactly this SKU.
+
+    `too_many`: so many that they are not counted; then `conditions` are about variants.
+    """
+
+    conditions: tuple[ColumnElement[bool], ...] = ()
+    too_many: bool = False
+
+
+def find_stock(search: str) -> FoundStock:
+    """Return what a search finds; all stock without one. A step."""
     if not search:
-        return []
-    found = matching_products(search)
-    of_product = select(Variant.id).where(Variant.product_id.in_(found)) if found is not None else None
+        return FoundStock()
+    found = MatchingProducts(search)
+    if found.too_many:
+        return FoundStock((found.holds(Variant.product_id),), too_many=True)
     of_sku = select(Variant.id).where(Variant.sku == search)
-    return [StockItem.variant_id.in_(of_sku if of_product is None else union(of_product, of_sku))]
+    if found.ids is None:
+        return FoundStock((StockItem.variant_id.in_(of_sku),))
+    of_product = select(Variant.id).where(Variant.product_id.in_(found.ids))
+    return FoundStock((StockItem.variant_id.in_(union(of_product, of_sku)),))
 
 
 def _shown(show: str) -> list[ColumnElement[bool]]:
@@ -100,10 +115,10 @@ def _shown(show: str) -> list[ColumnElement[bool]]:
     return [conditions[show]] if show else []
 
 
-def list_stock_rows(*, search: str = "", show: str = "", page: int = 1) -> Page[StockRow]:
+def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page[StockRow]:
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
-    conditions = [*_found_by(search), *_shown(show)]
-    total = bounded_count(select(StockItem.id).where(*conditions))
+    conditions = [*found.conditions, *_shown(show)]
+    total = MOST_COUNTED + 1 if found.too_many else bounded_count(select(StockItem.id).where(*conditions))
     of_variant = and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id)
     keys = select(StockItem.tenant_id, StockItem.id).join(Variant, of_variant).where(*conditions)
 
@@ -116,9 +131,14 @@ def list_stock_rows(*, search: str = "", show: str = "", page: int = 1) -> Page[
     )
 
 
-def count_stock_rows(search: str = "") -> dict[str, int]:
-    """Return how many stock items a search finds: all, low, with reserved units, promised beyond them; bounded."""
-    every = select(StockItem.id).where(*_found_by(search))
+def count_stock_rows(found: FoundStock) -> dict[str, int]:
+    """Return how many stock items are found: all, low, with reserved units, promised beyond them.
+
+    Bounded; of too many nothing but that.
+    """
+    if found.too_many:
+        return {"": MOST_COUNTED + 1}
+    every = select(StockItem.id).where(*found.conditions)
     return bounded_counts({show: every.where(*_shown(show)) for show in ("", "low", "held", "promised")})
 
 
