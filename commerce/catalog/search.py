@@ -297,7 +297,7 @@ def found_ids(dialect: str) -> Select[Any]:
 
 
 class MatchingProducts:
-    """What a search finds, hidden products too, as a condition for statements of the back office. Making it is a step."""
+    """What a search finds, hidden products too, as a condition of other statements. Making it is a step."""
 
     def __init__(self, query: str) -> None:
         asked = search_parameters(query)

@@ -1,9 +1,7 @@
 """A shop with something on every page, and the people who look at it."""
 
-import gc
 import uuid
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -21,15 +19,6 @@ from tests.security.walk import Walk
 from tests.support.visitor import Visitor
 
 Walks = Callable[[], dict[str, Walk]]
-
-
-@pytest.fixture
-def no_files_left() -> Iterator[None]:
-    """Werkzeug leaves the temporary file of a refused upload to the garbage collector: let it come here, not later."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture
