@@ -253,7 +253,7 @@ def _pairs(parts: Sequence[str], *, open_end: bool) -> Choice:
 def search_parameters(query: str) -> dict[str, str] | None:
     """Return the values for `found_ids` and `found_titles` (`words`, `titled`), or None when nothing can match.
 
-    A step: PostgreSQL is told what is looked for, until the transaction ends.
+    A step: it sets for PostgreSQL what is looked for, until the transaction ends.
     """
     wanted = parse_query(query)
     if not wanted:
