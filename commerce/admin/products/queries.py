@@ -36,7 +36,7 @@ class FoundProducts:
         return self.total > MOST_COUNTED
 
 
-def find_products(search: str) -> FoundProducts:
+def search_products(search: str) -> FoundProducts:
     """Return what a search finds; all products without one. A step."""
     if not search:
         return FoundProducts((), bounded_count(select(Product.id)))

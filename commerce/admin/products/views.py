@@ -40,7 +40,7 @@ def product_list() -> BaseResponse:
     search, status = search_text(), request.args.get("status", "")
     if status not in STATUSES:
         status = ""
-    found = queries.find_products(search)
+    found = queries.search_products(search)
     counts = queries.count_products(found)
     return render_region(
         "admin/products/products.html",

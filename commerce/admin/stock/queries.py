@@ -91,7 +91,7 @@ class FoundStock:
     too_many: bool = False
 
 
-def find_stock(search: str) -> FoundStock:
+def search_stock(search: str) -> FoundStock:
     """Return what a search finds; all stock without one. A step."""
     if not search:
         return FoundStock()

@@ -43,7 +43,7 @@ def stock_list() -> BaseResponse:
     search, show = search_text(), request.args.get("show", "")
     if show not in FILTERS:
         show = ""
-    found = queries.find_stock(search)
+    found = queries.search_stock(search)
     page = queries.list_stock_rows(found, show=show, page=page_number())
     return render_region(
         "admin/stock/stock.html",
