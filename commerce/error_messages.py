@@ -337,6 +337,10 @@ MESSAGES: dict[str, str] = {
     "shipping_method_required": N_("Choose a shipping method."),
     "shipping_method_unknown": N_("Choose one of these shipping methods: %(offered)s."),
     "street_required": N_("Enter a street and number."),
+    "terms_not_accepted": N_("Accept the terms to place your order."),
+    "terms_of_sale_changed": N_(
+        "The terms changed while you were ordering. Read them again and place your order."
+    ),
     "terms_changed": N_("The shop just changed its prices or terms. Review your order and try again."),
     "too_many_units": N_(
         "You can order up to %(maximum)s units of one variant, and the amount must be within the limit "

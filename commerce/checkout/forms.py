@@ -10,6 +10,7 @@ from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import (
+    BooleanField,
     EmailField,
     Field,
     HiddenField,
@@ -239,6 +240,8 @@ class PlaceForm(CheckoutForm):
     cart_version = HiddenField(validators=[Regexp(r"^[0-9]{1,18}\Z")])
     shown_total = HiddenField(validators=[Regexp(r"^[0-9]{1,18}\Z")])
     shown_backordered = HiddenField(validators=[Regexp(r"^[0-9]{0,9}\Z")])
+    shown_terms = HiddenField(validators=[Regexp(r"^[0-9a-f-]{0,36}\Z")])
+    agrees = BooleanField(_l("Terms"))
     card_number = StringField(_l("Card number"), [Length(max=40)], filters=[printable_line])
 
 

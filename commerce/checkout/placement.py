@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -118,12 +118,19 @@ def write_order(
     cart_id: uuid.UUID | None = None,
     member_id: uuid.UUID | None = None,
     customer_reference: str = "",
+    accepted: Mapping[str, Any] | None = None,
 ) -> CreatedOrder:
     """Write an order with its payment, its event, its coupons and, last, its stock. A step.
 
-    Raises StockConflict when stock went meanwhile, CouponsInvalidated when a coupon did.
+    `accepted` are the columns of the order that say which terms the customer accepted. Raises StockConflict when stock
+    went meanwhile, CouponsInvalidated when a coupon did.
     """
-    known = {"cart_id": cart_id, "member_id": member_id, "customer_reference": customer_reference}
+    known: dict[str, Any] = {
+        "cart_id": cart_id,
+        "member_id": member_id,
+        "customer_reference": customer_reference,
+    }
+    known |= accepted or {}
     order_id, code, token, line_ids = create_order(
         {**_order_values(details, method, priced), **known},
         [_order_line(*pair) for pair in zip(lines, priced.totals.lines, strict=True)],

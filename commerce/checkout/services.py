@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from commerce.cart.details import CheckoutDetails
 from commerce.cart.queries import CartLineView, lines_of
 from commerce.cart.services import claim_cart, remove_codes
 from commerce.checkout.placement import CouponsInvalidated, StockConflict, check_lines, place, write_order
 from commerce.checkout.quote import Quote, quote_details
+from commerce.content.queries import current_terms
 from commerce.db import atomic, idempotent
 from commerce.errors import (
     CartChanged,
@@ -40,6 +42,14 @@ class PlacedOrder:
     replayed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TermsShown:
+    """The terms that the review page showed: the id of their revision, '' for none, and whether a box was ticked."""
+
+    revision_id: str
+    ticked: bool
+
+
 # --- transaction 1: the order ----------------------------------------------------------------------
 
 
@@ -52,15 +62,17 @@ def place_order(
     actor: Actor,
     shown_backordered: int = 0,
     card_number: str | None = None,
+    terms: TermsShown | None = None,
 ) -> PlacedOrder:
     """Turn a cart into an order exactly once, holding its stock, or leave everything as it was.
 
     `shown_total` is what the shopper saw, in minor units, `shown_backordered` how many units the page said were
     not there; `card_number` is only looked at, so that a slip of the finger is found before anything is ordered (None:
-    the caller takes no card). A cart that was ordered before answers with that order. Raises NotFound (no such cart of
-    this shopper), CartChanged (more units would be on backorder, too), CartEmpty, PriceChanged, CouponExhausted (after
-    the codes were taken out of the cart), OutOfStock (all short lines), InvalidValue (details incomplete, card number
-    mistyped), Busy.
+    the caller takes no card). `terms` is what was accepted, None where no customer is asked, as by API. A cart that was
+    ordered before answers with that order. Raises NotFound (no such cart of this shopper), CartChanged (more units
+    would be on backorder, or the terms are others), CartEmpty, PriceChanged, CouponExhausted (after the codes were
+    taken out of the cart), OutOfStock (all short lines), InvalidValue (details incomplete, card number mistyped, terms
+    not accepted), Busy.
     """
     try:
         return place(
@@ -73,6 +85,7 @@ def place_order(
                 shown_backordered=shown_backordered,
                 actor=actor,
                 card_number=card_number,
+                terms=terms,
             )
         )
     except CouponsInvalidated as gone:
@@ -93,6 +106,7 @@ def _place_order(
     shown_backordered: int,
     actor: Actor,
     card_number: str | None,
+    terms: TermsShown | None,
 ) -> PlacedOrder:
     claimed = claim_cart(shopper, checkout_token, cart_version)
     if claimed is None:
@@ -113,11 +127,35 @@ def _place_order(
     if card_number is not None and shown_total:
         gateway(method.gateway).check(card_number)
     written = write_order(
-        lines, details, method, priced, actor, cart_id=claimed.cart_id, member_id=_member(actor)
+        lines,
+        details,
+        method,
+        priced,
+        actor,
+        cart_id=claimed.cart_id,
+        member_id=_member(actor),
+        accepted=_accepted(terms) if terms else None,
     )
     return PlacedOrder(
         written.order_id, written.code, written.token, written.payment_id, method.gateway, method.pay_later
     )
+
+
+def _accepted(shown: TermsShown) -> dict[str, Any]:
+    """Return what an order keeps of the accepted terms. Raises CartChanged for others than now, InvalidValue."""
+    current = current_terms()
+    if shown.revision_id != (str(current.revision_id) if current else ""):
+        raise CartChanged("terms_of_sale_changed")
+    if current is None:
+        return {}
+    ticks = current_shop().terms_tick
+    if ticks and not shown.ticked:
+        raise InvalidValue("agrees", "terms_not_accepted")
+    return {
+        "accepted_terms_id": current.revision_id,
+        "accepted_terms_version": current.number,
+        "accepted_terms_ticked": ticks,
+    }
 
 
 def _member(actor: Actor) -> uuid.UUID | None:

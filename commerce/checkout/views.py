@@ -19,7 +19,8 @@ from commerce.checkout.forms import AUTOCOMPLETE, DetailsForm, PayForm, PlaceFor
 from commerce.checkout.locale import best_language
 from commerce.checkout.quote import quote_cart
 from commerce.checkout.saved_addresses import save_address, saved_addresses, with_chosen_address
-from commerce.checkout.services import PlacedOrder, check_details, place_order
+from commerce.checkout.services import PlacedOrder, TermsShown, check_details, place_order
+from commerce.content.queries import current_terms
 from commerce.error_messages import describe
 from commerce.errors import (
     CartChanged,
@@ -140,6 +141,7 @@ def place() -> BaseResponse:
             shown_backordered=int(form.shown_backordered.data or 0),
             actor=_buyer(),
             card_number=card_number,
+            terms=TermsShown(form.shown_terms.data or "", form.agrees.data),
         )
     except (PriceChanged, CartChanged, CouponExhausted) as error:
         return _review_page(form, 409, problem=describe(error), changed=error)
@@ -160,9 +162,9 @@ def _buyer() -> Actor:
 
 
 def _mend(form: PlaceForm, error: InvalidValue) -> BaseResponse:
-    """Lead to where a refused value can be mended: the card number here, everything else with the details."""
-    if error.field == "card_number":
-        form.card_number.errors = [describe(error)]
+    """Lead to where a refused value can be mended: card number and terms here, everything else with the details."""
+    if error.field in ("card_number", "agrees"):
+        form[error.field].errors = [describe(error)]
         return _review_page(form, 422)
     flash(describe(error), "warn")
     return see_other("/checkout")
@@ -216,6 +218,7 @@ def _review_page(
             cart=cart,
             quote=quote,
             method=method,
+            terms=current_terms(),
             asks_for_card=quote.totals.total > 0 and gateway(method.gateway).asks_for_card,
             address=address_lines(cart.details.address, cart.details.name, shop.locale),
             problem=problem,

@@ -13,6 +13,7 @@ from sqlalchemy import Select, Table, and_, bindparam, select
 from commerce.content.models import ContentPage, ContentRevision
 from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
+from commerce.tenants.scope import rules_cache
 
 PAGES, REVISIONS = (cast("Table", model.__table__) for model in (ContentPage, ContentRevision))
 
@@ -26,6 +27,15 @@ class PublishedPage:
     title: str
     body_html: str
     published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTerms:
+    """The terms as the checkout names them."""
+
+    revision_id: uuid.UUID
+    number: int
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,21 @@ def published_page(kind: str, slug: str) -> PublishedPage:
     if not rows:
         raise NotFound("content_page_not_found")
     return PublishedPage(*rows[0])
+
+
+@rules_cache
+def current_terms() -> PublishedTerms | None:
+    """Return the terms that customers accept now, None when none are published. Kept until a policy is published."""
+    rows = fetch_all(_PUBLISHED, kind="policy", slug="terms")
+    return PublishedTerms(rows[0].id, rows[0].number, rows[0].title) if rows else None
+
+
+def get_revision(revision_id: uuid.UUID) -> ContentRevision:
+    """Return a page as it was published once. Raises NotFound."""
+    row = db.session.scalar(select(ContentRevision).where(ContentRevision.id == revision_id))
+    if row is None:
+        raise NotFound("content_page_not_found")
+    return row
 
 
 def published_links() -> Select[*tuple[Any, ...]]:

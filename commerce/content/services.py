@@ -15,7 +15,7 @@ from commerce.content.models import POLICIES, ContentPage, ContentRevision
 from commerce.db import atomic, db, lock
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.redirects.services import forget_redirect, keep_redirect
-from commerce.tenants.services import touch_catalogue
+from commerce.tenants.services import touch_catalogue, touch_rules
 
 LIMITS = FieldLimits()
 MAX_PAGES = 500
@@ -81,8 +81,9 @@ def change_page(page_id: uuid.UUID, values: PageValues, *, seen_version: int, pu
 @atomic
 def withdraw_page(page_id: uuid.UUID, *, seen_version: int) -> None:
     """Show a page to visitors no longer; the draft stays. Raises NotFound, StaleVersion."""
-    _lock(page_id, seen_version).revision = 0
-    touch_catalogue()
+    page = _lock(page_id, seen_version)
+    page.revision = 0
+    _say_changed(page)
 
 
 @atomic
@@ -111,6 +112,7 @@ def _publish(page: ContentPage) -> bool:
     last = db.session.scalar(rows.order_by(ContentRevision.number.desc()).limit(1))
     if last is not None and (last.title, last.body_html) == (page.title, page.body_html):
         changed, page.revision = page.revision != last.number, last.number
+        _say_changed(page)
         return changed
     number = last.number + 1 if last is not None else 1
     db.session.add(
@@ -118,7 +120,15 @@ def _publish(page: ContentPage) -> bool:
     )
     page.revision = number
     db.session.flush()
+    _say_changed(page)
     return True
+
+
+def _say_changed(page: ContentPage) -> None:
+    """Tell whoever keeps what visitors see, or what they accept at checkout. A step."""
+    touch_catalogue()
+    if page.kind == "policy":
+        touch_rules()
 
 
 def _checked_slug(typed: str, title: str) -> str:

@@ -35,7 +35,9 @@ class Order(TenantRow, Base):
     prices do not include it, rounded to `cash_rounding` where that is not 0. `customer_reference` is what the program
     that ordered calls the customer; it may know no `email` of theirs, and then nobody is written to.
     `credited_shipping` is the credited part of shipping and fee, tax included, `credited_amount` the sum of all
-    credits. `cancelled_by` is the kind of actor who cancelled. `sold_terms` are kept from the first edit on: see
+    credits. `cancelled_by` is the kind of actor who cancelled. `accepted_terms_id` is the revision of the shop's terms
+    that the customer accepted with the order, as the checkout showed it: its number is `accepted_terms_version`, 0 for
+    none; `accepted_terms_ticked` tells that they ticked a box for it. `sold_terms` are kept from the first edit on: see
     `order_management.sold_terms`.
     """
 
@@ -110,6 +112,10 @@ class Order(TenantRow, Base):
     sold_terms: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
     )
+
+    accepted_terms_id: Mapped[uuid.UUID | None]
+    accepted_terms_version: Mapped[int] = mapped_column(default=0)
+    accepted_terms_ticked: Mapped[bool] = mapped_column(default=False)
 
     placed_at: Mapped[datetime] = mapped_column(default=clock.now)
     hold_expires_at: Mapped[datetime | None]

@@ -20,7 +20,8 @@ class Tenant(Base):
     `countries` is where it sells to (ISO 3166; none named: wherever a shipping method goes), `languages` what its mails
     may be written in beside `locale`; the '#' of `order_code_format` are the digits of the number. Shipping
     and fees are taxed as `shipping_tax` says: as the goods, at their main rate, or by a class of their own. An open
-    cart of a guest is kept for `cart_days` after its last change. `max_products` and `max_staff` are the limits of its
+    cart of a guest is kept for `cart_days` after its last change. With `terms_tick` customers tick that they accept the
+    terms; else placing an order accepts them. `max_products` and `max_staff` are the limits of its
     plan (None: no limit).
     """
 
@@ -48,6 +49,7 @@ class Tenant(Base):
     return_days: Mapped[int] = mapped_column(default=14)
     cart_days: Mapped[int] = mapped_column(default=30)
     low_stock_at: Mapped[int] = mapped_column(default=3)
+    terms_tick: Mapped[bool] = mapped_column(default=False)
     mail_from: Mapped[str] = mapped_column(default="")
     operations_email: Mapped[str] = mapped_column(default="")
     theme: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -99,6 +101,7 @@ class Shop:
     return_days: int
     cart_days: int
     low_stock_at: int
+    terms_tick: bool
     mail_from: str
     operations_email: str
     theme: dict[str, Any]

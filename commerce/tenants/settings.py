@@ -256,6 +256,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "shipping_tax": _one_of("goods", "main", "own"),
     "deduct_on": _one_of("shipment", "confirmation"),
     "return_days": _number(0, MAX_RETURN_DAYS),
+    "terms_tick": _yes_or_no,
     "cart_days": _number(1, MAX_CART_DAYS),
     "low_stock_at": _number(0, MAX_LOW_STOCK),
     "order_code_format": _code_format,

@@ -33,6 +33,7 @@ IDS = {
     "rate_id": "tax_rates",
     "refund_id": "refunds",
     "return_id": "return_requests",
+    "revision_id": "content_revisions",
     "staff_id": "staff_members",
     "stock_item_id": "stock_items",
     "variant_id": "variants",

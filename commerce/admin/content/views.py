@@ -14,7 +14,7 @@ from commerce.admin.content.forms import POLICY_TITLES, PageForm
 from commerce.admin.forms import Difference, seen_row_version
 from commerce.admin.save import done, save, saved_text
 from commerce.content.models import POLICIES, ContentPage
-from commerce.content.queries import find_policy, get_content, list_content
+from commerce.content.queries import find_policy, get_content, get_revision, list_content
 from commerce.content.services import change_page, create_page, delete_page, withdraw_page
 from commerce.errors import CommerceError, NotFound
 from commerce.web import render_region, see_other
@@ -140,6 +140,23 @@ def content_preview(page_id: uuid.UUID) -> str:
         path=page.path,
         updated_at=page.updated_at if page.kind == "policy" else None,
         preview=f"{PAGES}/{page_id}",
+    )
+
+
+@blueprint.get("/pages/versions/<uuid:revision_id>")
+@requires_permission("content.view")
+def content_revision(revision_id: uuid.UUID) -> str:
+    """Show a page as it was published once, such as the terms that a customer accepted."""
+    revision = get_revision(revision_id)
+    return render_template(
+        "storefront/page.html",
+        title=revision.title,
+        body_html=revision.body_html,
+        summary="",
+        path="",
+        updated_at=revision.published_at,
+        preview=f"{PAGES}/{revision.page_id}",
+        version=revision.number,
     )
 
 

@@ -122,6 +122,7 @@ class SellingForm(SettingsForm):
     return_days = number_field(_("Return window (days)"), 0, MAX_RETURN_DAYS)
     cart_days = number_field(_("Keep guest carts for (days)"), 1, MAX_CART_DAYS)
     low_stock_at = number_field(_("Low stock threshold (units)"), 0, MAX_LOW_STOCK)
+    terms_tick = BooleanField(_("Customers tick that they accept the terms"))
     order_code_format = _line(_("Order numbers"), MAX_FORMAT, InputRequired(_("This field is required.")))
 
     def validate_country(self, field: CountriesField) -> None:
