@@ -53,7 +53,7 @@ def place(page: Page, **extra: str) -> Page:
 
 def test_without_terms_nothing_is_asked(app: Flask, tea: Sold) -> None:
     page = to_review(Visitor(app), (tea, 1))
-    assert "accept" not in page.text
+    assert "you accept" not in page.text
     place(page)
     assert accepted() == (0, False, False)
 
