@@ -91,6 +91,7 @@ MESSAGES: dict[str, str] = {
     "category_is_promoted": N_(
         "The promotion “%(promotion)s” applies to this category. Remove the category from it first."
     ),
+    "csv_required": N_("Choose a CSV file."),
     "delivery_not_found": N_("We couldn't find this delivery."),
     "event_handler_not_found": N_("We couldn't find this event handler."),
     "file_not_text": N_("This isn't a text file. Save it as CSV (UTF-8) and try again."),
@@ -593,6 +594,12 @@ MESSAGES: dict[str, str] = {
     "period_too_long": N_("Choose a period of at most %(days)s days."),
     "report_not_found": N_("We couldn't find this report."),
     # --- redirects ---
+    "redirect_file_too_long": N_("The file has more than %(limit)s rows. Split it into several files."),
+    "redirect_headings_missing": N_("The file needs two columns with the headings “path” and “target”."),
+    "redirect_loop": N_("The target leads back to %(path)s."),
+    "redirect_not_found": N_("We couldn't find this redirect."),
+    "redirect_row_refused": N_("A row of the file can't be imported."),
+    "too_many_redirects": N_("Your shop can have up to %(limit)s redirects."),
     "redirect_path_invalid": N_("Enter a path of your shop, such as /products/old-name."),
     "redirect_path_reserved": N_("Addresses such as %(path)s can't be redirected."),
     "redirect_target_invalid": N_("Enter a path of your shop, or an address that begins with https://."),

@@ -87,7 +87,10 @@ NAVIGATION = (
     Group(
         "content",
         _("Content"),
-        (Place(_("Pages"), "/admin/pages", "content.view", also=("/admin/policies",)),),
+        (
+            Place(_("Pages"), "/admin/pages", "content.view", also=("/admin/policies",)),
+            Place(_("Redirects"), "/admin/redirects", "content.view"),
+        ),
     ),
     Group(
         "reports",

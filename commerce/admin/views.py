@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from commerce.admin.auth import blueprint
 from commerce.admin.categories import views as categories
+from commerce.admin.content import redirects
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
 from commerce.admin.home import views as home
@@ -38,6 +39,7 @@ __all__ = [
     "pricing",
     "product_imports",
     "products",
+    "redirects",
     "reports",
     "returns",
     "settings",

@@ -31,6 +31,7 @@ IDS = {
     "product_id": "products",
     "promotion_id": "promotions",
     "rate_id": "tax_rates",
+    "redirect_id": "redirects",
     "refund_id": "refunds",
     "return_id": "return_requests",
     "revision_id": "content_revisions",

@@ -63,12 +63,14 @@ def test_no_file_holds_a_cell_that_computes(app: Flask, in_shop: Shop, owner: Vi
     create_coupon(promotion_id, "TEA-1")
     stock_id = name_everything(text, product.product_id, promotion_id)
     owner.post("/admin/locations", {"code": text, "name": text})
+    owner.post("/admin/redirects", {"path": f"/{text.strip()}", "target": "/search"})
     report = {"errors": [dict.fromkeys(("handle", "column", "value", "reason"), text) | {"row": 2}],
               "changes": [dict.fromkeys(("handle", "sku", "field", "before", "after"), text)], "notes": []}  # fmt: skip
     import_id = import_of(report)
     files = {
         "admin.import_report": f"/admin/imports/{import_id}/report.csv",
         "admin.product_file": "/admin/products.csv",
+        "admin.redirect_file": "/admin/redirects.csv",
         "admin.stock_ledger": f"/admin/ledgers/{stock_id}.csv",
         "admin.coupon_file": f"/admin/pricing/promotions/{promotion_id}/coupons.csv",
         "admin.audit_file": "/admin/audit.csv",
