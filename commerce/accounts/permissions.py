@@ -46,6 +46,7 @@ MANAGEMENT = (
         "audit.view",
         "customers.erase",
         "events.replay",
+        "mails.change",
         "payments.methods",
         "pricing.manage",
         "products.change",
