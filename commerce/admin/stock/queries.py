@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, select, union
+from sqlalchemy import ColumnElement, and_, literal_column, select, union
 
-from commerce.admin.queries import page_by_keys, page_of
+from commerce.admin.queries import page_by_keys
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.search import MatchingProducts
 from commerce.db import db
@@ -207,32 +207,51 @@ def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
 
     `search` is a SKU or the code of an order.
     """
-    columns = (
-        Order.code,
-        Order.version,
-        Order.name,
-        Order.hold_expires_at,
-        Order.payment_label,
-        OrderLine.sku,
-        OrderLine.title,
-        OrderLine.options,
-        Reservation.quantity,
-        Reservation.id,
-        Reservation.stock_item_id,
-    )
-    # Written into the statement: a value bound later would keep PostgreSQL from using the index of what expires.
-    held = (Reservation.state == "held") & (Order.status == literal_column("'pending'"))
-    joined = (
-        select(*columns)
-        .join(Order, (Order.tenant_id == Reservation.tenant_id) & (Order.id == Reservation.order_id))
-        .join(
-            OrderLine,
-            (OrderLine.tenant_id == Reservation.tenant_id) & (OrderLine.id == Reservation.order_line_id),
-        )
-        .where(held)
+    # Written into the statements: values bound later would keep PostgreSQL from using the indexes of what is open.
+    held = Reservation.state == literal_column("'held'")
+    of_order = and_(Order.tenant_id == Reservation.tenant_id, Order.id == Reservation.order_id)
+    keys = (
+        select(Reservation.tenant_id, Reservation.id)
+        .join(Order, of_order)
+        .where(held, Order.status == literal_column("'pending'"))
     )
     if search:
-        words = search.lower()
-        joined = joined.where((func.lower(OrderLine.sku) == words) | (func.lower(Order.code) == words))
-    total = bounded_count(joined)
-    return page_of(joined.order_by(Order.hold_expires_at, Order.id, OrderLine.position), total, page)
+        typed = {search, search.upper(), search.lower()}
+        of_sku = (
+            select(StockItem.id)
+            .join(Variant, and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id))
+            .where(Variant.sku.in_(typed))
+        )
+        found = union(
+            select(Reservation.id).where(held, Reservation.stock_item_id.in_(of_sku)),
+            select(Reservation.id).join(Order, of_order).where(Order.code.in_(typed)),
+        )
+        keys = keys.where(Reservation.id.in_(found))
+    soonest = (Order.hold_expires_at, Order.id, Reservation.id)
+    return page_by_keys(keys.order_by(*soonest), bounded_count(keys), page, _reservations)
+
+
+def _reservations(page_of_keys: Any) -> Any:
+    of_line = and_(OrderLine.tenant_id == Reservation.tenant_id, OrderLine.id == Reservation.order_line_id)
+    return (
+        select(
+            Order.code,
+            Order.version,
+            Order.name,
+            Order.hold_expires_at,
+            Order.payment_label,
+            OrderLine.sku,
+            OrderLine.title,
+            OrderLine.options,
+            Reservation.quantity,
+            Reservation.id,
+            Reservation.stock_item_id,
+        )
+        .join(
+            page_of_keys,
+            and_(Reservation.tenant_id == page_of_keys.c.tenant_id, Reservation.id == page_of_keys.c.id),
+        )
+        .join(Order, and_(Order.tenant_id == Reservation.tenant_id, Order.id == Reservation.order_id))
+        .join(OrderLine, of_line)
+        .order_by(Order.hold_expires_at, Order.id, OrderLine.position)
+    )
