@@ -22,6 +22,8 @@ from commerce.paging import MOST_COUNTED, Page
 from commerce.tenants.scope import current_shop
 
 LEDGER = 200
+FEW = 1_000
+"""Rows of a filtered list up to which they are found first, and then sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,12 @@ _PROMISED = StockItem.reserved > StockItem.on_hand
 class FoundStock:
     """What a search of the list finds: variants of products that the shop's search finds, or of exactly this SKU.
 
-    `too_many`: so many that they are not counted; then `conditions` are about variants.
+    `too_many` is how many products, bounded, when these are so many that their stock is not counted; then `conditions`
+    are about variants.
     """
 
     conditions: tuple[ColumnElement[bool], ...] = ()
-    too_many: bool = False
+    too_many: int = 0
 
 
 def search_stock(search: str) -> FoundStock:
@@ -97,7 +100,7 @@ def search_stock(search: str) -> FoundStock:
         return FoundStock()
     found = MatchingProducts(search)
     if found.too_many:
-        return FoundStock((found.holds(Variant.product_id),), too_many=True)
+        return FoundStock((found.holds(Variant.product_id),), too_many=found.total)
     of_sku = select(Variant.id).where(Variant.sku == search)
     if found.ids is None:
         return FoundStock((StockItem.variant_id.in_(of_sku),))
@@ -119,6 +122,10 @@ def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
     conditions = [*found.conditions, *_shown(show)]
     total = MOST_COUNTED + 1 if found.too_many else bounded_count(select(StockItem.id).where(*conditions))
+    if total <= FEW:
+        # The limit keeps PostgreSQL from walking all of the list to find these few.
+        few = select(StockItem.id).where(*conditions).limit(max(1, total))
+        conditions = [StockItem.id.in_(select(few.subquery().c.id))]
     of_variant = and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id)
     keys = select(StockItem.tenant_id, StockItem.id).join(Variant, of_variant).where(*conditions)
 
@@ -137,7 +144,7 @@ def count_stock_rows(found: FoundStock) -> dict[str, int]:
     Bounded; of too many nothing but that.
     """
     if found.too_many:
-        return {"": MOST_COUNTED + 1}
+        return {"": found.too_many}
     every = select(StockItem.id).where(*found.conditions)
     return bounded_counts({show: every.where(*_shown(show)) for show in ("", "low", "held", "promised")})
 
