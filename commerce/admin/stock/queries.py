@@ -86,8 +86,8 @@ _PROMISED = StockItem.reserved > StockItem.on_hand
 class FoundStock:
     """What a search of the list finds: variants of products that the shop's search finds, or of exactly this SKU.
 
-    `too_many` is how many products, bounded, when these are so many that their stock is not counted; then `conditions`
-    are about variants.
+    `too_many` is how many products, bounded, when these are so many that their stock is not counted by tabs; beyond the
+    bound `conditions` are about variants.
     """
 
     conditions: tuple[ColumnElement[bool], ...] = ()
@@ -99,13 +99,14 @@ def search_stock(search: str) -> FoundStock:
     if not search:
         return FoundStock()
     found = MatchingProducts(search)
-    if found.too_many:
+    if found.total > MOST_COUNTED:
         return FoundStock((found.holds(Variant.product_id),), too_many=found.total)
     of_sku = select(Variant.id).where(Variant.sku == search)
     if found.ids is None:
         return FoundStock((StockItem.variant_id.in_(of_sku),))
     of_product = select(Variant.id).where(Variant.product_id.in_(found.ids))
-    return FoundStock((StockItem.variant_id.in_(union(of_product, of_sku)),))
+    condition = StockItem.variant_id.in_(union(of_product, of_sku))
+    return FoundStock((condition,), too_many=found.total if found.too_many else 0)
 
 
 def _shown(show: str) -> list[ColumnElement[bool]]:
@@ -121,7 +122,9 @@ def _shown(show: str) -> list[ColumnElement[bool]]:
 def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page[StockRow]:
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
     conditions = [*found.conditions, *_shown(show)]
-    total = MOST_COUNTED + 1 if found.too_many else bounded_count(select(StockItem.id).where(*conditions))
+    total = found.too_many
+    if total <= MOST_COUNTED:
+        total = bounded_count(select(StockItem.id).where(*conditions))
     if total <= FEW:
         # The limit keeps PostgreSQL from walking all of the list to find these few.
         few = select(StockItem.id).where(*conditions).limit(max(1, total))
