@@ -198,6 +198,11 @@ class ShopConnection(psycopg.Connection[Any]):
     prepared_statements = "auto"
     follow_clock = False
 
+    @cached_property
+    def kept_cursor(self) -> psycopg.Cursor[Any]:
+        """The cursor of `kept_statements`, which reads all rows at once, so that one need not be made for each."""
+        return self.cursor()
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait as the driver does, but give up, and the connection with it, after `silence` seconds without a byte."""
         return super().wait(self._listening(gen), interval, timeout)

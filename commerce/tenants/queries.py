@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, select
 
-from commerce.db import db
+from commerce.db import db, fetch_unscoped
 from commerce.errors import NotFound
 from commerce.tenants.models import Shop, Tenant, TenantHost
 
@@ -30,9 +30,8 @@ _AT_HOST = _shops(
 
 def find_shop_by_host(host: str) -> Shop | None:
     """Return the shop that answers at `host` (lower case, no port), or None."""
-    # Asked at the start of every request: the statement is kept, and runs on the connection without the session's work.
-    row = db.session.connection().execute(_AT_HOST, {"host": host}).one_or_none()
-    return Shop(*row) if row else None
+    rows = fetch_unscoped(_AT_HOST, host=host)
+    return Shop(*rows[0]) if rows else None
 
 
 def get_shop(tenant_id: uuid.UUID) -> Shop:
