@@ -64,6 +64,7 @@ from commerce.kept_statements import insert_kept, run_kept
 P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M", bound="TenantRow")
+T = TypeVar("T")
 
 MAX_TRIES = 3
 # --- types -----------------------------------------------------------------------------------------
@@ -477,6 +478,23 @@ def fetch_all(statement: Executable, **parameters: Any) -> Sequence[Any]:
     running it. It bypasses the session's tenant filter, so every such statement names the shop by `TENANT`.
     """
     return fetch_unscoped(statement, tenant=current_tenant_id(), **parameters)
+
+
+def fetch_objects(model: type[T], statement: Executable, **parameters: Any) -> list[T]:
+    """Run a kept statement for all columns of a model's table and return its rows as objects of the model.
+
+    They belong to no session, so they can be read and not be changed, and they have no related rows but those that
+    somebody gives them by `with_related`. Pages that show a whole order make dozens of objects at each look.
+    """
+    return [
+        with_related(object.__new__(model), **row._asdict()) for row in fetch_all(statement, **parameters)
+    ]
+
+
+def with_related(found: T, **related: Any) -> T:
+    """Give related rows to an object of `fetch_objects`, and return it."""
+    found.__dict__.update(related)
+    return found
 
 
 def fetch_unscoped(statement: Executable, **parameters: Any) -> Sequence[Any]:
