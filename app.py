@@ -39,6 +39,7 @@ from commerce.orders.active_holds import active_holds
 from commerce.payments import installation
 from commerce.platform import views as platform_views
 from commerce.platform.auth import HOME
+from commerce.redirects.views import follow_redirects
 from commerce.request_limits import ANYBODY, PROGRAM, STAFF, Bounds
 from commerce.request_log import log_requests, name_routes
 from commerce.schema_state import is_current
@@ -135,6 +136,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.add_url_rule("/readyz", "readyz", _readyz)
     app.add_url_rule("/media/<path:name>", "media", _media)
     guard_forms(app)
+    follow_redirects(app)
     cli.register(app)
     return app
 

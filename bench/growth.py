@@ -14,11 +14,11 @@ import time
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from bench.place_order import BLOCK, SHIPPING
 from bench.placing import buyers
 from bench.support import crew, report
+from bench.support.large_shop import copy_rows
 from bench.support.stage import (
     STOCK,
     Stage,
@@ -37,7 +37,6 @@ PROCESSES, THREADS = 2, 4
 MOST_GROWTH = 1.3
 MOST_MEMORY = 400
 """MiB that a stock check may take, however many orders there are."""
-COPIED = ("orders", "order_lines", "order_adjustments", "payments", "events", "reservations")
 
 
 def main() -> int:
@@ -104,8 +103,9 @@ def grow(stage: Stage, orders: int, skus: int) -> None:
         model = connection.execute("SELECT id FROM orders ORDER BY number LIMIT 1").fetchone()
         assert model is not None
         connection.execute("SET synchronous_commit = off; SET session_replication_role = replica")
-        for table in COPIED:
-            _copy(connection, table, model[0], orders, skus)
+        for table, fresh in _fresh(skus).items():
+            owner = {"orders": "id", "events": "subject_id"}.get(table, "order_id")
+            copy_rows(connection, table, orders, fresh, f"{owner} = '{model[0]}'")
         connection.execute(
             "UPDATE stock_items s SET on_hand = on_hand - taken.units FROM"
             " (SELECT stock_item_id, sum(quantity) AS units FROM reservations"
@@ -123,34 +123,6 @@ def grow(stage: Stage, orders: int, skus: int) -> None:
         )
         connection.execute("SET session_replication_role = DEFAULT")
         connection.execute("VACUUM ANALYZE")
-
-
-def _copy(connection: Any, table: str, model: Any, orders: int, skus: int) -> None:
-    """Insert `orders` copies of the model's rows of a table, with ids made from the number of the copy."""
-    names = [
-        row[0]
-        for row in connection.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position",
-            (table,),
-        )
-    ]
-    fresh = _fresh(skus)[table]
-    columns = sql.SQL(", ").join(map(sql.Identifier, names))
-    values = sql.SQL(", ").join(
-        sql.SQL(fresh[name]) if name in fresh else sql.Identifier("m", name) for name in names
-    )
-    owner = "id" if table == "orders" else "subject_id" if table == "events" else "order_id"
-    connection.execute(
-        sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} m, generate_series(1, {}) n WHERE m.{} = {}").format(
-            sql.Identifier(table),
-            columns,
-            values,
-            sql.Identifier(table),
-            sql.Literal(orders),
-            sql.Identifier(owner),
-            sql.Literal(model),
-        )
-    )
 
 
 def _fresh(skus: int) -> dict[str, dict[str, str]]:

@@ -87,10 +87,10 @@ def _numbers(dice: random.Random, count: int) -> list[int]:
     return [dice.randrange(PRODUCTS) for _ in range(count)]
 
 
-def prices_of(stage: Stage) -> list[int]:
+def prices_of(stage: Stage, products: int = PRODUCTS) -> list[int]:
     with psycopg.connect(stage.admin_url()) as connection:
         rows: dict[Any, int] = dict(connection.execute("SELECT id, price FROM variants").fetchall())
-    return [rows[numbered_id("variant", number)] for number in range(PRODUCTS)]
+    return [rows[numbered_id("variant", number)] for number in range(products)]
 
 
 # --- pgbench ------------------------------------------------------------------------------------------

@@ -537,6 +537,11 @@ MESSAGES: dict[str, str] = {
     "tax_rate_not_found": N_("We couldn't find this tax rate."),
     "tax_rate_out_of_range": N_("Enter a tax rate from 0 to 100 percent."),
     "usage_limit_below_uses": N_("This code has already been used %(used)s times."),
+    # --- redirects ---
+    "redirect_path_invalid": N_("Enter a path of your shop, such as /products/old-name."),
+    "redirect_path_reserved": N_("Addresses such as %(path)s can't be redirected."),
+    "redirect_target_invalid": N_("Enter a path of your shop, or an address that begins with https://."),
+    "redirect_to_itself": N_("A redirect can't lead to itself."),
     # --- settlement ---
     "nothing_left_to_pay": N_("There is nothing left to pay."),
     "capture_out_of_range": N_("Enter an amount up to what is authorized and due."),

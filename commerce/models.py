@@ -10,6 +10,7 @@ from commerce.inventory import models as inventory
 from commerce.orders import models as orders
 from commerce.payments import models as payments
 from commerce.pricing import models as pricing
+from commerce.redirects import models as redirects
 from commerce.shipping import models as shipping
 from commerce.tenants import models as tenants
 from commerce.webhooks import models as webhooks
@@ -25,6 +26,7 @@ __all__ = [
     "orders",
     "payments",
     "pricing",
+    "redirects",
     "shipping",
     "tenants",
     "webhooks",

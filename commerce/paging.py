@@ -1,4 +1,7 @@
-"""Pages of lists, by number or from a position on, and the addresses beside them. Knows no request and no SQL."""
+"""Pages of lists, by number or from a position on, and the addresses beside them. Knows no request and no SQL.
+
+No page may cost more because its list is long: counts stop at a bound (`list_queries.bounded_count`).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from urllib.parse import urlencode
 from commerce.errors import InvalidValue
 
 Row = TypeVar("Row")
+MOST_COUNTED = 10_000
+"""Rows up to which a list is counted; one row more means: there are more. Pages show it as "10,000+"."""
 Asked = tuple[tuple[str, str], ...]
 """What an address asks for besides the page: names and values of its query string."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +30,10 @@ _CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """One page of a list. `last` and `total` are None for a list that is not counted; `more` pages may follow."""
+    """One page of a list; `more` pages may follow.
+
+    `last` and `total` are None for a list that is not counted; of one that was counted up to the bound, `last` is.
+    """
 
     rows: Sequence[Row]
     current: int
@@ -39,7 +47,10 @@ Fetch = Callable[[int, int], Sequence[Row]]
 
 
 def counted_page(total: int, number: int, size: int, fetch: Fetch[Row]) -> Page[Row]:
-    """Return page `number` of a list of `total` rows; a number beyond the end is the last page."""
+    """Return page `number` of a list of `total` rows, which is a bounded count; beyond the end is the last page."""
+    if total > MOST_COUNTED:
+        page = uncounted_page(number, size, fetch)
+        return Page(page.rows, page.current, None, total, more=page.more)
     last = max(1, math.ceil(total / size))
     current = min(number, last)
     return Page(fetch(size, (current - 1) * size), current, last, total, more=current < last)
@@ -103,11 +114,15 @@ class PageLinks(NamedTuple):
 
     @property
     def numbers(self) -> list[int | None]:
-        """The page numbers to show: first, last, those around this one, None for a gap."""
-        if self.last is None:
+        """The page numbers to show: first, last, those around this one, None for a gap.
+
+        Of a list that was counted up to the bound the last one is not known: the next one ends it.
+        """
+        if self.total is None:
             return []
-        near = range(max(2, self.current - 1), min(self.last, self.current + 2))
-        wanted = [1, *near, self.last] if self.last > 1 else [1]
+        end = self.last or self.current + self.more
+        near = range(max(2, self.current - 1), min(end, self.current + 2))
+        wanted = [1, *near, end] if end > 1 else [1]
         shown: list[int | None] = []
         for number in wanted:
             if shown and number - (shown[-1] or 0) > 1:

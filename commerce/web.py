@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 from babel.dates import format_date, format_datetime, get_timezone_name
+from babel.numbers import format_decimal
 from flask import (
     Blueprint,
     Flask,
@@ -41,7 +42,7 @@ from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
 from commerce.markup import cleaned
 from commerce.money import format_money
-from commerce.paging import Cursor, CursorLinks, CursorPage, Page, PageLinks
+from commerce.paging import MOST_COUNTED, Cursor, CursorLinks, CursorPage, Page, PageLinks
 from commerce.request_limits import ANYBODY, STAFF, BoundedHead, BoundedRequest, Bounds
 
 log = logging.getLogger("commerce.web")
@@ -410,6 +411,12 @@ def _money(amount: int, currency: str) -> str:
     return format_money(amount, currency, str(get_locale()))
 
 
+def _counted(number: int) -> str:
+    """Return a count of paging as people read it: one beyond the bound as "10,000+"."""
+    shown = format_decimal(min(number, MOST_COUNTED), locale=get_locale())
+    return f"{shown}+" if number > MOST_COUNTED else shown
+
+
 def _zone() -> ZoneInfo:
     """Return the time zone of the entered shop; flask-babel would keep the first one for as long as a worker runs."""
     return ZoneInfo(get_babel().timezone_selector())
@@ -454,7 +461,13 @@ def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
     _bound_requests(app, bounds_of_sender)
     csrf.init_app(app)
     app.jinja_env.filters.update(
-        money=_money, when=_when, day=_day, deadline=_deadline, describe=describe, title_of=title_of
+        money=_money,
+        counted=_counted,
+        when=_when,
+        day=_day,
+        deadline=_deadline,
+        describe=describe,
+        title_of=title_of,
     )
     app.jinja_env.filters["cleaned"] = cleaned
     app.jinja_env.globals["page_links"] = page_links

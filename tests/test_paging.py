@@ -4,7 +4,11 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
+from flask import Flask, render_template_string
+from sqlalchemy import select
 
+from commerce import list_queries, paging
+from commerce.catalog.models import Product
 from commerce.errors import InvalidValue
 from commerce.paging import (
     Cursor,
@@ -14,6 +18,10 @@ from commerce.paging import (
     parse_page_number,
     uncounted_page,
 )
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
+from tests.factories.catalog import put_up
+from tests.support.statements import count_statements
 
 ROWS = list(range(25))
 
@@ -87,3 +95,46 @@ def test_links_of_a_list_by_positions_lead_to_its_beginning_and_on() -> None:
     assert (links.previous, links.next) == ("/list?q=x", "/list?q=x&before=5-ab")
     newest = CursorLinks("/list", (), older="", first=True)
     assert (newest.previous, newest.next) == ("", "")
+
+
+def test_a_list_that_was_counted_up_to_the_bound_goes_on_without_a_last_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(paging, "MOST_COUNTED", 24)
+    page = counted_page(25, 2, 10, rows)
+    assert (page.current, page.last, page.total, list(page.rows), page.more) == (
+        2,
+        None,
+        25,
+        ROWS[10:20],
+        True,
+    )
+    links = PageLinks("/list", (), page.current, page.last, page.total, page.more)
+    assert links.numbers == [1, 2, 3]
+    assert PageLinks("/list", (), 9, None, 25, more=True).numbers == [1, None, 8, 9, 10]
+    assert PageLinks("/list", (), 9, None, 25, more=False).numbers == [1, None, 8, 9]
+
+
+def test_counts_stop_at_the_bound(in_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        put_up(f"Tea {number}")
+    monkeypatch.setattr(paging, "MOST_COUNTED", 2)
+    everything = select(Product.id).order_by(Product.title)
+    last = everything.where(Product.title == "Tea 3")
+    with count_statements() as made:
+        assert list_queries.bounded_counts({"all": everything, "last": last}) == {"all": 3, "last": 1}
+    assert len(made) == 1
+    assert list_queries.bounded_count(last.where(Product.title == "Tea 0")) == 0
+    assert list_queries.bounded_counts({}) == {}
+
+
+def test_counts_are_of_the_entered_shop_alone(in_shop: Shop, other_shop: Shop) -> None:
+    put_up("Tea")
+    with shop_scope(other_shop):
+        assert list_queries.bounded_count(select(Product.id)) == 0
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, "0"), (10_000, "10,000"), (10_001, "10,000+")])
+def test_people_read_where_a_count_has_stopped(app: Flask, in_shop: Shop, number: int, shown: str) -> None:
+    with app.test_request_context(base_url=f"http://{in_shop.host}"):
+        assert render_template_string("{{ number|counted }}", number=number) == shown

@@ -18,12 +18,13 @@ from flask.cli import AppGroup
 from commerce.catalog.attributes import list_attributes, show_attributes
 from commerce.catalog.images import FetchReport, fetch_images
 from commerce.catalog.search import reindex_catalogue
+from commerce.catalog_import.batches import StockWriter
 from commerce.catalog_import.export import OnHand, export_catalogue
 from commerce.catalog_import.formats import FORMATS
 from commerce.catalog_import.mapping import BadMapping
 from commerce.catalog_import.report import ImportReport
 from commerce.catalog_import.rows import DUPLICATES
-from commerce.catalog_import.services import MISSING_STOCK, StockWriter, import_catalogue
+from commerce.catalog_import.services import MISSING_STOCK, import_catalogue
 from commerce.config import Config
 from commerce.error_messages import describe
 from commerce.errors import CommerceError

@@ -11,9 +11,10 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Select, Table, Uuid, bindparam, func, literal, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
+from commerce import list_queries
 from commerce.cart.models import Cart
 from commerce.catalog.models import Variant
-from commerce.db import TENANT, UtcDateTime, db, fetch_objects, with_related
+from commerce.db import TENANT, db, fetch_objects, with_related
 from commerce.errors import NotFound
 from commerce.events.models import Event
 from commerce.inventory.backorders import BackorderQueueEntry, backorder_queues
@@ -140,16 +141,7 @@ def newest_first(
 
     Its rows have `placed_at` and `id`. By keyset, so no page costs more than the first and none shifts.
     """
-    if before is not None:
-        statement = statement.where(
-            tuple_(Order.placed_at, Order.id)
-            < tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
-        )
-    found = db.session.execute(
-        statement.order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit + 1)
-    ).all()
-    rows = found[:limit]
-    return rows, Cursor(rows[-1].placed_at, rows[-1].id) if len(found) > limit else None
+    return list_queries.newest_first(statement, Order.placed_at, Order.id, before, limit)
 
 
 def count_orders(status: str = "") -> int:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Table, Uuid, bindparam, func, literal, literal_column, select, tuple_
+from sqlalchemy import Select, Table, Uuid, bindparam, func, literal_column, select
 from sqlalchemy.orm import selectinload
 
-from commerce.db import TENANT, UtcDateTime, db, fetch_all
+from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
+from commerce.list_queries import bounded_count, bounded_counts, newest_first
 from commerce.orders.models import Credit, Order, ReturnLine, ReturnRequest
 from commerce.orders.refund_amounts import shipped_not_returned, uncredited
-from commerce.paging import Cursor, CursorPage
+from commerce.paging import CursorPage
 
 KINDS = ("refund", "return")
 STATES = ("requested", "approved", "received", "closed", "declined", "withdrawn")
@@ -153,31 +154,19 @@ def list_requests(
         units,
     ).join(Order, (Order.tenant_id == ReturnRequest.tenant_id) & (Order.id == ReturnRequest.order_id))
     statement = statement.where(ReturnRequest.state == state if state else ReturnRequest.state.in_(OPEN))
-    if before is not None:
-        statement = statement.where(
-            tuple_(ReturnRequest.created_at, ReturnRequest.id)
-            < tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
-        )
-    found = db.session.execute(
-        statement.order_by(ReturnRequest.created_at.desc(), ReturnRequest.id.desc()).limit(limit + 1)
-    ).all()
-    rows = [RequestRow(*row) for row in found[:limit]]
-    more = len(found) > limit
-    return CursorPage(rows, Cursor(rows[-1].created_at, rows[-1].id) if more else None)
+    found, older = newest_first(statement, ReturnRequest.created_at, ReturnRequest.id, before, limit)
+    return CursorPage([RequestRow(*row) for row in found], older)
 
 
 def count_requests() -> dict[str, int]:
-    """Return how many requests there are in each state, all states named."""
-    rows = db.session.execute(select(ReturnRequest.state, func.count()).group_by(ReturnRequest.state))
-    found = {state: int(count) for state, count in rows}
-    return {state: found.get(state, 0) for state in STATES}
+    """Return how many requests there are in each state, all states named; each up to the bound of paging."""
+    return bounded_counts({state: _in_states(state) for state in STATES})
 
 
 def count_open_requests() -> int:
-    """Return how many requests wait for somebody of the shop."""
-    return (
-        db.session.scalar(
-            select(func.count()).select_from(ReturnRequest).where(ReturnRequest.state.in_(OPEN))
-        )
-        or 0
-    )
+    """Return how many requests wait for somebody of the shop, up to the bound of paging."""
+    return bounded_count(_in_states(*OPEN))
+
+
+def _in_states(*states: str) -> Select[uuid.UUID]:
+    return select(ReturnRequest.id).where(ReturnRequest.state.in_(states))

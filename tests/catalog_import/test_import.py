@@ -353,11 +353,11 @@ def test_a_batch_costs_few_statements_however_many_products_it_has(in_shop: Shop
 def test_somebody_who_takes_a_sku_meanwhile_costs_one_product(
     in_shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from commerce.catalog_import import services
+    from commerce.catalog_import import batches
 
     run(mug(Handle="old"))
     # The look at the shop's SKUs sees nothing, as it does when another import commits right after it.
-    monkeypatch.setattr(services, "_sku_owners", lambda _products: {})
+    monkeypatch.setattr(batches, "find_sku_owners", lambda _products: {})
 
     report = run(mug(Handle="cup", Variant_SKU="CUP"), mug(), mug(Handle="plate", Variant_SKU="PLATE"))
 
