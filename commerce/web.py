@@ -7,12 +7,14 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import psycopg
+from babel import Locale
 from babel.dates import format_date, format_datetime, get_timezone_name
 from babel.numbers import format_decimal
 from flask import (
@@ -408,7 +410,12 @@ def _add_headers(response: Response) -> Response:
 
 
 def _money(amount: int, currency: str) -> str:
-    return format_money(amount, currency, str(get_locale()))
+    return format_money(amount, currency, _locale_name(get_locale()))
+
+
+@lru_cache(maxsize=1024)
+def _locale_name(locale: Locale | None) -> str:
+    return str(locale)
 
 
 def _counted(number: int) -> str:
