@@ -39,6 +39,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms.meta import DefaultMeta
 
 from commerce import form_html
+from commerce.browser_session import KeptSessions, form_token
 from commerce.config import Config
 from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
@@ -140,7 +141,11 @@ def accepts_bytes(size: int) -> Callable[[View], View]:
 def _bound_requests(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
     """Refuse what is larger than its sender may send, before it is read."""
     app.request_class = BoundedRequest
-    app.wsgi_app = BoundedHead(app.wsgi_app, SECURITY_HEADERS.items())  # type: ignore[method-assign]
+    config: Config = app.config["LOCKSTEP"]
+    headers = dict(SECURITY_HEADERS)
+    if config.public_scheme == "https" and config.hsts in STRICT_TRANSPORT:
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT[config.hsts]
+    app.wsgi_app = BoundedHead(app.wsgi_app, headers.items())  # type: ignore[method-assign]
 
     def bound_body() -> None:
         length = request.content_length
@@ -396,13 +401,6 @@ def request_id() -> str:
 
 
 def _add_headers(response: Response) -> Response:
-    present = {name.lower() for name, _value in response.headers}
-    for name, value in SECURITY_HEADERS.items():
-        if name.lower() not in present:
-            response.headers.add(name, value)
-    config: Config = current_app.config["LOCKSTEP"]
-    if config.public_scheme == "https" and config.hsts in STRICT_TRANSPORT:
-        response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT[config.hsts]
     response.headers["X-Request-ID"] = request_id()
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "private, no-cache"
@@ -467,6 +465,9 @@ def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
     # Before the form is read for its token.
     _bound_requests(app, bounds_of_sender)
     csrf.init_app(app)
+    app.session_interface = KeptSessions()
+    app.jinja_env.globals["csrf_token"] = form_token
+    app.context_processor(lambda: {"csrf_token": form_token})
     app.jinja_env.filters.update(
         money=_money,
         counted=_counted,
