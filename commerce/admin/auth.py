@@ -20,14 +20,7 @@ from commerce.accounts.forms import SignInForm
 from commerce.accounts.kept_form import resume_after_sign_in, seal_form
 from commerce.accounts.permissions import allows, roles_with
 from commerce.accounts.sessions import STAFF, SignedIn
-from commerce.admin.navigation import (
-    NAVIGATION,
-    PRICING_TABS,
-    SETTINGS_TABS,
-    STOCK_TABS,
-    Group,
-    visible_places,
-)
+from commerce.admin.navigation import STOCK_TABS, Here, place_at, visible_groups, visible_places
 from commerce.admin.step_up import challenge, is_dangerous
 from commerce.db import with_audit
 from commerce.errors import NotAllowed
@@ -179,20 +172,20 @@ def _way_back() -> str:
     return local_path(f"{page.path}?{page.query}" if page.query else page.path, HOME)
 
 
-@blueprint.context_processor
+@blueprint.app_context_processor
 def _template_globals() -> dict[str, Any]:
+    """Give every template what the frame of the back office needs: its error pages belong to no blueprint."""
     return {
         "may": may,
-        "navigation": _navigation,
+        "signed_in_staff": signed_in_staff,
+        "navigation": lambda: visible_groups(may),
+        "place_here": _place_here,
         "stock_tabs": lambda: visible_places(STOCK_TABS, may),
-        "pricing_tabs": lambda: visible_places(PRICING_TABS, may),
-        "settings_tabs": lambda: visible_places(SETTINGS_TABS, may),
     }
 
 
-def _navigation() -> list[Group]:
-    groups = (Group(group.label, tuple(visible_places(group.places, may))) for group in NAVIGATION)
-    return [group for group in groups if group.places]
+def _place_here() -> Here | None:
+    return place_at(request.path, visible_groups(may))
 
 
 # --- query strings ------------------------------------------------------------------------

@@ -5,12 +5,14 @@ from __future__ import annotations
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, requires_permission
+from commerce.admin.categories import views as categories
 from commerce.admin.drafts import views as drafts
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, payments, returns
 from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
+from commerce.admin.products import imports as product_imports
 from commerce.admin.products import views as products
 from commerce.admin.settings import mails
 from commerce.admin.settings import views as settings
@@ -20,6 +22,7 @@ from commerce.web import see_other
 
 __all__ = [
     "blueprint",
+    "categories",
     "drafts",
     "edit",
     "imports",
@@ -29,6 +32,7 @@ __all__ = [
     "payments",
     "people",
     "pricing",
+    "product_imports",
     "products",
     "returns",
     "settings",

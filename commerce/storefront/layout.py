@@ -24,29 +24,33 @@ _navigation: BoundedCache[tuple[CategoryLink, ...]] = BoundedCache(MAX_SHOPS, NA
 
 
 def nav_categories() -> tuple[CategoryLink, ...]:
-    """Return the first categories that have something to show.
+    """Return the first categories of the first level that have something to show.
 
     Visitors who are shopping (they have a cookie) may see them NAV_SECONDS late; pages that are cached for anonymous
     visitors may not, because a cached page would stay late.
     """
     if "nav_categories" not in g:
         g.nav_categories = _navigation.get(
-            current_shop().id, lambda: listings.list_categories(NAV_CATEGORIES), fresh=not request.cookies
+            current_shop().id, lambda: listings.top_categories(NAV_CATEGORIES), fresh=not request.cookies
         )
     categories: tuple[CategoryLink, ...] = g.nav_categories
     return categories
 
 
 @blueprint.app_template_global()
-def site_links() -> Markup:
-    """Return style sheets, scripts and icon of every page, for the page's `head`."""
+def site_links(*, themed: bool = True) -> Markup:
+    """Return style sheets, scripts and icon of every page, for the page's `head`.
+
+    Pages that are not the shop's own, such as the back office, are not `themed`: its colors are not theirs.
+    """
     return render_cached(
         "shared/_links.html",
         "",
         app_css=static_url("app.css"),
         app_js=static_url("app.js"),
         htmx=static_url("vendor/htmx-4.0.1.min.js"),
-        theme=theme_url() if "shop" in g else "",
+        theme=theme_url() if themed and "shop" in g else "",
+        icon="shop" in g,
     )
 
 

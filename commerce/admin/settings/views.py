@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from babel.languages import get_official_languages
-from flask import current_app, request
+from flask import current_app, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, requires_permission
-from commerce.admin.fields import country_names, percent_text
+from commerce.admin.fields import amount_text, country_names, percent_text
 from commerce.admin.forms import Difference, seen_row_version
 from commerce.admin.save import done, save, saved_text
 from commerce.admin.settings.forms import (
@@ -30,6 +30,7 @@ from commerce.admin.settings.queries import tax_classes, untaxed_countries, what
 from commerce.admin.step_up import requires_recent_auth
 from commerce.catalog.images import MAX_BYTES, NotAPicture, normalise, store
 from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
+from commerce.money import smallest_cash_amount
 from commerce.notifications.i18n import LANGUAGES
 from commerce.payments.methods import MethodRow, configure_method, get_method, list_methods, remove_method
 from commerce.pricing.models import TaxRate
@@ -61,10 +62,10 @@ HOUR, DAY = 60, 24 * 60
 
 
 @blueprint.get("/settings")
-@requires_permission("settings.change")
+@requires_permission("orders.view")
 def settings() -> BaseResponse:
-    """Begin with the shop itself."""
-    return settings_page("shop")
+    """Show everything that can be set, as far as it is open to the one who asks."""
+    return make_response(render_template("admin/settings/index.html"))
 
 
 @blueprint.get("/settings/<section>")
@@ -582,4 +583,5 @@ def _show_payment(
         tax_classes=tax_classes(),
         compared=compared,
         currency=current_shop().currency,
+        smallest_coin=amount_text(smallest_cash_amount(current_shop().currency)),
     )
