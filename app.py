@@ -57,7 +57,7 @@ from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import KnownShop, find_known_shop, find_shop_by_host, list_shops
 from commerce.tenants.scope import current_shop, entered_shop, shop_scope
-from commerce.translated_templates import TranslatedTemplates
+from commerce.translated_templates import KeptDomain, TranslatedTemplates
 from commerce.web import init_web, private, see_other
 
 log = logging.getLogger("commerce")
@@ -111,7 +111,8 @@ def create_app(config: Config | None = None) -> Flask:
 
     db.init_app(app)
     flask_migrate.Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
-    Babel(app, locale_selector=_locale, timezone_selector=_timezone)
+    babel = Babel(app, locale_selector=_locale, timezone_selector=_timezone)
+    babel.domain_instance = KeptDomain("messages")
     name_routes(app)
     if config.log_requests:
         log_requests(app)

@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from flask.templating import Environment
-from flask_babel import Locale, get_domain, get_locale
+from flask_babel import Domain, Locale, get_domain, get_locale
 from jinja2 import BytecodeCache, Template, nodes
 from jinja2.bccache import Bucket
 from jinja2.compiler import CodeGenerator
@@ -144,6 +144,24 @@ def _digest(catalog: Any) -> str:
     """Return a name for all that a catalog says: with another word the templates are others."""
     words = sorted(map(repr, getattr(catalog, "_catalog", {}).items()))
     return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+class KeptDomain(Domain):  # type: ignore[misc]
+    """Flask-Babel's domain, which finds a language's catalog by the locale itself and does not spell its name first."""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(domain=domain)
+        self._by_locale: dict[Locale, Any] = {}
+
+    def get_translations(self) -> Any:
+        """Return the catalog of the language that is spoken now."""
+        locale = get_locale()
+        if locale is None:
+            return super().get_translations()
+        found = self._by_locale.get(locale)
+        if found is None:
+            found = self._by_locale[locale] = super().get_translations()
+        return found
 
 
 class TranslatedTemplates(Environment):

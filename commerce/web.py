@@ -478,7 +478,7 @@ def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
         title_of=title_of,
     )
     app.jinja_env.filters["cleaned"] = cleaned
-    app.jinja_env.globals["page_links"] = page_links
+    app.jinja_env.globals.update(page_links=page_links, written_field=form_html.write_field)
     app.register_error_handler(CommerceError, answer_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_exception)
