@@ -210,16 +210,19 @@ MESSAGES: dict[str, str] = {
     "category_has_children": N_("There are categories below this one. Move or delete them first."),
     "category_name_length": N_("Enter a name of 1 to %(maximum)s characters."),
     "category_not_found": N_("The category %(category)s doesn't exist."),
+    "option_incomplete": N_("The option %(option)s needs a name and at least one value."),
     "category_parent_impossible": N_(
         "The category can't be placed there. Categories have at most %(levels)s levels."
     ),
     "category_slug_taken": N_("Another category already uses this address."),
     "option_names_not_unique": N_("Each option needs a name, and names must be different."),
     "option_value_required": N_("Enter a value for each option."),
+    "option_values_not_unique": N_("The option %(option)s has a value twice."),
     "options_differ": N_("Enter a value for each of these options and no others: %(options)s."),
     "options_repeated": N_("Another variant of this product has the same options."),
     "picture_damaged": N_("This file is damaged, or isn't a JPEG, PNG, or WebP image."),
     "picture_file_too_large": N_("This image file is larger than %(megabytes)s MB."),
+    "picture_not_found": N_("We couldn't find this picture. Someone may have removed it."),
     "picture_needs_memory": N_("This image needs too much memory to be read."),
     "picture_too_many_pixels": N_("This image has more than %(megapixels)s megapixels."),
     "price_out_of_range": N_("Enter a valid price."),
@@ -240,6 +243,9 @@ MESSAGES: dict[str, str] = {
         "starts with a letter."
     ),
     "title_length": N_("Enter a title of 1 to %(maximum)s characters."),
+    "too_many_options": N_("A product can have up to %(maximum)s options."),
+    "too_many_pictures": N_("A product can have up to %(maximum)s pictures."),
+    "too_many_variants": N_("A product can have up to %(maximum)s variants."),
     "unknown_product_status": N_("“%(status)s” isn't a product status."),
     "variant_not_found": N_("We couldn't find this variant."),
     "weight_out_of_range": N_("Enter a weight from 0 to %(maximum)s grams."),
@@ -487,6 +493,9 @@ MESSAGES: dict[str, str] = {
     "units_not_whole": N_("Enter whole numbers."),
     "wrong_actor": N_("You can't do this yourself. It can be done by: %(actors)s."),
     # --- payments ---
+    "account_details_required": N_(
+        "Enter where customers pay, such as your IBAN or account number. Without it nobody can pay you."
+    ),
     "card_number_invalid": N_("Your card number is invalid. Check the digits."),
     "fee_negative": N_("Enter a fee of at least zero."),
     "fee_percent_out_of_range": N_("Enter a percentage from 0 to 100."),
@@ -565,6 +574,11 @@ MESSAGES: dict[str, str] = {
     "tax_rate_not_found": N_("We couldn't find this tax rate."),
     "tax_rate_out_of_range": N_("Enter a tax rate from 0 to 100 percent."),
     "usage_limit_below_uses": N_("This code has already been used %(used)s times."),
+    # --- reports ---
+    "date_unreadable": N_("Enter a date, such as 2026-11-29."),
+    "period_ends_before_it_begins": N_("Choose an end date that is not before the start date."),
+    "period_too_long": N_("Choose a period of at most %(days)s days."),
+    "report_not_found": N_("We couldn't find this report."),
     # --- redirects ---
     "redirect_path_invalid": N_("Enter a path of your shop, such as /products/old-name."),
     "redirect_path_reserved": N_("Addresses such as %(path)s can't be redirected."),

@@ -65,7 +65,7 @@ NAVIGATION = (
         "products",
         _("Products"),
         (
-            Place(_("Products"), "/admin/products"),
+            Place(_("Products"), "/admin/products", also=("/admin/new-product",)),
             Place(_("Categories"), "/admin/categories"),
             Place(
                 _("Stock"),
@@ -85,7 +85,11 @@ NAVIGATION = (
         ),
     ),
     Group("content", _("Content")),
-    Group("reports", _("Reports")),
+    Group(
+        "reports",
+        _("Reports"),
+        (Place(_("Reports"), "/admin/reports/days", "reports.view", also=("/admin/reports",)),),
+    ),
     Group(
         "settings",
         _("Settings"),
