@@ -17,7 +17,7 @@ from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 MOST_KEPT = 4096
-"""Cookies of about 200 bytes; beyond that all are verified anew."""
+"""Cookies of about 200 bytes; beyond that, all are forgotten and verified again."""
 
 
 class KeptSessions(SecureCookieSessionInterface):
