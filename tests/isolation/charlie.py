@@ -26,6 +26,7 @@ IDS = {
     "location_id": "locations",
     "method_id": "shipping_methods",
     "payment_id": "payments",
+    "plan_id": "bulk_plans",
     "promotion_id": "promotions",
     "rate_id": "tax_rates",
     "refund_id": "refunds",
@@ -48,6 +49,7 @@ PLAIN = {
     "deed": "removal",
     "gateway": "manual",
     "section": "shop",
+    "step": "start",
     "resource": "cancellation",
     "challenge": "abc",
 }
