@@ -497,6 +497,8 @@ MESSAGES: dict[str, str] = {
     "gateway_secret_unknown": N_("This payment provider doesn't have this key."),
     "gateway_setting_unknown": N_("This payment provider doesn't have this setting."),
     "hold_minutes_out_of_range": N_("Enter 1 to %(maximum)s minutes."),
+    "cash_rounding_needs_manual": N_("Only totals of manual payment methods can be rounded."),
+    "cash_rounding_out_of_range": N_("Enter the smallest coin, or 0 for no rounding."),
     "pay_later_needs_manual": N_("Only manual payment methods can be paid later."),
     "payment_keys_unreadable": N_("The stored keys can no longer be read. Enter them again."),
     "payment_method_changed": N_("Someone else changed this payment method after you opened the page."),
