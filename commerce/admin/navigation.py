@@ -65,7 +65,7 @@ NAVIGATION = (
         "products",
         _("Products"),
         (
-            Place(_("Products"), "/admin/products"),
+            Place(_("Products"), "/admin/products", also=("/admin/bulk-changes", "/admin/imports")),
             Place(
                 _("Stock"),
                 "/admin/stock",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, requires_permission
+from commerce.admin.bulk import views as bulk
 from commerce.admin.drafts import views as drafts
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, payments, returns
@@ -21,6 +22,7 @@ from commerce.web import see_other
 
 __all__ = [
     "blueprint",
+    "bulk",
     "drafts",
     "edit",
     "imports",

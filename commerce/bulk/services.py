@@ -47,7 +47,12 @@ class PlanMoved(Conflict):
 
 @atomic
 def create_plan(
-    kind: str, chosen: Select[Any], *, scope: Mapping[str, Any], by: str, staff_id: uuid.UUID | None
+    kind: str,
+    chosen: Select[uuid.UUID, int],
+    *,
+    scope: Mapping[str, Any],
+    by: str,
+    staff_id: uuid.UUID | None,
 ) -> uuid.UUID:
     """Keep a change of the rows that `chosen` finds (columns id and version); nothing is changed yet.
 

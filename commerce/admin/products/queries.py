@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from commerce.admin.queries import contains, page_of
-from commerce.catalog.models import Product, Variant
+from commerce.catalog.models import Category, Product, Variant
 from commerce.db import db
 from commerce.errors import NotFound
 from commerce.inventory.availability import units_in_stock
@@ -41,6 +41,7 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[
     )
     statement = (
         select(
+            Product.id,
             Product.slug,
             Product.title,
             Product.status,
@@ -59,6 +60,25 @@ def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[
         .order_by(func.lower(Product.title), Product.id)
     )
     return page_of(statement, total, page)
+
+
+def matching_products(search: str, status: str) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of every product that the list's filter finds."""
+    statement = select(Product.id, Product.version).where(*_found_by(search)).order_by(Product.id)
+    return statement.where(Product.status == status) if status else statement
+
+
+def chosen_products(ids: Sequence[uuid.UUID]) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of these products."""
+    return select(Product.id, Product.version).where(Product.id.in_(ids)).order_by(Product.id)
+
+
+def category_ids() -> list[tuple[str, str]]:
+    """Return the id and name of each category, in the order of the shop."""
+    rows = db.session.execute(
+        select(Category.id, Category.name).order_by(Category.position, func.lower(Category.name), Category.id)
+    )
+    return [(str(row.id), row.name) for row in rows]
 
 
 def count_products(search: str = "") -> dict[str, int]:
