@@ -32,6 +32,14 @@ class Outcome:
     figures: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptReason:
+    """Why a row was not changed, as it is written down."""
+
+    reason: str
+    facts: Mapping[str, Any]
+
+
 def note(row: BulkRow, status: str, error: CommerceError) -> None:
     """Write down why a row was not changed."""
     row.status = status

@@ -49,7 +49,7 @@ PLAIN = {
     "deed": "removal",
     "gateway": "manual",
     "section": "shop",
-    "step": "start",
+    "step": "pause",
     "resource": "cancellation",
     "challenge": "abc",
 }

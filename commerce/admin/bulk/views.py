@@ -28,6 +28,7 @@ from commerce.admin.save import done, save
 from commerce.bulk import queries, services
 from commerce.bulk.kinds import kind_of
 from commerce.bulk.models import BulkPlan
+from commerce.bulk.outcomes import KeptReason
 from commerce.catalog.validation import STATUSES
 from commerce.error_messages import describe
 from commerce.errors import CommerceError, Refusal, Rejected
@@ -182,7 +183,10 @@ def _form(plan: BulkPlan, formdata: Any = None) -> BulkForm:
 
 
 def _reason(reason: dict[str, Any] | None) -> str:
-    return describe(Refusal(reason["reason"], reason["facts"])) if reason else ""
+    if not reason:
+        return ""
+    kept = KeptReason(**reason)
+    return describe(Refusal(kept.reason, kept.facts))
 
 
 def _show(
