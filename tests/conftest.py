@@ -7,9 +7,11 @@ and on PostgreSQL. A test that is about one of them says
 
 import contextlib
 import contextvars
+import gc
 import os
 import re
 import time
+import warnings
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
@@ -225,6 +227,15 @@ def every_trace() -> None:
 
 
 @pytest.fixture
+def no_files_left() -> Iterator[None]:
+    """Werkzeug leaves the temporary file of a refused upload to the garbage collector: let it come here, not later."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture
 def client(app: Flask) -> ShopClient:
     """A visitor of Alice's shop with a cookie jar; `app.test_client(host="other.localhost")` visits Charlie's."""
     visitor = app.test_client()
@@ -247,6 +258,7 @@ def shop(app: Flask) -> Shop:
             taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
             shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 500),)),),
             test_card=True,
+            bank_details="Transfer the total to account 1234567 and name your order number.",
         )
 
 
@@ -264,6 +276,7 @@ def other_shop(app: Flask, shop: Shop) -> Shop:
                 taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
                 shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 800),)),),
                 test_card=True,
+                bank_details="Transfer the total to account 7654321 and name your order number.",
             )
 
     # In an empty context: a test may have entered Alice's shop already, from which no other is seen.

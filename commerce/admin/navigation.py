@@ -65,7 +65,12 @@ NAVIGATION = (
         "products",
         _("Products"),
         (
-            Place(_("Products"), "/admin/products", also=("/admin/bulk-changes", "/admin/imports")),
+            Place(
+                _("Products"),
+                "/admin/products",
+                also=("/admin/new-product", "/admin/bulk-changes", "/admin/imports"),
+            ),
+            Place(_("Categories"), "/admin/categories"),
             Place(
                 _("Stock"),
                 "/admin/stock",
@@ -84,7 +89,11 @@ NAVIGATION = (
         ),
     ),
     Group("content", _("Content")),
-    Group("reports", _("Reports")),
+    Group(
+        "reports",
+        _("Reports"),
+        (Place(_("Reports"), "/admin/reports/days", "reports.view", also=("/admin/reports",)),),
+    ),
     Group(
         "settings",
         _("Settings"),
