@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from werkzeug.wrappers import Response as BaseResponse
-
-from commerce.admin.auth import blueprint, requires_permission
-from commerce.admin.bulk import views as bulk
 from commerce.admin.auth import blueprint
+from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
 from commerce.admin.drafts import views as drafts
 from commerce.admin.home import views as home

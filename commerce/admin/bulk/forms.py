@@ -14,7 +14,7 @@ from wtforms.validators import InputRequired, Length
 
 from commerce.admin.fields import AmountField, PercentField, no_control_characters, version_field
 from commerce.admin.forms import AdminForm
-from commerce.admin.products.forms import STATUS_WORDS
+from commerce.admin.products.fields import STATUS_WORDS
 from commerce.catalog.validation import STATUSES
 
 MOST_TAGS = 2000
