@@ -12,9 +12,9 @@ from sqlalchemy import select
 from commerce.bulk.models import BulkRow
 from commerce.bulk.outcomes import Line, Outcome, note
 from commerce.bulk.product_states import (
-    ProductState,
+    ProductSnapshot,
     ProductTarget,
-    VariantState,
+    VariantSnapshot,
     load_products,
     write_products,
 )
@@ -43,19 +43,19 @@ class ProductChange(ABC):
         """Return the parameters as they are stored. Raises InvalidValue."""
 
     @abstractmethod
-    def target(self, state: ProductState, parameters: Parameters) -> ProductTarget:
+    def target(self, state: ProductSnapshot, parameters: Parameters) -> ProductTarget:
         """Return what becomes of a product. Raises InvalidValue when it cannot become that."""
 
     @abstractmethod
-    def lines(self, state: ProductState, target: ProductTarget) -> list[Line]:
+    def lines(self, state: ProductSnapshot, target: ProductTarget) -> list[Line]:
         """Return what changes in a product, for the sample of a preview."""
 
     @abstractmethod
-    def before(self, state: ProductState, target: ProductTarget) -> dict[str, Any]:
+    def before(self, state: ProductSnapshot, target: ProductTarget) -> dict[str, Any]:
         """Return what an undo needs."""
 
     @abstractmethod
-    def restored(self, state: ProductState, before: Mapping[str, Any]) -> ProductTarget:
+    def restored(self, state: ProductSnapshot, before: Mapping[str, Any]) -> ProductTarget:
         """Return what takes the change back."""
 
     def outcomes(self, ids: Sequence[uuid.UUID], parameters: Parameters) -> Iterator[Outcome]:
@@ -74,7 +74,7 @@ class ProductChange(ABC):
             lines = self.lines(state, target) if target else []
             yield Outcome(state.title, lines, figures=self.figures(state, target))
 
-    def figures(self, state: ProductState, target: ProductTarget) -> dict[str, int]:
+    def figures(self, state: ProductSnapshot, target: ProductTarget) -> dict[str, int]:
         """Return numbers that a preview adds up."""
         del state, target
         return {}
@@ -96,7 +96,7 @@ class ProductChange(ABC):
     def _apply_one(
         self,
         row: BulkRow,
-        state: ProductState,
+        state: ProductSnapshot,
         parameters: Parameters,
         targets: dict[uuid.UUID, ProductTarget],
     ) -> None:
@@ -126,7 +126,7 @@ class ProductChange(ABC):
                 targets[state.id] = self.restored(state, row.before or {})
         write_products(targets)
 
-    def _load(self, ids: Sequence[uuid.UUID], *, lock: bool) -> dict[uuid.UUID, ProductState]:
+    def _load(self, ids: Sequence[uuid.UUID], *, lock: bool) -> dict[uuid.UUID, ProductSnapshot]:
         return load_products(ids, variants=self.variants, categories=self.categories, lock=lock)
 
 
@@ -155,13 +155,13 @@ class ChangePrice(ProductChange):
         names = ("direction", "percent", "amount", "compare_at")
         return {name: given.get(name) for name in names}
 
-    def target(self, state: ProductState, parameters: Parameters) -> ProductTarget:
+    def target(self, state: ProductSnapshot, parameters: Parameters) -> ProductTarget:
         """Return the new prices. Raises InvalidValue for one below zero or beyond all bounds."""
         found = {each.id: (each.price, each.compare_at) for each in state.variants}
         wanted = {each.id: self._priced(each, parameters) for each in state.variants}
         return ProductTarget(prices={key: new for key, new in wanted.items() if new != found[key]})
 
-    def _priced(self, variant: VariantState, parameters: Parameters) -> tuple[int, int | None]:
+    def _priced(self, variant: VariantSnapshot, parameters: Parameters) -> tuple[int, int | None]:
         sign = 1 if parameters["direction"] == "raise" else -1
         if parameters["amount"] is not None:
             price = variant.price + sign * parameters["amount"]
@@ -177,7 +177,7 @@ class ChangePrice(ProductChange):
             compare_at = variant.price
         return price, compare_at
 
-    def lines(self, state: ProductState, target: ProductTarget) -> list[Line]:
+    def lines(self, state: ProductSnapshot, target: ProductTarget) -> list[Line]:
         """Return the old and the new price of each variant that changes."""
         return [
             Line(each.sku, each.price, target.prices[each.id][0], is_money=True)
@@ -185,13 +185,13 @@ class ChangePrice(ProductChange):
             if each.id in target.prices
         ]
 
-    def figures(self, state: ProductState, target: ProductTarget) -> dict[str, int]:
+    def figures(self, state: ProductSnapshot, target: ProductTarget) -> dict[str, int]:
         """Count variants, and add up their prices before and after."""
         after = sum(target.prices.get(each.id, (each.price,))[0] for each in state.variants)
         before = sum(each.price for each in state.variants)
         return {"variants": len(target.prices), "money_before": before, "money_after": after}
 
-    def before(self, state: ProductState, target: ProductTarget) -> dict[str, Any]:
+    def before(self, state: ProductSnapshot, target: ProductTarget) -> dict[str, Any]:
         """Return the prices as they were."""
         return {
             "prices": {
@@ -201,7 +201,7 @@ class ChangePrice(ProductChange):
             }
         }
 
-    def restored(self, state: ProductState, before: Mapping[str, Any]) -> ProductTarget:
+    def restored(self, state: ProductSnapshot, before: Mapping[str, Any]) -> ProductTarget:
         """Return the old prices of variants that are still there."""
         present = {str(each.id): each.id for each in state.variants}
         return ProductTarget(
@@ -222,21 +222,21 @@ class ChangeStatus(ProductChange):
             raise InvalidValue("status", "unknown_product_status", status=str(given["status"])[:40])
         return {"status": given["status"]}
 
-    def target(self, state: ProductState, parameters: Parameters) -> ProductTarget:
+    def target(self, state: ProductSnapshot, parameters: Parameters) -> ProductTarget:
         """Return the new status."""
         status = parameters["status"]
         return ProductTarget({"status": status} if state.status != status else {})
 
-    def lines(self, state: ProductState, target: ProductTarget) -> list[Line]:
+    def lines(self, state: ProductSnapshot, target: ProductTarget) -> list[Line]:
         """Return the old and the new status."""
         return [Line("status", state.status, target.columns["status"])]
 
-    def before(self, state: ProductState, target: ProductTarget) -> dict[str, Any]:
+    def before(self, state: ProductSnapshot, target: ProductTarget) -> dict[str, Any]:
         """Return the status as it was."""
         del target
         return {"status": state.status}
 
-    def restored(self, state: ProductState, before: Mapping[str, Any]) -> ProductTarget:
+    def restored(self, state: ProductSnapshot, before: Mapping[str, Any]) -> ProductTarget:
         """Return the old status."""
         del state
         return ProductTarget({"status": before["status"]})
@@ -252,7 +252,7 @@ class ChangeTags(ProductChange):
             raise InvalidValue("add", "tags_required")
         return parameters
 
-    def target(self, state: ProductState, parameters: Parameters) -> ProductTarget:
+    def target(self, state: ProductSnapshot, parameters: Parameters) -> ProductTarget:
         """Return the new tags. Raises InvalidValue when there are too many."""
         gone = {tag.casefold() for tag in parameters["remove"]}
         tags = [tag for tag in state.tags if tag.casefold() not in gone]
@@ -262,16 +262,16 @@ class ChangeTags(ProductChange):
             raise InvalidValue("add", "too_many_tags", limit=MAX_TAGS)
         return ProductTarget({"tags": tags} if tags != list(state.tags) else {})
 
-    def lines(self, state: ProductState, target: ProductTarget) -> list[Line]:
+    def lines(self, state: ProductSnapshot, target: ProductTarget) -> list[Line]:
         """Return the old and the new tags."""
         return [Line("tags", ", ".join(state.tags), ", ".join(target.columns["tags"]))]
 
-    def before(self, state: ProductState, target: ProductTarget) -> dict[str, Any]:
+    def before(self, state: ProductSnapshot, target: ProductTarget) -> dict[str, Any]:
         """Return the tags as they were."""
         del target
         return {"tags": list(state.tags)}
 
-    def restored(self, state: ProductState, before: Mapping[str, Any]) -> ProductTarget:
+    def restored(self, state: ProductSnapshot, before: Mapping[str, Any]) -> ProductTarget:
         """Return the old tags."""
         del state
         return ProductTarget({"tags": before["tags"]})
@@ -300,23 +300,23 @@ class ChangeCategories(ProductChange):
             raise InvalidValue("add", "category_gone")
         return {**wanted, "names": names}
 
-    def target(self, state: ProductState, parameters: Parameters) -> ProductTarget:
+    def target(self, state: ProductSnapshot, parameters: Parameters) -> ProductTarget:
         """Return what the product goes into and out of."""
         into = {uuid.UUID(each) for each in parameters["add"]} - state.categories
         out_of = {uuid.UUID(each) for each in parameters["remove"]} & state.categories
         return ProductTarget(into=into, out_of=out_of)
 
-    def lines(self, state: ProductState, target: ProductTarget) -> list[Line]:
+    def lines(self, state: ProductSnapshot, target: ProductTarget) -> list[Line]:
         """Return how many categories the product is in."""
         now = len(state.categories)
         return [Line("categories", str(now), str(now + len(target.into) - len(target.out_of)))]
 
-    def before(self, state: ProductState, target: ProductTarget) -> dict[str, Any]:
+    def before(self, state: ProductSnapshot, target: ProductTarget) -> dict[str, Any]:
         """Return what was added and what was taken away."""
         del state
         return {"into": sorted(map(str, target.into)), "out_of": sorted(map(str, target.out_of))}
 
-    def restored(self, state: ProductState, before: Mapping[str, Any]) -> ProductTarget:
+    def restored(self, state: ProductSnapshot, before: Mapping[str, Any]) -> ProductTarget:
         """Return the way back, as far as the categories are still there."""
         back = {uuid.UUID(each) for each in before["out_of"]} - state.categories
         there = set(db.session.scalars(select(Category.id).where(Category.id.in_(back)))) if back else set()

@@ -17,7 +17,7 @@ from commerce.tenants.services import touch_catalogue
 
 
 @dataclass(frozen=True, slots=True)
-class VariantState:
+class VariantSnapshot:
     """A variant; amounts are minor units of the shop's currency."""
 
     id: uuid.UUID
@@ -27,7 +27,7 @@ class VariantState:
 
 
 @dataclass(frozen=True, slots=True)
-class ProductState:
+class ProductSnapshot:
     """A product with what a change may be about."""
 
     id: uuid.UUID
@@ -36,7 +36,7 @@ class ProductState:
     status: str
     tags: Sequence[str]
     version: int
-    variants: Sequence[VariantState] = ()
+    variants: Sequence[VariantSnapshot] = ()
     categories: frozenset[uuid.UUID] = frozenset()
 
 
@@ -56,12 +56,12 @@ class ProductTarget:
 
 def load_products(
     ids: Collection[uuid.UUID], *, variants: bool, categories: bool, lock: bool
-) -> dict[uuid.UUID, ProductState]:
+) -> dict[uuid.UUID, ProductSnapshot]:
     """Return those of the products that exist, by id. `lock`: a step; they stay as they are until it commits."""
     columns = (Product.id, Product.slug, Product.title, Product.status, Product.tags, Product.version)
     statement = select(*columns).where(Product.id.in_(ids)).order_by(Product.id)
     products = db.session.execute(statement.with_for_update() if lock else statement).all()
-    of_product: dict[uuid.UUID, list[VariantState]] = {}
+    of_product: dict[uuid.UUID, list[VariantSnapshot]] = {}
     if variants:
         rows = (
             select(Variant.id, Variant.product_id, Variant.sku, Variant.price, Variant.compare_at)
@@ -70,7 +70,7 @@ def load_products(
         )
         for row in db.session.execute(rows.with_for_update() if lock else rows):
             of_product.setdefault(row.product_id, []).append(
-                VariantState(row.id, row.sku, row.price, row.compare_at)
+                VariantSnapshot(row.id, row.sku, row.price, row.compare_at)
             )
     places: dict[uuid.UUID, set[uuid.UUID]] = {}
     if categories:
@@ -78,7 +78,7 @@ def load_products(
         for pair in db.session.execute(pairs.where(ProductCategory.product_id.in_(ids))):
             places.setdefault(pair.product_id, set()).add(pair.category_id)
     return {
-        row.id: ProductState(*row, tuple(of_product.get(row.id, ())), frozenset(places.get(row.id, ())))
+        row.id: ProductSnapshot(*row, tuple(of_product.get(row.id, ())), frozenset(places.get(row.id, ())))
         for row in products
     }
 
