@@ -6,6 +6,7 @@ from commerce.api import models as api
 from commerce.bulk import models as bulk
 from commerce.cart import models as cart
 from commerce.catalog import models as catalog
+from commerce.content import models as content
 from commerce.events import models as events
 from commerce.file_imports import models as file_imports
 from commerce.inventory import models as inventory
@@ -24,6 +25,7 @@ __all__ = [
     "bulk",
     "cart",
     "catalog",
+    "content",
     "events",
     "file_imports",
     "form_submissions",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from commerce.admin.auth import blueprint
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
+from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
 from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
@@ -25,6 +26,7 @@ __all__ = [
     "blueprint",
     "bulk",
     "categories",
+    "content",
     "drafts",
     "edit",
     "home",
