@@ -336,6 +336,7 @@ MESSAGES: dict[str, str] = {
     "recipient_required": N_("Enter the recipient's name."),
     "shipping_method_required": N_("Choose a shipping method."),
     "shipping_method_unknown": N_("Choose one of these shipping methods: %(offered)s."),
+    "shipping_address_required": N_("Please enter a shipping address."),
     "street_required": N_("Enter a street and number."),
     "terms_changed": N_("The shop just changed its prices or terms. Review your order and try again."),
     "too_many_units": N_(
