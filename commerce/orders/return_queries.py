@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Select, func, select, union_all
+from sqlalchemy import Select, Table, Uuid, bindparam, func, literal_column, select, union_all
 from sqlalchemy.orm import selectinload
 
-from commerce.db import db
+from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
 from commerce.list_queries import bounded_count, bounded_counts, keyset_page, newest_first
 from commerce.orders.models import Credit, Order, ReturnLine, ReturnRequest
@@ -59,11 +59,20 @@ def _requested_units(order_id: uuid.UUID, kinds: tuple[str, ...]) -> dict[uuid.U
     return {line_id: int(count) for line_id, count in rows}
 
 
+_requests = cast("Table", ReturnRequest.__table__)
+_ANY_REQUEST = (
+    select(_requests.c.id)
+    .where(_requests.c.tenant_id == TENANT, _requests.c.order_id == bindparam("order", type_=Uuid()))
+    .limit(literal_column("1"))
+)
+
 # --- requests and credits of one order -------------------------------------------------------------
 
 
 def requests_of(order_id: uuid.UUID) -> Sequence[ReturnRequest]:
     """Return the requests of an order with their lines, newest first."""
+    if not fetch_all(_ANY_REQUEST, order=order_id):
+        return []  # as of nearly every order: its page need not make objects to find that out
     return db.session.scalars(
         select(ReturnRequest)
         .where(ReturnRequest.order_id == order_id)
