@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, union
+from sqlalchemy import ColumnElement, Select, and_, func, select, union
 
 from commerce.admin.queries import page_by_keys
 from commerce.catalog.categories import category_tree
-from commerce.catalog.models import TITLE_KEY, Product, ProductImage, Variant
+from commerce.catalog.models import TITLE_KEY, Category, Product, ProductImage, Variant
 from commerce.catalog.search import MatchingProducts
 from commerce.catalog.validation import STATUSES
 from commerce.db import db
@@ -29,11 +29,8 @@ class FoundProducts:
 
     conditions: tuple[ColumnElement[bool], ...]
     total: int
-
-    @property
-    def too_many(self) -> bool:
-        """Whether they are not counted any further."""
-        return self.total > MOST_COUNTED
+    too_many: bool = False
+    """Whether they are not counted for each status."""
 
 
 def search_products(search: str) -> FoundProducts:
@@ -42,7 +39,7 @@ def search_products(search: str) -> FoundProducts:
         return FoundProducts((), bounded_count(select(Product.id)))
     found = MatchingProducts(search)
     if found.too_many:
-        return FoundProducts((found.holds(Product.id),), found.total)
+        return FoundProducts((found.holds(Product.id),), found.total, too_many=True)
     of_sku = select(Variant.product_id).where(Variant.sku == search)
     ids = of_sku if found.ids is None else union(found.ids, of_sku)
     condition = Product.id.in_(ids)
@@ -53,14 +50,15 @@ def list_products(found: FoundProducts, *, status: str = "", page: int = 1) -> P
     """Return a page of products by title, with variants, lowest and highest price (minor units) and units available."""
     conditions = [*found.conditions, *([Product.status == status] if status else [])]
     total = found.total
-    if status and not (found.conditions and found.too_many):
-        total = bounded_count(select(Product.id).where(*conditions))
+    if status:
+        total = MOST_COUNTED + 1 if found.too_many else bounded_count(select(Product.id).where(*conditions))
     keys = select(Product.tenant_id, Product.id).where(*conditions).order_by(TITLE_KEY, Product.id)
 
     def rows(page_of_keys: Any) -> Any:
         key = (Product.tenant_id == page_of_keys.c.tenant_id) & (Product.id == page_of_keys.c.id)
         return (
             select(
+                Product.id,
                 Product.slug,
                 Product.title,
                 Product.status,
@@ -97,10 +95,30 @@ _VARIANT_OF_PRODUCT = (
 )
 
 
+def matching_products(search: str, status: str) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of every product that the list's filter finds. A step."""
+    found = search_products(search)
+    statement = select(Product.id, Product.version).where(*found.conditions).order_by(Product.id)
+    return statement.where(Product.status == status) if status else statement
+
+
+def chosen_products(ids: Sequence[uuid.UUID]) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of these products."""
+    return select(Product.id, Product.version).where(Product.id.in_(ids)).order_by(Product.id)
+
+
+def category_ids() -> list[tuple[str, str]]:
+    """Return the id and name of each category, in the order of the shop."""
+    rows = db.session.execute(
+        select(Category.id, Category.name).order_by(Category.position, func.lower(Category.name), Category.id)
+    )
+    return [(str(row.id), row.name) for row in rows]
+
+
 def count_products(found: FoundProducts) -> dict[str, int]:
     """Return how many there are in all by '' and in each status, bounded; of too many found ones, only how many."""
     counts = {"": found.total}
-    if found.conditions and found.too_many:
+    if found.too_many:
         return counts
     every = select(Product.id).where(*found.conditions)
     return counts | bounded_counts({status: every.where(Product.status == status) for status in STATUSES})
