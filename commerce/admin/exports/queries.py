@@ -1,4 +1,4 @@
-"""What can be exported as a file: columns, and rows read a batch at a time by their keys, so that length costs no memory."""
+"""What can be exported as a file: columns, and rows read a batch at a time by keys, so that length costs no memory."""
 
 from __future__ import annotations
 
