@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, Table, Uuid, bindparam, func, literal_column, select, union_all
 from sqlalchemy.orm import selectinload
 
-from commerce.db import db
+from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
-from commerce.list_queries import bounded_count, bounded_counts, newest_first
+from commerce.list_queries import bounded_count, bounded_counts, keyset_page, newest_first
 from commerce.orders.models import Credit, Order, ReturnLine, ReturnRequest
 from commerce.orders.refund_amounts import shipped_not_returned, uncredited
 from commerce.paging import CursorPage
@@ -58,11 +59,20 @@ def _requested_units(order_id: uuid.UUID, kinds: tuple[str, ...]) -> dict[uuid.U
     return {line_id: int(count) for line_id, count in rows}
 
 
+_requests = cast("Table", ReturnRequest.__table__)
+_ANY_REQUEST = (
+    select(_requests.c.id)
+    .where(_requests.c.tenant_id == TENANT, _requests.c.order_id == bindparam("order", type_=Uuid()))
+    .limit(literal_column("1"))
+)
+
 # --- requests and credits of one order -------------------------------------------------------------
 
 
 def requests_of(order_id: uuid.UUID) -> Sequence[ReturnRequest]:
     """Return the requests of an order with their lines, newest first."""
+    if not fetch_all(_ANY_REQUEST, order=order_id):
+        return []  # as of nearly every order: its page need not make objects to find that out
     return db.session.scalars(
         select(ReturnRequest)
         .where(ReturnRequest.order_id == order_id)
@@ -143,9 +153,19 @@ def list_requests(
         Order.email,
         units,
     ).join(Order, (Order.tenant_id == ReturnRequest.tenant_id) & (Order.id == ReturnRequest.order_id))
-    statement = statement.where(ReturnRequest.state == state if state else ReturnRequest.state.in_(OPEN))
+    if state:
+        statement = statement.where(ReturnRequest.state == state)
+    else:
+        statement = statement.where(ReturnRequest.id.in_(_newest_open(before, limit)))
     found, older = newest_first(statement, ReturnRequest.created_at, ReturnRequest.id, before, limit)
     return CursorPage([RequestRow(*row) for row in found], older)
+
+
+def _newest_open(before: tuple[datetime, uuid.UUID] | None, limit: int) -> Any:
+    """Return the statement for the ids of the newest of each open state: each is a walk along the index of states."""
+    keys = (ReturnRequest.created_at, ReturnRequest.id)
+    walks = [keyset_page(_in_states(each), *keys, before, limit).subquery(f"newest_{each}") for each in OPEN]
+    return union_all(*(select(each.c.id) for each in walks))
 
 
 def count_requests() -> dict[str, int]:
