@@ -29,6 +29,7 @@ from commerce.accounts.sessions import OPERATOR, STAFF
 from commerce.accounts.throttle import purge_throttles
 from commerce.api.idempotency import PURGE_BATCH, purge_idempotency_keys
 from commerce.cart.services import sweep_carts
+from commerce.catalog.publishing import publish_scheduled_products
 from commerce.db import db
 from commerce.event_handlers import PASSING_EVENTS, make_relay
 from commerce.events.dispatcher import Dispatcher
@@ -238,6 +239,15 @@ def sweep_abandoned_carts() -> int:
     return count
 
 
+def publish_products() -> int:
+    """Publish products whose time has come; return how many."""
+    count = 0
+    for shop in list_shops():
+        with shop_scope(shop), log_and_continue(f"publishing products of {shop.code}"):
+            count += _until_none(publish_scheduled_products)
+    return count
+
+
 def _until_none(sweep: Callable[[], int]) -> int:
     """Sweep batch after batch, each in a transaction of its own, until nothing is left."""
     count = 0
@@ -271,6 +281,7 @@ def jobs() -> list[Job]:
         Job(reconcile_refunds, 120),
         Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
+        Job(publish_products, 30),
         Job(sweep_webhook_log, 3600),
         Job(purge_expired_records, 3600),
         Job(purge_idempotency_answers, 3600),

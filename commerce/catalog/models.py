@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commerce import clock
@@ -46,7 +46,8 @@ class Category(TenantRow, Base):
 class Product(TenantRow, Base):
     """A page of the catalogue. What is sold is one of its variants.
 
-    `attributes` are facts of kinds that `ProductAttribute` names, as texts by key.
+    `attributes` are facts of kinds that `ProductAttribute` names, as texts by key. A draft with `publish_at` becomes
+    active at that time.
     """
 
     __tablename__ = "products"
@@ -56,6 +57,13 @@ class Product(TenantRow, Base):
         CheckConstraint("status IN ('active', 'draft', 'archived')", name="status"),
         Index("ix_products_listing", "tenant_id", "status", "published_at", "id"),
         Index("ix_products_age", "tenant_id", "published_at", "id"),
+        Index(
+            "ix_products_scheduled",
+            "tenant_id",
+            "publish_at",
+            postgresql_where=text("publish_at IS NOT NULL"),
+            sqlite_where=text("publish_at IS NOT NULL"),
+        ),
     )
 
     slug: Mapped[str]
@@ -71,6 +79,7 @@ class Product(TenantRow, Base):
     source: Mapped[str] = mapped_column(String(40), default="")
     source_digest: Mapped[str] = mapped_column(String(64), default="")
     published_at: Mapped[datetime] = mapped_column(default=clock.now)
+    publish_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
     version: Mapped[int] = mapped_column(default=1)
