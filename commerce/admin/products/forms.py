@@ -94,6 +94,7 @@ class BulkFields(AdminForm):
         choices=[SelectChoice("", "–"), SelectChoice("yes", _("Yes")), SelectChoice("no", _("No"))],
         validators=[Optional()],
     )
+    bulk_picture = SelectField(_("Picture"), validators=[Optional()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +132,19 @@ class ProductForm:
         self.version = self.head.version
         self.is_bulk = formdata is not None and formdata.get("do") == "bulk"
         self.bulk = BulkFields(formdata if self.is_bulk else None)
+        self.bulk.bulk_picture.choices = [SelectChoice("", "–"), *_picture_choices(state.images)]
         self.picked = set(formdata.getlist("pick")) if formdata is not None else set()
         if self.is_bulk:
             self._set_picked()
+
+    def _is_picked(self, row: VariantRow) -> bool:
+        return "all" in self.picked or str(row.variant.id) in self.picked
 
     def _set_picked(self) -> None:
         """Write what is set for all ticked variants into their fields, as if it had been typed there."""
         if not self.bulk.validate():
             return
-        picked = [row for row in self.rows if "all" in self.picked or str(row.variant.id) in self.picked]
+        picked = [row for row in self.rows if self._is_picked(row)]
         if not picked:
             self.bulk.form_errors.append(gettext("Tick the variants to change."))
         for number, row in enumerate(picked, start=1):
@@ -229,10 +234,15 @@ class ProductForm:
     def changes(self) -> list[VariantUpdate]:
         """Return what each variant shall become; call it only after `validate`."""
         removed = set(self.pictures.changes().removed)
-        return [
-            VariantUpdate(row.variant.id, int(row.fields["version"].data), _values(row, removed))
-            for row in self.rows
-        ]
+        chosen = self.bulk.bulk_picture.data
+        image_id = uuid.UUID(chosen) if chosen else None
+        found = []
+        for row in self.rows:
+            values = _values(row, removed)
+            if image_id is not None and image_id not in removed and self._is_picked(row):
+                values["image_id"] = image_id
+            found.append(VariantUpdate(row.variant.id, int(row.fields["version"].data), values))
+        return found
 
     def counts(self) -> dict[uuid.UUID, CountedStock]:
         """Return the units on hand that were typed, where they are not those that the page had shown."""
@@ -269,10 +279,9 @@ def _patterned(pattern: str, number: int, values: Sequence[str]) -> str:
 
 
 def _values(row: VariantRow, removed: set[uuid.UUID]) -> VariantValues:
-    values: dict[str, Any] = {
-        "active": bool(row.fields["active"].data),
-        "ships_from": row.fields["ships_from"].data,
-    }
+    values: dict[str, Any] = {"active": bool(row.fields["active"].data)}
+    if "ships_from" in row.fields:
+        values["ships_from"] = row.fields["ships_from"].data
     for name in offer_fields():
         if name in row.fields:
             values[name] = row.fields[name].data
@@ -297,19 +306,23 @@ def variant_fields(state: ProductState, *, whole: bool) -> dict[str, Field]:
             if whole or name in IN_THE_GRID
         },
         "active": BooleanField(_("Active")),
-        "ships_from": DateField(_("Next delivery"), [Optional()]),
         "on_hand": number_field(_("On hand"), 0, MAX_QUANTITY, required=False, default=None),
         "seen": HiddenField(validators=[_is_count]),
     }
-    several = len(state.variants) > 1
-    if state.images and several and (whole or len(state.variants) <= MOST_UNFOLDED):
-        choices = [SelectChoice("", gettext("None"))]
-        choices += [
-            SelectChoice(str(image.id), f"{place}{': ' if image.alt else ''}{image.alt[:60]}")
-            for place, image in enumerate(state.images, start=1)
-        ]
-        fields["picture"] = SelectField(_("Picture"), choices=choices, validators=[Optional()])
+    if whole:
+        fields["ships_from"] = DateField(_("Next delivery"), [Optional()])
+        if state.images and len(state.variants) > 1:
+            fields["picture"] = SelectField(
+                _("Picture"), choices=[SelectChoice("", gettext("None")), *_picture_choices(state.images)]
+            )
     return fields
+
+
+def _picture_choices(images: Sequence[ProductImage]) -> list[SelectChoice]:
+    return [
+        SelectChoice(str(image.id), f"{place}{': ' if image.alt else ''}{image.alt[:60]}")
+        for place, image in enumerate(images, start=1)
+    ]
 
 
 def _is_count(_form: Any, field: Any) -> None:
