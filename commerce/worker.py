@@ -37,13 +37,14 @@ from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
 from commerce.events.services import sweep_deliveries, sweep_events
 from commerce.file_imports.runner import purge_file_imports, run_file_imports
-from commerce.form_submissions import purge_form_submissions
+from commerce.form_submissions import purge_form_submissions, purge_operator_form_submissions
 from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscribers
 from commerce.notifications.rendering import base_url
 from commerce.orders.expired_holds import cancel_if_expired, find_expired
 from commerce.orders.models import Order
 from commerce.orders.services import change_status
 from commerce.platform import operator_log
+from commerce.reports.services import refresh_sales
 from commerce.settlement.reconciliation import (
     compare_books,
     find_queued_refunds,
@@ -199,7 +200,7 @@ def purge_idempotency_answers() -> int:
 
 def purge_sent_forms() -> int:
     """Forget which forms were sent more than a day ago; return how many."""
-    count = 0
+    count = purge_operator_form_submissions()
     for shop in list_shops():
         with shop_scope(shop), log_and_continue(f"forgetting sent forms of {shop.code}"):
             count += _until_none(purge_form_submissions)
@@ -248,6 +249,15 @@ def publish_products() -> int:
     return count
 
 
+def refresh_sales_summaries() -> int:
+    """Add up what was sold since the last time, and of older days a month; return in how many shops days are left."""
+    left = 0
+    for shop in list_shops():
+        with log_and_continue(f"adding up the sales of {shop.code}"), shop_scope(shop):
+            left += not refresh_sales()
+    return left
+
+
 def _until_none(sweep: Callable[[], int]) -> int:
     """Sweep batch after batch, each in a transaction of its own, until nothing is left."""
     count = 0
@@ -282,6 +292,7 @@ def jobs() -> list[Job]:
         Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
         Job(publish_products, 30),
+        Job(refresh_sales_summaries, 60, again=True),
         Job(sweep_webhook_log, 3600),
         Job(purge_expired_records, 3600),
         Job(purge_idempotency_answers, 3600),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from werkzeug.wrappers import Response as BaseResponse
-
-from commerce.admin.auth import blueprint, requires_permission
+from commerce.admin.auth import blueprint
 from commerce.admin.categories import views as categories
 from commerce.admin.drafts import views as drafts
+from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, payments, returns
 from commerce.admin.orders import views as orders
@@ -16,17 +15,18 @@ from commerce.admin.products import actions as product_actions
 from commerce.admin.products import imports as product_imports
 from commerce.admin.products import new_product, option_views, variant_views
 from commerce.admin.products import views as products
+from commerce.admin.reports import views as reports
 from commerce.admin.settings import mails
 from commerce.admin.settings import views as settings
 from commerce.admin.stock import imports
 from commerce.admin.stock import views as stock
-from commerce.web import see_other
 
 __all__ = [
     "blueprint",
     "categories",
     "drafts",
     "edit",
+    "home",
     "imports",
     "integrations",
     "mails",
@@ -39,15 +39,9 @@ __all__ = [
     "product_actions",
     "product_imports",
     "products",
+    "reports",
     "returns",
     "settings",
     "stock",
     "variant_views",
 ]
-
-
-@blueprint.get("/")
-@requires_permission("orders.view")
-def home() -> BaseResponse:
-    """Begin with the orders: they are why people come here."""
-    return see_other("/admin/orders")

@@ -3,8 +3,8 @@
 The role of the application may take nothing out of the ledger of stock. What was counted of a variant that no order
 has goes with the variant, by a function of the owner's that looks once more.
 
-Revision ID: 0022
-Revises: 0021
+Revision ID: 0024
+Revises: 0023
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
