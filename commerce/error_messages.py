@@ -260,6 +260,7 @@ MESSAGES: dict[str, str] = {
     "too_many_categories": N_("Your shop can have up to %(limit)s categories."),
     # --- cells of import files: ends of a sentence that begins with the value ---
     "cell_ambiguous": N_("can be read in two ways; write it with %(places)s decimals and without separators"),
+    "cell_stock_ambiguous": N_("can be read in two ways; write it without separators and decimals"),
     "cell_code_rounded": N_(
         "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
     ),
@@ -376,6 +377,14 @@ MESSAGES: dict[str, str] = {
     "file_quotes_broken": N_(
         "Row %(row)s: the quotation marks are wrong (%(error)s). Double the quotation marks inside a cell."
     ),
+    # --- content ---
+    "content_page_not_found": N_("We couldn't find this page."),
+    "page_slug_taken": N_("Another page already uses this address."),
+    "policy_exists": N_("Someone else has just written this policy."),
+    "policy_stays": N_(
+        "Policies can't be deleted because customers may have agreed to them. Unpublish it instead."
+    ),
+    "too_many_pages": N_("Your shop can have up to %(limit)s pages."),
     # --- database ---
     "busy": N_("The shop is very busy. Try again in a moment."),
     # --- events ---

@@ -5,6 +5,7 @@ from commerce.accounts import models as accounts
 from commerce.api import models as api
 from commerce.cart import models as cart
 from commerce.catalog import models as catalog
+from commerce.content import models as content
 from commerce.events import models as events
 from commerce.file_imports import models as file_imports
 from commerce.inventory import models as inventory
@@ -22,6 +23,7 @@ __all__ = [
     "api",
     "cart",
     "catalog",
+    "content",
     "events",
     "file_imports",
     "form_submissions",

@@ -53,7 +53,9 @@
     }
     const described = area.getAttribute("aria-describedby");
     if (described) root.setAttribute("aria-describedby", described);
-    area.before(tools, root);
+    const whole = document.createElement("div");
+    whole.append(tools, root);
+    area.before(whole);
     area.hidden = true;
     label.addEventListener("click", () => root.focus());
 

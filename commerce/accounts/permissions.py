@@ -8,6 +8,7 @@ from __future__ import annotations
 VIEW = frozenset(
     {
         "account.own",
+        "content.view",
         "events.view",
         "mails.view",
         "orders.view",
@@ -44,6 +45,7 @@ MANAGEMENT = (
         "orders.decline_refund",
         "orders.refund",
         "audit.view",
+        "content.manage",
         "customers.erase",
         "events.replay",
         "payments.methods",

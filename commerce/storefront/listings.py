@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     exists,
     func,
     literal,
@@ -31,12 +32,23 @@ from sqlalchemy import (
 
 from commerce.cache import BoundedCache
 from commerce.catalog.product_cache import cache_enabled, cached
-from commerce.catalog.search import found_ids, search_parameters, title_rank
+from commerce.catalog.search import found_ids, found_titles, search_parameters
 from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
+from commerce.content.models import POLICIES, page_path
+from commerce.content.queries import published_links
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
 from commerce.inventory.availability import STOCK, units_available, units_in_stock
-from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink, CategoryPage
+from commerce.list_queries import bounded
+from commerce.storefront.product_cards import (
+    PAGE_SIZE,
+    Card,
+    CardPage,
+    CategoryLink,
+    CategoryPage,
+    Navigation,
+    PageLink,
+)
 
 SORTS = ("newest", "price", "-price")
 MANUAL = "manual"
@@ -138,7 +150,7 @@ _totals: BoundedCache[int] = BoundedCache(MAX_TOTALS, TOTAL_SECONDS)
 
 
 def _large_total(kind: str, **parameters: Any) -> int:
-    """Return how many products a long list has; counted every `TOTAL_SECONDS`, because it means reading them all."""
+    """Return how many products a long list has, up to MOST_COUNTED + 1; counted every `TOTAL_SECONDS`."""
     parameters.pop("titled", None)
     key = (current_tenant_id(), kind, *parameters.values())
     return _totals.get(
@@ -148,7 +160,8 @@ def _large_total(kind: str, **parameters: Any) -> int:
 
 @lru_cache(maxsize=16)
 def _total_statement(kind: str, dialect: str) -> Select[Any]:
-    return select(func.count()).select_from(PRODUCTS).where(sold(), *_restriction(kind, dialect))
+    found = select(PRODUCTS.c.id).where(sold(), *_restriction(kind, dialect))
+    return select(bounded(found))
 
 
 @lru_cache(maxsize=64)
@@ -158,12 +171,20 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
     Parameters: `tenant`, `limit`, `offset`; by kind `category` (id), `category_slug`, or `words` and, sorted by newest,
     `titled`.
     """
-    condition = and_(sold(), *_restriction(kind, dialect))
-    first = [key.label("first") for key in _first_keys(kind, sort, dialect)]
+    restriction = _restriction(kind, dialect)
+    condition = and_(sold(), *restriction)
+    first = [key.label("first") for key in _first_keys(sort)]
+    if kind == "search" and sort == "newest":
+        # Nobody asks again of each product that was found whether its title has the words, too.
+        found = found_titles(dialect).subquery("found")
+        first, restriction = (
+            [case((found.c.titled, 0), else_=1).label("first")],
+            [found.c.product_id == PRODUCTS.c.id],
+        )
     shown = (PRODUCTS.c.id, PRODUCTS.c.slug, PRODUCTS.c.title, PRODUCTS.c.published_at)
     page = (
         select(*shown, *first)
-        .where(condition)
+        .where(sold(), *restriction)
         .order_by(*_in_order(sort, first, PRODUCTS.c))
         .limit(bindparam("limit", type_=Integer()))
         .offset(bindparam("offset", type_=Integer()))
@@ -226,11 +247,11 @@ def _restriction(kind: str, dialect: str) -> list[ColumnElement[bool]]:
     return []
 
 
-def _first_keys(kind: str, sort: str, dialect: str) -> list[ColumnElement[Any]]:
-    """Return what comes before the age: the price, the order by hand, whether a found title matches, or nothing."""
+def _first_keys(sort: str) -> list[ColumnElement[Any]]:
+    """Return what a list is sorted by before the age: the lowest price, the order by hand, or nothing."""
     if sort == "newest":
         # Nothing, and not a constant: only then does the index on the age spare the sorting of all products.
-        return [case((title_rank(dialect, PRODUCTS.c.id), 0), else_=1)] if kind == "search" else []
+        return []
     if sort == MANUAL:
         place = select(PRODUCT_CATEGORIES.c.position).where(
             PRODUCT_CATEGORIES.c.tenant_id == TENANT,
@@ -255,9 +276,24 @@ def _in_order(sort: str, first: Sequence[ColumnElement[Any]], columns: Any) -> l
 # --- categories -------------------------------------------------------------------------------------
 
 
-def top_categories(limit: int) -> tuple[CategoryLink, ...]:
-    """Return the categories of the first level that have something to show, in the shop's order. One statement."""
-    return _links("top categories", _TOP_CATEGORIES, limit)
+def navigation(limit: int) -> Navigation:
+    """Return what every page links to: categories of the first level, at most `limit`, and pages. One statement."""
+
+    def load() -> list[list[Any]]:
+        return [list(row[:-1]) for row in fetch_all(_NAVIGATION, limit=limit)]
+
+    rows = cached("navigation", str(limit), load)
+    pages = [PageLink(kind, slug, name) for kind, _key, slug, name, _picture in rows if kind != "category"]
+    policies = [page for page in pages if page.kind == "policy"]
+    return Navigation(
+        tuple(
+            CategoryLink(uuid.UUID(key), slug, name, None, picture)
+            for kind, key, slug, name, picture in rows
+            if kind == "category"
+        ),
+        tuple(page for page in pages if page.kind == "page"),
+        tuple(sorted(policies, key=lambda policy: POLICIES.index(policy.slug))),
+    )
 
 
 def list_categories(limit: int) -> tuple[CategoryLink, ...]:
@@ -347,7 +383,10 @@ def count_sitemaps() -> int:
 
 
 def sitemap_paths(number: int) -> list[str]:
-    """Return the addresses of one file, counted from 1: the home page, categories, then products. Two statements."""
+    """Return the addresses of one file, counted from 1. Two statements.
+
+    First the home page, pages and categories, then products.
+    """
     start = (number - 1) * SITEMAP_SIZE
     first = _first_paths()
     paths = first[start : start + SITEMAP_SIZE]
@@ -362,7 +401,12 @@ def sitemap_paths(number: int) -> list[str]:
 
 
 def _first_paths() -> list[str]:
-    return ["/", *(category.path for category in list_categories(MAX_CATEGORIES))]
+    """Return the addresses before those of products. One statement."""
+    found: dict[str, list[str]] = {}
+    for row in fetch_all(_BEFORE_PRODUCTS, limit=MAX_CATEGORIES):
+        path = f"/categories/{row.slug}" if row.kind == "category" else page_path(row.kind, row.slug)
+        found.setdefault(row.kind, []).append(quote(path))
+    return ["/", *found.get("page", []), *found.get("policy", []), *found.get("category", [])]
 
 
 def _branch() -> Select[Any]:
@@ -418,6 +462,39 @@ def _sold_in(category: FromClause) -> Select[uuid.UUID]:
     )
 
 
+def _navigation_statement() -> CompoundSelect[Any]:
+    top, pages = _TOP_CATEGORIES.subquery("top"), published_links().subquery("pages")
+    place, none = top.c.position.label("place"), literal("")
+    return union_all(
+        select(
+            literal("category").label("kind"),
+            cast(top.c.id, String),
+            top.c.slug,
+            top.c.name.label("name"),
+            top.c.picture,
+            place,
+        ),
+        select(pages.c.kind, none, pages.c.slug, pages.c.title, none, literal(0)).where(pages.c.in_footer),
+    ).order_by("place", "name")
+
+
+def _before_products_statement() -> CompoundSelect[Any]:
+    """Build the statement for what a sitemap names before the products: kind and slug of pages and categories."""
+    filled, pages = (
+        statement.subquery()
+        for statement in (_CATEGORIES.add_columns(CATEGORIES.c.position), published_links())
+    )
+    return union_all(
+        select(
+            literal("category").label("kind"),
+            filled.c.slug,
+            filled.c.position.label("place"),
+            filled.c.name.label("name"),
+        ),
+        select(pages.c.kind, pages.c.slug, literal(0), pages.c.title),
+    ).order_by("place", "name")
+
+
 def _category_statement() -> CompoundSelect[Any]:
     """Build the statement for a category by `slug`, those above it (-2, -1) and those right below it (1)."""
     own, parent, top, child = (CATEGORIES.alias(name) for name in ("own", "parent", "top", "child"))
@@ -465,5 +542,7 @@ _CATEGORIES = (
     .order_by(CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
     .limit(bindparam("limit", type_=Integer()))
 )
-_TOP_CATEGORIES = _CATEGORIES.where(CATEGORIES.c.parent_id.is_(None))
+_TOP_CATEGORIES = _CATEGORIES.where(CATEGORIES.c.parent_id.is_(None)).add_columns(CATEGORIES.c.position)
 _CATEGORY = _category_statement()
+_NAVIGATION = _navigation_statement()
+_BEFORE_PRODUCTS = _before_products_statement()

@@ -3,8 +3,8 @@
 The role of the application may take nothing out of the ledger of stock. What was counted of a variant that no order
 has goes with the variant, by a function of the owner's that looks once more.
 
-Revision ID: 0024
-Revises: 0023
+Revision ID: 0026
+Revises: 0025
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0024"
-down_revision = "0023"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
@@ -52,5 +52,4 @@ def downgrade() -> None:
         op.execute("DROP FUNCTION delete_movements_of_unsold")
     op.drop_index("ix_order_lines_variant", "order_lines")
     op.drop_index("ix_products_scheduled", "products")
-    with op.batch_alter_table("products") as batch:
-        batch.drop_column("publish_at")
+    op.drop_column("products", "publish_at")
