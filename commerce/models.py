@@ -9,6 +9,7 @@ from commerce.content import models as content
 from commerce.events import models as events
 from commerce.file_imports import models as file_imports
 from commerce.inventory import models as inventory
+from commerce.notifications import models as notifications
 from commerce.orders import models as orders
 from commerce.payments import models as payments
 from commerce.pricing import models as pricing
@@ -28,6 +29,7 @@ __all__ = [
     "file_imports",
     "form_submissions",
     "inventory",
+    "notifications",
     "orders",
     "payments",
     "pricing",

@@ -48,6 +48,7 @@ MANAGEMENT = (
         "content.manage",
         "customers.erase",
         "events.replay",
+        "mails.change",
         "payments.methods",
         "pricing.manage",
         "products.change",
