@@ -77,8 +77,15 @@ class Product(TenantRow, Base):
             postgresql_where=text("publish_at IS NOT NULL"),
             sqlite_where=text("publish_at IS NOT NULL"),
         ),
-        Index("ix_products_title", "tenant_id", text(_TITLE), "id"),
-        Index("ix_products_title_of_status", "tenant_id", "status", text(_TITLE), "id"),
+        Index("ix_products_title", "tenant_id", text(_TITLE), "id", postgresql_include=["title"]),
+        Index(
+            "ix_products_title_of_status",
+            "tenant_id",
+            "status",
+            text(_TITLE),
+            "id",
+            postgresql_include=["title"],
+        ),
     )
 
     slug: Mapped[str]
