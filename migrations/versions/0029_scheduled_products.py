@@ -3,8 +3,8 @@
 The role of the application may take nothing out of the ledger of stock. What was counted of a variant that no order
 has goes with the variant, by a function of the owner's that looks once more.
 
-Revision ID: 0028
-Revises: 0027
+Revision ID: 0029
+Revises: 0028
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
