@@ -187,6 +187,7 @@ def _found(stage: Stage) -> None:
             taxes=(TaxRule("US", "standard", 100_000, "Tax"),),
             shipping=(ShippingRule("parcel", "Parcel", "3 to 5 days", ((("*",), 0, 500),)),),
             test_card=True,
+            bank_details="Transfer the total to account 1234567.",
         )
         db.session.remove()
         db.engine.dispose()
