@@ -8,14 +8,16 @@ from commerce.admin.categories import views as categories
 from commerce.admin.content import redirects
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
+from commerce.admin.exports import views as exports
 from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, payments, returns
 from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
+from commerce.admin.products import actions as product_actions
 from commerce.admin.products import imports as product_imports
-from commerce.admin.products import new_product
+from commerce.admin.products import new_product, option_views, variant_views
 from commerce.admin.products import views as products
 from commerce.admin.reports import views as reports
 from commerce.admin.settings import mails
@@ -30,15 +32,18 @@ __all__ = [
     "content",
     "drafts",
     "edit",
+    "exports",
     "home",
     "imports",
     "integrations",
     "mails",
     "new_product",
+    "option_views",
     "orders",
     "payments",
     "people",
     "pricing",
+    "product_actions",
     "product_imports",
     "products",
     "redirects",
@@ -46,4 +51,5 @@ __all__ = [
     "returns",
     "settings",
     "stock",
+    "variant_views",
 ]
