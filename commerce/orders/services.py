@@ -19,6 +19,7 @@ from commerce.orders.balance import payment_status_of
 from commerce.orders.events import STATUS_EVENTS, InventoryReservationFailed, RefundQueued
 from commerce.orders.models import Order, OrderAdjustment, OrderLine, ReturnRequest
 from commerce.orders.return_queries import OPEN as OPEN_REQUESTS
+from commerce.orders.search import index_new_order
 from commerce.orders.transitions import BY_ACTION, REMEMBERED, why_not
 from commerce.payments.models import Payment, Refund
 from commerce.payments.services import lock_payments, queue_refunds
@@ -66,6 +67,7 @@ def create_order(
         OrderAdjustment,
         [{"order_id": order_id, "position": index, **each} for index, each in enumerate(adjustments)],
     )
+    index_new_order(order_id, {**values, "number": number, "code": code}, lines)
     return order_id, code, token, line_ids
 
 

@@ -18,6 +18,7 @@ from commerce.orders.events import ParcelSent
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.queries import codes_of
 from commerce.orders.refund_amounts import is_count
+from commerce.orders.search import index_orders
 from commerce.orders.services import ACTOR_KINDS, apply_transition, guards, lock_order
 from commerce.orders.transitions import BY_ACTION, why_not
 from commerce.shipping.models import Shipment, ShipmentLine
@@ -73,6 +74,8 @@ def ship_order(
         apply_transition(order, "ship", actor, reason)
     who = actor.name or actor.kind
     deduct_stock(order.id, cause="shipped", actor=who, reference=order.code, units=to_deduct)
+    if parcel["tracking_code"]:
+        index_orders([order.id])
     return shipment_id
 
 

@@ -1,4 +1,4 @@
-"""Orders in the back office: the list, one order, the actions of the transition table on it, notes and paper."""
+"""An order in the back office: the actions of the transition table on it, tags, notes and paper."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from commerce.accounts.staff import list_staff
 from commerce.admin.auth import (
     blueprint,
     current_actor,
     current_staff,
     ensure_permission,
     requires_permission,
-    search_text,
 )
 from commerce.admin.orders.actions import (
     PREVIEWED,
@@ -39,16 +39,17 @@ from commerce.errors import Conflict, InvalidValue, NotFound, Rejected
 from commerce.events.queries import deliveries_of
 from commerce.orders.addresses import address_lines, label_lines
 from commerce.orders.balance import balance_of
+from commerce.orders.listing import tags_of
 from commerce.orders.masking import without_token
 from commerce.orders.member_orders import send_order_link
 from commerce.orders.models import Order
 from commerce.orders.notes import add_note
 from commerce.orders.payment_panel import payment_panel
-from commerce.orders.queries import count_by_status, list_orders, movements_of, stock_effects, timeline
+from commerce.orders.queries import movements_of, stock_effects, timeline
 from commerce.orders.return_queries import credits_of, requests_of
-from commerce.orders.transitions import BY_ACTION, STATUSES, TRANSITIONS
+from commerce.orders.tags import assign_order, assignee_of, read_tags, set_tags
+from commerce.orders.transitions import BY_ACTION, TRANSITIONS
 from commerce.orders.views import order_facts
-from commerce.paging import Cursor
 from commerce.payments.queries import payments_of, refunds_of
 from commerce.shipping.carriers import CARRIERS
 from commerce.shipping.queries import shipped_parcels
@@ -57,30 +58,6 @@ from commerce.web import render_region, wants_region
 MONEY = {row.resource for row in TRANSITIONS if row.action in ("pay", "refund")}
 """Actions that say that money came or send it back."""
 CANCELLATION = BY_ACTION["cancel"].resource
-
-
-# --- the list ---------------------------------------------------------------------------------------
-
-
-@blueprint.get("/orders")
-@requires_permission("orders.view")
-def order_list() -> BaseResponse:
-    """Show orders, newest first, by status and search."""
-    status, search = request.args.get("status", ""), search_text()
-    if status not in STATUSES:
-        status = ""
-    before = Cursor.parse(request.args.get("before", ""))
-    counts = count_by_status(search)
-    return render_region(
-        "admin/orders/orders.html",
-        "admin/orders/_orders.html",
-        listing=list_orders(status=status, search=search, before=before),
-        chosen=status,
-        search=search,
-        counts=counts,
-        total=sum(counts.values()),
-        statuses=STATUSES,
-    )
 
 
 # --- one order --------------------------------------------------------------------------------------
@@ -170,6 +147,9 @@ def _show(
         why_not_credit=why_not_refund(order),
         titles=titles_of(order),
         address=address_lines(order.shipping_address, order.name, str(get_locale())),
+        tags=tags_of([order.id]).get(order.id, []),
+        assignee=assignee_of(order.id),
+        colleagues=[person for person in list_staff() if person.active],
     )
 
 
@@ -238,6 +218,33 @@ def note_add(code: str) -> BaseResponse:
         then=lambda _note: done(text, f"/admin/orders/{order.code}"),
         shown_at={Rejected: "text", Conflict: "text"},
     )
+
+
+# --- tags and who takes care of it --------------------------------------------------------------------
+
+
+@blueprint.post("/orders/<code>/tags")
+@requires_permission("orders.note")
+def order_tags(code: str) -> BaseResponse:
+    """Give an order the tags of a line; what is wrong with them is said on its page."""
+    order, page = find_order(code), f"/admin/orders/{code}"
+    try:
+        set_tags(order.id, read_tags(request.form.get("tags", "")))
+    except InvalidValue as error:
+        return done(describe(error), page, "bad")
+    return done(_("Tags saved."), page)
+
+
+@blueprint.post("/orders/<code>/assignee")
+@requires_permission("orders.note")
+def order_assignee(code: str) -> BaseResponse:
+    """Let one of the staff take care of an order, or nobody."""
+    order, chosen = find_order(code), request.form.get("assignee", "")
+    try:
+        assign_order(order.id, uuid.UUID(chosen) if chosen else None)
+    except ValueError as error:
+        raise NotFound("staff_not_found") from error
+    return done(_("Saved."), f"/admin/orders/{code}")
 
 
 # --- paper for the warehouse, which never names a price ----------------------------------------------
