@@ -12,6 +12,7 @@ from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
 from commerce.admin.products import views as products
+from commerce.admin.search import views as search
 from commerce.admin.settings import mails
 from commerce.admin.settings import views as settings
 from commerce.admin.stock import imports
@@ -32,6 +33,7 @@ __all__ = [
     "pricing",
     "products",
     "returns",
+    "search",
     "settings",
     "stock",
 ]

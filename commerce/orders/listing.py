@@ -27,7 +27,7 @@ PAGE = 25
 FULFILLMENTS = ("unshipped", "partly", "shipped")
 SORTS = ("newest", "oldest", "highest", "lowest")
 MAX_TEXT = 200
-MAX_TOTAL = 10**15
+MAX_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +298,10 @@ def known_tags(limit: int = 100) -> list[str]:
 
 
 def find_by_code(text: str) -> str | None:
-    """Return the code of the order that is called by exactly this, in any case, None when there is none."""
-    code = text.strip().upper()
-    if not code or len(code) > 40 or not code.isprintable():
+    """Return the code of the order that is called by exactly this code, in any case, or number; None for none."""
+    asked = text.strip().upper()
+    if not asked or len(asked) > 40 or not asked.isprintable():
         return None
-    return db.session.scalar(select(Order.code).where(Order.code == code))
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= MAX_DIGITS else 0
+    called = Order.number == number if number else Order.code == asked
+    return db.session.scalar(select(Order.code).where(called))
