@@ -9,7 +9,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -25,6 +25,7 @@ MAX_CELL_CHARS = 16 * 1024 * 1024
 """Some shops paste pictures as text into descriptions; the csv module's own bound (128 KiB) is too tight."""
 
 _CHUNK = 1 << 20
+_PIECE = 1 << 15
 _DELIMITERS = ",;\t"
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _NOT_TEXT = {
@@ -48,12 +49,29 @@ _END = "\ue000end of file\ue000"
 
 def to_csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """Return a CSV file for spreadsheets; a text that one would take for a formula is marked as text."""
+    return "".join(csv_lines(header, rows))
+
+
+def csv_lines(
+    header: Iterable[str], rows: Iterable[Iterable[object]], *, excel: bool = True, delimiter: str = ","
+) -> Iterator[str]:
+    """Yield a CSV file in pieces, so that its length costs no memory.
+
+    For spreadsheets it begins with a BOM. A text that one would take for a formula is marked as text in either kind:
+    nobody can say where a file will be opened.
+    """
     out = io.StringIO()
-    out.write(BOM)
-    writer = csv.writer(out)
+    if excel:
+        out.write(BOM)
+    writer = csv.writer(out, delimiter=delimiter)
     writer.writerow(header)
-    writer.writerows([[_harmless(cell) for cell in row] for row in rows])
-    return out.getvalue()
+    for row in rows:
+        writer.writerow([_harmless(cell) for cell in row])
+        if out.tell() > _PIECE:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
 
 
 def _harmless(cell: object) -> object:

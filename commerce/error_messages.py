@@ -98,7 +98,17 @@ MESSAGES: dict[str, str] = {
     "file_too_large_for_page": N_(
         "This file is too large to upload here. Import it with the command: flask stock import"
     ),
+    "file_import_not_found": N_("We couldn't find this import. Imports are kept for 60 days."),
     "gateway_not_found": N_("We couldn't find this payment provider."),
+    "import_is_over": N_("This import is already over."),
+    "import_keeps_failing": N_(
+        "The import stopped %(tries)s times for an unknown reason. What was imported until then is kept. Upload the "
+        "file again to go on, or ask the operator of the installation to look at the log."
+    ),
+    "import_not_open": N_("This import has changed meanwhile. Review it again."),
+    "imports_too_many": N_(
+        "There are %(limit)s imports that nobody has finished. Start or withdraw one of them first."
+    ),
     "list_position_invalid": N_("This link doesn't lead to a page of the list."),
     "location_required": N_("Choose a location."),
     "mail_not_found": N_("We couldn't find this email."),
@@ -278,6 +288,7 @@ MESSAGES: dict[str, str] = {
         "--missing-stock zero (sold out), --missing-stock untracked (sold without counting), or --missing-stock wait "
         "(drafts until you import the stock file and then this one again)."
     ),
+    "upload_too_large": N_("The file is larger than %(megabytes)s MB. Split it into several files."),
     "woocommerce_headings_missing": N_(
         "These column headings of a WooCommerce product export are missing: %(columns)s. If the file has them under "
         'other names, say so: --map "YOUR HEADING=%(first)s". Headings found: %(found)s.'
@@ -477,6 +488,8 @@ MESSAGES: dict[str, str] = {
     "gateway_secret_unknown": N_("This payment provider doesn't have this key."),
     "gateway_setting_unknown": N_("This payment provider doesn't have this setting."),
     "hold_minutes_out_of_range": N_("Enter 1 to %(maximum)s minutes."),
+    "cash_rounding_needs_manual": N_("Only totals of manual payment methods can be rounded."),
+    "cash_rounding_out_of_range": N_("Enter the smallest coin, or 0 for no rounding."),
     "pay_later_needs_manual": N_("Only manual payment methods can be paid later."),
     "payment_keys_unreadable": N_("The stored keys can no longer be read. Enter them again."),
     "payment_method_changed": N_("Someone else changed this payment method after you opened the page."),
@@ -706,6 +719,7 @@ TITLES: dict[str, str] = {
     "coupon_refused": N_("This code can't be applied"),
     "error": N_("Something went wrong"),
     "gateway_no_answer": N_("The payment provider didn't respond"),
+    "import_over": N_("The import has moved on"),
     "idempotency_answer_lost": N_("This request was already processed"),
     "idempotency_key_in_flight": N_("The request is still in progress"),
     "idempotency_key_missing": N_("An idempotency key is required"),
@@ -731,6 +745,7 @@ TITLES: dict[str, str] = {
     "still_open": N_("Something is still in progress"),
     "stock_not_in_file": N_("The file has no quantities"),
     "unavailable": N_("Try again in a moment"),
+    "upload_refused": N_("This file can't be uploaded"),
     "units_reserved": N_("Some units are reserved for orders"),
     "unreadable_file": N_("This file can't be read"),
 }

@@ -6,6 +6,7 @@ from commerce.api import models as api
 from commerce.cart import models as cart
 from commerce.catalog import models as catalog
 from commerce.events import models as events
+from commerce.file_imports import models as file_imports
 from commerce.inventory import models as inventory
 from commerce.orders import models as orders
 from commerce.payments import models as payments
@@ -21,6 +22,7 @@ __all__ = [
     "cart",
     "catalog",
     "events",
+    "file_imports",
     "form_submissions",
     "inventory",
     "orders",

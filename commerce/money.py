@@ -53,6 +53,22 @@ def _cash_exponent(currency: str) -> int:
     return int(fractions.get(currency, fractions["DEFAULT"])[2])
 
 
+SMALLEST_COINS = {"AUD": 5, "HUF": 500, "NZD": 10}
+"""Minor units, where CLDR knows only decimals: the Australian Currency Act of 1965 (section 22), the Hungarian Act III
+of 2008, and the coins that New Zealand withdrew in 2006."""
+
+
+def smallest_cash_amount(currency: str) -> int:
+    """Return the least amount that can be paid in cash, in minor units: 5 for CHF, 50 for DKK, 100 for SEK, 1 for USD.
+
+    CLDR's cash digits and cash rounding say so for most currencies.
+    """
+    places = exponent(currency)
+    fractions = get_global("currency_fractions")
+    cash_rounding = int(fractions.get(currency, fractions["DEFAULT"])[3])
+    return SMALLEST_COINS.get(currency) or max(1, cash_rounding) * 10 ** (places - _cash_exponent(currency))
+
+
 @lru_cache(maxsize=65536)
 def format_money(amount: int, currency: str, locale: str) -> str:
     """Return `amount` (minor units) as a person in `locale` writes it, e.g. 1234 EUR en -> '€12.34'."""
@@ -176,6 +192,11 @@ def divide_half_up(numerator: int, denominator: int) -> int:
         raise ValueError("denominator must be positive")
     sign = -1 if numerator < 0 else 1
     return sign * ((2 * abs(numerator) + denominator) // (2 * denominator))
+
+
+def round_to(amount: int, step: int) -> int:
+    """Return the multiple of `step` (minor units) next to `amount`, half up; the amount itself for a step of 0 or 1."""
+    return divide_half_up(amount, step) * step if step > 1 else amount
 
 
 def share_of(amount: int, rate_ppm: int) -> int:

@@ -8,13 +8,13 @@ from typing import Any
 from commerce.db import atomic, insert_rows, new_id
 from commerce.errors import InvalidValue
 from commerce.inventory.adjustments import default_location
-from commerce.money import PPM
+from commerce.money import PPM, smallest_cash_amount
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import TaxRate
 from commerce.shipping.models import ShippingMethod, ShippingRate
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
-from commerce.tenants.scope import shop_scope
+from commerce.tenants.scope import current_shop, shop_scope
 from commerce.tenants.services import create_tenant, touch_rules
 
 DAY = 24 * 60
@@ -102,12 +102,13 @@ def _create_rules(
                 for countries, least, price in method.rates
             ],
         )
-    insert_rows(PaymentMethod, _payment_methods(test_card, bank_details))
+    insert_rows(PaymentMethod, _payment_methods(test_card, bank_details, current_shop().currency))
     touch_rules()
 
 
-def _payment_methods(test_card: bool, bank_details: str) -> list[dict[str, Any]]:
+def _payment_methods(test_card: bool, bank_details: str, currency: str) -> list[dict[str, Any]]:
     """Return the ways to pay that need no contract with anybody. Hold times are minutes."""
+    smallest = smallest_cash_amount(currency)
     card = {
         "code": "card",
         "gateway": "test_card",
@@ -116,6 +117,7 @@ def _payment_methods(test_card: bool, bank_details: str) -> list[dict[str, Any]]
         "pay_later": False,
         "hold_minutes": 30,
         "position": 0,
+        "cash_rounding": 0,
     }
     transfer = {
         "code": "bank_transfer",
@@ -125,6 +127,7 @@ def _payment_methods(test_card: bool, bank_details: str) -> list[dict[str, Any]]
         "pay_later": False,
         "hold_minutes": 7 * DAY,
         "position": 1,
+        "cash_rounding": 0,
     }
     delivery = {
         "code": "cash_on_delivery",
@@ -134,5 +137,6 @@ def _payment_methods(test_card: bool, bank_details: str) -> list[dict[str, Any]]
         "pay_later": True,
         "hold_minutes": DAY,
         "position": 2,
+        "cash_rounding": smallest if smallest > 1 else 0,
     }
     return [card, transfer, delivery] if test_card else [transfer, delivery]

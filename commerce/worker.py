@@ -35,8 +35,10 @@ from commerce.events.dispatcher import Dispatcher
 from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
 from commerce.events.services import sweep_deliveries, sweep_events
+from commerce.file_imports.runner import purge_file_imports, run_file_imports
 from commerce.form_submissions import purge_form_submissions
 from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscribers
+from commerce.notifications.rendering import base_url
 from commerce.orders.expired_holds import cancel_if_expired, find_expired
 from commerce.orders.models import Order
 from commerce.orders.services import change_status
@@ -275,7 +277,18 @@ def jobs() -> list[Job]:
         Job(purge_sent_forms, 3600),
         Job(sweep_outbox, 3600),
         Job(sweep_abandoned_carts, 3600),
+        Job(purge_file_imports, 3600),
     ]
+
+
+def long_jobs(app: Flask, stop: threading.Event) -> list[Job]:
+    """Return what may take minutes at a time: it has a thread of its own, so that nothing else waits for it."""
+    address_of = partial(base_url, app.config["LOCKSTEP"])
+
+    def import_files() -> int:
+        return run_file_imports(address_of, stop.is_set)
+
+    return [Job(import_files, 1, again=True)]
 
 
 def run(app: Flask, stop: threading.Event) -> None:
@@ -291,14 +304,18 @@ def run(app: Flask, stop: threading.Event) -> None:
         daemon=True,
     )
     delivering.start()
-    _do_jobs(app, stop)
+    long_running = threading.Thread(
+        target=_do_jobs, args=(app, stop, long_jobs(app, stop)), name="long-jobs", daemon=True
+    )
+    long_running.start()
+    _do_jobs(app, stop, jobs())
     dispatcher.wake.set()
     delivering.join()
+    long_running.join()
 
 
-def _do_jobs(app: Flask, stop: threading.Event) -> None:
+def _do_jobs(app: Flask, stop: threading.Event, periodic: list[Job]) -> None:
     """Do each job when its time has come, and at once again while it finds something to do: after the others' turn."""
-    periodic = jobs()
     while not stop.is_set():
         for job in periodic:
             if time.monotonic() < job.next_at or stop.is_set():

@@ -11,6 +11,7 @@ from commerce.admin.orders import edit, listing, payments, returns
 from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
+from commerce.admin.products import imports as product_imports
 from commerce.admin.products import views as products
 from commerce.admin.search import views as search
 from commerce.admin.settings import mails
@@ -31,6 +32,7 @@ __all__ = [
     "payments",
     "people",
     "pricing",
+    "product_imports",
     "products",
     "returns",
     "search",

@@ -43,12 +43,12 @@ from commerce.catalog_import.matching import (
 from commerce.catalog_import.merging import apply, merge
 from commerce.catalog_import.parsed import ParsedProduct, RowError
 from commerce.catalog_import.product import DUPLICATE_HINT
+from commerce.catalog_import.report import MAX_SLUG
 from commerce.csv_files import ImportNote
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.tenants.scope import current_shop
 from commerce.tenants.services import touch_catalogue
 
-MAX_SLUG = 200
 WAITING = "waiting_for_stock"
 
 
@@ -109,19 +109,37 @@ class _Undo(Exception):
         super().__init__("dry run")
 
 
-def write_batch(products: list[ParsedProduct], task: ImportTask, done: int) -> list[WriteResult]:
+def write_batch(
+    products: list[ParsedProduct],
+    task: ImportTask,
+    done: int,
+    keep: Callable[[list[WriteResult]], None] | None = None,
+) -> list[WriteResult]:
     """Write products in one transaction and return what each came to; `done` counts those of earlier batches.
 
-    Raises CommerceError or IntegrityError when anything in it fails; nothing is written then.
+    `keep` notes the outcome in the same transaction. Raises CommerceError or IntegrityError when anything in it fails;
+    nothing is written then.
     """
     try:
-        return _write_batch(products, task, done)
+        return _write_batch(products, task, done, keep)
     except _Undo as undo:
         return undo.results
 
 
 @atomic
-def _write_batch(products: list[ParsedProduct], task: ImportTask, done: int) -> list[WriteResult]:
+def _write_batch(
+    products: list[ParsedProduct],
+    task: ImportTask,
+    done: int,
+    keep: Callable[[list[WriteResult]], None] | None,
+) -> list[WriteResult]:
+    results = _write_products(products, task, done) if products else []
+    if keep is not None:
+        keep(results)
+    return results
+
+
+def _write_products(products: list[ParsedProduct], task: ImportTask, done: int) -> list[WriteResult]:
     _plan_for_the_present()
     _define_attributes(task.definitions)
     unchanged = set() if task.replace_stock else find_unchanged(products)

@@ -212,6 +212,19 @@ def known_headings() -> dict[str, str]:
     return {_fold(name): name for name in reversed(names)}
 
 
+def suggest_meanings(names: Iterable[str]) -> dict[str, str]:
+    """Return which headings that are read the headings of a foreign file most likely mean; others are left out."""
+    foreign = {_fold(name): name for name in names if name and name not in known_headings().values()}
+    found: dict[str, str] = {}
+    for field, headings in (COLUMNS | OWN_COLUMNS).items():
+        cutoff = _SIMILAR if field in REQUIRED else _VERY_SIMILAR
+        name, _likeness_of_it = _nearest(field, headings, foreign, cutoff)
+        if name:
+            found[name] = headings[0]
+            del foreign[_fold(name)]
+    return found
+
+
 def renamed(header: list[str], mapping: Mapping[str, str]) -> list[str]:
     """Return headings with those in place that a person said they mean; `mapping` has them by their folded forms."""
     return [mapping.get(fold_heading(name), name) for name in header]

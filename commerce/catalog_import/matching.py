@@ -12,7 +12,7 @@ from typing import Any
 from commerce.catalog.models import Variant
 from commerce.catalog.text import folded, make_slug
 from commerce.catalog_import.parsed import ParsedImage, ParsedProduct, ParsedVariant, RowError
-from commerce.catalog_import.report import FieldChange, Outcome
+from commerce.catalog_import.report import MAX_SLUG, FieldChange, Outcome
 from commerce.csv_files import ImportNote
 from commerce.db import new_id
 
@@ -87,7 +87,7 @@ def variant_values(parsed: ParsedVariant, position: int, image_id: uuid.UUID | N
 
 def category_slug(name: str) -> str:
     """Return the address of the category with this name."""
-    return make_slug(name, 200)
+    return make_slug(name, MAX_SLUG)
 
 
 def said(attributes: tuple[tuple[str, str], ...]) -> dict[str, str]:

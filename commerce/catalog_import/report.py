@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from commerce.catalog.text import make_slug
 from commerce.catalog_import.parsed import NOTES, RowError
 from commerce.csv_files import ImportNote
 from commerce.money import to_decimal
 
 Outcome = Literal["imported", "updated", "unchanged", "rejected"]
 OUTCOMES: tuple[Outcome, ...] = ("imported", "updated", "unchanged", "rejected")
+MAX_SLUG = 200
 _ROWS_KEPT = 20
 _ERRORS_SHOWN = 50
 _CHANGES_SHOWN = 100
@@ -33,6 +35,13 @@ class NoteGroup:
             self.rows.append(note.row)
         if note.detail and note.detail not in self.details and len(self.details) < _ROWS_KEPT:
             self.details.append(note.detail)
+
+    def merge(self, other: NoteGroup) -> None:
+        """Take in the same remark on further rows."""
+        self.count += other.count
+        self.rows += other.rows[: _ROWS_KEPT - len(self.rows)]
+        fresh = [each for each in other.details if each not in self.details]
+        self.details += fresh[: _ROWS_KEPT - len(self.details)]
 
 
 _EXCERPT = 160
@@ -117,6 +126,27 @@ class ImportReport:
         """Count a remark under its kind."""
         self.notes.setdefault(note.code, NoteGroup()).add(note)
 
+    def created(self, categories: Iterable[str]) -> None:
+        """Name new categories, each once."""
+        known = {make_slug(name, MAX_SLUG) for name in self.categories_created}
+        for name in categories:
+            if (slug := make_slug(name, MAX_SLUG)) not in known:
+                known.add(slug)
+                self.categories_created.append(name)
+
+    def add(self, part: ImportReport) -> None:
+        """Take in what came of further rows of the same file."""
+        for outcome in OUTCOMES:
+            self.rows[outcome] += part.rows[outcome]
+            self.products[outcome] += part.products[outcome]
+        self.variants_created += part.variants_created
+        self.stock_set += part.stock_set
+        self.created(part.categories_created)
+        self.changes += part.changes
+        self.errors += part.errors
+        for code, group in part.notes.items():
+            self.notes.setdefault(code, NoteGroup()).merge(group)
+
     def as_json(self) -> dict[str, Any]:
         """Return the report as one JSON object."""
         return {
@@ -136,6 +166,27 @@ class ImportReport:
                 {"code": code, "text": NOTES[code], **asdict(group)} for code, group in self.notes.items()
             ],
         }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> ImportReport:
+        """Return the report that `as_json` has written down."""
+        return cls(
+            found["tenant"],
+            found["file"],
+            found["dryRun"],
+            rows={outcome: found["rows"][outcome] for outcome in OUTCOMES},
+            products={outcome: found["products"][outcome] for outcome in OUTCOMES},
+            variants_created=found["variantsCreated"],
+            stock_set=found["stockSet"],
+            categories_created=list(found["categoriesCreated"]),
+            changes=[FieldChange(**change) for change in found["changes"]],
+            not_taken=[(each["column"], each["rows"]) for each in found["columnsNotTaken"]],
+            errors=[RowError(**error) for error in found["errors"]],
+            notes={
+                note["code"]: NoteGroup(note["count"], list(note["rows"]), list(note["details"]))
+                for note in found["notes"]
+            },
+        )
 
     def lines(self) -> Iterator[str]:
         """Yield the report as a person reads it on a terminal."""

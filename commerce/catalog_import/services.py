@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from commerce import clock
-from commerce.catalog.models import (
-    Product,
-)
+from commerce.catalog.models import Product
 from commerce.catalog_import.batches import ImportTask, StockWriter, write_batch
 from commerce.catalog_import.formats import open_catalogue
 from commerce.catalog_import.grouping import ProductFile
 from commerce.catalog_import.mapping import checked_mapping, remember_mapping, remembered_mapping
-from commerce.catalog_import.matching import (
-    WriteResult,
-    category_slug,
-)
+from commerce.catalog_import.matching import WriteResult
 from commerce.catalog_import.parsed import ParsedProduct, RejectedProduct, RowError
 from commerce.catalog_import.report import ImportReport
 from commerce.csv_files import CsvTable, ImportNote
-from commerce.db import db
+from commerce.db import atomic, db
 from commerce.error_messages import describe
 from commerce.errors import Busy, CommerceError, Rejected
 from commerce.tenants.scope import current_shop
@@ -51,6 +46,24 @@ class NothingToSet(Rejected):
     code = "nothing_to_set"
 
 
+class ImportJournal(Protocol):
+    """Where an import that may be cut off notes how far it got, in the transactions that write the products."""
+
+    @property
+    def done(self) -> int:
+        """How many products of the file earlier runs have finished, in the order of the file."""
+
+    @property
+    def started(self) -> datetime:
+        """When the first run began: it decides the order in which the new products are listed."""
+
+    def parts(self) -> Iterable[ImportReport]:
+        """Return what came of the rows that earlier runs have finished."""
+
+    def record(self, done: int, part: ImportReport) -> None:
+        """Note that `done` products are finished and the outcome of those since the last call. A step."""
+
+
 def import_catalogue(
     stream: BinaryIO,
     *,
@@ -64,6 +77,7 @@ def import_catalogue(
     missing_stock: str = "",
     duplicate_sku: str = "refuse",
     mapping: Mapping[str, str] | None = None,
+    journal: ImportJournal | None = None,
     on_start: Callable[[int], None] | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> ImportReport:
@@ -73,9 +87,10 @@ def import_catalogue(
     again changes nothing; what the file has no column for stays as it is. `base` is the address of the shop, by which
     our own export names its pictures; `file_format` is one of `formats.FORMATS`, empty when the headings shall tell.
     `missing_stock` is one of MISSING_STOCK, `duplicate_sku` one of `rows.DUPLICATES`; `mapping` says what headings of
-    the file mean, and is remembered. `on_start` gets the number of rows, `on_rows` how many more are done. Not itself a
-    transaction: it opens one for each batch. Raises UnreadableFile, BadMapping, StockMissing and NothingToSet before
-    anything is written.
+    the file mean, and is remembered. With a `journal` the import goes on where an earlier run was cut off, and reports
+    both; a dry run keeps nothing and has none. `on_start` gets the number of rows, `on_rows` how many more are done.
+    Not itself a transaction: it opens one for each batch. Raises UnreadableFile, BadMapping, StockMissing and
+    NothingToSet before anything is written.
     """
     shop = current_shop()
     header = CsvTable(stream).header
@@ -101,7 +116,7 @@ def import_catalogue(
         replace_stock,
         missing_stock,
         duplicate_sku,
-        clock.now(),
+        journal.started if journal else clock.now(),
         file.heading,
         base,
         file.has("quantity"),
@@ -109,13 +124,13 @@ def import_catalogue(
     )
     if on_start:
         on_start(file.row_count)
-    for batch in _batches(file):
+    for part in journal.parts() if journal else ():
+        report.add(part)
+    done = journal.done if journal else 0
+    for batch in _batches(islice(file, done, None)):
         before = report.rows_read
-        for product in batch:
-            if isinstance(product, RejectedProduct):
-                report.errors.extend(product.errors)
-                report.count("rejected", len(product.rows), product=bool(product.handle))
-        _write([each for each in batch if isinstance(each, ParsedProduct)], task, report)
+        _write(batch, done, task, report, journal)
+        done += len(batch)
         if on_rows:
             on_rows(report.rows_read - before)
     report.errors.sort(key=lambda error: error.row)
@@ -159,12 +174,13 @@ def local_today() -> date:
     return clock.now().astimezone(ZoneInfo(current_shop().timezone)).date()
 
 
-def _batches(
-    file: ProductFile,
-) -> Iterator[list[ParsedProduct | RejectedProduct]]:
-    batch: list[ParsedProduct | RejectedProduct] = []
+FileProduct = ParsedProduct | RejectedProduct
+
+
+def _batches(products: Iterable[FileProduct]) -> Iterator[list[FileProduct]]:
+    batch: list[FileProduct] = []
     variants = 0
-    for product in file:
+    for product in products:
         batch.append(product)
         variants += len(product.rows)
         if len(batch) >= BATCH_PRODUCTS or variants >= BATCH_VARIANTS:
@@ -174,21 +190,60 @@ def _batches(
         yield batch
 
 
-def _write(products: list[ParsedProduct], task: ImportTask, report: ImportReport) -> None:
-    """Write a batch; when anything in it fails, write its products one by one, so that only the culprit is left out."""
-    if not products:
-        return
-    done = sum(report.products.values())
+def _write(
+    batch: list[FileProduct],
+    done: int,
+    task: ImportTask,
+    report: ImportReport,
+    journal: ImportJournal | None,
+) -> None:
+    """Write a batch; when anything in it fails, write its products one by one, so that only the culprit is left out.
+
+    `done` products of the file come before it.
+    """
     try:
-        results = write_batch(products, task, done)
+        part = _attempt(batch, done, task, report, journal)
     except (CommerceError, IntegrityError) as error:
-        if len(products) > 1:
-            for product in products:
-                _write([product], task, report)
+        if len(batch) > 1:
+            for offset, product in enumerate(batch):
+                _write([product], done + offset, task, report, journal)
             return
-        results = [_failed(products[0], error, task)]
+        product = batch[0]
+        if isinstance(product, RejectedProduct):  # it is not written, so the shop was too busy to take a note
+            raise
+        part = _part([], [_failed(product, error, task)], report)
+        if journal is not None:
+            atomic(journal.record)(done + 1, part)
+    report.add(part)
+
+
+def _attempt(
+    batch: list[FileProduct],
+    done: int,
+    task: ImportTask,
+    report: ImportReport,
+    journal: ImportJournal | None,
+) -> ImportReport:
+    parsed = [each for each in batch if isinstance(each, ParsedProduct)]
+    if journal is None:
+        return _part(batch, write_batch(parsed, task, done) if parsed else [], report)
+
+    def keep(results: list[WriteResult]) -> None:
+        journal.record(done + len(batch), _part(batch, results, report))
+
+    return _part(batch, write_batch(parsed, task, done, keep), report)
+
+
+def _part(batch: Sequence[FileProduct], results: Sequence[WriteResult], report: ImportReport) -> ImportReport:
+    """Return what came of a batch, as the part of a report."""
+    part = ImportReport(report.tenant, report.file, report.dry_run)
+    for product in batch:
+        if isinstance(product, RejectedProduct):
+            part.errors.extend(product.errors)
+            part.count("rejected", len(product.rows), product=bool(product.handle))
     for result in results:
-        _report(result, report)
+        _report(result, part)
+    return part
 
 
 def _failed(product: ParsedProduct, error: CommerceError | IntegrityError, task: ImportTask) -> WriteResult:
@@ -218,7 +273,4 @@ def _report(result: WriteResult, report: ImportReport) -> None:
             report.note(note)
     report.variants_created += len(result.made)
     report.stock_set += result.stock_set
-    created = {category_slug(name) for name in report.categories_created}
-    for name in result.categories_made:
-        if category_slug(name) not in created:
-            report.categories_created.append(name)
+    report.created(result.categories_made)

@@ -5,6 +5,7 @@ The rules are those of libaddressinput (the data behind Chrome's and Android's a
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
@@ -147,6 +148,7 @@ def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
         "city_area": (found.city_area_choices, area_names(country, (country, area, city), language)),
     }
     codes = {"country_area": _iso_codes(country)}
+    others = {"country_area": _other_names().get(country, {})}
     return AddressRules(
         country=country,
         lines=lines,
@@ -162,7 +164,7 @@ def _rules(country: str, area: str, city: str, language: str) -> AddressRules:
             name: _options(known, names) for name, (known, names) in pairs.items() if known and name in order
         },
         spellings={
-            name: _spellings(known, codes.get(name, {}))
+            name: _spellings(known, codes.get(name, {}), others.get(name, {}))
             for name, (known, _names_) in pairs.items()
             if known and name in order
         },
@@ -209,13 +211,29 @@ def _iso_codes(country: str) -> dict[str, str]:
     return short | {f"{country}-{code}": key for code, key in codes.items()}
 
 
-def _spellings(known: list[tuple[str, str]], codes: Mapping[str, str]) -> dict[str, str]:
+@lru_cache(maxsize=1)
+def _other_names() -> dict[str, dict[str, list[str]]]:
+    """Return country -> area -> names that libaddressinput lacks.
+
+    They are the English names of CLDR 48 (cldr-subdivisions-full: Milan, Moscow), the Irish names of the counties and
+    the English ones of Ukraine, where CLDR has nicknames.
+    """
+    found: dict[str, dict[str, list[str]]] = json.loads(
+        Path(__file__).with_name("area_names.json").read_text(encoding="utf-8")
+    )
+    return found
+
+
+def _spellings(
+    known: list[tuple[str, str]], codes: Mapping[str, str], others: Mapping[str, list[str]]
+) -> dict[str, str]:
     """Return every way to write a key, folded -> key.
 
     These are its names, the names without words like "County" and accents where one area alone has them, and its
-    codes where they are no area's name.
+    codes where they are no area's name. `others` are more names by key.
     """
-    exact = {_folded(text): key for key, label in known for text in (label, key)}
+    more = {_folded(text): key for key, names in others.items() for text in names}
+    exact = more | {_folded(text): key for key, label in known for text in (label, key)}
     short: dict[str, set[str]] = {}
     for text, key in exact.items():
         short.setdefault(_bare(text), set()).add(key)

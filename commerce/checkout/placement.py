@@ -186,6 +186,7 @@ def _order_values(details: CheckoutDetails, method: Method, priced: Quote) -> di
         "payment_method": method.code,
         "payment_label": method.name,
         "pay_later": method.pay_later,
+        "cash_rounding": method.cash_rounding,
         "currency": shop.currency,
         "prices_include_tax": shop.prices_include_tax,
         "subtotal": totals.subtotal,

@@ -101,6 +101,7 @@ def quote(
         discounts=found.discounts,
         fee=_fee(method) if method else None,
         shipping_tax=shop.shipping_tax,
+        cash_rounding=method.cash_rounding if method else 0,
     )
     return Quote(country, offers, chosen, totals, found, method)
 

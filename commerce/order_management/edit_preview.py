@@ -98,6 +98,7 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
         discounts=_discounts(terms, kept, shipping.price),
         fee=_fee(order),
         shipping_tax=current_shop().shipping_tax,
+        cash_rounding=order.cash_rounding,
     )
     if totals.total > MAX_AMOUNT:
         raise InvalidValue("added", "order_too_large")
@@ -336,25 +337,27 @@ def _fee(order: Order) -> FeeToPrice | None:
 
 
 def _discounts(terms: SoldTerms, kept: Sequence[EditedLine], shipping: int) -> list[Discount]:
-    """Return the promotions that the order was sold with, in proportion, and the discount by hand."""
+    """Return the promotions that the order was sold with, in proportion, and the discount by hand.
+
+    A code that was applied later was calculated for other units than the promotions before it, so in proportion they
+    could come to more than a line costs: none takes off more than the ones before it leave.
+    """
     found = []
+    left = [line.amount for line in kept]
     for each in terms.promotions:
-        shares = tuple(each.on_line(line.place, line.after) for line in kept)
+        shares = tuple(
+            min(each.on_line(line.place, line.after), rest) for line, rest in zip(kept, left, strict=True)
+        )
+        left = [rest - share for rest, share in zip(left, shares, strict=True)]
         on_shipping = min(shipping, each.on_shipping)
         shipping -= on_shipping
         found.append(Discount(each.source_id, each.label, shares, on_shipping))
     if terms.manual is not None:
         if not is_count(terms.manual.amount, 0, MAX_AMOUNT):
             raise InvalidValue("discount", "discount_negative")
-        left = [
-            line.amount - sum(discount.shares[place] for discount in found) for place, line in enumerate(kept)
-        ]
         off = min(terms.manual.amount, sum(left))
-        found.append(
-            Discount(
-                MANUAL, terms.manual.label, tuple(allocate_amount(off, left)) if off else (0,) * len(left)
-            )
-        )
+        parts = tuple(allocate_amount(off, left)) if off else (0,) * len(left)
+        found.append(Discount(MANUAL, terms.manual.label, parts))
     return [discount for discount in found if discount.amount]
 
 

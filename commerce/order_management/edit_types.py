@@ -122,6 +122,11 @@ class EditPlan:
         return [line for line in self.lines if line.after]
 
     @property
+    def rounding_amount(self) -> int:
+        """What rounding to the smallest coin adds to the total, or takes from it."""
+        return sum(each.amount for each in self.adjustments if each.source_type == "rounding")
+
+    @property
     def difference(self) -> int:
         """What the order costs more (positive) or less (negative)."""
         return self.total - self.total_before

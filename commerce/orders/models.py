@@ -32,10 +32,11 @@ class Order(TenantRow, Base):
     """One placed order. `token` is the 256-bit secret of its link; `code` is for people and opens nothing.
 
     Amounts are minor units: total = subtotal - discount_amount + shipping_amount + fee_amount, plus tax_amount when
-    prices do not include it. `customer_reference` is what the program that ordered calls the customer; it may know no
-    `email` of theirs, and then nobody is written to. `credited_shipping` is the credited part of shipping and fee, tax
-    included, `credited_amount` the sum of all credits. `cancelled_by` is the kind of actor who cancelled.
-    `sold_terms` are kept from the first edit on: see `order_management.sold_terms`.
+    prices do not include it, rounded to `cash_rounding` where that is not 0. `customer_reference` is what the program
+    that ordered calls the customer; it may know no `email` of theirs, and then nobody is written to.
+    `credited_shipping` is the credited part of shipping and fee, tax included, `credited_amount` the sum of all
+    credits. `cancelled_by` is the kind of actor who cancelled. `sold_terms` are kept from the first edit on: see
+    `order_management.sold_terms`.
     """
 
     __tablename__ = "orders"
@@ -104,6 +105,7 @@ class Order(TenantRow, Base):
     shipping_amount: Mapped[int]
     fee_amount: Mapped[int] = mapped_column(default=0)
     tax_amount: Mapped[int]
+    cash_rounding: Mapped[int] = mapped_column(default=0)
     total: Mapped[int]
     credited_shipping: Mapped[int] = mapped_column(default=0)
     credited_amount: Mapped[int] = mapped_column(default=0)
@@ -126,6 +128,11 @@ class Order(TenantRow, Base):
     adjustments: Mapped[list[OrderAdjustment]] = relationship(order_by="OrderAdjustment.position")
 
     __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def rounding_amount(self) -> int:
+        """What rounding to the smallest coin added to the total, or took from it."""
+        return sum(each.amount for each in self.adjustments if each.source_type == "rounding")
 
 
 class OrderLine(TenantRow, Base):
@@ -188,7 +195,9 @@ class OrderAdjustment(TenantRow, Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
         UniqueConstraint("tenant_id", "order_id", "position"),
-        CheckConstraint("source_type IN ('promotion', 'tax', 'shipping', 'fee')", name="source_type"),
+        CheckConstraint(
+            "source_type IN ('promotion', 'tax', 'shipping', 'fee', 'rounding')", name="source_type"
+        ),
     )
 
     order_id: Mapped[uuid.UUID]

@@ -57,7 +57,7 @@ def uncredited(order: Order) -> dict[uuid.UUID, int]:
 
 
 def shipping_total(order: Order) -> int:
-    """Return what the shopper paid beside the lines: shipping and fee, less their discount, tax included."""
+    """Return what the shopper paid beside the lines: shipping, fee and rounding, less their discount, tax included."""
     return order.total - sum(
         line_total(line, prices_include_tax=order.prices_include_tax) for line in order.lines
     )

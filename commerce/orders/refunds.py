@@ -105,6 +105,9 @@ def plan_credit(
     due = sum_up(order, refund.units, with_shipping=refund.shipping, amount=refund.amount)
     if not due.lines and due.amount == 0:
         raise InvalidValue("lines", "refund_lines_required")
+    if refund.amount is None and 0 < due.amount - balance.creditable <= -order.rounding_amount:
+        # The total was rounded down to the smallest coin: nobody paid the last part of the lines.
+        due = sum_up(order, refund.units, with_shipping=refund.shipping, amount=balance.creditable)
     if due.amount > balance.creditable:
         raise InvalidValue("amount", "refund_more_than_paid")
     if set(refund.restock) - {line.line_id for line in due.lines}:

@@ -27,6 +27,8 @@ from commerce.tenants.scope import current_shop
 from commerce.tenants.services import touch_rules
 
 MAX_HOLD_MINUTES = 90 * 24 * 60
+MAX_CASH_ROUNDING = 1_000_000
+"""Minor units; the largest coins are far smaller."""
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _SETTINGS = {
     "publishable_key": re.compile(r"pk_(test|live)_[A-Za-z0-9]{4,240}"),
@@ -61,6 +63,7 @@ class MethodRow:
     fee_amount: int
     fee_ppm: int
     fee_tax_class: str
+    cash_rounding: int
     settings: dict[str, Any]
     secret_hints: dict[str, str]
     digest: str
@@ -119,6 +122,7 @@ _TERMS = (
     "fee_amount",
     "fee_ppm",
     "fee_tax_class",
+    "cash_rounding",
 )
 
 
@@ -146,6 +150,7 @@ def configure_method(
     fee_amount: int | None = None,
     fee_ppm: int | None = None,
     fee_tax_class: str | None = None,
+    cash_rounding: int | None = None,
     settings: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> None:
@@ -171,6 +176,7 @@ def configure_method(
         "fee_amount": fee_amount,
         "fee_ppm": fee_ppm,
         "fee_tax_class": fee_tax_class,
+        "cash_rounding": cash_rounding,
     }
     for field, value in given.items():
         if value is not None:
@@ -210,6 +216,7 @@ def _new_method(code: str, gateway: str | None, name: str | None) -> PaymentMeth
         fee_amount=0,
         fee_ppm=0,
         fee_tax_class="standard",
+        cash_rounding=0,
         settings={},
         sealed_secrets="",
     )
@@ -228,6 +235,14 @@ def _check_terms(method: PaymentMethod) -> None:
         (
             not method.pay_later or method.gateway == "manual",
             InvalidValue("pay_later", "pay_later_needs_manual"),
+        ),
+        (
+            0 <= method.cash_rounding <= MAX_CASH_ROUNDING,
+            InvalidValue("cash_rounding", "cash_rounding_out_of_range"),
+        ),
+        (
+            not method.cash_rounding or method.gateway == "manual",
+            InvalidValue("cash_rounding", "cash_rounding_needs_manual"),
         ),
     )
     for good, error in checks:

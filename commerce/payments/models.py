@@ -16,6 +16,7 @@ from commerce.db import Base, TenantRow
 class PaymentMethod(TenantRow, Base):
     """A way to pay. `pay_later` methods (cash on delivery) confirm the order before the money is there.
 
+    `cash_rounding` is the step (minor units) to which orders are rounded, 0 for none.
     Its fee is `fee_amount` (minor units) plus `fee_ppm` millionths of what is paid for the goods. `settings` are the
     gateway's public ones; `sealed_secrets` is a sealed JSON object (see `commerce/encryption.py`).
     """
@@ -25,6 +26,7 @@ class PaymentMethod(TenantRow, Base):
         ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
         UniqueConstraint("tenant_id", "code"),
         CheckConstraint("hold_minutes > 0", name="hold_minutes"),
+        CheckConstraint("cash_rounding >= 0", name="cash_rounding"),
         CheckConstraint("fee_amount >= 0 AND fee_ppm BETWEEN 0 AND 1000000", name="fee"),
     )
 
@@ -39,6 +41,7 @@ class PaymentMethod(TenantRow, Base):
     fee_amount: Mapped[int] = mapped_column(default=0)
     fee_ppm: Mapped[int] = mapped_column(default=0)
     fee_tax_class: Mapped[str] = mapped_column(String(20), default="standard")
+    cash_rounding: Mapped[int] = mapped_column(default=0)
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     sealed_secrets: Mapped[str] = mapped_column(Text, default="")
 

@@ -21,7 +21,10 @@ TEST_GATEWAY = "test_card"
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to pay that the shop offers. Its fee is an amount (minor units) and millionths of the goods' price."""
+    """A way to pay that the shop offers. Its fee is an amount (minor units) and millionths of the goods' price.
+
+    `cash_rounding` is the step (minor units) to which the total of an order is rounded, 0 for none.
+    """
 
     code: str
     gateway: str
@@ -32,6 +35,7 @@ class Method:
     fee_amount: int = 0
     fee_ppm: int = 0
     fee_tax_class: str = "standard"
+    cash_rounding: int = 0
 
 
 def payment_methods() -> tuple[Method, ...]:
@@ -55,11 +59,12 @@ def _enabled_methods() -> tuple[Method, ...]:
             PaymentMethod.fee_amount,
             PaymentMethod.fee_ppm,
             PaymentMethod.fee_tax_class,
+            PaymentMethod.cash_rounding,
         )
         .where(PaymentMethod.enabled)
         .order_by(PaymentMethod.position, PaymentMethod.id)
     )
-    return tuple(Method(*row) for row in rows)
+    return tuple(Method(**row) for row in rows.mappings())
 
 
 def payment_method(code: str) -> Method | None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from commerce.money import allocate_amount, included_share, share_of
+from commerce.money import allocate_amount, included_share, round_to, share_of
 from commerce.pricing.queries import Rate, TaxTable
 
 
@@ -105,8 +105,8 @@ class PricedLine:
 class Totals:
     """What an order costs, in minor units: total = subtotal + every adjustment that is not included.
 
-    In other words subtotal - discount_amount + shipping_amount + fee_amount, plus tax_amount when prices do not
-    include it. `subtotal` and `shipping_amount` are before discounts.
+    In other words subtotal - discount_amount + shipping_amount + fee_amount + rounding_amount, plus tax_amount when
+    prices do not include it. `subtotal` and `shipping_amount` are before discounts.
     """
 
     lines: tuple[PricedLine, ...]
@@ -117,6 +117,7 @@ class Totals:
     total: int
     discount_amount: int = 0
     fee_amount: int = 0
+    rounding_amount: int = 0
 
     @property
     def goods(self) -> int:
@@ -135,6 +136,7 @@ def calculate(
     discounts: Sequence[Discount] = (),
     fee: FeeToPrice | None = None,
     shipping_tax: str = "goods",
+    cash_rounding: int = 0,
 ) -> Totals:
     """Price an order that goes to `country`.
 
@@ -142,7 +144,9 @@ def calculate(
     as the Japanese qualified invoice asks: National Tax Agency, consumption tax act, order art. 70-10).
     Tax is on what is left after discounts. `shipping_tax` says how shipping and fee are taxed: 'goods' (split over the
     rates of the goods by their net value), 'main' (at the rate of most of the goods) or 'own' (by their own classes). A
-    fee of nothing is not mentioned. Raises ValueError for a discount of more than there is.
+    fee of nothing is not mentioned. `cash_rounding` is the step (minor units) to which a total that is paid in cash is
+    rounded, by an adjustment of its own: no price and no tax changes. Raises ValueError for a discount of more than
+    there is.
     """
     off = [sum(each.shares[index] for each in discounts) for index in range(len(lines))]
     parcel = shipping.price if shipping else 0
@@ -175,6 +179,10 @@ def calculate(
         adjustments.append(Adjustment("fee", fee.id, fee.label, charge, shares=nothing))
     adjustments += _taxes(rates, tax_shares, len(lines), included=prices_include_tax)
     subtotal = sum(line.amount for line in lines)
+    exact = subtotal + sum(each.amount for each in adjustments if not each.included)
+    rounding_amount = round_to(exact, cash_rounding) - exact
+    if rounding_amount:
+        adjustments.append(Adjustment("rounding", "", "Rounding", rounding_amount, shares=nothing))
     return Totals(
         lines=tuple(
             PricedLine(line.variant_id, line.quantity, line.unit_price, line.amount, rate.ppm, share, less)
@@ -184,9 +192,10 @@ def calculate(
         subtotal=subtotal,
         shipping_amount=parcel,
         tax_amount=sum(tax_shares),
-        total=subtotal + sum(a.amount for a in adjustments if not a.included),
+        total=exact + rounding_amount,
         discount_amount=sum(each.amount for each in discounts),
         fee_amount=charge,
+        rounding_amount=rounding_amount,
     )
 
 

@@ -89,6 +89,7 @@ def test_terms_and_fee_are_changed(desk: ShopClient, in_shop: Shop) -> None:
         position="7",
         fee_amount="2.50",
         fee_ppm="1.9",
+        cash_rounding="0.05",
         enabled=None,
     )
     assert submit(desk, page, data).status_code == 303
@@ -96,7 +97,7 @@ def test_terms_and_fee_are_changed(desk: ShopClient, in_shop: Shop) -> None:
     method = get_method("cash_on_delivery")
     assert (method.name, method.hold_minutes, method.position) == ("Cash at the door", 90, 7)
     assert (method.fee_amount, method.fee_ppm, method.fee_tax_class) == (250, 19_000, "standard")
-    assert (method.pay_later, method.enabled) == (True, False)
+    assert (method.pay_later, method.enabled, method.cash_rounding) == (True, False, 5)
     assert method.instructions == "Please have it ready.\nNo large notes."
     assert db.session.scalars(rules).one() == before + 1
     assert "$2.50 + 1.9 %" in desk.get(LIST).text

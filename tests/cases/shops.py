@@ -28,6 +28,11 @@ TERMS = {
     "CHF": Terms("CHF", "CH", 790, (("standard", 81_000), ("reduced", 26_000), ("zero", 0)), included=True),
     "USD": Terms("USD", "US", 500, (("standard", 88_750), ("zero", 0)), included=False),
     "JPY": Terms("JPY", "JP", 800, (("standard", 100_000), ("reduced", 80_000)), included=False),
+    "SEK": Terms("SEK", "SE", 4900, (("standard", 250_000),), included=True),
+    "NOK": Terms("NOK", "NO", 4900, (("standard", 250_000),), included=True),
+    "DKK": Terms("DKK", "DK", 4900, (("standard", 250_000),), included=True),
+    "CZK": Terms("CZK", "CZ", 4900, (("standard", 210_000),), included=True),
+    "HUF": Terms("HUF", "HU", 4900, (("standard", 270_000),), included=True),
     "KWD": Terms("KWD", "KW", 500, (("standard", 50_000), ("zero", 0)), included=False),
 }
 

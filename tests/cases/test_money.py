@@ -1,4 +1,4 @@
-"""What an order costs and what is owed for it, in shops of six currencies. Amounts are minor units."""
+"""What an order costs and what is owed for it, in shops of many currencies. Amounts are minor units."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,6 +102,67 @@ PRICES = (
         offers=(("percentage", {"percent_ppm": 70_000}),),
     ),
     MoneyCase(
+        "seven percent off in francs, paid in cash",
+        "CHF",
+        (Goods(990),),
+        {"total": 1710, "rounding": -1, "discount": 69, "tax": 69 + 59},
+        offers=(("percentage", {"percent_ppm": 70_000}),),
+        method="cash_on_delivery",
+    ),
+    MoneyCase(
+        "francs that are rounded up",
+        "CHF",
+        (Goods(993),),
+        {"total": 1785, "rounding": 2},
+        method="cash_on_delivery",
+    ),
+    MoneyCase(
+        "whole crowns in Sweden",
+        "SEK",
+        (Goods(9950),),
+        {"total": 14900, "rounding": 50},
+        method="cash_on_delivery",
+    ),
+    MoneyCase(
+        "whole crowns in Norway",
+        "NOK",
+        (Goods(9949),),
+        {"total": 14800, "rounding": -49},
+        method="cash_on_delivery",
+    ),
+    MoneyCase(
+        "half crowns in Denmark",
+        "DKK",
+        (Goods(9924),),
+        {"total": 14800, "rounding": -24},
+        method="cash_on_delivery",
+    ),
+    MoneyCase(
+        "five forints",
+        "HUF",
+        (Goods(99_300),),
+        {"total": 104_000, "rounding": -200},
+        method="cash_on_delivery",
+    ),
+    MoneyCase(
+        "whole crowns in the Czech Republic",
+        "CZK",
+        (Goods(9951),),
+        {"total": 14_900, "rounding": 49},
+        method="cash_on_delivery",
+    ),
+    MoneyCase(
+        "dollars in cash", "USD", (Goods(1999),), {"total": 2720, "rounding": 0}, method="cash_on_delivery"
+    ),
+    MoneyCase(
+        "less than the smallest coin",
+        "CHF",
+        (Goods(2),),
+        {"total": 0, "rounding": -2, "payment": "paid", "due": 0},
+        offers=(("free_shipping", {}),),
+        method="cash_on_delivery",
+    ),
+    MoneyCase(
         "a third off in yen",
         "JPY",
         (Goods(100, 3),),
@@ -173,6 +234,16 @@ ON_DELIVERY = (
               (("units", 3), ("process",), ("ship",), ("back", 3, True)), method="cash_on_delivery"),
     MoneyCase("a parcel of yen, refused", "JPY", (Goods(333, 3),), {"due": 0, "refunded": 0, "stock": 10},
               (("process",), ("ship",), ("back", 3, True)), method="cash_on_delivery"),
+    MoneyCase("rounded down, and every unit refused by itself", "CHF", (Goods(991, 2),),
+              {"total": 1980, "due": 0, "left": 0, "tax_left": 0, "payment": "paid", "stock": 10},
+              (("process",), ("ship",), ("back", 1), ("back", 1)), (("free_shipping", {}),),
+              method="cash_on_delivery"),
+    MoneyCase("rounded up, and refused", "CHF", (Goods(993),), {"total": 1785, "due": 0, "left": 0, "tax_left": 0},
+              (("process",), ("ship",), ("back", 1, True)), method="cash_on_delivery"),
+    MoneyCase("edited and back", "CHF", (Goods(993, 2),), {"total": 2775, "rounding": -1, "change": 0},
+              (("units", 1), ("units", 3), ("units", 2)), method="cash_on_delivery"),
+    MoneyCase("edited to one", "CHF", (Goods(993, 2),), {"total": 1785, "rounding": 2, "due": 1785},
+              (("units", 1),), method="cash_on_delivery"),
     MoneyCase("one refused, the rest paid", "KWD", TWO, {"due": 0, "payment": "paid", "stock": 9},
               (("process",), ("ship",), ("back", 1), ("receive", 1575)), method="cash_on_delivery"),
 )  # fmt: skip
@@ -373,6 +444,7 @@ class Life:
             "total": order.total,
             "tax": order.tax_amount,
             "discount": order.discount_amount,
+            "rounding": order.rounding_amount,
             "change": order.total - self.total_at_first,
             "due": balance.due,
             "surplus": balance.surplus if order.status != "cancelled" else 0,

@@ -46,6 +46,18 @@ def set_fee(method: str, amount: int = 0, ppm: int = 0, tax_class: str = "standa
     touch_rules()
 
 
+@atomic
+def set_cash_rounding(method: str, step: int) -> None:
+    """Round totals that are paid by a method to a step in minor units."""
+    db.session.execute(
+        update(PaymentMethod)
+        .where(PaymentMethod.code == method)
+        .values(cash_rounding=step)
+        .execution_options(synchronize_session=False)
+    )
+    touch_rules()
+
+
 @contextmanager
 def rules_of_now() -> Iterator[Shop]:
     """Enter the shop anew, as the next request would: with the rules that were changed since."""

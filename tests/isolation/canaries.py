@@ -7,7 +7,19 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, String, Table, Text, Uuid, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    Uuid,
+    insert,
+    select,
+)
 from sqlalchemy.sql.schema import Column
 
 from commerce import clock
@@ -87,6 +99,8 @@ def _filling(table: Table, column: Column[Any]) -> Any:
         return date(2030, 1, 1)
     if isinstance(kind, Boolean):
         return True
+    if isinstance(kind, LargeBinary):
+        return _word(table, column).encode()
     if isinstance(kind, BigInteger):
         return _number(column)
     if isinstance(kind, String | Text):

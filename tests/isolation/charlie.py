@@ -19,6 +19,7 @@ IDS = {
     "delivery_id": "deliveries",
     "draft_id": "carts",
     "endpoint_id": "webhook_endpoints",
+    "import_id": "file_imports",
     "invitation_id": "staff_invitations",
     "key_id": "api_keys",
     "line_id": "cart_lines",

@@ -60,6 +60,24 @@ def test_a_later_edit_keeps_the_promotion_in_proportion(in_shop: Shop) -> None:
             preview_edit(order.id, WELCOME)
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_promotions_that_were_sold_for_other_units_never_take_off_more_than_a_line_costs(
+    in_shop: Shop, count: int
+) -> None:
+    make_coupon("SEVEN", percent_ppm=70_000)
+    make_coupon("GIFT", kind="fixed", amount=50_000)
+    with rules_of_now():
+        order = bought((make_product("Tea", price=1433, stock=9), 2), paid=False)
+        order = edit(order, OrderEdit(coupon_code="SEVEN"))
+        order = edit(order, OrderEdit(coupon_code="GIFT", units=units(order, 3)))
+        assert order.lines[0].discount_amount == 3 * 1433
+        fewer = edit(order, OrderEdit(units=units(order, count)))
+        assert fewer.lines[0].discount_amount == min(count, 3) * 1433
+        by_hand = OrderEdit(set_discount=True, discount=ManualDiscount(100, "Sorry"))
+        assert edit(fewer, by_hand).discount_amount == min(count, 3) * 1433 + (100 if count > 3 else 0)
+        assert edit(fresh(order.id), OrderEdit(units=units(order, 3))).discount_amount == 3 * 1433
+
+
 def test_a_code_takes_its_part_off_what_other_promotions_leave(in_shop: Shop) -> None:
     make_promotion(percent_ppm=500_000)
     make_coupon()

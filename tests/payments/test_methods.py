@@ -74,6 +74,8 @@ def test_a_new_webhook_secret_stands_beside_the_one_before_it(in_shop: Shop) -> 
         ({"gateway": None}, "gateway"),
         ({"hold_minutes": 0}, "hold_minutes"),
         ({"fee_amount": -1}, "fee_amount"),
+        ({"cash_rounding": -1}, "cash_rounding"),
+        ({"cash_rounding": 5, "gateway": "stripe"}, "cash_rounding"),
         ({"fee_ppm": 1_000_001}, "fee_ppm"),
         ({"pay_later": True}, "pay_later"),
         ({"instructions": "x" * 1001}, "instructions"),

@@ -162,12 +162,12 @@ def _typed_texts(table: Table) -> Iterator[Any]:
 
 def _poison_documents(table: Table, column: Column[Any], owner: Any, own: Any) -> None:
     connection = db.session.connection()
-    for key, value in connection.execute(select(table.c.id, column).where(owner == own)).all():
+    keys = list(table.primary_key.columns)
+    for *key, value in connection.execute(select(*keys, column).where(owner == own)).all():
         changed = _poisoned(value)
         if changed != value:
-            connection.execute(
-                update(table).where(owner == own, table.c.id == key).values({column.name: changed})
-            )
+            row = [each == part for each, part in zip(keys, key, strict=True)]
+            connection.execute(update(table).where(owner == own, *row).values({column.name: changed}))
 
 
 def _poisoned(value: Any, name: str = "") -> Any:

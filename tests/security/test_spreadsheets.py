@@ -14,6 +14,7 @@ from commerce.catalog.models import Category, Product, ProductCategory, Variant
 from commerce.csv_files import BOM
 from commerce.db import atomic, db
 from commerce.errors import InvalidValue
+from commerce.file_imports.models import FileImport
 from commerce.inventory.adjustments import change_on_hand
 from commerce.inventory.models import StockItem
 from commerce.pricing.models import Promotion
@@ -44,6 +45,17 @@ def name_everything(text: str, product_id: uuid.UUID, promotion_id: uuid.UUID) -
     return stock_id
 
 
+@atomic
+def import_of(report: dict[str, object]) -> uuid.UUID:
+    """Keep an import that has this report, and return its id."""
+    row = FileImport(
+        kind="products", status="checked", file_name="x.csv", size=1, preview=report, created_by="Bob"
+    )
+    db.session.add(row)
+    db.session.flush()
+    return row.id
+
+
 @pytest.mark.parametrize("text", FORMULAS, ids=repr)
 def test_no_file_holds_a_cell_that_computes(app: Flask, in_shop: Shop, owner: Visitor, text: str) -> None:
     product = make_product("Tea", options={"Size": "small"})
@@ -51,7 +63,11 @@ def test_no_file_holds_a_cell_that_computes(app: Flask, in_shop: Shop, owner: Vi
     create_coupon(promotion_id, "TEA-1")
     stock_id = name_everything(text, product.product_id, promotion_id)
     owner.post("/admin/locations", {"code": text, "name": text})
+    report = {"errors": [dict.fromkeys(("handle", "column", "value", "reason"), text) | {"row": 2}],
+              "changes": [dict.fromkeys(("handle", "sku", "field", "before", "after"), text)], "notes": []}  # fmt: skip
+    import_id = import_of(report)
     files = {
+        "admin.import_report": f"/admin/imports/{import_id}/report.csv",
         "admin.product_file": "/admin/products.csv",
         "admin.stock_ledger": f"/admin/ledgers/{stock_id}.csv",
         "admin.coupon_file": f"/admin/pricing/promotions/{promotion_id}/coupons.csv",

@@ -52,7 +52,7 @@ from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.checkout import order_as_shown, ready_cart
 from tests.factories.orders import BOB, fresh
-from tests.factories.pricing import make_coupon, make_promotion, rules_of_now
+from tests.factories.pricing import make_coupon, make_promotion, rules_of_now, set_cash_rounding
 from tests.factories.shop import Sold, make_product
 from tests.support.invariants import broken_invariants
 
@@ -141,7 +141,14 @@ class LifeOfAnOrder(RuleBasedStateMachine):
         now = self.order
         if self._edit(self._counts(before), refund=refund):
             after = self.order
-            kept = ("total", "discount_amount", "shipping_amount", "fee_amount", "tax_amount")
+            kept = (
+                "total",
+                "rounding_amount",
+                "discount_amount",
+                "shipping_amount",
+                "fee_amount",
+                "tax_amount",
+            )
             assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
         else:
             assert self.order.version == now.version
@@ -175,6 +182,12 @@ class LifeOfAnOrder(RuleBasedStateMachine):
     def discount_by_hand(self, amount: int) -> None:
         off = ManualDiscount(amount, "Sorry") if amount else None
         self._do_edit(self.order, OrderEdit(set_discount=True, discount=off))
+
+    @rule(code=st.sampled_from(["HALF", "SHIP", "GIFT"]), units=st.integers(1, 4))
+    def apply_a_code(self, code: str, units: int) -> None:
+        """Apply a coupon to the placed order, and change its first line in the same edit."""
+        order = self.order
+        self._do_edit(order, OrderEdit(coupon_code=code, units={order.lines[0].id: units}))
 
     @rule(pick=PICK, units=st.integers(1, 3), shipping=st.booleans(), came_back=st.booleans())
     def credit_units(self, pick: int, units: int, shipping: bool, came_back: bool) -> None:
@@ -251,6 +264,10 @@ class LifeOfAnOrder(RuleBasedStateMachine):
     def the_account_adds_up(self) -> None:
         order, balance = self.order, self.balance
         assert balance.credited <= balance.total
+        assert order.total == order.subtotal + sum(
+            each.amount for each in order.adjustments if not each.included
+        )
+        assert not order.cash_rounding or order.total % order.cash_rounding == 0
         assert balance.due - balance.surplus == balance.cost - balance.paid + balance.refunded
         assert min(balance.due, balance.surplus) == 0
         if order.status not in ENDED:
@@ -325,6 +342,8 @@ def test_the_account_of_an_order_is_right_whatever_happens(
         make_coupon("HALF", percent_ppm=500_000)
         make_coupon("SHIP", kind="free_shipping")
         make_coupon("GIFT", kind="fixed", amount=50_000)
+        if currency == "EUR":
+            set_cash_rounding("cash_on_delivery", 5)
         with rules_of_now():
             run_state_machine_as_test(
                 LifeOfAnOrder,

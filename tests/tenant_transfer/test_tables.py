@@ -29,6 +29,9 @@ def test_every_row_of_a_shop_moves_but_for_sessions_links_and_keys() -> None:
         "api_keys",
         "sign_in_throttles",
         "form_submissions",
+        "file_imports",
+        "file_import_chunks",
+        "file_import_parts",
     }
 
 

@@ -46,7 +46,13 @@ REASONS = {
     "duplicate": _("Another code already applied the same promotion"),
 }
 """What becomes of a promotion or a code -> what staff read."""
-SOURCES = {"promotion": _("Promotion"), "shipping": _("Shipping"), "fee": _("Fee"), "tax": _("Tax")}
+SOURCES = {
+    "promotion": _("Promotion"),
+    "shipping": _("Shipping"),
+    "fee": _("Fee"),
+    "tax": _("Tax"),
+    "rounding": _("Rounding"),
+}
 """Where an adjustment comes from -> what staff read."""
 
 

@@ -412,6 +412,7 @@ class PaymentForm(VersionedForm):
     fee_amount = AmountField(_("Fixed fee"))
     fee_ppm = PercentField(_("Percentage fee"))
     fee_tax_class = tax_class_field(_("Tax class of the fee"))
+    cash_rounding = AmountField(_("Round totals to"))
     publishable_key = _line(_("Publishable key"), 255)
     account = _line(_("Account"), 255)
     checkout_origin = _line(_("Checkout page address"), 255)
@@ -423,7 +424,7 @@ class PaymentForm(VersionedForm):
         super().__init__(formdata, data=_shown_payment(known) if known else None)
         unknown = list(_NEW_ONLY if known else _KNOWN_ONLY)
         if gateway != "manual":
-            unknown.append("pay_later")
+            unknown += ["pay_later", "cash_rounding"]
         if gateway != "stripe":
             unknown += [*SETTINGS, *SECRETS]
         if known is None or "former_webhook_secret" not in known.secret_hints:
@@ -441,6 +442,8 @@ class PaymentForm(VersionedForm):
         terms["instructions"] = (terms["instructions"] or "").replace("\r\n", "\n")
         terms["fee_amount"] = terms["fee_amount"] or 0
         terms["fee_ppm"] = terms["fee_ppm"] or 0
+        if "cash_rounding" in self:
+            terms["cash_rounding"] = terms["cash_rounding"] or 0
         if "secret_key" in self:
             terms["settings"] = {name: self[name].data or "" for name in SETTINGS}
             terms["secrets"] = {name: self[name].data or "" for name in SECRETS}
@@ -451,6 +454,6 @@ class PaymentForm(VersionedForm):
 
 def _shown_payment(known: MethodRow) -> dict[str, Any]:
     names = ("name", "instructions", "hold_minutes", "position", "pay_later", "enabled")
-    fee = ("fee_amount", "fee_ppm", "fee_tax_class")
+    fee = ("fee_amount", "fee_ppm", "fee_tax_class", "cash_rounding")
     settings = {name: known.settings.get(name, "") for name in SETTINGS}
     return {"version": known.digest, **{name: getattr(known, name) for name in (*names, *fee)}, **settings}

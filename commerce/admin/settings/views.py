@@ -14,7 +14,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, requires_permission
-from commerce.admin.fields import country_names, percent_text
+from commerce.admin.fields import amount_text, country_names, percent_text
 from commerce.admin.forms import Difference, seen_row_version
 from commerce.admin.save import done, save, saved_text
 from commerce.admin.settings.forms import (
@@ -30,6 +30,7 @@ from commerce.admin.settings.queries import tax_classes, untaxed_countries, what
 from commerce.admin.step_up import requires_recent_auth
 from commerce.catalog.images import MAX_BYTES, NotAPicture, normalise, store
 from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
+from commerce.money import smallest_cash_amount
 from commerce.notifications.i18n import LANGUAGES
 from commerce.payments.methods import MethodRow, configure_method, get_method, list_methods, remove_method
 from commerce.pricing.models import TaxRate
@@ -582,4 +583,5 @@ def _show_payment(
         tax_classes=tax_classes(),
         compared=compared,
         currency=current_shop().currency,
+        smallest_coin=amount_text(smallest_cash_amount(current_shop().currency)),
     )

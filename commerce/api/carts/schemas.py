@@ -172,6 +172,7 @@ class CartQuoteOut(ResponseModel):
     shipping: Amount
     fee: Amount
     tax: Amount
+    rounding: Amount = Field(description="Cash rounding of the total.")
     prices_include_tax: bool
     total: Amount
 
@@ -247,6 +248,7 @@ def _quote_out(priced: Quote, currency: str) -> CartQuoteOut:
         shipping=amount(totals.shipping_amount, currency),
         fee=amount(totals.fee_amount, currency),
         tax=amount(totals.tax_amount, currency),
+        rounding=amount(totals.rounding_amount, currency),
         prices_include_tax=current_shop().prices_include_tax,
         total=amount(totals.total, currency),
     )

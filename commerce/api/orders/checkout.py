@@ -31,7 +31,7 @@ class CheckoutData(ResponseModel):
     status: str = Field(examples=["pending"])
     total: Amount
     currency: str = Field(examples=["EUR"])
-    adjustments: list[str] = Field(description="Labels of discounts, shipping, fees and taxes.")
+    adjustments: list[str] = Field(description="Labels of discounts, shipping, fees, taxes and rounding.")
 
 
 class CheckoutOut(ResponseModel):

@@ -226,7 +226,7 @@ class ItemOut(ResponseModel):
 
 
 class AdjustmentOut(ResponseModel):
-    """A discount, tax, shipping amount or fee. `included` amounts are part of the prices."""
+    """A discount, tax, shipping amount, fee or rounding. `included` amounts are part of the prices."""
 
     label: str
     amount: Amount
@@ -255,6 +255,7 @@ class OrderAttributes(ResponseModel):
     shipping: Amount
     fee: Amount
     tax: Amount
+    rounding: Amount = Field(description="Cash rounding of the total.")
     prices_include_tax: bool
     total: Amount
     adjustments: list[AdjustmentOut]
@@ -323,6 +324,7 @@ def order_out(order: Order) -> OrderOut:
             "shipping": "shipping_amount",
             "fee": "fee_amount",
             "tax": "tax_amount",
+            "rounding": "rounding_amount",
             "total": "total",
         }.items()
     }
