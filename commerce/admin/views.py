@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.auth import blueprint, requires_permission
 from commerce.admin.drafts import views as drafts
 from commerce.admin.integrations import views as integrations
-from commerce.admin.orders import edit, listing, payments, returns
+from commerce.admin.orders import edit, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
@@ -37,6 +37,7 @@ __all__ = [
     "returns",
     "search",
     "settings",
+    "shipping",
     "stock",
 ]
 

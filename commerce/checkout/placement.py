@@ -18,7 +18,6 @@ from commerce.inventory.allocation import AllocationRequest, StockChangedMeanwhi
 from commerce.inventory.availability import available_by_variant
 from commerce.inventory.services import reserve_stock
 from commerce.orders.events import OrderPlaced
-from commerce.orders.search import index_orders
 from commerce.orders.services import create_order
 from commerce.payments.queries import Method
 from commerce.payments.services import start_payment
@@ -129,6 +128,7 @@ def write_order(
         {**_order_values(details, method, priced), **known},
         [_order_line(*pair) for pair in zip(lines, priced.totals.lines, strict=True)],
         [{**asdict(each), "shares": list(each.shares)} for each in priced.totals.adjustments],
+        [coupon.code for coupon in priced.found.coupons],
     )
     total, currency = priced.totals.total, current_shop().currency
     payment_id = start_payment(
@@ -163,8 +163,6 @@ def write_order(
 def _use_coupons(order_id: uuid.UUID, priced: Quote, customer: str) -> None:
     try:
         use_coupons(order_id, priced.found.coupons, customer)
-        if priced.found.coupons:
-            index_orders([order_id])
     except CouponConflict as raced:
         reason = "used_by_you" if raced.by_customer else "used_up"
         raise CouponsInvalidated(dict.fromkeys(raced.codes, reason)) from None

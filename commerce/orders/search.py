@@ -155,7 +155,7 @@ def _groups(search: str) -> Iterator[list[tuple[str, bool]]]:
         return
     for token in list(dict.fromkeys(tokens(asked, asked=True)))[:MAX_QUERY_TOKENS]:
         if not _NUMBER.match(token):
-            yield [(f"w{token}", len(token) > 1)]
+            yield [(f"w{token}", True)]
             continue
         begins = len(token) >= SHORTEST_PREFIX
         yield [(f"w{token}", begins), (f"n{int(token)}", False)]
@@ -187,10 +187,13 @@ def matches(wanted: Wanted) -> ColumnElement[bool]:
 
 
 def index_new_order(
-    order_id: uuid.UUID, values: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+    order_id: uuid.UUID,
+    values: Mapping[str, Any],
+    lines: Sequence[Mapping[str, Any]],
+    coupons: Iterable[str] = (),
 ) -> None:
     """Write the text of an order that was inserted a moment ago. A step; one statement."""
-    _insert([(order_id, words_of(values, lines))])
+    _insert([(order_id, words_of(values, lines, coupons=coupons))])
 
 
 def index_orders(order_ids: Iterable[uuid.UUID]) -> None:

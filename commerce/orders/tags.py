@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, func, select
 
 from commerce.accounts.models import StaffMember
 from commerce.db import atomic, db, insert_rows
@@ -60,6 +61,25 @@ def assign_order(order_id: uuid.UUID, staff_id: uuid.UUID | None) -> None:
         insert_rows(OrderAssignment, [{"order_id": order.id, "staff_id": staff_id}])
 
 
-def assignee_of(order_id: uuid.UUID) -> uuid.UUID | None:
-    """Return who of the staff takes care of an order."""
-    return db.session.scalar(select(OrderAssignment.staff_id).where(OrderAssignment.order_id == order_id))
+class Colleague(NamedTuple):
+    """One of the staff who could take care of an order; `assigned` tells whether they do."""
+
+    id: uuid.UUID
+    name: str
+    assigned: bool
+
+
+def colleagues_for(order_id: uuid.UUID) -> list[Colleague]:
+    """Return who works here, by name, and who of them takes care of an order. One statement."""
+    mine = exists().where(
+        OrderAssignment.tenant_id == StaffMember.tenant_id,
+        OrderAssignment.staff_id == StaffMember.id,
+        OrderAssignment.order_id == order_id,
+    )
+    name = func.coalesce(func.nullif(StaffMember.name, ""), StaffMember.email)
+    rows = db.session.execute(
+        select(StaffMember.id, name, mine)
+        .where(StaffMember.active)
+        .order_by(func.lower(name), StaffMember.id)
+    )
+    return [Colleague(*row) for row in rows]

@@ -38,15 +38,19 @@ def ship_order(
     reason: str = "",
     carrier: str = "",
     tracking_code: str = "",
+    start: bool = False,
 ) -> uuid.UUID:
     """Send a parcel with `units` (by order line id; None is everything that is left) and return its id.
 
     Stock is deducted; what a shop deducted at confirmation is sent first, and needs no more. The order is `shipped`
-    once everything has left, and stays `processing` until then.
+    once everything has left, and stays `processing` until then. With `start` an order that is only confirmed begins
+    to be processed first, by its own row of the table and in the same transaction.
     Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue for units that are not the order's or
     not in stock: what is there goes to the orders that came first.
     """
     order = lock_order(order_id, seen_version)
+    if start and order.status in BY_ACTION["process"].sources:
+        apply_transition(order, "process", actor, reason)
     _check_may_ship(order, actor)
     chosen = _chosen(order, units)
     to_deduct = _on_hand_now(order, chosen)

@@ -12,7 +12,6 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.accounts.staff import list_staff
 from commerce.admin.auth import (
     blueprint,
     current_actor,
@@ -31,6 +30,7 @@ from commerce.admin.orders.actions import (
 from commerce.admin.orders.forms import ActionForm, NoteForm
 from commerce.admin.orders.previews import ActionPreview, preview_action, show_preview
 from commerce.admin.orders.queries import find_order, titles_of, units_to_pick
+from commerce.admin.orders.shipping import show_shipping
 from commerce.admin.orders.timeline import endpoint_hosts, history, since
 from commerce.admin.save import done, save
 from commerce.admin.step_up import requires_recent_auth_when
@@ -47,11 +47,10 @@ from commerce.orders.notes import add_note
 from commerce.orders.payment_panel import payment_panel
 from commerce.orders.queries import movements_of, stock_effects, timeline
 from commerce.orders.return_queries import credits_of, requests_of
-from commerce.orders.tags import assign_order, assignee_of, read_tags, set_tags
+from commerce.orders.tags import assign_order, colleagues_for, read_tags, set_tags
 from commerce.orders.transitions import BY_ACTION, TRANSITIONS
 from commerce.orders.views import order_facts
 from commerce.payments.queries import payments_of, refunds_of
-from commerce.shipping.carriers import CARRIERS
 from commerce.shipping.queries import shipped_parcels
 from commerce.web import render_region, wants_region
 
@@ -95,6 +94,9 @@ def order_action(code: str, resource: str) -> BaseResponse:
         return action_notice(row, whole=action.run(order.id, current_actor()))
 
     def show(status: int, *, problem: Conflict | None = None) -> BaseResponse:
+        if row.action == "ship":
+            now = find_order(code)
+            return show_shipping(now, form, status, problem, _meanwhile(now, form) if problem else ())
         return _show(find_order(code), status=status, pressed=resource, form=form, problem=problem)
 
     def then(result: ActionPreview | ActionNotice) -> BaseResponse:
@@ -141,16 +143,20 @@ def _show(
         payments=payments,
         refunds=refunds_of(order.id),
         parcels=shipped_parcels(order.id),
-        carriers=CARRIERS,
         requests=requests_of(order.id),
         credits=credits_of(order.id),
         why_not_credit=why_not_refund(order),
         titles=titles_of(order),
         address=address_lines(order.shipping_address, order.name, str(get_locale())),
         tags=tags_of([order.id]).get(order.id, []),
-        assignee=assignee_of(order.id),
-        colleagues=[person for person in list_staff() if person.active],
+        colleagues=colleagues_for(order.id),
     )
+
+
+def _meanwhile(order: Order, form: ActionForm) -> Sequence[Any]:
+    """Return what happened to an order since the page of a form was shown."""
+    entries = history(timeline(order.id), deliveries_of(order.id), movements_of(order.code), {})
+    return since(entries, int(form.version.data or 0))
 
 
 def _form(button: Any, pressed: str, form: ActionForm | None, left: int) -> ActionForm:

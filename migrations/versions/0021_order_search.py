@@ -1,7 +1,7 @@
 """Find orders by everything that is known of them; tags and assignments of orders; saved views of lists
 
-Revision ID: 0019
-Revises: 0018
+Revision ID: 0021
+Revises: 0020
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from alembic import op
 
 from commerce.orders.search import words_of
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
