@@ -3,10 +3,14 @@
 The application is called in this process on SQLite, so that the time of the database counts too. What is measured is
 the processor time of the thread, which other programs on the machine disturb less than they disturb a clock; on a busy
 machine it rises all the same. With --strict the promise counts: at most 30 ms each.
+
+Then 16 clients sign in as nobody, as fast as they can, at the real server, while others look at products; in turns with
+and without them. Limits are off, as if each try came from an address of its own, and then as they are in production.
 """
 
 import io
 import logging
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +20,17 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from bench.support import report
-from bench.support.stage import Stage, in_shop, numbered_id, put_up_products, sqlite_stage
+from bench.support import load, report
+from bench.support.forms import encode, read_form
+from bench.support.stage import (
+    Stage,
+    in_shop,
+    numbered_id,
+    postgres_stage,
+    product_slug,
+    put_up_products,
+    sqlite_stage,
+)
 from commerce.cart.services import MAX_LINES, add_line, new_shopper_key, save_details, shopper_hash
 from commerce.catalog.models import Product, Variant
 from commerce.db import atomic, db
@@ -30,6 +43,9 @@ from tests.support.visitor import Visitor
 MOST_MS = 30.0
 LINE = 4_000
 """Bytes of a query string that the server lets in."""
+MOST_SLOWED = 2.0
+GUESSERS, VISITORS, ROUNDS = 16, 4, 3
+SIGN_IN = "/account/sign-in"
 PRODUCTS = 2_000
 VARIANTS = 500
 HOST = "demo.localhost"
@@ -66,6 +82,9 @@ def main() -> int:
     """Measure each request and compare it with /healthz."""
     parser = report.arguments(__doc__ or "", seconds=0.5)
     parser.add_argument("--strict", action="store_true", help=f"fail when a request costs over {MOST_MS} ms")
+    parser.add_argument(
+        "--turn", type=float, default=4, help="seconds of each turn at the server (default: %(default)s)"
+    )
     options = parser.parse_args()
     # Each refusal is a line of the log.
     logging.disable(logging.WARNING)
@@ -78,7 +97,75 @@ def main() -> int:
     claim = f"the most expensive, {worst['request']}, costs {worst['ms']:.1f} ms (at most {MOST_MS:.0f})"
     claims = {claim: worst["ms"] <= MOST_MS} if options.strict else {}
     title = "Processor time of one request of an anonymous visitor (median)"
-    return report.publish(title, rows, claims, as_json=options.json)
+    failed = report.publish(title, rows, claims, as_json=options.json)
+    with postgres_stage() as stage:
+        put_up_products(stage, 300)
+        beside = [_beside_guessers(stage, options.turn, limits) for limits in ("off", "all")]
+    claims = {
+        f"{row['limits']}: the p50 of others rises {row['times']:.1f} times (at most {MOST_SLOWED:.0f})": (
+            row["times"] <= MOST_SLOWED
+        )
+        for row in beside
+    }
+    title = f"{VISITORS} visitors of product pages while {GUESSERS} clients sign in as nobody"
+    counts = ("tries/s",)
+    return (
+        report.publish(title, beside, claims if options.strict else {}, as_json=options.json, counts=counts)
+        or failed
+    )
+
+
+def _beside_guessers(stage: Stage, seconds: float, limits: str) -> dict[str, Any]:
+    """Measure visitors alone and beside guessers, in turns, and return the medians of both."""
+    alone, beside, tries = [], [], []
+    with stage.served(threads=8, limits=limits) as server:
+        for turn in range(ROUNDS):
+            report.note(f"limits {limits}, turn {turn + 1}")
+            alone += load.run(server.port, server.host(), _look, seconds=seconds, clients=VISITORS).times
+            context = multiprocessing.get_context("fork")
+            answers: Any = context.SimpleQueue()
+            guessers = context.Process(
+                target=_guess_all, args=(answers, server.port, server.host(), seconds * 1.2 + 1)
+            )
+            guessers.start()
+            time.sleep(0.5)
+            beside += load.run(server.port, server.host(), _look, seconds=seconds, clients=VISITORS).times
+            tries.append(answers.get())
+            guessers.join()
+    before, after = statistics.median(alone) * 1000, statistics.median(beside) * 1000
+    return {
+        "limits": limits,
+        "alone p50 ms": before,
+        "beside p50 ms": after,
+        "beside p99 ms": report.percentile(beside, 0.99) * 1000,
+        "times": after / before,
+        "tries/s": statistics.median(tries),
+    }
+
+
+def _look(connection: load.Connection, number: int) -> bool:
+    """Look at a product, with a cookie, so that no page is kept."""
+    connection.cookies["cart"] = "none"
+    answer = connection.get(f"/products/{product_slug(number % 300)}")
+    if answer.status != 200:
+        raise load.LoadFailed(f"a product answers {answer.status}")
+    return True
+
+
+def _guess_all(answers: Any, port: int, host: str, seconds: float) -> None:
+    # Those that wait for long are counted too, or there would be none on a slow machine.
+    answers.put(load.run(port, host, _guess, seconds=seconds, clients=GUESSERS).done / seconds)
+
+
+def _guess(connection: load.Connection, number: int) -> bool:
+    """Sign in as nobody; whoever is refused for trying too often tries again all the same."""
+    if not connection.form:
+        connection.form = read_form(connection.get(SIGN_IN), SIGN_IN)
+    typed = {"email": f"nobody{number}@example.com", "password": "wrong-horse-battery"}
+    answer = connection.post(SIGN_IN, encode(connection.form, **typed))
+    if answer.status not in (422, 429, 503):
+        raise load.LoadFailed(f"a wrong password answers {answer.status}")
+    return True
 
 
 def _attacks(app: Flask, slug: str, cart: str) -> Iterator[Attack]:
@@ -105,6 +192,8 @@ def _attacks(app: Flask, slug: str, cart: str) -> Iterator[Attack]:
     yield Attack(
         "password reset", "/account/password-reset", "POST", b"email=nobody@example.com", headers=known
     )
+    dotted = b"name=Ann&email=" + b"a." * 50_000 + b"@example.com"
+    yield Attack("registration, endless address", "/account/register", "POST", dotted, headers=known)
     full = b"1=&" * (ANYBODY.fields - 1)
     yield Attack(f"form of {ANYBODY.fields:,} fields", "/account/sign-in", "POST", full, headers=known)
     escaped = b"email=" + b"%ff" * ANYBODY.escapes

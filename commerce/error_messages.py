@@ -92,6 +92,9 @@ MESSAGES: dict[str, str] = {
     ),
     "unknown_role": N_("“%(role)s” isn't a role. The roles are %(roles)s."),
     # --- admin ---
+    "category_is_promoted": N_(
+        "The promotion “%(promotion)s” applies to this category. Remove the category from it first."
+    ),
     "delivery_not_found": N_("We couldn't find this delivery."),
     "event_handler_not_found": N_("We couldn't find this event handler."),
     "file_not_text": N_("This isn't a text file. Save it as CSV (UTF-8) and try again."),
@@ -208,13 +211,22 @@ MESSAGES: dict[str, str] = {
     "form_already_sent": N_("This was already done. Reload the page to see it."),
     "not_in_cart": N_("This item is no longer in your cart."),
     # --- catalog ---
+    "category_has_children": N_("There are categories below this one. Move or delete them first."),
+    "category_name_length": N_("Enter a name of 1 to %(maximum)s characters."),
     "category_not_found": N_("The category %(category)s doesn't exist."),
+    "option_incomplete": N_("The option %(option)s needs a name and at least one value."),
+    "category_parent_impossible": N_(
+        "The category can't be placed there. Categories have at most %(levels)s levels."
+    ),
+    "category_slug_taken": N_("Another category already uses this address."),
     "option_names_not_unique": N_("Each option needs a name, and names must be different."),
     "option_value_required": N_("Enter a value for each option."),
+    "option_values_not_unique": N_("The option %(option)s has a value twice."),
     "options_differ": N_("Enter a value for each of these options and no others: %(options)s."),
     "options_repeated": N_("Another variant of this product has the same options."),
     "picture_damaged": N_("This file is damaged, or isn't a JPEG, PNG, or WebP image."),
     "picture_file_too_large": N_("This image file is larger than %(megabytes)s MB."),
+    "picture_not_found": N_("We couldn't find this picture. Someone may have removed it."),
     "picture_needs_memory": N_("This image needs too much memory to be read."),
     "picture_too_many_pixels": N_("This image has more than %(megapixels)s megapixels."),
     "price_out_of_range": N_("Enter a valid price."),
@@ -235,9 +247,18 @@ MESSAGES: dict[str, str] = {
         "starts with a letter."
     ),
     "title_length": N_("Enter a title of 1 to %(maximum)s characters."),
+    "too_many_options": N_("A product can have up to %(maximum)s options."),
+    "too_many_pictures": N_("A product can have up to %(maximum)s pictures."),
+    "too_many_variants": N_("A product can have up to %(maximum)s variants."),
     "unknown_product_status": N_("“%(status)s” isn't a product status."),
     "variant_not_found": N_("We couldn't find this variant."),
     "weight_out_of_range": N_("Enter a weight from 0 to %(maximum)s grams."),
+    "product_order_too_long": N_(
+        "Only the first %(limit)s products of a category can be put in order. Move this product to the top first."
+    ),
+    "product_order_unknown": N_("Choose how products are sorted."),
+    "slug_invalid": N_("Use 1 to %(maximum)s letters, digits and dashes."),
+    "too_many_categories": N_("Your shop can have up to %(limit)s categories."),
     # --- cells of import files: ends of a sentence that begins with the value ---
     "cell_ambiguous": N_("can be read in two ways; write it with %(places)s decimals and without separators"),
     "cell_code_rounded": N_(

@@ -3,7 +3,8 @@
 `csrf()` gives every form an id. The first use case that such a form leads to writes the id down in its own
 transaction, together with a digest of all that was sent; the same again finds it there and does nothing. So a form that
 was corrected and sent again acts, a form that was refused left nothing behind, and a crash can neither do a thing twice
-nor forget that it was done. Forms that only set what is anyway so (`csrf(once=false)`) need none of it, and the
+nor forget that it was done. The operators' forms, which belong to no shop, are written down in a table of their own.
+Forms that only set what is anyway so (`csrf(once=false)`) need none of it, and the
 checkout has its own guard, the cart's token.
 """
 
@@ -15,6 +16,7 @@ import hmac
 import json
 import re
 import secrets
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
@@ -33,6 +35,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    event,
     select,
     update,
 )
@@ -80,6 +83,17 @@ class FormSubmission(TenantRow, Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
+class OperatorFormSubmission(Base):
+    """A form of an operator that has acted. Inside a shop, where some of them act, PostgreSQL shows none of them."""
+
+    __tablename__ = "operator_form_submissions"
+    __table_args__ = (UniqueConstraint("key"), Index("ix_operator_form_submissions_age", "created_at"))
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    key: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
 class FormAlreadySent(Exception):
     """The same form with the same content has acted before.
 
@@ -100,6 +114,13 @@ _CLAIM = {
 _FIND = select(_table.c.id, _table.c.landing).where(
     _table.c.tenant_id == TENANT, _table.c.key == bindparam("asked")
 )
+_operators = cast("Table", OperatorFormSubmission.__table__)
+# Without saying which column is in conflict and what comes back, since either would ask for rows that may be hidden.
+_OPERATOR_CLAIM = {
+    name: insert(_operators).on_conflict_do_nothing()
+    for name, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
+_OPERATOR_FIND = select(_operators.c.id).where(_operators.c.key == bindparam("asked"))
 
 
 class _FormGuard:
@@ -133,6 +154,38 @@ class _FormGuard:
         self.acted = True
 
 
+class _OperatorFormGuard(_FormGuard):
+    """The same for a form of an operator; where it leads is known from its view (`lands_on`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committed = False
+
+    def refuse_sent(self) -> None:
+        """Look before anything is judged by what the form itself has changed: the code of its shop is taken now.
+
+        Raises FormAlreadySent.
+        """
+        if db.session.connection().execute(_OPERATOR_FIND, {"asked": _fingerprint()}).first() is not None:
+            raise FormAlreadySent("")
+
+    def claim(self) -> None:
+        """Write the form down, waiting for whoever is doing the same. Raises FormAlreadySent."""
+        row = {"id": self.row_id, "key": _fingerprint(), "created_at": clock.now()}
+        written = db.session.connection().execute(_OPERATOR_CLAIM[db.engine.dialect.name], row)
+        # A form whose first transaction is committed finds its own row in the second.
+        if not written.rowcount and not self.committed:
+            raise FormAlreadySent("")
+
+    def keep(self, result: Any) -> None:
+        """Remember that something was done, and when it is committed, also that."""
+        super().keep(result)
+        event.listen(db.session(), "after_commit", self._note_commit, once=True)
+
+    def _note_commit(self, _session: Any) -> None:
+        self.committed = True
+
+
 def _fingerprint() -> str:
     """Return the digest of a form as it was sent, by this browser, to this address."""
     fields = [pair for pair in request.form.items(multi=True) if pair[0] != "csrf_token"]
@@ -142,8 +195,8 @@ def _fingerprint() -> str:
 
 
 def _sent_form_id() -> str:
-    """Return the id of the form that was sent, '' when it has none or belongs to no shop."""
-    if request.method != "POST" or not g.get("csrf_valid") or engine.tenant.get() is None:
+    """Return the id of the form that was sent, '' when it has none."""
+    if request.method != "POST" or not g.get("csrf_valid"):
         return ""
     sent = request.form.get(FIELD, "")
     return sent if _FORM_ID.fullmatch(sent) else ""
@@ -164,7 +217,10 @@ def key_of_form() -> str:
 
 
 def lands_on(path: str) -> Callable[[View], View]:
-    """Mark a view whose forms always lead to one page, so that it need not be written down for each of them."""
+    """Mark a view whose forms always lead to one page, so that it need not be written down for each of them.
+
+    `path` may name arguments of the view: `/platform/shops/{code}`.
+    """
 
     def mark(view: View) -> View:
         view.lands_on = path  # type: ignore[attr-defined]
@@ -191,7 +247,8 @@ def _nothing() -> None:
 
 def _usual_landing() -> str:
     view = current_app.view_functions.get(request.endpoint or "")
-    return getattr(view, "lands_on", "") or _page_of_form()
+    path: str = getattr(view, "lands_on", "")
+    return path.format(**(request.view_args or {})) or _page_of_form()
 
 
 def _page_of_form() -> str:
@@ -207,8 +264,10 @@ def _guarded(view: View) -> View:
     def once(*args: Any, **kwargs: Any) -> Any:
         if not _sent_form_id():
             return view(*args, **kwargs)
-        g.form_guard = _FormGuard()
-        with idempotent(g.form_guard):
+        g.form_guard = guard = _FormGuard() if engine.tenant.get() else _OperatorFormGuard()
+        if isinstance(guard, _OperatorFormGuard):
+            guard.refuse_sent()
+        with idempotent(guard):
             if hasattr(view, "counts_always"):
                 _nothing()
             return view(*args, **kwargs)
@@ -225,6 +284,8 @@ def _after_form(response: Response) -> Response:
     with with_audit(None):
         if 400 <= response.status_code < 500:
             _forget(guard)
+        elif isinstance(guard, _OperatorFormGuard):
+            pass
         elif landing and landing != _usual_landing() and len(landing) <= MAX_LANDING:
             _keep_landing(guard, landing)
     return response
@@ -232,7 +293,10 @@ def _after_form(response: Response) -> Response:
 
 @atomic
 def _forget(guard: _FormGuard) -> None:
-    db.session.execute(delete(FormSubmission).where(FormSubmission.id == guard.row_id))
+    if isinstance(guard, _OperatorFormGuard):
+        db.session.connection().execute(delete(_operators).where(_operators.c.id == guard.row_id))
+    else:
+        db.session.execute(delete(FormSubmission).where(FormSubmission.id == guard.row_id))
 
 
 @atomic
@@ -279,3 +343,10 @@ def purge_form_submissions() -> int:
         ),
     )
     return result.rowcount
+
+
+@atomic
+def purge_operator_form_submissions() -> int:
+    """Forget operators' forms that were sent more than KEPT ago; return how many."""
+    old = delete(_operators).where(_operators.c.created_at < clock.now() - KEPT)
+    return db.session.connection().execute(old).rowcount

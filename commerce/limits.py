@@ -55,7 +55,7 @@ BUCKETS = (
     Bucket("sign-in", r"POST .*/sign-in$", 30, guesses=True, wrong_only=True),
     Bucket("proof", f"POST .*/({PROOFS})$", 30, guesses=True, wrong_only=True),
     Bucket("link", r"POST .*/(invitations|password-reset|confirmation|proofs?)/<", 30, wrong_only=True),
-    Bucket("mail", r"POST (.*/(register|password-reset|email)|/orders/find|/account/guest-orders)$", 20),
+    Bucket("mail", r"POST .*/(register|password-reset|email|orders/find|account/guest-orders)$", 20),
     Bucket("alert", r"POST /products/<slug>/alerts$", 30),
     Bucket("coupon", r"POST /(cart|checkout)/coupons$", 30, wrong_only=True),
     Bucket("checkout", r"POST /checkout\b", 240),
@@ -145,6 +145,19 @@ def counter() -> Counter:
     """Return what counts tries in this app."""
     found: Counter = current_app.extensions[COUNTER]()
     return found
+
+
+_COSTLY = re.compile(
+    "|".join(f"(?:{each.pattern})" for each in BUCKETS if each.name in ("sign-in", "proof", "mail"))
+)
+
+
+def is_costly(method: str, path: str) -> bool:
+    """Tell whether a request checks a password or mails somebody: what takes long, for anybody who asks.
+
+    The server asks it, by the path that was sent: it knows no rules.
+    """
+    return _COSTLY.match(f"{method} {path}") is not None
 
 
 @cache

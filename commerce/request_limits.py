@@ -45,6 +45,8 @@ STAFF = Bounds(size=2_048 * KB, fields=20_000, parts=1_000, escapes=400_000)
 PROGRAM = Bounds(size=2_048 * KB, values=100_000)
 """Programs with a key, and payment gateways, which sign what they send."""
 
+MAX_BODY = 53 * 1_024 * KB
+"""Bytes that the server lets in: those of the largest body that any view takes, a file with products."""
 MAX_QUERY = 128 * KB
 """Bytes of a query string. The server takes 4 kB of a request line; this holds behind any other one, too."""
 MAX_COOKIES = 16 * KB

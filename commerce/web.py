@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -125,11 +126,14 @@ class TextForm(FlaskForm):  # type: ignore[misc]
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-def accepts_bytes(size: int) -> Callable[[View], View]:
-    """Mark a view whose form may hold `size` bytes when staff send it, such as a picture. See `request_limits`."""
+def accepts_bytes(size: int, *, parts: int = STAFF.parts) -> Callable[[View], View]:
+    """Mark a view whose form may hold `size` bytes in `parts` fields when staff send it, such as a picture.
+
+    See `request_limits`.
+    """
 
     def mark(view: View) -> View:
-        view.takes = size  # type: ignore[attr-defined]
+        view.takes = replace(STAFF, size=size, parts=parts)  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -142,16 +146,17 @@ def _bound_requests(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
 
     def bound_body() -> None:
         length = request.content_length
-        if request.method in ("GET", "HEAD", "OPTIONS") or (length is not None and length <= ANYBODY.size):
+        taken: Bounds | None = getattr(current_app.view_functions.get(request.endpoint or ""), "takes", None)
+        small = length is not None and length <= ANYBODY.size and taken is None
+        if request.method in ("GET", "HEAD", "OPTIONS") or small:
             return
         # Who sends it is asked only for what not everybody may send.
         bounds = bounds_of_sender()
-        size = bounds.size
-        if bounds is STAFF:
-            size = getattr(current_app.view_functions.get(request.endpoint or ""), "takes", size)
+        if bounds is STAFF and taken is not None:
+            bounds = taken
         request.bounds = bounds  # type: ignore[attr-defined]
-        request.max_content_length = size
-        if length is not None and length > size:
+        request.max_content_length = bounds.size
+        if length is not None and length > bounds.size:
             raise RequestEntityTooLarge
 
     app.before_request(bound_body)

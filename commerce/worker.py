@@ -36,7 +36,7 @@ from commerce.events.listening import Listener
 from commerce.events.outbox import SYSTEM
 from commerce.events.services import sweep_deliveries, sweep_events
 from commerce.file_imports.runner import purge_file_imports, run_file_imports
-from commerce.form_submissions import purge_form_submissions
+from commerce.form_submissions import purge_form_submissions, purge_operator_form_submissions
 from commerce.inventory.back_in_stock import find_back_in_stock, notify_subscribers
 from commerce.notifications.rendering import base_url
 from commerce.orders.expired_holds import cancel_if_expired, find_expired
@@ -198,7 +198,7 @@ def purge_idempotency_answers() -> int:
 
 def purge_sent_forms() -> int:
     """Forget which forms were sent more than a day ago; return how many."""
-    count = 0
+    count = purge_operator_form_submissions()
     for shop in list_shops():
         with shop_scope(shop), log_and_continue(f"forgetting sent forms of {shop.code}"):
             count += _until_none(purge_form_submissions)

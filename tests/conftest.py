@@ -7,9 +7,11 @@ and on PostgreSQL. A test that is about one of them says
 
 import contextlib
 import contextvars
+import gc
 import os
 import re
 import time
+import warnings
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
@@ -222,6 +224,15 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]
 def every_trace() -> None:
     """Let each test find the trace of a fault that an earlier one has met as well."""
     faults.forget()
+
+
+@pytest.fixture
+def no_files_left() -> Iterator[None]:
+    """Werkzeug leaves the temporary file of a refused upload to the garbage collector: let it come here, not later."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

@@ -2,24 +2,37 @@
 
 import contextlib
 import http.client
+import io
 import os
+import re
+import select
 import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from urllib.parse import urlencode
 
 import pytest
+import urllib3
+from PIL import Image
 
+from commerce.accounts import sessions
+from commerce.accounts.sessions import STAFF, Device
+from commerce.accounts.views import COOKIE
+from commerce.db import atomic
 from commerce.tenants.models import Shop
 from commerce.web import SECURITY_HEADERS
+from commerce.web_worker import MAX_IN_LINE, MAX_KEPT
+from tests.factories.staff import make_staff
 from tests.faults.worker_setup import wait_until
 from tests.support.server import LiveServer
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-LINGERERS = 12
-"""More than the threads of a process; gunicorn alone would wait two seconds for each, one after the other."""
+LINGERERS = 60
+"""Many times the threads of a process; gunicorn alone would wait two seconds for each, one after the other."""
 
 
 def ask(server: LiveServer) -> socket.socket:
@@ -89,9 +102,25 @@ def server(live_server: Callable[..., LiveServer], shop: Shop) -> LiveServer:
             "POST /cart/lines HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
             "HTTP/1.1 408 Request Timeout\r\n",
         ),
+        (
+            "POST /admin/settings/look/logo HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5000000\r\n\r\na=",
+            "HTTP/1.1 408 Request Timeout\r\n",
+        ),
+        (
+            "POST /cart/lines HTTP/1.1\r\nHost: {host}\r\nContent-Length: 500000000\r\n\r\na=",
+            "HTTP/1.1 413 Content Too Large\r\n",
+        ),
         ("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\nGET / HTTP/1.1\r\nX-Half: ", "HTTP/1.1 200 OK\r\n"),
     ],
-    ids=["nothing", "half a header", "half a form", "half a chunk", "a request and a half"],
+    ids=[
+        "nothing",
+        "half a header",
+        "half a form",
+        "half a chunk",
+        "half a picture",
+        "more than any view takes",
+        "a request and a half",
+    ],
 )
 def test_requests_that_do_not_arrive_take_no_thread_and_are_given_up(
     server: LiveServer, start: str, end: str
@@ -153,6 +182,104 @@ def test_what_arrives_in_pieces_is_read_whole(server: LiveServer) -> None:
         request = f"GET /healthz HTTP/1.1\r\nHost: {server.host()}\r\n"
         connection.sendall(f"{request}\r\n{request}Connection: close\r\n\r\n".encode())
         assert answer(connection).count(b"HTTP/1.1 200 OK") == 2
+
+
+@on_sqlite
+def test_a_picture_arrives_whole_and_what_is_sent_behind_it_is_a_request_of_its_own(
+    live_server: Callable[..., LiveServer], in_shop: Shop
+) -> None:
+    server = live_server(WORKER_THREAD="0")
+    token = atomic(sessions.begin)(STAFF, make_staff("owner"), Device())
+    owner = {"Host": server.host(), "Cookie": f"{COOKIE}={token}"}
+    picture = io.BytesIO()
+    Image.frombytes("RGB", (1100, 1100), os.urandom(3 * 1100 * 1100)).save(picture, "PNG")
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
+        connection.request("GET", "/admin/settings/look", headers=owner)
+        page = connection.getresponse()
+        session, html = page.headers["Set-Cookie"].partition(";")[0], page.read().decode()
+    token_of_form = re.search(r'name="csrf_token" value="([^"]+)"', html)
+    version = re.search(r'name="version" value="(\d+)"', html)
+    assert token_of_form
+    assert version
+    fields = {
+        "csrf_token": token_of_form[1],
+        "version": version[1],
+        "file": ("logo.png", picture.getvalue(), "image/png"),
+    }
+    body, kind = urllib3.encode_multipart_formdata(fields)
+    assert len(body) > MAX_KEPT
+    head = (
+        f"POST /admin/settings/look/logo HTTP/1.1\r\nHost: {server.host()}\r\nCookie: {owner['Cookie']}; {session}\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with begin(server, "") as client:
+        client.sendall(head.encode() + body)
+        client.sendall(
+            f"GET /healthz HTTP/1.1\r\nHost: {server.host()}\r\nConnection: close\r\n\r\n".encode()
+        )
+        said = answer(client)
+    assert re.findall(rb"HTTP/1.1 (\d+)", said) == [b"303", b"200"]
+
+
+# --- requests that take long on purpose ------------------------------------------------------------------
+
+GUESSERS = 24
+"""Three times the threads of a process."""
+
+
+def guess(server: LiveServer, target: str) -> Callable[[], socket.socket]:
+    """Open the page of the sign-in once, and return how to send its form with a wrong password."""
+    with begin(
+        server, "GET /account/sign-in HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    ) as visitor:
+        page = answer(visitor).decode()
+    token, session = re.search(r'name="csrf_token" value="([^"]+)"', page), re.search(r"session=[^;]+", page)
+    assert token
+    assert session
+    form = urlencode(
+        {"csrf_token": token[1], "email": "nobody@example.com", "password": "wrong horse battery"}
+    )
+    head = f"POST {target} HTTP/1.1\r\nHost: {{host}}\r\nConnection: close\r\nCookie: {session[0]}\r\n"
+    kind = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n\r\n"
+    return lambda: begin(server, f"{head}{kind}{form}")
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "target",
+    ["/account/sign-in", "/account/sign%2Din?next=/cart", "http://demo.localhost/account/%73ign-in#form"],
+)
+def test_those_who_sign_in_wait_for_each_other_and_nobody_waits_for_them(
+    live_server: Callable[..., LiveServer], shop: Shop, target: str
+) -> None:
+    server = live_server(WORKER_THREAD="0", LIMITS="off")
+    send = guess(server, target)
+    with contextlib.ExitStack() as stack:
+        guessers = [stack.enter_context(send()) for _ in range(GUESSERS)]
+        for _ in range(3):
+            with ask(server) as visitor:
+                assert answer(visitor).startswith(b"HTTP/1.1 200")
+        waiting = set(guessers) - set(select.select(guessers, [], [], 0)[0])
+        assert len(waiting) > GUESSERS // 2, "others waited until most of them were answered"
+        for each in guessers:
+            assert answer(each).startswith(b"HTTP/1.1 422 "), "each has its turn"
+
+
+@on_sqlite
+def test_a_line_that_is_too_long_is_not_made_longer(
+    live_server: Callable[..., LiveServer], shop: Shop
+) -> None:
+    server = live_server(WORKER_THREAD="0", LIMITS="off")
+    with contextlib.ExitStack() as stack:
+        post = (
+            "POST /account/sign-in HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        guessers = [stack.enter_context(begin(server, post)) for _ in range(3 * MAX_IN_LINE)]
+        answers = [answer(each).decode() for each in guessers]
+    kinds = Counter(each[9:12] for each in answers)
+    assert set(kinds) == {"400", "503"}
+    assert kinds["400"] >= MAX_IN_LINE
+    assert all("\r\nRetry-After: " in each for each in answers if each[9:12] == "503")
 
 
 # --- whom the server believes --------------------------------------------------------------------------

@@ -46,6 +46,8 @@ class Connection:
         self._host = host
         self._socket: socket.socket | None = None
         self.cookies: dict[str, str] = {}
+        self.form: dict[str, str] = {}
+        """What a form of a page would send, kept by a task that sends it again and again."""
         self.requests = 0
 
     def get(self, path: str, headers: str = "") -> Answer:

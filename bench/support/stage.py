@@ -98,7 +98,9 @@ class Stage:
         return self.postgres.admin_url(self.database)
 
     @contextlib.contextmanager
-    def served(self, *, processes: int = 2, threads: int = 4, **environment: str) -> Iterator[LiveServer]:
+    def served(
+        self, *, processes: int = 2, threads: int = 4, limits: str = "off", **environment: str
+    ) -> Iterator[LiveServer]:
         """Serve the shop by `flask serve`: gunicorn with threads, no worker in the server.
 
         As in development, because production refuses the test card and plain HTTP, which are measured; nothing else
@@ -109,7 +111,7 @@ class Stage:
             self.var,
             COMMERCE_ENV="development",
             WORKER_THREAD="0",
-            LIMITS="off",
+            LIMITS=limits,
             WEB_PROCESSES=str(processes),
             WEB_THREADS=str(threads),
             **environment,

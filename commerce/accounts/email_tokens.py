@@ -80,7 +80,7 @@ def issue_token(proof_id: uuid.UUID) -> str:
 def request_token(actor: Actor, purpose: str, email: str, subject_id: uuid.UUID) -> None:
     """Ask for a link to be mailed to `email`, unless the subject was mailed often enough just now. A step.
 
-    `subject_id` may be an id that nobody has.
+    `subject_id` may be an id that nobody has (`db.id_of_nobody`).
     """
     now = clock.now()
     lately = db.session.scalar(

@@ -20,7 +20,7 @@ from commerce.accounts.events import MemberEmailChanged
 from commerce.accounts.models import EmailProof, Member, MemberSession
 from commerce.accounts.sessions import MEMBER, Device, SignedIn
 from commerce.accounts.throttle import clear_throttle
-from commerce.db import atomic, current_tenant_id, db, new_id
+from commerce.db import atomic, current_tenant_id, db, id_of_nobody, new_id
 from commerce.encryption import seal
 from commerce.errors import Conflict, NotFound
 from commerce.events.outbox import Actor, publish
@@ -76,7 +76,7 @@ def _request_password_reset(email: str) -> None:
         select(Member.id, Member.confirmed_at).where(Member.email == email)
     ).one_or_none()
     purpose = "confirm_member" if known and known.confirmed_at is None else "reset_member"
-    request_token(GUEST, purpose, email, known.id if known else new_id())
+    request_token(GUEST, purpose, email, known.id if known else id_of_nobody(email))
 
 
 @atomic

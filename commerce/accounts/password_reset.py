@@ -12,7 +12,7 @@ from commerce.accounts.models import StaffMember
 from commerce.accounts.passwords import MIN_OF_STAFF, hash_password, judge_password
 from commerce.accounts.sessions import STAFF
 from commerce.accounts.throttle import PASSWORD, clear_throttle
-from commerce.db import atomic, db, new_id
+from commerce.db import atomic, db, id_of_nobody
 from commerce.events.outbox import Actor
 from commerce.tenants.scope import current_shop
 
@@ -27,7 +27,7 @@ def ask_for_reset(email: str, request_id: str = "") -> None:
     staff_id = db.session.scalar(
         select(StaffMember.id).where(StaffMember.email == address, StaffMember.active)
     )
-    request_token(Actor("guest", request_id=request_id), PURPOSE, address, staff_id or new_id())
+    request_token(Actor("guest", request_id=request_id), PURPOSE, address, staff_id or id_of_nobody(address))
 
 
 def reset_password(token: str, password: str) -> uuid.UUID:

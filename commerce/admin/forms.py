@@ -73,8 +73,10 @@ def shown_text(field: Any) -> str:
 def refuse(form: Any, error: InvalidValue) -> None:
     """Show what a service found wrong at the field that it names, where the form says, or above the form.
 
-    A form that consists of a head and rows shows it in its `head`.
+    A form that consists of a head and rows shows it in its `head`, unless it knows the row (`refuse_row`).
     """
+    if hasattr(form, "refuse_row") and form.refuse_row(error):
+        return
     form = getattr(form, "head", form)
     name = getattr(form, "error_fields", {}).get(error.field, error.field)
     add_error(form, name if name in form else getattr(form, "other_errors", ""), describe(error))

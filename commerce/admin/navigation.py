@@ -65,7 +65,8 @@ NAVIGATION = (
         "products",
         _("Products"),
         (
-            Place(_("Products"), "/admin/products"),
+            Place(_("Products"), "/admin/products", also=("/admin/new-product",)),
+            Place(_("Categories"), "/admin/categories"),
             Place(
                 _("Stock"),
                 "/admin/stock",

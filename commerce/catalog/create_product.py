@@ -5,16 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 
 from commerce.catalog.models import Product, ProductImage, Variant
+from commerce.catalog.pictures import NewPicture, new_images
 from commerce.catalog.plan_limits import enforce_product_limit
 from commerce.catalog.search import index_products
-from commerce.catalog.text import digest, folded, make_slug
-from commerce.catalog.update_product import catalogue_changed, lock_product, set_categories
+from commerce.catalog.text import digest, folded, make_skus, make_slug
+from commerce.catalog.update_product import catalogue_changed, lock_product, set_categories, unless_taken
 from commerce.catalog.validation import (
     LIMITS,
     ProductValues,
@@ -24,7 +24,7 @@ from commerce.catalog.validation import (
     checked_sku,
     checked_variant,
 )
-from commerce.db import atomic, db
+from commerce.db import atomic, db, new_id
 from commerce.errors import AlreadyExists, InvalidValue
 from commerce.tenants.services import touch_catalogue
 
@@ -34,7 +34,7 @@ OpenStock = Callable[[Mapping[uuid.UUID, int]], None]
 
 @dataclass(frozen=True, slots=True)
 class NewVariant:
-    """A variant to make: what it is by each option, and the units there are of it.
+    """A variant to make: what it is by each option, and the units there are of it. Without a SKU one is made.
 
     `place` is where it stands in what was sent, such as `variants.0.`, so that a fault names its field.
     """
@@ -48,13 +48,17 @@ class NewVariant:
 
 @dataclass(frozen=True, slots=True)
 class NewProduct:
-    """A product to make. Without a `code` one is made from its title; `images` are addresses, nothing is fetched."""
+    """A product to make. Without a `code` one is made from its title.
+
+    `images` are addresses, nothing is fetched; `pictures` have their files already.
+    """
 
     values: ProductValues
     variants: Sequence[NewVariant]
     code: str = ""
     categories: Sequence[str] = ()
     images: Sequence[str] = ()
+    pictures: Sequence[NewPicture] = ()
 
 
 @atomic
@@ -65,11 +69,13 @@ def create_product(new: NewProduct, *, open_stock: OpenStock) -> uuid.UUID:
     """
     values = checked_product(new.values)
     axes = [checked_line(f"{new.variants[0].place}options", name) for name in new.variants[0].options]
-    variants = _variants(new.variants, axes, [])
-    with _taken_meanwhile():
-        product = Product(slug=_free_slug(new, values["title"]), option_names=axes, **values)
+    slug = _free_slug(new, values["title"])
+    variants = _variants(_with_skus(slug, new.variants), axes, [])
+    with unless_taken():
+        product = Product(slug=slug, option_names=axes, **values)
         product.images = [
-            ProductImage(source_url=address, position=place) for place, address in enumerate(new.images)
+            *new_images(new.pictures),
+            *(ProductImage(source_url=address, position=place) for place, address in enumerate(new.images)),
         ]
         product.variants = variants
         db.session.add(product)
@@ -91,24 +97,15 @@ def add_variant(product_id: uuid.UUID, new: NewVariant, *, open_stock: OpenStock
     """
     product = lock_product(product_id)
     others = list(db.session.scalars(select(Variant.option_values).where(Variant.product_id == product_id)))
-    variant = _variants([new], product.option_names, others)[0]
+    variant = _variants(_with_skus(product.slug, [new]), product.option_names, others)[0]
     last = db.session.scalar(select(func.max(Variant.position)).where(Variant.product_id == product_id))
     variant.product_id, variant.position = product_id, 0 if last is None else last + 1
-    with _taken_meanwhile():
+    with unless_taken():
         db.session.add(variant)
         db.session.flush()
     catalogue_changed(product)
     open_stock({variant.id: new.quantity})
     return variant.id
-
-
-@contextmanager
-def _taken_meanwhile() -> Iterator[None]:
-    """Say it as well as can be when somebody else took the code or the SKU between our look and our insert."""
-    try:
-        yield
-    except IntegrityError as error:
-        raise AlreadyExists("sku", "sku_just_taken") from error
 
 
 def _variants(new: Sequence[NewVariant], axes: Sequence[str], others: Sequence[list[str]]) -> list[Variant]:
@@ -138,6 +135,26 @@ def _at(place: str) -> Iterator[None]:
         yield
     except InvalidValue as error:
         raise error.at(place + error.field) from error
+
+
+def _with_skus(slug: str, new: Sequence[NewVariant]) -> list[NewVariant]:
+    """Return variants each with a SKU: its own, or one that is made of the product's address and free. A step."""
+    made = make_skus(slug, [tuple(each.options.values()) for each in new], LIMITS.made_sku)
+    wanted = [sku for sku, each in zip(made, new, strict=True) if not each.sku]
+    taken = {each.sku for each in new} | set(
+        db.session.scalars(select(Variant.sku).where(Variant.sku.in_(wanted)))
+    )
+    complete = []
+    for sku, each in zip(made, new, strict=True):
+        if each.sku:
+            complete.append(each)
+            continue
+        free = sku
+        while free in taken:
+            free = f"{sku}-{new_id().hex[-6:]}"
+        taken.add(free)
+        complete.append(replace(each, sku=free))
+    return complete
 
 
 def _option_values(options: Mapping[str, str], axes: Sequence[str]) -> list[str]:

@@ -14,18 +14,33 @@ from commerce.db import Base, TenantOwned, TenantRow
 
 
 class Category(TenantRow, Base):
-    """A category of the shop; a product may be in several."""
+    """A category of the shop; a product may be in several.
+
+    Categories form a tree of at most `categories.MAX_LEVELS` levels. No foreign key says what `parent_id` is, so that
+    a shop's rows can be copied in any order; `categories` alone sets it. `picture` is the name of a file under the
+    media folder. `product_order` is how its products are sorted unless the visitor asks for something else.
+    """
 
     __tablename__ = "categories"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
         UniqueConstraint("tenant_id", "slug"),
+        CheckConstraint("product_order IN ('newest', 'price', '-price', 'manual')", name="product_order"),
+        Index("ix_categories_parent", "tenant_id", "parent_id"),
     )
 
     slug: Mapped[str]
     name: Mapped[str]
     description: Mapped[str] = mapped_column(Text, default="")
     position: Mapped[int] = mapped_column(default=0)
+    parent_id: Mapped[uuid.UUID | None]
+    picture: Mapped[str] = mapped_column(default="")
+    product_order: Mapped[str] = mapped_column(String(20), default="newest")
+    seo_title: Mapped[str] = mapped_column(String(500), default="")
+    seo_description: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
 
 
 class Product(TenantRow, Base):
@@ -71,7 +86,7 @@ class Product(TenantRow, Base):
 
 
 class ProductCategory(TenantOwned, Base):
-    """A product in a category."""
+    """A product in a category. Those that were put in order have a `position` below zero, all others have 0."""
 
     __tablename__ = "product_categories"
     __table_args__ = (
@@ -85,6 +100,7 @@ class ProductCategory(TenantOwned, Base):
 
     category_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     product_id: Mapped[uuid.UUID] = mapped_column(primary_key=True, index=True)
+    position: Mapped[int] = mapped_column(default=0)
 
 
 class Variant(TenantRow, Base):

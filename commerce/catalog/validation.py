@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import date
 from typing import TypedDict
 
@@ -24,21 +25,28 @@ class ProductValues(TypedDict, total=False):
     vendor: str
     tags: list[str]
     status: str
+    seo_title: str
+    seo_description: str
 
 
 class VariantValues(TypedDict, total=False):
     """Columns of a variant; those that are not there stay as they are. Prices are minor units, weights grams.
 
-    `ships_from` is the day on which units beyond the stock are expected, None when nobody knows.
+    `unit_cost` is what a unit costs the shop. `ships_from` is the day on which units beyond the stock are expected,
+    None when nobody knows.
     """
 
+    sku: str
     price: int
     compare_at: int | None
+    unit_cost: int | None
     weight_grams: int
     tax_class: str
+    requires_shipping: bool
     barcode: str
     active: bool
     ships_from: date | None
+    image_id: uuid.UUID | None
 
 
 def checked_product(values: ProductValues) -> ProductValues:
@@ -57,6 +65,10 @@ def checked_product(values: ProductValues) -> ProductValues:
         clean["description_html"] = clean_html(values["description_html"])
         if len(clean["description_html"]) > LIMITS.body:
             raise InvalidValue("description", "text_too_long", maximum=LIMITS.body)
+    if "seo_title" in values:
+        clean["seo_title"] = _checked_text("seo_title", values["seo_title"], LIMITS.title)
+    if "seo_description" in values:
+        clean["seo_description"] = _checked_text("seo_description", values["seo_description"], LIMITS.text)
     if values.get("status", "active") not in STATUSES:
         raise InvalidValue("status", "unknown_product_status", status=str(values["status"])[:40])
     return clean
@@ -65,7 +77,13 @@ def checked_product(values: ProductValues) -> ProductValues:
 def checked_variant(values: VariantValues) -> VariantValues:
     """Return the columns as they are stored. Raises InvalidValue for the first that cannot be."""
     clean = values.copy()
-    for name, amount in (("price", values.get("price")), ("compare_at", values.get("compare_at"))):
+    if "sku" in values:
+        clean["sku"] = checked_sku(values["sku"])
+    for name, amount in (
+        ("price", values.get("price")),
+        ("compare_at", values.get("compare_at")),
+        ("unit_cost", values.get("unit_cost")),
+    ):
         if amount is not None and not 0 <= amount <= MAX_AMOUNT:
             raise InvalidValue(name, "price_out_of_range")
     if not 0 <= values.get("weight_grams", 0) <= MAX_GRAMS:
@@ -88,7 +106,11 @@ def checked_sku(sku: str) -> str:
 
 def checked_line(name: str, text: str) -> str:
     """Return one line of text, cleaned. Raises InvalidValue when it is too long."""
+    return _checked_text(name, text, LIMITS.line)
+
+
+def _checked_text(name: str, text: str, maximum: int) -> str:
     line = clean_line(text)
-    if len(line) > LIMITS.line:
-        raise InvalidValue(name, "text_too_long", maximum=LIMITS.line)
+    if len(line) > maximum:
+        raise InvalidValue(name, "text_too_long", maximum=maximum)
     return line

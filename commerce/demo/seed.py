@@ -238,7 +238,13 @@ def _create_categories(demo: DemoShop, hero: str) -> None:
     insert_rows(
         Category,
         [
-            {"slug": slug, "name": name, "description": description, "position": position}
+            {
+                "slug": slug,
+                "name": name,
+                "description": description,
+                # Below zero, so that a category that is added later comes last.
+                "position": position - len(demo.categories),
+            }
             for position, (slug, name, description) in enumerate(demo.categories)
         ],
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
 from commerce import clock
 from commerce.db import atomic, db, insert_rows, lock, new_id
-from commerce.errors import Conflict, InvalidValue, NotFound
+from commerce.errors import Conflict, InvalidValue, NotFound, StaleVersion
 from commerce.inventory.models import MAX_QUANTITY, Location, StockItem, StockMovement
 from commerce.inventory.services import StockChanges
 
@@ -113,6 +114,35 @@ def replace_on_hand(
     if not changes.apply():
         raise Conflict("units_reserved")
     return changed | missing.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class CountedStock:
+    """Units of a variant at the default location: what a page showed (None: no stock there) and what was typed."""
+
+    seen: int | None
+    units: int
+
+
+def set_counted_stock(counts: Mapping[uuid.UUID, CountedStock], *, actor: str) -> bool:
+    """Set the units on hand of variants (by id) at the default location; tell whether any changed. A step.
+
+    Raises StaleVersion when units moved since the page was shown, InvalidValue, Conflict as `replace_on_hand`.
+    """
+    if not counts:
+        return False
+    rows = db.session.execute(
+        select(StockItem.variant_id, StockItem.on_hand)
+        .where(StockItem.location_id == default_location(), StockItem.variant_id.in_(counts))
+        .order_by(StockItem.id)
+        .with_for_update()
+    ).all()
+    now = {row.variant_id: row.on_hand for row in rows}
+    for variant_id, count in counts.items():
+        if now.get(variant_id) != count.seen:
+            raise StaleVersion("stock item", count.seen or 0, now.get(variant_id, 0))
+    wanted = {variant_id: count.units for variant_id, count in counts.items()}
+    return bool(replace_on_hand(wanted, cause="count", actor=actor, reference=""))
 
 
 class CatalogueStock:

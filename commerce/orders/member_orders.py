@@ -14,7 +14,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, func, select, update
 
 from commerce import clock
-from commerce.db import atomic, db, new_id
+from commerce.db import atomic, db, id_of_nobody
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.events.models import Event
 from commerce.events.outbox import Actor, publish
@@ -89,7 +89,7 @@ def want_order_link(code: str, email: str, request_id: str) -> None:
             Order.code == code, func.lower(Order.email) == email.lower()
         )
     ).one_or_none()
-    key, version, known = order or (new_id(), 1, "")
+    key, version, known = order or (id_of_nobody(f"{code} {email}"), 1, "")
     if _links_of_this_hour(key) < MOST_LINKS_AN_HOUR:
         wanted = OrderLinkWanted(subject_id=key, subject_version=version, code=known)
         publish(Actor("guest", request_id=request_id), wanted)

@@ -8,8 +8,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.error_messages import describe
 from commerce.errors import CommerceError, InvalidValue, Rejected, StaleVersion
+from commerce.form_submissions import lands_on
 from commerce.money import parse_amount
-from commerce.platform.auth import audit_operator, blueprint, operator_actor
+from commerce.platform.auth import HOME, audit_operator, blueprint, operator_actor
 from commerce.platform.forms import HostForm, NewShopForm, PlanLimitsForm, PlatformForm, SuspendForm
 from commerce.platform.operator_log import PAGE, newest_entries
 from commerce.platform.queries import numbers_of
@@ -22,6 +23,7 @@ from commerce.tenants.settings import change_settings
 from commerce.web import see_other, status_of
 
 SHOPS_PER_PAGE = 50
+SHOP = f"{HOME}shops/{{code}}"
 
 
 @blueprint.get("/")
@@ -41,6 +43,7 @@ def shop_list() -> BaseResponse:
 
 
 @blueprint.route("/shops/new", methods=["GET", "POST"])
+@lands_on(HOME)
 def shop_new() -> BaseResponse:
     """Create a shop with its first owner; a password for the owner is on this page alone."""
     form = NewShopForm()
@@ -97,6 +100,7 @@ def shop_page(code: str) -> BaseResponse:
 
 
 @blueprint.post("/shops/<code>/suspension")
+@lands_on(SHOP)
 def shop_suspend(code: str) -> BaseResponse:
     """Close a shop to shoppers."""
     shop, form = get_shop_by_code(code), SuspendForm()
@@ -111,6 +115,7 @@ def shop_suspend(code: str) -> BaseResponse:
 
 
 @blueprint.post("/shops/<code>/reopening")
+@lands_on(SHOP)
 def shop_reopen(code: str) -> BaseResponse:
     """Open a shop again."""
     shop = get_shop_by_code(code)
@@ -120,6 +125,7 @@ def shop_reopen(code: str) -> BaseResponse:
 
 
 @blueprint.post("/shops/<code>/limits")
+@lands_on(SHOP)
 def shop_limits(code: str) -> BaseResponse:
     """Change what the shop's plan allows; what it has above a new limit stays."""
     shop, form = get_shop_by_code(code), PlanLimitsForm()
@@ -135,6 +141,7 @@ def shop_limits(code: str) -> BaseResponse:
 
 
 @blueprint.post("/shops/<code>/hosts")
+@lands_on(SHOP)
 def shop_host_add(code: str) -> BaseResponse:
     """Add a host name to a shop."""
     shop, form = get_shop_by_code(code), HostForm()
@@ -149,6 +156,7 @@ def shop_host_add(code: str) -> BaseResponse:
 
 
 @blueprint.post("/shops/<code>/hosts/<host>/proof")
+@lands_on(SHOP)
 def shop_host_prove(code: str, host: str) -> BaseResponse:
     """Vouch for a host name, so that it may be in links."""
     shop = get_shop_by_code(code)
@@ -158,6 +166,7 @@ def shop_host_prove(code: str, host: str) -> BaseResponse:
 
 
 @blueprint.post("/shops/<code>/hosts/<host>/<any(primary, removal):deed>")
+@lands_on(SHOP)
 def shop_host_change(code: str, host: str, deed: str) -> BaseResponse:
     """Put a host name into a shop's links, or take it away."""
     shop, form = get_shop_by_code(code), HostForm()
@@ -172,7 +181,7 @@ def shop_host_change(code: str, host: str, deed: str) -> BaseResponse:
 
 def _done(shop: Shop, words: str) -> BaseResponse:
     flash(words, "good")
-    return see_other(f"/platform/shops/{shop.code}")
+    return see_other(SHOP.format(code=shop.code))
 
 
 def _refused(shop: Shop, form: PlatformForm, error: CommerceError) -> BaseResponse:

@@ -23,6 +23,7 @@ from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import OPERATOR
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
+from commerce.form_submissions import lands_on
 from commerce.platform import shops
 from commerce.platform.auth import (
     CODE,
@@ -105,6 +106,7 @@ def sign_out() -> BaseResponse:
 
 
 @blueprint.route("/account", methods=["GET", "POST"])
+@lands_on(ACCOUNT)
 def account() -> BaseResponse:
     """Change one's own password; every other browser is signed out."""
     form, me = StaffChangePasswordForm(), current_operator()
@@ -127,6 +129,7 @@ def account() -> BaseResponse:
 
 
 @blueprint.route("/second-factor", methods=["GET", "POST"])
+@lands_on(HOME)
 def enrol() -> BaseResponse:
     """Show a secret for the app, and take its first code."""
     form, me = EnrolForm(), current_operator()

@@ -24,14 +24,14 @@ _navigation: BoundedCache[tuple[CategoryLink, ...]] = BoundedCache(MAX_SHOPS, NA
 
 
 def nav_categories() -> tuple[CategoryLink, ...]:
-    """Return the first categories that have something to show.
+    """Return the first categories of the first level that have something to show.
 
     Visitors who are shopping (they have a cookie) may see them NAV_SECONDS late; pages that are cached for anonymous
     visitors may not, because a cached page would stay late.
     """
     if "nav_categories" not in g:
         g.nav_categories = _navigation.get(
-            current_shop().id, lambda: listings.list_categories(NAV_CATEGORIES), fresh=not request.cookies
+            current_shop().id, lambda: listings.top_categories(NAV_CATEGORIES), fresh=not request.cookies
         )
     categories: tuple[CategoryLink, ...] = g.nav_categories
     return categories

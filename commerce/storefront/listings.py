@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
+    FromClause,
     Integer,
     Select,
     String,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     union_all,
 )
@@ -34,9 +36,11 @@ from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PROD
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
 from commerce.inventory.availability import STOCK, units_available, units_in_stock
-from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink
+from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink, CategoryPage
 
 SORTS = ("newest", "price", "-price")
+MANUAL = "manual"
+"""The order that the shop gave the products of a category."""
 MAX_PAGE = 100_000
 MAX_CATEGORIES = 20_000
 SITEMAP_SIZE = 20_000
@@ -64,9 +68,9 @@ def all_products(page: int, sort: str) -> CardPage:
     return _card_page("all", page, sort)
 
 
-def products_of(category_id: uuid.UUID, page: int, sort: str) -> CardPage:
-    """Return a page of a category. One statement. Raises NotFound for a page beyond the last."""
-    return _card_page("category", page, sort, category=category_id)
+def products_of(category: CategoryPage, page: int, sort: str) -> CardPage:
+    """Return a page of a category and of those below it. One statement. Raises NotFound for a page beyond the last."""
+    return _card_page("branch" if category.children else "category", page, sort, category=category.id)
 
 
 def found_products(query: str, page: int, sort: str) -> CardPage:
@@ -211,11 +215,9 @@ def _restriction(kind: str, dialect: str) -> list[ColumnElement[bool]]:
         return [PRODUCTS.c.id.in_(found_ids(dialect))]
     in_category = select(PRODUCT_CATEGORIES.c.product_id).where(PRODUCT_CATEGORIES.c.tenant_id == TENANT)
     if kind == "category":
-        return [
-            PRODUCTS.c.id.in_(
-                in_category.where(PRODUCT_CATEGORIES.c.category_id == bindparam("category", type_=Uuid()))
-            )
-        ]
+        return [PRODUCTS.c.id.in_(in_category.where(PRODUCT_CATEGORIES.c.category_id == _category))]
+    if kind == "branch":
+        return [PRODUCTS.c.id.in_(in_category.where(PRODUCT_CATEGORIES.c.category_id.in_(_branch())))]
     if kind == "category slug":
         named = select(CATEGORIES.c.id).where(
             CATEGORIES.c.tenant_id == TENANT, CATEGORIES.c.slug == bindparam("category_slug")
@@ -225,10 +227,18 @@ def _restriction(kind: str, dialect: str) -> list[ColumnElement[bool]]:
 
 
 def _first_keys(kind: str, sort: str, dialect: str) -> list[ColumnElement[Any]]:
-    """Return what a list is sorted by before the age: the lowest price, whether a found title matches, or nothing."""
+    """Return what comes before the age: the price, the order by hand, whether a found title matches, or nothing."""
     if sort == "newest":
         # Nothing, and not a constant: only then does the index on the age spare the sorting of all products.
         return [case((title_rank(dialect, PRODUCTS.c.id), 0), else_=1)] if kind == "search" else []
+    if sort == MANUAL:
+        place = select(PRODUCT_CATEGORIES.c.position).where(
+            PRODUCT_CATEGORIES.c.tenant_id == TENANT,
+            PRODUCT_CATEGORIES.c.category_id == _category,
+            PRODUCT_CATEGORIES.c.product_id == PRODUCTS.c.id,
+        )
+        # What is only in a category below was not put in order in this one.
+        return [func.coalesce(place.correlate(PRODUCTS).scalar_subquery(), literal_column("0"))]
     lowest = select(func.min(VARIANTS.c.price)).where(
         VARIANTS.c.tenant_id == PRODUCTS.c.tenant_id,
         VARIANTS.c.product_id == PRODUCTS.c.id,
@@ -245,13 +255,27 @@ def _in_order(sort: str, first: Sequence[ColumnElement[Any]], columns: Any) -> l
 # --- categories -------------------------------------------------------------------------------------
 
 
+def top_categories(limit: int) -> tuple[CategoryLink, ...]:
+    """Return the categories of the first level that have something to show, in the shop's order. One statement."""
+    return _links("top categories", _TOP_CATEGORIES, limit)
+
+
 def list_categories(limit: int) -> tuple[CategoryLink, ...]:
-    """Return the categories that have something to show, in the shop's order. One statement."""
+    """Return the categories of all levels that have something to show, in the shop's order. One statement."""
+    return _links("categories", _CATEGORIES, limit)
 
+
+def _links(kind: str, statement: Select[Any], limit: int) -> tuple[CategoryLink, ...]:
     def load() -> list[list[Any]]:
-        return [[str(key), *rest] for key, *rest in fetch_all(_CATEGORIES, limit=limit)]
+        return [
+            [str(row.id), row.slug, row.name, str(row.parent_id) if row.parent_id else None, row.picture]
+            for row in fetch_all(statement, limit=limit)
+        ]
 
-    return tuple(CategoryLink(uuid.UUID(key), *rest) for key, *rest in cached("categories", str(limit), load))
+    return tuple(
+        CategoryLink(uuid.UUID(key), slug, name, uuid.UUID(parent) if parent else None, picture)
+        for key, slug, name, parent, picture in cached(kind, str(limit), load)
+    )
 
 
 def category_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
@@ -292,13 +316,28 @@ def _category_picture(parameter: str) -> Select[Any]:
     )
 
 
-def find_category(slug: str) -> tuple[uuid.UUID, str, str]:
-    """Return a category's id, name and description. One statement. Raises NotFound."""
+def find_category(slug: str) -> CategoryPage:
+    """Return a category with those above and below it. One statement. Raises NotFound."""
     rows = fetch_all(_CATEGORY, slug=slug)
     if not rows:
         raise NotFound("category_page_not_found")
-    category = rows[0]
-    return category.id, category.name, category.description
+    links: dict[int, list[CategoryLink]] = {}
+    for row in rows:
+        link = CategoryLink(row.id, row.slug, row.name, row.parent_id, row.picture)
+        links.setdefault(row.distance, []).append(link)
+    own = next(row for row in rows if row.distance == 0)
+    return CategoryPage(
+        own.id,
+        own.slug,
+        own.name,
+        own.picture,
+        own.description,
+        own.seo_title,
+        own.seo_description,
+        own.product_order,
+        tuple(links.get(-2, []) + links.get(-1, [])),
+        tuple(links.get(1, [])),
+    )
 
 
 def count_sitemaps() -> int:
@@ -326,16 +365,86 @@ def _first_paths() -> list[str]:
     return ["/", *(category.path for category in list_categories(MAX_CATEGORIES))]
 
 
-def _sold_in_category() -> Select[Any]:
-    """Return the statement for the products sold in a category, from the category's side: it is the smaller one."""
+def _branch() -> Select[Any]:
+    """Return the statement for the ids of the category `category` and of everything below it."""
+    child, above = CATEGORIES.alias("child"), CATEGORIES.alias("above")
+    return select(child.c.id).where(
+        child.c.tenant_id == TENANT,
+        or_(
+            child.c.id == _category,
+            child.c.parent_id == _category,
+            child.c.parent_id.in_(
+                select(above.c.id).where(above.c.tenant_id == TENANT, above.c.parent_id == _category)
+            ),
+        ),
+    )
+
+
+def _filled(category: FromClause) -> ColumnElement[bool]:
+    """Return the condition that something is sold in a category or below it.
+
+    From the category's side: its products are fewer than those of the shop.
+    """
+    # Names of their own: the category may be an alias itself.
+    names = ("filled_child", "filled_grandchild", "filled_parent")
+    child, grandchild, parent = (CATEGORIES.alias(name) for name in names)
+    below = select(child.c.id).where(
+        child.c.tenant_id == TENANT, child.c.parent_id == category.c.id, _sold_in(child).exists()
+    )
+    between = select(parent.c.id).where(parent.c.tenant_id == TENANT, parent.c.parent_id == category.c.id)
+    further = select(grandchild.c.id).where(
+        grandchild.c.tenant_id == TENANT,
+        grandchild.c.parent_id.in_(between.correlate(category)),
+        _sold_in(grandchild).exists(),
+    )
+    # One short walk after the other, until one finds something: of alternatives PostgreSQL would read every product.
+    walks = (_sold_in(category), below.correlate(category), further.correlate(category))
+    one = [walk.limit(literal_column("1")).scalar_subquery() for walk in walks]
+    return and_(category.c.tenant_id == TENANT, func.coalesce(*one).is_not(None))
+
+
+def _sold_in(category: FromClause) -> Select[uuid.UUID]:
     product = (
         exists().where(PRODUCTS.c.id == PRODUCT_CATEGORIES.c.product_id, sold()).correlate(PRODUCT_CATEGORIES)
     )
-    return select(PRODUCT_CATEGORIES.c.product_id).where(
-        PRODUCT_CATEGORIES.c.tenant_id == TENANT, PRODUCT_CATEGORIES.c.category_id == CATEGORIES.c.id, product
+    return (
+        select(PRODUCT_CATEGORIES.c.product_id)
+        .where(
+            PRODUCT_CATEGORIES.c.tenant_id == TENANT,
+            PRODUCT_CATEGORIES.c.category_id == category.c.id,
+            product,
+        )
+        .correlate(category)
     )
 
 
+def _category_statement() -> CompoundSelect[Any]:
+    """Build the statement for a category by `slug`, those above it (-2, -1) and those right below it (1)."""
+    own, parent, top, child = (CATEGORIES.alias(name) for name in ("own", "parent", "top", "child"))
+
+    def found(*columns: Any) -> Select[Any]:
+        return select(*columns).where(own.c.tenant_id == TENANT, own.c.slug == bindparam("slug"))
+
+    def facts(table: FromClause, distance: int) -> Select[Any]:
+        names = "id slug name parent_id picture position description seo_title seo_description product_order"
+        columns = (table.c[name] for name in names.split())
+        return select(literal_column(str(distance), type_=Integer()).label("distance"), *columns).where(
+            table.c.tenant_id == TENANT
+        )
+
+    # Scalar subqueries and no joins: SQLite would look first which categories have something to show.
+    above = found(own.c.parent_id).scalar_subquery()
+    grandparent = select(parent.c.parent_id).where(parent.c.tenant_id == TENANT, parent.c.id == above)
+    both = union_all(
+        facts(own, 0).where(own.c.slug == bindparam("slug")),
+        facts(parent, -1).where(parent.c.id == above),
+        facts(top, -2).where(top.c.id == grandparent.scalar_subquery()),
+        facts(child, 1).where(child.c.parent_id == found(own.c.id).scalar_subquery(), _filled(child)),
+    )
+    return both.order_by("distance", "position", "name", "id")
+
+
+_category = bindparam("category", type_=Uuid())
 _AVAILABLE = (
     select(
         PRODUCTS.c.slug,
@@ -348,15 +457,13 @@ _AVAILABLE = (
     .where(PRODUCTS.c.slug.in_(bindparam("slugs", expanding=True)))
     .group_by(PRODUCTS.c.slug)
 )
-_category_limit = bindparam("limit", type_=Integer())
-_category_order = (CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
-_filled = and_(CATEGORIES.c.tenant_id == TENANT, _sold_in_category().correlate(CATEGORIES).exists())
 _CATEGORIES = (
-    select(CATEGORIES.c.id, CATEGORIES.c.slug, CATEGORIES.c.name)
-    .where(_filled)
-    .order_by(*_category_order)
-    .limit(_category_limit)
+    select(
+        CATEGORIES.c.id, CATEGORIES.c.slug, CATEGORIES.c.name, CATEGORIES.c.parent_id, CATEGORIES.c.picture
+    )
+    .where(_filled(CATEGORIES))
+    .order_by(CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
+    .limit(bindparam("limit", type_=Integer()))
 )
-_CATEGORY = select(CATEGORIES.c.id, CATEGORIES.c.name, CATEGORIES.c.description).where(
-    CATEGORIES.c.tenant_id == TENANT, CATEGORIES.c.slug == bindparam("slug")
-)
+_TOP_CATEGORIES = _CATEGORIES.where(CATEGORIES.c.parent_id.is_(None))
+_CATEGORY = _category_statement()

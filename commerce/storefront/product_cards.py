@@ -68,13 +68,30 @@ class CardPage(NamedTuple):
 
 
 class CategoryLink(NamedTuple):
-    """A category that has something to show."""
+    """A category that has something to show. `picture` is a file under the media folder, '' for none of its own."""
 
     id: uuid.UUID
     slug: str
     name: str
+    parent_id: uuid.UUID | None = None
+    picture: str = ""
 
     @property
     def path(self) -> str:
         """The address of the category's page."""
         return f"/categories/{quote(self.slug)}"
+
+
+class CategoryPage(NamedTuple):
+    """A category, those above it (the top first) and those right below it that have something to show."""
+
+    id: uuid.UUID
+    slug: str
+    name: str
+    picture: str
+    description: str
+    seo_title: str
+    seo_description: str
+    product_order: str
+    trail: tuple[CategoryLink, ...]
+    children: tuple[CategoryLink, ...]

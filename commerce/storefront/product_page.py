@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import BigInteger, ColumnElement, Uuid, and_, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Uuid, and_, bindparam, case, func, select
 
 from commerce.catalog.product_cache import cache_enabled, cached
 from commerce.catalog.tables import (
@@ -58,6 +58,8 @@ class ProductPage:
     pictures: tuple[PagePicture, ...]
     categories: tuple[CategoryLink, ...]
     details: tuple[tuple[str, str], ...] = ()
+    trail: tuple[CategoryLink, ...] = ()
+    """The first category with those above it, the top first."""
 
     @property
     def path(self) -> str:
@@ -118,8 +120,19 @@ def product_page(slug: str) -> ProductPage:
         seo_description,
         fitted,
         tuple(PagePicture(uuid.UUID(picture_id), *rest) for picture_id, *rest in facts.pictures),
-        tuple(CategoryLink(uuid.UUID(category_id), *rest) for category_id, *rest in facts.categories),
+        tuple(
+            CategoryLink(uuid.UUID(category_id), slug, name)
+            for category_id, slug, name, *_ in facts.categories
+        ),
         tuple((name, text) for name, text in facts.details),
+        _trail(facts.categories[0]) if facts.categories else (),
+    )
+
+
+def _trail(row: Sequence[Any]) -> tuple[CategoryLink, ...]:
+    """Return the links to a category of `_CATEGORIES_OF` and to those above it."""
+    return tuple(
+        CategoryLink(uuid.UUID(key), slug, name) for key, slug, name in (row[6:9], row[3:6], row[0:3]) if key
     )
 
 
@@ -302,8 +315,10 @@ _PICTURES = (
     .where(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == _product)
     .order_by(IMAGES.c.position, IMAGES.c.id)
 )
+_PARENT, _TOP = CATEGORIES.alias("parent"), CATEGORIES.alias("top")
 _CATEGORIES_OF = (
-    select(CATEGORIES.c.id, CATEGORIES.c.slug, CATEGORIES.c.name)
+    select(*(table.c[name] for table in (CATEGORIES, _PARENT, _TOP) for name in ("id", "slug", "name")))
+    .select_from(CATEGORIES)
     .join(
         PRODUCT_CATEGORIES,
         and_(
@@ -311,6 +326,14 @@ _CATEGORIES_OF = (
             PRODUCT_CATEGORIES.c.category_id == CATEGORIES.c.id,
         ),
     )
+    .outerjoin(_PARENT, and_(_PARENT.c.tenant_id == TENANT, _PARENT.c.id == CATEGORIES.c.parent_id))
+    .outerjoin(_TOP, and_(_TOP.c.tenant_id == TENANT, _TOP.c.id == _PARENT.c.parent_id))
     .where(CATEGORIES.c.tenant_id == TENANT, PRODUCT_CATEGORIES.c.product_id == _product)
-    .order_by(CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
+    # The deepest first: it says most about the product.
+    .order_by(
+        case((_TOP.c.id.is_not(None), 0), (_PARENT.c.id.is_not(None), 1), else_=2),
+        CATEGORIES.c.position,
+        CATEGORIES.c.name,
+        CATEGORIES.c.id,
+    )
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -19,7 +20,7 @@ from commerce.storefront import listings
 from commerce.storefront.layout import blueprint, nav_categories
 from commerce.storefront.listings import SORTS
 from commerce.storefront.page_cache import cache_for_anonymous
-from commerce.storefront.product_cards import Card, CardPage
+from commerce.storefront.product_cards import Card, CardPage, CategoryLink
 from commerce.storefront.product_fragments import product_parts, shown_picture
 from commerce.storefront.product_page import ProductPage, moved_to, product_page
 from commerce.storefront.variant_picker import VariantChoice, axis_keys, match_variant
@@ -56,7 +57,7 @@ NO_ANSWER = AlertAnswer()
 def home() -> str:
     """Home page: what the shop is, its categories, its newest products."""
     found = nav_categories()
-    pictures = listings.category_pictures([category.id for category in found])
+    pictures = _pictures(found)
     cards = listings.newest(HOME_PRODUCTS)
     return _render_list("storefront/home.html", categories=found, pictures=pictures, cards=cards)
 
@@ -64,23 +65,43 @@ def home() -> str:
 @blueprint.get("/categories")
 @cache_for_anonymous
 def categories() -> str:
-    """All categories with something to show."""
+    """All categories with something to show: those of the first level, with those right below them."""
     found = listings.list_categories(MAX_CATEGORIES)
-    few = len(found) <= listings.MAX_PICTURED_CATEGORIES
-    pictures = listings.category_pictures([category.id for category in found]) if few else {}
-    return _render_list("storefront/categories.html", categories=found, pictures=pictures, few=few)
+    known = {category.id for category in found}
+    top = [category for category in found if category.parent_id not in known]
+    children = {each.id: [child for child in found if child.parent_id == each.id] for each in top}
+    few = len(top) <= listings.MAX_PICTURED_CATEGORIES
+    return _render_list(
+        "storefront/categories.html",
+        categories=top,
+        children=children,
+        pictures=_pictures(top) if few else {},
+        few=few,
+    )
 
 
 @blueprint.get("/categories/<slug>")
 @cache_for_anonymous
 def category(slug: str) -> str:
-    """The products of a category."""
-    category_id, name, description = listings.find_category(slug)
-    found = listings.products_of(category_id, _page_number(), _sort())
-    pages = _links(found, f"/categories/{quote(slug)}")
+    """The products of a category and of those below it."""
+    found = listings.find_category(slug)
+    sort = _sort(found.product_order)
+    page = listings.products_of(found, _page_number(), sort)
+    pages = _links(page, f"/categories/{quote(slug)}", default=found.product_order)
     return _render_list(
-        "storefront/category.html", pages=pages, cards=found.cards, name=name, description=description
+        "storefront/category.html",
+        pages=pages,
+        cards=page.cards,
+        category=found,
+        default=found.product_order,
     )
+
+
+def _pictures(found: Sequence[CategoryLink]) -> Mapping[uuid.UUID, str]:
+    """Return the picture file of categories: their own, else that of a product."""
+    own = {category.id: category.picture for category in found if category.picture}
+    others = [category.id for category in found if category.id not in own]
+    return {**listings.category_pictures(others), **own}
 
 
 @blueprint.get("/search")
@@ -94,10 +115,10 @@ def search() -> str:
     return _render_list("storefront/search.html", pages=pages, cards=found.cards)
 
 
-def _links(page: CardPage, path: str, query: str = "") -> PageLinks:
+def _links(page: CardPage, path: str, query: str = "", default: str = SORTS[0]) -> PageLinks:
     """Return the ways to the other pages of a list, with the search and the sorting kept."""
-    sort = _sort()
-    asked = (("q", query), ("sort", sort if sort != SORTS[0] else ""))
+    sort = _sort(default)
+    asked = (("q", query), ("sort", sort if sort != default else ""))
     return PageLinks(path, asked, page.number, page.last, page.total, more=page.number < page.last)
 
 
@@ -107,14 +128,16 @@ def _render_list(template: str, **facts: Any) -> str:
         facts["cards"] = _cards(facts["cards"], EAGER_CARDS if "pages" in facts else 0)
     if "pages" in facts:
         locale, pages = current_shop().locale, facts["pages"]
-        facts["head"] = render_cached("storefront/_list_head.html", locale, pages=pages)
+        default = facts.get("default", SORTS[0])
+        facts["head"] = render_cached("storefront/_list_head.html", locale, pages=pages, default=default)
         facts["foot"] = render_cached("shared/_pagination.html", locale, pages=pages)
     return render_template(template, **facts)
 
 
-def _sort() -> str:
-    sort = request.args.get("sort", SORTS[0])
-    return sort if sort in SORTS else SORTS[0]
+def _sort(default: str = SORTS[0]) -> str:
+    """Return how a list is sorted: as the visitor asks, else as the shop has chosen for it."""
+    sort = request.args.get("sort", default)
+    return sort if sort in SORTS else default
 
 
 def _page_number() -> int:

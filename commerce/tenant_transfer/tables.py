@@ -27,6 +27,7 @@ LEFT_OUT = {
     "api_keys": "their hashes would let programs in at both installations: an owner makes new ones",
     "sign_in_throttles": "wrong passwords are counted where they are typed",
     "operator_sign_in_throttles": "they run the installation, not the shop",
+    "operator_form_submissions": "they run the installation, not the shop",
     "operators": "they run the installation, not the shop",
     "operator_sessions": "they run the installation, not the shop",
     "operator_entries": "they run the installation, not the shop",

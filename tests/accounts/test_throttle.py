@@ -16,7 +16,7 @@ from commerce import clock
 from commerce.accounts import invitations, password_reset, passwords, second_factor, staff, throttle
 from commerce.accounts import sign_in as signing
 from commerce.accounts.audit import purge_refused_tries
-from commerce.accounts.email_tokens import issue_token
+from commerce.accounts.email_tokens import MOST_AN_HOUR, issue_token
 from commerce.accounts.models import (
     AuditEntry,
     EmailProof,
@@ -28,9 +28,13 @@ from commerce.accounts.models import (
 from commerce.accounts.sessions import OPERATOR, STAFF, Device, find_signed_in
 from commerce.accounts.throttle import CODE, FREE_TRIES_OF_ALL, make_mark, purge_throttles
 from commerce.db import atomic, db, insert_rows
+from commerce.orders.member_orders import MOST_LINKS_AN_HOUR
 from commerce.platform import operator_log
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
+from tests.factories.checkout import make_order
+from tests.factories.members import ANN, make_member
+from tests.factories.shop import make_product
 from tests.factories.staff import HASH, PASSWORD, make_enrolled, make_staff, sign_in
 from tests.support.client import ShopClient
 
@@ -243,12 +247,12 @@ def test_with_a_second_factor_the_password_alone_marks_no_browser(client: ShopCl
 
 
 @contextmanager
-def work() -> Iterator[list[str]]:
-    """Collect the statements about accounts; those of the page around the form depend on what is cached."""
+def work(*tables: str) -> Iterator[list[str]]:
+    """Collect the statements about some tables; those of the page around the form depend on what is cached."""
     done: list[str] = []
 
     def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if any(table in statement for table in ("sign_in_throttles", "members", "sessions", "audit_entries")):
+        if any(table in statement for table in tables):
             done.append(statement)
 
     event.listen(db.engine, "before_cursor_execute", note)
@@ -262,8 +266,6 @@ def work() -> Iterator[list[str]]:
 def test_known_and_unknown_addresses_cost_the_same_statements_and_hashes(
     client: ShopClient, in_shop: Shop, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    from tests.factories.members import ANN, make_member
-
     make_staff(email=ANN)
     make_member()
     hashed: list[str] = []
@@ -279,7 +281,7 @@ def test_known_and_unknown_addresses_cost_the_same_statements_and_hashes(
     for _try in range(7):  # those that have to wait, too
         for email in (ANN, "nobody@example.com"):
             hashed.clear()
-            with work() as done:
+            with work("sign_in_throttles", "members", "sessions", "audit_entries") as done:
                 answer = client.post(
                     place, data={"csrf_token": token, "email": email, "password": "wrong password"}
                 )
@@ -290,6 +292,26 @@ def test_known_and_unknown_addresses_cost_the_same_statements_and_hashes(
     for known, unknown in zip(
         costs[2::2], costs[3::2], strict=True
     ):  # the first one fills the caches of the page
+        assert known == unknown
+
+
+@pytest.mark.parametrize("place", ["/admin/password-reset", "/account/password-reset", "/orders/find"])
+def test_asking_for_more_links_than_are_mailed_costs_the_same_for_known_and_unknown_addresses(
+    client: ShopClient, in_shop: Shop, place: str
+) -> None:
+    make_staff(email=ANN)
+    make_member()
+    order = make_order((make_product(stock=1), 1), email=ANN)
+    token = client.csrf_token()
+    costs = []
+    for _asked in range(max(MOST_AN_HOUR, MOST_LINKS_AN_HOUR) + 3):
+        for email in (ANN, "nobody@example.com"):
+            with work("email_proofs", "events", "members", "orders") as done:
+                answer = client.post(place, data={"csrf_token": token, "email": email, "code": order.code})
+            assert answer.status_code == 303
+            costs.append(done)
+    assert len({len(each) for each in costs}) == 2, "at last nothing is written"
+    for known, unknown in zip(costs[2::2], costs[3::2], strict=True):
         assert known == unknown
 
 

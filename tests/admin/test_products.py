@@ -14,6 +14,7 @@ from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
 from tests.factories.shop import Sold, make_product
 from tests.factories.staff import post
+from tests.security.walk import Reader
 from tests.support.client import ShopClient
 
 
@@ -43,16 +44,11 @@ def state(sold: Sold) -> tuple[Any, ...]:
 
 def filled(client: ShopClient, slug: str = "green-tea", **changes: str) -> dict[str, str]:
     """Return what the form on the page would send, with changes; fields of the variant by their last word."""
-    html = client.get(f"/admin/products/{slug}").text
-    form = html[html.index(f'action="/admin/products/{slug}"') :]
-    data = {}
-    for tag in re.findall(r"<input[^>]+>", form):
-        attributes = dict(re.findall(r'([a-z-]+)="([^"]*)"', tag))
-        if attributes.get("type") != "checkbox" or "checked" in tag:
-            data[attributes["name"]] = attributes.get("value", "")
-    chosen = re.search(r'<option selected value="([a-z]+)">', form)
-    assert chosen is not None
-    data["status"] = chosen[1]
+    address = f"/admin/products/{slug}"
+    form = next(
+        each for each in Reader(address, client.get(address).text).forms if each.action.endswith(address)
+    )
+    data = dict(form.values)
     for name, value in changes.items():
         key = next(field for field in data if field == name or field.endswith(f"-{name}"))
         data[key] = value

@@ -66,9 +66,9 @@ class Town:
     def finish(self) -> None:
         """Let a healthy worker do what is left."""
         time_passes()
-        self.nursery.begin(seconds=25)
-        wait_until(lambda: left_to_do() == 0, "the worker does not finish", 24)
-        self.nursery.end()
+        self.nursery.begin()
+        wait_until(lambda: left_to_do() == 0, "the worker does not finish")
+        assert not self.nursery.stop()
 
 
 @contextmanager
@@ -146,8 +146,12 @@ def test_whenever_the_worker_is_killed_every_effect_happens_and_none_twice(
             if left_to_do() < 15:
                 place.order()
             nth = 1 if at in OWN else chance.randint(1, 2)
-            seconds = chance.uniform(0.0, 0.25) if at == "any time" else 8
-            kills[f"{when} {at}"] += place.nursery.work(at, when, nth, seconds)
+            killed = (
+                place.nursery.work_for(chance.uniform(0.0, 0.25))
+                if at == "any time"
+                else place.nursery.work(at, when, nth)
+            )
+            kills[f"{when} {at}"] += killed
             time_passes()
         place.finish()
         missed = [

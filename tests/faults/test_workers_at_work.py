@@ -22,7 +22,15 @@ from tests.events.sample_event import Ear, claim_mails, deliveries, fan_out_to, 
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
 from tests.factories.staff import post
-from tests.faults.worker_setup import Nursery, count, left_to_do, post_office, time_passes, wait_until
+from tests.faults.worker_setup import (
+    PATIENCE,
+    Nursery,
+    count,
+    left_to_do,
+    post_office,
+    time_passes,
+    wait_until,
+)
 from tests.support.client import ShopClient
 from tests.support.invariants import broken_invariants
 from tests.webhooks.receiver import receiving
@@ -46,10 +54,10 @@ def test_two_workers_at_once_do_everything_once(in_shop: Shop, database_url: str
             for _ in range(12):
                 make_order((tea, 1), payment_method=COD)
             for each in (one, two):
-                each.begin(seconds=60)
+                each.begin()
             for _ in range(12):
                 make_order((tea, 1), payment_method=COD)
-            wait_until(lambda: left_to_do() == 0, "the workers do not finish", 40)
+            wait_until(lambda: left_to_do() == 0, "the workers do not finish")
             assert [each.stop() for each in (one, two)] == [False, False]
     confirmed = select(func.count()).select_from(Event).where(Event.type == "OrderConfirmed")
     assert count(confirmed) == 24
@@ -68,8 +76,8 @@ def test_a_slow_mail_server_slows_no_checkout_and_no_webhook(
         with Nursery(database_url, tmp_path / "one", mail_url) as only:
             make_order((tea, 1), payment_method=COD)
             postman.release.clear()
-            only.begin(seconds=60)
-            assert postman.holding.wait(20), "no mail was sent"
+            only.begin()
+            assert postman.holding.wait(PATIENCE), "no mail was sent"
             slowest = 0.0
             for _ in range(10):
                 before = time.monotonic()

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, update
+from sqlalchemy import select as select_rows
 
 from commerce.config import ROOT
 from commerce.db import atomic, db, every_shop
@@ -27,6 +30,8 @@ from tests.support.postgres import free_port
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ALL = {"all_tenants": True}
+PATIENCE = 240.0
+"""Seconds after which a test gives up: for one that fails, since none that passes waits for a time."""
 SECRET_KEY = "only-for-tests-0123456789abcdef0123456789abcdef"
 
 
@@ -105,26 +110,36 @@ class Nursery:
         self._process.stdout.close()
         self._log.close()
 
-    def work(self, at: str = "", when: str = "", nth: int = 1, seconds: float = 5) -> bool:
-        """Run one worker to its end and tell whether it was killed."""
-        self.begin(at, when, nth, seconds)
+    def work(self, at: str, when: str, nth: int) -> bool:
+        """Run one worker until it is killed by its trap or has nothing left to do; tell whether it was killed."""
+        self.begin(at, when, nth)
+        wait_until(lambda: self._has_ended() or due_now() == 0, "the worker neither works nor ends")
+        return self.stop()
+
+    def work_for(self, seconds: float) -> bool:
+        """Run one worker that is killed after so many seconds, wherever it is; tell whether it was."""
+        self.begin("any time", seconds=seconds)
         return self.end()
 
-    def begin(self, at: str = "", when: str = "", nth: int = 1, seconds: float = 5) -> None:
-        """Start a worker; `end` waits for it."""
+    def begin(self, at: str = "", when: str = "", nth: int = 1, seconds: float = PATIENCE) -> None:
+        """Start a worker; `end` waits for it, `stop` stops it."""
         assert self._process.stdin is not None
+        self._stop.unlink(missing_ok=True)
         order = {"at": at, "when": when, "nth": nth, "seconds": seconds, "stop": str(self._stop)}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
 
     def stop(self) -> bool:
-        """Stop the healthy worker that was begun, in order; tell whether it was killed instead."""
+        """Stop the worker that was begun, in order; tell whether it was killed instead."""
         self._stop.touch()
         return self.end()
 
     def end(self) -> bool:
         """Wait for the worker that was begun."""
         return bool(self._answer()["killed"])
+
+    def _has_ended(self) -> bool:
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
 
     def _answer(self) -> Any:
         assert self._process.stdout is not None
@@ -143,8 +158,16 @@ def count(statement: Any) -> int:
 
 def left_to_do() -> int:
     """Return how many events and deliveries wait."""
-    return count(select(func.count()).select_from(Event).where(~Event.fanned_out)) + count(
-        select(func.count()).select_from(Delivery).where(Delivery.state == "waiting")
+    return count(select_rows(func.count()).select_from(Event).where(~Event.fanned_out)) + count(
+        select_rows(func.count()).select_from(Delivery).where(Delivery.state == "waiting")
+    )
+
+
+def due_now() -> int:
+    """Return how much a worker could do at this moment or is doing; not what waits for a later try."""
+    busy = or_(Delivery.due_at <= datetime.now(UTC), Delivery.leased_until > datetime.now(UTC))
+    return count(select_rows(func.count()).select_from(Event).where(~Event.fanned_out)) + count(
+        select_rows(func.count()).select_from(Delivery).where(Delivery.state == "waiting", busy)
     )
 
 
@@ -167,11 +190,9 @@ def time_passes() -> None:
     )
 
 
-def wait_until(true: Callable[[], bool], otherwise: str, seconds: float = 20) -> None:
+def wait_until(true: Callable[[], bool], otherwise: str, seconds: float = PATIENCE) -> None:
     """Look again and again; the time limit is only for a test that fails."""
-    waiting = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if true():
-            return
+    waiting, deadline = threading.Event(), time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, otherwise
         waiting.wait(0.02)
-    raise AssertionError(otherwise)

@@ -14,6 +14,7 @@ from tests.isolation.canaries import CANARY, Ids, rows_of_shop, token_of
 
 IDS = {
     "address_id": "member_addresses",
+    "category_id": "categories",
     "client_id": "api_clients",
     "coupon_id": "coupons",
     "delivery_id": "deliveries",
@@ -26,6 +27,7 @@ IDS = {
     "location_id": "locations",
     "method_id": "shipping_methods",
     "payment_id": "payments",
+    "product_id": "products",
     "promotion_id": "promotions",
     "rate_id": "tax_rates",
     "refund_id": "refunds",
@@ -100,7 +102,6 @@ class Charlie:
             "shop": self.shop.code,
             "variant": str(self.ids["variants"]),
             "to_location_id": str(self.ids["locations"]),
-            "product_id": str(self.ids["products"]),
             "member_id": str(self.ids["members"]),
             "checkout_token": f"{CANARY}-carts-checkout-token",
             "code": f"{CANARY}-coupons-code",

@@ -2,11 +2,14 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select
 
+from commerce import clock
 from commerce.accounts.models import OperatorEntry, StaffInvitation, StaffMember
 from commerce.catalog.models import Product
 from commerce.db import _as_tenant, db
@@ -14,15 +17,16 @@ from commerce.orders.models import Order
 from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop_by_code
 from commerce.tenants.scope import shop_scope
-from commerce.worker import expire_unpaid_orders
+from commerce.worker import expire_unpaid_orders, purge_sent_forms
 from tests.admin.pricing_pages import filled
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
-from tests.factories.staff import make_staff, sign_in
+from tests.factories.staff import PASSWORD, make_staff, sign_in
 from tests.factories.staff import post as staff_post
-from tests.platform.conftest import post
+from tests.platform.conftest import HOST, OLGA, post
 from tests.support.client import ShopClient
 from tests.support.html import parse
+from tests.support.visitor import Page, Visitor, text_of
 
 NEW = {
     "name": "Bees & Honey",
@@ -121,6 +125,65 @@ def test_an_invalid_shop_is_refused_at_its_field(olga: ShopClient, app: Flask, s
     assert logged(app) == []
     with app.app_context():
         assert [each.code for each in [get_shop_by_code("demo")]] == ["demo"]
+
+
+def submit_twice(app: Flask, page: str, button: str, values: dict[str, str]) -> tuple[Page, Page]:
+    """Sign Olga in, fill in a form of a page and send it twice, as a double click does."""
+    olga = Visitor(app, HOST)
+    assert olga.post("/platform/sign-in", {"email": OLGA, "password": PASSWORD}).status_code == 303
+    form = olga.get(page).form(button)
+    form.values |= values
+    return form.send(), form.send()
+
+
+@pytest.mark.usefixtures("stranger")
+@pytest.mark.parametrize(
+    ("button", "values", "action"),
+    [
+        ("Suspend shop", {"reason": "The bill is open"}, "shop_suspended"),
+        ("Save", {"max_products": "7"}, "limits_changed"),
+        ("Add", {"host": "tea.example.com"}, "host_added"),
+    ],
+)
+def test_a_form_that_is_sent_twice_acts_once_and_says_so(
+    app: Flask, shop: Shop, button: str, values: dict[str, str], action: str
+) -> None:
+    first, second = submit_twice(app, DEMO, button, values)
+    assert (first.status, second.status, second.path) == (200, 200, DEMO)
+    assert "You sent this twice. It was done once." in text_of(second.root)
+    assert logged(app) == [(action, "demo")]
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_shop_that_is_created_by_a_double_click_is_there_once_and_no_error_is_shown(app: Flask) -> None:
+    first, second = submit_twice(app, "/platform/shops/new", "Create shop", NEW)
+    assert (first.status, second.status, second.path) == (200, 200, "/platform/")
+    assert "You sent this twice. It was done once." in text_of(second.root)
+    assert second.text.count("Bees & Honey") == 1
+    assert logged(app) == [("shop_opened", "honey")]
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_refused_form_can_be_sent_again_when_it_has_become_right(app: Flask, shop: Shop) -> None:
+    olga = Visitor(app, HOST)
+    olga.post("/platform/sign-in", {"email": OLGA, "password": PASSWORD})
+    form = olga.get("/platform/shops/new").form("Create shop")
+    form.values |= {**NEW, "code": "demo"}
+    assert form.send().status == 422
+    form.values["code"] = "honey"
+    assert "honey" in form.send().text
+    assert logged(app) == [("shop_opened", "honey")]
+
+
+def test_sent_forms_of_operators_are_forgotten_after_a_day(
+    app: Flask, stranger: ShopClient, shop: Shop
+) -> None:
+    submit_twice(app, DEMO, "Add", {"host": "tea.example.com"})
+    with app.app_context():
+        with time_machine.travel(clock.now() + timedelta(hours=23), tick=False):
+            assert purge_sent_forms() == 0
+        with time_machine.travel(clock.now() + timedelta(hours=25), tick=False):
+            assert purge_sent_forms() == 1
 
 
 def test_a_suspended_shop_is_closed_to_shoppers_and_its_staff_see_why(

@@ -1,9 +1,7 @@
 """A shop with something on every page, and the people who look at it."""
 
-import gc
 import uuid
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -12,24 +10,16 @@ from commerce.accounts import api_clients, sessions
 from commerce.accounts.sessions import STAFF, Device
 from commerce.accounts.views import COOKIE
 from commerce.db import atomic
+from commerce.platform.services import create_operator
 from commerce.tenants.models import Shop
 from tests.checkout.pages import buy, to_review
 from tests.factories.members import make_member, sign_in_member
 from tests.factories.shop import make_product
-from tests.factories.staff import make_staff
+from tests.factories.staff import PASSWORD, make_staff
 from tests.security.walk import Walk
 from tests.support.visitor import Visitor
 
 Walks = Callable[[], dict[str, Walk]]
-
-
-@pytest.fixture
-def no_files_left() -> Iterator[None]:
-    """Werkzeug leaves the temporary file of a refused upload to the garbage collector: let it come here, not later."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture
@@ -61,6 +51,16 @@ def member(app: Flask, in_shop: Shop) -> Visitor:
     make_member("mary@example.com", "Mary Member")
     assert sign_in_member(mary.client, "mary@example.com").status_code == 303
     return mary
+
+
+@pytest.fixture
+def operator(app: Flask, in_shop: Shop) -> Walk:
+    """Olga, who runs the installation."""
+    olga = Visitor(app, "platform.localhost")
+    create_operator(email="olga@platform.test", name="Olga", password=PASSWORD)
+    signed_in = olga.post("/platform/sign-in", {"email": "olga@platform.test", "password": PASSWORD})
+    assert signed_in.status_code == 303
+    return Walk(app, olga.client).start("/platform/")
 
 
 @pytest.fixture

@@ -5,14 +5,18 @@ import io
 import os
 
 import pytest
+from email_validator import EmailNotValidError
 from flask import Flask
 from PIL import Image
 from werkzeug import formparser
 
 from commerce.accounts.views import COOKIE
 from commerce.catalog.images import MAX_BYTES
-from commerce.request_limits import ANYBODY, MAX_COOKIES, MAX_QUERY
+from commerce.checkout import forms as checkout_forms
+from commerce.inventory import forms as inventory_forms
+from commerce.request_limits import ANYBODY, MAX_BODY, MAX_COOKIES, MAX_QUERY, STAFF
 from commerce.tenants.models import Shop
+from tests.factories.shop import make_product
 from tests.support.visitor import Visitor
 
 pytestmark = [
@@ -38,6 +42,10 @@ def test_a_picture_may_be_larger_than_any_other_form(app: Flask, owner: Visitor)
     assert answer.status_code == 303
     answer = owner.post("/admin/stock-import", {"file": (io.BytesIO(large), "x.csv")})  # type: ignore[dict-item]
     assert answer.status_code == 413
+
+
+def test_the_server_lets_in_what_any_view_takes(app: Flask) -> None:
+    assert max(getattr(view, "takes", STAFF.size) for view in app.view_functions.values()) <= MAX_BODY
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -145,3 +153,19 @@ def test_long_query_strings_and_piles_of_cookies_are_refused_before_they_are_rea
         assert answer.headers["Content-Security-Policy"]
         assert answer.headers["Cache-Control"] == "private, no-store"
     assert client.get("/search?q=" + "x" * (MAX_QUERY - 2)).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["a." * 50_000 + "@example.com", '"' + "a" * 50_000 + '"@example.com'])
+def test_an_address_that_is_too_long_is_not_taken_apart(
+    app: Flask, in_shop: Shop, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    def take_apart(text: str, **_rules: object) -> None:
+        assert len(text) <= 255
+        raise EmailNotValidError
+
+    for place in (checkout_forms, inventory_forms):
+        monkeypatch.setattr(place, "validate_email", take_apart)
+    visitor, tea = Visitor(app), make_product(stock=0)
+    for path in ("/account/register", "/account/password-reset", "/orders/find", f"{tea.path}/alerts"):
+        form = {"email": address, "name": "Ann", "code": "ORD-1", "variant_id": str(tea.variant_id)}
+        assert visitor.post(path, form).status_code == 422

@@ -1,5 +1,6 @@
 """One address tries only so often; a household, an office and a proxy are not in anybody's way."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -7,7 +8,7 @@ import time_machine
 from flask import Flask
 
 from commerce import limits
-from commerce.limits import BUCKETS, Counter, bucket_of, household
+from commerce.limits import BUCKETS, Counter, bucket_of, household, is_costly
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.factories.staff import PASSWORD, make_staff
@@ -172,3 +173,15 @@ def test_many_addresses_do_not_fill_the_memory(app: Flask, monkeypatch: pytest.M
     for number in range(200):
         counter.count(f"{number}")
     assert len(counter._here.storage) <= 51
+
+
+def test_what_checks_a_password_or_mails_somebody_is_known_to_the_server_by_its_path(app: Flask) -> None:
+    costly = {"sign-in", "proof", "mail"}
+    seen = set()
+    for rule in app.url_map.iter_rules():
+        for method in rule.methods or ():
+            bucket = bucket_of(method, rule.rule)
+            path = re.sub(r"<[^>]*>", "0b5a", rule.rule)
+            assert is_costly(method, path) == (bucket is not None and bucket.name in costly), (method, path)
+            seen.add(bucket.name if bucket else "")
+    assert costly <= seen

@@ -1,72 +1,82 @@
-"""The form of one product: its title and status, and a row of fields for each variant."""
+"""The editor of a product: the product as a whole, its pictures, and a row of fields for each variant."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, DateField, SelectChoice, SelectField, StringField
+from wtforms import BooleanField, DateField, Field, HiddenField, SelectChoice, SelectField
 from wtforms.form import BaseForm
-from wtforms.validators import AnyOf, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import Optional
 
-from commerce.admin.fields import amount_text, no_control_characters, typed_amount, version_field
-from commerce.admin.forms import Difference, VersionedForm, set_version, shown_text
-from commerce.catalog.models import Product, Variant
+from commerce.admin.fields import number_field, version_field
+from commerce.admin.forms import Difference, set_version, shown_text
+from commerce.admin.products.fields import (
+    ProductTexts,
+    offer_fields,
+    offer_tax_classes,
+    typed_description,
+)
+from commerce.admin.products.uploads import pictures_of, sent_pictures
+from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.catalog.update_product import VariantUpdate
-from commerce.catalog.validation import STATUSES
+from commerce.catalog.validation import VariantValues
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
-from commerce.tenants.scope import current_shop
+from commerce.inventory.adjustments import CountedStock
+from commerce.inventory.models import MAX_QUANTITY
 
-STATUS_WORDS = {"active": _("Active"), "draft": _("Draft (hidden)"), "archived": _("Archived (hidden)")}
-
-
-def _is_amount(_form: Any, field: Any) -> None:
-    try:
-        amount = typed_amount(field.data or "", current_shop().currency)
-    except InvalidValue as error:
-        raise ValidationError(describe(error)) from error
-    if amount < 0:
-        raise ValidationError(gettext("The price cannot be negative."))
+MOST_UNFOLDED = 25
+"""Variants that a page shows at once; with more it would be a hundred screens long on a phone."""
+COMPARED = ("sku", "price", "compare_at", "unit_cost", "barcode", "weight_grams", "ships_from", "on_hand")
+"""Fields of a variant that are shown beside what somebody else has changed meanwhile."""
+IN_THE_GRID = ("sku", "price", "compare_at")
+"""What of a variant's offer stands in the grid; the rest is on the variant's own page."""
 
 
-class _ProductFields(VersionedForm):
-    other_errors = "title"
-
+class _Head(ProductTexts):
     version = version_field()
-    title = StringField(
-        _("Title"), [InputRequired(_("Please enter a title.")), Length(max=500), no_control_characters]
-    )
-    status = SelectField(
-        _("Status"),
-        choices=[SelectChoice(name, STATUS_WORDS[name]) for name in STATUSES],
-        validators=[AnyOf(STATUSES, _("Please choose a status."))],
-        validate_choice=False,
-    )
 
 
 @dataclass(frozen=True, slots=True)
-class VariantFieldsForm:
+class ProductState:
+    """A product as its editor needs it. `stock` are the units on hand at the first location, by variant id."""
+
+    product: Product
+    variants: Sequence[Variant]
+    images: Sequence[ProductImage]
+    categories: Sequence[str]
+    stock: Mapping[uuid.UUID, int]
+    tax_classes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
     """The fields of one variant."""
 
     variant: Variant
-    version: Any
-    price: Any
-    compare_at: Any
-    active: Any
-    ships_from: Any
+    fields: BaseForm
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a field by its name, so that a template reads like one for a form."""
+        try:
+            return self.fields[name]
+        except KeyError as error:
+            raise AttributeError(name) from error
 
     @property
     def has_errors(self) -> bool:
         """Whether something in it was refused."""
-        return any(field.errors for field in (self.price, self.compare_at, self.active, self.ships_from))
+        return any(field.errors for field in self.fields)
 
-
-MOST_UNFOLDED = 25
-"""Variants that a page shows at once; with more it would be a hundred screens long on a phone."""
+    @property
+    def name(self) -> str:
+        """What the variant is called beside the others."""
+        return " / ".join(self.variant.option_values) or self.variant.sku
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +84,34 @@ class VariantGroup:
     """Variants that are shown or folded away together."""
 
     name: str
-    rows: list[VariantFieldsForm]
+    rows: list[VariantRow]
     is_open: bool
 
 
 class ProductForm:
-    """Fields of a product and of its variants, named `price-<id>` and so on, since a product has any number of them."""
+    """Fields of a product and of its variants, named `v<id>-price` and so on, since a product has any number of them.
 
-    def __init__(self, product: Product, variants: Sequence[Variant], formdata: Any = None) -> None:
-        self.head = _ProductFields(formdata, obj=product)
-        self._rows = [(variant, _variant_form(variant, formdata)) for variant in variants]
-        self.version, self.title, self.status = self.head.version, self.head.title, self.head.status
+    A product with one variant has all of its fields here.
+    """
 
-    @property
-    def rows(self) -> list[VariantFieldsForm]:
-        """Return the fields of each variant."""
-        return [
-            VariantFieldsForm(
-                variant,
-                row["version"],
-                row["price"],
-                row["compare_at"],
-                row["active"],
-                row["ships_from"],
-            )
-            for variant, row in self._rows
-        ]
+    def __init__(self, state: ProductState, formdata: Any = None, files: Any = None) -> None:
+        product = state.product
+        named = ("title", "status", "vendor", "seo_title", "seo_description", "slug", "version")
+        shown = {name: getattr(product, name) for name in named}
+        shown |= {
+            "description": typed_description(product.description_html),
+            "categories": list(state.categories),
+            "tags": ", ".join(product.tags),
+        }
+        self.head = _Head(formdata, data=shown)
+        self.head.offer_categories()
+        self.is_alone = len(state.variants) == 1
+        self.images = state.images
+        self.rows = [VariantRow(each, _variant_form(each, state, formdata)) for each in state.variants]
+        self.pictures = (
+            pictures_of(state.images) if formdata is None else sent_pictures(state.images, formdata, files)
+        )
+        self.version = self.head.version
 
     @property
     def groups(self) -> list[VariantGroup]:
@@ -110,7 +122,7 @@ class ProductForm:
         rows = self.rows
         if len(rows) <= MOST_UNFOLDED:
             return [VariantGroup("", rows, is_open=True)]
-        by_option: dict[str, list[VariantFieldsForm]] = {}
+        by_option: dict[str, list[VariantRow]] = {}
         for row in rows:
             values = row.variant.option_values
             by_option.setdefault(values[0] if len(values) > 1 else "", []).append(row)
@@ -127,21 +139,39 @@ class ProductForm:
     @property
     def problems(self) -> list[tuple[str, str]]:
         """Return (field id, sentence) for everything that is wrong, for the summary above the form."""
-        found = [(field.id, text) for field in self.head for text in field.errors]
-        for variant, row in self._rows:
-            found += [(field.id, f"{variant.sku}: {text}") for field in row for text in field.errors]
+        found = [("", str(text)) for text in self.head.form_errors]
+        found += [(field.id, f"{field.label.text}: {text}") for field in self.head for text in field.errors]
+        found += [("pictures", text) for text in self.pictures.problems]
+        for row in self.rows:
+            found += [
+                (field.id, f"{row.variant.sku}: {text}") for field in row.fields for text in field.errors
+            ]
         return found
 
     def validate(self) -> bool:
         """Check all fields, so that everything wrong is said at once."""
-        return all([self.head.validate(), *(row.validate() for _variant, row in self._rows)])
+        sound = [bool(self.head.validate()), *(bool(row.fields.validate()) for row in self.rows)]
+        return all(sound) and not self.pictures.problems
+
+    def refuse_row(self, error: InvalidValue) -> bool:
+        """Show what is wrong with a variant at its field; tell whether it was about one."""
+        part, _dot, name = error.field.removeprefix("variants.").partition(".")
+        row = next((row for row in self.rows if str(row.variant.id) == part), None)
+        if row is None or name not in row.fields:
+            return False
+        field = row.fields[name]
+        field.errors = [*field.errors, describe(error)]
+        return True
 
     def catch_up(self, now: ProductForm) -> None:
         """Take over the current versions: whoever saves once more has seen what the others did, and means it."""
-        current = {variant.id: variant.version for variant, _row in now._rows}
+        current = {row.variant.id: row for row in now.rows}
         set_version(self.version, now.version.data)
-        for variant, row in self._rows:
-            set_version(row["version"], current.get(variant.id, variant.version))
+        for row in self.rows:
+            there = current.get(row.variant.id)
+            if there is not None:
+                set_version(row.fields["version"], there.variant.version)
+                set_version(row.fields["seen"], there.fields["seen"].data)
 
     def differences(self, now: ProductForm) -> list[Difference]:
         """Compare what was typed with a form of what the product has become."""
@@ -151,63 +181,99 @@ class ProductForm:
             there = current.get(row.variant.id)
             if there is None:
                 continue
-            for field, other in (
-                (row.price, there.price),
-                (row.compare_at, there.compare_at),
-                (row.ships_from, there.ships_from),
-            ):
-                typed, shown = shown_text(field), shown_text(other)
+            for name in COMPARED:
+                if name not in row.fields or name not in there.fields:
+                    continue
+                typed, shown = shown_text(row.fields[name]), shown_text(there.fields[name])
                 if typed != shown:
-                    what = f"{row.variant.sku}, {field.label.text}"
+                    what = f"{there.variant.sku}, {row.fields[name].label.text}"
                     found.append(Difference(what, shown or "–", typed or "–"))
         return found
 
     def changes(self) -> list[VariantUpdate]:
         """Return what each variant shall become; call it only after `validate`."""
+        removed = set(self.pictures.changes().removed)
         return [
-            VariantUpdate(
-                variant.id,
-                int(row["version"].data),
-                {
-                    "price": _amount(row["price"].data),
-                    "compare_at": _amount(row["compare_at"].data)
-                    if (row["compare_at"].data or "").strip()
-                    else None,
-                    "active": bool(row["active"].data),
-                    "ships_from": row["ships_from"].data,
-                },
-            )
-            for variant, row in self._rows
+            VariantUpdate(row.variant.id, int(row.fields["version"].data), _values(row, removed))
+            for row in self.rows
         ]
 
+    def counts(self) -> dict[uuid.UUID, CountedStock]:
+        """Return the units on hand that were typed, where they are not those that the page had shown."""
+        found = {}
+        for row in self.rows:
+            units, seen = row.fields["on_hand"].data, row.fields["seen"].data
+            shown = int(seen) if seen else None
+            if units is not None and units != shown:
+                found[row.variant.id] = CountedStock(shown, units)
+        return found
 
-def _amount(text: str) -> int:
-    return typed_amount(text, current_shop().currency)
+
+def _values(row: VariantRow, removed: set[uuid.UUID]) -> VariantValues:
+    values: dict[str, Any] = {
+        "active": bool(row.fields["active"].data),
+        "ships_from": row.fields["ships_from"].data,
+    }
+    for name in offer_fields():
+        if name in row.fields:
+            values[name] = row.fields[name].data
+    if "weight_grams" in values:
+        values["weight_grams"] = values["weight_grams"] or 0
+    if "barcode" in values:
+        values["barcode"] = values["barcode"] or ""
+    if "picture" in row.fields:
+        chosen = row.fields["picture"].data
+        image_id = uuid.UUID(chosen) if chosen else None
+        values["image_id"] = None if image_id in removed else image_id
+    return cast("VariantValues", values)
 
 
-def _variant_form(variant: Variant, formdata: Any) -> BaseForm:
-    key = variant.id.hex
-    price, compare_at = _("Price"), _("Compare-at price")
-    form = BaseForm(
-        {
-            "version": version_field(),
-            "price": StringField(
-                price, [InputRequired(_("Please enter a price.")), Length(max=20), _is_amount]
-            ),
-            "compare_at": StringField(compare_at, [Optional(), Length(max=20), _is_amount]),
-            "active": BooleanField(_("Active")),
-            "ships_from": DateField(_("Next delivery"), [Optional()]),
+def variant_fields(state: ProductState, *, whole: bool) -> dict[str, Field]:
+    """Return the fields of a variant: all of them, or those that stand in the grid."""
+    fields: dict[str, Field] = {
+        "version": version_field(),
+        **{
+            name: field
+            for name, field in offer_fields(sku_required=True).items()
+            if whole or name in IN_THE_GRID
         },
-        prefix=f"v{key}-",
-    )
+        "active": BooleanField(_("Active")),
+        "ships_from": DateField(_("Next delivery"), [Optional()]),
+        "on_hand": number_field(_("On hand"), 0, MAX_QUANTITY, required=False, default=None),
+        "seen": HiddenField(validators=[_is_count]),
+    }
+    if state.images and 1 < len(state.variants) <= MOST_UNFOLDED:
+        choices = [SelectChoice("", gettext("None"))]
+        choices += [
+            SelectChoice(str(image.id), f"{place}{': ' if image.alt else ''}{image.alt[:60]}")
+            for place, image in enumerate(state.images, start=1)
+        ]
+        fields["picture"] = SelectField(_("Picture"), choices=choices, validators=[Optional()])
+    return fields
+
+
+def _is_count(_form: Any, field: Any) -> None:
+    if field.data and not (field.data.isascii() and field.data.isdigit() and len(field.data) < 10):
+        field.data = ""
+
+
+def _variant_form(variant: Variant, state: ProductState, formdata: Any) -> BaseForm:
+    whole = len(state.variants) == 1
+    form = BaseForm(variant_fields(state, whole=whole), prefix=f"v{variant.id.hex}-")
+    on_hand = state.stock.get(variant.id)
+    shown = {name: getattr(variant, name) for name in offer_fields()}
     form.process(
         formdata,
         data={
+            **shown,
             "version": variant.version,
-            "price": amount_text(variant.price),
-            "compare_at": amount_text(variant.compare_at),
             "active": variant.active,
             "ships_from": variant.ships_from,
+            "on_hand": on_hand,
+            "seen": "" if on_hand is None else str(on_hand),
+            "picture": str(variant.image_id or ""),
         },
     )
+    if "tax_class" in form:
+        offer_tax_classes(form["tax_class"], [variant.tax_class, *state.tax_classes])
     return form

@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from commerce.admin.queries import contains, page_of
-from commerce.catalog.models import Product, Variant
+from commerce.catalog.categories import category_tree
+from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.db import db
 from commerce.errors import NotFound
 from commerce.inventory.availability import units_in_stock
-from commerce.inventory.models import StockItem
+from commerce.inventory.locations import list_locations
+from commerce.inventory.models import Location, StockItem
 from commerce.paging import Page
 
 
@@ -85,3 +87,39 @@ def variants_of(product_id: uuid.UUID) -> Sequence[Variant]:
         .order_by(Variant.position, Variant.id)
         .execution_options(populate_existing=True)
     ).all()
+
+
+def images_of(product_id: uuid.UUID) -> Sequence[ProductImage]:
+    """Return the pictures of a product in their order."""
+    return db.session.scalars(
+        select(ProductImage)
+        .where(ProductImage.product_id == product_id)
+        .order_by(ProductImage.position, ProductImage.id)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def slug_of(product_id: uuid.UUID) -> str:
+    """Return the address of a product. Raises NotFound."""
+    slug = db.session.scalar(select(Product.slug).where(Product.id == product_id))
+    if slug is None:
+        raise NotFound("product_not_found")
+    return slug
+
+
+def category_choices() -> list[tuple[str, str]]:
+    """Return the slug of each category with its names from the top of the tree, in the order of the shop."""
+    return [(node.slug, " › ".join(node.trail)) for node in category_tree()]
+
+
+def location_choices() -> list[tuple[str, str]]:
+    """Return the code and name of each location, in the order in which they are asked."""
+    return [(row.code, row.name) for row in list_locations()]
+
+
+def location_id(code: str) -> uuid.UUID:
+    """Return the id of a location. Raises NotFound."""
+    found = db.session.scalar(select(Location.id).where(Location.code == code))
+    if found is None:
+        raise NotFound("location_not_found")
+    return found

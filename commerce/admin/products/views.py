@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
+from functools import partial
 from io import TextIOWrapper
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -11,18 +13,21 @@ from urllib.parse import quote
 from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin.auth import blueprint, page_number, requires_permission, search_text
+from commerce.admin.auth import blueprint, current_staff, page_number, requires_permission, search_text
 from commerce.admin.products import queries
-from commerce.admin.products.forms import ProductForm
+from commerce.admin.products.forms import ProductForm, ProductState
+from commerce.admin.products.uploads import MAX_PARTS, MAX_UPLOAD
 from commerce.admin.save import done, save, saved_text
-from commerce.catalog.models import Product, Variant
+from commerce.admin.settings.queries import tax_classes
+from commerce.catalog.product_records import product_record
 from commerce.catalog.update_product import change_product
 from commerce.catalog.validation import STATUSES
 from commerce.catalog_import.export import export_catalogue
-from commerce.errors import CommerceError, NotFound
+from commerce.errors import AlreadyExists, CommerceError, InvalidValue, NotFound
+from commerce.inventory.adjustments import set_counted_stock
 from commerce.inventory.initial_stock import first_location_stock
 from commerce.tenants.scope import current_shop
-from commerce.web import render_region
+from commerce.web import accepts_bytes, render_region
 
 MEMORY = 1 << 20
 """Bytes of an export that stay in memory; a longer one goes through a file."""
@@ -67,28 +72,44 @@ def product_file() -> Response:
 @requires_permission("products.view")
 def product_page(slug: str) -> BaseResponse:
     """Show one product as a form."""
-    product, variants = _find(slug)
-    return _show(product, variants, ProductForm(product, variants))
+    state = _find(slug)
+    return _show(state, ProductForm(state))
 
 
 @blueprint.post("/products/<slug>")
 @requires_permission("products.change")
+@accepts_bytes(MAX_UPLOAD, parts=MAX_PARTS)
 def product_change(slug: str) -> BaseResponse:
-    """Save title, status and prices, unless the product was changed since the page was opened."""
-    product, variants = _find(slug)
-    form = ProductForm(product, variants, request.form)
+    """Save a product with its pictures and variants, unless it was changed since the page was opened."""
+    state = _find(slug)
+    product_id = state.product.id
+    form = ProductForm(state, request.form, request.files)
     return save(
         form,
-        lambda: change_product(
-            product.id,
-            seen_version=form.version.data,
-            values={"title": form.title.data, "status": form.status.data},
-            variants=form.changes(),
+        lambda: _change(product_id, form),
+        show=lambda status, **context: _show(_state(product_id), form, status, **context),
+        then=lambda changed: done(
+            saved_text(changed), f"/admin/products/{quote(queries.slug_of(product_id))}"
         ),
-        show=lambda status, **context: _show(*_find(slug), form, status, **context),
-        then=lambda changed: done(saved_text(changed), f"/admin/products/{quote(slug)}"),
-        current=lambda: ProductForm(*_find(slug)),
+        current=lambda: ProductForm(_state(product_id)),
     )
+
+
+def _change(product_id: uuid.UUID, form: ProductForm) -> bool:
+    try:
+        return change_product(
+            product_id,
+            seen_version=form.version.data,
+            values=form.head.values(),
+            variants=form.changes(),
+            categories=form.head.categories.data or (),
+            code=form.head.slug.data or "",
+            pictures=form.pictures.changes(),
+            set_stock=partial(set_counted_stock, form.counts(), actor=current_staff().name),
+        )
+    except AlreadyExists as error:
+        # Somebody can mend it at its field, so it is no conflict between two people here.
+        raise InvalidValue(error.field, error.reason, **error.facts) from error
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:
@@ -97,16 +118,28 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
             yield chunk
 
 
-def _find(slug: str) -> tuple[Product, Sequence[Variant]]:
+def _find(slug: str) -> ProductState:
     if not slug.isprintable() or len(slug) > 255:
         raise NotFound("product_not_found")
-    product = queries.get_product(slug)
-    return product, queries.variants_of(product.id)
+    return _state(queries.get_product(slug).id)
+
+
+def _state(product_id: uuid.UUID) -> ProductState:
+    """Return a product with all that its editor shows, as its rows are now. Raises NotFound."""
+    record = product_record(product_id)
+    variants = queries.variants_of(product_id)
+    return ProductState(
+        record.product,
+        variants,
+        queries.images_of(product_id),
+        record.categories,
+        first_location_stock([each.id for each in variants]),
+        tax_classes(),
+    )
 
 
 def _show(
-    product: Product,
-    variants: Sequence[Variant],
+    state: ProductState,
     form: ProductForm,
     status: int = 200,
     problem: CommerceError | None = None,
@@ -117,10 +150,11 @@ def _show(
         "admin/products/product.html",
         "admin/products/_product.html",
         status,
-        product=product,
-        variants=variants,
+        product=state.product,
+        variants=state.variants,
         form=form,
         problem=problem,
         compared=compared,
         currency=current_shop().currency,
+        locations=queries.location_choices(),
     )

@@ -1,0 +1,117 @@
+// Conveniences of the product forms. Without this file pictures are uploaded with the form itself.
+(() => {
+  "use strict";
+
+  const MOST_BYTES = 12 * 1024 * 1024;
+  const KINDS = ["image/jpeg", "image/png", "image/webp"];
+
+  // Each picture is uploaded as soon as it is chosen, with its progress; the answer is the fields that carry it.
+  const setUp = (section) => {
+    const input = section.querySelector('input[type="file"][multiple]');
+    const drop = section.querySelector("[data-drop]");
+    const list = section.querySelector("[data-picture-list]");
+    const uploads = section.querySelector("[data-uploads]");
+    const form = section.closest("form");
+    if (!input || !form) return;
+    section.querySelector("[data-drop-hint]").hidden = false;
+
+    const line = (file) => {
+      const item = document.createElement("li");
+      item.textContent = file.name;
+      uploads.append(item);
+      return item;
+    };
+    const fail = (item, file, words) => {
+      item.className = "field__error";
+      item.textContent = `${file.name} ${words}`;
+    };
+    let waiting = Promise.resolve();
+    let running = 0;
+    const busy = (change) => {
+      running += change;
+      for (const button of form.querySelectorAll('button[type="submit"]')) button.disabled = running > 0;
+    };
+
+    const upload = (file, item) => new Promise((finish) => {
+      const progress = document.createElement("progress");
+      progress.max = 1;
+      progress.setAttribute("aria-label", file.name);
+      item.append(progress);
+      const body = new FormData();
+      body.append("csrf_token", form.elements.csrf_token.value);
+      body.append("pictures", file);
+      const request = new XMLHttpRequest();
+      request.open("POST", section.dataset.pictures);
+      request.upload.addEventListener("progress", (event) => {
+        if (event.lengthComputable) progress.value = event.loaded / event.total;
+      });
+      request.addEventListener("loadend", () => {
+        const answer = new DOMParser().parseFromString(`<ol>${request.responseText}</ol>`, "text/html");
+        const problem = answer.querySelector("[data-problem]");
+        const picture = answer.querySelector("li.picture");
+        if (request.status === 200 && picture) {
+          for (const position of picture.querySelectorAll("[data-position]")) {
+            position.value = list.children.length + 1;
+          }
+          // The same file twice has the same fields once.
+          const known = document.getElementById(picture.querySelector("[data-position]").id);
+          if (!known) list.append(document.importNode(picture, true));
+          item.remove();
+        } else if (problem) {
+          item.className = "field__error";
+          item.textContent = problem.textContent;
+        } else {
+          fail(item, file, uploads.dataset.failed);
+        }
+        finish();
+      });
+      request.send(body);
+    });
+
+    const take = (files) => {
+      for (const file of files) {
+        const item = line(file);
+        if (!KINDS.includes(file.type)) { fail(item, file, uploads.dataset.notAPicture); continue; }
+        if (file.size > MOST_BYTES) { fail(item, file, uploads.dataset.tooLarge); continue; }
+        busy(1);
+        waiting = waiting.then(() => upload(file, item)).finally(() => busy(-1));
+      }
+    };
+
+    input.addEventListener("change", () => {
+      const files = [...input.files];
+      input.value = "";
+      uploads.replaceChildren();
+      take(files);
+    });
+    for (const kind of ["dragenter", "dragover"]) {
+      drop.addEventListener(kind, (event) => {
+        event.preventDefault();
+        drop.classList.add("drop--over");
+      });
+    }
+    for (const kind of ["dragleave", "drop"]) {
+      drop.addEventListener(kind, () => drop.classList.remove("drop--over"));
+    }
+    drop.addEventListener("drop", (event) => {
+      event.preventDefault();
+      uploads.replaceChildren();
+      take([...event.dataTransfer.files]);
+    });
+  };
+
+  // How a search engine would show the page, while it is typed.
+  const preview = (form) => {
+    for (const place of form.querySelectorAll("[data-from]")) {
+      const fields = place.dataset.from.split(" ").map((name) => form.elements[name]).filter(Boolean);
+      const first = place.textContent;
+      const show = () => { place.textContent = fields.map((field) => field.value.trim()).find(Boolean) ?? first; };
+      for (const field of fields) field.addEventListener("input", show);
+    }
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-pictures]").forEach(setUp);
+    document.querySelectorAll("[data-product-form]").forEach(preview);
+  });
+})();
