@@ -70,7 +70,7 @@ class Browser:
     """Calls an application as its server would, keeps cookies, and the processor time of each answer by name."""
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self.app = app
         self.cookies: dict[str, str] = {}
         self.milliseconds: Measured = {}
         self.bytes: dict[str, int] = {}
@@ -114,7 +114,7 @@ class Browser:
         started: list[Any] = []
         with self.around(name):
             begin = time.thread_time()
-            parts = self._app(environ, lambda status, headers, _error=None: started.extend((status, headers)))
+            parts = self.app(environ, lambda status, headers, _error=None: started.extend((status, headers)))
             content = b"".join(parts)
             parts.close()
             spent = time.thread_time() - begin

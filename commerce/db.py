@@ -465,6 +465,22 @@ def fetch_all(statement: Executable, **parameters: Any) -> Sequence[Any]:
     return db.session.connection().execute(statement, {"tenant": current_tenant_id(), **parameters}).all()
 
 
+def walk_indexes() -> None:
+    """Let the rest of this transaction look rows up in indexes, whatever PostgreSQL knows of the tables. A step.
+
+    For work on batch after batch of a large table: right after an import the statistics still say that it is small, and
+    each batch would read all of it.
+    """
+    if db.engine.dialect.name == "postgresql":
+        db.session.connection().execute(_WALK_INDEXES)
+
+
+_WALK_INDEXES = select(
+    func.set_config("enable_seqscan", "off", literal(value=True)),
+    func.set_config("plan_cache_mode", "force_custom_plan", literal(value=True)),
+)
+
+
 def dialect_name() -> str:
     """Return `sqlite` or `postgresql`."""
     return db.engine.dialect.name

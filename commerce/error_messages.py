@@ -499,6 +499,9 @@ MESSAGES: dict[str, str] = {
     "units_not_whole": N_("Enter whole numbers."),
     "wrong_actor": N_("You can't do this yourself. It can be done by: %(actors)s."),
     # --- payments ---
+    "account_details_required": N_(
+        "Enter where customers pay, such as your IBAN or account number. Without it nobody can pay you."
+    ),
     "card_number_invalid": N_("Your card number is invalid. Check the digits."),
     "fee_negative": N_("Enter a fee of at least zero."),
     "fee_percent_out_of_range": N_("Enter a percentage from 0 to 100."),
@@ -577,6 +580,11 @@ MESSAGES: dict[str, str] = {
     "tax_rate_not_found": N_("We couldn't find this tax rate."),
     "tax_rate_out_of_range": N_("Enter a tax rate from 0 to 100 percent."),
     "usage_limit_below_uses": N_("This code has already been used %(used)s times."),
+    # --- reports ---
+    "date_unreadable": N_("Enter a date, such as 2026-11-29."),
+    "period_ends_before_it_begins": N_("Choose an end date that is not before the start date."),
+    "period_too_long": N_("Choose a period of at most %(days)s days."),
+    "report_not_found": N_("We couldn't find this report."),
     # --- redirects ---
     "redirect_path_invalid": N_("Enter a path of your shop, such as /products/old-name."),
     "redirect_path_reserved": N_("Addresses such as %(path)s can't be redirected."),

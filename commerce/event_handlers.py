@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from commerce.accounts.events import EmailTokenRequested, MemberEmailChanged, StaffInvited
 from commerce.events.claims import Lane
 from commerce.events.outbox import DomainEvent
+from commerce.events.read_ahead import Reader, read_already
 from commerce.events.relay import Condition, DeliveredEvent, Handlers, Relay
 from commerce.inventory.events import BackInStock, StockLow
-from commerce.inventory.low_stock import low_variants, notice_low_stock
+from commerce.inventory.low_stock import notice_low_stock, orders_with_low_variants
+from commerce.notifications.context import mail_contexts
 from commerce.notifications.handlers import (
     ANSWERS,
     alert_of_disabled_webhook,
@@ -46,7 +49,7 @@ from commerce.notifications.handlers import (
 from commerce.orders import events
 from commerce.orders.services import confirm_pay_later
 from commerce.settlement.refunds import send_refund
-from commerce.settlement.services import end_open_payments, follow_balance
+from commerce.settlement.services import end_open_payments, follow_balance, orders_to_follow
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from commerce.webhooks.delivery import Webhooks
@@ -74,19 +77,45 @@ def finish_edited_order(happening: DeliveredEvent) -> None:
     follow_balance(happening.subject_id)
 
 
+def confirm_order_without_due(happening: DeliveredEvent) -> None:
+    """Go on with an order that cost nothing when it was placed."""
+    follow_balance(happening.subject_id)
+
+
+def balances_to_follow(happenings: Sequence[DeliveredEvent]) -> dict[uuid.UUID, bool]:
+    """Return by event id whether anything follows from the balance of its order. Two statements."""
+    found = orders_to_follow({happening.subject_id for happening in happenings})
+    return {happening.event_id: happening.subject_id in found for happening in happenings}
+
+
 def follow_order_balance(happening: DeliveredEvent) -> None:
     """Close payment pages that ask for what is no longer due, and go on with an order that owes nothing."""
-    follow_balance(happening.subject_id)
+    if read_already(balances_to_follow, happening.event_id) is not False:
+        follow_balance(happening.subject_id)
+
+
+def low_stock_after(happenings: Sequence[DeliveredEvent]) -> dict[uuid.UUID, bool]:
+    """Return by event id whether a variant of its order runs low. One statement."""
+    low = orders_with_low_variants({happening.subject_id for happening in happenings})
+    return {happening.event_id: happening.subject_id in low for happening in happenings}
 
 
 def watch_stock(happening: DeliveredEvent) -> None:
     """Notice which variants run low now that an order has taken of them."""
-    if low_variants(happening.subject_id):
+    runs_low = read_already(low_stock_after, happening.event_id)
+    if runs_low is None:
+        runs_low = low_stock_after([happening])[happening.event_id]
+    if runs_low:
         notice_low_stock(happening.subject_id, str(happening.payload["code"]))
 
 
 EVENT_HANDLERS: Handlers = {
-    events.OrderPlaced: [confirm_order_paid_later, follow_order_balance, mail_order_received, watch_stock],
+    events.OrderPlaced: [
+        confirm_order_paid_later,
+        confirm_order_without_due,
+        mail_order_received,
+        watch_stock,
+    ],
     events.PaymentReceived: [follow_order_balance, mail_payment_received],
     events.PaymentFailed: [mail_payment_failed],
     events.OrderConfirmed: [mail_order_confirmation],
@@ -121,8 +150,10 @@ LANES: Mapping[str, Lane] = {
     each.__name__: Lane.ORDERS
     for each in (
         confirm_order_paid_later,
+        confirm_order_without_due,
         end_payments_of_cancelled,
         finish_edited_order,
+        follow_order_balance,
         send_queued_refund,
         watch_stock,
     )
@@ -132,11 +163,45 @@ LANES: Mapping[str, Lane] = {
 CONDITIONS: Mapping[str, Condition] = {
     alert_of_failed_refund.__name__: lambda facts: not facts["succeeded"],
     confirm_order_paid_later.__name__: lambda facts: bool(facts["pay_later"]),
+    confirm_order_without_due.__name__: lambda facts: not facts["total"],
     mail_order_link.__name__: lambda facts: bool(facts["code"]),
     mail_order_note.__name__: lambda facts: bool(facts["for_customer"]),
     mail_return_answered.__name__: lambda facts: facts["state"] in ANSWERS,
 }
 """Handlers that have nothing to do about some events, by the facts: no delivery is made for these."""
+
+READERS: Mapping[str, Reader[Any]] = {
+    follow_order_balance.__name__: balances_to_follow,
+    watch_stock.__name__: low_stock_after,
+    **{
+        each.__name__: mail_contexts
+        for each in (
+            alert_of_late_payment,
+            alert_of_missing_stock,
+            alert_of_odd_payment,
+            alert_of_refund_request,
+            mail_cancellation_notice,
+            mail_credit_notice,
+            mail_delivery_confirmation,
+            mail_late_payment,
+            mail_order_completed,
+            mail_order_confirmation,
+            mail_order_edited,
+            mail_order_link,
+            mail_order_note,
+            mail_order_received,
+            mail_parcel_sent,
+            mail_payment_failed,
+            mail_payment_received,
+            mail_refund_declined,
+            mail_refund_notice,
+            mail_refund_requested,
+            mail_return_answered,
+            mail_shipping_notification,
+        )
+    },
+}
+"""What is read ahead for the deliveries of a handler."""
 
 EVENT_KINDS: tuple[type[DomainEvent], ...] = (
     *events.STATUS_EVENTS.values(),
@@ -181,4 +246,5 @@ def make_relay() -> Relay:
         Webhooks(),
         lanes=LANES,
         conditions=CONDITIONS,
+        readers=READERS,
     )

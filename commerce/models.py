@@ -12,6 +12,7 @@ from commerce.orders import models as orders
 from commerce.payments import models as payments
 from commerce.pricing import models as pricing
 from commerce.redirects import models as redirects
+from commerce.reports import models as reports
 from commerce.shipping import models as shipping
 from commerce.tenants import models as tenants
 from commerce.webhooks import models as webhooks
@@ -29,6 +30,7 @@ __all__ = [
     "payments",
     "pricing",
     "redirects",
+    "reports",
     "shipping",
     "tenants",
     "webhooks",

@@ -117,6 +117,7 @@ def _payment_methods(test_card: bool, bank_details: str, currency: str) -> list[
         "pay_later": False,
         "hold_minutes": 30,
         "position": 0,
+        "enabled": True,
         "cash_rounding": 0,
     }
     transfer = {
@@ -124,6 +125,8 @@ def _payment_methods(test_card: bool, bank_details: str, currency: str) -> list[
         "gateway": "manual",
         "name": "Bank transfer",
         "instructions": bank_details or "Please transfer the total and name your order number.",
+        # Without an account to pay to, it is there to be completed and turned on.
+        "enabled": bool(bank_details),
         "pay_later": False,
         "hold_minutes": 7 * DAY,
         "position": 1,
@@ -137,6 +140,7 @@ def _payment_methods(test_card: bool, bank_details: str, currency: str) -> list[
         "pay_later": True,
         "hold_minutes": DAY,
         "position": 2,
+        "enabled": True,
         "cash_rounding": smallest if smallest > 1 else 0,
     }
     return [card, transfer, delivery] if test_card else [transfer, delivery]

@@ -43,6 +43,7 @@ from commerce.orders.expired_holds import cancel_if_expired, find_expired
 from commerce.orders.models import Order
 from commerce.orders.services import change_status
 from commerce.platform import operator_log
+from commerce.reports.services import refresh_sales
 from commerce.settlement.reconciliation import (
     compare_books,
     find_queued_refunds,
@@ -238,6 +239,15 @@ def sweep_abandoned_carts() -> int:
     return count
 
 
+def refresh_sales_summaries() -> int:
+    """Add up what was sold since the last time, and of older days a month; return in how many shops days are left."""
+    left = 0
+    for shop in list_shops():
+        with log_and_continue(f"adding up the sales of {shop.code}"), shop_scope(shop):
+            left += not refresh_sales()
+    return left
+
+
 def _until_none(sweep: Callable[[], int]) -> int:
     """Sweep batch after batch, each in a transaction of its own, until nothing is left."""
     count = 0
@@ -271,6 +281,7 @@ def jobs() -> list[Job]:
         Job(reconcile_refunds, 120),
         Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
+        Job(refresh_sales_summaries, 60, again=True),
         Job(sweep_webhook_log, 3600),
         Job(purge_expired_records, 3600),
         Job(purge_idempotency_answers, 3600),

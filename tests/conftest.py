@@ -258,6 +258,7 @@ def shop(app: Flask) -> Shop:
             taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
             shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 500),)),),
             test_card=True,
+            bank_details="Transfer the total to account 1234567 and name your order number.",
         )
 
 
@@ -275,6 +276,7 @@ def other_shop(app: Flask, shop: Shop) -> Shop:
                 taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
                 shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 800),)),),
                 test_card=True,
+                bank_details="Transfer the total to account 7654321 and name your order number.",
             )
 
     # In an empty context: a test may have entered Alice's shop already, from which no other is seen.

@@ -7,14 +7,16 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from commerce.db import Base, db
-from commerce.errors import CommerceError
+from commerce.errors import CommerceError, InvalidValue
 from commerce.inventory.models import Location
+from commerce.payments.methods import configure_method
 from commerce.payments.queries import payment_method, payment_methods
 from commerce.pricing.queries import tax_table
 from commerce.shipping.queries import shipping_offers
 from commerce.tenant_setup import ShippingRule, TaxRule, set_up_shop
 from commerce.tenants.models import Shop
-from commerce.tenants.scope import shop_scope
+from commerce.tenants.queries import get_shop
+from commerce.tenants.scope import current_shop, shop_scope
 from tests.factories.checkout import make_order
 from tests.factories.shop import make_product
 
@@ -32,6 +34,7 @@ def found(**changes: Any) -> Shop:
             "taxes": (TaxRule("DE", "standard", 190_000, "VAT"),),
             "shipping": (FREE,),
             "test_card": False,
+            "bank_details": "Pay to IBAN DE02 1203 0000 0000 2020 51",
             **changes,
         }
     )
@@ -62,6 +65,18 @@ def test_a_founded_shop_has_rules_a_warehouse_and_ways_to_pay(app: Flask) -> Non
             ]
             assert [each.code for each in payment_methods()] == ["bank_transfer", "cash_on_delivery"]
             assert make_order((make_product(), 1), shipping_method="free").code == "ORD-000001"
+
+
+def test_a_bank_transfer_is_not_offered_before_there_is_an_account_to_pay_to(app: Flask) -> None:
+    with app.app_context(), shop_scope(found(bank_details="")):
+        assert [each.code for each in payment_methods()] == ["cash_on_delivery"]
+        with pytest.raises(InvalidValue, match="account_details_required"):
+            configure_method("bank_transfer", enabled=True)
+        configure_method(
+            "bank_transfer", enabled=True, instructions="Pay to IBAN DE02 1203 0000 0000 2020 51"
+        )
+        with shop_scope(get_shop(current_shop().id)):
+            assert [each.code for each in payment_methods()] == ["bank_transfer", "cash_on_delivery"]
 
 
 def test_the_test_card_is_offered_where_it_is_wanted(app: Flask) -> None:

@@ -70,6 +70,7 @@ def fill(stage: Stage, orders: int, skus: int, customers: int) -> None:
         _add_orders(connection, orders, skus, customers)
         report.note("returns, drafts, carts, coupons, entries of the log")
         _add_others(connection)
+        connection.execute("ANALYZE")
     report.note("search words")
     with in_shop(stage):
         reindex_catalogue()

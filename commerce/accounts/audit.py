@@ -166,10 +166,16 @@ class Filter:
 
 def entries(wanted: Filter, page: int) -> Page[AuditEntry]:
     """Return a page of the log, newest first."""
-    chosen = _select(wanted)
-    return uncounted_page(
-        page, PAGE, lambda limit, offset: db.session.scalars(chosen.offset(offset).limit(limit)).all()
-    )
+    keys = _select(wanted).with_only_columns(AuditEntry.id)
+
+    def fetch(limit: int, offset: int) -> Sequence[AuditEntry]:
+        # The entries before the page are counted off by their keys alone.
+        ids = keys.offset(offset).limit(limit).subquery()
+        return db.session.scalars(
+            _newest_first(select(AuditEntry).where(AuditEntry.id.in_(select(ids))))
+        ).all()
+
+    return uncounted_page(page, PAGE, fetch)
 
 
 def all_entries(wanted: Filter) -> Sequence[Row[Any]]:
@@ -194,4 +200,8 @@ def _select(wanted: Filter) -> Select[AuditEntry]:
         conditions.append(AuditEntry.occurred_at >= wanted.since)
     if wanted.until is not None:
         conditions.append(AuditEntry.occurred_at < wanted.until)
-    return select(AuditEntry).where(*conditions).order_by(AuditEntry.occurred_at.desc(), AuditEntry.id.desc())
+    return _newest_first(select(AuditEntry).where(*conditions))
+
+
+def _newest_first(statement: Select[AuditEntry]) -> Select[AuditEntry]:
+    return statement.order_by(AuditEntry.occurred_at.desc(), AuditEntry.id.desc())

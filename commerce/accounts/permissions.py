@@ -49,6 +49,7 @@ MANAGEMENT = (
         "payments.methods",
         "pricing.manage",
         "products.change",
+        "reports.view",
         "settings.change",
         "stock.locations",
         "webhooks.manage",
@@ -63,7 +64,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "manager": MANAGEMENT,
     "fulfilment": FULFILMENT,
     "support": SUPPORT,
-    "readonly": VIEW,
+    "readonly": VIEW | {"reports.view"},
 }
 ROLES = tuple(PERMISSIONS)
 

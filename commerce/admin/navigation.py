@@ -85,7 +85,11 @@ NAVIGATION = (
         ),
     ),
     Group("content", _("Content")),
-    Group("reports", _("Reports")),
+    Group(
+        "reports",
+        _("Reports"),
+        (Place(_("Reports"), "/admin/reports/days", "reports.view", also=("/admin/reports",)),),
+    ),
     Group(
         "settings",
         _("Settings"),

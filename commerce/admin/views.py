@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from werkzeug.wrappers import Response as BaseResponse
-
-from commerce.admin.auth import blueprint, requires_permission
+from commerce.admin.auth import blueprint
 from commerce.admin.categories import views as categories
 from commerce.admin.drafts import views as drafts
+from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
@@ -16,17 +15,18 @@ from commerce.admin.products import imports as product_imports
 from commerce.admin.products import new_product
 from commerce.admin.products import views as products
 from commerce.admin.search import views as search
+from commerce.admin.reports import views as reports
 from commerce.admin.settings import mails
 from commerce.admin.settings import views as settings
 from commerce.admin.stock import imports
 from commerce.admin.stock import views as stock
-from commerce.web import see_other
 
 __all__ = [
     "blueprint",
     "categories",
     "drafts",
     "edit",
+    "home",
     "imports",
     "integrations",
     "listing",
@@ -38,16 +38,10 @@ __all__ = [
     "pricing",
     "product_imports",
     "products",
+    "reports",
     "returns",
     "search",
     "settings",
     "shipping",
     "stock",
 ]
-
-
-@blueprint.get("/")
-@requires_permission("orders.view")
-def home() -> BaseResponse:
-    """Begin with the orders: they are why people come here."""
-    return see_other("/admin/orders")

@@ -6,7 +6,17 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from commerce import clock
@@ -43,6 +53,9 @@ class Category(TenantRow, Base):
     __mapper_args__ = {"version_id_col": version}
 
 
+_TITLE = "lower(substr(title, 1, 80))"
+
+
 class Product(TenantRow, Base):
     """A page of the catalogue. What is sold is one of its variants.
 
@@ -56,6 +69,8 @@ class Product(TenantRow, Base):
         CheckConstraint("status IN ('active', 'draft', 'archived')", name="status"),
         Index("ix_products_listing", "tenant_id", "status", "published_at", "id"),
         Index("ix_products_age", "tenant_id", "published_at", "id"),
+        Index("ix_products_title", "tenant_id", text(_TITLE), "id"),
+        Index("ix_products_title_of_status", "tenant_id", "status", text(_TITLE), "id"),
     )
 
     slug: Mapped[str]
@@ -83,6 +98,10 @@ class Product(TenantRow, Base):
     )
 
     __mapper_args__ = {"version_id_col": version}
+
+
+TITLE_KEY = func.lower(func.substr(Product.title, literal_column("1"), literal_column("80")))
+"""What lists by title are sorted by, as their indexes have it: an index holds no text of any length."""
 
 
 class ProductCategory(TenantOwned, Base):

@@ -26,14 +26,19 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     literal_column,
+    or_,
     select,
     table,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
+from commerce import paging
 from commerce.catalog.models import Product, Variant
-from commerce.db import atomic, current_tenant_id, db, execute_many
+from commerce.db import atomic, current_tenant_id, db, execute_many, walk_indexes
+from commerce.list_queries import bounded_count
 
 MAX_QUERY_CHARACTERS = 200
 MAX_QUERY_TOKENS = 12
@@ -44,9 +49,10 @@ SHORT = 2
 """Words up to this length belong to their neighbor as often as not: 'T Shirt', 'USB C', 'E Bike'."""
 BATCH = 200
 
-# Both tables are made by the migration: FTS5 on SQLite, an ordinary table with a GIN index on PostgreSQL.
+# Both tables are made by the migration: FTS5 on SQLite, an ordinary table with a GIN index on PostgreSQL. There row
+# security shows only rows that have the words of `_look_for`: no other condition could use the index.
 _POSTGRES = table(
-    "product_search", column("tenant_id", Uuid()), column("product_id", Uuid()), column("words", Text())
+    "product_search", column("tenant_id", Uuid()), column("product_id", Uuid()), column("words", TSVECTOR())
 )
 _SQLITE = table(
     "product_search", column("product_key", String()), column("tenant_key", String()), column("words", Text())
@@ -245,11 +251,27 @@ def _pairs(parts: Sequence[str], *, open_end: bool) -> Choice:
 
 
 def search_parameters(query: str) -> dict[str, str] | None:
-    """Return the values for `found_ids` and `title_rank` (`words`, `titled`), or None when nothing can match."""
+    """Return the values for `found_ids` and `found_titles` (`words`, `titled`), or None when nothing can match.
+
+    A step: it sets for PostgreSQL what is looked for, until the transaction ends.
+    """
     wanted = parse_query(query)
     if not wanted:
         return None
-    return {"words": _match(wanted, "w"), "titled": _match(wanted, "t")}
+    words = _match(wanted, "w")
+    if db.engine.dialect.name == "postgresql":
+        _look_for(words)
+    return {"words": words, "titled": _match(wanted, "t")}
+
+
+def _look_for(words: str) -> None:
+    # On the connection: it reads no table, so the filter of the shop has nothing to do.
+    db.session.connection().execute(_LOOK_FOR, {"words": words})
+
+
+_LOOK_FOR = select(
+    func.set_config("lockstep.words", bindparam("words", type_=Text()), literal_column("true"))
+)
 
 
 def _match(wanted: Sequence[Choice], kind: str) -> str:
@@ -274,22 +296,56 @@ def found_ids(dialect: str) -> Select[Any]:
     return _sqlite_ids("words")
 
 
-def title_rank(dialect: str, product_id: ColumnElement[uuid.UUID]) -> ColumnElement[bool]:
-    """Return the condition that the title itself matches, to sort by; needs the parameters `tenant` and `titled`."""
+class MatchingProducts:
+    """What a search finds, hidden products too, as a condition of other statements. Making it is a step."""
+
+    def __init__(self, query: str) -> None:
+        asked = search_parameters(query)
+        self.ids: Select[Any] | None = None
+        """The statement for the ids; None when nothing can match."""
+        self.total = 0
+        """How many there are, up to the bound of paging."""
+        self._values = {"tenant": current_tenant_id(), "words": asked["words"]} if asked else {}
+        if asked:
+            self.ids = found_ids(db.engine.dialect.name).params(self._values)
+            self.total = bounded_count(self.ids)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether there are so many that one comes along wherever a sorted list is walked."""
+        return self.total > paging.MOST_COUNTED
+
+    def holds(self, product_id: Any, *or_else: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Return the condition that a product is one of them.
+
+        Few are read at once; of too many, each product that a list comes by is asked, until its page is full.
+        """
+        if self.ids is None:
+            return or_(literal(value=False), *or_else)
+        if not self.too_many or db.engine.dialect.name == "sqlite":
+            return or_(product_id.in_(self.ids), *or_else)
+        asked = select(_holds("words")).where(_mine, _POSTGRES.c.product_id == product_id)
+        return or_(asked.params(self._values).scalar_subquery(), *or_else)
+
+
+def found_titles(dialect: str) -> Select[Any]:
+    """Return the statement for matching products (`product_id`) and whether the title itself matches (`titled`).
+
+    Needs the parameters `tenant`, `words` and `titled`.
+    """
     if dialect == "postgresql":
-        # Asked of each product that was found: as a set of ids, PostgreSQL reads the words of the whole shop for it.
-        return select(_holds("titled")).where(_mine, _POSTGRES.c.product_id == product_id).scalar_subquery()
-    return product_id.in_(_sqlite_ids("titled"))
+        return select(_POSTGRES.c.product_id, _holds("titled").label("titled")).where(_mine, _holds("words"))
+    found = _sqlite_ids("words").subquery("found")
+    key = found.c[0]
+    return select(key.label("product_id"), key.in_(_sqlite_ids("titled")).label("titled"))
 
 
 _mine = _POSTGRES.c.tenant_id == bindparam("tenant", type_=Uuid())
 
 
 def _holds(parameter: str) -> ColumnElement[bool]:
-    # The configuration is written out: only then is it the expression of the index.
-    vector = func.to_tsvector(literal_column("'simple'::regconfig"), _POSTGRES.c.words)
     asked = func.to_tsquery(literal_column("'simple'::regconfig"), bindparam(parameter, type_=Text()))
-    return vector.bool_op("@@")(asked)
+    return _POSTGRES.c.words.bool_op("@@")(asked)
 
 
 def _sqlite_ids(parameter: str) -> Select[Any]:
@@ -326,6 +382,8 @@ def _reindex(product_ids: list[uuid.UUID]) -> None:
 
 def _index(product_ids: list[uuid.UUID]) -> None:
     tenant_id = current_tenant_id()
+    if len(product_ids) > 1:
+        walk_indexes()
     _forget(tenant_id, product_ids)
     codes: dict[uuid.UUID, list[str]] = {}
     values: dict[uuid.UUID, list[str]] = {}
@@ -357,22 +415,25 @@ def _index(product_ids: list[uuid.UUID]) -> None:
         return
     if db.engine.dialect.name == "postgresql":
         rows: list[dict[str, Any]] = [
-            {"tenant_id": tenant_id, "product_id": product_id, "words": words} for product_id, words in found
+            {"tenant_id": tenant_id, "product_id": product_id, "written": f"{words} {_key(product_id)}"}
+            for product_id, words in found
         ]
-        execute_many(insert(_POSTGRES), rows)
+        execute_many(_WRITE, rows)
     else:
         keys = f"t{tenant_id.hex}"
-        rows = [{"product_key": f"p{pid.hex}", "tenant_key": keys, "words": words} for pid, words in found]
+        rows = [{"product_key": _key(each), "tenant_key": keys, "words": words} for each, words in found]
         execute_many(insert(_SQLITE), rows)
 
 
 def _forget(tenant_id: uuid.UUID, product_ids: list[uuid.UUID]) -> None:
     connection = db.session.connection()
     if db.engine.dialect.name == "postgresql":
-        mine = (_POSTGRES.c.tenant_id == tenant_id) & _POSTGRES.c.product_id.in_(product_ids)
-        connection.execute(delete(_POSTGRES).where(mine))
+        if product_ids:
+            _look_for(" | ".join(map(_key, product_ids)))
+            mine = (_POSTGRES.c.tenant_id == tenant_id) & _POSTGRES.c.product_id.in_(product_ids)
+            connection.execute(delete(_POSTGRES).where(mine))
         return
-    keys = " OR ".join(f"p{product_id.hex}" for product_id in product_ids)
+    keys = " OR ".join(map(_key, product_ids))
     connection.execute(
         text(
             "DELETE FROM product_search WHERE rowid IN"
@@ -380,3 +441,13 @@ def _forget(tenant_id: uuid.UUID, product_ids: list[uuid.UUID]) -> None:
         ),
         {"keys": f"tenant_key : t{tenant_id.hex} AND product_key : ({keys})"},
     )
+
+
+def _key(product_id: uuid.UUID) -> str:
+    """Return the word by which a product's own row is found. No search has it: theirs begin with other letters."""
+    return f"p{product_id.hex}"
+
+
+_WRITE = insert(_POSTGRES).values(
+    words=func.to_tsvector(literal_column("'simple'::regconfig"), bindparam("written", type_=Text()))
+)

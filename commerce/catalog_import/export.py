@@ -23,7 +23,7 @@ from commerce.catalog_import.columns import COLUMNS, OPTIONS, OWN_COLUMNS
 from commerce.catalog_import.product import EXEMPT, STANDARD, VARIANT_ATTRIBUTE, option_name, option_value
 from commerce.catalog_import.rows import as_text, join_names
 from commerce.csv_files import BOM
-from commerce.db import UtcDateTime, db
+from commerce.db import UtcDateTime, db, walk_indexes
 from commerce.money import to_decimal
 from commerce.tenants.scope import current_shop
 
@@ -273,6 +273,7 @@ def _batches() -> Iterator[Sequence[ReadProduct]]:
         .order_by(Product.published_at.desc(), Product.id.desc())
         .limit(BATCH)
     )
+    walk_indexes()
     rows = db.session.execute(query).all()
     while rows:
         ids = [row.id for row in rows]
@@ -285,7 +286,10 @@ def _batches() -> Iterator[Sequence[ReadProduct]]:
         older = tuple_(Product.published_at, Product.id) < tuple_(
             literal(rows[-1].published_at, UtcDateTime()), literal(ids[-1], Uuid())
         )
-        rows = db.session.execute(query.where(older)).all() if len(rows) == BATCH else []
+        if len(rows) < BATCH:
+            return
+        walk_indexes()
+        rows = db.session.execute(query.where(older)).all()
 
 
 def _parts_of(

@@ -23,11 +23,16 @@ from commerce.events import claims
 from commerce.events.claims import CLAIMED_AT_ONCE, QUEUES_AT_ONCE, Claim, Lane, Turns, Work
 from commerce.events.outbox import DomainEvent
 from commerce.events.outcomes import Outcomes, collected_outcomes
+from commerce.events.read_ahead import Reader, reading_ahead
 
 log = logging.getLogger("commerce.events")
 
 PAUSES = (5, 30, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 """Seconds before each further try, three days in all (after the example of Standard Webhooks 1.0)."""
+
+
+READ_AHEAD = 50
+"""Deliveries for whose handlers is read together: few enough that the last one still tells of the present."""
 
 
 class GiveUp(Exception):
@@ -80,7 +85,8 @@ class Relay:
     """Delivers events to `handlers` and `subscribers`. `enter_shop` opens the scope of a shop; all come from above.
 
     `lanes` says which handlers wait in another lane than the mails', `conditions` which have nothing to do about some
-    events: by the event's facts, so that no delivery is made for them at all.
+    events: by the event's facts, so that no delivery is made for them at all. `readers` read for a batch of deliveries
+    what their handlers would read one by one.
     """
 
     def __init__(
@@ -92,6 +98,7 @@ class Relay:
         *,
         lanes: Mapping[str, Lane] | None = None,
         conditions: Mapping[str, Condition] | None = None,
+        readers: Mapping[str, Reader[Any]] | None = None,
     ) -> None:
         self._handlers = handlers
         self._kinds = {kind.type(): kind for kind in kinds}
@@ -100,6 +107,7 @@ class Relay:
         self._subscribers = subscribers
         self._lanes = lanes or {}
         self._conditions = conditions or {}
+        self._readers = readers or {}
         self._turns = Turns()
 
     def run_once(self) -> int:
@@ -148,16 +156,32 @@ class Relay:
         with collected_outcomes() as outcomes:
             for tenant_id, group in groupby(_by_shop(claimed), key=lambda claim: claim.tenant_id):
                 with self._enter_shop(tenant_id):
-                    for claim in group:
-                        if claim.chain in broken or time.monotonic() > claim.begin_before or not go_on():
-                            broken.add(claim.chain)
-                            outcomes.hand_back(claim)
-                            continue
-                        tried += 1
-                        if not self._deliver(claim, outcomes):
-                            broken.add(claim.chain)
-                        db.session.close()
+                    for reader, batch in self._batches(list(group)):
+                        with reading_ahead(reader, [_event_of(claim) for claim in batch]):
+                            db.session.close()
+                            for claim in batch:
+                                if (
+                                    claim.chain in broken
+                                    or time.monotonic() > claim.begin_before
+                                    or not go_on()
+                                ):
+                                    broken.add(claim.chain)
+                                    outcomes.hand_back(claim)
+                                    continue
+                                tried += 1
+                                if not self._deliver(claim, outcomes):
+                                    broken.add(claim.chain)
+                                db.session.close()
         return tried
+
+    def _batches(self, claimed: Sequence[Claim]) -> Iterator[tuple[Reader[Any] | None, Sequence[Claim]]]:
+        """Yield a shop's deliveries by what is read for them, first those that may change what the others read."""
+        by_reader: dict[Reader[Any] | None, list[Claim]] = {None: []}
+        for claim in claimed:
+            by_reader.setdefault(self._readers.get(claim.handler), []).append(claim)
+        for reader, claims_ in by_reader.items():
+            size = READ_AHEAD if reader else max(1, len(claims_))
+            yield from ((reader, claims_[at : at + size]) for at in range(0, len(claims_), size))
 
     # --- what `claims.fan_out` asks ---
 
@@ -205,20 +229,24 @@ class Relay:
         return True
 
     def _tell(self, claim: Claim) -> None:
-        happening = DeliveredEvent(
-            claim.tenant_id,
-            claim.event_id,
-            claim.delivery_id,
-            claim.type,
-            claim.subject_id,
-            claim.payload,
-            claim.occurred_at,
-            claim.subject_version,
-        )
+        happening = _event_of(claim)
         if self._subscribers is not None and claim.handler.startswith(self._subscribers.prefix):
             self._subscribers.tell(claim.handler, happening)
         else:
             self._by_name[claim.handler](happening)
+
+
+def _event_of(claim: Claim) -> DeliveredEvent:
+    return DeliveredEvent(
+        claim.tenant_id,
+        claim.event_id,
+        claim.delivery_id,
+        claim.type,
+        claim.subject_id,
+        claim.payload,
+        claim.occurred_at,
+        claim.subject_version,
+    )
 
 
 def _by_shop(claimed: Sequence[Claim]) -> Iterator[Claim]:

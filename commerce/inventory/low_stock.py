@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Row, func, select
 
@@ -19,23 +19,31 @@ from commerce.tenants.scope import current_shop
 
 def low_variants(order_id: uuid.UUID) -> list[uuid.UUID]:
     """Return the variants of an order that have no more than the shop's threshold left, sorted by id."""
+    return sorted(variant_id for _order_id, variant_id in _low([order_id]))
+
+
+def orders_with_low_variants(order_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of some orders have a variant with no more than the shop's threshold left. One statement."""
+    return {order_id for order_id, _variant_id in _low(order_ids)}
+
+
+def _low(order_ids: Collection[uuid.UUID]) -> Sequence[Row[uuid.UUID, uuid.UUID]]:
     taken = (
-        select(StockItem.variant_id)
+        select(Reservation.order_id, StockItem.variant_id)
         .join(
-            Reservation,
-            (Reservation.tenant_id == StockItem.tenant_id) & (Reservation.stock_item_id == StockItem.id),
+            StockItem,
+            (StockItem.tenant_id == Reservation.tenant_id) & (StockItem.id == Reservation.stock_item_id),
         )
-        .where(Reservation.order_id == order_id)
+        .where(Reservation.order_id.in_(order_ids))
+        .distinct()
+        .subquery()
     )
-    return list(
-        db.session.scalars(
-            select(StockItem.variant_id)
-            .where(StockItem.variant_id.in_(taken))
-            .group_by(StockItem.variant_id)
-            .having(func.sum(units_in_stock(StockItem)) <= current_shop().low_stock_at)
-            .order_by(StockItem.variant_id)
-        )
-    )
+    return db.session.execute(
+        select(taken.c.order_id, taken.c.variant_id)
+        .join(StockItem, StockItem.variant_id == taken.c.variant_id)
+        .group_by(taken.c.order_id, taken.c.variant_id)
+        .having(func.sum(units_in_stock(StockItem)) <= current_shop().low_stock_at)
+    ).all()
 
 
 @atomic

@@ -8,7 +8,8 @@ answer is the same at the first try, after a crash and a day later. The rules ar
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -16,13 +17,16 @@ from typing import Any
 from sqlalchemy import select
 
 from commerce.db import db
+from commerce.errors import NotFound
 from commerce.events.models import Event
+from commerce.events.read_ahead import read_already
 from commerce.events.relay import DeliveredEvent
 from commerce.orders.balance import balance_of
 from commerce.orders.models import Order, OrderLine, ReturnLine, ReturnRequest
-from commerce.orders.queries import get_order, timeline
-from commerce.payments.queries import payment_method, payments_of
-from commerce.shipping.models import ShipmentLine
+from commerce.orders.queries import get_orders
+from commerce.payments.models import Payment
+from commerce.payments.queries import payment_method
+from commerce.shipping.models import Shipment, ShipmentLine
 from commerce.shipping.queries import shipments_of
 
 
@@ -76,17 +80,60 @@ class MailContext:
 
 def mail_context(happening: DeliveredEvent) -> MailContext:
     """Return what happened, with everything that belongs to it. Raises NotFound."""
-    order, facts = get_order(happening.subject_id), happening.payload
-    before, event, after = _history(happening)
-    payments = [each for each in payments_of(order.id) if each.currency == order.currency]
-    received = sum(payment.captured for payment in payments)
-    parcels = mail_parcels(order)
+    context = read_already(mail_contexts, happening.event_id) or mail_contexts([happening]).get(
+        happening.event_id
+    )
+    if context is None:
+        raise NotFound("order_not_found")
+    return context
+
+
+def mail_contexts(happenings: Sequence[DeliveredEvent]) -> dict[uuid.UUID, MailContext]:
+    """Return by event id what happened, for events of orders that exist: few statements, however many events."""
+    ids = {happening.subject_id for happening in happenings}
+    orders = {order.id: order for order in get_orders(ids)}
+    histories = _by_order(Event, Event.subject_id, ids, Event.subject_version, Event.id)
+    payments = _by_order(Payment, Payment.order_id, ids, Payment.id)
+    shipments = _by_order(Shipment, Shipment.order_id, ids, Shipment.number)
+    units = _parcel_units([each.id for found in shipments.values() for each in found])
+    return {
+        happening.event_id: _context(
+            happening,
+            order,
+            histories[order.id],
+            [each for each in payments[order.id] if each.currency == order.currency],
+            [_parcel(each, units[each.id]) for each in shipments[order.id]],
+        )
+        for happening in happenings
+        if (order := orders.get(happening.subject_id)) is not None
+    }
+
+
+def _by_order(
+    model: Any, order_id: Any, ids: Collection[uuid.UUID], *sorting: Any
+) -> dict[uuid.UUID, list[Any]]:
+    """Return rows of orders by the order's id."""
+    found: dict[uuid.UUID, list[Any]] = defaultdict(list)
+    for row in db.session.scalars(select(model).where(order_id.in_(ids)).order_by(*sorting)):
+        found[getattr(row, order_id.key)].append(row)
+    return found
+
+
+def _context(
+    happening: DeliveredEvent,
+    order: Order,
+    history: Sequence[Event],
+    payments: Sequence[Payment],
+    parcels: Sequence[MailParcel],
+) -> MailContext:
+    facts = happening.payload
+    before, event, after = _around(happening, history)
     parcel = next((p for p in parcels if p.id == facts.get("shipment_id")), parcels[-1] if parcels else None)
     return MailContext(
         order=order,
         facts=facts,
         by_staff=event is not None and event.actor_kind in ("staff", "api"),
-        received=received,
+        received=sum(payment.captured for payment in payments),
         owed=balance_of(order, payments).due,
         going_back=_going_back(happening, before, after),
         instructions=_instructions(order),
@@ -98,13 +145,14 @@ def mail_context(happening: DeliveredEvent) -> MailContext:
     )
 
 
-def _history(happening: DeliveredEvent) -> tuple[list[Event], Event | None, list[Event]]:
+def _around(
+    happening: DeliveredEvent, history: Sequence[Event]
+) -> tuple[Sequence[Event], Event | None, Sequence[Event]]:
     """Return what is in the order's history before an event, the event itself, and what comes after it."""
-    events = list(timeline(happening.subject_id))
-    at = next((index for index, each in enumerate(events) if each.id == happening.event_id), None)
+    at = next((index for index, each in enumerate(history) if each.id == happening.event_id), None)
     if at is None:
         return [], None, []
-    return events[:at], events[at], events[at + 1 :]
+    return history[:at], history[at], history[at + 1 :]
 
 
 def _going_back(happening: DeliveredEvent, before: Sequence[Event], after: Sequence[Event]) -> int:
@@ -129,27 +177,33 @@ def _instructions(order: Order) -> str:
 def mail_parcels(order: Order) -> list[MailParcel]:
     """Return an order's parcels with what is in them, oldest first."""
     shipments = shipments_of(order.id)
+    units = _parcel_units([each.id for each in shipments])
+    return [_parcel(each, units[each.id]) for each in shipments]
+
+
+def _parcel(shipment: Shipment, units: Sequence[MailUnits]) -> MailParcel:
+    return MailParcel(
+        str(shipment.id), shipment.number, shipment.carrier, shipment.tracking_code, tuple(units)
+    )
+
+
+def _parcel_units(shipment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[MailUnits]]:
+    """Return what is in each parcel. One statement at most."""
+    found: dict[uuid.UUID, list[MailUnits]] = defaultdict(list)
+    if not shipment_ids:
+        return found
     rows = db.session.execute(
         select(ShipmentLine.shipment_id, OrderLine.title, OrderLine.options, ShipmentLine.quantity)
         .join(
             OrderLine,
             (OrderLine.tenant_id == ShipmentLine.tenant_id) & (OrderLine.id == ShipmentLine.order_line_id),
         )
-        .where(ShipmentLine.shipment_id.in_([each.id for each in shipments]))
+        .where(ShipmentLine.shipment_id.in_(shipment_ids))
         .order_by(OrderLine.position)
-    ).all()
-    return [
-        MailParcel(
-            str(each.id),
-            each.number,
-            each.carrier,
-            each.tracking_code,
-            tuple(
-                MailUnits(row.title, row.options, row.quantity) for row in rows if row.shipment_id == each.id
-            ),
-        )
-        for each in shipments
-    ]
+    )
+    for row in rows:
+        found[row.shipment_id].append(MailUnits(row.title, row.options, row.quantity))
+    return found
 
 
 def _rest_after(order: Order, parcels: Sequence[MailParcel], parcel: MailParcel) -> bool:

@@ -301,6 +301,7 @@ class Credit(TenantRow, Base):
         ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
         UniqueConstraint("tenant_id", "order_id", "number"),
         CheckConstraint("amount >= 0 AND shipping_amount >= 0 AND tax_amount >= 0", name="amounts"),
+        Index("ix_credits_age", "tenant_id", "created_at"),
     )
 
     order_id: Mapped[uuid.UUID]

@@ -53,6 +53,16 @@ def get_order(order_id: uuid.UUID) -> Order:
     return _whole(Order.id == order_id)
 
 
+def get_orders(ids: Collection[uuid.UUID]) -> Sequence[Order]:
+    """Return those of some orders that exist, with lines and adjustments. Three statements."""
+    return db.session.scalars(
+        select(Order)
+        .where(Order.id.in_(ids))
+        .options(selectinload(Order.lines), selectinload(Order.adjustments))
+        .execution_options(populate_existing=True)
+    ).all()
+
+
 def find_by_cart(checkout_token: str, shopper: str) -> Order | None:
     """Return the order that a cart became, or None. The cart must be this browser's."""
     return db.session.scalar(

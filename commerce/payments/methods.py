@@ -182,6 +182,7 @@ def configure_method(
         if value is not None:
             setattr(method, field, value)
     _check_terms(method)
+    _check_account_details(method)
     if settings is not None:
         method.settings = _merged_settings(method, settings)
     if secrets is not None:
@@ -248,6 +249,18 @@ def _check_terms(method: PaymentMethod) -> None:
     for good, error in checks:
         if not good:
             raise error
+
+
+def has_account_details(instructions: str) -> bool:
+    """Tell whether customers can see from instructions where to pay: an account number, an address or a link."""
+    return len(re.findall(r"\d", instructions)) >= 6 or "@" in instructions or "://" in instructions
+
+
+def _check_account_details(method: PaymentMethod) -> None:
+    """Customers who are to transfer money have to know where to; other ways, such as paying in a shop, need nothing."""
+    transfer = method.gateway == "manual" and not method.pay_later and "transfer" in method.code
+    if method.enabled and transfer and not has_account_details(method.instructions):
+        raise InvalidValue("instructions", "account_details_required")
 
 
 def check_stored_method(method: PaymentMethod) -> None:

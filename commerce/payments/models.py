@@ -99,6 +99,7 @@ class Refund(TenantRow, Base):
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("state IN ('queued', 'succeeded', 'failed')", name="state"),
         Index("ix_refunds_order", "tenant_id", "order_id"),
+        Index("ix_refunds_age", "tenant_id", "created_at"),
     )
 
     order_id: Mapped[uuid.UUID]

@@ -31,11 +31,12 @@ from sqlalchemy import (
 
 from commerce.cache import BoundedCache
 from commerce.catalog.product_cache import cache_enabled, cached
-from commerce.catalog.search import found_ids, search_parameters, title_rank
+from commerce.catalog.search import found_ids, found_titles, search_parameters
 from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
 from commerce.inventory.availability import STOCK, units_available, units_in_stock
+from commerce.list_queries import bounded
 from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink, CategoryPage
 
 SORTS = ("newest", "price", "-price")
@@ -138,7 +139,7 @@ _totals: BoundedCache[int] = BoundedCache(MAX_TOTALS, TOTAL_SECONDS)
 
 
 def _large_total(kind: str, **parameters: Any) -> int:
-    """Return how many products a long list has; counted every `TOTAL_SECONDS`, because it means reading them all."""
+    """Return how many products a long list has, up to MOST_COUNTED + 1; counted every `TOTAL_SECONDS`."""
     parameters.pop("titled", None)
     key = (current_tenant_id(), kind, *parameters.values())
     return _totals.get(
@@ -148,7 +149,8 @@ def _large_total(kind: str, **parameters: Any) -> int:
 
 @lru_cache(maxsize=16)
 def _total_statement(kind: str, dialect: str) -> Select[Any]:
-    return select(func.count()).select_from(PRODUCTS).where(sold(), *_restriction(kind, dialect))
+    found = select(PRODUCTS.c.id).where(sold(), *_restriction(kind, dialect))
+    return select(bounded(found))
 
 
 @lru_cache(maxsize=64)
@@ -158,12 +160,20 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
     Parameters: `tenant`, `limit`, `offset`; by kind `category` (id), `category_slug`, or `words` and, sorted by newest,
     `titled`.
     """
-    condition = and_(sold(), *_restriction(kind, dialect))
-    first = [key.label("first") for key in _first_keys(kind, sort, dialect)]
+    restriction = _restriction(kind, dialect)
+    condition = and_(sold(), *restriction)
+    first = [key.label("first") for key in _first_keys(sort)]
+    if kind == "search" and sort == "newest":
+        # Nobody asks again of each product that was found whether its title has the words, too.
+        found = found_titles(dialect).subquery("found")
+        first, restriction = (
+            [case((found.c.titled, 0), else_=1).label("first")],
+            [found.c.product_id == PRODUCTS.c.id],
+        )
     shown = (PRODUCTS.c.id, PRODUCTS.c.slug, PRODUCTS.c.title, PRODUCTS.c.published_at)
     page = (
         select(*shown, *first)
-        .where(condition)
+        .where(sold(), *restriction)
         .order_by(*_in_order(sort, first, PRODUCTS.c))
         .limit(bindparam("limit", type_=Integer()))
         .offset(bindparam("offset", type_=Integer()))
@@ -226,11 +236,11 @@ def _restriction(kind: str, dialect: str) -> list[ColumnElement[bool]]:
     return []
 
 
-def _first_keys(kind: str, sort: str, dialect: str) -> list[ColumnElement[Any]]:
-    """Return what comes before the age: the price, the order by hand, whether a found title matches, or nothing."""
+def _first_keys(sort: str) -> list[ColumnElement[Any]]:
+    """Return what a list is sorted by before the age: the lowest price, the order by hand, or nothing."""
     if sort == "newest":
         # Nothing, and not a constant: only then does the index on the age spare the sorting of all products.
-        return [case((title_rank(dialect, PRODUCTS.c.id), 0), else_=1)] if kind == "search" else []
+        return []
     if sort == MANUAL:
         place = select(PRODUCT_CATEGORIES.c.position).where(
             PRODUCT_CATEGORIES.c.tenant_id == TENANT,

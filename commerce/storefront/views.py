@@ -15,12 +15,12 @@ from commerce.cache import render_cached
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.errors import NotFound
 from commerce.markup import Markup, joined
-from commerce.paging import PageLinks, parse_page_number
+from commerce.paging import MOST_COUNTED, PageLinks, parse_page_number
 from commerce.storefront import listings
 from commerce.storefront.layout import blueprint, nav_categories
 from commerce.storefront.listings import SORTS
 from commerce.storefront.page_cache import cache_for_anonymous
-from commerce.storefront.product_cards import Card, CardPage, CategoryLink
+from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink
 from commerce.storefront.product_fragments import product_parts, shown_picture
 from commerce.storefront.product_page import ProductPage, moved_to, product_page
 from commerce.storefront.variant_picker import VariantChoice, axis_keys, match_variant
@@ -119,6 +119,8 @@ def _links(page: CardPage, path: str, query: str = "", default: str = SORTS[0]) 
     """Return the ways to the other pages of a list, with the search and the sorting kept."""
     sort = _sort(default)
     asked = (("q", query), ("sort", sort if sort != default else ""))
+    if page.total > MOST_COUNTED:
+        return PageLinks(path, asked, page.number, None, MOST_COUNTED + 1, more=len(page.cards) == PAGE_SIZE)
     return PageLinks(path, asked, page.number, page.last, page.total, more=page.number < page.last)
 
 

@@ -169,6 +169,8 @@ def test_products_can_be_indexed_again(in_shop: Shop) -> None:
 
 @atomic
 def forget_words() -> None:
+    if db.engine.dialect.name == "postgresql":  # where a row is seen only by who looks for a word of it
+        db.session.execute(text("SET LOCAL lockstep.words = '!none'"))
     db.session.execute(text("DELETE FROM product_search"))
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from sqlalchemy import select, update
 
 from commerce.catalog.models import Product, Variant
+from commerce.catalog.search import index_products
 from commerce.db import atomic, db
 from commerce.inventory.adjustments import change_on_hand, set_initial_stock
 from commerce.inventory.models import StockItem
@@ -53,6 +54,7 @@ def make_product(
     db.session.add(product)
     db.session.flush()
     set_initial_stock({variant.id: stock}, cause="opening", actor="test", reference="test")
+    index_products([product.id])
     return Sold(variant.id, product.id, variant.sku, title, f"/products/{slug}", price)
 
 

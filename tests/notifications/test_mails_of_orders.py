@@ -5,12 +5,12 @@ import pytest
 from commerce.event_handlers import make_relay
 from commerce.orders.queries import get_order
 from commerce.orders.refunds import RefundRequest, credit_order
-from commerce.orders.services import change_status
+from commerce.orders.services import cancel_order, change_status
 from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order
 from commerce.tenants.models import Shop
 from tests.factories.checkout import make_order
-from tests.factories.shop import Sold
+from tests.factories.shop import Sold, make_product
 from tests.notifications.orders import BOB, paid_order, subjects, work
 from tests.notifications.outgoing import Post, html_of, text_of
 
@@ -96,4 +96,15 @@ def test_an_order_whose_rest_was_given_back_is_not_announced_as_sent_again(tea: 
     assert subjects(post) == [
         "A parcel of your order ORD-000001 is on its way",
         "A partial refund for order ORD-000001 is on its way",
+    ]
+
+
+def test_an_order_of_many_lines_is_cancelled_in_one_mail(in_shop: Shop, post: Post) -> None:
+    order = make_order(*((make_product(f"Tea {number}"), 1) for number in range(8)))
+    work()
+    cancel_order(order.id, BOB, reason="Out of season")
+    work()
+    assert subjects(post) == [
+        "We received your order ORD-000001",
+        "Your order ORD-000001 was cancelled",
     ]

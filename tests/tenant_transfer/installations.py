@@ -42,6 +42,7 @@ def found(code: str) -> Shop:
         taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
         shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 500),)),),
         test_card=True,
+        bank_details="Transfer the total to account 1234567.",
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from sqlalchemy import func, select
 
-from commerce.admin.queries import page_of
+from commerce.admin.queries import page_by_keys
 from commerce.db import db
 from commerce.errors import Conflict
+from commerce.list_queries import bounded_count
 from commerce.orders.models import OrderAdjustment
 from commerce.paging import Page
 from commerce.pricing.coupon_rows import CouponRow, coupon_rows
@@ -25,9 +27,12 @@ def list_coupons(
         conditions.append(Coupon.code.contains(fold_code(search), autoescape=True))
     if promotion_id is not None:
         conditions.append(Coupon.promotion_id == promotion_id)
-    total = db.session.execute(select(func.count(Coupon.id)).where(*conditions)).scalar_one()
-    statement = coupon_rows(*conditions).order_by(Coupon.id.desc())
-    return page_of(statement, total, page, lambda row: CouponRow(*row))
+    keys = select(Coupon.tenant_id, Coupon.id).where(*conditions).order_by(Coupon.id.desc())
+
+    def rows(page_of_keys: Any) -> Any:
+        return coupon_rows(Coupon.id.in_(select(page_of_keys.c.id))).order_by(Coupon.id.desc())
+
+    return page_by_keys(keys, bounded_count(keys), page, rows, lambda row: CouponRow(*row))
 
 
 def coupons_for_file(promotion_id: uuid.UUID) -> list[CouponRow]:

@@ -4,69 +4,106 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, select, union
 
-from commerce.admin.queries import contains, page_of
+from commerce.admin.queries import page_by_keys
 from commerce.catalog.categories import category_tree
-from commerce.catalog.models import Product, ProductImage, Variant
+from commerce.catalog.models import TITLE_KEY, Product, ProductImage, Variant
+from commerce.catalog.search import MatchingProducts
+from commerce.catalog.validation import STATUSES
 from commerce.db import db
 from commerce.errors import NotFound
 from commerce.inventory.availability import units_in_stock
 from commerce.inventory.locations import list_locations
 from commerce.inventory.models import Location, StockItem
-from commerce.paging import Page
+from commerce.list_queries import bounded_count, bounded_counts
+from commerce.paging import MOST_COUNTED, Page
 
 
-def _found_by(search: str) -> list[ColumnElement[bool]]:
+@dataclass(frozen=True, slots=True)
+class FoundProducts:
+    """What a search of the list finds: by the shop's search, or exactly by the SKU. `total` is bounded."""
+
+    conditions: tuple[ColumnElement[bool], ...]
+    total: int
+
+    @property
+    def too_many(self) -> bool:
+        """Whether they are not counted any further."""
+        return self.total > MOST_COUNTED
+
+
+def search_products(search: str) -> FoundProducts:
+    """Return what a search finds; all products without one. A step."""
     if not search:
-        return []
-    words = contains(search)
-    # The outer statement joins variants, too; those have nothing to do with the ones that are looked for here.
-    of_sku = (
-        select(Variant.product_id).where(func.lower(Variant.sku).like(words, escape="\\")).correlate(None)
-    )
-    return [or_(func.lower(Product.title).like(words, escape="\\"), Product.id.in_(of_sku))]
+        return FoundProducts((), bounded_count(select(Product.id)))
+    found = MatchingProducts(search)
+    if found.too_many:
+        return FoundProducts((found.holds(Product.id),), found.total)
+    of_sku = select(Variant.product_id).where(Variant.sku == search)
+    ids = of_sku if found.ids is None else union(found.ids, of_sku)
+    condition = Product.id.in_(ids)
+    return FoundProducts((condition,), bounded_count(select(Product.id).where(condition)))
 
 
-def list_products(*, search: str = "", status: str = "", page: int = 1) -> Page[Any]:
+def list_products(found: FoundProducts, *, status: str = "", page: int = 1) -> Page[Any]:
     """Return a page of products by title, with variants, lowest and highest price (minor units) and units available."""
-    conditions = _found_by(search)
-    if status:
-        conditions.append(Product.status == status)
-    total = db.session.execute(select(func.count(Product.id)).where(*conditions)).scalar_one()
-    units = (
-        select(StockItem.variant_id, func.sum(units_in_stock(StockItem)).label("units"))
-        .group_by(StockItem.variant_id)
-        .subquery()
-    )
-    statement = (
-        select(
-            Product.slug,
-            Product.title,
-            Product.status,
-            func.count(Variant.id).label("variants"),
-            func.min(Variant.price).label("lowest"),
-            func.max(Variant.price).label("highest"),
-            func.coalesce(func.sum(units.c.units), 0).label("available"),
+    conditions = [*found.conditions, *([Product.status == status] if status else [])]
+    total = found.total
+    if status and not (found.conditions and found.too_many):
+        total = bounded_count(select(Product.id).where(*conditions))
+    keys = select(Product.tenant_id, Product.id).where(*conditions).order_by(TITLE_KEY, Product.id)
+
+    def rows(page_of_keys: Any) -> Any:
+        key = (Product.tenant_id == page_of_keys.c.tenant_id) & (Product.id == page_of_keys.c.id)
+        return (
+            select(
+                Product.slug,
+                Product.title,
+                Product.status,
+                _of_variants(func.count(Variant.id)).label("variants"),
+                _of_variants(func.min(Variant.price)).label("lowest"),
+                _of_variants(func.max(Variant.price)).label("highest"),
+                _units_available().label("available"),
+            )
+            .join(page_of_keys, key)
+            .order_by(TITLE_KEY, Product.id)
         )
-        .outerjoin(
-            Variant,
-            and_(Variant.tenant_id == Product.tenant_id, Variant.product_id == Product.id, Variant.active),
-        )
-        .outerjoin(units, units.c.variant_id == Variant.id)
-        .where(*conditions)
-        .group_by(Product.tenant_id, Product.id)
-        .order_by(func.lower(Product.title), Product.id)
-    )
-    return page_of(statement, total, page)
+
+    return page_by_keys(keys, total, page, rows)
 
 
-def count_products(search: str = "") -> dict[str, int]:
-    """Return how many products a search finds (without one: all products) in each status."""
-    statement = select(Product.status, func.count(Product.id).label("products")).where(*_found_by(search))
-    return {row.status: row.products for row in db.session.execute(statement.group_by(Product.status))}
+def _of_variants(fact: Any) -> Any:
+    return select(fact).where(*_VARIANT_OF_PRODUCT).correlate(Product).scalar_subquery()
+
+
+def _units_available() -> Any:
+    return (
+        select(func.coalesce(func.sum(units_in_stock(StockItem)), 0))
+        .join(Variant, and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id))
+        .where(*_VARIANT_OF_PRODUCT)
+        .correlate(Product)
+        .scalar_subquery()
+    )
+
+
+_VARIANT_OF_PRODUCT = (
+    Variant.tenant_id == Product.tenant_id,
+    Variant.product_id == Product.id,
+    Variant.active,
+)
+
+
+def count_products(found: FoundProducts) -> dict[str, int]:
+    """Return how many there are in all by '' and in each status, bounded; of too many found ones, only how many."""
+    counts = {"": found.total}
+    if found.conditions and found.too_many:
+        return counts
+    every = select(Product.id).where(*found.conditions)
+    return counts | bounded_counts({status: every.where(Product.status == status) for status in STATUSES})
 
 
 def get_product(slug: str) -> Product:

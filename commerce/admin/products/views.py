@@ -40,16 +40,17 @@ def product_list() -> BaseResponse:
     search, status = search_text(), request.args.get("status", "")
     if status not in STATUSES:
         status = ""
-    counts = queries.count_products(search)
+    found = queries.search_products(search)
+    counts = queries.count_products(found)
     return render_region(
         "admin/products/products.html",
         "admin/products/_products.html",
-        listing=queries.list_products(search=search, status=status, page=page_number()),
+        listing=queries.list_products(found, status=status, page=page_number()),
         search=search,
         chosen=status,
         statuses=STATUSES,
         counts=counts,
-        total=sum(counts.values()),
+        total=counts[""],
         currency=current_shop().currency,
     )
 

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, select, union
 
-from commerce.admin.queries import contains, page_of
+from commerce.admin.queries import page_by_keys, page_of
 from commerce.catalog.models import Product, Variant
+from commerce.catalog.search import MatchingProducts
 from commerce.db import db
 from commerce.errors import NotFound
 from commerce.inventory.models import Location, Reservation, StockItem, StockMovement
+from commerce.list_queries import bounded_count, bounded_counts
 from commerce.orders.models import Order, OrderLine
-from commerce.paging import Page
+from commerce.paging import MOST_COUNTED, Page
 from commerce.tenants.scope import current_shop
 
 LEDGER = 200
@@ -78,43 +80,66 @@ def _joined(*columns: Any) -> Any:
 _PROMISED = StockItem.reserved > StockItem.on_hand
 
 
-def _found_by(search: str) -> list[ColumnElement[bool]]:
+@dataclass(frozen=True, slots=True)
+class FoundStock:
+    """What a search of the list finds: variants of products that the shop's search finds, or of exactly this SKU.
+
+    `too_many`: so many that they are not counted; then `conditions` are about variants.
+    """
+
+    conditions: tuple[ColumnElement[bool], ...] = ()
+    too_many: bool = False
+
+
+def search_stock(search: str) -> FoundStock:
+    """Return what a search finds; all stock without one. A step."""
     if not search:
-        return []
-    words = contains(search)
-    return [
-        or_(
-            func.lower(Variant.sku).like(words, escape="\\"),
-            func.lower(Product.title).like(words, escape="\\"),
-        )
-    ]
+        return FoundStock()
+    found = MatchingProducts(search)
+    if found.too_many:
+        return FoundStock((found.holds(Variant.product_id),), too_many=True)
+    of_sku = select(Variant.id).where(Variant.sku == search)
+    if found.ids is None:
+        return FoundStock((StockItem.variant_id.in_(of_sku),))
+    of_product = select(Variant.id).where(Variant.product_id.in_(found.ids))
+    return FoundStock((StockItem.variant_id.in_(union(of_product, of_sku)),))
 
 
-def list_stock_rows(*, search: str = "", show: str = "", page: int = 1) -> Page[StockRow]:
+def _shown(show: str) -> list[ColumnElement[bool]]:
+    """Return the condition of a tab: 'low' (at the shop's threshold or less), 'held' or 'promised'; '' for all."""
+    conditions = {
+        "low": StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at,
+        "held": StockItem.reserved > 0,
+        "promised": _PROMISED,
+    }
+    return [conditions[show]] if show else []
+
+
+def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page[StockRow]:
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
-    conditions = _found_by(search)
-    if show == "low":
-        conditions.append(StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at)
-    if show == "held":
-        conditions.append(StockItem.reserved > 0)
-    if show == "promised":
-        conditions.append(_PROMISED)
-    total = db.session.execute(_joined(func.count(StockItem.id)).where(*conditions)).scalar_one()
-    statement = _joined(*_STOCK_COLUMNS).where(*conditions).order_by(Variant.sku, StockItem.id)
-    return page_of(statement, total, page, lambda row: StockRow(*row))
+    conditions = [*found.conditions, *_shown(show)]
+    total = MOST_COUNTED + 1 if found.too_many else bounded_count(select(StockItem.id).where(*conditions))
+    of_variant = and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id)
+    keys = select(StockItem.tenant_id, StockItem.id).join(Variant, of_variant).where(*conditions)
 
+    def rows(page_of_keys: Any) -> Any:
+        key = and_(StockItem.tenant_id == page_of_keys.c.tenant_id, StockItem.id == page_of_keys.c.id)
+        return _joined(*_STOCK_COLUMNS).join(page_of_keys, key).order_by(Variant.sku, StockItem.id)
 
-def count_stock_rows(search: str = "") -> dict[str, int]:
-    """Return how many stock items a search finds: all, low, with reserved units, promised beyond them."""
-    low = StockItem.on_hand - StockItem.reserved <= current_shop().low_stock_at
-    counts = (
-        func.count(StockItem.id).label("all"),
-        func.count(StockItem.id).filter(low).label("low"),
-        func.count(StockItem.id).filter(StockItem.reserved > 0).label("held"),
-        func.count(StockItem.id).filter(_PROMISED).label("promised"),
+    return page_by_keys(
+        keys.order_by(Variant.sku, StockItem.id), total, page, rows, lambda row: StockRow(*row)
     )
-    row = db.session.execute(_joined(*counts).where(*_found_by(search)) if search else select(*counts)).one()
-    return {"": row.all, "low": row.low, "held": row.held, "promised": row.promised}
+
+
+def count_stock_rows(found: FoundStock) -> dict[str, int]:
+    """Return how many stock items are found: all, low, with reserved units, promised beyond them.
+
+    Bounded; of too many nothing but that.
+    """
+    if found.too_many:
+        return {"": MOST_COUNTED + 1}
+    every = select(StockItem.id).where(*found.conditions)
+    return bounded_counts({show: every.where(*_shown(show)) for show in ("", "low", "held", "promised")})
 
 
 def get_stock(stock_item_id: uuid.UUID) -> StockRow:
@@ -195,7 +220,8 @@ def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
         Reservation.id,
         Reservation.stock_item_id,
     )
-    held = (Reservation.state == "held") & (Order.status == "pending")
+    # Written into the statement: a value bound later would keep PostgreSQL from using the index of what expires.
+    held = (Reservation.state == "held") & (Order.status == literal_column("'pending'"))
     joined = (
         select(*columns)
         .join(Order, (Order.tenant_id == Reservation.tenant_id) & (Order.id == Reservation.order_id))
@@ -208,5 +234,5 @@ def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
     if search:
         words = search.lower()
         joined = joined.where((func.lower(OrderLine.sku) == words) | (func.lower(Order.code) == words))
-    total = db.session.execute(select(func.count()).select_from(joined.subquery())).scalar_one()
+    total = bounded_count(joined)
     return page_of(joined.order_by(Order.hold_expires_at, Order.id, OrderLine.position), total, page)

@@ -43,7 +43,8 @@ def stock_list() -> BaseResponse:
     search, show = search_text(), request.args.get("show", "")
     if show not in FILTERS:
         show = ""
-    page = queries.list_stock_rows(search=search, show=show, page=page_number())
+    found = queries.search_stock(search)
+    page = queries.list_stock_rows(found, show=show, page=page_number())
     return render_region(
         "admin/stock/stock.html",
         "admin/stock/_stock.html",
@@ -51,7 +52,7 @@ def stock_list() -> BaseResponse:
         forms={row.id: MovementForm(key=row.id.hex) for row in page.rows},
         search=search,
         show=show,
-        counts=queries.count_stock_rows(search),
+        counts=queries.count_stock_rows(found),
         here=request.full_path.rstrip("?"),
     )
 

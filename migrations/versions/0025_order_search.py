@@ -1,7 +1,7 @@
 """Find orders by everything that is known of them; tags and assignments of orders; saved views of lists
 
-Revision ID: 0023
-Revises: 0022
+Revision ID: 0025
+Revises: 0024
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from alembic import op
 
 from commerce.orders.search import words_of
 
-revision = "0023"
-down_revision = "0022"
+revision = "0025"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 

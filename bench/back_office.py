@@ -1,0 +1,190 @@
+"""The lists of the back office and the shop's search, in a shop of a million orders.
+
+First page, each tab, searches (a common word, a rare one, one that finds nothing) and page 10,000 of each list, called
+in this process by somebody who is signed in: milliseconds until the answer is there, statements, bytes.
+"""
+
+import contextlib
+import secrets
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench.pages import Browser
+from bench.support import report
+from bench.support.large_shop import fill
+from bench.support.stage import SHOP, Stage, numbered_id, postgres_stage
+from commerce.accounts import services, sessions
+from commerce.accounts.sessions import STAFF, Device
+from commerce.accounts.views import COOKIE
+from commerce.db import atomic, db
+from commerce.orders.models import Order, ReturnRequest
+from commerce.paging import Cursor
+from commerce.tenants.queries import get_shop_by_code
+from commerce.tenants.scope import shop_scope
+from tests.support.statements import count_statements
+
+MOST_MILLISECONDS, MOST_STATEMENTS = 60, 8
+DEEP = 10_000
+TURNS = 5
+LISTS: Mapping[str, tuple[str, ...]] = {
+    "/admin/orders": (
+        "",
+        *(
+            f"status={each}"
+            for each in ("pending", "confirmed", "shipped", "delivered", "completed", "cancelled")
+        ),
+        "q=OLD-77",
+        "q=person77@example.com",
+        "q=ba",
+        "q=bava",
+        "q=zowezo",
+        "q=nobody",
+    ),
+    "/admin/products": (
+        "",
+        "status=active",
+        "status=draft",
+        "status=archived",
+        "page=3000",
+        "page=10000",
+        "q=ba",
+        "q=bavaba",
+        "q=zowezo",
+        "q=SKU-09",
+        "q=SKU-050505",
+        "q=nothing",
+    ),
+    "/admin/stock": (
+        "",
+        "show=low",
+        "show=held",
+        "show=promised",
+        "page=3000",
+        "page=10000",
+        "q=ba",
+        "q=zowezo",
+        "q=SKU-09",
+        "q=nothing",
+    ),
+    "/admin/customers": ("", "q=ba", "q=zowezo", "q=person77@example.com", "q=nobody"),
+    "/admin/returns": ("", *(f"state={each}" for each in ("requested", "approved", "received", "closed"))),
+    "/admin/holds": ("", "page=2000", "page=10000", "q=SKU-000077", "q=OLD-100", "q=nothing"),
+    "/admin/audit": ("", "page=10000", "actor=staff7", "action=order_status"),
+    "/admin/drafts": ("",),
+    "/admin/coupons": ("", "page=3000", "page=10000", "q=AB", "q=ABCDEF", "q=nothing"),
+    "/search": (
+        "",
+        "page=1000",
+        "sort=price",
+        "q=ba",
+        "q=bavaba",
+        "q=zowezo",
+        "q=ba+de",
+        "q=bavaba+zowe",
+        "q=nothing",
+    ),
+}
+
+
+@contextlib.contextmanager
+def signed_in(stage: Stage) -> Iterator[Browser]:
+    """Yield a browser of a manager of the shop."""
+    app = stage.app()
+    with app.app_context():
+        with shop_scope(get_shop_by_code(SHOP)):
+            staff_id = services.create_staff(
+                email=f"m{time.time_ns()}@shop.test",
+                name="Mona",
+                password=secrets.token_hex(16),
+                role="manager",
+            )
+            token = atomic(sessions.begin)(STAFF, staff_id, Device())
+        db.session.remove()
+    browser = Browser(app)
+    browser.cookies = {COOKIE: token}
+    yield browser
+
+
+def measure(browser: Browser, only: str = "", turns: int = TURNS) -> list[dict[str, Any]]:
+    """Ask for each address several times; the median counts, and the first time is shown beside it."""
+    rows = []
+    for path, queries in _addresses(browser).items():
+        for query in queries:
+            address = f"{path}?{query}" if query else path
+            if only and only not in address:
+                continue
+            times, statements = [], 0
+            for _ in range(turns):
+                begun = time.perf_counter()
+                with count_statements() as made:
+                    answer = browser.get(address, address)
+                times.append((time.perf_counter() - begun) * 1000)
+                statements = len(made)
+            rows.append(
+                {
+                    "address": address[:70],
+                    "status": answer.status,
+                    "ms": round(statistics.median(times), 1),
+                    "least ms": round(min(times), 1),
+                    "first ms": round(times[0], 1),
+                    "statements": statements,
+                    "bytes": len(answer.body),
+                }
+            )
+    return rows
+
+
+def _addresses(browser: Browser) -> dict[str, tuple[str, ...]]:
+    """Return the addresses with the deep pages of lists by position: where page 10,000 of the orders begins."""
+    found = dict(LISTS)
+    with browser.app.app_context(), shop_scope(get_shop_by_code(SHOP)):
+        order = db.session.query(Order.placed_at, Order.id).filter(Order.code == f"OLD-{DEEP * 25}").first()
+        back = (
+            db.session.query(ReturnRequest.created_at, ReturnRequest.id)
+            .filter(ReturnRequest.id == numbered_id("return", 25_000))
+            .first()
+        )
+        for path, row in (("/admin/orders", order), ("/admin/returns", back)):
+            if row is not None:
+                found[path] += (f"before={Cursor(*row)}",)
+        db.session.remove()
+    return found
+
+
+def main() -> int:
+    """Make the shop, ask for everything, and compare with what is promised."""
+    parser = report.arguments(__doc__ or "", seconds=0)
+    parser.add_argument("--orders", type=int, default=1_000_000)
+    parser.add_argument("--skus", type=int, default=100_000)
+    parser.add_argument("--customers", type=int, default=200_000)
+    options = parser.parse_args()
+    with postgres_stage() as stage:
+        fill(stage, options.orders, options.skus, options.customers)
+        with signed_in(stage) as browser:
+            rows = measure(browser)
+    return report.publish(
+        "Lists in a large shop, PostgreSQL with fsync", rows, claims(rows), as_json=options.json
+    )
+
+
+def claims(rows: list[dict[str, Any]]) -> dict[str, bool]:
+    """Return what is promised and whether it was kept, with the worst."""
+    slowest = max(rows, key=lambda row: row["ms"])
+    most = max(rows, key=lambda row: row["statements"])
+    return {
+        f"every answer is a page ({len(rows)})": all(row["status"] == 200 for row in rows),
+        f"the slowest takes {slowest['ms']} ms: {slowest['address']} (at most {MOST_MILLISECONDS})": slowest[
+            "ms"
+        ]
+        <= MOST_MILLISECONDS,
+        f"the most statements are {most['statements']}: {most['address']} (at most {MOST_STATEMENTS})": most[
+            "statements"
+        ]
+        <= MOST_STATEMENTS,
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

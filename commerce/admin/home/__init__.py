@@ -1,0 +1,1 @@
+"""What staff see first: figures, what waits, and what a new shop still needs."""

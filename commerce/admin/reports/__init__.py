@@ -1,0 +1,1 @@
+"""Reports of sales, stock and returns."""
