@@ -14,8 +14,8 @@ from commerce.admin.pricing import views as pricing
 from commerce.admin.products import imports as product_imports
 from commerce.admin.products import new_product
 from commerce.admin.products import views as products
-from commerce.admin.search import views as search
 from commerce.admin.reports import views as reports
+from commerce.admin.search import views as search
 from commerce.admin.settings import mails
 from commerce.admin.settings import views as settings
 from commerce.admin.stock import imports

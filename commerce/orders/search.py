@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Text,
     Uuid,
+    bindparam,
     column,
     func,
     insert,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from commerce import paging
 from commerce.catalog.search import MAX_QUERY_CHARACTERS, MAX_QUERY_TOKENS, MAX_TOKEN_CHARACTERS, tokens
@@ -48,9 +50,10 @@ BATCH = 200
 _NUMBER = re.compile(r"[0-9]+\Z")
 _PHONE = re.compile(r"[+0-9][0-9 ()/.\-]{5,}\Z")
 
-# Both tables are made by a migration, as those of the catalogue's search.
+# Both tables are made by a migration, as those of the catalogue's search: row security on PostgreSQL shows only rows
+# that have what `_look_for` has set, so that the index of words is used.
 _POSTGRES = table(
-    "order_search", column("tenant_id", Uuid()), column("order_id", Uuid()), column("words", Text())
+    "order_search", column("tenant_id", Uuid()), column("order_id", Uuid()), column("words", TSVECTOR())
 )
 _SQLITE = table(
     "order_search", column("order_key", String()), column("tenant_key", String()), column("words", Text())
@@ -162,25 +165,33 @@ def _groups(search: str) -> Iterator[list[tuple[str, bool]]]:
 
 
 def matches(wanted: Wanted) -> ColumnElement[bool]:
-    """Return the condition that an order has what is wanted: of very many matches, the newest count.
+    """Return the condition that an order has what is wanted: of very many matches, the newest count. A step.
 
-    Never more than MOST_COUNTED + 1 are looked at, so a word that half of the orders have costs no more than another.
+    On PostgreSQL it holds for statements that run before the next search. Never more than MOST_COUNTED + 1 orders are
+    looked at, so a word that half of them have costs no more than another.
     """
     most: Any = literal_column(str(paging.MOST_COUNTED + 1))
     if db.engine.dialect.name == "postgresql":
-        # The configuration is written out: only then is it the expression of the index. Ids grow with time.
-        vector = func.to_tsvector(literal_column("'simple'::regconfig"), _POSTGRES.c.words)
-        asked = func.to_tsquery(literal_column("'simple'::regconfig"), literal(wanted.written(), Text()))
-        found = (
-            select(_POSTGRES.c.order_id)
-            .where(_POSTGRES.c.tenant_id == literal(current_tenant_id(), Uuid()), vector.bool_op("@@")(asked))
-            .order_by(_POSTGRES.c.order_id.desc())
-            .limit(most)
-        )
-        return Order.id.in_(found)
+        _look_for(wanted.written())
+        asked = func.to_tsquery(_SIMPLE, literal(wanted.written(), Text()))
+        mine = _POSTGRES.c.tenant_id == literal(current_tenant_id(), Uuid())
+        # Ids grow with time.
+        found = select(_POSTGRES.c.order_id).where(mine, _POSTGRES.c.words.bool_op("@@")(asked))
+        return Order.id.in_(found.order_by(_POSTGRES.c.order_id.desc()).limit(most))
     key = func.substr(_SQLITE.c.order_key, 2, type_=Uuid())
     match = literal_column("order_search").bool_op("MATCH")(literal(wanted.written(), Text()))
     return Order.id.in_(select(key).where(match).order_by(literal_column("rowid").desc()).limit(most))
+
+
+def _look_for(words: str) -> None:
+    # On the connection: it reads no table, so the filter of the shop has nothing to do.
+    db.session.connection().execute(_LOOK_FOR, {"words": words})
+
+
+_SIMPLE: Any = literal_column("'simple'::regconfig")
+_LOOK_FOR = select(
+    func.set_config("lockstep.order_words", bindparam("words", type_=Text()), literal_column("true"))
+)
 
 
 # --- writing it -------------------------------------------------------------------------------------
@@ -265,17 +276,20 @@ def _beside(ids: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, str], list[str]]:
 
 
 def _update(order_id: uuid.UUID, words: str) -> bool:
-    connection = db.session.connection()
+    """Write the text of an order that has one already, and tell whether it has."""
+    connection, key = db.session.connection(), _key(order_id)
     if db.engine.dialect.name == "postgresql":
+        _look_for(key)
         mine = (_POSTGRES.c.tenant_id == current_tenant_id()) & (_POSTGRES.c.order_id == order_id)
-        return bool(connection.execute(update(_POSTGRES).where(mine).values(words=words)).rowcount)
+        new = update(_POSTGRES).where(mine).values(words=func.to_tsvector(_SIMPLE, f"{words} {key}"))
+        return bool(connection.execute(new).rowcount)
     # The row keeps its place among the others: they are read newest first.
     statement = text(
         "UPDATE order_search SET words = :words WHERE rowid IN"
         " (SELECT rowid FROM order_search WHERE order_search MATCH :key)"
     )
-    key = f"tenant_key : t{current_tenant_id().hex} AND order_key : o{order_id.hex}"
-    return bool(connection.execute(statement, {"words": words, "key": key}).rowcount)
+    own = f"tenant_key : t{current_tenant_id().hex} AND order_key : {key}"
+    return bool(connection.execute(statement, {"words": words, "key": own}).rowcount)
 
 
 def _insert(texts: Sequence[tuple[uuid.UUID, str]]) -> None:
@@ -284,12 +298,21 @@ def _insert(texts: Sequence[tuple[uuid.UUID, str]]) -> None:
     tenant_id, connection = current_tenant_id(), db.session.connection()
     if db.engine.dialect.name == "postgresql":
         rows: list[dict[str, Any]] = [
-            {"tenant_id": tenant_id, "order_id": order_id, "words": words} for order_id, words in texts
+            {"tenant_id": tenant_id, "order_id": order_id, "written": f"{words} {_key(order_id)}"}
+            for order_id, words in texts
         ]
-        connection.execute(insert(_POSTGRES), rows)
+        connection.execute(_WRITE, rows)
         return
     rows = [
-        {"order_key": f"o{order_id.hex}", "tenant_key": f"t{tenant_id.hex}", "words": words}
+        {"order_key": _key(order_id), "tenant_key": f"t{tenant_id.hex}", "words": words}
         for order_id, words in texts
     ]
     connection.execute(insert(_SQLITE), rows)
+
+
+def _key(order_id: uuid.UUID) -> str:
+    """Return the word by which an order's own row is found. No search has it: theirs begin with other letters."""
+    return f"o{order_id.hex}"
+
+
+_WRITE = insert(_POSTGRES).values(words=func.to_tsvector(_SIMPLE, bindparam("written", type_=Text())))

@@ -160,10 +160,8 @@ def _filter(asked: dict[str, str], search: str) -> tuple[OrderFilter, list[str]]
 
 
 def _tabs(asked: dict[str, str], search: str, sort: str, staff_id: uuid.UUID) -> list[Tab]:
-    built_in = {
-        str(number): parse_filter(values, search=search) for number, (_label, values) in enumerate(TABS)
-    }
-    counts = count_filtered(built_in)
+    built_in = {str(number): parse_filter(values) for number, (_label, values) in enumerate(TABS)}
+    counts = count_filtered(search, built_in)
     tabs = [
         Tab(label, _address(values, search, sort), values == asked, counts[str(number)])
         for number, (label, values) in enumerate(TABS)
