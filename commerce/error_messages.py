@@ -261,6 +261,7 @@ MESSAGES: dict[str, str] = {
     "too_many_categories": N_("Your shop can have up to %(limit)s categories."),
     # --- cells of import files: ends of a sentence that begins with the value ---
     "cell_ambiguous": N_("can be read in two ways; write it with %(places)s decimals and without separators"),
+    "cell_stock_ambiguous": N_("can be read in two ways; write it without separators and decimals"),
     "cell_code_rounded": N_(
         "a spreadsheet has rounded this code, so its digits are lost; format the column as text and export it again"
     ),

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
 
-from babel.core import get_global
+from babel.core import Locale, UnknownLocaleError, get_global
+from babel.languages import get_official_languages
 from babel.numbers import (
     format_currency,
     get_currency_precision,
@@ -138,18 +139,40 @@ def plain_number(text: str, locale: str, *, places: int | None = None) -> str:
     return f"{whole}.{rest}"
 
 
+@lru_cache(maxsize=512)
+def currency_signs(currency: str) -> tuple[str, ...]:
+    """Return how a currency is written beside an amount: its code, its sign in English and at home (SEK: kr)."""
+    home = get_official_languages(currency[:2])
+    signs = [currency, get_currency_symbol(currency, "en")]
+    for language in home[:1]:
+        try:
+            signs.append(get_currency_symbol(currency, Locale(language, currency[:2])))
+        except UnknownLocaleError:
+            continue
+    return tuple(dict.fromkeys(signs))
+
+
+def without_currency(text: str, currency: str) -> str:
+    """Return an amount without the code or sign of `currency` before or behind it; those of other ones stay."""
+    number = text.strip()
+    for word in currency_signs(currency):
+        start, end = number[: len(word)], number[-len(word) :]
+        if start.casefold() == word.casefold():
+            return number[len(word) :].strip()
+        if end.casefold() == word.casefold():
+            return number[: -len(word)].strip()
+    return number
+
+
 def parse_typed_amount(text: str, currency: str, locale: str) -> int:
     """Return minor units for an amount as a person has typed it in `locale`, with the currency's code or sign or not.
 
     Raises InvalidValue.
     """
-    number = text.strip()
-    for word in (currency, get_currency_symbol(currency, locale)):
-        start, end = number[: len(word)], number[-len(word) :]
-        if start.casefold() == word.casefold():
-            number = number[len(word) :]
-        elif end.casefold() == word.casefold():
-            number = number[: -len(word)]
+    number = without_currency(text, currency)
+    sign = get_currency_symbol(currency, locale)
+    if number == text.strip() and sign != currency:
+        number = number.removeprefix(sign).removesuffix(sign)
     try:
         return parse_amount(plain_number(number, locale, places=exponent(currency)), currency)
     except InvalidValue as error:

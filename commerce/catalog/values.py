@@ -6,7 +6,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 
 from commerce.errors import InvalidValue
-from commerce.money import exponent, parse_amount
+from commerce.money import exponent, parse_amount, without_currency
 
 MAX_QUANTITY = 1_000_000
 MAX_PRICE_UNITS = 100_000_000
@@ -20,6 +20,7 @@ _DOT_GROUPS = re.compile(r"\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,}")  # 1.234
 _OPEN_GROUPS = re.compile(r"\d{1,3}([ '\u2019]\d{3})+([.,]\d+)?")  # 1 234,50 and 1'234.50
 _COMMA_MARK = re.compile(r"\d+,\d+")
 _ONE_MARK = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
+_UNITS_OR_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _EXPONENT = re.compile(r"\d+([.,]\d+)?[eE][+-]?\d+")
 _ROUNDED = re.compile(r"-?\d(?:[.,]\d+[eE][+-]?\d{1,3}|[eE]\+\d{2,3})")
 _FORMULA_ERROR = re.compile(r"#(?:REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)")
@@ -54,9 +55,11 @@ def plain_number(text: str, *, comma_is_mark: bool = False) -> str:
 def parse_price(text: str, currency: str, *, comma_is_mark: bool = False) -> int:
     """Return a price in minor units of `currency`; decimals beyond the currency's must be zeros.
 
-    '1.250' and '1,250' are refused where they could as well be a thousand times the other reading.
+    '1.250' and '1,250' are refused where they could as well be a thousand times the other reading. The currency's own
+    code or sign may stand beside it; another one is refused.
     """
     places = exponent(currency)
+    text = without_currency(text, currency)
     if (mark := _ONE_MARK.fullmatch(text)) and not _is_clear(mark[1], places, comma_is_mark=comma_is_mark):
         raise InvalidValue("value", "cell_ambiguous", places=places)
     number = plain_number(text, comma_is_mark=comma_is_mark and places > 0)
@@ -80,7 +83,12 @@ def _is_clear(mark: str, places: int, *, comma_is_mark: bool) -> bool:
 
 
 def parse_quantity(text: str) -> int:
-    """Return a number of units: whole, from 0 to MAX_QUANTITY ('20.0' is 20)."""
+    """Return a number of units: whole, from 0 to MAX_QUANTITY ('20.0' is 20).
+
+    '1.000' is refused: it is one unit to some programs and a thousand to others.
+    """
+    if _UNITS_OR_THOUSANDS.fullmatch(text.strip()):
+        raise InvalidValue("value", "cell_stock_ambiguous")
     number = plain_number(text)
     if number.startswith("-") and number.strip("-0."):
         raise InvalidValue("value", "cell_stock_negative")
@@ -94,8 +102,8 @@ def parse_quantity(text: str) -> int:
 
 def parse_stock(text: str) -> tuple[int, int]:
     """Return units on hand, and how many the other shop had sold beyond them: '-2' is (0, 2)."""
-    number = plain_number(text)
-    if number.startswith("-"):
+    number = text.strip()
+    if number.startswith(("-", "\u2212")):
         return 0, parse_quantity(number[1:])
     return parse_quantity(number), 0
 
@@ -164,7 +172,7 @@ def parse_barcode(text: str) -> str | None:
     code = text.removeprefix("'")
     if is_rounded(code) or _EXPONENT.fullmatch(code):
         return None
-    return code.removesuffix(".0") if re.fullmatch(r"\d+\.0", code) else code
+    return code.partition(".")[0] if re.fullmatch(r"\d+\.0{1,2}", code) else code
 
 
 def parse_url(text: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from commerce.errors import IllegalTransition
 from commerce.events.outbox import Actor
+from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order
 from commerce.orders.refunds import cancel_as_shown
@@ -20,7 +21,6 @@ from commerce.orders.returns import decline_refund, refund_order, request_return
 from commerce.orders.services import cancel_order, change_status, confirm_order
 from commerce.orders.transitions import REMEMBERED, TRANSITIONS
 from commerce.payments.queries import payments_of
-from commerce.payments.services import net_captured
 from commerce.settlement.manual_payments import record_receipt
 from commerce.shipping.services import ship_order
 
@@ -218,5 +218,5 @@ def is_settled(order: Order) -> bool:
 def gives_money_back(action: str, order: Order) -> bool:
     """Tell whether an action on an order as it is now sends money back."""
     if action == "cancel":
-        return net_captured(payments_of(order.id), order.currency) > 0
+        return balance_of(order, payments_of(order.id)).net > 0
     return action == "refund"

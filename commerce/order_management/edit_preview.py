@@ -26,11 +26,11 @@ from commerce.order_management.sold_terms import (
     manual_discount,
     sold_terms,
 )
+from commerce.orders.balance import Balance, balance_of
 from commerce.orders.models import Credit, Order, OrderLine, ReturnLine
 from commerce.orders.refund_amounts import is_count
 from commerce.payments.models import Payment
 from commerce.payments.queries import payment_method
-from commerce.payments.services import net_captured
 from commerce.pricing.calculate import (
     Adjustment,
     Discount,
@@ -81,9 +81,9 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
     changes = tuple(_words(order, edit, lines, shipping, code))
     if coupon is not None:
         changes += (f"code {coupon.code}: {format_money(off, order.currency, current_shop().locale)}",)
-    paid = net_captured(payments, order.currency)
+    balance = balance_of(order, payments)
     if not repriced:
-        return _as_it_is(order, lines, offers, paid, changes, terms)
+        return _as_it_is(order, lines, offers, balance, changes, terms)
     if edit.set_discount:
         terms = replace(terms, manual=edit.discount)
     if edit.price_shipping:
@@ -113,14 +113,13 @@ def plan_edit(order: Order, payments: Sequence[Payment], edit: OrderEdit) -> Edi
         tax_amount=totals.tax_amount,
         total=totals.total,
         total_before=order.total,
-        paid=paid,
+        before=balance,
         offers=offers,
         shipping_method=code,
         shipping_label=shipping.label,
         repriced=True,
         shortages=tuple(_shortages(lines)),
         changes=changes,
-        credited=order.credited_amount,
         terms=terms,
         coupon=coupon,
     )
@@ -130,7 +129,7 @@ def _as_it_is(
     order: Order,
     lines: Sequence[EditedLine],
     offers: tuple[ShippingOffer, ...],
-    paid: int,
+    balance: Balance,
     changes: tuple[str, ...],
     terms: SoldTerms,
 ) -> EditPlan:
@@ -148,14 +147,13 @@ def _as_it_is(
         tax_amount=order.tax_amount,
         total=order.total,
         total_before=order.total,
-        paid=paid,
+        before=balance,
         offers=offers,
         shipping_method=order.shipping_method,
         shipping_label=order.shipping_label,
         repriced=False,
         shortages=(),
         changes=changes,
-        credited=order.credited_amount,
         terms=terms,
     )
 

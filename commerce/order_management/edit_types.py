@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from commerce.cart.queries import CartLineView
 from commerce.errors import Shortage
 from commerce.order_management.sold_terms import SoldTerms
+from commerce.orders.balance import Balance
 from commerce.pricing.calculate import Adjustment, LineToPrice, PricedLine
 from commerce.pricing.promotions import ManualDiscount
 from commerce.pricing.queries import CouponFacts
@@ -92,7 +93,7 @@ class EditPlan:
     """What an edit comes to. Amounts are minor units; `lines` are all lines, those that go too.
 
     `repriced` is False when only contact or address changed: then every amount stays. `priced` are the lines that
-    stay or come, in their order. `paid` is what was captured and not given back, `credited` what was credited before.
+    stay or come, in their order. `before` is what is owed as the order is.
     """
 
     lines: tuple[EditedLine, ...]
@@ -105,14 +106,13 @@ class EditPlan:
     tax_amount: int
     total: int
     total_before: int
-    paid: int
+    before: Balance
     offers: tuple[ShippingOffer, ...]
     shipping_method: str
     shipping_label: str
     repriced: bool
     shortages: tuple[Shortage, ...]
     changes: tuple[str, ...]
-    credited: int
     terms: SoldTerms
     coupon: CouponFacts | None = None
 
@@ -132,14 +132,24 @@ class EditPlan:
         return self.total - self.total_before
 
     @property
+    def balance(self) -> Balance:
+        """What is owed after the edit."""
+        return replace(self.before, total=self.total)
+
+    @property
+    def paid(self) -> int:
+        """The money that the shop has now."""
+        return self.before.net
+
+    @property
     def open_amount(self) -> int:
         """What the customer still has to pay after the edit."""
-        return max(0, self.total - self.credited - self.paid)
+        return self.balance.due
 
     @property
     def surplus(self) -> int:
         """What the customer has paid too much after the edit."""
-        return max(0, self.paid - (self.total - self.credited))
+        return self.balance.surplus
 
     @property
     def summary(self) -> str:

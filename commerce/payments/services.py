@@ -101,11 +101,6 @@ def _note_where_to_pay(payment: Payment, outcome: PaymentOutcome) -> None:
     db.session.flush()
 
 
-def net_captured(payments: Sequence[Payment], currency: str) -> int:
-    """Return captured minus refunded, in minor units of `currency`; other currencies do not count."""
-    return sum(p.captured - p.refunded for p in payments if p.currency == currency)
-
-
 def queue_refunds(
     payments: Sequence[Payment], reason: str, *, amount: int | None = None, credit_id: uuid.UUID | None = None
 ) -> list[Refund]:

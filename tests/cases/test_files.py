@@ -71,6 +71,11 @@ FILES = (
     FileCase("yen with zeros behind the point", f"{PLAIN}a,A,1200.00\r\n", ("A", 1200), "JPY"),
     FileCase("dinars with three decimals", f"{PLAIN}a,A,1.234\r\n", ("A", 1234), "KWD"),
     FileCase("full-width digits", f"{PLAIN}a,A,１２００\r\n", ("A", 1200), "JPY"),
+    FileCase("the sign of the currency", f"{PLAIN}a,A,€4.00\r\n", ("A", 400)),
+    FileCase("the code of the currency", f"{PLAIN}a,A,4.00 EUR\r\n", ("A", 400)),
+    FileCase("the sign as it is written at home", 'Handle;Title;Variant Price\r\na;A;49,90 kr\r\n', ("A", 4990), "SEK"),
+    FileCase("the sign of yen in full width", f"{PLAIN}a,A,￥1200\r\n", ("A", 1200), "JPY"),
+    FileCase("the sign of another currency", f"{PLAIN}a,A,$4.00\r\n", None),
     FileCase("WooCommerce in English", "ID,Type,SKU,Name,Published,Regular price\r\n1,simple,A,Mug,1,4.00\r\n",
              ("Mug", 400)),
     FileCase("WooCommerce in German", "ID,Typ,Artikelnummer,Name,Veröffentlicht,Regulärer Preis\r\n"
@@ -154,6 +159,8 @@ CELLS = (
     CellCase("quantity", " 4 ", 4, "blanks"),
     CellCase("quantity", "４", 4, "full width"),
     CellCase("quantity", "2.5", None, "half a unit"),
+    CellCase("quantity", "1.000", None, "one unit, or a thousand"),
+    CellCase("quantity", "-1.000", None, "the same below zero"),
     CellCase("quantity", "1e3", None, "scientific notation"),
     CellCase("quantity", "many", None, "a word"),
     CellCase("sku", "4.00638E+12", None, "rounded by Excel"),
@@ -174,6 +181,7 @@ CELLS = (
     CellCase("sku", "00123", "00123", "zeros first"),
     CellCase("barcode", '="00456"', "00456", "kept from a spreadsheet"),
     CellCase("barcode", "4006381333931.0", "4006381333931", "a number with a decimal"),
+    CellCase("barcode", "4006381333931.00", "4006381333931", "a number with two decimals"),
     CellCase("barcode", "4.00638E+12", "", "rounded: left out and noted"),
 )
 
