@@ -47,11 +47,6 @@ def test_an_empty_shop_says_that_there_are_no_orders(desk: ShopClient) -> None:
     assert "No orders yet" in page.text
 
 
-def test_the_home_page_leads_to_the_orders(desk: ShopClient) -> None:
-    answer = desk.get("/admin/")
-    assert (answer.status_code, answer.location) == (303, "/admin/orders")
-
-
 def test_each_tab_counts_what_it_leads_to(desk: ShopClient, in_shop: Shop) -> None:
     make_product(sku="TEA-1", stock=100)
     for status in ("pending", "paid", "confirmed", "processing", "shipped", "shipped", "refund_requested"):
