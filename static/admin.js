@@ -45,7 +45,7 @@
       move(event.key === "j" ? 1 : -1);
     } else if (event.key === "?") {
       event.preventDefault();
-      document.getElementById("keys").showModal();
+      document.getElementById("shortcuts").showModal();
     }
   });
 
@@ -53,6 +53,6 @@
     const button = document.querySelector("[data-keys]");
     if (!button) return;
     button.hidden = false;
-    button.addEventListener("click", () => document.getElementById("keys").showModal());
+    button.addEventListener("click", () => document.getElementById("shortcuts").showModal());
   });
 })();

@@ -79,7 +79,7 @@ def test_the_tabs_count_what_the_search_finds(bob: Visitor) -> None:
     order_in("pending", name="Ann Buyer")
     order_in("pending", sku="CUP-1", name="Zoe Buyer")
     for path, all_of, found in (
-        ("/admin/orders?q=zoe", "All 1", "Pending 1"),
+        ("/admin/orders?q=zoe", "All 1", "Unpaid 1"),
         ("/admin/products?q=cup", "All 1", "Active 1"),
         ("/admin/stock?q=cup", "All 1", ""),
     ):
