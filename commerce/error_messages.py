@@ -340,6 +340,7 @@ MESSAGES: dict[str, str] = {
     "recipient_required": N_("Enter the recipient's name."),
     "shipping_method_required": N_("Choose a shipping method."),
     "shipping_method_unknown": N_("Choose one of these shipping methods: %(offered)s."),
+    "shipping_address_required": N_("Please enter a shipping address."),
     "street_required": N_("Enter a street and number."),
     "terms_changed": N_("The shop just changed its prices or terms. Review your order and try again."),
     "too_many_units": N_(
@@ -378,6 +379,14 @@ MESSAGES: dict[str, str] = {
     "file_quotes_broken": N_(
         "Row %(row)s: the quotation marks are wrong (%(error)s). Double the quotation marks inside a cell."
     ),
+    # --- content ---
+    "content_page_not_found": N_("We couldn't find this page."),
+    "page_slug_taken": N_("Another page already uses this address."),
+    "policy_exists": N_("Someone else has just written this policy."),
+    "policy_stays": N_(
+        "Policies can't be deleted because customers may have agreed to them. Unpublish it instead."
+    ),
+    "too_many_pages": N_("Your shop can have up to %(limit)s pages."),
     # --- database ---
     "busy": N_("The shop is very busy. Try again in a moment."),
     # --- events ---
@@ -430,6 +439,9 @@ MESSAGES: dict[str, str] = {
     "amount_too_precise": N_("“%(value)s” has too many decimal places: %(currency)s has %(places)s."),
     "currency_unknown": N_("“%(value)s” isn't an ISO 4217 currency code."),
     "not_an_amount": N_("“%(value)s” isn't a valid amount."),
+    # --- notifications ---
+    "mail_variable_unknown": N_("{%(variable)s} isn't a variable of this email. Use %(known)s."),
+    "mail_not_sent": N_("The mail server didn't take the email: %(error)s"),
     # --- order management ---
     "discount_negative": N_("Enter a discount of at least zero."),
     "draft_discount_out_of_range": N_("Enter a discount of at least zero and at most 100 percent."),

@@ -5,9 +5,11 @@ from commerce.accounts import models as accounts
 from commerce.api import models as api
 from commerce.cart import models as cart
 from commerce.catalog import models as catalog
+from commerce.content import models as content
 from commerce.events import models as events
 from commerce.file_imports import models as file_imports
 from commerce.inventory import models as inventory
+from commerce.notifications import models as notifications
 from commerce.orders import models as orders
 from commerce.payments import models as payments
 from commerce.pricing import models as pricing
@@ -22,10 +24,12 @@ __all__ = [
     "api",
     "cart",
     "catalog",
+    "content",
     "events",
     "file_imports",
     "form_submissions",
     "inventory",
+    "notifications",
     "orders",
     "payments",
     "pricing",

@@ -50,9 +50,9 @@ SMALL = 64 * 1024
 """Bytes up to which a request may go on to arrive although others have filled what may be kept in all."""
 MAX_IN_LINE = 64
 """Sign-ins of a process that wait for the one thread; more are asked to come again."""
-REST = 2.0
-"""For how many times as long as the last sign-in took the next one waits, so that they have a third of one thread."""
-MOST_REST = 0.25
+REST = 3.0
+"""For how many times as long as the last sign-in took the next one waits, so that they have a quarter of one thread."""
+MOST_REST = 1.0
 """Seconds of the longest rest: on a machine that is busy each sign-in takes long, and is not to take longer still."""
 PARTING_SECONDS = 2.0
 """How long a client has to hang up after its last answer (RFC 9112, 9.6), so that the answer is not cut off."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 VIEW = frozenset(
     {
         "account.own",
+        "content.view",
         "events.view",
         "mails.view",
         "orders.view",
@@ -44,8 +45,10 @@ MANAGEMENT = (
         "orders.decline_refund",
         "orders.refund",
         "audit.view",
+        "content.manage",
         "customers.erase",
         "events.replay",
+        "mails.change",
         "payments.methods",
         "pricing.manage",
         "products.change",

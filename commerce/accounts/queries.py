@@ -8,9 +8,9 @@ from commerce.accounts.models import StaffMember
 from commerce.db import db
 
 
-def staff_with_email(email: str) -> StaffMember | None:
-    """Return the member of staff with an address, active or not."""
+def known_staff_email(email: str) -> str:
+    """Return the address that was typed as that of a member of staff, active or not; '' when it is none of theirs."""
     address = email.strip().lower()[:255]
     if not address.isprintable():
-        return None
-    return db.session.scalar(select(StaffMember).where(StaffMember.email == address))
+        return ""
+    return db.session.scalar(select(StaffMember.email).where(StaffMember.email == address)) or ""

@@ -19,7 +19,7 @@ from commerce.accounts.auth import (
 from commerce.accounts.cookies import device, drop_token, keep_token, remember_browser, token_of
 from commerce.accounts.forms import CodeForm, SignInForm
 from commerce.accounts.kept_form import kept_by_sign_in, offer_to_continue
-from commerce.accounts.queries import staff_with_email
+from commerce.accounts.queries import known_staff_email
 from commerce.accounts.second_factor import complete_by_code
 from commerce.accounts.sessions import STAFF
 from commerce.db import with_audit
@@ -77,9 +77,9 @@ def _open(email: str, password: str) -> signing.OpenedSession:
         attempt = signing.check_password(STAFF, email, password, device(STAFF))
     except signing.SignInRefused:
         # Only an address of the staff is written down: anything may have been typed there, even a password.
-        known = staff_with_email(email)
+        known = known_staff_email(email)
         actor = Actor("nobody", request_id=request_id())
-        audit.record_alone(actor, "sign_in_refused", known.email if known else "", address=client_address())
+        audit.record_alone(actor, "sign_in_refused", known, address=client_address())
         raise
     actor = Actor("staff", str(attempt.person_id), attempt.name, request_id())
     action = "password_given" if attempt.needs_code else "sign_in"

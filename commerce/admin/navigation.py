@@ -84,7 +84,11 @@ NAVIGATION = (
             Place(_("Preview"), "/admin/pricing/preview"),
         ),
     ),
-    Group("content", _("Content")),
+    Group(
+        "content",
+        _("Content"),
+        (Place(_("Pages"), "/admin/pages", "content.view", also=("/admin/policies",)),),
+    ),
     Group(
         "reports",
         _("Reports"),

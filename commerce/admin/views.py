@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from commerce.admin.auth import blueprint
 from commerce.admin.categories import views as categories
+from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
 from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
@@ -24,6 +25,7 @@ from commerce.admin.stock import views as stock
 __all__ = [
     "blueprint",
     "categories",
+    "content",
     "drafts",
     "edit",
     "home",

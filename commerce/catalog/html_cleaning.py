@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Literal
 
 import nh3
 
@@ -34,16 +35,22 @@ ALLOWED_ATTRIBUTES = {
 URL_SCHEMES = frozenset({"http", "https", "mailto"})
 LINK_REL = "nofollow noopener noreferrer"
 
-# Relative addresses are those of the shop that wrote the export; here they would lead nowhere.
-_cleaner = nh3.Cleaner(
-    tags=set(ALLOWED_TAGS),
-    clean_content_tags=set(DROPPED_WITH_CONTENT),
-    attributes={tag: set(names) for tag, names in ALLOWED_ATTRIBUTES.items()},
-    url_schemes=set(URL_SCHEMES),
-    url_relative="deny",
-    link_rel=LINK_REL,
-    strip_comments=True,
-)
+
+def _make_cleaner(relative: Literal["pass_through", "deny"]) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(ALLOWED_TAGS),
+        clean_content_tags=set(DROPPED_WITH_CONTENT),
+        attributes={tag: set(names) for tag, names in ALLOWED_ATTRIBUTES.items()},
+        url_schemes=set(URL_SCHEMES),
+        url_relative=relative,
+        link_rel=LINK_REL,
+        strip_comments=True,
+    )
+
+
+# Relative addresses in an export are those of the shop that wrote it; here they would lead nowhere.
+_cleaner = _make_cleaner("deny")
+_own_cleaner = _make_cleaner("pass_through")
 _LINE_BREAKS = str.maketrans(
     {"\u2028": "\n", "\u2029": "\n", "\u0085": "\n", "\ufeff": None, "\x0b": "\n", "\x0c": "\n"}
 )
@@ -54,15 +61,17 @@ _EMPTY_SHELL = re.compile(r"(?:<(?:p|div|span|h[2-6]|ul|ol|li|strong|b|em|i|u)>|
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 
 
-def clean_html(text: str) -> str:
+def clean_html(text: str, *, own_links: bool = False) -> str:
     """Return `text` with only allowed HTML in it; safe to put into a page as it is.
 
-    A text without any markup becomes paragraphs. `h1` becomes `h2`, because the page has its own `h1`. Cleaning what
-    was cleaned changes nothing. The answer is empty when nothing readable is left.
+    Links without a host are kept in texts that were written for this shop (`own_links`), and dropped in others. A text
+    without any markup becomes paragraphs. `h1` becomes `h2`, because the page has its own `h1`. Cleaning what was
+    cleaned changes nothing. The answer is empty when nothing readable is left.
     """
     text = text.translate(_LINE_BREAKS).replace("\r\n", "\n").replace("\r", "\n")
     text = _CONTROLS.sub("", text).strip()
-    cleaned = _cleaner.clean(_HEADING_ONE.sub(r"<\1h2", text)).strip()
+    cleaner = _own_cleaner if own_links else _cleaner
+    cleaned = cleaner.clean(_HEADING_ONE.sub(r"<\1h2", text)).strip()
     if _EMPTY_SHELL.fullmatch(cleaned):
         return ""
     if not _MARKUP.search(cleaned):

@@ -279,8 +279,13 @@ def clean_address(sent: Mapping[str, str], *, ships: bool = True) -> dict[str, s
     """Return an address with official areas and postcode, keeping everything that was sent.
 
     API clients have addresses from everywhere and cannot ask again, so a missing region is not an error; an unknown
-    one or an impossible postcode is. Unless something `ships`, the country is enough. Raises InvalidValues.
+    one or an impossible postcode is. Unless something `ships`, the country is enough, and without any address it is the
+    shop's. Raises InvalidValues.
     """
+    if not sent:
+        if ships:
+            raise InvalidValue("shipping_address", "shipping_address_required")
+        sent = {"country_code": current_shop().country}
     if sent.get("country_code") not in known_countries():
         raise InvalidValue("shipping_address.country", "country_code_unknown")
     clean, problems = check_address(sent, as_sent=True)

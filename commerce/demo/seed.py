@@ -19,6 +19,7 @@ from commerce.catalog.models import Category
 from commerce.catalog_import.report import ImportReport
 from commerce.catalog_import.services import import_catalogue
 from commerce.db import atomic, db, insert_rows
+from commerce.demo.pages import write_pages
 from commerce.inventory.adjustments import CatalogueStock
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.services import create_coupon, create_promotion
@@ -224,6 +225,7 @@ def _create(demo: DemoShop, media: Path) -> SignIn:
         import_products(demo)
         import_pictures(demo, media)
         create_offers(demo)
+        write_pages(shop.name, f"hello@{shop.code}.example")
         password = secrets.token_urlsafe(12)
         email = f"owner@{shop.code}.example"
         create_staff(email=email, name="Demo Owner", password=password, role="owner")

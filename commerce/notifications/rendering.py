@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -14,13 +16,17 @@ from urllib.parse import quote
 from email_validator import validate_email
 from flask import current_app, render_template
 
+from commerce import clock
 from commerce.config import Config
+from commerce.db import new_id
 from commerce.events.relay import DeliveredEvent
+from commerce.money import format_money
 from commerce.notifications.context import MailContext
 from commerce.notifications.email_theme import email_theme_of
 from commerce.notifications.i18n import OUR_REASONS, language_of, using_locale
 from commerce.notifications.mail_types import ALERTS, CUSTOMER, MAILS, NOTES
 from commerce.notifications.mailer import make_mailer, send
+from commerce.notifications.texts import own_text
 from commerce.orders.addresses import address_lines
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop
@@ -67,17 +73,31 @@ def compose(
         "home": f"{base}/",
         "link": base + mail.path.format(**_places(facts, details)),
     }
+    own = own_text(mail.name, language_of(locale))
     if details is not None:
         order = details.order
         lines = address_lines(order.shipping_address, order.name, locale)
         context |= {"details": details, "order": order, "address": lines}
     with using_locale(locale):
+        own = context["own"] = own.filled(_variables(shop, facts, details, locale)) if own else own
         text = render_template(f"emails/{mail.template}.txt", **context)
         head, _, body = text.partition("\n")
-        subject = " ".join(head.removeprefix("Subject:").split())
+        subject = own.subject or " ".join(head.removeprefix("Subject:").split())
         html = render_template(f"emails/{mail.template}.html", subject=subject, **context)
     body = re.sub(r"[ \t]+\n", "\n", body)
     return ComposedMail(subject, re.sub(r"\n{3,}", "\n\n", body).strip() + "\n", html)
+
+
+def _variables(
+    shop: Shop, facts: Mapping[str, Any], details: MailContext | None, locale: str
+) -> dict[str, str]:
+    """Return what a shop's own words may name. See texts.variables_of."""
+    values = {"shop": shop.name, "title": str(facts.get("title", ""))}
+    if details is not None:
+        order = details.order
+        total = format_money(order.total, order.currency, locale)
+        values |= {"name": order.name, "code": order.code, "total": total}
+    return values
 
 
 def _places(facts: Mapping[str, Any], details: MailContext | None) -> dict[str, str]:
@@ -114,13 +134,25 @@ def send_mail(
     if not to or to.endswith(NOBODY):
         return
     facts = {**happening.payload, "subject": happening.subject_id}
-    config, shop, letter = _config(), current_shop(), compose(name, facts, details)
+    _post(compose(name, facts, details), to, happening.delivery_id, happening.occurred_at)
+
+
+def send_test(letter: ComposedMail, to: str) -> None:
+    """Send a composed mail to one of the staff, as a customer would get it.
+
+    Raises OSError or SMTPException when the server does not take it.
+    """
+    _post(letter, to, new_id(), clock.now())
+
+
+def _post(letter: ComposedMail, to: str, message_id: uuid.UUID, date: datetime) -> None:
+    config, shop = _config(), current_shop()
     message = EmailMessage()
     message["Subject"] = letter.subject
     message["From"] = _address(shop.name, shop.mail_from or config.mail_from)
     message["To"] = _address("", to)
-    message["Date"] = format_datetime(happening.occurred_at)
-    message["Message-ID"] = f"<{happening.delivery_id}@{shop.host}>"
+    message["Date"] = format_datetime(date)
+    message["Message-ID"] = f"<{message_id}@{shop.host}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")

@@ -9,7 +9,7 @@ from flask import Blueprint, g, request
 from commerce.cache import BoundedCache, render_cached
 from commerce.markup import Markup
 from commerce.storefront import listings
-from commerce.storefront.product_cards import CategoryLink
+from commerce.storefront.product_cards import CategoryLink, Navigation
 from commerce.tenants.scope import current_shop
 from commerce.tenants.views import static_url, theme_url
 
@@ -20,21 +20,26 @@ NAV_SECONDS = 2.0
 """How long the navigation of a visitor with a cookie may be kept."""
 MAX_SHOPS = 1024
 
-_navigation: BoundedCache[tuple[CategoryLink, ...]] = BoundedCache(MAX_SHOPS, NAV_SECONDS)
+_navigation: BoundedCache[Navigation] = BoundedCache(MAX_SHOPS, NAV_SECONDS)
 
 
-def nav_categories() -> tuple[CategoryLink, ...]:
-    """Return the first categories of the first level that have something to show.
+def site_navigation() -> Navigation:
+    """Return the first categories of the first level that have something to show, and the pages and policies.
 
     Visitors who are shopping (they have a cookie) may see them NAV_SECONDS late; pages that are cached for anonymous
     visitors may not, because a cached page would stay late.
     """
-    if "nav_categories" not in g:
-        g.nav_categories = _navigation.get(
-            current_shop().id, lambda: listings.top_categories(NAV_CATEGORIES), fresh=not request.cookies
+    if "navigation" not in g:
+        g.navigation = _navigation.get(
+            current_shop().id, lambda: listings.navigation(NAV_CATEGORIES), fresh=not request.cookies
         )
-    categories: tuple[CategoryLink, ...] = g.nav_categories
-    return categories
+    found: Navigation = g.navigation
+    return found
+
+
+def nav_categories() -> tuple[CategoryLink, ...]:
+    """Return the categories of `site_navigation`."""
+    return site_navigation().categories
 
 
 @blueprint.app_template_global()
@@ -85,5 +90,5 @@ def site_foot() -> Markup:
         name=shop.name,
         tagline=shop.tagline,
         prices_include_tax=shop.prices_include_tax,
-        categories=nav_categories(),
+        links=site_navigation(),
     )

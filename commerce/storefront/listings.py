@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     exists,
     func,
     literal,
@@ -33,11 +34,21 @@ from commerce.cache import BoundedCache
 from commerce.catalog.product_cache import cache_enabled, cached
 from commerce.catalog.search import found_ids, found_titles, search_parameters
 from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
+from commerce.content.models import POLICIES, page_path
+from commerce.content.queries import published_links
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
 from commerce.inventory.availability import STOCK, units_available, units_in_stock
 from commerce.list_queries import bounded
-from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink, CategoryPage
+from commerce.storefront.product_cards import (
+    PAGE_SIZE,
+    Card,
+    CardPage,
+    CategoryLink,
+    CategoryPage,
+    Navigation,
+    PageLink,
+)
 
 SORTS = ("newest", "price", "-price")
 MANUAL = "manual"
@@ -265,9 +276,24 @@ def _in_order(sort: str, first: Sequence[ColumnElement[Any]], columns: Any) -> l
 # --- categories -------------------------------------------------------------------------------------
 
 
-def top_categories(limit: int) -> tuple[CategoryLink, ...]:
-    """Return the categories of the first level that have something to show, in the shop's order. One statement."""
-    return _links("top categories", _TOP_CATEGORIES, limit)
+def navigation(limit: int) -> Navigation:
+    """Return what every page links to: categories of the first level, at most `limit`, and pages. One statement."""
+
+    def load() -> list[list[Any]]:
+        return [list(row[:-1]) for row in fetch_all(_NAVIGATION, limit=limit)]
+
+    rows = cached("navigation", str(limit), load)
+    pages = [PageLink(kind, slug, name) for kind, _key, slug, name, _picture in rows if kind != "category"]
+    policies = [page for page in pages if page.kind == "policy"]
+    return Navigation(
+        tuple(
+            CategoryLink(uuid.UUID(key), slug, name, None, picture)
+            for kind, key, slug, name, picture in rows
+            if kind == "category"
+        ),
+        tuple(page for page in pages if page.kind == "page"),
+        tuple(sorted(policies, key=lambda policy: POLICIES.index(policy.slug))),
+    )
 
 
 def list_categories(limit: int) -> tuple[CategoryLink, ...]:
@@ -357,7 +383,10 @@ def count_sitemaps() -> int:
 
 
 def sitemap_paths(number: int) -> list[str]:
-    """Return the addresses of one file, counted from 1: the home page, categories, then products. Two statements."""
+    """Return the addresses of one file, counted from 1. Two statements.
+
+    First the home page, pages and categories, then products.
+    """
     start = (number - 1) * SITEMAP_SIZE
     first = _first_paths()
     paths = first[start : start + SITEMAP_SIZE]
@@ -372,7 +401,12 @@ def sitemap_paths(number: int) -> list[str]:
 
 
 def _first_paths() -> list[str]:
-    return ["/", *(category.path for category in list_categories(MAX_CATEGORIES))]
+    """Return the addresses before those of products. One statement."""
+    found: dict[str, list[str]] = {}
+    for row in fetch_all(_BEFORE_PRODUCTS, limit=MAX_CATEGORIES):
+        path = f"/categories/{row.slug}" if row.kind == "category" else page_path(row.kind, row.slug)
+        found.setdefault(row.kind, []).append(quote(path))
+    return ["/", *found.get("page", []), *found.get("policy", []), *found.get("category", [])]
 
 
 def _branch() -> Select[Any]:
@@ -428,6 +462,39 @@ def _sold_in(category: FromClause) -> Select[uuid.UUID]:
     )
 
 
+def _navigation_statement() -> CompoundSelect[Any]:
+    top, pages = _TOP_CATEGORIES.subquery("top"), published_links().subquery("pages")
+    place, none = top.c.position.label("place"), literal("")
+    return union_all(
+        select(
+            literal("category").label("kind"),
+            cast(top.c.id, String),
+            top.c.slug,
+            top.c.name.label("name"),
+            top.c.picture,
+            place,
+        ),
+        select(pages.c.kind, none, pages.c.slug, pages.c.title, none, literal(0)).where(pages.c.in_footer),
+    ).order_by("place", "name")
+
+
+def _before_products_statement() -> CompoundSelect[Any]:
+    """Build the statement for what a sitemap names before the products: kind and slug of pages and categories."""
+    filled, pages = (
+        statement.subquery()
+        for statement in (_CATEGORIES.add_columns(CATEGORIES.c.position), published_links())
+    )
+    return union_all(
+        select(
+            literal("category").label("kind"),
+            filled.c.slug,
+            filled.c.position.label("place"),
+            filled.c.name.label("name"),
+        ),
+        select(pages.c.kind, pages.c.slug, literal(0), pages.c.title),
+    ).order_by("place", "name")
+
+
 def _category_statement() -> CompoundSelect[Any]:
     """Build the statement for a category by `slug`, those above it (-2, -1) and those right below it (1)."""
     own, parent, top, child = (CATEGORIES.alias(name) for name in ("own", "parent", "top", "child"))
@@ -475,5 +542,7 @@ _CATEGORIES = (
     .order_by(CATEGORIES.c.position, CATEGORIES.c.name, CATEGORIES.c.id)
     .limit(bindparam("limit", type_=Integer()))
 )
-_TOP_CATEGORIES = _CATEGORIES.where(CATEGORIES.c.parent_id.is_(None))
+_TOP_CATEGORIES = _CATEGORIES.where(CATEGORIES.c.parent_id.is_(None)).add_columns(CATEGORIES.c.position)
 _CATEGORY = _category_statement()
+_NAVIGATION = _navigation_statement()
+_BEFORE_PRODUCTS = _before_products_statement()

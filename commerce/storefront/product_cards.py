@@ -1,4 +1,4 @@
-"""Rows of the product listings: product cards, pages of them, and category links."""
+"""Rows of the storefront: product cards, pages of them, and links to categories and pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import date
 from typing import NamedTuple
 from urllib.parse import quote
 
+from commerce.content.models import page_path
 from commerce.inventory.availability import expected_on
 
 PAGE_SIZE = 24
@@ -95,3 +96,24 @@ class CategoryPage(NamedTuple):
     product_order: str
     trail: tuple[CategoryLink, ...]
     children: tuple[CategoryLink, ...]
+
+
+class PageLink(NamedTuple):
+    """A page or policy that visitors may see."""
+
+    kind: str
+    slug: str
+    title: str
+
+    @property
+    def path(self) -> str:
+        """The address of the page."""
+        return quote(page_path(self.kind, self.slug))
+
+
+class Navigation(NamedTuple):
+    """What every page of the shop links to."""
+
+    categories: tuple[CategoryLink, ...]
+    pages: tuple[PageLink, ...]
+    policies: tuple[PageLink, ...]

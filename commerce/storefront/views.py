@@ -13,8 +13,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.cache import render_cached
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
+from commerce.content.models import page_path
+from commerce.content.queries import published_page
 from commerce.errors import NotFound
-from commerce.markup import Markup, joined
+from commerce.markup import Markup, joined, plain_text
 from commerce.paging import MOST_COUNTED, PageLinks, parse_page_number
 from commerce.storefront import listings
 from commerce.storefront.layout import blueprint, nav_categories
@@ -249,6 +251,35 @@ def _most(choice: VariantChoice) -> int:
     """Return the largest quantity that the form offers."""
     variant = choice.variant
     return min(variant.available, MAX_UNITS) if variant else MAX_UNITS
+
+
+# --- pages and policies -------------------------------------------------------------------------------
+
+
+@blueprint.get("/pages/<slug>", endpoint="content_page")
+@cache_for_anonymous
+def shop_page(slug: str) -> str:
+    """A page that the shop has written."""
+    return _render_page("page", slug)
+
+
+@blueprint.get("/policies/<slug>", endpoint="policy")
+@cache_for_anonymous
+def shop_policy(slug: str) -> str:
+    """A policy of the shop, such as its terms."""
+    return _render_page("policy", slug)
+
+
+def _render_page(kind: str, slug: str) -> str:
+    page = published_page(kind, slug)
+    return render_template(
+        "storefront/page.html",
+        title=page.title,
+        body_html=page.body_html,
+        summary=plain_text(page.body_html),
+        path=quote(page_path(kind, slug)),
+        updated_at=page.published_at if kind == "policy" else None,
+    )
 
 
 # --- for programs -----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from commerce.catalog.validation import (
     checked_sku,
     checked_variant,
 )
+from commerce.content.services import checked_text
 from commerce.db import UtcDateTime
 from commerce.errors import CommerceError, FieldError, InvalidValue, Rejected
 from commerce.payments.methods import check_stored_method
@@ -115,6 +116,11 @@ def _product(row: Row) -> Row:
     return dict(checked_product(cast("ProductValues", values)))
 
 
+def _content(row: Row) -> Row:
+    title, body = checked_text(row["title"], row["body_html"])
+    return {"title": title, "body_html": body}
+
+
 def _variant(row: Row) -> Row:
     checked_sku(row["sku"])
     values = {name: row[name] for name in VariantValues.__annotations__}
@@ -152,6 +158,8 @@ def _webhook_endpoint(row: Row) -> Row:
 ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "tenants": _tenant,
     "products": _product,
+    "content_pages": _content,
+    "content_revisions": _content,
     "variants": _variant,
     "payment_methods": _payment_method,
     "promotions": _promotion,

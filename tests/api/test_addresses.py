@@ -74,3 +74,42 @@ def test_a_part_that_contradicts_the_country_is_rejected(
 ) -> None:
     body = order_body(("TEA", 1), shippingAddress={**STREET, **address})
     assert error_fields(rejected_order(program, body, 422, "invalid_value")) == [field]
+
+
+def test_what_is_not_shipped_needs_no_address(program: Program) -> None:
+    make_product("Voucher", sku="VOUCHER", requires_shipping=False)
+    body = order_body(("VOUCHER", 1))
+    del body["shippingAddress"]
+    placed = program.post("/api/orders", body)
+    assert placed.status_code == 201, placed.text
+    order = placed.json["attributes"]
+    assert (order["shippingAddress"]["country"], order["shippingMethod"], order["shipping"]) == (
+        "US",
+        "none",
+        0,
+    )
+    path = program.post("/api/carts", {"items": [{"productCode": "VOUCHER", "quantity": 1}]}).headers[
+        "Location"
+    ]
+    details = {"email": "alice@example.com", "name": "Alice", "paymentMethod": "bank_transfer"}
+    cart = program.call("PUT", f"{path}/details", details).json
+    ordered = program.post(f"{path}/checkout", {"total": cart["quote"]["total"], "version": cart["version"]})
+    assert ordered.status_code == 201, ordered.text
+
+
+@pytest.mark.parametrize(
+    ("address", "field"),
+    [
+        (None, "shippingAddress"),
+        ({"name": "Alice", "city": "Reading", "country": "GB"}, "shippingAddress.street"),
+    ],
+)
+def test_what_is_shipped_needs_an_address(
+    program: Program, address: dict[str, str] | None, field: str
+) -> None:
+    make_product("Voucher", sku="VOUCHER", requires_shipping=False)
+    body = order_body(("VOUCHER", 1), ("TEA", 1), shippingAddress=address)
+    if address is None:
+        del body["shippingAddress"]
+    answer = rejected_order(program, body, 422, "invalid_value")
+    assert error_fields(answer) == [field]

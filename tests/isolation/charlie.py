@@ -26,6 +26,7 @@ IDS = {
     "line_id": "cart_lines",
     "location_id": "locations",
     "method_id": "shipping_methods",
+    "page_id": "content_pages",
     "payment_id": "payments",
     "product_id": "products",
     "promotion_id": "promotions",
@@ -45,11 +46,15 @@ CODES = {
     "api/carts": "coupons-code",
 }
 """Words of an address -> what its `code` names; else it is an order."""
+SLUGS = {"categories": "categories", "/pages/": "content-pages", "/policies/": "content-pages"}
+"""Words of an address -> what its `slug` names; else it is a product."""
 PLAIN = {
     "number": "1",
     "action": "removal",
     "deed": "removal",
+    "change": "deletion",
     "gateway": "manual",
+    "policy": "terms",
     "section": "shop",
     "resource": "cancellation",
     "challenge": "abc",
@@ -85,7 +90,7 @@ class Charlie:
             ),
             "product_code": f"{CANARY}-variants-sku",
             "sku": f"{CANARY}-variants-sku",
-            "slug": f"{CANARY}-{'categories' if 'categories' in path else 'products'}-slug",
+            "slug": f"{CANARY}-{next((SLUGS[each] for each in SLUGS if each in path), 'products')}-slug",
             "token": self._token(path),
         }
         return parts[name]

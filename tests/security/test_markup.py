@@ -50,9 +50,10 @@ def test_templates_trust_descriptions_alone_and_switch_htmx_off_around_them() ->
             if re.search(r"\|\s*(safe|cleaned)\b|autoescape", line):
                 trusted[str(path.relative_to(ROOT))] = line.strip()
     assert trusted == {
+        "templates/storefront/page.html": '<div class="prose" data-hx-ignore>{{ body_html|cleaned }}</div>',
         "templates/storefront/_product.html": (
             '<div class="prose product__text" data-hx-ignore>{{ product.description_html|cleaned }}</div>'
-        )
+        ),
     }
 
 
@@ -132,9 +133,7 @@ def poison() -> int:
             continue
         for column in _typed_texts(table):
             count += 1
-            typed = (
-                clean_html(attack(None)) if column.name == "description_html" else attack(column.type.length)
-            )
+            typed = clean_html(attack(None)) if column.name.endswith("_html") else attack(column.type.length)
             connection.execute(update(table).where(owner == own).values({column.name: typed}))
         for column in table.columns:
             if isinstance(column.type, JSON):

@@ -39,6 +39,7 @@ from commerce.admin.fields import (
     version_field,
 )
 from commerce.admin.forms import Difference, VersionedForm, problems_of, shown_text
+from commerce.notifications.texts import MAX_SUBJECT, MAX_TEXT
 from commerce.payments.methods import MAX_HOLD_MINUTES, MethodRow
 from commerce.pricing.models import TaxRate
 from commerce.pricing.validation import TaxValues
@@ -466,3 +467,22 @@ def _shown_payment(known: MethodRow) -> dict[str, Any]:
     fee = ("fee_amount", "fee_ppm", "fee_tax_class", "cash_rounding")
     settings = {name: known.settings.get(name, "") for name in SETTINGS}
     return {"version": known.digest, **{name: getattr(known, name) for name in (*names, *fee)}, **settings}
+
+
+class MailTextForm(VersionedForm):
+    """A shop's own words for one email in one language."""
+
+    version = StringField(
+        validators=[Regexp(r"^[0-9]{1,15}\Z", message=_("Please reload the page."))], default="0"
+    )
+    subject = StringField(_("Subject"), [Length(max=MAX_SUBJECT), no_control_characters], filters=[strip])
+    opening = TextAreaField(
+        _("Text at the top"), [Length(max=MAX_TEXT), no_control_characters], filters=[strip]
+    )
+    closing = TextAreaField(
+        _("Text at the end"), [Length(max=MAX_TEXT), no_control_characters], filters=[strip]
+    )
+
+    def values(self) -> dict[str, str]:
+        """Return what `write_text` takes."""
+        return {name: self[name].data or "" for name in ("subject", "opening", "closing")}

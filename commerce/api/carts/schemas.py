@@ -74,7 +74,10 @@ class CartDetails(RequestModel):
     def details(self, lines: Sequence[CartLineView]) -> CheckoutDetails:
         """Return the details of the cart. Raises InvalidValue, InvalidValues."""
         sent = self.shipping_address
-        address = clean_address(sent.fields()) if sent else None
+        ships = not lines or any(line.requires_shipping for line in lines)
+        address = None
+        if sent or not ships:
+            address = clean_address(sent.fields() if sent else {}, ships=ships)
         shipping, payment = self.shipping_method or "", self.payment_method or ""
         if shipping and address is None:
             raise InvalidValue("shipping_address", "shipping_method_without_address")

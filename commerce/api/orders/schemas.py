@@ -89,7 +89,9 @@ Language = Annotated[
 class Address(RequestModel):
     """A shipping address. Region and postal code must be those of the country; fields it does not use are kept."""
 
-    street: Text = Field(min_length=1, max_length=500, examples=["123 Main St"])
+    street: Text = Field(
+        "", max_length=500, description="Required if anything is shipped.", examples=["123 Main St"]
+    )
     city: Line = Field("", max_length=255, examples=["Tokyo"])
     district: Line = Field("", max_length=255)
     region: Line = Field(
@@ -135,7 +137,10 @@ class OrderCreate(RequestModel):
         examples=["CUST-001"],
     )
     items: list[OrderItem] = Field(min_length=1, max_length=MAX_ITEMS)
-    shipping_address: Address
+    shipping_address: Address | None = Field(
+        None,
+        description="Can be omitted if nothing is shipped; the order is then taxed as in the shop's country.",
+    )
     shipping_method: Code | None = Field(None, description="The cheapest available method if omitted.")
     payment_method: Code | None = Field(
         None,
@@ -166,10 +171,10 @@ class OrderCreate(RequestModel):
         shown = None if self.total is None else minor(self.total, current_shop().currency, "total")
         return DirectOrder(
             [item.wanted() for item in self.items],
-            self.shipping_address.fields(),
+            self.shipping_address.fields() if self.shipping_address else {},
             customer_reference=self.customer_id,
             email=self.email,
-            name=self.shipping_address.name,
+            name=self.shipping_address.name if self.shipping_address else "",
             phone=self.phone,
             note=self.note,
             locale=self.locale,

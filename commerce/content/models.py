@@ -1,0 +1,67 @@
+"""Texts of the shop: pages that staff write, and policies that the law asks for."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from commerce import clock
+from commerce.db import Base, TenantRow
+
+KINDS = ("page", "policy")
+POLICIES = ("imprint", "privacy", "terms", "withdrawal", "shipping")
+"""Slugs of the policies; there is at most one of each."""
+
+
+class ContentPage(TenantRow, Base):
+    """A page as staff work on it. What visitors see is its revision number `revision`; 0: it is not published."""
+
+    __tablename__ = "content_pages"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "kind", "slug"),
+        CheckConstraint("kind IN ('page', 'policy')", name="kind"),
+    )
+
+    kind: Mapped[str] = mapped_column(String(20))
+    slug: Mapped[str]
+    title: Mapped[str]
+    body_html: Mapped[str] = mapped_column(Text, default="")
+    in_footer: Mapped[bool] = mapped_column(default=True)
+    revision: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def path(self) -> str:
+        """The address of the page in the shop."""
+        return page_path(self.kind, self.slug)
+
+
+class ContentRevision(TenantRow, Base):
+    """A page as it was published once. It never changes: customers may have agreed to it."""
+
+    __tablename__ = "content_revisions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "page_id"], ["content_pages.tenant_id", "content_pages.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "page_id", "number"),
+    )
+
+    page_id: Mapped[uuid.UUID]
+    number: Mapped[int]
+    title: Mapped[str]
+    body_html: Mapped[str] = mapped_column(Text)
+    published_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+def page_path(kind: str, slug: str) -> str:
+    """Return the address of a page or policy in the shop, not quoted."""
+    return f"/policies/{slug}" if kind == "policy" else f"/pages/{slug}"
