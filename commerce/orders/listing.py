@@ -304,8 +304,8 @@ def known_tags(limit: int = 100) -> list[str]:
 def find_by_code(text: str) -> str | None:
     """Return the code of the order that is called by exactly this code, in any case, or number; None for none."""
     asked = text.strip().upper()
-    if not asked or len(asked) > 40 or not asked.isprintable():
-        return None
+    if len(asked) > 40 or not asked.isprintable() or not any(sign.isdigit() for sign in asked):
+        return None  # every code has the digits of its number
     number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= MAX_DIGITS else 0
     called = Order.number == number if number else Order.code == asked
     return db.session.scalar(select(Order.code).where(called))

@@ -33,7 +33,7 @@ class FoundCustomer(NamedTuple):
     email: str
 
 
-def search_products(search: str) -> Sequence[FoundProduct]:
+def match_products(search: str) -> Sequence[FoundProduct]:
     """Return a few products that a search of the catalogue finds. One statement."""
     asked = search_parameters(search)
     if asked is None:
@@ -48,7 +48,7 @@ def search_products(search: str) -> Sequence[FoundProduct]:
     return [FoundProduct(*row) for row in rows]
 
 
-def search_customers(search: str, orders: Iterable[ListedOrder]) -> Sequence[FoundCustomer]:
+def match_customers(search: str, orders: Iterable[ListedOrder]) -> Sequence[FoundCustomer]:
     """Return a few customers: those with an account that match, and whoever placed the orders that were found."""
     found = {
         row.email: FoundCustomer(str(row.member_id), row.name, row.email)
@@ -60,7 +60,7 @@ def search_customers(search: str, orders: Iterable[ListedOrder]) -> Sequence[Fou
     return list(found.values())[:FEW]
 
 
-def search_places(search: str, groups: Sequence[Group]) -> Sequence[Place]:
+def match_places(search: str, groups: Sequence[Group]) -> Sequence[Place]:
     """Return the pages of the back office whose name or description has every word that was searched for."""
     words = search.casefold().split()
     texts = {

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, may, requires_permission, search_text
 from commerce.admin.navigation import visible_groups
-from commerce.admin.search.queries import FEW, search_customers, search_places, search_products
+from commerce.admin.search.queries import FEW, match_customers, match_places, match_products
 from commerce.orders.listing import OrderFilter, find_by_code, list_filtered
 from commerce.web import see_other
 
@@ -36,7 +36,7 @@ def _found(search: str, exact: str | None) -> dict[str, Any]:
     return {
         "orders": orders,
         "more": page.older is not None,
-        "products": search_products(search) if may("products.view") else [],
-        "customers": search_customers(search, orders) if may("customers.view") else [],
-        "places": search_places(search, visible_groups(may)),
+        "products": match_products(search) if may("products.view") else [],
+        "customers": match_customers(search, orders) if may("customers.view") else [],
+        "places": match_places(search, visible_groups(may)),
     }
