@@ -3,6 +3,7 @@
 from commerce import form_submissions
 from commerce.accounts import models as accounts
 from commerce.api import models as api
+from commerce.bulk import models as bulk
 from commerce.cart import models as cart
 from commerce.catalog import models as catalog
 from commerce.content import models as content
@@ -22,6 +23,7 @@ from commerce.webhooks import models as webhooks
 __all__ = [
     "accounts",
     "api",
+    "bulk",
     "cart",
     "catalog",
     "content",

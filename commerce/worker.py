@@ -28,6 +28,7 @@ from commerce.accounts.members import sweep_members
 from commerce.accounts.sessions import OPERATOR, STAFF
 from commerce.accounts.throttle import purge_throttles
 from commerce.api.idempotency import PURGE_BATCH, purge_idempotency_keys
+from commerce.bulk.runner import run_bulk_plans
 from commerce.cart.services import sweep_carts
 from commerce.db import db
 from commerce.event_handlers import PASSING_EVENTS, make_relay
@@ -293,13 +294,16 @@ def jobs() -> list[Job]:
 
 
 def long_jobs(app: Flask, stop: threading.Event) -> list[Job]:
-    """Return what may take minutes at a time: it has a thread of its own, so that nothing else waits for it."""
+    """Return what may take minutes at a time: each has a thread of its own, so that nothing else waits for it."""
     address_of = partial(base_url, app.config["LOCKSTEP"])
 
     def import_files() -> int:
         return run_file_imports(address_of, stop.is_set)
 
-    return [Job(import_files, 1, again=True)]
+    def carry_out_plans() -> int:
+        return run_bulk_plans(stop.is_set)
+
+    return [Job(import_files, 1, again=True), Job(carry_out_plans, 1, again=True)]
 
 
 def run(app: Flask, stop: threading.Event) -> None:
@@ -315,14 +319,17 @@ def run(app: Flask, stop: threading.Event) -> None:
         daemon=True,
     )
     delivering.start()
-    long_running = threading.Thread(
-        target=_do_jobs, args=(app, stop, long_jobs(app, stop)), name="long-jobs", daemon=True
-    )
-    long_running.start()
+    long_running = [
+        threading.Thread(target=_do_jobs, args=(app, stop, [job]), name=job.run.__name__, daemon=True)
+        for job in long_jobs(app, stop)
+    ]
+    for thread in long_running:
+        thread.start()
     _do_jobs(app, stop, jobs())
     dispatcher.wake.set()
     delivering.join()
-    long_running.join()
+    for thread in long_running:
+        thread.join()
 
 
 def _do_jobs(app: Flask, stop: threading.Event, periodic: list[Job]) -> None:

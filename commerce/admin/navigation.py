@@ -65,7 +65,11 @@ NAVIGATION = (
         "products",
         _("Products"),
         (
-            Place(_("Products"), "/admin/products", also=("/admin/new-product",)),
+            Place(
+                _("Products"),
+                "/admin/products",
+                also=("/admin/new-product", "/admin/bulk-changes", "/admin/imports"),
+            ),
             Place(_("Categories"), "/admin/categories"),
             Place(
                 _("Stock"),

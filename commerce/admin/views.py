@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commerce.admin.auth import blueprint
+from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
@@ -24,6 +25,7 @@ from commerce.admin.stock import views as stock
 
 __all__ = [
     "blueprint",
+    "bulk",
     "categories",
     "content",
     "drafts",

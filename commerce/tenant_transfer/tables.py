@@ -21,6 +21,8 @@ LEFT_OUT = {
     "email_proofs": "mailed links lead to the old installation and are short-lived",
     "staff_invitations": "mailed links lead to the old installation",
     "form_submissions": "pages that are open belong to the old installation",
+    "bulk_plans": "a plan goes on where it was begun",
+    "bulk_rows": "a plan goes on where it was begun",
     "file_imports": "an import goes on where its file was uploaded",
     "file_import_chunks": "an import goes on where its file was uploaded",
     "file_import_parts": "an import goes on where its file was uploaded",

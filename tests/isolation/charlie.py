@@ -28,6 +28,7 @@ IDS = {
     "method_id": "shipping_methods",
     "page_id": "content_pages",
     "payment_id": "payments",
+    "plan_id": "bulk_plans",
     "product_id": "products",
     "promotion_id": "promotions",
     "rate_id": "tax_rates",
@@ -56,6 +57,7 @@ PLAIN = {
     "gateway": "manual",
     "policy": "terms",
     "section": "shop",
+    "step": "pause",
     "resource": "cancellation",
     "challenge": "abc",
 }

@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from commerce.accounts.models import StaffMember
+from commerce.bulk.services import create_plan
 from commerce.catalog.models import Category, Product, ProductCategory, Variant
 from commerce.csv_files import BOM
 from commerce.db import atomic, db
@@ -66,7 +67,11 @@ def test_no_file_holds_a_cell_that_computes(app: Flask, in_shop: Shop, owner: Vi
     report = {"errors": [dict.fromkeys(("handle", "column", "value", "reason"), text) | {"row": 2}],
               "changes": [dict.fromkeys(("handle", "sku", "field", "before", "after"), text)], "notes": []}  # fmt: skip
     import_id = import_of(report)
+    plan_id = create_plan(
+        "products.status", select(Product.id, Product.version), scope={}, by=text, staff_id=None
+    )
     files = {
+        "admin.bulk_file": f"/admin/bulk-changes/{plan_id}/rows.csv",
         "admin.import_report": f"/admin/imports/{import_id}/report.csv",
         "admin.product_file": "/admin/products.csv",
         "admin.stock_ledger": f"/admin/ledgers/{stock_id}.csv",

@@ -29,6 +29,8 @@ def test_every_row_of_a_shop_moves_but_for_sessions_links_and_keys() -> None:
         "api_keys",
         "sign_in_throttles",
         "form_submissions",
+        "bulk_plans",
+        "bulk_rows",
         "sales_days",
         "sales_by",
         "sales_progress",

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, union
+from sqlalchemy import ColumnElement, Select, and_, func, select, union
 
 from commerce.admin.queries import page_by_keys
 from commerce.catalog.categories import category_tree
-from commerce.catalog.models import TITLE_KEY, Product, ProductImage, Variant
+from commerce.catalog.models import TITLE_KEY, Category, Product, ProductImage, Variant
 from commerce.catalog.search import MatchingProducts
 from commerce.catalog.validation import STATUSES
 from commerce.db import db
@@ -61,6 +61,7 @@ def list_products(found: FoundProducts, *, status: str = "", page: int = 1) -> P
         key = (Product.tenant_id == page_of_keys.c.tenant_id) & (Product.id == page_of_keys.c.id)
         return (
             select(
+                Product.id,
                 Product.slug,
                 Product.title,
                 Product.status,
@@ -95,6 +96,26 @@ _VARIANT_OF_PRODUCT = (
     Variant.product_id == Product.id,
     Variant.active,
 )
+
+
+def matching_products(search: str, status: str) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of every product that the list's filter finds. A step."""
+    found = search_products(search)
+    statement = select(Product.id, Product.version).where(*found.conditions).order_by(Product.id)
+    return statement.where(Product.status == status) if status else statement
+
+
+def chosen_products(ids: Sequence[uuid.UUID]) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of these products."""
+    return select(Product.id, Product.version).where(Product.id.in_(ids)).order_by(Product.id)
+
+
+def category_ids() -> list[tuple[str, str]]:
+    """Return the id and name of each category, in the order of the shop."""
+    rows = db.session.execute(
+        select(Category.id, Category.name).order_by(Category.position, func.lower(Category.name), Category.id)
+    )
+    return [(str(row.id), row.name) for row in rows]
 
 
 def count_products(found: FoundProducts) -> dict[str, int]:
