@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 import logging
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import Any
 
 import flask_migrate
 import psycopg
+from babel import Locale
 from flask import Flask, Response, current_app, g, jsonify, request, send_from_directory
 from flask_babel import Babel
 from jinja2 import StrictUndefined
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -52,9 +55,9 @@ from commerce.tenant_transfer import views as transfer_views
 from commerce.tenants import hosts
 from commerce.tenants import views as tenant_views
 from commerce.tenants.models import Shop
-from commerce.tenants.queries import find_shop_by_host, list_shops
+from commerce.tenants.queries import KnownShop, find_known_shop, find_shop_by_host, list_shops
 from commerce.tenants.scope import current_shop, entered_shop, shop_scope
-from commerce.translated_templates import TranslatedTemplates
+from commerce.translated_templates import KeptDomain, TranslatedTemplates
 from commerce.web import init_web, private, see_other
 
 log = logging.getLogger("commerce")
@@ -75,6 +78,8 @@ MAX_HOSTS = 1024
 """Anybody may name any host, so what is kept of them is bounded."""
 
 _shops: BoundedCache[Shop | None] = BoundedCache(MAX_HOSTS)
+_known_shops: dict[tuple[Engine, str], KnownShop] = {}
+"""Shops by the host names that are theirs, as this process has last read them."""
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -106,7 +111,8 @@ def create_app(config: Config | None = None) -> Flask:
 
     db.init_app(app)
     flask_migrate.Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
-    Babel(app, locale_selector=_locale, timezone_selector=_timezone)
+    babel = Babel(app, locale_selector=_locale, timezone_selector=_timezone)
+    babel.domain_instance = KeptDomain("messages")
     name_routes(app)
     if config.log_requests:
         log_requests(app)
@@ -171,8 +177,13 @@ def _flask_settings(config: Config) -> dict[str, Any]:
     }
 
 
-def _locale() -> str:
-    return current_shop().locale if "shop" in g else "en"
+def _locale() -> Locale:
+    return _parsed_locale(current_shop().locale if "shop" in g else "en")
+
+
+@lru_cache(maxsize=1024)
+def _parsed_locale(name: str) -> Locale:
+    return Locale.parse(name)
 
 
 def _timezone() -> str:
@@ -202,14 +213,38 @@ def _enter_shop() -> BaseResponse | None:
         raise BadRequest("The address of the shop cannot be read.")
     if _host_name(request.host) == _config().platform_host:
         return _on_platform()
-    shop = _shop_at(request.host)
-    if shop is None or request.blueprint == platform_views.blueprint.name:
+    shop = _enter_known_shop(_host_name(request.host)) or _enter(_shop_at(request.host))
+    if request.blueprint == platform_views.blueprint.name:
         raise NotFound("There is no shop at this address.")
     g.shop = shop
-    g.shop_exit = ExitStack()
-    g.shop_exit.enter_context(shop_scope(shop))
     is_open = shop.status == "active" or {request.blueprint, request.endpoint} & STILL_OPEN
     return None if is_open else tenant_views.closed()
+
+
+def _enter(shop: Shop | None) -> Shop:
+    if shop is None:
+        raise NotFound("There is no shop at this address.")
+    g.shop_exit = ExitStack()
+    g.shop_exit.enter_context(shop_scope(shop))
+    return shop
+
+
+def _enter_known_shop(host: str) -> Shop | None:
+    """Enter the shop that this process knows at a host, if the database says that nothing of it has changed since.
+
+    Who only looks is asked for that in the transaction that reads the page's rows, so it costs next to nothing.
+    """
+    known = _known_shops.get((db.engine, host))
+    if known is None or not (request.cookies or request.authorization):
+        return None
+    reads = request.method in ("GET", "HEAD")
+    if not reads and not known.is_current(host):
+        return None
+    shop = _enter(known.shop)
+    if reads and not known.is_current(host):
+        _leave_shop(None)
+        return None
+    return shop
 
 
 def _on_platform() -> BaseResponse | None:
@@ -224,10 +259,21 @@ def _on_platform() -> BaseResponse | None:
 def _shop_at(host: str) -> Shop | None:
     """Return the shop at a host. For visitors without cookies it is read again only after something was committed."""
     if request.cookies or request.authorization:
-        return _find_shop(host)
+        return _know_shop(_host_name(host)) or _find_shop(host)
     g.database_state = database_state(db.session.connection())
     reader, state = g.database_state
     return _shops.get((db.engine, reader, host), lambda: _find_shop(host), state=state)
+
+
+def _know_shop(host: str) -> Shop | None:
+    """Return the shop of a host and keep it for the next request."""
+    known = find_known_shop(host)
+    if known is None:
+        return None
+    if len(_known_shops) >= MAX_HOSTS:
+        _known_shops.clear()
+    _known_shops[db.engine, host] = known
+    return known.shop
 
 
 def _find_shop(host: str) -> Shop | None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     ColumnElement,
+    Connection,
     CursorResult,
     DateTime,
     Dialect,
@@ -40,12 +41,14 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     ORMExecuteState,
     Session,
+    SessionTransaction,
     mapped_column,
     with_loader_criteria,
 )
@@ -56,10 +59,12 @@ from sqlalchemy.types import TypeDecorator
 from commerce import clock, engine
 from commerce.engine import SQLITE_WAIT, writing
 from commerce.errors import Busy, NotFound, StaleVersion
+from commerce.kept_statements import insert_kept, run_kept
 
 P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M", bound="TenantRow")
+T = TypeVar("T")
 
 MAX_TRIES = 3
 # --- types -----------------------------------------------------------------------------------------
@@ -130,6 +135,22 @@ class Base(DeclarativeBase):
 
 class ShopSession(AppSession):
     """The session of a request or command; it survives the death of its connection."""
+
+    _held: tuple[SessionTransaction, Connection] | None = None
+
+    def connection(
+        self, bind_arguments: Any = None, execution_options: CoreExecuteOptionsParameter | None = None
+    ) -> Connection:
+        """Return the transaction's connection, which is looked for once in each."""
+        transaction = self.get_transaction()
+        held = self._held
+        if held is not None and held[0] is transaction and transaction.is_active:
+            return held[1]
+        found = super().connection(bind_arguments, execution_options)
+        transaction = self.get_transaction()
+        if transaction is not None:
+            self._held = transaction, found
+        return found
 
     def close(self) -> None:
         """Give the connection back. One that died has nothing to roll back, and who was answered stays answered."""
@@ -443,7 +464,9 @@ def insert_rows(model: type[TenantOwned], rows: Sequence[Mapping[str, Any]]) -> 
     filled: list[dict[str, Any]] = [{"tenant_id": tenant_id, **row} for row in rows]
     if "id" in table.c:
         filled = [{"id": new_id(), **row} for row in filled]
-    db.session.connection().execute(_insert_into(table), filled).all()
+    connection = db.session.connection()
+    if not insert_kept(connection, table, filled):
+        connection.execute(_insert_into(table), filled).all()
 
 
 @functools.cache
@@ -462,7 +485,29 @@ def fetch_all(statement: Executable, **parameters: Any) -> Sequence[Any]:
     Pages that are asked for far more often than anything else use it: building the SQL of a list again costs more than
     running it. It bypasses the session's tenant filter, so every such statement names the shop by `TENANT`.
     """
-    return db.session.connection().execute(statement, {"tenant": current_tenant_id(), **parameters}).all()
+    return fetch_unscoped(statement, tenant=current_tenant_id(), **parameters)
+
+
+def fetch_objects(model: type[T], statement: Executable, **parameters: Any) -> list[T]:
+    """Run a kept statement for all columns of a model's table and return its rows as objects of the model.
+
+    They belong to no session, so they can be read and not be changed, and they have no related rows but those that
+    somebody gives them by `with_related`. Pages that show a whole order make dozens of objects at each look.
+    """
+    return [
+        with_related(object.__new__(model), **row._asdict()) for row in fetch_all(statement, **parameters)
+    ]
+
+
+def with_related(found: T, **related: Any) -> T:
+    """Give related rows to an object of `fetch_objects`, and return it."""
+    found.__dict__.update(related)
+    return found
+
+
+def fetch_unscoped(statement: Executable, **parameters: Any) -> Sequence[Any]:
+    """Run a kept statement as `fetch_all` does, for rows that belong to no shop or whose shop is yet to be found."""
+    return run_kept(db.session.connection(), statement, parameters)
 
 
 def walk_indexes() -> None:

@@ -198,6 +198,16 @@ class ShopConnection(psycopg.Connection[Any]):
     prepared_statements = "auto"
     follow_clock = False
 
+    @cached_property
+    def kept_cursor(self) -> psycopg.Cursor[Any]:
+        """The cursor of `kept_statements`, which reads all rows at once, so that one need not be made for each."""
+        return self.cursor()
+
+    def rollback(self) -> None:
+        """Roll back, if there is anything: the pool asks for it each time a connection comes back."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            super().rollback()
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait as the driver does, but give up, and the connection with it, after `silence` seconds without a byte."""
         return super().wait(self._listening(gen), interval, timeout)
@@ -393,7 +403,7 @@ def _on_begin(connection: Connection) -> None:
     if pooled:
         begin += _TIMEOUTS_OF_ONE_TRANSACTION
     connection.info["reading"] = not writing.get()
-    raw.execute(begin, prepare=False)
+    (raw.kept_cursor if isinstance(raw, ShopConnection) else raw).execute(begin, prepare=False)
 
 
 _TIMEOUTS_OF_ONE_TRANSACTION = "".join(f"; SET LOCAL {name} = '{value}'" for name, value in TIMEOUTS.items())

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from flask_babel import gettext as _
 from markupsafe import escape
 from wtforms import Field
 from wtforms.widgets import (
@@ -42,6 +43,35 @@ def render_field(field: Field, attributes: Mapping[str, Any]) -> Markup | None:
     if getattr(field, "_datalist", None) is not None:
         return None
     return _input(field, kind, {_name(name): value for name, value in given.items()})
+
+
+def write_field(
+    field: Field, hint: Any, optional: bool, css_class: str, attributes: Mapping[str, Any]
+) -> Markup:
+    """Return a field with its label, hint and errors, each tied to the control, for `field` of shared/_field.html.
+
+    `optional` says so beside the label of one that may stay empty. `attributes` are those of the control.
+    """
+    name, errors = escape(field.id), field.errors
+    described = [f"{field.id}-{part}" for part, there in (("hint", hint), ("error", errors)) if there]
+    given = dict(attributes)
+    if described:
+        given["aria-describedby"] = " ".join(described)
+    if errors:
+        given["aria-invalid"] = "true"
+    may_stay_empty = optional and not field.flags.required and field.type != "SelectField"
+    remark = f' <span class="muted small">{escape(_("(optional)"))}</span>' if may_stay_empty else ""
+    parts = [
+        f'<div class="field{f" {escape(css_class)}" if css_class else ""}">',
+        f'<label class="field__label" for="{name}">{escape(field.label.text)}{remark}</label>',
+    ]
+    if hint:
+        parts.append(f'<span class="field__hint" id="{name}-hint">{escape(hint)}</span>')
+    parts.append(str(field(**given)))
+    if errors:
+        words = " ".join(str(escape(each)) for each in errors)
+        parts.append(f'<span class="field__error" id="{name}-error" data-hx-ignore>{words}</span>')
+    return rendered("\n".join([*parts, "</div>"]))
 
 
 def _input(field: Field, kind: type, given: dict[str, Any]) -> Markup:

@@ -51,7 +51,9 @@ from commerce.db import (
     atomic,
     current_tenant_id,
     db,
+    dialect_name,
     fetch_all,
+    fetch_unscoped,
     idempotent,
     new_id,
     with_audit,
@@ -141,7 +143,7 @@ class _FormGuard:
             "landing": "",
             "created_at": clock.now(),
         }
-        if db.session.connection().execute(_CLAIM[db.engine.dialect.name], row).first() is not None:
+        if fetch_unscoped(_CLAIM[dialect_name()], **row):
             return
         found = fetch_all(_FIND, asked=key)
         if not found:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -92,11 +92,14 @@ def ensure_bounded_json(body: bytes) -> None:
 
 
 class BoundedHead:
-    """WSGI middleware that refuses long query strings and piles of cookies before the application reads either."""
+    """WSGI middleware that refuses long query strings and piles of cookies before the application reads either.
+
+    It adds `headers` to every answer that does not have them already.
+    """
 
     def __init__(self, app: WSGIApplication, headers: Iterable[tuple[str, str]]) -> None:
         self._app = app
-        self._headers = list(headers)
+        self._headers = [(name.lower(), (name, value)) for name, value in headers]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer in plain text: nothing is known of shop or language here."""
@@ -105,13 +108,20 @@ class BoundedHead:
         elif len(environ.get("HTTP_COOKIE", "")) > MAX_COOKIES:
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         else:
-            return self._app(environ, start_response)
+            return self._app(environ, self._adding(start_response))
         text = f"{status.phrase}\n".encode()
         headers = [
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Length", str(len(text))),
             ("Cache-Control", "private, no-store"),
-            *self._headers,
         ]
-        start_response(f"{status.value} {status.phrase}", headers)
+        self._adding(start_response)(f"{status.value} {status.phrase}", headers)
         return [text]
+
+    def _adding(self, start_response: StartResponse) -> StartResponse:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            present = {name.lower() for name, _value in headers}
+            own = [pair for name, pair in self._headers if name not in present]
+            return start_response(status, [*headers, *own], *error)
+
+        return cast("StartResponse", start)

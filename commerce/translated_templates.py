@@ -1,4 +1,4 @@
-"""Templates whose texts are translated when they are compiled: at run time a constant text costs nothing.
+"""Templates whose texts are translated and whose partials are put in when they are compiled, not at run time.
 
 Each catalog has compiled templates of its own. What has no catalog, which is every page as long as pages are written in
 English only, shares those in which the texts stand as they were written.
@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from flask.templating import Environment
-from flask_babel import get_domain
+from flask_babel import Domain, Locale, get_domain, get_locale
 from jinja2 import BytecodeCache, Template, nodes
 from jinja2.bccache import Bucket
 from jinja2.compiler import CodeGenerator
@@ -68,8 +68,43 @@ def _decides_itself(template: nodes.Template) -> bool:
     return own or template.find(nodes.EvalContextModifier) is not None
 
 
+class _Inlining(NodeTransformer):
+    """Puts the partials that a template includes into it: at run time each would be looked up and get a context.
+
+    A partial sees the same names in its new place, and what it sets stays its own. One that is chosen at run time, that
+    may be missing, that has blocks or decides itself what is escaped is left where it is.
+    """
+
+    def __init__(self, environment: Environment, name: str | None) -> None:
+        self._environment = environment
+        self._open = [name]
+
+    def visit_Include(self, node: nodes.Include) -> nodes.Node:  # noqa: N802 - as above
+        """Replace an include that can be decided now."""
+        name = node.template.value if isinstance(node.template, nodes.Const) else None
+        if not isinstance(name, str) or node.ignore_missing or not node.with_context or name in self._open:
+            return node
+        loader = self._environment.loader
+        if loader is None or self._escapes(name) != self._escapes(self._open[0]):
+            return node
+        source, filename, _ = loader.get_source(self._environment, name)
+        partial = self._environment._parse(source, name, filename)
+        if _decides_itself(partial) or partial.find(nodes.Block) or partial.find(nodes.Extends):
+            return node
+        self._open.append(name)
+        self.generic_visit(partial)
+        self._open.pop()
+        return nodes.Scope(partial.body, lineno=node.lineno)
+
+    def _escapes(self, name: str | None) -> bool:
+        escapes = self._environment.autoescape
+        return escapes(name) if callable(escapes) else escapes
+
+
 class _Compiler(CodeGenerator):
     def visit_Template(self, node: nodes.Template, frame: Any = None) -> None:  # noqa: N802 - as above
+        if isinstance(self.environment, TranslatedTemplates):
+            _Inlining(self.environment, self.name).visit(node)
         catalog = getattr(self.environment, "catalog", None)
         if catalog is not None and not _decides_itself(node):
             escapes = self.environment.autoescape
@@ -111,6 +146,24 @@ def _digest(catalog: Any) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
 
+class KeptDomain(Domain):  # type: ignore[misc]
+    """Flask-Babel's domain, which finds a language's catalog by the locale itself and does not spell its name first."""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(domain=domain)
+        self._by_locale: dict[Locale, Any] = {}
+
+    def get_translations(self) -> Any:
+        """Return the catalog of the language that is spoken now."""
+        locale = get_locale()
+        if locale is None:
+            return super().get_translations()
+        found = self._by_locale.get(locale)
+        if found is None:
+            found = self._by_locale[locale] = super().get_translations()
+        return found
+
+
 class TranslatedTemplates(Environment):
     """Flask's environment, which hands out each template in the language of the moment.
 
@@ -125,6 +178,7 @@ class TranslatedTemplates(Environment):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._by_catalog: dict[Any, TranslatedTemplates] = {}
+        self._by_locale: dict[Locale | None, TranslatedTemplates] = {}
         self._making = threading.Lock()
 
     def _load_template(self, name: str, globals: Any) -> Template:  # noqa: A002 - Jinja's name
@@ -134,7 +188,13 @@ class TranslatedTemplates(Environment):
 
     def _translated(self) -> TranslatedTemplates:
         """Return the environment of the language that is spoken now."""
-        catalog = get_domain().get_translations()
+        locale = get_locale()
+        known = self._by_locale.get(locale)
+        if known is None:
+            known = self._by_locale[locale] = self._of_catalog(get_domain().get_translations())
+        return known
+
+    def _of_catalog(self, catalog: Any) -> TranslatedTemplates:
         # Every locale has a catalog object, mostly without a word; those are all the same.
         key = catalog if getattr(catalog, "_catalog", None) else None
         known = self._by_catalog.get(key)

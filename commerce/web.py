@@ -8,12 +8,14 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import psycopg
+from babel import Locale
 from babel.dates import format_date, format_datetime, get_timezone_name
 from babel.numbers import format_decimal
 from flask import (
@@ -38,6 +40,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms.meta import DefaultMeta
 
 from commerce import form_html
+from commerce.browser_session import KeptSessions, form_token
 from commerce.config import Config
 from commerce.error_messages import describe, title_of
 from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejected, Unavailable
@@ -142,7 +145,11 @@ def accepts_bytes(size: int, *, parts: int = STAFF.parts) -> Callable[[View], Vi
 def _bound_requests(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
     """Refuse what is larger than its sender may send, before it is read."""
     app.request_class = BoundedRequest
-    app.wsgi_app = BoundedHead(app.wsgi_app, SECURITY_HEADERS.items())  # type: ignore[method-assign]
+    config: Config = app.config["LOCKSTEP"]
+    headers = dict(SECURITY_HEADERS)
+    if config.public_scheme == "https" and config.hsts in STRICT_TRANSPORT:
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT[config.hsts]
+    app.wsgi_app = BoundedHead(app.wsgi_app, headers.items())  # type: ignore[method-assign]
 
     def bound_body() -> None:
         length = request.content_length
@@ -399,13 +406,6 @@ def request_id() -> str:
 
 
 def _add_headers(response: Response) -> Response:
-    present = {name.lower() for name, _value in response.headers}
-    for name, value in SECURITY_HEADERS.items():
-        if name.lower() not in present:
-            response.headers.add(name, value)
-    config: Config = current_app.config["LOCKSTEP"]
-    if config.public_scheme == "https" and config.hsts in STRICT_TRANSPORT:
-        response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT[config.hsts]
     response.headers["X-Request-ID"] = request_id()
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "private, no-cache"
@@ -413,7 +413,12 @@ def _add_headers(response: Response) -> Response:
 
 
 def _money(amount: int, currency: str) -> str:
-    return format_money(amount, currency, str(get_locale()))
+    return format_money(amount, currency, _locale_name(get_locale()))
+
+
+@lru_cache(maxsize=1024)
+def _locale_name(locale: Locale | None) -> str:
+    return str(locale)
 
 
 def _counted(number: int) -> str:
@@ -465,6 +470,9 @@ def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
     # Before the form is read for its token.
     _bound_requests(app, bounds_of_sender)
     csrf.init_app(app)
+    app.session_interface = KeptSessions()
+    app.jinja_env.globals["csrf_token"] = form_token
+    app.context_processor(lambda: {"csrf_token": form_token})
     app.jinja_env.filters.update(
         money=_money,
         counted=_counted,
@@ -475,7 +483,7 @@ def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
         title_of=title_of,
     )
     app.jinja_env.filters["cleaned"] = cleaned
-    app.jinja_env.globals["page_links"] = page_links
+    app.jinja_env.globals.update(page_links=page_links, written_field=form_html.write_field)
     app.register_error_handler(CommerceError, answer_error)
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_exception)

@@ -32,6 +32,16 @@ TEMPLATES = {
     "variable.html": "{{ _(text) }}",
     "number.html": "{{ ngettext('%(num)d piece', '%(num)d pieces', number) }}",
     "own.html": "{% for _ in [1] %}{{ _ }}{% endfor %}",
+    "list.html": "{% set tone = 'loud' %}{% for item in items %}{% with size = 2 %}"
+    "{% include '_item.html' %}{% endwith %}{% endfor %}{{ tone }}",
+    "_item.html": "{% set tone = 'soft' %}{{ loop.index }}{{ item }}{{ size }}{{ tone }}{% include '_part.html' %}",
+    "macro.html": "{% macro box(item) %}{% include '_named.html' %}{% endmacro %}{{ box('<a>') }}{{ box('b') }}",
+    "_named.html": "{% from '_link.html' import link %}{{ link(item) }}{{ '!' if item is defined }}"
+    "{{ extra is defined }}",
+    "chosen.html": "{% include part %}{% include 'missing.html' ignore missing %}",
+    "self.html": "{{ depth }}{% if depth < 3 %}{% with depth = depth + 1 %}"
+    "{% include 'self.html' %}{% endwith %}{% endif %}",
+    "mixed.html": "{% include 'name.txt' %}{% include 'own.html' %}{% include 'raw.html' %}",
     "raw.html": "{% autoescape false %}{{ _('Hello %(name)s', name='<b>') }}{% endautoescape %}",
 }
 Speak = Callable[..., str]
@@ -98,3 +108,19 @@ def test_what_only_the_run_time_knows_is_translated_then(render: Speak) -> None:
 def test_a_template_with_a_rule_of_its_own_keeps_it(render: Speak) -> None:
     assert render("own.html", "de") == "1"
     assert render("raw.html", "de") == "Hallo <b>"
+
+
+def test_a_partial_sees_what_its_place_knows_and_keeps_what_it_sets(render: Speak) -> None:
+    assert render("list.html", items=["a", "<"]) == "1a2softSign in 2&lt;2softSign in loud"
+    assert render("list.html", "de", items=["a"]) == "1a2softAnmelden loud"
+    assert render("macro.html") == "<a>&lt;a&gt;</a>Sign in!False<a>b</a>Sign in!False"
+
+
+def test_a_partial_that_is_chosen_or_missing_or_includes_itself_is_found_at_run_time(render: Speak) -> None:
+    assert render("chosen.html", part="_part.html") == "Sign in "
+    assert render("self.html", depth=1) == "123"
+
+
+def test_a_partial_is_escaped_by_its_own_rules(render: Speak) -> None:
+    """Text in a page stays text: only the partial of another kind and the one that says so are not escaped."""
+    assert render("mixed.html", name="<i>") == "Hello <i> a & b1Hello <b>"

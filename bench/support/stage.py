@@ -41,6 +41,8 @@ from tests.support.postgres import Databases, PostgresServer
 from tests.support.server import LiveServer
 
 SHOP = "demo"
+BANK_DETAILS = "Please transfer the total to IBAN DE89 3704 0044 0532 0130 00."
+"""A shop offers a bank transfer once it has said where to."""
 STOCK = 1_000_000
 BATCH = 500
 SHELVES = ("Tea", "Teaware", "Books", "Home")
@@ -187,6 +189,7 @@ def _found(stage: Stage) -> None:
             taxes=(TaxRule("US", "standard", 100_000, "Tax"),),
             shipping=(ShippingRule("parcel", "Parcel", "3 to 5 days", ((("*",), 0, 500),)),),
             test_card=True,
+            bank_details=BANK_DETAILS,
         )
         db.session.remove()
         db.engine.dispose()

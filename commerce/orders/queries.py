@@ -6,20 +6,20 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Uuid, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, Uuid, bindparam, func, literal, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
 from commerce import list_queries
 from commerce.cart.models import Cart
 from commerce.catalog.models import Variant
-from commerce.db import db
+from commerce.db import TENANT, db, fetch_objects, with_related
 from commerce.errors import NotFound
 from commerce.events.models import Event
 from commerce.inventory.backorders import BackorderQueueEntry, backorder_queues
 from commerce.inventory.models import OPEN, Reservation, StockItem, StockMovement
-from commerce.orders.models import Order, OrderLine
+from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.transitions import STATUSES
 from commerce.paging import Cursor, CursorPage
 
@@ -38,9 +38,33 @@ def _whole(condition: Any) -> Order:
     return order
 
 
+_orders, _order_lines = cast("Table", Order.__table__), cast("Table", OrderLine.__table__)
+_order_adjustments, _events = cast("Table", OrderAdjustment.__table__), cast("Table", Event.__table__)
+_subject = bindparam("order", type_=Uuid())
+# Kept statements, the shop named by TENANT: see db.py.
+_BY_TOKEN = select(_orders).where(_orders.c.tenant_id == TENANT, _orders.c.token == bindparam("token"))
+_LINES_OF, _ADJUSTMENTS_OF = (
+    select(table).where(table.c.tenant_id == TENANT, table.c.order_id == _subject).order_by(table.c.position)
+    for table in (_order_lines, _order_adjustments)
+)
+_TIMELINE = (
+    select(_events)
+    .where(_events.c.tenant_id == TENANT, _events.c.subject_id == _subject)
+    .order_by(_events.c.subject_version, _events.c.id)
+)
+
+
 def get_order_by_token(token: str) -> Order:
-    """Return an order by the secret of its link. Raises NotFound."""
-    return _whole(Order.token == token)
+    """Return an order by the secret of its link, to be read: it belongs to no session. Raises NotFound."""
+    found = fetch_objects(Order, _BY_TOKEN, token=token)
+    if not found:
+        raise NotFound("order_not_found")
+    (order,) = found
+    return with_related(
+        order,
+        lines=fetch_objects(OrderLine, _LINES_OF, order=order.id),
+        adjustments=fetch_objects(OrderAdjustment, _ADJUSTMENTS_OF, order=order.id),
+    )
 
 
 def get_order_by_code(code: str) -> Order:
@@ -148,6 +172,8 @@ def timeline(
     order_id: uuid.UUID, *, after: tuple[int, uuid.UUID] | None = None, limit: int | None = None
 ) -> Sequence[Event]:
     """Return what happened to an order, oldest first: all of it, or so much `after` an event's (version, id)."""
+    if after is None and limit is None:
+        return fetch_objects(Event, _TIMELINE, order=order_id)
     statement = select(Event).where(Event.subject_id == order_id)
     if after is not None:
         statement = statement.where(

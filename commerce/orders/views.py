@@ -33,7 +33,7 @@ from commerce.orders.return_queries import get_request
 from commerce.orders.returns import request_return, withdraw_return
 from commerce.orders.services import cancel_order
 from commerce.payments.models import Payment
-from commerce.payments.queries import payments_of
+from commerce.payments.queries import payments_to_show
 from commerce.web import private, render_region, request_id, see_other, wants_region
 
 blueprint = Blueprint("orders", __name__)
@@ -166,10 +166,10 @@ def order_page(
     `notices` shows in the region itself what a page shows above it. Raises NotFound.
     """
     order = order_of(token)
-    payments = payments_of(order.id)
+    payments = payments_to_show(order.id)
     if any(query(payments, request_id()) for query in unknown_payment_queries):
         order = order_of(token)
-        payments = payments_of(order.id)
+        payments = payments_to_show(order.id)
     pay = payment_panel(order, payments)
     page = render_region(
         "orders/page.html",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, Uuid, bindparam, select
 
-from commerce.db import db
+from commerce.db import TENANT, db, fetch_objects
 from commerce.errors import NotFound
 from commerce.payments.installation import installation
 from commerce.payments.models import Payment, PaymentMethod, Refund
@@ -114,6 +114,19 @@ def get_payment(payment_id: uuid.UUID) -> Payment:
 def payments_of(order_id: uuid.UUID) -> Sequence[Payment]:
     """Return an order's attempts, oldest first."""
     return db.session.scalars(select(Payment).where(Payment.order_id == order_id).order_by(Payment.id)).all()
+
+
+_payments = cast("Table", Payment.__table__)
+_OF_ORDER = (
+    select(_payments)
+    .where(_payments.c.tenant_id == TENANT, _payments.c.order_id == bindparam("order", type_=Uuid()))
+    .order_by(_payments.c.id)
+)
+
+
+def payments_to_show(order_id: uuid.UUID) -> Sequence[Payment]:
+    """Return an order's attempts, oldest first, to be read: they belong to no session."""
+    return fetch_objects(Payment, _OF_ORDER, order=order_id)
 
 
 def refunds_of(order_id: uuid.UUID) -> Sequence[Refund]:

@@ -68,7 +68,7 @@ def _rate_card() -> tuple[_Rate, ...]:
         .where(ShippingMethod.enabled)
         .order_by(ShippingMethod.position, ShippingMethod.id)
     )
-    return tuple(_Rate(**{**row._mapping, "countries": frozenset(row.countries)}) for row in rows)
+    return tuple(_Rate(**{**row._asdict(), "countries": frozenset(row.countries)}) for row in rows)
 
 
 NOT_SHIPPED = "none"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, func, literal_column, select
+from sqlalchemy.orm import aliased
 
-from commerce.db import db
+from commerce.db import db, dialect_name, fetch_unscoped
 from commerce.errors import NotFound
 from commerce.tenants.models import Shop, Tenant, TenantHost
 
@@ -28,11 +30,51 @@ _AT_HOST = _shops(
 )
 
 
+# PostgreSQL names the transaction that wrote a row, so a row is as it was read as long as that is the same.
+_ROW_VERSIONS = func.concat_ws(
+    " ", *(literal_column(f"{table}.xmin::text") for table in ("tenants", "tenant_hosts", "asked"))
+)
+_asked = aliased(TenantHost, name="asked")
+
+
+def _with_versions(*columns: Any) -> Select[Any]:
+    return (
+        select(_ROW_VERSIONS.label("row_versions"), *columns)
+        .select_from(Tenant)
+        .join(TenantHost, (TenantHost.tenant_id == Tenant.id) & TenantHost.is_primary)
+        .join(_asked, _asked.tenant_id == Tenant.id)
+        .where(_asked.host == bindparam("host"))
+        .execution_options(all_tenants=True)
+    )
+
+
+_AT_HOST_WITH_VERSIONS = _with_versions(*_COLUMNS, TenantHost.host)
+_VERSIONS_AT_HOST = _with_versions(Tenant.id)
+
+
 def find_shop_by_host(host: str) -> Shop | None:
     """Return the shop that answers at `host` (lower case, no port), or None."""
-    # Asked at the start of every request: the statement is kept, and runs on the connection without the session's work.
-    row = db.session.connection().execute(_AT_HOST, {"host": host}).one_or_none()
-    return Shop(*row) if row else None
+    rows = fetch_unscoped(_AT_HOST, host=host)
+    return Shop(*rows[0]) if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownShop:
+    """A shop with the versions of the rows that it was read from, by which it is found out whether it still is so."""
+
+    shop: Shop
+    row_versions: str
+
+    def is_current(self, host: str) -> bool:
+        """Tell whether the shop is as the database has it now and answers at `host`. One small statement."""
+        rows = fetch_unscoped(_VERSIONS_AT_HOST, host=host)
+        return bool(rows) and (rows[0].row_versions, rows[0].id) == (self.row_versions, self.shop.id)
+
+
+def find_known_shop(host: str) -> KnownShop | None:
+    """Return the shop at `host` with the versions of its rows; None also where rows have none, which is on SQLite."""
+    rows = fetch_unscoped(_AT_HOST_WITH_VERSIONS, host=host) if dialect_name() == "postgresql" else []
+    return KnownShop(Shop(*rows[0][1:]), rows[0].row_versions) if rows else None
 
 
 def get_shop(tenant_id: uuid.UUID) -> Shop:

@@ -22,6 +22,7 @@ from commerce.settlement.manual_payments import record_receipt
 from commerce.settlement.reconciliation import reconcile_payment
 from commerce.settlement.services import settle_payment
 from commerce.shipping.services import ship_order
+from commerce.storefront import layout
 from commerce.tenants.models import Shop
 from tests.checkout.pages import CARD, DECLINED, NO_ANSWER, buy
 from tests.factories.orders import take_step
@@ -83,7 +84,11 @@ def test_the_link_is_all_that_is_needed_and_nobody_keeps_or_lists_the_page(app: 
     assert metas["robots"] == "noindex, nofollow"
 
 
-def test_the_page_costs_the_same_few_statements_for_any_order(app: Flask, tea: Sold) -> None:
+def test_the_page_costs_the_same_few_statements_for_any_order(
+    app: Flask, tea: Sold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The navigation of visitors with a cookie is kept for seconds, which a slow machine may need for one page.
+    monkeypatch.setattr(layout._navigation, "_seconds", None)
     counts = []
     for lines in ([(tea, 1)], [(tea, 1), (make_product("Cup"), 1), (make_product("Tin"), 2)]):
         page = buy(Visitor(app), *lines)
@@ -91,7 +96,7 @@ def test_the_page_costs_the_same_few_statements_for_any_order(app: Flask, tea: S
             reload(page)
         counts.append(len(sent))
     assert counts[0] == counts[1]
-    assert counts[0] <= 9, sent
+    assert counts[0] <= 8, sent
 
 
 # --- money ---------------------------------------------------------------------------------------------------
