@@ -487,7 +487,7 @@ MESSAGES: dict[str, str] = {
     "note_not_printable": N_("Notes can't contain control characters."),
     "note_required": N_("Enter a note."),
     "tag_invalid": N_("Tags can have up to %(maximum)s characters. Separate them by commas."),
-    "too_many_tags": N_("An order can have up to %(limit)s tags."),
+    "too_many_order_tags": N_("An order can have up to %(limit)s tags."),
     "nothing_left_to_request": N_("Everything has already been refunded or requested."),
     "return_window_over": N_(
         "The return period of %(days)s days after delivery is over. Contact us if something is wrong."

@@ -30,7 +30,7 @@ def read_tags(text: str) -> list[str]:
             raise InvalidValue("tags", "tag_invalid", maximum=MAX_TAG)
         found.setdefault(word.casefold(), word)
     if len(found) > MAX_TAGS:
-        raise InvalidValue("tags", "too_many_tags", limit=MAX_TAGS)
+        raise InvalidValue("tags", "too_many_order_tags", limit=MAX_TAGS)
     return sorted(found.values(), key=str.casefold)
 
 
