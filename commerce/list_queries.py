@@ -44,12 +44,19 @@ def newest_first(
     `at` and `key` are the columns it is sorted by, which its rows have under the same names. By keyset: no page costs
     more than the first, and none shifts.
     """
-    if before is not None:
-        # As one comparison of pairs: only then do both databases go on in the index where the last page ended.
-        position = tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
-        statement = statement.where(tuple_(at, key) < position)
-    found = db.session.execute(statement.order_by(at.desc(), key.desc()).limit(size + 1)).all()
+    found = db.session.execute(keyset_page(statement, at, key, before, size)).all()
     rows = found[:size]
     if len(found) <= size:
         return rows, None
     return rows, Cursor(getattr(rows[-1], at.key), getattr(rows[-1], key.key))
+
+
+def keyset_page(
+    statement: Any, at: Any, key: Any, before: tuple[datetime, uuid.UUID] | None, size: int
+) -> Any:
+    """Return the statement for a page of `newest_first` and one row more, which says whether another page follows."""
+    if before is not None:
+        # As one comparison of pairs: only then do both databases go on in the index where the last page ended.
+        position = tuple_(literal(before[0], UtcDateTime()), literal(before[1], Uuid()))
+        statement = statement.where(tuple_(at, key) < position)
+    return statement.order_by(at.desc(), key.desc()).limit(size + 1)

@@ -69,8 +69,15 @@ class Product(TenantRow, Base):
         CheckConstraint("status IN ('active', 'draft', 'archived')", name="status"),
         Index("ix_products_listing", "tenant_id", "status", "published_at", "id"),
         Index("ix_products_age", "tenant_id", "published_at", "id"),
-        Index("ix_products_title", "tenant_id", text(_TITLE), "id"),
-        Index("ix_products_title_of_status", "tenant_id", "status", text(_TITLE), "id"),
+        Index("ix_products_title", "tenant_id", text(_TITLE), "id", postgresql_include=["title"]),
+        Index(
+            "ix_products_title_of_status",
+            "tenant_id",
+            "status",
+            text(_TITLE),
+            "id",
+            postgresql_include=["title"],
+        ),
     )
 
     slug: Mapped[str]

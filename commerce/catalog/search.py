@@ -35,7 +35,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from commerce import paging
 from commerce.catalog.models import Product, Variant
 from commerce.db import atomic, current_tenant_id, db, execute_many, walk_indexes
 from commerce.list_queries import bounded_count
@@ -48,6 +47,8 @@ MAX_DESCRIPTION_CHARACTERS = 20_000
 SHORT = 2
 """Words up to this length belong to their neighbor as often as not: 'T Shirt', 'USB C', 'E Bike'."""
 BATCH = 200
+MANY = 2_000
+"""Found products from which on a list is walked until a page is full, instead of sorting all of them."""
 
 # Both tables are made by the migration: FTS5 on SQLite, an ordinary table with a GIN index on PostgreSQL. There row
 # security shows only rows that have the words of `_look_for`: no other condition could use the index.
@@ -312,8 +313,8 @@ class MatchingProducts:
 
     @property
     def too_many(self) -> bool:
-        """Whether there are so many that one comes along wherever a sorted list is walked."""
-        return self.total > paging.MOST_COUNTED
+        """Whether there are so many that one comes along soon wherever a sorted list is walked."""
+        return self.total > MANY
 
     def holds(self, product_id: Any, *or_else: ColumnElement[bool]) -> ColumnElement[bool]:
         """Return the condition that a product is one of them.

@@ -6,14 +6,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Select, Table, Uuid, bindparam, func, literal_column, select
+from sqlalchemy import Select, Table, Uuid, bindparam, func, literal_column, select, union_all
 from sqlalchemy.orm import selectinload
 
 from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
-from commerce.list_queries import bounded_count, bounded_counts, newest_first
+from commerce.list_queries import bounded_count, bounded_counts, keyset_page, newest_first
 from commerce.orders.models import Credit, Order, ReturnLine, ReturnRequest
 from commerce.orders.refund_amounts import shipped_not_returned, uncredited
 from commerce.paging import CursorPage
@@ -153,9 +153,19 @@ def list_requests(
         Order.email,
         units,
     ).join(Order, (Order.tenant_id == ReturnRequest.tenant_id) & (Order.id == ReturnRequest.order_id))
-    statement = statement.where(ReturnRequest.state == state if state else ReturnRequest.state.in_(OPEN))
+    if state:
+        statement = statement.where(ReturnRequest.state == state)
+    else:
+        statement = statement.where(ReturnRequest.id.in_(_newest_open(before, limit)))
     found, older = newest_first(statement, ReturnRequest.created_at, ReturnRequest.id, before, limit)
     return CursorPage([RequestRow(*row) for row in found], older)
+
+
+def _newest_open(before: tuple[datetime, uuid.UUID] | None, limit: int) -> Any:
+    """Return the statement for the ids of the newest of each open state: each is a walk along the index of states."""
+    keys = (ReturnRequest.created_at, ReturnRequest.id)
+    walks = [keyset_page(_in_states(each), *keys, before, limit).subquery(f"newest_{each}") for each in OPEN]
+    return union_all(*(select(each.c.id) for each in walks))
 
 
 def count_requests() -> dict[str, int]:

@@ -29,11 +29,8 @@ class FoundProducts:
 
     conditions: tuple[ColumnElement[bool], ...]
     total: int
-
-    @property
-    def too_many(self) -> bool:
-        """Whether they are not counted any further."""
-        return self.total > MOST_COUNTED
+    too_many: bool = False
+    """Whether they are not counted for each status."""
 
 
 def search_products(search: str) -> FoundProducts:
@@ -42,7 +39,7 @@ def search_products(search: str) -> FoundProducts:
         return FoundProducts((), bounded_count(select(Product.id)))
     found = MatchingProducts(search)
     if found.too_many:
-        return FoundProducts((found.holds(Product.id),), found.total)
+        return FoundProducts((found.holds(Product.id),), found.total, too_many=True)
     of_sku = select(Variant.product_id).where(Variant.sku == search)
     ids = of_sku if found.ids is None else union(found.ids, of_sku)
     condition = Product.id.in_(ids)
@@ -53,8 +50,8 @@ def list_products(found: FoundProducts, *, status: str = "", page: int = 1) -> P
     """Return a page of products by title, with variants, lowest and highest price (minor units) and units available."""
     conditions = [*found.conditions, *([Product.status == status] if status else [])]
     total = found.total
-    if status and not (found.conditions and found.too_many):
-        total = bounded_count(select(Product.id).where(*conditions))
+    if status:
+        total = MOST_COUNTED + 1 if found.too_many else bounded_count(select(Product.id).where(*conditions))
     keys = select(Product.tenant_id, Product.id).where(*conditions).order_by(TITLE_KEY, Product.id)
 
     def rows(page_of_keys: Any) -> Any:
@@ -121,7 +118,7 @@ def category_ids() -> list[tuple[str, str]]:
 def count_products(found: FoundProducts) -> dict[str, int]:
     """Return how many there are in all by '' and in each status, bounded; of too many found ones, only how many."""
     counts = {"": found.total}
-    if found.conditions and found.too_many:
+    if found.too_many:
         return counts
     every = select(Product.id).where(*found.conditions)
     return counts | bounded_counts({status: every.where(Product.status == status) for status in STATUSES})

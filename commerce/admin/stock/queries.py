@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, select, union
+from sqlalchemy import ColumnElement, and_, literal_column, select, union
 
-from commerce.admin.queries import page_by_keys, page_of
+from commerce.admin.queries import page_by_keys
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.search import MatchingProducts
 from commerce.db import db
@@ -22,6 +22,8 @@ from commerce.paging import MOST_COUNTED, Page
 from commerce.tenants.scope import current_shop
 
 LEDGER = 200
+FEW = 1_000
+"""Rows of a filtered list up to which they are found first, and then sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,12 @@ _PROMISED = StockItem.reserved > StockItem.on_hand
 class FoundStock:
     """What a search of the list finds: variants of products that the shop's search finds, or of exactly this SKU.
 
-    `too_many`: so many that they are not counted; then `conditions` are about variants.
+    `too_many` is how many products, bounded, when these are so many that their stock is not counted by tabs; beyond the
+    bound `conditions` are about variants.
     """
 
     conditions: tuple[ColumnElement[bool], ...] = ()
-    too_many: bool = False
+    too_many: int = 0
 
 
 def search_stock(search: str) -> FoundStock:
@@ -96,13 +99,14 @@ def search_stock(search: str) -> FoundStock:
     if not search:
         return FoundStock()
     found = MatchingProducts(search)
-    if found.too_many:
-        return FoundStock((found.holds(Variant.product_id),), too_many=True)
+    if found.total > MOST_COUNTED:
+        return FoundStock((found.holds(Variant.product_id),), too_many=found.total)
     of_sku = select(Variant.id).where(Variant.sku == search)
     if found.ids is None:
         return FoundStock((StockItem.variant_id.in_(of_sku),))
     of_product = select(Variant.id).where(Variant.product_id.in_(found.ids))
-    return FoundStock((StockItem.variant_id.in_(union(of_product, of_sku)),))
+    condition = StockItem.variant_id.in_(union(of_product, of_sku))
+    return FoundStock((condition,), too_many=found.total if found.too_many else 0)
 
 
 def _shown(show: str) -> list[ColumnElement[bool]]:
@@ -118,7 +122,13 @@ def _shown(show: str) -> list[ColumnElement[bool]]:
 def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page[StockRow]:
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
     conditions = [*found.conditions, *_shown(show)]
-    total = MOST_COUNTED + 1 if found.too_many else bounded_count(select(StockItem.id).where(*conditions))
+    total = found.too_many
+    if total <= MOST_COUNTED:
+        total = bounded_count(select(StockItem.id).where(*conditions))
+    if total <= FEW:
+        # The limit keeps PostgreSQL from walking all of the list to find these few.
+        few = select(StockItem.id).where(*conditions).limit(max(1, total))
+        conditions = [StockItem.id.in_(select(few.subquery().c.id))]
     of_variant = and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id)
     keys = select(StockItem.tenant_id, StockItem.id).join(Variant, of_variant).where(*conditions)
 
@@ -137,7 +147,7 @@ def count_stock_rows(found: FoundStock) -> dict[str, int]:
     Bounded; of too many nothing but that.
     """
     if found.too_many:
-        return {"": MOST_COUNTED + 1}
+        return {"": found.too_many}
     every = select(StockItem.id).where(*found.conditions)
     return bounded_counts({show: every.where(*_shown(show)) for show in ("", "low", "held", "promised")})
 
@@ -207,32 +217,51 @@ def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
 
     `search` is a SKU or the code of an order.
     """
-    columns = (
-        Order.code,
-        Order.version,
-        Order.name,
-        Order.hold_expires_at,
-        Order.payment_label,
-        OrderLine.sku,
-        OrderLine.title,
-        OrderLine.options,
-        Reservation.quantity,
-        Reservation.id,
-        Reservation.stock_item_id,
-    )
-    # Written into the statement: a value bound later would keep PostgreSQL from using the index of what expires.
-    held = (Reservation.state == "held") & (Order.status == literal_column("'pending'"))
-    joined = (
-        select(*columns)
-        .join(Order, (Order.tenant_id == Reservation.tenant_id) & (Order.id == Reservation.order_id))
-        .join(
-            OrderLine,
-            (OrderLine.tenant_id == Reservation.tenant_id) & (OrderLine.id == Reservation.order_line_id),
-        )
-        .where(held)
+    # Written into the statements: values bound later would keep PostgreSQL from using the indexes of what is open.
+    held = Reservation.state == literal_column("'held'")
+    of_order = and_(Order.tenant_id == Reservation.tenant_id, Order.id == Reservation.order_id)
+    keys = (
+        select(Reservation.tenant_id, Reservation.id)
+        .join(Order, of_order)
+        .where(held, Order.status == literal_column("'pending'"))
     )
     if search:
-        words = search.lower()
-        joined = joined.where((func.lower(OrderLine.sku) == words) | (func.lower(Order.code) == words))
-    total = bounded_count(joined)
-    return page_of(joined.order_by(Order.hold_expires_at, Order.id, OrderLine.position), total, page)
+        typed = {search, search.upper(), search.lower()}
+        of_sku = (
+            select(StockItem.id)
+            .join(Variant, and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id))
+            .where(Variant.sku.in_(typed))
+        )
+        found = union(
+            select(Reservation.id).where(held, Reservation.stock_item_id.in_(of_sku)),
+            select(Reservation.id).join(Order, of_order).where(Order.code.in_(typed)),
+        )
+        keys = keys.where(Reservation.id.in_(found))
+    soonest = (Order.hold_expires_at, Order.id, Reservation.id)
+    return page_by_keys(keys.order_by(*soonest), bounded_count(keys), page, _reservations)
+
+
+def _reservations(page_of_keys: Any) -> Any:
+    of_line = and_(OrderLine.tenant_id == Reservation.tenant_id, OrderLine.id == Reservation.order_line_id)
+    return (
+        select(
+            Order.code,
+            Order.version,
+            Order.name,
+            Order.hold_expires_at,
+            Order.payment_label,
+            OrderLine.sku,
+            OrderLine.title,
+            OrderLine.options,
+            Reservation.quantity,
+            Reservation.id,
+            Reservation.stock_item_id,
+        )
+        .join(
+            page_of_keys,
+            and_(Reservation.tenant_id == page_of_keys.c.tenant_id, Reservation.id == page_of_keys.c.id),
+        )
+        .join(Order, and_(Order.tenant_id == Reservation.tenant_id, Order.id == Reservation.order_id))
+        .join(OrderLine, of_line)
+        .order_by(Order.hold_expires_at, Order.id, OrderLine.position)
+    )
