@@ -13,8 +13,9 @@ from commerce.admin.orders import edit, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
+from commerce.admin.products import actions as product_actions
 from commerce.admin.products import imports as product_imports
-from commerce.admin.products import new_product
+from commerce.admin.products import new_product, option_views, variant_views
 from commerce.admin.products import views as products
 from commerce.admin.reports import views as reports
 from commerce.admin.search import views as search
@@ -36,10 +37,12 @@ __all__ = [
     "listing",
     "mails",
     "new_product",
+    "option_views",
     "orders",
     "payments",
     "people",
     "pricing",
+    "product_actions",
     "product_imports",
     "products",
     "reports",
@@ -48,4 +51,5 @@ __all__ = [
     "settings",
     "shipping",
     "stock",
+    "variant_views",
 ]

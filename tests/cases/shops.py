@@ -51,6 +51,7 @@ def open_shop(app: Flask, currency: str) -> Iterator[Shop]:
             taxes=tuple(TaxRule("*", name, ppm, "VAT") for name, ppm in terms.taxes),
             shipping=(ShippingRule("parcel", "Parcel", "", ((("*",), 0, terms.shipping),)),),
             test_card=True,
+            bank_details="Transfer the total to account 1234567.",
         )
         with shop_scope(made):
             yield made

@@ -212,6 +212,7 @@ def at_home(postgres: PostgresServer, var: Path) -> Iterator[tuple[Flask, str]]:
             taxes=(),
             shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 500),)),),
             test_card=False,
+            bank_details="Transfer the total to account 1234567.",
         )
         with shop_scope(shop):
             yield app, url

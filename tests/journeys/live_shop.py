@@ -98,6 +98,7 @@ class House:
                 taxes=(TaxRule("*", "standard", 100_000, "Tax"),),
                 shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 800 if yen else 500),)),),
                 test_card=True,
+                bank_details="Transfer the total to account 1234567.",
             )
 
     # --- goods ----------------------------------------------------------------------------------------

@@ -325,6 +325,7 @@ def trade(currency: str, *, included: bool) -> Shop:
         taxes=(TaxRule("*", "standard", 190_000, "Tax"), TaxRule("*", "reduced", 70_000, "Reduced tax")),
         shipping=(ShippingRule("parcel", "Parcel", "3 days", ((("*",), 0, 499),)),),
         test_card=True,
+        bank_details="Transfer the total to account 1234567.",
     )
 
 
