@@ -225,6 +225,8 @@ MESSAGES: dict[str, str] = {
     "category_has_children": N_("There are categories below this one. Move or delete them first."),
     "category_name_length": N_("Enter a name of 1 to %(maximum)s characters."),
     "category_not_found": N_("The category %(category)s doesn't exist."),
+    "nothing_to_duplicate": N_("This product has no active variant to copy."),
+    "option_not_found": N_("We couldn't find this option. Someone may have removed it."),
     "option_incomplete": N_("The option %(option)s needs a name and at least one value."),
     "category_parent_impossible": N_(
         "The category can't be placed there. Categories have at most %(levels)s levels."
@@ -246,6 +248,7 @@ MESSAGES: dict[str, str] = {
     ),
     "product_code_taken": N_("A product with the code %(code)s already exists."),
     "product_limit_reached": N_("Your plan includes %(limit)s products. Upgrade your plan to add more."),
+    "product_was_sold": N_("Orders have this product, so it can't be deleted. Archive it instead."),
     "product_without_options": N_("This product has one variant only, so it doesn't have options."),
     "several_variants": N_("This product has several variants. Update them one by one."),
     "sku_invalid": N_("A SKU is one line of 1 to 255 visible characters (Unicode NFC)."),

@@ -30,6 +30,7 @@ from commerce.accounts.throttle import purge_throttles
 from commerce.api.idempotency import PURGE_BATCH, purge_idempotency_keys
 from commerce.bulk.runner import run_bulk_plans
 from commerce.cart.services import sweep_carts
+from commerce.catalog.publishing import publish_scheduled_products
 from commerce.db import db
 from commerce.event_handlers import PASSING_EVENTS, make_relay
 from commerce.events.dispatcher import Dispatcher
@@ -240,6 +241,15 @@ def sweep_abandoned_carts() -> int:
     return count
 
 
+def publish_products() -> int:
+    """Publish products whose time has come; return how many."""
+    count = 0
+    for shop in list_shops():
+        with shop_scope(shop), log_and_continue(f"publishing products of {shop.code}"):
+            count += _until_none(publish_scheduled_products)
+    return count
+
+
 def refresh_sales_summaries() -> int:
     """Add up what was sold since the last time, and of older days a month; return in how many shops days are left."""
     left = 0
@@ -282,6 +292,7 @@ def jobs() -> list[Job]:
         Job(reconcile_refunds, 120),
         Job(compare_payment_books, 3600),
         Job(complete_delivered_orders, 300),
+        Job(publish_products, 30),
         Job(refresh_sales_summaries, 60, again=True),
         Job(sweep_webhook_log, 3600),
         Job(purge_expired_records, 3600),

@@ -13,8 +13,9 @@ from commerce.admin.orders import edit, payments, returns
 from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
+from commerce.admin.products import actions as product_actions
 from commerce.admin.products import imports as product_imports
-from commerce.admin.products import new_product
+from commerce.admin.products import new_product, option_views, variant_views
 from commerce.admin.products import views as products
 from commerce.admin.reports import views as reports
 from commerce.admin.settings import mails
@@ -34,14 +35,17 @@ __all__ = [
     "integrations",
     "mails",
     "new_product",
+    "option_views",
     "orders",
     "payments",
     "people",
     "pricing",
+    "product_actions",
     "product_imports",
     "products",
     "reports",
     "returns",
     "settings",
     "stock",
+    "variant_views",
 ]

@@ -36,6 +36,7 @@ OpenStock = Callable[[Mapping[uuid.UUID, int]], None]
 class NewVariant:
     """A variant to make: what it is by each option, and the units there are of it. Without a SKU one is made.
 
+    `picture` is the number of its picture among those of the product that have files, by their positions, from 0.
     `place` is where it stands in what was sent, such as `variants.0.`, so that a fault names its field.
     """
 
@@ -43,6 +44,7 @@ class NewVariant:
     values: VariantValues
     options: Mapping[str, str] = field(default_factory=dict)
     quantity: int = 0
+    picture: int | None = None
     place: str = ""
 
 
@@ -70,11 +72,14 @@ def create_product(new: NewProduct, *, open_stock: OpenStock) -> uuid.UUID:
     values = checked_product(new.values)
     axes = [checked_line(f"{new.variants[0].place}options", name) for name in new.variants[0].options]
     slug = _free_slug(new, values["title"])
-    variants = _variants(_with_skus(slug, new.variants), axes, [])
+    variants = new_variants(slug, new.variants, axes, [])
     with unless_taken():
         product = Product(slug=slug, option_names=axes, **values)
+        pictures = new_images(new.pictures)
+        for row, each in zip(variants, new.variants, strict=True):
+            row.image_id = pictures[each.picture].id if each.picture is not None else None
         product.images = [
-            *new_images(new.pictures),
+            *pictures,
             *(ProductImage(source_url=address, position=place) for place, address in enumerate(new.images)),
         ]
         product.variants = variants
@@ -97,7 +102,7 @@ def add_variant(product_id: uuid.UUID, new: NewVariant, *, open_stock: OpenStock
     """
     product = lock_product(product_id)
     others = list(db.session.scalars(select(Variant.option_values).where(Variant.product_id == product_id)))
-    variant = _variants(_with_skus(product.slug, [new]), product.option_names, others)[0]
+    variant = new_variants(product.slug, [new], product.option_names, others)[0]
     last = db.session.scalar(select(func.max(Variant.position)).where(Variant.product_id == product_id))
     variant.product_id, variant.position = product_id, 0 if last is None else last + 1
     with unless_taken():
@@ -108,8 +113,14 @@ def add_variant(product_id: uuid.UUID, new: NewVariant, *, open_stock: OpenStock
     return variant.id
 
 
-def _variants(new: Sequence[NewVariant], axes: Sequence[str], others: Sequence[list[str]]) -> list[Variant]:
-    """Return the rows of variants, checked. `others` are the options of those that the product has. A step."""
+def new_variants(
+    slug: str, new: Sequence[NewVariant], axes: Sequence[str], others: Sequence[list[str]]
+) -> list[Variant]:
+    """Return the rows of variants, checked, with SKUs. `others` are the options of those that the product has. A step.
+
+    Raises InvalidValue, AlreadyExists.
+    """
+    new = _with_skus(slug, new)
     if len({axis.casefold() for axis in axes if axis}) != len(axes):
         raise InvalidValue(f"{new[0].place}options", "option_names_not_unique")
     made: list[Variant] = []

@@ -59,7 +59,8 @@ _TITLE = "lower(substr(title, 1, 80))"
 class Product(TenantRow, Base):
     """A page of the catalogue. What is sold is one of its variants.
 
-    `attributes` are facts of kinds that `ProductAttribute` names, as texts by key.
+    `attributes` are facts of kinds that `ProductAttribute` names, as texts by key. A draft with `publish_at` becomes
+    active at that time.
     """
 
     __tablename__ = "products"
@@ -69,6 +70,13 @@ class Product(TenantRow, Base):
         CheckConstraint("status IN ('active', 'draft', 'archived')", name="status"),
         Index("ix_products_listing", "tenant_id", "status", "published_at", "id"),
         Index("ix_products_age", "tenant_id", "published_at", "id"),
+        Index(
+            "ix_products_scheduled",
+            "tenant_id",
+            "publish_at",
+            postgresql_where=text("publish_at IS NOT NULL"),
+            sqlite_where=text("publish_at IS NOT NULL"),
+        ),
         Index("ix_products_title", "tenant_id", text(_TITLE), "id", postgresql_include=["title"]),
         Index(
             "ix_products_title_of_status",
@@ -93,6 +101,7 @@ class Product(TenantRow, Base):
     source: Mapped[str] = mapped_column(String(40), default="")
     source_digest: Mapped[str] = mapped_column(String(64), default="")
     published_at: Mapped[datetime] = mapped_column(default=clock.now)
+    publish_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
     version: Mapped[int] = mapped_column(default=1)

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.catalog.text import clean_line
 from commerce.catalog.validation import LIMITS
-from commerce.db import db
+from commerce.db import db, new_id
 from commerce.errors import InvalidValue, NotFound, Rejected
 
 MAX_PICTURES = 100
@@ -93,6 +93,7 @@ def change_pictures(product: Product, changes: PictureChanges) -> bool:
 
 def _row(picture: NewPicture, position: int) -> ProductImage:
     return ProductImage(
+        id=new_id(),
         file=picture.file,
         width=picture.width,
         height=picture.height,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import date
+from datetime import date, datetime
 from typing import TypedDict
 
+from commerce import clock
 from commerce.catalog.html_cleaning import clean_html
 from commerce.catalog.text import FieldLimits, clean_line
 from commerce.catalog.values import MAX_GRAMS, TAX_CLASSES
@@ -18,7 +19,10 @@ LIMITS = FieldLimits()
 
 
 class ProductValues(TypedDict, total=False):
-    """Columns of a product; those that are not there stay as they are."""
+    """Columns of a product; those that are not there stay as they are.
+
+    With `publish_at` an active or draft product is a draft until then.
+    """
 
     title: str
     description_html: str
@@ -27,6 +31,7 @@ class ProductValues(TypedDict, total=False):
     status: str
     seo_title: str
     seo_description: str
+    publish_at: datetime | None
 
 
 class VariantValues(TypedDict, total=False):
@@ -71,7 +76,19 @@ def checked_product(values: ProductValues) -> ProductValues:
         clean["seo_description"] = _checked_text("seo_description", values["seo_description"], LIMITS.text)
     if values.get("status", "active") not in STATUSES:
         raise InvalidValue("status", "unknown_product_status", status=str(values["status"])[:40])
-    return clean
+    return _scheduled(clean)
+
+
+def _scheduled(values: ProductValues) -> ProductValues:
+    """Return columns in which the status and a time of publishing agree: a time that is over publishes now."""
+    at = values.get("publish_at")
+    if at is None:
+        return values
+    if values.get("status") == "archived":
+        return {**values, "publish_at": None}
+    if at <= clock.now():
+        return {**values, "status": "active", "publish_at": None}
+    return {**values, "status": "draft"}
 
 
 def checked_variant(values: VariantValues) -> VariantValues:

@@ -144,6 +144,7 @@ class OrderLine(TenantRow, Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
         UniqueConstraint("tenant_id", "order_id", "position"),
+        Index("ix_order_lines_variant", "tenant_id", "variant_id"),
         CheckConstraint("quantity > 0 AND shipped BETWEEN 0 AND quantity", name="quantity"),
         CheckConstraint("cancelled >= 0 AND shipped + cancelled <= quantity", name="cancelled"),
         CheckConstraint("backordered >= 0", name="backordered"),

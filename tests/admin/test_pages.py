@@ -21,6 +21,7 @@ PAGES = [
     "/admin/stock/TEA-1",
     "/admin/products",
     "/admin/products/green-tea",
+    "/admin/products/green-tea/options",
     "/admin/new-product",
     "/admin/pricing/promotions",
     "/admin/pricing/promotions/new",

@@ -123,7 +123,7 @@ def test_pictures_are_added_described_ordered_replaced_and_removed(desk: ShopCli
     data |= {f"{keys[blue.id]}-position": "1", f"{keys[blue.id]}-alt": "Blue tea"}
     data |= {f"{keys[red.id]}-position": "2", f"{keys[green.id]}-remove": "1"}
     data[f"{keys[red.id]}-file"] = (photo("white", (10, 30)), "white.png")
-    data[f"v{tea.variant_id.hex}-picture"] = str(red.id)
+    data |= {"do": "bulk", "pick": str(tea.variant_id), "bulk_picture": str(red.id)}
     assert send(desk, data).status_code == 303
     first, second = images()
     assert (first.id, first.alt, first.position) == (blue.id, "Blue tea", 0)
@@ -143,8 +143,7 @@ def test_a_picture_of_another_product_is_nobodys_here(desk: ShopClient, tea: Sol
     image_id = atomic(_give_picture)(kettle.product_id)
     atomic(_second_variant)(tea.product_id)
     send(desk, filled(desk) | {"pictures": [(photo(), "x.png")]})
-    data = filled(desk)
-    data[f"v{tea.variant_id.hex}-picture"] = str(image_id)
+    data = filled(desk) | {"do": "bulk", "pick": str(tea.variant_id), "bulk_picture": str(image_id)}
     assert send(desk, data).status_code == 422
     assert {*db.session.scalars(select(Variant.image_id))} == {None}
 

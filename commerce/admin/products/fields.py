@@ -20,7 +20,7 @@ from wtforms import (
 from wtforms.validators import AnyOf, InputRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from commerce.admin.fields import AmountField, no_control_characters, number_field, strip
+from commerce.admin.fields import AmountField, MomentField, no_control_characters, number_field, strip
 from commerce.admin.forms import VersionedForm
 from commerce.admin.products import queries
 from commerce.catalog.text import make_slug
@@ -95,6 +95,7 @@ class ProductTexts(VersionedForm):
         validators=[AnyOf(STATUSES, _("Please choose a status."))],
         validate_choice=False,
     )
+    publish_at = MomentField(_("Publish on"), [Optional()])
     vendor = _line(_("Vendor"))
     tags = StringField(
         _("Tags"),
@@ -136,6 +137,7 @@ class ProductTexts(VersionedForm):
             "title": self.title.data,
             "description_html": self.description.data or "",
             "status": self.status.data,
+            "publish_at": self.publish_at.data,
             "vendor": self.vendor.data or "",
             "tags": split_names(self.tags.data),
             "seo_title": self.seo_title.data or "",

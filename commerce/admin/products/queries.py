@@ -134,6 +134,13 @@ def get_product(slug: str) -> Product:
     return found
 
 
+def find_product(slug: str) -> Product:
+    """Return the product that an address of the back office names, whatever its status. Raises NotFound."""
+    if not slug.isprintable() or len(slug) > 255:
+        raise NotFound("product_not_found")
+    return get_product(slug)
+
+
 def variants_of(product_id: uuid.UUID) -> Sequence[Variant]:
     """Return all variants of a product in their order, inactive ones too."""
     return db.session.scalars(

@@ -23,7 +23,7 @@ from commerce.catalog.product_records import product_record
 from commerce.catalog.update_product import change_product
 from commerce.catalog.validation import STATUSES
 from commerce.catalog_import.export import export_catalogue
-from commerce.errors import AlreadyExists, CommerceError, InvalidValue, NotFound
+from commerce.errors import AlreadyExists, CommerceError, InvalidValue
 from commerce.inventory.adjustments import set_counted_stock
 from commerce.inventory.initial_stock import first_location_stock
 from commerce.tenants.scope import current_shop
@@ -88,28 +88,32 @@ def product_change(slug: str) -> BaseResponse:
     return save(
         form,
         lambda: _change(product_id, form),
-        show=lambda status, **context: _show(_state(product_id), form, status, **context),
+        show=lambda status, **context: _show(state_of(product_id), form, status, **context),
         then=lambda changed: done(
             saved_text(changed), f"/admin/products/{quote(queries.slug_of(product_id))}"
         ),
-        current=lambda: ProductForm(_state(product_id)),
+        current=lambda: ProductForm(state_of(product_id)),
     )
 
 
 def _change(product_id: uuid.UUID, form: ProductForm) -> bool:
+    return save_product(
+        product_id,
+        seen_version=form.version.data,
+        values=form.head.values(),
+        variants=form.changes(),
+        categories=form.head.categories.data or (),
+        code=form.head.slug.data or "",
+        pictures=form.pictures.changes(),
+        set_stock=partial(set_counted_stock, form.counts(), actor=current_staff().name),
+    )
+
+
+def save_product(product_id: uuid.UUID, **changes: Any) -> bool:
+    """Change a product; a code or SKU that is taken can be mended at its field, so here it is no conflict."""
     try:
-        return change_product(
-            product_id,
-            seen_version=form.version.data,
-            values=form.head.values(),
-            variants=form.changes(),
-            categories=form.head.categories.data or (),
-            code=form.head.slug.data or "",
-            pictures=form.pictures.changes(),
-            set_stock=partial(set_counted_stock, form.counts(), actor=current_staff().name),
-        )
+        return change_product(product_id, **changes)
     except AlreadyExists as error:
-        # Somebody can mend it at its field, so it is no conflict between two people here.
         raise InvalidValue(error.field, error.reason, **error.facts) from error
 
 
@@ -120,12 +124,16 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _find(slug: str) -> ProductState:
-    if not slug.isprintable() or len(slug) > 255:
-        raise NotFound("product_not_found")
-    return _state(queries.get_product(slug).id)
+    return state_of(queries.find_product(slug).id)
 
 
-def _state(product_id: uuid.UUID) -> ProductState:
+def show_problem(slug: str, status: int, problem: CommerceError) -> BaseResponse:
+    """Answer with the editor and why something could not be done with the product."""
+    state = _find(slug)
+    return _show(state, ProductForm(state), status, problem)
+
+
+def state_of(product_id: uuid.UUID) -> ProductState:
     """Return a product with all that its editor shows, as its rows are now. Raises NotFound."""
     record = product_record(product_id)
     variants = queries.variants_of(product_id)

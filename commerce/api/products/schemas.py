@@ -114,7 +114,7 @@ class VariantCreate(VariantInput):
 
     def new(self, place: str = "") -> NewVariant:
         """Return the data of the new record. Raises InvalidValue."""
-        return NewVariant(self.sku, self.variant_values(place), self.options, self.quantity, place)
+        return NewVariant(self.sku, self.variant_values(place), self.options, self.quantity, place=place)
 
 
 class VariantPatch(VariantInput):
