@@ -116,6 +116,7 @@ MESSAGES: dict[str, str] = {
     "too_many_chosen": N_("A bulk change can have up to %(limit)s rows. Narrow the list down."),
     "too_many_tags": N_("It would have more than %(limit)s tags."),
     "unknown_choice": N_("Choose one of the options."),
+    "export_not_found": N_("There is no such export."),
     "file_import_not_found": N_("We couldn't find this import. Imports are kept for 60 days."),
     "gateway_not_found": N_("We couldn't find this payment provider."),
     "import_is_over": N_("This import is already over."),

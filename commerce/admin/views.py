@@ -7,6 +7,7 @@ from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
+from commerce.admin.exports import views as exports
 from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, listing, payments, returns, shipping
@@ -31,6 +32,7 @@ __all__ = [
     "content",
     "drafts",
     "edit",
+    "exports",
     "home",
     "imports",
     "integrations",
