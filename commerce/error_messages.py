@@ -82,6 +82,10 @@ MESSAGES: dict[str, str] = {
     ),
     "staff_not_found": N_("We couldn't find this staff account."),
     "staff_role_changed": N_("The role of %(name)s was changed to %(role)s after you opened the page."),
+    "too_many_views": N_("You can save up to %(limit)s views. Delete one that you no longer need."),
+    "view_name_invalid": N_("Enter a name of up to %(maximum)s characters."),
+    "view_not_found": N_("We couldn't find this view."),
+    "view_too_long": N_("These filters are too long to be saved."),
     "too_many_api_clients": N_("Your shop can have up to %(limit)s API clients."),
     "too_many_api_keys": N_(
         "An API client can have up to %(limit)s keys. Revoke a key that you no longer need."
@@ -112,6 +116,7 @@ MESSAGES: dict[str, str] = {
     "too_many_chosen": N_("A bulk change can have up to %(limit)s rows. Narrow the list down."),
     "too_many_tags": N_("It would have more than %(limit)s tags."),
     "unknown_choice": N_("Choose one of the options."),
+    "export_not_found": N_("There is no such export."),
     "file_import_not_found": N_("We couldn't find this import. Imports are kept for 60 days."),
     "gateway_not_found": N_("We couldn't find this payment provider."),
     "import_is_over": N_("This import is already over."),
@@ -485,6 +490,8 @@ MESSAGES: dict[str, str] = {
     "not_in_status": N_("You can't do this while the order is %(status)s."),
     "note_not_printable": N_("Notes can't contain control characters."),
     "note_required": N_("Enter a note."),
+    "tag_invalid": N_("Tags can have up to %(maximum)s characters. Separate them by commas."),
+    "too_many_order_tags": N_("An order can have up to %(limit)s tags."),
     "nothing_left_to_request": N_("Everything has already been refunded or requested."),
     "return_window_over": N_(
         "The return period of %(days)s days after delivery is over. Contact us if something is wrong."

@@ -16,7 +16,7 @@ import commerce.models  # noqa: F401 - every table must be known
 from commerce.db import Base, UtcDateTime, db
 from commerce.schema_state import grant_app_role
 
-SEARCH_TABLES = ("product_search",)
+SEARCH_TABLES = ("product_search", "order_search")
 """Written by hand per database; on SQLite with the shadow tables of its full-text index."""
 
 

@@ -132,6 +132,23 @@ class RecoveryCode(TenantRow, Base):
     used_at: Mapped[datetime | None]
 
 
+class SavedView(TenantRow, Base):
+    """A list of orders as somebody filtered it, by the `query` of its address. All staff see a `shared` one."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "staff_id"], ["staff_members.tenant_id", "staff_members.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "staff_id", "name"),
+    )
+
+    staff_id: Mapped[uuid.UUID]
+    shared: Mapped[bool] = mapped_column(default=False)
+    name: Mapped[str] = mapped_column(String(60))
+    query: Mapped[str] = mapped_column(Text)
+
+
 class StaffInvitation(TenantRow, Base):
     """A mailed invitation to work for the shop. An address has one that is open: inviting again replaces it."""
 

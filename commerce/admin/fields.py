@@ -6,17 +6,21 @@ Each shows and takes back plain text; `data` is what the services want, None for
 from __future__ import annotations
 
 import re
+import zoneinfo
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale
+from babel import Locale, localedata
+from babel.numbers import get_territory_currencies
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import Form, IntegerField, StringField
+from markupsafe import escape
+from wtforms import Form, IntegerField, SelectChoice, SelectField, SelectMultipleField, StringField
 from wtforms.validators import (
     DataRequired,
     InputRequired,
@@ -26,13 +30,15 @@ from wtforms.validators import (
     Regexp,
     ValidationError,
 )
-from wtforms.widgets import DateTimeLocalInput
+from wtforms.widgets import CheckboxInput, DateTimeLocalInput, ListWidget, html_params
 
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
+from commerce.markup import Markup, rendered
 from commerce.money import MAX_AMOUNT, PPM, parse_typed_amount, plain_number, to_decimal, typed_number
 from commerce.shipping.queries import REST_OF_WORLD
 from commerce.tenants.scope import current_shop
+from commerce.tenants.settings import countries
 
 TAX_CLASSES = r"[a-z][a-z0-9_-]{0,19}"
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
@@ -59,6 +65,28 @@ def amount_text(amount: int | None) -> str:
 def typed_amount(text: str, currency: str) -> int:
     """Return minor units for an amount that was typed in the back office of this shop. Raises InvalidValue."""
     return parse_typed_amount(text, currency, current_shop().locale)
+
+
+UNITS = {str(24 * 60): _l("days"), "60": _l("hours"), "1": _l("minutes")}
+"""Minutes of a unit of time -> its name, the largest first."""
+
+
+class DurationInput:
+    """Renders a `DurationField`."""
+
+    def __call__(self, field: Any, **attributes: Any) -> Markup:
+        """Return a field for the number and a list for the unit."""
+        number, chosen = field.shown
+        options = "".join(
+            f'<option value="{unit}"{" selected" if unit == chosen else ""}>{escape(name)}</option>'
+            for unit, name in UNITS.items()
+        )
+        given = html_params(id=field.id, name=field.name, value=number, inputmode="numeric", **attributes)
+        unit_label = escape(_("Unit of time"))
+        return rendered(  # every part of it is escaped above
+            f'<span class="duration"><input {given}>'
+            f'<select name="{escape(field.name)}" aria-label="{unit_label}">{options}</select></span>'
+        )
 
 
 class _Typed(ABC, StringField):  # type: ignore[misc]
@@ -185,6 +213,108 @@ def _countries(locale: str) -> dict[str, str]:
         code.casefold(): code for code in codes
     }
     return known | {REST_OF_WORLD: REST_OF_WORLD}
+
+
+class CountryField(SelectField):  # type: ignore[misc]
+    """One country, chosen by its name in the language of the shop; its code in `data`."""
+
+    def __init__(self, label: Any, validators: Any = None, **options: Any) -> None:
+        super().__init__(label, validators, choices=country_choices, **options)
+
+
+class CountryChoicesField(SelectMultipleField):  # type: ignore[misc]
+    """Any number of countries as tick boxes; codes in `data`."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    def __init__(self, label: Any, validators: Any = None, **options: Any) -> None:
+        super().__init__(label, validators, choices=country_choices, **options)
+
+
+def _by_name(named: Iterable[tuple[str, str]]) -> tuple[SelectChoice, ...]:
+    ordered = sorted(named, key=lambda pair: pair[1].casefold())
+    return tuple(SelectChoice(value, name) for value, name in ordered)
+
+
+def country_choices() -> list[SelectChoice]:
+    """Return every country, by its name in the language of the shop."""
+    return list(_country_choices(current_shop().locale))
+
+
+@lru_cache(maxsize=64)
+def _country_choices(locale: str) -> tuple[SelectChoice, ...]:
+    territories = Locale.parse(locale.replace("-", "_")).territories
+    return _by_name((code, str(territories.get(code, code))) for code in countries())
+
+
+def currency_choices() -> list[SelectChoice]:
+    """Return every currency that a country pays in, by its name in the language of the shop."""
+    return list(_currency_choices(current_shop().locale))
+
+
+@lru_cache(maxsize=64)
+def _currency_choices(locale: str) -> tuple[SelectChoice, ...]:
+    names = Locale.parse(locale.replace("-", "_")).currencies
+    used = {code for country in countries() for code in get_territory_currencies(country)}
+    return _by_name((code, f"{names.get(code, code)} ({code})") for code in used)
+
+
+@lru_cache(maxsize=1)
+def locale_choices() -> tuple[SelectChoice, ...]:
+    """Return every language as it is written in a country, such as 'German (Austria)', by name."""
+    found = {}
+    for name in localedata.locale_identifiers():
+        locale = Locale.parse(name)
+        if not locale.variant and (locale.script is None or locale.territory is None):
+            found[name] = str(locale.get_display_name("en") or name)
+    return _by_name(found.items())
+
+
+@lru_cache(maxsize=1)
+def timezone_choices() -> tuple[SelectChoice, ...]:
+    """Return the time zones by the region of the world that their names begin with."""
+    names = sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone)
+    found = [SelectChoice("UTC", "UTC", optgroup="UTC")]
+    for name in names:
+        region, _slash, place = name.partition("/")
+        found.append(SelectChoice(name, place.replace("_", " ").replace("/", ", "), optgroup=region))
+    return tuple(found)
+
+
+def keep_choice(field: Any, value: str) -> None:
+    """Let a list offer a value that is set already, whatever it is: saving something else must not change it."""
+    if value and value not in {choice.value for choice in field.choices}:
+        field.choices = [*field.choices, SelectChoice(value)]
+
+
+class DurationField(IntegerField):  # type: ignore[misc]
+    """A time as a number and its unit, two controls of one name; minutes in `data`. A number alone is minutes."""
+
+    widget = DurationInput()
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Read the number and the unit. Raises ValueError with the sentence to show."""
+        if not valuelist:
+            return
+        self.data = None
+        unit = str(valuelist[1]) if len(valuelist) > 1 else "1"
+        number = str(valuelist[0]).strip()
+        if not number:
+            return
+        if not (number.isascii() and number.isdigit() and len(number) < 10) or unit not in UNITS:
+            raise ValueError(_("Please enter a whole number."))
+        self.data = int(number) * int(unit)
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """The number and the unit to show: what was typed, else the largest unit that divides the time."""
+        if self.raw_data:
+            return str(self.raw_data[0]), str(self.raw_data[1]) if len(self.raw_data) > 1 else "1"
+        if self.data is None:
+            return "", "1"
+        unit = next(unit for unit in UNITS if self.data % int(unit) == 0)
+        return str(self.data // int(unit)), unit
 
 
 def country_names(codes: tuple[str, ...]) -> str:

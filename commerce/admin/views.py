@@ -7,9 +7,10 @@ from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
+from commerce.admin.exports import views as exports
 from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
-from commerce.admin.orders import edit, payments, returns
+from commerce.admin.orders import edit, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
@@ -18,6 +19,7 @@ from commerce.admin.products import imports as product_imports
 from commerce.admin.products import new_product, option_views, variant_views
 from commerce.admin.products import views as products
 from commerce.admin.reports import views as reports
+from commerce.admin.search import views as search
 from commerce.admin.settings import mails
 from commerce.admin.settings import views as settings
 from commerce.admin.stock import imports
@@ -30,9 +32,11 @@ __all__ = [
     "content",
     "drafts",
     "edit",
+    "exports",
     "home",
     "imports",
     "integrations",
+    "listing",
     "mails",
     "new_product",
     "option_views",
@@ -45,7 +49,9 @@ __all__ = [
     "products",
     "reports",
     "returns",
+    "search",
     "settings",
+    "shipping",
     "stock",
     "variant_views",
 ]

@@ -128,6 +128,7 @@ def write_order(
         {**_order_values(details, method, priced), **known},
         [_order_line(*pair) for pair in zip(lines, priced.totals.lines, strict=True)],
         [{**asdict(each), "shares": list(each.shares)} for each in priced.totals.adjustments],
+        [coupon.code for coupon in priced.found.coupons],
     )
     total, currency = priced.totals.total, current_shop().currency
     payment_id = start_payment(

@@ -8,9 +8,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from commerce.accounts.members import get_member
 from commerce.accounts.models import Member
@@ -81,43 +82,68 @@ def customer_of_order(code: str) -> Customer:
 
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
-    """A customer in a list. `code` is that of the newest order, '' for a member without one."""
+    """A customer in a list. `code` is that of the newest order, '' for a member without one.
+
+    `spent` is what they paid and did not get back, in minor units of the shop's currency.
+    """
 
     email: str
     name: str
     member_id: uuid.UUID | None
     code: str
     orders: int
+    spent: int = 0
+    last_order: datetime | None = None
+
+
+PAID = ("paid", "partially_refunded", "refunded")
+"""Payment statuses of an order whose money came."""
+
+
+def _figures() -> tuple[ColumnElement[Any], ...]:
+    """Return what is summed up over orders: how many, what was spent, and when the last one was placed."""
+    kept = case((Order.payment_status.in_(PAID), Order.total - Order.credited_amount), else_=0)
+    return func.count(), func.coalesce(func.sum(kept), 0), func.max(Order.placed_at)
 
 
 def find_members(search: str = "") -> Sequence[CustomerRow]:
     """Return members whose address begins with `search` or whose name has it, the newest first."""
-    count = (
-        select(func.count())
-        .where(Order.tenant_id == Member.tenant_id, Order.member_id == Member.id)
-        .correlate(Member)
-        .scalar_subquery()
-    )
-    statement = select(Member.email, Member.name, Member.id, count).where(Member.confirmed_at.is_not(None))
+    statement = select(Member.email, Member.name, Member.id).where(Member.confirmed_at.is_not(None))
     if search:
         statement = statement.where(_matches(Member.email, Member.name, search))
     rows = db.session.execute(
         statement.where(Member.erased_at.is_(None)).order_by(Member.id.desc()).limit(MOST)
-    )
-    return [CustomerRow(email, name, key, "", int(orders)) for email, name, key, orders in rows]
+    ).all()
+    ids = [row.id for row in rows]
+    sums = {
+        key: (int(orders), int(spent), last)
+        for key, orders, spent, last in db.session.execute(
+            select(Order.member_id, *_figures()).where(Order.member_id.in_(ids)).group_by(Order.member_id)
+        )
+    }
+    return [CustomerRow(email, name, key, "", *sums.get(key, (0, 0, None))) for email, name, key in rows]
 
 
 def find_guests(search: str = "") -> Sequence[CustomerRow]:
     """Return guests whose address begins with `search` or whose name has it, the newest order first."""
     statement = select(
-        func.lower(Order.email), func.max(Order.name), func.max(Order.code), func.count()
+        func.lower(Order.email), func.max(Order.name), func.max(Order.code), *_figures()
     ).where(Order.member_id.is_(None), Order.email.not_in(NOBODY))
     if search:
         statement = statement.where(_matches(Order.email, Order.name, search))
     rows = db.session.execute(
         statement.group_by(func.lower(Order.email)).order_by(func.max(Order.placed_at).desc()).limit(MOST)
     )
-    return [CustomerRow(email, name, None, code, int(orders)) for email, name, code, orders in rows]
+    return [
+        CustomerRow(email, name, None, code, int(orders), int(spent), last)
+        for email, name, code, orders, spent, last in rows
+    ]
+
+
+def figures_of(customer: Customer) -> tuple[int, int, datetime | None]:
+    """Return how many orders a customer placed, what they spent (minor units) and when the last one was."""
+    orders, spent, last = db.session.execute(select(*_figures()).where(customer.orders)).one()
+    return int(orders), int(spent), last
 
 
 def _matches(email: Any, name: Any, search: str) -> ColumnElement[bool]:

@@ -30,8 +30,9 @@ from commerce.errors import Conflict
 from commerce.events.models import Delivery, Event
 from commerce.inventory.models import StockAlert, StockMovement
 from commerce.members.customers import ERASED_EMAIL, Customer
-from commerce.orders.models import Credit, Order, OrderAdjustment, ReturnRequest
+from commerce.orders.models import Credit, Order, OrderAdjustment, OrderTag, ReturnRequest
 from commerce.orders.return_queries import OPEN as OPEN_REQUESTS
+from commerce.orders.search import index_orders
 from commerce.orders.services import UNDER_WAY
 from commerce.payments.models import GatewayEvent, Payment, Refund
 from commerce.pricing.models import CouponCustomer, CouponUse
@@ -90,6 +91,7 @@ def erase_customer(customer: Customer) -> int:
     _erase_history(customer, orders)
     _erase_carts(carts, [order.cart_id for order in orders if order.cart_id])
     _erase_person(customer)
+    index_orders([order.id for order in orders])
     return len(orders)
 
 
@@ -158,6 +160,7 @@ def _erase_orders(orders: Sequence[Order], names: Iterable[str]) -> None:
     by_hand = OrderAdjustment.order_id.in_(keys) & (OrderAdjustment.source_id == "manual")
     _write(OrderAdjustment, by_hand, label="Discount")
     _write(Shipment, Shipment.order_id.in_(keys), tracking_code="")
+    _delete(OrderTag, OrderTag.order_id.in_(keys))
     _erase_movements([order.code for order in orders], list(names))
 
 

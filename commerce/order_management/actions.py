@@ -93,12 +93,13 @@ class ConfirmOrder(OrderAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipOrder(OrderAction):
-    """Send a parcel with `units` by order line id, None for all that is left."""
+    """Send a parcel with `units` by order line id, None for all that is left; `start` as in `ship_order`."""
 
     action = "ship"
     units: Mapping[uuid.UUID, int] | None = None
     carrier: str = ""
     tracking_code: str = ""
+    start: bool = False
 
     def run(self, order_id: uuid.UUID, actor: Actor) -> bool:
         """Send it; the order is shipped once everything has left."""
@@ -110,6 +111,7 @@ class ShipOrder(OrderAction):
             reason=self.reason,
             carrier=self.carrier,
             tracking_code=self.tracking_code,
+            start=self.start,
         )
         return get_order(order_id).status == "shipped"
 

@@ -125,8 +125,8 @@ def get_draft(draft_id: uuid.UUID) -> Draft:
 
 
 @atomic
-def create_draft(actor: Actor) -> uuid.UUID:
-    """Begin an empty draft and return its id: the one that the same person left empty before, if there is one.
+def create_draft(actor: Actor, details: CheckoutDetails | None = None) -> uuid.UUID:
+    """Begin a draft and return its id: without `details` the one that the same person left empty before, if any.
 
     Raises NotAllowed for anybody but staff.
     """
@@ -140,7 +140,7 @@ def create_draft(actor: Actor) -> uuid.UUID:
         .order_by(Cart.id.desc())
         .limit(1)
     )
-    if left_empty is not None:
+    if left_empty is not None and details is None:
         return left_empty
     draft_id = new_id()
     insert_rows(
@@ -151,7 +151,7 @@ def create_draft(actor: Actor) -> uuid.UUID:
                 "shopper_hash": MARK + secrets.token_hex(32)[len(MARK) :],
                 "checkout_token": secrets.token_urlsafe(32),
                 "draft_by": by,
-                "details": {},
+                "details": details.to_json() if details else {},
             }
         ],
     )

@@ -25,6 +25,7 @@ from commerce.orders.balance import payment_status_of
 from commerce.orders.events import OrderEdited
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.orders.queries import get_order
+from commerce.orders.search import index_orders
 from commerce.orders.services import ACTOR_KINDS, lock_order, queue_refund
 from commerce.orders.transitions import STAFF
 from commerce.payments.models import Payment
@@ -110,6 +111,7 @@ def _edit(
     )
     publish(actor, edited)
     _move_stock(order, plan, fresh, actor)
+    index_orders([order.id])
     return plan
 
 

@@ -53,6 +53,9 @@ class Order(TenantRow, Base):
         CheckConstraint("credited_amount >= 0", name="credited_amount"),
         Index("ix_orders_newest", "tenant_id", "placed_at", "id"),
         Index("ix_orders_status", "tenant_id", "status", "placed_at", "id"),
+        Index("ix_orders_payment_status", "tenant_id", "payment_status", "placed_at", "id"),
+        Index("ix_orders_method", "tenant_id", "payment_method", "placed_at", "id"),
+        Index("ix_orders_total", "tenant_id", "total", "id"),
         Index("ix_orders_email", "tenant_id", "email"),
         Index(
             "ix_orders_member",
@@ -206,6 +209,37 @@ class OrderAdjustment(TenantRow, Base):
     amount: Mapped[int]
     included: Mapped[bool] = mapped_column(default=False)
     shares: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class OrderTag(TenantRow, Base):
+    """A word that staff put on an order to find it again. Neither the order's status nor its version knows of it."""
+
+    __tablename__ = "order_tags"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
+        UniqueConstraint("tenant_id", "order_id", "tag"),
+        Index("ix_order_tags_tag", "tenant_id", "tag"),
+    )
+
+    order_id: Mapped[uuid.UUID]
+    tag: Mapped[str] = mapped_column(String(40))
+
+
+class OrderAssignment(TenantRow, Base):
+    """Who of the staff takes care of an order."""
+
+    __tablename__ = "order_assignments"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "staff_id"], ["staff_members.tenant_id", "staff_members.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "order_id"),
+        Index("ix_order_assignments_staff", "tenant_id", "staff_id"),
+    )
+
+    order_id: Mapped[uuid.UUID]
+    staff_id: Mapped[uuid.UUID]
 
 
 class ReturnRequest(TenantRow, Base):

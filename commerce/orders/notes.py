@@ -9,6 +9,7 @@ from commerce.db import atomic
 from commerce.errors import InvalidValue, NotAllowed
 from commerce.events.outbox import Actor, publish
 from commerce.orders.events import OrderNoteAdded
+from commerce.orders.search import index_orders
 from commerce.orders.services import ACTOR_KINDS, lock_order
 from commerce.orders.transitions import STAFF
 
@@ -36,6 +37,7 @@ def add_note(order_id: uuid.UUID, actor: Actor, *, text: str, for_customer: bool
             for_customer=for_customer,
         ),
     )
+    index_orders([order.id])
 
 
 def plain_text(text: str) -> str:

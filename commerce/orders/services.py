@@ -19,6 +19,7 @@ from commerce.orders.balance import payment_status_of
 from commerce.orders.events import STATUS_EVENTS, InventoryReservationFailed, RefundQueued
 from commerce.orders.models import Order, OrderAdjustment, OrderLine, ReturnRequest
 from commerce.orders.return_queries import OPEN as OPEN_REQUESTS
+from commerce.orders.search import index_new_order
 from commerce.orders.transitions import BY_ACTION, REMEMBERED, why_not
 from commerce.payments.models import Payment, Refund
 from commerce.payments.services import lock_payments, queue_refunds
@@ -48,9 +49,15 @@ def next_number() -> int:
 
 
 def create_order(
-    values: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], adjustments: Sequence[Mapping[str, Any]]
+    values: Mapping[str, Any],
+    lines: Sequence[Mapping[str, Any]],
+    adjustments: Sequence[Mapping[str, Any]],
+    coupons: Sequence[str] = (),
 ) -> tuple[uuid.UUID, str, str, list[uuid.UUID]]:
-    """Insert an order with its lines and adjustments and return its id, code, link token and line ids. A step."""
+    """Insert an order with its lines and adjustments and return its id, code, link token and line ids. A step.
+
+    It can be found by the codes of its `coupons`.
+    """
     order_id, number, token = new_id(), next_number(), secrets.token_urlsafe(32)
     code = order_code(current_shop().order_code_format, number)
     insert_rows(Order, [{"id": order_id, "number": number, "code": code, "token": token, **values}])
@@ -66,6 +73,7 @@ def create_order(
         OrderAdjustment,
         [{"order_id": order_id, "position": index, **each} for index, each in enumerate(adjustments)],
     )
+    index_new_order(order_id, {**values, "number": number, "code": code}, lines, coupons)
     return order_id, code, token, line_ids
 
 

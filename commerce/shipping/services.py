@@ -18,6 +18,7 @@ from commerce.orders.events import ParcelSent
 from commerce.orders.models import Order, OrderLine
 from commerce.orders.queries import codes_of
 from commerce.orders.refund_amounts import is_count
+from commerce.orders.search import index_orders
 from commerce.orders.services import ACTOR_KINDS, apply_transition, guards, lock_order
 from commerce.orders.transitions import BY_ACTION, why_not
 from commerce.shipping.models import Shipment, ShipmentLine
@@ -37,15 +38,19 @@ def ship_order(
     reason: str = "",
     carrier: str = "",
     tracking_code: str = "",
+    start: bool = False,
 ) -> uuid.UUID:
     """Send a parcel with `units` (by order line id; None is everything that is left) and return its id.
 
     Stock is deducted; what a shop deducted at confirmation is sent first, and needs no more. The order is `shipped`
-    once everything has left, and stays `processing` until then.
+    once everything has left, and stays `processing` until then. With `start` an order that is only confirmed begins
+    to be processed first, by its own row of the table and in the same transaction.
     Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue for units that are not the order's or
     not in stock: what is there goes to the orders that came first.
     """
     order = lock_order(order_id, seen_version)
+    if start and order.status in BY_ACTION["process"].sources:
+        apply_transition(order, "process", actor, reason)
     _check_may_ship(order, actor)
     chosen = _chosen(order, units)
     to_deduct = _on_hand_now(order, chosen)
@@ -73,6 +78,8 @@ def ship_order(
         apply_transition(order, "ship", actor, reason)
     who = actor.name or actor.kind
     deduct_stock(order.id, cause="shipped", actor=who, reference=order.code, units=to_deduct)
+    if parcel["tracking_code"]:
+        index_orders([order.id])
     return shipment_id
 
 

@@ -21,6 +21,7 @@ from commerce.catalog.search import index_products
 from commerce.db import atomic, db, tenant_scope
 from commerce.errors import InvalidValue, Rejected
 from commerce.orders.models import Order
+from commerce.orders.search import index_orders
 from commerce.schema_state import head
 from commerce.tenant_transfer.archive import Reader
 from commerce.tenant_transfer.comparison import Books, totals_of
@@ -113,6 +114,7 @@ def _insert_shop(
         counts[table.name] = _insert(table, rows)
         progress(table.name, counts[table.name])
     index_products(db.session.scalars(select(Product.id)).all())
+    index_orders(db.session.scalars(select(Order.id).order_by(Order.number)).all())
     number_orders(tenant_id, after=db.session.scalar(select(func.max(Order.number))) or 0)
     for name, data in reader.pictures():
         pictures.add(name, data)

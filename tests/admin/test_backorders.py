@@ -90,6 +90,7 @@ def test_an_order_says_what_it_waits_for_and_who_comes_first(desk: ShopClient, t
     change_stock(tea, 4)
     html = desk.get(f"/admin/orders/{newer.code}").text
     assert "2 on backorder" in html
+    html = desk.get(f"/admin/orders/{newer.code}/shipments/new").text
     assert "2 on backorder." in html
     assert f'Orders ahead: <a class="code" href="/admin/orders/{older.code}">' in html
     assert 'max="1" value="1"' in html

@@ -31,7 +31,12 @@ def test_a_customer_is_erased_only_after_the_preview(bob: Visitor) -> None:
     preview = bob.get(f"/admin/customers/{key}").form("Erase").send()
     assert preview.heading == "Erase data of Mary Member"
     assert "Mary Member" in bob.get(f"/admin/customers/{key}").heading
-    assert "Customer data erased." in preview.form("Erase customer data").send().text
+    again = preview.form("Erase customer data").fill({"Type erase to confirm": "yes"}).send()
+    assert again.status == 422
+    assert "Type erase to confirm." in again.text
+    assert "Mary Member" in bob.get(f"/admin/customers/{key}").heading
+    last = again.form("Erase customer data").fill({"Type erase to confirm": " Erase "}).send()
+    assert "Customer data erased." in last.text
 
 
 def test_a_key_is_revoked_only_after_the_preview(bob: Visitor) -> None:
@@ -74,7 +79,7 @@ def test_the_tabs_count_what_the_search_finds(bob: Visitor) -> None:
     order_in("pending", name="Ann Buyer")
     order_in("pending", sku="CUP-1", name="Zoe Buyer")
     for path, all_of, found in (
-        ("/admin/orders?q=zoe", "All 1", "Pending 1"),
+        ("/admin/orders?q=zoe", "All 1", "Unpaid 1"),
         ("/admin/products?q=cup", "All 1", "Active 1"),
         ("/admin/stock?q=cup", "All 1", ""),
     ):

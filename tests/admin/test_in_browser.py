@@ -45,6 +45,8 @@ def test_an_order_is_shipped_by_its_buttons(
     expect(page.get_by_text("Processing started.")).to_be_visible()
     if javascript:
         expect(page.locator(":focus")).to_contain_text("Processing started.")
+    page.get_by_role("link", name="Ship…").click()
+    expect(page.get_by_label("Tracking code")).to_be_focused()
     page.get_by_label("Carrier").fill("Royal Snail")
     page.get_by_label("Tracking code").fill("RS-77")
     page.get_by_role("button", name="Ship", exact=True).click()

@@ -31,6 +31,7 @@ LEADS_TO = {
     ("paid", "cancel"): "cancelled",
     ("paid", "request_refund"): "refund_requested",
     ("confirmed", "process"): "processing",
+    ("confirmed", "ship"): "shipped",
     ("confirmed", "cancel"): "cancelled",
     ("confirmed", "request_refund"): "refund_requested",
     ("processing", "ship"): "shipped",
@@ -100,7 +101,11 @@ def test_the_page_offers_what_is_possible_and_says_why_the_rest_is_not(
     offered = set(re.findall(rf'action="/admin/orders/{order.code}/([a-z-]+)"', html)) - {
         "notes",
         "customer-link",
+        "tags",
+        "assignee",
     }
+    if f'href="/admin/orders/{order.code}/shipments/new"' in html:
+        offered.add(FORMS["ship"])
     assert offered == {FORMS[action] for action in FORMS if (status, action) in LEADS_TO}
     said = dict(re.findall(r'id="why-([a-z-]+)">([^<]+)<', html))
     assert set(said) == set(FORMS.values()) - offered

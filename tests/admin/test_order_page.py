@@ -95,4 +95,4 @@ def test_the_page_takes_a_fixed_number_of_statements(desk: ShopClient, in_shop: 
     make_relay().run_until_idle()
     with count_statements() as statements:
         assert desk.get(f"/admin/orders/{order.code}").status_code == 200
-    assert len(statements) <= 15
+    assert len(statements) <= 17

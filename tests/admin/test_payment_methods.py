@@ -85,7 +85,7 @@ def test_terms_and_fee_are_changed(desk: ShopClient, in_shop: Shop) -> None:
         page,
         name="Cash at the door",
         instructions="Please have it ready.\r\nNo large notes.",
-        hold_minutes="90",
+        hold_minutes=["36", "60"],
         position="7",
         fee_amount="2.50",
         fee_ppm="1.9",
@@ -95,7 +95,7 @@ def test_terms_and_fee_are_changed(desk: ShopClient, in_shop: Shop) -> None:
     assert submit(desk, page, data).status_code == 303
     db.session.close()
     method = get_method("cash_on_delivery")
-    assert (method.name, method.hold_minutes, method.position) == ("Cash at the door", 90, 7)
+    assert (method.name, method.hold_minutes, method.position) == ("Cash at the door", 36 * 60, 7)
     assert (method.fee_amount, method.fee_ppm, method.fee_tax_class) == (250, 19_000, "standard")
     assert (method.pay_later, method.enabled, method.cash_rounding) == (True, False, 5)
     assert method.instructions == "Please have it ready.\nNo large notes."
@@ -177,8 +177,11 @@ def test_keys_that_cannot_be_right_are_refused_and_not_shown_again(
     [
         ("name", "", "This field is required."),
         ("instructions", "x" * 1001, "At most 1000 characters."),
-        ("hold_minutes", "0", "a whole number from 1"),
-        ("hold_minutes", "99999999", "a whole number from 1"),
+        ("hold_minutes", ["0", "60"], "from one minute to 90 days"),
+        ("hold_minutes", ["91", "1440"], "from one minute to 90 days"),
+        ("hold_minutes", ["2", "3"], "a whole number"),
+        ("hold_minutes", ["x", "60"], "a whole number"),
+        ("hold_minutes", ["", "60"], "required"),
         ("position", "first", "whole number from 0"),
         ("fee_amount", "-1", "cannot be negative"),
         ("fee_amount", "1.234", "too many decimal places"),
@@ -279,3 +282,18 @@ def test_keys_that_cannot_be_opened_are_reported_and_entered_again(
     assert secrets_of("stripe") == {"secret_key": KEY, "webhook_secrets": [HOOK]}
     assert said not in desk.get(stripe).text
     assert "Keys required" not in desk.get(LIST).text
+
+
+def test_the_time_is_shown_in_its_largest_unit_and_what_was_typed_stays(
+    desk: ShopClient, in_shop: Shop
+) -> None:
+    page = f"{LIST}/bank_transfer"
+    for minutes, number, unit in ((90, "90", "1"), (120, "2", "60"), (10080, "7", "1440")):
+        configure_method("bank_transfer", hold_minutes=minutes)
+        html = desk.get(page).text
+        assert re.search(rf'<input [^>]*name="hold_minutes"[^>]*value="{number}"', html), minutes
+        assert f'<option value="{unit}" selected>' in html, minutes
+    refused = submit(desk, page, filled(desk, page, hold_minutes=["400", "1440"]))
+    assert refused.status_code == 422
+    assert 'value="400"' in refused.text
+    assert '<option value="1440" selected>' in refused.text

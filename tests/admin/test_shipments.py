@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from commerce.orders.queries import timeline
 from commerce.shipping.queries import shipped_parcels
 from commerce.tenants.models import Shop
 from tests.admin.conftest import SignedIn
@@ -30,7 +31,8 @@ def test_a_parcel_with_a_part_and_one_with_the_rest(desk: ShopClient, tea: Sold)
     assert "The rest of the order still has to be shipped" in html
     assert 'href="https://www.dhl.com/global-en/home/tracking.html?tracking-id=JD01"' in html
     assert "Parcel 1 sent" in html
-    assert 'max="2" value="2"' in html, "the form offers what is left"
+    form = desk.get(f"/admin/orders/{order.code}/shipments/new").text
+    assert 'max="2" value="2"' in form, "the form offers what is left"
     assert counters(tea) == (9, 2)
     assert send(desk, fresh(order.id), 2).status_code == 303
     assert (fresh(order.id).status, counters(tea)) == ("shipped", (7, 0))
@@ -89,8 +91,52 @@ def test_the_picking_list_names_areas_for_staff_and_the_slip_in_the_script_of_th
     assert "Dubai" not in slip
 
 
+def test_a_confirmed_order_is_shipped_at_once(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("confirmed", quantity=3)
+    assert f'href="/admin/orders/{order.code}/shipments/new"' in desk.get(f"/admin/orders/{order.code}").text
+    assert send(desk, order, 3, tracking_code="JD 01").status_code == 303
+    now = fresh(order.id)
+    assert (now.status, counters(tea)) == ("shipped", (7, 0))
+    moves = [event.payload["to_status"] for event in timeline(order.id) if "to_status" in event.payload]
+    assert moves[-2:] == ["processing", "shipped"], "each by its own row of the table"
+
+
+def test_nothing_begins_when_the_parcel_is_refused(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("confirmed", quantity=3)
+    answer = send(desk, order, 4, tracking_code="JD 01")
+    assert answer.status_code == 422
+    assert 'value="JD 01"' in answer.text, "what was scanned is kept"
+    assert (fresh(order.id).status, fresh(order.id).version) == ("confirmed", order.version)
+    late = send(desk, order, 3, version=str(order.version + 1), tracking_code="JD 02")
+    assert late.status_code == 409
+    assert 'value="JD 02"' in late.text
+
+
+@pytest.mark.parametrize("status", ["pending", "paid", "shipped", "cancelled", "refund_requested"])
+def test_the_page_says_why_nothing_can_be_shipped(desk: ShopClient, tea: Sold, status: str) -> None:
+    order = order_in(status)
+    page = desk.get(f"/admin/orders/{order.code}/shipments/new")
+    assert page.status_code == 200
+    assert 'name="tracking_code"' not in page.text
+    assert "do this while the order is" in page.text
+
+
+def test_the_label_is_the_address_alone(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("confirmed")
+    label = desk.get(f"/admin/orders/{order.code}/label").text
+    assert "1 Main Street" in label
+    assert "TEA-1" not in label
+
+
+def test_only_who_ships_sees_the_form(signed_in: SignedIn, tea: Sold) -> None:
+    order = order_in("confirmed")
+    for role, status in (("fulfilment", 200), ("support", 403), ("readonly", 403)):
+        page = f"/admin/orders/{order.code}/shipments/new"
+        assert signed_in(role).get(page).status_code == status
+
+
 def test_charlie_reads_no_paper(signed_in: SignedIn, tea: Sold, other_shop: Shop) -> None:
     order = order_in("shipped")
     charlie = signed_in("owner", shop=other_shop)
-    for page in ("picking-list", "shipments/1/slip"):
+    for page in ("picking-list", "shipments/1/slip", "shipments/new", "label"):
         assert charlie.get(f"/admin/orders/{order.code}/{page}").status_code == 404

@@ -37,6 +37,7 @@ IDS = {
     "staff_id": "staff_members",
     "stock_item_id": "stock_items",
     "variant_id": "variants",
+    "view_id": "saved_views",
 }
 """Names of parts of addresses and of fields -> the table whose id they hold."""
 CODES = {

@@ -365,7 +365,7 @@ def test_staff_find_and_erase_customers_and_the_log_holds_no_address(
         assert EMAIL in client.get(f"/admin/customers/{key}").text
         assert json.loads(client.get(f"/admin/customers/{key}/data.json").text)["email"] == EMAIL
         assert (
-            send(client, f"/admin/customers/{key}/erasure", {"step": "confirm"}).location
+            send(client, f"/admin/customers/{key}/erasure", {"step": "confirm", "typed": "erase"}).location
             == "/admin/customers"
         )
         assert client.get(f"/admin/customers/{key}").status_code == 404
@@ -383,7 +383,7 @@ def test_erasing_customers_needs_the_permission(client: ShopClient, in_shop: Sho
     assert client.get(f"/admin/customers/{key}").status_code == (200 if role == "support" else 403)
     for answer in (
         client.get(f"/admin/customers/{key}/data.json"),
-        send(client, f"/admin/customers/{key}/erasure", {"step": "confirm"}),
+        send(client, f"/admin/customers/{key}/erasure", {"step": "confirm", "typed": "erase"}),
     ):
         assert answer.status_code == 403
     assert "members.email" in left_over()

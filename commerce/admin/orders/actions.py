@@ -19,7 +19,7 @@ from commerce.order_management.actions import ACTIONS, is_settled
 from commerce.orders.models import Order
 from commerce.orders.refunds import CREDITABLE
 from commerce.orders.services import guards
-from commerce.orders.transitions import BY_RESOURCE, STAFF, TRANSITIONS, Transition, why_not
+from commerce.orders.transitions import BY_ACTION, BY_RESOURCE, STAFF, TRANSITIONS, Transition, why_not
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "pay": ("amount", "reference", "reason"),
@@ -106,7 +106,10 @@ def _why_not(row: Transition, order: Order, role: str) -> str:
         # Money may also come after the goods left (cash on delivery), so the table's status is not the whole truth.
         why = _("The order is fully paid.") if is_settled(order) else ""
     else:
-        refusal = why_not(row, order.status, STAFF, **guards(order))
+        # Shipping begins the processing of a confirmed order by itself.
+        starts = row.action == "ship" and order.status in BY_ACTION["process"].sources
+        status = BY_ACTION["process"].target if starts else order.status
+        refusal = why_not(row, status, STAFF, **guards(order))
         why = describe(refusal) if refusal else ""
     who = "" if allows(role, f"orders.{row.action}") else roles_text(f"orders.{row.action}")
     return " ".join(filter(None, [why, who]))

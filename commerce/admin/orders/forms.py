@@ -114,6 +114,7 @@ class ActionForm(AdminForm):
             "tracking_code": (self.tracking_code.data or "").strip(),
             "restock": bool(self.restock.data),
             "shown_amount": self.shown_amount.data,
+            "start": True,  # in the browser nobody has to say first that they begin
         }
         if kind is ShipOrder and any(name.startswith("units-") for name in self.typed):
             filled["units"] = read_units(self.typed, "units")

@@ -1,4 +1,4 @@
-"""Orders in the back office: the list, one order, the actions of the transition table on it, notes and paper."""
+"""An order in the back office: the actions of the transition table on it, tags, notes and paper."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from commerce.admin.auth import (
     current_staff,
     ensure_permission,
     requires_permission,
-    search_text,
 )
 from commerce.admin.orders.actions import (
     PREVIEWED,
@@ -31,6 +30,7 @@ from commerce.admin.orders.actions import (
 from commerce.admin.orders.forms import ActionForm, NoteForm
 from commerce.admin.orders.previews import ActionPreview, preview_action, show_preview
 from commerce.admin.orders.queries import find_order, titles_of, units_to_pick
+from commerce.admin.orders.shipping import show_shipping
 from commerce.admin.orders.timeline import endpoint_hosts, history, since
 from commerce.admin.save import done, save
 from commerce.admin.step_up import requires_recent_auth_when
@@ -39,48 +39,24 @@ from commerce.errors import Conflict, InvalidValue, NotFound, Rejected
 from commerce.events.queries import deliveries_of
 from commerce.orders.addresses import address_lines, label_lines
 from commerce.orders.balance import balance_of
+from commerce.orders.listing import tags_of
 from commerce.orders.masking import without_token
 from commerce.orders.member_orders import send_order_link
 from commerce.orders.models import Order
 from commerce.orders.notes import add_note
 from commerce.orders.payment_panel import payment_panel
-from commerce.orders.queries import count_by_status, list_orders, movements_of, stock_effects, timeline
+from commerce.orders.queries import movements_of, stock_effects, timeline
 from commerce.orders.return_queries import credits_of, requests_of
-from commerce.orders.transitions import BY_ACTION, STATUSES, TRANSITIONS
+from commerce.orders.tags import assign_order, colleagues_for, read_tags, set_tags
+from commerce.orders.transitions import BY_ACTION, TRANSITIONS
 from commerce.orders.views import order_facts
-from commerce.paging import Cursor
 from commerce.payments.queries import payments_of, refunds_of
-from commerce.shipping.carriers import CARRIERS
 from commerce.shipping.queries import shipped_parcels
 from commerce.web import render_region, wants_region
 
 MONEY = {row.resource for row in TRANSITIONS if row.action in ("pay", "refund")}
 """Actions that say that money came or send it back."""
 CANCELLATION = BY_ACTION["cancel"].resource
-
-
-# --- the list ---------------------------------------------------------------------------------------
-
-
-@blueprint.get("/orders")
-@requires_permission("orders.view")
-def order_list() -> BaseResponse:
-    """Show orders, newest first, by status and search."""
-    status, search = request.args.get("status", ""), search_text()
-    if status not in STATUSES:
-        status = ""
-    before = Cursor.parse(request.args.get("before", ""))
-    counts = count_by_status(search)
-    return render_region(
-        "admin/orders/orders.html",
-        "admin/orders/_orders.html",
-        listing=list_orders(status=status, search=search, before=before),
-        chosen=status,
-        search=search,
-        counts=counts,
-        total=sum(counts.values()),
-        statuses=STATUSES,
-    )
 
 
 # --- one order --------------------------------------------------------------------------------------
@@ -118,6 +94,9 @@ def order_action(code: str, resource: str) -> BaseResponse:
         return action_notice(row, whole=action.run(order.id, current_actor()))
 
     def show(status: int, *, problem: Conflict | None = None) -> BaseResponse:
+        if row.action == "ship":
+            now = find_order(code)
+            return show_shipping(now, form, status, problem, _meanwhile(now, form) if problem else ())
         return _show(find_order(code), status=status, pressed=resource, form=form, problem=problem)
 
     def then(result: ActionPreview | ActionNotice) -> BaseResponse:
@@ -164,13 +143,20 @@ def _show(
         payments=payments,
         refunds=refunds_of(order.id),
         parcels=shipped_parcels(order.id),
-        carriers=CARRIERS,
         requests=requests_of(order.id),
         credits=credits_of(order.id),
         why_not_credit=why_not_refund(order),
         titles=titles_of(order),
         address=address_lines(order.shipping_address, order.name, str(get_locale())),
+        tags=tags_of([order.id]).get(order.id, []),
+        colleagues=colleagues_for(order.id),
     )
+
+
+def _meanwhile(order: Order, form: ActionForm) -> Sequence[Any]:
+    """Return what happened to an order since the page of a form was shown."""
+    entries = history(timeline(order.id), deliveries_of(order.id), movements_of(order.code), {})
+    return since(entries, int(form.version.data or 0))
 
 
 def _form(button: Any, pressed: str, form: ActionForm | None, left: int) -> ActionForm:
@@ -238,6 +224,33 @@ def note_add(code: str) -> BaseResponse:
         then=lambda _note: done(text, f"/admin/orders/{order.code}"),
         shown_at={Rejected: "text", Conflict: "text"},
     )
+
+
+# --- tags and who takes care of it --------------------------------------------------------------------
+
+
+@blueprint.post("/orders/<code>/tags")
+@requires_permission("orders.note")
+def order_tags(code: str) -> BaseResponse:
+    """Give an order the tags of a line; what is wrong with them is said on its page."""
+    order, page = find_order(code), f"/admin/orders/{code}"
+    try:
+        set_tags(order.id, read_tags(request.form.get("tags", "")))
+    except InvalidValue as error:
+        return done(describe(error), page, "bad")
+    return done(_("Tags saved."), page)
+
+
+@blueprint.post("/orders/<code>/assignee")
+@requires_permission("orders.note")
+def order_assignee(code: str) -> BaseResponse:
+    """Let one of the staff take care of an order, or nobody."""
+    order, chosen = find_order(code), request.form.get("assignee", "")
+    try:
+        assign_order(order.id, uuid.UUID(chosen) if chosen else None)
+    except ValueError as error:
+        raise NotFound("staff_not_found") from error
+    return done(_("Saved."), f"/admin/orders/{code}")
 
 
 # --- paper for the warehouse, which never names a price ----------------------------------------------

@@ -33,6 +33,7 @@ from commerce.admin.auth import (
     blueprint,
     current_actor,
     current_staff,
+    ensure_permission,
     logged,
     page_number,
     requires_permission,
@@ -45,17 +46,20 @@ from commerce.admin.people.forms import InviteForm
 from commerce.admin.save import done, save
 from commerce.admin.step_up import PAGE as PROOF
 from commerce.admin.step_up import has_recent_auth_for_page, requires_recent_auth
+from commerce.cart.details import CheckoutDetails
 from commerce.errors import CommerceError, Conflict
 from commerce.members.customers import (
     Customer,
     customer_of_member,
     customer_of_order,
+    figures_of,
     find_guests,
     find_members,
 )
 from commerce.members.erasure import erase_customer
 from commerce.members.export import export_as_json
 from commerce.members.privacy_views import json_file
+from commerce.order_management.drafts import create_draft
 from commerce.orders.addresses import address_lines
 from commerce.tenants.scope import current_shop
 from commerce.web import TextForm, render_region, see_other
@@ -69,6 +73,8 @@ MEANINGS = {
     "support": _l("helps customers: creates, edits and cancels orders"),
     "readonly": _l("views everything, changes nothing"),
 }
+RECENT = 5
+"""Orders of a customer whose addresses are shown."""
 COLUMNS = ("at", "by", "name", "id", "action", "subject", "fields", "address", "request")
 
 
@@ -137,7 +143,26 @@ def _preview_erasure(key: str, customer: Customer) -> BaseResponse | None:
             (_("Emails"), _("None.")),
         ],
         words=_("This cannot be undone. Please review it before you confirm."),
+        typed=_("erase"),
     )
+
+
+@blueprint.post("/customers/<key>/draft")
+@requires_permission("orders.create")
+def customer_draft(key: str) -> BaseResponse:
+    """Begin a draft order for a customer, with what is known of them filled in."""
+    ensure_permission("customers.view")
+    customer = _customer(key)
+    last = next(iter(queries.orders_of(customer)), None)
+    book = addresses_of(customer.member_id) if customer.member_id else []
+    address = book[0].address if book else (last.shipping_address if last else {})
+    details = CheckoutDetails(
+        email=customer.email,
+        name=customer.name or (last.name if last else ""),
+        phone=last.phone if last else "",
+        address={name: str(text) for name, text in dict(address).items() if text},
+    )
+    return see_other(f"/admin/drafts/{create_draft(current_actor(), details)}")
 
 
 def _customer(key: str) -> Customer:
@@ -151,12 +176,17 @@ def _customer(key: str) -> Customer:
 def _show_customer(key: str, status: int = 200, problem: CommerceError | None = None) -> BaseResponse:
     customer, locale = _customer(key), current_shop().locale
     book = addresses_of(customer.member_id) if customer.member_id else []
+    orders = queries.orders_of(customer)
+    used = [(each.address, each.name) for each in book]
+    used += [(order.shipping_address, order.name) for order in orders[:RECENT]]
+    count, spent, last = figures_of(customer)
     page = render_template(
         "admin/people/customer.html",
         key=key,
         customer=customer,
-        orders=queries.orders_of(customer),
-        addresses=[address_lines(each.address, each.name, locale) for each in book],
+        orders=orders,
+        figures={"count": count, "spent": spent, "last": last},
+        addresses=list(dict.fromkeys(tuple(address_lines(*each, locale)) for each in used)),
         open_orders=getattr(problem, "orders", ()),
     )
     return make_response(page, status)

@@ -18,17 +18,24 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.form import BaseForm
-from wtforms.validators import InputRequired, Length, Regexp, ValidationError
+from wtforms.validators import InputRequired, Length, NumberRange, Regexp, ValidationError
 
 from commerce.admin.fields import (
     AmountField,
     CountriesField,
+    CountryChoicesField,
+    CountryField,
+    DurationField,
     PercentField,
+    currency_choices,
+    keep_choice,
+    locale_choices,
     name_field,
     no_control_characters,
     number_field,
     strip,
     tax_class_field,
+    timezone_choices,
     version_field,
 )
 from commerce.admin.forms import Difference, VersionedForm, problems_of, shown_text
@@ -74,11 +81,16 @@ class ShopForm(SettingsForm):
 
     name = name_field(_("Shop name"))
     tagline = _line(_("Tagline"), 255)
-    locale = _line(_("Language and region of the shop"), 20, InputRequired(_("This field is required.")))
+    locale = SelectField(_("Language and region of the shop"), choices=locale_choices())
     languages = _line(_("Additional email languages"), 400)
-    timezone = _line(_("Time zone"), 60, InputRequired(_("This field is required.")))
+    timezone = SelectField(_("Time zone"), choices=timezone_choices())
     mail_from = EmailField(_("Sender email"), [Length(max=254)], filters=[strip])
     operations_email = EmailField(_("Email address for alerts"), [Length(max=254)], filters=[strip])
+
+    def __init__(self, shop: Shop, formdata: Any = None) -> None:
+        super().__init__(shop, formdata)
+        keep_choice(self.locale, shop.locale)
+        keep_choice(self.timezone, shop.timezone)
 
     def known(self, shop: Shop) -> dict[str, Any]:
         """Return what the fields show of a shop."""
@@ -94,9 +106,9 @@ class ShopForm(SettingsForm):
 class SellingForm(SettingsForm):
     """Where the shop sells, in which currency, and by which rules."""
 
-    currency = _line(_("Currency"), 3, InputRequired(_("This field is required.")))
-    country = CountriesField(_("Country of the shop"), [InputRequired(_("This field is required."))])
-    countries = CountriesField(_("Countries you sell to"))
+    currency = SelectField(_("Currency"), choices=currency_choices)
+    country = CountryField(_("Country of the shop"))
+    countries = CountryChoicesField(_("Countries you sell to"))
     prices_include_tax = BooleanField(_("Prices include tax"))
     tax_rounding = SelectField(
         _("Tax rounding"),
@@ -125,30 +137,20 @@ class SellingForm(SettingsForm):
     low_stock_at = number_field(_("Low stock threshold (units)"), 0, MAX_LOW_STOCK)
     order_code_format = _line(_("Order numbers"), MAX_FORMAT, InputRequired(_("This field is required.")))
 
-    def validate_country(self, field: CountriesField) -> None:
-        """Refuse several countries."""
-        if field.data and (len(field.data) > 1 or "*" in field.data):
-            raise ValidationError(gettext("Enter one country."))
-
-    def validate_countries(self, field: CountriesField) -> None:
-        """Refuse '*', which is what the empty field means."""
-        if field.data and "*" in field.data:
-            raise ValidationError(
-                gettext("Leave this empty to sell to every country with a shipping method.")
-            )
+    def __init__(self, shop: Shop, formdata: Any = None) -> None:
+        super().__init__(shop, formdata)
+        keep_choice(self.currency, shop.currency)
 
     def known(self, shop: Shop) -> dict[str, Any]:
         """Return what the fields show of a shop."""
-        return {**super().known(shop), "country": (shop.country,), "countries": tuple(shop.countries)}
+        return {**super().known(shop), "countries": list(shop.countries)}
 
     def values(self, shop: Shop) -> dict[str, Any]:
         """Return the columns to set."""
         found = super().values(shop)
         return {
             **found,
-            "currency": found["currency"].upper(),
             "order_code_format": found["order_code_format"].upper(),
-            "country": found["country"][0],
             "countries": list(found["countries"] or ()),
         }
 
@@ -383,6 +385,9 @@ def _secret(label: Any) -> PasswordField:
     return PasswordField(label, [Length(max=300), no_control_characters])
 
 
+_hold_message = _("Enter a time from one minute to %(days)s days.", days=MAX_HOLD_MINUTES // (24 * 60))
+
+
 class PaymentForm(VersionedForm):
     """Fields of a payment method; those that its gateway does not have are left out."""
 
@@ -406,7 +411,11 @@ class PaymentForm(VersionedForm):
         [Length(max=1000, message=_("At most %(max)d characters.")), no_control_characters],
         filters=[strip],
     )
-    hold_minutes = number_field(_("Reserve stock for (minutes)"), 1, MAX_HOLD_MINUTES, default=30)
+    hold_minutes = DurationField(
+        _("Cancel unpaid orders after"),
+        [InputRequired(_("This field is required.")), NumberRange(1, MAX_HOLD_MINUTES, _hold_message)],
+        default=30,
+    )
     position = number_field(_("Position"), 0, MAX_PAYMENT_POSITION)
     pay_later = BooleanField(_("Pay later: confirm orders before they are paid"))
     enabled = BooleanField(_("Available at checkout"), default=True)

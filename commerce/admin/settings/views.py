@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import uuid
-import zoneinfo
 from collections.abc import Sequence
 from typing import Any
 
-from babel.languages import get_official_languages
 from flask import current_app, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -31,7 +29,6 @@ from commerce.admin.step_up import requires_recent_auth
 from commerce.catalog.images import MAX_BYTES, NotAPicture, normalise, store
 from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
 from commerce.money import smallest_cash_amount
-from commerce.notifications.i18n import LANGUAGES
 from commerce.payments.methods import MethodRow, configure_method, get_method, list_methods, remove_method
 from commerce.pricing.models import TaxRate
 from commerce.pricing.queries import get_tax_rate, list_tax_rates
@@ -46,7 +43,6 @@ from commerce.shipping.methods import (
     shipping_methods,
 )
 from commerce.tenants import hosts
-from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop
 from commerce.tenants.settings import change_settings
@@ -115,16 +111,13 @@ def _show(
         form=form,
         problem=problem,
         compared=compared,
-        **(_beside(shop) if section != "look" else {"now": shop}),
+        **(_beside() if section != "look" else {"now": shop}),
     )
 
 
-def _beside(shop: Shop) -> dict[str, Any]:
-    """Return what the fields offer to choose from, and what is set elsewhere."""
-    at_home = [f"{language}_{shop.country}" for language in get_official_languages(shop.country)]
+def _beside() -> dict[str, Any]:
+    """Return what is set elsewhere."""
     return {
-        "locales": sorted({*LANGUAGES, *at_home}),
-        "timezones": sorted(zone for zone in zoneinfo.available_timezones() if "/" in zone),
         "bound": what_is_priced(),
         "methods": list_methods(),
         "time_text": time_text,

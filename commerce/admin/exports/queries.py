@@ -1,0 +1,352 @@
+"""What can be exported as a file: columns, and rows read a batch at a time by keys, so that length costs no memory."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import Select, select
+
+from commerce.accounts.models import Member
+from commerce.catalog.models import Product, Variant
+from commerce.db import db
+from commerce.inventory.models import Location, StockItem, StockMovement
+from commerce.money import PPM, to_decimal
+from commerce.orders.models import Order, OrderAdjustment, OrderLine
+from commerce.payments.models import Payment, Refund
+from commerce.pricing.models import Coupon
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file: the words for it, who may have it, its columns, and how its rows are found and shown.
+
+    `key` is the column of ids by which it goes on; `read` finds the rows, which have it as `key`.
+    """
+
+    label: Any
+    permission: str
+    header: tuple[str, ...]
+    key: Any
+    read: Callable[[], Any]
+    cells: Callable[[Any], Sequence[object]]
+
+    def rows(self) -> Iterator[Sequence[object]]:
+        """Yield the cells of each row in the order of the ids; no transaction stays open between two batches."""
+        after: uuid.UUID | None = None
+        while True:
+            statement = self.read().add_columns(self.key.label("key")).order_by(self.key).limit(BATCH)
+            if after is not None:
+                statement = statement.where(self.key > after)
+            found = db.session.execute(statement).all()
+            db.session.rollback()
+            yield from map(self.cells, found)
+            if len(found) < BATCH:
+                return
+            after = found[-1].key
+
+
+def _money(amount: int | None, currency: str) -> str:
+    return "" if amount is None else f"{to_decimal(amount, currency):f}"
+
+
+def _moment(moment: Any) -> str:
+    return moment.isoformat(timespec="seconds") if moment else ""
+
+
+def _orders() -> Select[Any]:
+    return select(*(getattr(Order, name) for name in _ORDER))
+
+
+_ORDER = (
+    "code", "placed_at", "status", "payment_status", "email", "name", "phone", "shipping_address",
+    "shipping_label", "payment_label", "currency", "subtotal", "discount_amount", "shipping_amount", "fee_amount",
+    "tax_amount", "total", "credited_amount", "customer_reference",
+)  # fmt: skip
+_ADDRESS = ("company_name", "street_address", "postal_code", "city", "country_code")
+
+
+def _order_cells(row: Any) -> Sequence[object]:
+    address: Mapping[str, Any] = row.shipping_address or {}
+    sums = (
+        row.subtotal, row.discount_amount, row.shipping_amount, row.fee_amount, row.tax_amount, row.total,
+        row.credited_amount,
+    )  # fmt: skip
+    return (
+        row.code,
+        _moment(row.placed_at),
+        row.status,
+        row.payment_status,
+        row.email,
+        row.name,
+        row.phone,
+        *(str(address.get(name) or "") for name in _ADDRESS),
+        row.shipping_label,
+        row.payment_label,
+        row.customer_reference,
+        row.currency,
+        *(_money(amount, row.currency) for amount in sums),
+    )
+
+
+def _of_order(model: Any, *columns: Any) -> Select[Any]:
+    """Return rows that belong to an order, with its code and currency."""
+    joined = (Order.tenant_id == model.tenant_id) & (Order.id == model.order_id)
+    return select(Order.code, Order.currency, *columns).join(Order, joined)
+
+
+def _lines() -> Select[Any]:
+    names = (
+        "sku", "title", "options", "quantity", "cancelled", "shipped", "credited", "unit_price", "discount_amount",
+        "amount", "tax_rate_ppm", "tax_amount",
+    )  # fmt: skip
+    return _of_order(OrderLine, Order.placed_at, *(getattr(OrderLine, name) for name in names))
+
+
+def _line_cells(row: Any) -> Sequence[object]:
+    return (
+        row.code,
+        _moment(row.placed_at),
+        row.sku,
+        row.title,
+        row.options,
+        row.quantity,
+        row.cancelled,
+        row.shipped,
+        row.credited,
+        row.currency,
+        _money(row.unit_price, row.currency),
+        _money(row.discount_amount, row.currency),
+        _money(row.amount, row.currency),
+        f"{row.tax_rate_ppm * 100 / PPM:g}",
+        _money(row.tax_amount, row.currency),
+    )
+
+
+def _taxes() -> Select[Any]:
+    columns = (Order.placed_at, OrderAdjustment.label, OrderAdjustment.amount, OrderAdjustment.included)
+    return _of_order(OrderAdjustment, *columns).where(OrderAdjustment.source_type == "tax")
+
+
+def _stock() -> Any:
+    return (
+        select(
+            Variant.sku,
+            Product.title,
+            Location.code,
+            StockItem.on_hand,
+            StockItem.reserved,
+            StockItem.backorder_limit,
+        )
+        .join(Variant, (Variant.tenant_id == StockItem.tenant_id) & (Variant.id == StockItem.variant_id))
+        .join(Product, (Product.tenant_id == Variant.tenant_id) & (Product.id == Variant.product_id))
+        .join(Location, (Location.tenant_id == StockItem.tenant_id) & (Location.id == StockItem.location_id))
+    )
+
+
+def _movements() -> Select[Any]:
+    item = (StockItem.tenant_id == StockMovement.tenant_id) & (StockItem.id == StockMovement.stock_item_id)
+    columns = ("occurred_at", "delta", "cause", "actor", "reference")
+    return (
+        select(Variant.sku, Location.code, *(getattr(StockMovement, name) for name in columns))
+        .join(StockItem, item)
+        .join(Variant, (Variant.tenant_id == StockItem.tenant_id) & (Variant.id == StockItem.variant_id))
+        .join(Location, (Location.tenant_id == StockItem.tenant_id) & (Location.id == StockItem.location_id))
+    )
+
+
+def _members() -> Select[Any]:
+    names = ("email", "name", "phone", "confirmed_at")
+    return select(*(getattr(Member, name) for name in names)).where(Member.erased_at.is_(None))
+
+
+def _coupons() -> Select[Any]:
+    names = ("code", "enabled", "used", "usage_limit", "per_customer_limit", "created_at")
+    return select(*(getattr(Coupon, name) for name in names))
+
+
+def _payments() -> Select[Any]:
+    names = ("method", "state", "amount", "captured", "refunded", "reference", "created_at", "captured_at")
+    return _of_order(Payment, *(getattr(Payment, name) for name in names))
+
+
+def _refunds() -> Select[Any]:
+    names = ("amount", "state", "reason", "reference", "created_at", "settled_at")
+    return _of_order(Refund, *(getattr(Refund, name) for name in names))
+
+
+def _yes(truth: bool) -> str:
+    return "yes" if truth else "no"
+
+
+EXPORTS: Mapping[str, Export] = {
+    "orders": Export(
+        _("Orders, one row each"),
+        "customers.view",
+        (
+            "Order",
+            "Placed at",
+            "Status",
+            "Payment status",
+            "Email",
+            "Name",
+            "Phone",
+            "Company",
+            "Street",
+            "Postal code",
+            "City",
+            "Country",
+            "Shipping",
+            "Payment",
+            "Reference",
+            "Currency",
+            "Subtotal",
+            "Discount",
+            "Shipping price",
+            "Fee",
+            "Tax",
+            "Total",
+            "Credited",
+        ),
+        Order.id,
+        _orders,
+        _order_cells,
+    ),
+    "order-lines": Export(
+        _("Orders, one row for each line"),
+        "orders.view",
+        (
+            "Order",
+            "Placed at",
+            "SKU",
+            "Title",
+            "Options",
+            "Quantity",
+            "Canceled",
+            "Shipped",
+            "Credited",
+            "Currency",
+            "Unit price",
+            "Discount",
+            "Amount",
+            "Tax rate %",
+            "Tax",
+        ),
+        OrderLine.id,
+        _lines,
+        _line_cells,
+    ),
+    "order-taxes": Export(
+        _("Tax of each order by rate"),
+        "orders.view",
+        ("Order", "Placed at", "Tax", "Currency", "Amount", "Included in prices"),
+        OrderAdjustment.id,
+        _taxes,
+        lambda row: (
+            row.code,
+            _moment(row.placed_at),
+            row.label,
+            row.currency,
+            _money(row.amount, row.currency),
+            _yes(row.included),
+        ),
+    ),
+    "payments": Export(
+        _("Payments"),
+        "orders.view",
+        (
+            "Order",
+            "Method",
+            "State",
+            "Currency",
+            "Amount",
+            "Captured",
+            "Refunded",
+            "Reference",
+            "Began",
+            "Captured at",
+        ),
+        Payment.id,
+        _payments,
+        lambda row: (
+            row.code,
+            row.method,
+            row.state,
+            row.currency,
+            *(_money(each, row.currency) for each in (row.amount, row.captured, row.refunded)),
+            row.reference,
+            _moment(row.created_at),
+            _moment(row.captured_at),
+        ),
+    ),
+    "refunds": Export(
+        _("Refunds"),
+        "orders.view",
+        ("Order", "State", "Currency", "Amount", "Reason", "Reference", "Requested at", "Settled at"),
+        Refund.id,
+        _refunds,
+        lambda row: (
+            row.code,
+            row.state,
+            row.currency,
+            _money(row.amount, row.currency),
+            row.reason,
+            row.reference,
+            _moment(row.created_at),
+            _moment(row.settled_at),
+        ),
+    ),
+    "customers": Export(
+        _("Customers with an account"),
+        "customers.view",
+        ("Email", "Name", "Phone", "Confirmed at"),
+        Member.id,
+        _members,
+        lambda row: (row.email, row.name, row.phone, _moment(row.confirmed_at)),
+    ),
+    "stock": Export(
+        _("Stock by location"),
+        "stock.view",
+        ("SKU", "Title", "Location", "On hand", "Reserved", "Backorder limit"),
+        StockItem.id,
+        _stock,
+        lambda row: (row.sku, row.title, row.code, row.on_hand, row.reserved, row.backorder_limit),
+    ),
+    "stock-movements": Export(
+        _("Stock movements"),
+        "stock.view",
+        ("SKU", "Location", "Date", "Change", "Cause", "By", "Reference"),
+        StockMovement.id,
+        _movements,
+        lambda row: (
+            row.sku,
+            row.code,
+            _moment(row.occurred_at),
+            row.delta,
+            row.cause,
+            row.actor,
+            row.reference,
+        ),
+    ),
+    "coupons": Export(
+        _("Coupons"),
+        "pricing.view",
+        ("Code", "On", "Used", "Limit", "Limit per customer", "Created at"),
+        Coupon.id,
+        _coupons,
+        lambda row: (
+            row.code,
+            _yes(row.enabled),
+            row.used,
+            "" if row.usage_limit is None else row.usage_limit,
+            "" if row.per_customer_limit is None else row.per_customer_limit,
+            _moment(row.created_at),
+        ),
+    ),
+}
+"""Every file that can be exported beside the products, by its name."""

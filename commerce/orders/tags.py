@@ -1,0 +1,85 @@
+"""Tags of orders, and who of the staff takes care of one: what helps people work and changes nothing of the order."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import delete, exists, func, select
+
+from commerce.accounts.models import StaffMember
+from commerce.db import atomic, db, insert_rows
+from commerce.errors import InvalidValue, NotFound
+from commerce.orders.models import OrderAssignment, OrderTag
+from commerce.orders.search import index_orders
+from commerce.orders.services import lock_order
+
+MAX_TAG = 40
+MAX_TAGS = 20
+
+
+def read_tags(text: str) -> list[str]:
+    """Return the tags of a line, separated by commas, each once whatever its case. Raises InvalidValue."""
+    found: dict[str, str] = {}
+    for word in (re.sub(r"\s+", " ", each).strip() for each in text.split(",")):
+        if not word:
+            continue
+        if len(word) > MAX_TAG or not word.isprintable():
+            raise InvalidValue("tags", "tag_invalid", maximum=MAX_TAG)
+        found.setdefault(word.casefold(), word)
+    if len(found) > MAX_TAGS:
+        raise InvalidValue("tags", "too_many_order_tags", limit=MAX_TAGS)
+    return sorted(found.values(), key=str.casefold)
+
+
+@atomic
+def set_tags(order_id: uuid.UUID, tags: Iterable[str]) -> None:
+    """Give an order these tags and no others. Its version stays: a page that shows it is not stale. Raises NotFound."""
+    wanted = set(tags)
+    order = lock_order(order_id)
+    known = set(db.session.scalars(select(OrderTag.tag).where(OrderTag.order_id == order.id)))
+    gone = (OrderTag.order_id == order.id) & OrderTag.tag.in_(known - wanted)
+    db.session.execute(delete(OrderTag).where(gone).execution_options(synchronize_session=False))
+    insert_rows(OrderTag, [{"order_id": order.id, "tag": tag} for tag in sorted(wanted - known)])
+    if known != wanted:
+        index_orders([order.id])
+
+
+@atomic
+def assign_order(order_id: uuid.UUID, staff_id: uuid.UUID | None) -> None:
+    """Let one of the staff take care of an order, None for nobody. Raises NotFound, also for who works here no more."""
+    order = lock_order(order_id)
+    if staff_id is not None:
+        works_here = select(StaffMember.id).where(StaffMember.id == staff_id, StaffMember.active)
+        if db.session.scalar(works_here) is None:
+            raise NotFound("staff_not_found")
+    mine = OrderAssignment.order_id == order.id
+    db.session.execute(delete(OrderAssignment).where(mine).execution_options(synchronize_session=False))
+    if staff_id is not None:
+        insert_rows(OrderAssignment, [{"order_id": order.id, "staff_id": staff_id}])
+
+
+class Colleague(NamedTuple):
+    """One of the staff who could take care of an order; `assigned` tells whether they do."""
+
+    id: uuid.UUID
+    name: str
+    assigned: bool
+
+
+def colleagues_for(order_id: uuid.UUID) -> list[Colleague]:
+    """Return who works here, by name, and who of them takes care of an order. One statement."""
+    mine = exists().where(
+        OrderAssignment.tenant_id == StaffMember.tenant_id,
+        OrderAssignment.staff_id == StaffMember.id,
+        OrderAssignment.order_id == order_id,
+    )
+    name = func.coalesce(func.nullif(StaffMember.name, ""), StaffMember.email)
+    rows = db.session.execute(
+        select(StaffMember.id, name, mine)
+        .where(StaffMember.active)
+        .order_by(func.lower(name), StaffMember.id)
+    )
+    return [Colleague(*row) for row in rows]
