@@ -73,7 +73,7 @@ def remove_redirect(redirect_id: uuid.UUID, *, seen_version: int) -> str:
 
 
 def read_redirects(stream: BinaryIO) -> list[RedirectLine]:
-    """Return the rows of a CSV file. Raises Rejected for a file that is none, or without its columns."""
+    """Return the rows of a CSV file. Raises Rejected for a file that is not CSV or lacks a column."""
     table = CsvTable(stream)
     names = [heading.strip().casefold() for heading in table.header]
     places = {
