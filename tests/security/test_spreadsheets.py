@@ -75,6 +75,7 @@ def test_no_file_holds_a_cell_that_computes(app: Flask, in_shop: Shop, owner: Vi
         "admin.export_file": "/admin/exports/file.csv?table=stock-movements",
         "admin.import_report": f"/admin/imports/{import_id}/report.csv",
         "admin.product_file": "/admin/products.csv",
+        "admin.report_file": "/admin/reports/days.csv",
         "admin.stock_ledger": f"/admin/ledgers/{stock_id}.csv",
         "admin.coupon_file": f"/admin/pricing/promotions/{promotion_id}/coupons.csv",
         "admin.audit_file": "/admin/audit.csv",
