@@ -61,7 +61,7 @@ def test_a_role_may_do_its_work_and_no_more(role: str) -> None:
         "manager": MANAGEMENT,
         "fulfilment": VIEW | OF_FULFILMENT,
         "support": VIEW | OF_SUPPORT,
-        "readonly": VIEW,
+        "readonly": VIEW | {"reports.view"},
     }
     assert expected[role] == PERMISSIONS[role]
 

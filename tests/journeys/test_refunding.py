@@ -102,6 +102,7 @@ def test_an_order_leaves_in_two_parcels(
     expect(link).to_have_attribute(
         "href", "https://www.dhl.com/global-en/home/tracking.html?tracking-id=JD77"
     )
+    bob.page.get_by_role("link", name="Ship…").click()
     bob.press("Ship")
     expect(bob.page.get_by_role("button", name="Mark as delivered")).to_be_visible()
     bob.look()

@@ -86,7 +86,8 @@ def test_a_new_shop_can_sell_and_its_owner_is_invited(olga: ShopClient, app: Fla
                 "owner",
                 "Olga",
             )
-            make_order((make_product("Honey", stock=1), 1), shipping_method="standard")
+            honey_jar = (make_product("Honey", stock=1), 1)
+            make_order(honey_jar, shipping_method="standard", payment_method="cash_on_delivery")
         with shop_scope(shop):
             assert db.session.scalars(select(StaffInvitation)).all() == []
     assert logged(app) == [("shop_opened", "honey")]

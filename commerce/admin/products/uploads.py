@@ -24,7 +24,7 @@ from commerce.tenants.scope import current_shop
 
 MOST_AT_ONCE = 20
 """Pictures that one form takes; with the script each comes alone, so there are as many as a product may have."""
-MAX_UPLOAD = 5 * MAX_BYTES
+MAX_UPLOAD = 4 * MAX_BYTES
 """Bytes of a form with pictures."""
 MAX_PARTS = 20_000
 """Fields of a form with pictures: a product may have thousands of variants, each with its own."""

@@ -140,6 +140,7 @@ class OrderCreate(RequestModel):
     shipping_address: Address | None = Field(
         None,
         description="Can be omitted if nothing is shipped; the order is then taxed as in the shop's country.",
+        examples=[{"street": "123 Main St", "city": "Tokyo", "postalCode": "100-0001", "country": "JP"}],
     )
     shipping_method: Code | None = Field(None, description="The cheapest available method if omitted.")
     payment_method: Code | None = Field(
