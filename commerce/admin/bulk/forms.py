@@ -26,8 +26,8 @@ class BulkForm(AdminForm):
     version = version_field()
 
     def given(self) -> dict[str, Any]:
-        """Return the parameters of the change; call it only after `validate`."""
-        raise NotImplementedError
+        """Return the parameters of the change, none unless the form has some; call it only after `validate`."""
+        return {}
 
 
 class PriceForm(BulkForm):
