@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from commerce.catalog.models import Product, Variant
+from commerce.catalog.models import Variant
 from commerce.db import db
 from commerce.inventory.models import StockItem
 from commerce.orders.models import Order
@@ -16,6 +16,7 @@ from commerce.settlement.manual_payments import record_receipt
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
+from tests.admin.test_product_editor import filled, named, send
 from tests.factories.checkout import make_order
 from tests.factories.orders import BOB, fresh
 from tests.factories.shop import Sold, allow_backorder, change_stock, counters, make_product
@@ -118,11 +119,8 @@ def test_the_day_of_a_pre_order_is_set_at_the_variant(desk: ShopClient, tea: Sol
         return db.session.scalars(select(Variant).where(Variant.sku == "TEA-1")).one()
 
     def save(day: str) -> Any:
-        found, product = variant(), db.session.scalars(select(Product)).one()
-        prefix = f"v{found.id.hex}-"
-        data = {"version": product.version, "title": "Green tea", "status": "active"}
-        row = {"version": found.version, "price": "10.00", "active": "y", "ships_from": day}
-        return post(desk, tea_page, {**data, **{prefix + name: value for name, value in row.items()}})
+        data = filled(desk, tea.path.rpartition("/")[2])
+        return send(desk, {**data, named(data, "ships_from"): day}, tea.path.rpartition("/")[2])
 
     tea_page = f"/admin{tea.path}"
     assert save("2999-03-01").status_code == 303

@@ -48,7 +48,8 @@ def check(html: str) -> None:
     inside = {id(field) for label in tree.iter("label") for field in label.iter("input")}
     for field in [*tree.iter("input"), *tree.iter("select"), *tree.iter("textarea")]:
         if field.get("type") != "hidden":
-            assert field.get("id") in labelled or id(field) in inside, field.attrib
+            named = field.get("id") in labelled or id(field) in inside or field.get("aria-label")
+            assert named, field.attrib
     for name in ("aria-describedby", "aria-labelledby"):
         for element in tree.iter():
             if isinstance(element.tag, str) and element.get(name):

@@ -108,7 +108,7 @@ def test_the_ledger_is_a_file_that_no_spreadsheet_runs(desk: ShopClient, tea: So
 
 
 def test_the_page_of_a_sku_draws_its_level(desk: ShopClient, tea: Sold) -> None:
-    assert "<svg" not in desk.get("/admin/stock/TEA-1").text
+    assert "level__line" not in desk.get("/admin/stock/TEA-1").text
     change_stock(tea, -3)
     page = desk.get("/admin/stock/TEA-1").text
     assert "now 7" in page

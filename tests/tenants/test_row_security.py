@@ -33,6 +33,7 @@ OF_THE_INSTALLATION = {
 MAY_BE_LOOKED_OVER = {
     "events",
     "file_imports",
+    "bulk_plans",
     "deliveries",
     "orders",
     "payments",
@@ -244,6 +245,7 @@ def test_there_is_nothing_through_which_rows_could_be_seen_with_the_rights_of_an
     lent = "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
     assert names(text(lent)) == [
         "create_order_code_sequence",
+        "delete_movements_of_unsold",
         "delete_selftest_stock_movements",
         "drop_order_code_sequence",
         "erase_stock_movement_actors",
