@@ -57,6 +57,7 @@ def test_steps_of_setting_up_are_done_when_they_are_done(in_shop: Shop) -> None:
     before = {str(step.label): step.done for step in setup_steps()}
     assert before["Add products"] is False
     assert before["Set taxes"] is True
+    assert (len(before), before["Write your policies"]) == (7, False)
     make_product("Mug")
     assert {str(step.label): step.done for step in setup_steps()}["Add products"] is True
 

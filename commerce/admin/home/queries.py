@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, func, select
 
 from commerce.catalog.models import Product, ProductImage
+from commerce.content.models import ContentPage
 from commerce.db import db
 from commerce.events.models import Delivery
 from commerce.inventory.models import StockItem
@@ -114,18 +115,26 @@ def setup_steps() -> list[SetupStep]:
     paid = (
         select(PaymentMethod.id).where(PaymentMethod.enabled, PaymentMethod.gateway != "test_card").exists()
     )
+    policies = (
+        select(func.count())
+        .select_from(ContentPage)
+        .where(ContentPage.kind == "policy", ContentPage.slug.in_(_POLICIES), ContentPage.revision > 0)
+        .scalar_subquery()
+    ) == len(_POLICIES)
     domain = (
         select(TenantHost.host)
         .where(TenantHost.tenant_id == shop.id, TenantHost.is_primary, ~TenantHost.host.endswith("localhost"))
         .exists()
     )
-    found = db.session.execute(select(selling, pictures, taxed, shipped, paid, domain)).one()
+    found = db.session.execute(select(selling, pictures, taxed, shipped, paid, policies, domain)).one()
     return [
         SetupStep(label, hint, path, bool(done))
         for (label, hint, path), done in zip(_STEPS, found, strict=True)
     ]
 
 
+_POLICIES = ("imprint", "privacy", "terms")
+"""Policies without which a shop should not open; the others depend on where it sells."""
 _STEPS = (
     (_("Add products"), _("Add your first product, or import a catalog."), "/admin/products"),
     (_("Add pictures"), _("Products with pictures sell."), "/admin/products"),
@@ -136,5 +145,6 @@ _STEPS = (
         _("Turn on a way to pay. A bank transfer needs your account details."),
         "/admin/pricing/payment-methods",
     ),
+    (_("Write your policies"), _("Publish your imprint, privacy policy and terms."), "/admin/pages"),
     (_("Use your own domain"), _("Add a host name that you own."), "/admin/settings/hosts"),
 )
