@@ -1,5 +1,6 @@
 """Wishes to be told that come in at once, and workers that answer them at once: the limit holds, nobody hears twice."""
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -53,9 +54,12 @@ def test_thirty_alerts_of_one_address_at_once_are_twenty(arena: Flask, shop: Sho
 def test_control_counting_first_and_writing_later_passes_the_limit(arena: Flask, shop: Shop) -> None:
     """A limit that is only counted lets through all that look before the first has written."""
     sold = [make_product(f"Tea {number}", stock=0) for number in range(30)]
+    all_have_looked = threading.Barrier(len(sold))
 
     def counted(number: int, each: Sold) -> None:
-        if _count(StockAlert) >= 5:
+        enough = _count(StockAlert) >= 5
+        all_have_looked.wait(timeout=30)
+        if enough:
             raise InvalidValue("email", "enough")
 
         @atomic
@@ -99,6 +103,7 @@ def test_many_workers_write_one_event_for_each_request(
 
 def test_control_without_the_mark_alerts_are_answered_twice(arena: Flask, shop: Shop) -> None:
     tea = _crowd()
+    all_have_looked = threading.Barrier(WORKERS)
 
     def answer_carelessly() -> None:
         db.session.close()
@@ -106,6 +111,7 @@ def test_control_without_the_mark_alerts_are_answered_twice(arena: Flask, shop: 
             select(StockAlert.id).where(StockAlert.variant_id == tea.variant_id, StockAlert.told_at.is_(None))
         ).all()
         db.session.close()
+        all_have_looked.wait(timeout=30)
 
         @atomic
         def write() -> None:
