@@ -61,6 +61,8 @@ COUNTED_EXACTLY = 240
 """Lists up to here are counted with every page; the total of a longer one may be `TOTAL_SECONDS` old."""
 TOTAL_SECONDS = 30
 MAX_TOTALS = 1000
+LOOKED_AT_FOR_PICTURE = 100
+"""Products of a category that are looked through for one with a picture."""
 MAX_PICTURED_CATEGORIES = 24
 """More categories than these are listed by name alone."""
 
@@ -317,7 +319,8 @@ def _links(kind: str, statement: Select[Any], limit: int) -> tuple[CategoryLink,
 def category_pictures(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Return for each of these categories the picture file of its oldest product that has one. One statement at most.
 
-    The oldest, so that a category keeps its picture when something new arrives.
+    The oldest, so that a category keeps its picture when something new arrives. Of each only the
+    LOOKED_AT_FOR_PICTURE oldest are looked through.
     """
     if not ids:
         return {}
@@ -338,16 +341,23 @@ def _category_pictures_statement(count: int) -> CompoundSelect[Any]:
 
 
 def _category_picture(parameter: str) -> Select[Any]:
-    return (
-        select(PRODUCT_CATEGORIES.c.category_id, IMAGES.c.file)
-        .join(PRODUCTS, PRODUCTS.c.id == PRODUCT_CATEGORIES.c.product_id)
-        .join(IMAGES, and_(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == PRODUCTS.c.id))
+    # Only its first products: what anybody may ask for must not grow with products that have no picture.
+    first = (
+        select(PRODUCT_CATEGORIES.c.category_id, PRODUCT_CATEGORIES.c.product_id)
         .where(
             PRODUCT_CATEGORIES.c.tenant_id == TENANT,
             PRODUCT_CATEGORIES.c.category_id == bindparam(parameter, type_=Uuid()),
         )
+        .order_by(PRODUCT_CATEGORIES.c.product_id)
+        .limit(literal_column(str(LOOKED_AT_FOR_PICTURE)))
+        .subquery()
+    )
+    return (
+        select(first.c.category_id, IMAGES.c.file)
+        .join(PRODUCTS, PRODUCTS.c.id == first.c.product_id)
+        .join(IMAGES, and_(IMAGES.c.tenant_id == TENANT, IMAGES.c.product_id == PRODUCTS.c.id))
         .where(sold(), IMAGES.c.file != "")
-        .order_by(PRODUCT_CATEGORIES.c.product_id, IMAGES.c.position)
+        .order_by(first.c.product_id, IMAGES.c.position)
         .limit(literal_column("1"))
     )
 
