@@ -98,12 +98,6 @@ State = TypeVar("State", bound=Known)
 Target = TypeVar("Target")
 
 
-class NotChanged(Rejected):
-    """A row cannot be changed in this way; the reason says why."""
-
-    code = "row_not_changed"
-
-
 class ChangeOneByOne(BulkChange, Generic[State, Target]):
     """A change that goes through a service for each row, such as orders and stock. A refusal undoes its row alone."""
 
@@ -208,6 +202,6 @@ class ChangeOneByOne(BulkChange, Generic[State, Target]):
         return NotFound(f"{self.entity.replace(' ', '_')}_not_found")
 
 
-def refused(refusal: Refusal) -> NotChanged:
+def refused(refusal: Refusal) -> Rejected:
     """Return a reason why not as the error that a target raises."""
-    return NotChanged(refusal.reason, **refusal.facts)
+    return Rejected(refusal.reason, **refusal.facts)
