@@ -102,7 +102,7 @@ class ChangeOneByOne(BulkChange, Generic[State, Target]):
     """A change that goes through a service for each row, such as orders and stock. A refusal undoes its row alone."""
 
     entity: ClassVar[str]
-    """What a row is called in errors: '<entity>_not_found' is the reason when it is gone."""
+    """What a row is called when somebody else has changed it."""
     chunk: ClassVar[int] = 50
 
     @abstractmethod
@@ -140,7 +140,7 @@ class ChangeOneByOne(BulkChange, Generic[State, Target]):
         for row in rows:
             state = states.get(row.id)
             if state is None:
-                yield Outcome(error=self._gone())
+                yield Outcome(error=self.gone())
                 continue
             try:
                 target = self.target(state, parameters, row.details)
@@ -158,7 +158,7 @@ class ChangeOneByOne(BulkChange, Generic[State, Target]):
         for row in rows:
             state = states.get(row.subject_id)
             if state is None:
-                note(row, "conflict", self._gone())
+                note(row, "conflict", self.gone())
             elif state.version != row.subject_version:
                 note(row, "conflict", StaleVersion(self.entity, row.subject_version, state.version))
             else:
@@ -183,7 +183,7 @@ class ChangeOneByOne(BulkChange, Generic[State, Target]):
         for row in rows:
             state = states.get(row.subject_id)
             if state is None:
-                note(row, "kept", self._gone())
+                note(row, "kept", self.gone())
             elif not self.is_untouched(row, state):
                 note(row, "kept", StaleVersion(self.entity, row.after_version or 0, state.version))
             else:
@@ -198,8 +198,9 @@ class ChangeOneByOne(BulkChange, Generic[State, Target]):
         else:
             row.status = "undone"
 
-    def _gone(self) -> NotFound:
-        return NotFound(f"{self.entity.replace(' ', '_')}_not_found")
+    @abstractmethod
+    def gone(self) -> NotFound:
+        """Return the error of a row that is not there any more."""
 
 
 def refused(refusal: Refusal) -> Rejected:
