@@ -89,6 +89,10 @@ def _scope(scope: Mapping[str, Any]) -> list[str]:
     parts = []
     if scope.get("status"):
         parts.append(str(gettext("status %(status)s", status=scope["status"])))
+    if scope.get("product_type"):
+        parts.append(str(gettext("type %(product_type)s", product_type=scope["product_type"])))
+    if scope.get("vendor"):
+        parts.append(str(gettext("vendor %(vendor)s", vendor=scope["vendor"])))
     if scope.get("search"):
         parts.append(str(gettext("search “%(search)s”", search=scope["search"])))
     return parts
