@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commerce.admin.auth import blueprint
+from commerce.admin.bulk import order_views as bulk_orders
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
 from commerce.admin.content import redirects
@@ -29,6 +30,7 @@ from commerce.admin.stock import views as stock
 __all__ = [
     "blueprint",
     "bulk",
+    "bulk_orders",
     "categories",
     "content",
     "drafts",
