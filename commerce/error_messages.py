@@ -112,6 +112,7 @@ MESSAGES: dict[str, str] = {
     "percent_or_amount": N_("Enter either a percentage or an amount."),
     "plan_already_started": N_("This bulk change was started already."),
     "plan_in_other_state": N_("This bulk change has moved on meanwhile."),
+    "plan_not_undoable": N_("What this bulk change does cannot be undone."),
     "plan_not_previewed": N_("Review what would change first."),
     "tags_required": N_("Enter at least one tag."),
     "too_many_chosen": N_("A bulk change can have up to %(limit)s rows. Narrow the list down."),
@@ -378,6 +379,9 @@ MESSAGES: dict[str, str] = {
     "file_has_nul": N_(
         "Line %(line)s contains a NUL byte, so the file is damaged or isn't text. Save it again as CSV "
         "(UTF-8)."
+    ),
+    "file_too_many_columns": N_(
+        "The file has more than %(maximum)s columns. Remove those that aren't needed and import it again."
     ),
     "file_is_gzip": N_("This is a gzip archive. Unpack it and import the CSV file in it."),
     "file_is_html": N_(
