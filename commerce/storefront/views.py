@@ -95,7 +95,13 @@ def _category_facts(slug: str) -> dict[str, Any]:
     sort = _sort(found.product_order)
     page = listings.products_of(found, _page_number(), sort)
     pages = _links(page, f"/categories/{quote(slug)}", default=found.product_order)
-    return _list_facts(pages=pages, cards=page.cards, category=found, default=found.product_order)
+    return _list_facts(
+        pages=pages,
+        cards=page.cards,
+        category=found,
+        summary=plain_text(found.description),
+        default=found.product_order,
+    )
 
 
 def _pictures(found: Sequence[CategoryLink]) -> Mapping[uuid.UUID, str]:

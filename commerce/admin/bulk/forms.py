@@ -154,6 +154,10 @@ def scope_text(scope: Mapping[str, Any]) -> str:
     parts = []
     if scope.get("status"):
         parts.append(str(gettext("status %(status)s", status=scope["status"])))
+    if scope.get("product_type"):
+        parts.append(str(gettext("type %(product_type)s", product_type=scope["product_type"])))
+    if scope.get("vendor"):
+        parts.append(str(gettext("vendor %(vendor)s", vendor=scope["vendor"])))
     if scope.get("search"):
         parts.append(str(gettext("search “%(search)s”", search=scope["search"])))
     return f"{gettext('all that match:')} {', '.join(parts)}" if parts else str(gettext("all of them"))

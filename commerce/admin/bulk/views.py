@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -23,13 +24,13 @@ from commerce.admin.bulk.forms import (
 )
 from commerce.admin.csv_download import csv_stream
 from commerce.admin.forms import seen_row_version
+from commerce.admin.products.filters import sent_filter
 from commerce.admin.products.queries import category_ids, chosen_products, matching_products
 from commerce.admin.save import done, save
 from commerce.bulk import queries, services
 from commerce.bulk.kinds import kind_of
 from commerce.bulk.models import BulkPlan
 from commerce.bulk.outcomes import KeptReason
-from commerce.catalog.validation import STATUSES
 from commerce.error_messages import describe
 from commerce.errors import CommerceError, Refusal, Rejected
 from commerce.tenants.scope import current_shop
@@ -51,11 +52,9 @@ def _offers() -> dict[str, Any]:
 @requires_permission("products.change")
 def bulk_products() -> BaseResponse:
     """Keep a change of the ticked products, or of all that match the list's filter; nothing is changed yet."""
-    search, status = request.form.get("q", "")[:200].strip(), request.form.get("status", "")
-    everything = request.form.get("everything") == "1"
-    if everything:
-        chosen = matching_products(search, status if status in STATUSES else "")
-        scope = {"everything": True, "search": search, "status": status if status in STATUSES else ""}
+    if request.form.get("everything") == "1":
+        wanted = sent_filter(request.form)
+        chosen, scope = matching_products(wanted), {"everything": True, **asdict(wanted)}
     else:
         chosen, scope = chosen_products(_ticked()), {"everything": False}
     return _create(request.form.get("kind", ""), chosen, scope, "/admin/products")
