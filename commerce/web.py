@@ -83,6 +83,7 @@ class PlainFlask(Flask):
         """Return the function as it is."""
         return func
 
+
 STATUS_OF: dict[type[CommerceError], int] = {
     NotFound: 404,
     NotAllowed: 403,

@@ -18,7 +18,7 @@ from tests.factories.checkout import make_order
 from tests.factories.members import make_member, sign_in_member
 from tests.factories.shop import Sold, change_stock, make_product, set_price, stop_selling
 from tests.support.client import ShopClient
-from tests.support.html import find_all, parse, text_of
+from tests.support.html import find_all, parse
 from tests.support.statements import count_statements
 
 PRODUCT, LIST = "/products/green-tea", "/search"
