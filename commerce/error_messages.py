@@ -380,6 +380,9 @@ MESSAGES: dict[str, str] = {
         "Line %(line)s contains a NUL byte, so the file is damaged or isn't text. Save it again as CSV "
         "(UTF-8)."
     ),
+    "file_too_many_columns": N_(
+        "The file has more than %(maximum)s columns. Remove those that aren't needed and import it again."
+    ),
     "file_is_gzip": N_("This is a gzip archive. Unpack it and import the CSV file in it."),
     "file_is_html": N_(
         "This is a web page, not a CSV file. The download may have needed a sign-in: download it again."
