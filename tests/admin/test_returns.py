@@ -95,7 +95,10 @@ def test_a_preview_of_a_stale_page_says_what_happened_meanwhile(
     data = {"version": order.version, "reason": "Because", "step": "preview"}
     answer = post(desk, f"{page_of(order)}/cancellation", data, htmx=htmx)
     assert answer.status_code == 409
-    assert "Bob started processing the order" in answer.text.split("Changes in the meantime")[1].split("</div>")[0]
+    assert (
+        "Bob started processing the order"
+        in answer.text.split("Changes in the meantime")[1].split("</div>")[0]
+    )
     assert fresh(order.id).status == "processing"
 
 
@@ -350,6 +353,7 @@ def test_the_history_has_money_stock_and_a_second_chance_in_one_line_of_time(
     credit_order(order.id, wish, COLLEAGUE, reason="Broken")
     history = desk.get(page_of(order)).text.split('id="history-title"')[1]
     back, given, out = (
-        history.index(words) for words in ("1 × TEA-1 came back into stock", "refunded $", "2 × TEA-1 left the stock")
+        history.index(words)
+        for words in ("1 × TEA-1 came back into stock", "refunded $", "2 × TEA-1 left the stock")
     )
     assert back < given < out
