@@ -18,7 +18,7 @@ from markupsafe import escape
 from commerce.accounts.models import AuditEntry
 from commerce.admin.fields import typed_amount
 from commerce.admin.navigation import NAVIGATION
-from commerce.admin.people.activity_names import Key, Named, names_of
+from commerce.admin.people.activity_names import SubjectKey, NamedSubject, names_of
 from commerce.errors import InvalidValue
 from commerce.markup import Markup, joined, rendered
 from commerce.money import format_money
@@ -369,14 +369,14 @@ def actions_about(subject: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _keys_of(entry: AuditEntry) -> Iterator[Key]:
+def _keys_of(entry: AuditEntry) -> Iterator[SubjectKey]:
     row = sentence_of(entry.action, entry.subject)
     if row is None:
         return
     if row.thing and entry.subject:
-        yield Key(row.thing, entry.subject.split()[0])
+        yield SubjectKey(row.thing, entry.subject.split()[0])
     if row.with_amount is not None:
-        yield from (Key("order_line", line) for line, _units in _units_of(entry.changes))
+        yield from (SubjectKey("order_line", line) for line, _units in _units_of(entry.changes))
 
 
 def _units_of(changes: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
@@ -385,7 +385,7 @@ def _units_of(changes: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
             yield name.removeprefix("units-"), int(value)
 
 
-def _written(entry: AuditEntry, named: Mapping[Key, Named]) -> Markup:
+def _written(entry: AuditEntry, named: Mapping[SubjectKey, NamedSubject]) -> Markup:
     row = sentence_of(entry.action, entry.subject)
     who = joined([rendered("<strong>"), escape(_who(entry)), rendered("</strong>")])
     if row is None:
@@ -406,17 +406,17 @@ def _who(entry: AuditEntry) -> str:
     return name or str(gettext("Somebody"))
 
 
-def _what(row: Sentence, entry: AuditEntry, named: Mapping[Key, Named]) -> Markup:
+def _what(row: Sentence, entry: AuditEntry, named: Mapping[SubjectKey, NamedSubject]) -> Markup:
     """Return what the entry is about: a link while there is a page of it, or else what it was called."""
     key = entry.subject.split()[0] if entry.subject else ""
-    found = named.get(Key(row.thing, key))
+    found = named.get(SubjectKey(row.thing, key))
     if row.thing == "plan":
-        found = found and Named(found.key, gettext("a bulk change"))
+        found = found and NamedSubject(found.key, gettext("a bulk change"))
     if found is None:
         called = next((str(entry.changes[name]) for name in _CALLED if entry.changes.get(name)), "")
         if row.thing not in _FIXED or not key:
             return escape(called or (key if len(key) < len(str(entry.id)) else "") or gettext("(deleted)"))
-        found = Named(key, _label(row.thing, key))
+        found = NamedSubject(key, _label(row.thing, key))
     address = PAGES[row.thing].format(quote(found.key, safe="/"))
     if not address:
         return escape(found.label)
@@ -433,10 +433,10 @@ def _label(thing: str, key: str) -> str:
     return key.replace("_", " ") if thing == "mail" else key
 
 
-def _amount_of(entry: AuditEntry, named: Mapping[Key, Named]) -> str:
+def _amount_of(entry: AuditEntry, named: Mapping[SubjectKey, NamedSubject]) -> str:
     """Return the amount of money that the form of an entry named, '' when it named none."""
     key = entry.subject.split()[0] if entry.subject else ""
-    order = named.get(Key("order", key))
+    order = named.get(SubjectKey("order", key))
     currency = (order and order.currency) or current_shop().currency
     shown, typed = str(entry.changes.get("shown_amount", "")), str(entry.changes.get("amount", ""))
     if not typed and not shown:
@@ -448,10 +448,10 @@ def _amount_of(entry: AuditEntry, named: Mapping[Key, Named]) -> str:
     return format_money(amount, currency, str(get_locale()))
 
 
-def _units(entry: AuditEntry, named: Mapping[Key, Named]) -> str:
+def _units(entry: AuditEntry, named: Mapping[SubjectKey, NamedSubject]) -> str:
     lines = [
         f"{units} × {found.label}"
         for line, units in _units_of(entry.changes)
-        if (found := named.get(Key("order_line", line)))
+        if (found := named.get(SubjectKey("order_line", line)))
     ]
     return str(gettext(" for %(lines)s", lines=", ".join(lines))) if lines else ""

@@ -24,14 +24,14 @@ from commerce.shipping.models import ShippingMethod
 from commerce.webhooks.models import WebhookEndpoint
 
 
-class Key(NamedTuple):
+class SubjectKey(NamedTuple):
     """A thing as the log names it: by its kind, and by an id, a code or an address."""
 
     thing: str
     key: str
 
 
-class Named(NamedTuple):
+class NamedSubject(NamedTuple):
     """A thing that is there. `key` is what the address of its page ends in, `currency` that of an order."""
 
     key: str
@@ -62,7 +62,7 @@ _BY_TEXT: dict[str, tuple[Any, Any]] = {
 }
 
 
-def names_of(keys: Iterable[Key]) -> dict[Key, Named]:
+def names_of(keys: Iterable[SubjectKey]) -> dict[SubjectKey, NamedSubject]:
     """Return those of some things that are there. One statement for all of them, none when nothing has a name."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for thing, key in keys:
@@ -71,11 +71,11 @@ def names_of(keys: Iterable[Key]) -> dict[Key, Named]:
     if not parts:
         return {}
     rows = db.session.execute(parts[0] if len(parts) == 1 else union_all(*parts))
-    found: dict[Key, Named] = {}
+    found: dict[SubjectKey, NamedSubject] = {}
     for thing, by_id, by_text, label, more in rows:
         key = str(by_id) if by_id is not None else by_text
         address = more if thing == "stock_item" else key
-        found[Key(thing, key)] = Named(address, label, more if thing == "order" else "")
+        found[SubjectKey(thing, key)] = NamedSubject(address, label, more if thing == "order" else "")
     return found
 
 
