@@ -18,7 +18,7 @@ from markupsafe import escape
 from commerce.accounts.models import AuditEntry
 from commerce.admin.fields import typed_amount
 from commerce.admin.navigation import NAVIGATION
-from commerce.admin.people.activity_names import SubjectKey, NamedSubject, names_of
+from commerce.admin.people.activity_names import NamedSubject, SubjectKey, names_of
 from commerce.errors import InvalidValue
 from commerce.markup import Markup, joined, rendered
 from commerce.money import format_money
