@@ -93,6 +93,7 @@ NAVIGATION = (
         _("Content"),
         (
             Place(_("Pages"), "/admin/pages", "content.view", also=("/admin/policies",)),
+            Place(_("Menus"), "/admin/menus", "content.view"),
             Place(_("Redirects"), "/admin/redirects", "content.view"),
         ),
     ),
@@ -111,6 +112,12 @@ NAVIGATION = (
                 f"{SETTINGS}/shop",
                 "settings.change",
                 about=_("Name, email addresses, language and time zone."),
+            ),
+            Place(
+                _("Business"),
+                f"{SETTINGS}/business",
+                "settings.change",
+                about=_("Legal name, address and tax numbers of the seller, and when invoices are made."),
             ),
             Place(
                 _("Checkout"),

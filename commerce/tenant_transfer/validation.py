@@ -22,6 +22,7 @@ from commerce.catalog.validation import (
     checked_sku,
     checked_variant,
 )
+from commerce.content.menus import checked_entry
 from commerce.content.services import checked_text
 from commerce.db import UtcDateTime
 from commerce.errors import CommerceError, FieldError, InvalidValue, Rejected
@@ -29,7 +30,12 @@ from commerce.payments.methods import check_stored_method
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import Promotion
 from commerce.pricing.validation import TaxValues, check_limit, check_promotion, check_tax, values_of
-from commerce.tenants.settings import CHECKS, check_settings, refuse_foreign_pictures
+from commerce.tenants.settings import (
+    CHECKS,
+    check_settings,
+    refuse_foreign_pictures,
+    refuse_nameless_invoices,
+)
 from commerce.webhooks.delivery import sending_rules
 from commerce.webhooks.http_post import check_url
 
@@ -109,6 +115,7 @@ def _is_of_kind(column: Column[Any], value: Any) -> bool:
 def _tenant(row: Row) -> Row:
     values = check_settings({name: row[name] for name in CHECKS if name in row})
     refuse_foreign_pictures(row["id"], values)
+    refuse_nameless_invoices(values["invoice_when"], values["seller"])
     return values
 
 
@@ -124,6 +131,11 @@ def _category(row: Row) -> Row:
 def _content(row: Row) -> Row:
     title, body = checked_text(row["title"], row["body_html"])
     return {"title": title, "body_html": body}
+
+
+def _menu_entry(row: Row) -> Row:
+    label, address = checked_entry(row["kind"], row["label"], row["address"])
+    return {"label": label, "address": address}
 
 
 def _variant(row: Row) -> Row:
@@ -166,6 +178,7 @@ ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "categories": _category,
     "content_pages": _content,
     "content_revisions": _content,
+    "menu_entries": _menu_entry,
     "variants": _variant,
     "payment_methods": _payment_method,
     "promotions": _promotion,

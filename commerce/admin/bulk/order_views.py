@@ -19,8 +19,10 @@ from commerce.bulk.services import create_plan
 from commerce.bulk.tracking_lines import MAX_LINES, TrackingNumbers, read_tracking
 from commerce.error_messages import describe
 from commerce.errors import Rejected
+from commerce.orders.addresses import sender_lines
 from commerce.orders.listing import chosen_orders, matching_orders
 from commerce.shipping.carriers import CARRIERS
+from commerce.tenants.scope import current_shop
 from commerce.web import see_other
 
 LIST = "/admin/orders"
@@ -67,8 +69,15 @@ def packing_slips() -> BaseResponse:
     else:
         search = one_line(request.args.get("q", ""))
         chosen = matching_orders(read_filter(asked_in(request.args), search)[0])
-    slips, more = slips_of(chosen, str(get_locale()))
-    page = render_template("admin/orders/packing_slips.html", slips=slips, more=more, most=MOST_SLIPS)
+    shop, locale = current_shop(), str(get_locale())
+    slips, more = slips_of(chosen, locale)
+    page = render_template(
+        "admin/orders/packing_slips.html",
+        slips=slips,
+        sender=sender_lines(shop.seller, shop.name, locale),
+        more=more,
+        most=MOST_SLIPS,
+    )
     return make_response(page)
 
 
