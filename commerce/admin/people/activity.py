@@ -148,6 +148,8 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
     ("orders", ""): {
         "view_save": _("%(who)s saved a view of the orders"),
         "view_delete": _("%(who)s deleted a view of the orders"),
+        "bulk_orders": _("%(who)s started a bulk change of orders"),
+        "tracking_preview": _("%(who)s entered tracking numbers to ship"),
     },
     ("customers", "customer"): {
         "customer_draft": _("%(who)s started a draft order for a customer"),
@@ -171,11 +173,6 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
     ("products", ""): {
         "stage_pictures": _("%(who)s uploaded pictures of a product"),
         "bulk_products": _("%(who)s started a bulk change of products"),
-        "bulk_orders": _("%(who)s started a bulk change of orders"),
-        "bulk_stock": _("%(who)s started a bulk change of stock"),
-        "bulk_coupons": _("%(who)s started a bulk change of coupons"),
-        "bulk_promotions": _("%(who)s started a bulk change of promotions"),
-        "tracking_preview": _("%(who)s entered tracking numbers to ship"),
     },
     ("products", "category"): {
         "category_create": _("%(who)s created the category %(what)s"),
