@@ -57,6 +57,11 @@ _NO_WAY_BACK = _(
     "Shipping cannot be undone: stock is deducted and every customer gets an email, as from the ship form."
 )
 
+
+def _ship(number: int) -> str:
+    return str(ngettext("Ship %(num)d order", "Ship %(num)d orders", number))
+
+
 ORDERS = Subject(
     list_address="/admin/orders",
     page_address=lambda code: f"/admin/orders/{code}",
@@ -70,8 +75,10 @@ ORDERS = Subject(
             None,
             _("This cannot be undone: processing is recorded in each order's timeline."),
         ),
-        "orders.ship": KindWords(_("Ship"), ShipForm, _NO_WAY_BACK),
-        "orders.tracking": KindWords(_("Ship with tracking numbers"), None, _NO_WAY_BACK, ticked=False),
+        "orders.ship": KindWords(_("Ship"), ShipForm, _NO_WAY_BACK, start=_ship),
+        "orders.tracking": KindWords(
+            _("Ship with tracking numbers"), None, _NO_WAY_BACK, ticked=False, start=_ship
+        ),
         "orders.tags": KindWords(_("Change tags"), TagsForm),
         "orders.assign": KindWords(_("Assign"), AssignForm),
     },

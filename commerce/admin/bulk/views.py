@@ -18,6 +18,7 @@ from commerce.admin.auth import (
     ensure_permission,
     may,
     requires_permission,
+    stand_at,
 )
 from commerce.admin.bulk.forms import BulkForm
 from commerce.admin.bulk.words import (
@@ -214,6 +215,7 @@ def _show(
     problem: CommerceError | None = None,
 ) -> BaseResponse:
     words, subject, kind = words_of(plan.kind), subject_of(plan.kind), kind_of(plan.kind)
+    stand_at(subject.list_address)
     counts = queries.row_counts(plan.id) if plan.status != "draft" else {}
     waiting = "done" if plan.status in ("undoing", "undo_paused") else "pending"
     return render_region(
