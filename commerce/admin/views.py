@@ -5,7 +5,7 @@ from __future__ import annotations
 from commerce.admin.auth import blueprint
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
-from commerce.admin.content import redirects
+from commerce.admin.content import menus, redirects
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
 from commerce.admin.exports import views as exports
@@ -41,6 +41,7 @@ __all__ = [
     "integrations",
     "listing",
     "mails",
+    "menus",
     "new_product",
     "option_views",
     "orders",
