@@ -137,8 +137,12 @@
             return other !== item && clientY >= box.top && clientY < box.bottom && clientX >= box.left && clientX < box.right;
           });
           if (!over) return;
+          // The others move: what is taken out of the page, even for a moment, loses the pointer.
           const goesDown = item.compareDocumentPosition(over) & Node.DOCUMENT_POSITION_FOLLOWING;
-          list.insertBefore(item, goesDown ? over.nextElementSibling : over);
+          const all = [...list.children];
+          const [from, to] = [all.indexOf(item), all.indexOf(over)];
+          if (goesDown) item.before(...all.slice(from + 1, to + 1));
+          else item.after(...all.slice(to, from));
         };
         const end = () => {
           handle.removeEventListener("pointermove", move);

@@ -29,6 +29,7 @@ IDS = {
     "method_id": "shipping_methods",
     "page_id": "content_pages",
     "payment_id": "payments",
+    "picture_id": "product_images",
     "plan_id": "bulk_plans",
     "product_id": "products",
     "promotion_id": "promotions",
