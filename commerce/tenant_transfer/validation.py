@@ -14,6 +14,7 @@ from typing import Any, cast
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, String, Table
 
 from commerce.accounts.services import checked_email
+from commerce.catalog.categories import checked_description
 from commerce.catalog.validation import (
     ProductValues,
     VariantValues,
@@ -116,6 +117,10 @@ def _product(row: Row) -> Row:
     return dict(checked_product(cast("ProductValues", values)))
 
 
+def _category(row: Row) -> Row:
+    return {"description": checked_description(row["description"])}
+
+
 def _content(row: Row) -> Row:
     title, body = checked_text(row["title"], row["body_html"])
     return {"title": title, "body_html": body}
@@ -158,6 +163,7 @@ def _webhook_endpoint(row: Row) -> Row:
 ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "tenants": _tenant,
     "products": _product,
+    "categories": _category,
     "content_pages": _content,
     "content_revisions": _content,
     "variants": _variant,
