@@ -136,7 +136,10 @@ class CustomerAddress(TenantRow, Base):
 
 
 class MergedEmail(TenantRow, Base):
-    """An email address of a customer who was merged into another: what is ordered with it is theirs, too."""
+    """An email address of a customer who was merged into another: what is ordered with it is theirs, too.
+
+    `member_id` is the account that was closed with the merge, if there was one.
+    """
 
     __tablename__ = "merged_emails"
     __table_args__ = (
@@ -145,10 +148,12 @@ class MergedEmail(TenantRow, Base):
             ["customer_profiles.tenant_id", "customer_profiles.id"],
             ondelete="CASCADE",
         ),
+        ForeignKeyConstraint(["tenant_id", "member_id"], ["members.tenant_id", "members.id"]),
         UniqueConstraint("tenant_id", "email"),
         Index("ix_merged_emails_profile", "tenant_id", "profile_id"),
     )
 
     email: Mapped[str]
     profile_id: Mapped[uuid.UUID]
+    member_id: Mapped[uuid.UUID | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,7 +39,7 @@ class Customer:
     """A person as the shop knows them. `member_id` is None for a guest; `email` is in lower case.
 
     `merged` are the addresses of customers who were merged into this one: what was ordered with them as a guest is
-    theirs, too.
+    theirs, too. `closed` are accounts that were closed by that.
     """
 
     email: str
@@ -47,6 +47,7 @@ class Customer:
     member_id: uuid.UUID | None = None
     confirmed: bool = False
     merged: tuple[str, ...] = ()
+    closed: tuple[uuid.UUID, ...] = ()
 
     @property
     def key(self) -> CustomerKey:
@@ -59,20 +60,24 @@ class Customer:
         return (self.email, *self.merged)
 
     @property
+    def accounts(self) -> tuple[uuid.UUID, ...]:
+        """Their account, if they have one, and those that were closed."""
+        return (self.member_id, *self.closed) if self.member_id else self.closed
+
+    @property
     def orders(self) -> ColumnElement[bool]:
         """The condition for their orders: those of the account, and those placed as a guest with the address."""
         as_guest = and_(func.lower(Order.email).in_(self.emails), Order.member_id.is_(None))
-        return as_guest if self.member_id is None else or_(Order.member_id == self.member_id, as_guest)
+        return or_(Order.member_id.in_(self.accounts), as_guest) if self.accounts else as_guest
 
     @property
     def carts(self) -> ColumnElement[bool]:
         """The condition for their carts, ordered or not: their own, and those with the address in the details."""
         typed = func.lower(Cart.details["email"].as_string()).in_(self.emails)
-        if self.member_id is None:
+        if not self.accounts:
             return typed
-        return or_(
-            typed, Cart.member_id == self.member_id, Cart.shopper_hash == member_shopper(self.member_id)
-        )
+        shoppers = [member_shopper(member_id) for member_id in self.accounts]
+        return or_(typed, Cart.member_id.in_(self.accounts), Cart.shopper_hash.in_(shoppers))
 
 
 def customer_of_member(member_id: uuid.UUID) -> Customer:
@@ -80,13 +85,7 @@ def customer_of_member(member_id: uuid.UUID) -> Customer:
     member = get_member(member_id)
     if member.erased_at is not None:
         raise NotFound("customer_not_found")
-    return Customer(
-        member.email,
-        member.name,
-        member.id,
-        member.confirmed_at is not None,
-        _merged(member.email, member.id),
-    )
+    return _with_merged(Customer(member.email, member.name, member.id, member.confirmed_at is not None))
 
 
 def customer_of_order(code: str) -> Customer:
@@ -106,7 +105,7 @@ def customer_of_order(code: str) -> Customer:
     if kept is not None:
         return customer_of_profile(kept.id)
     own = find_profile(CustomerKey(email))
-    return Customer(email, (own.name if own else "") or order.name, merged=_merged(email))
+    return _with_merged(Customer(email, (own.name if own else "") or order.name))
 
 
 def customer_of_profile(profile_id: uuid.UUID) -> Customer:
@@ -120,16 +119,24 @@ def customer_of_profile(profile_id: uuid.UUID) -> Customer:
         .order_by(Order.placed_at.desc())
         .limit(1)
     )
-    return Customer(profile.email, name or "", merged=_merged(profile.email))
+    return _with_merged(Customer(profile.email, name or ""))
 
 
-def _merged(email: str, member_id: uuid.UUID | None = None) -> tuple[str, ...]:
+def _with_merged(customer: Customer) -> Customer:
+    """Return a customer with the addresses and accounts of those who were merged into them."""
     profile = (MergedEmail.tenant_id == CustomerProfile.tenant_id) & (
         MergedEmail.profile_id == CustomerProfile.id
     )
-    found = select(MergedEmail.email).join(CustomerProfile, profile)
-    return tuple(
-        db.session.scalars(found.where(CustomerKey(email, member_id).profile).order_by(MergedEmail.email))
+    rows = db.session.execute(
+        select(MergedEmail.email, MergedEmail.member_id)
+        .join(CustomerProfile, profile)
+        .where(customer.key.profile)
+        .order_by(MergedEmail.email)
+    ).all()
+    return replace(
+        customer,
+        merged=tuple(row.email for row in rows),
+        closed=tuple(row.member_id for row in rows if row.member_id is not None),
     )
 
 

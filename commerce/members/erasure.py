@@ -195,7 +195,7 @@ def _erase_coupons(keys: Sequence[uuid.UUID], names: Iterable[str]) -> None:
 
 
 def _erase_history(customer: Customer, orders: Sequence[Order]) -> None:
-    subjects = [*(order.id for order in orders), *([customer.member_id] if customer.member_id else [])]
+    subjects = [*(order.id for order in orders), *customer.accounts]
     for event in db.session.scalars(select(Event).where(Event.subject_id.in_(subjects))):
         event.payload = _facts_only(event.payload)
         if event.actor_kind in ("guest", "member"):

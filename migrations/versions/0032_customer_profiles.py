@@ -139,8 +139,14 @@ def upgrade() -> None:
         *_own("id"),
         sa.Column("email", text, nullable=False),
         sa.Column("profile_id", sa.Uuid(), nullable=False),
+        sa.Column("member_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", moment, nullable=False),
         _of_profile("merged_emails"),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "member_id"],
+            ["members.tenant_id", "members.id"],
+            name=op.f("fk_merged_emails_tenant_id_member_id_members"),
+        ),
         _key("merged_emails"),
         sa.UniqueConstraint("tenant_id", "email", name=op.f("uq_merged_emails_tenant_id_email")),
     )
