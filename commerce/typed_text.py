@@ -11,11 +11,8 @@ MAX_TAG = 40
 MAX_NOTE = 1000
 
 
-def read_tags(text: str, *, most: int, too_many: str) -> list[str]:
-    """Return the tags of a line, separated by commas, each once whatever its case.
-
-    Raises InvalidValue, for more than `most` with the reason `too_many`.
-    """
+def read_tags(text: str) -> list[str]:
+    """Return the tags of a line, separated by commas, each once whatever its case. Raises InvalidValue."""
     found: dict[str, str] = {}
     for word in (re.sub(r"\s+", " ", each).strip() for each in text.split(",")):
         if not word:
@@ -23,8 +20,6 @@ def read_tags(text: str, *, most: int, too_many: str) -> list[str]:
         if len(word) > MAX_TAG or not word.isprintable():
             raise InvalidValue("tags", "tag_invalid", maximum=MAX_TAG)
         found.setdefault(word.casefold(), word)
-    if len(found) > most:
-        raise InvalidValue("tags", too_many, limit=most)
     return sorted(found.values(), key=str.casefold)
 
 

@@ -175,7 +175,10 @@ def tags_of_profiles(profile_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list
 
 def read_customer_tags(text: str) -> list[str]:
     """Return the tags of a line, separated by commas. Raises InvalidValue."""
-    return read_tags(text, most=MAX_TAGS, too_many="too_many_customer_tags")
+    tags = read_tags(text)
+    if len(tags) > MAX_TAGS:
+        raise InvalidValue("tags", "too_many_customer_tags", limit=MAX_TAGS)
+    return tags
 
 
 @atomic

@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, func, select
 from commerce import typed_text
 from commerce.accounts.models import StaffMember
 from commerce.db import atomic, db, insert_rows
-from commerce.errors import NotFound
+from commerce.errors import InvalidValue, NotFound
 from commerce.orders.models import OrderAssignment, OrderTag
 from commerce.orders.search import index_orders
 from commerce.orders.services import lock_order
@@ -21,7 +21,10 @@ MAX_TAGS = 20
 
 def read_tags(text: str) -> list[str]:
     """Return the tags of a line, separated by commas. Raises InvalidValue."""
-    return typed_text.read_tags(text, most=MAX_TAGS, too_many="too_many_order_tags")
+    tags = typed_text.read_tags(text)
+    if len(tags) > MAX_TAGS:
+        raise InvalidValue("tags", "too_many_order_tags", limit=MAX_TAGS)
+    return tags
 
 
 @atomic
