@@ -11,7 +11,7 @@ MAX_TAG = 40
 MAX_NOTE = 1000
 
 
-def read_tags(text: str) -> list[str]:
+def split_tags(text: str) -> list[str]:
     """Return the tags of a line, separated by commas, each once whatever its case. Raises InvalidValue."""
     found: dict[str, str] = {}
     for word in (re.sub(r"\s+", " ", each).strip() for each in text.split(",")):
@@ -23,7 +23,7 @@ def read_tags(text: str) -> list[str]:
     return sorted(found.values(), key=str.casefold)
 
 
-def plain_text(text: str) -> str:
+def note_text(text: str) -> str:
     """Return a note with its line ends as \\n. Raises InvalidValue when it is empty, too long or not plain text."""
     note = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not note:

@@ -23,7 +23,7 @@ from commerce.customers.models import (
 )
 from commerce.db import atomic, check_version, current_tenant_id, db, dialect_name, insert_rows, new_id
 from commerce.errors import Conflict, InvalidValue, NotFound
-from commerce.typed_text import plain_text, read_tags
+from commerce.typed_text import note_text, split_tags
 
 MAX_TAGS = 50
 MAX_NOTES = 500
@@ -175,7 +175,7 @@ def tags_of_profiles(profile_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list
 
 def read_customer_tags(text: str) -> list[str]:
     """Return the tags of a line, separated by commas. Raises InvalidValue."""
-    tags = read_tags(text)
+    tags = split_tags(text)
     if len(tags) > MAX_TAGS:
         raise InvalidValue("tags", "too_many_customer_tags", limit=MAX_TAGS)
     return tags
@@ -198,9 +198,9 @@ def change_profile(
 
 
 @atomic
-def add_note(who: CustomerKey, *, author: str, text: str) -> None:
+def add_customer_note(who: CustomerKey, *, author: str, text: str) -> None:
     """Keep a note about a customer. Raises InvalidValue when it is empty, too long or not plain text."""
-    note = plain_text(text)
+    note = note_text(text)
     profile = ensure_profile(who)
     count = db.session.scalar(
         select(func.count()).select_from(CustomerNote).where(CustomerNote.profile_id == profile.id)
@@ -214,7 +214,7 @@ def add_note(who: CustomerKey, *, author: str, text: str) -> None:
 
 
 @atomic
-def delete_note(who: CustomerKey, note_id: uuid.UUID) -> None:
+def delete_customer_note(who: CustomerKey, note_id: uuid.UUID) -> None:
     """Delete a note about a customer. Raises NotFound, also for one about somebody else."""
     profile = find_profile(who)
     note = db.session.scalar(

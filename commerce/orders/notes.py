@@ -11,7 +11,7 @@ from commerce.orders.events import OrderNoteAdded
 from commerce.orders.search import index_orders
 from commerce.orders.services import ACTOR_KINDS, lock_order
 from commerce.orders.transitions import STAFF
-from commerce.typed_text import plain_text
+from commerce.typed_text import note_text
 
 
 @atomic
@@ -23,7 +23,7 @@ def add_note(order_id: uuid.UUID, actor: Actor, *, text: str, for_customer: bool
     """
     if ACTOR_KINDS.get(actor.kind, actor.kind) != STAFF:
         raise NotAllowed("staff_only")
-    note = plain_text(text)
+    note = note_text(text)
     order = lock_order(order_id)
     publish(
         actor,

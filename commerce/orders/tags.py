@@ -21,7 +21,7 @@ MAX_TAGS = 20
 
 def read_tags(text: str) -> list[str]:
     """Return the tags of a line, separated by commas. Raises InvalidValue."""
-    tags = typed_text.read_tags(text)
+    tags = typed_text.split_tags(text)
     if len(tags) > MAX_TAGS:
         raise InvalidValue("tags", "too_many_order_tags", limit=MAX_TAGS)
     return tags

@@ -10,10 +10,10 @@ from commerce.customers import groups
 from commerce.customers.models import CustomerNote, CustomerProfile, MergedEmail
 from commerce.customers.profiles import (
     CustomerKey,
-    add_note,
+    add_customer_note,
     adopt_profile,
     change_profile,
-    delete_note,
+    delete_customer_note,
     ensure_profile,
     profile_facts,
     read_customer_tags,
@@ -79,16 +79,16 @@ def test_tags_that_nobody_could_read_are_refused(line: str) -> None:
 
 
 def test_notes_keep_their_author_and_only_those_of_the_customer_can_be_deleted(in_shop: Shop) -> None:
-    add_note(GUEST, author="Bob", text="Prefers the  morning.\r\nRings twice.")
+    add_customer_note(GUEST, author="Bob", text="Prefers the  morning.\r\nRings twice.")
     (note,) = profile_facts(GUEST).notes
     assert (note.author, note.text) == ("Bob", "Prefers the  morning.\nRings twice.")
     with pytest.raises(NotFound):
-        delete_note(CustomerKey("ann@mail.test"), note.id)
-    delete_note(GUEST, note.id)
+        delete_customer_note(CustomerKey("ann@mail.test"), note.id)
+    delete_customer_note(GUEST, note.id)
     assert profile_facts(GUEST).notes == []
     for text in ("", "x" * 1001, "a\0b"):
         with pytest.raises(InvalidValue):
-            add_note(GUEST, author="Bob", text=text)
+            add_customer_note(GUEST, author="Bob", text=text)
 
 
 def test_group_names_are_unique_whatever_their_case_and_customers_outlive_their_group(in_shop: Shop) -> None:
@@ -131,10 +131,10 @@ def test_what_was_kept_of_a_guest_follows_them_into_their_account_and_to_another
     in_shop: Shop,
 ) -> None:
     keep(GUEST, "vip")
-    add_note(GUEST, author="Bob", text="Friendly")
+    add_customer_note(GUEST, author="Bob", text="Friendly")
     member = make_member(GUEST.email)
     atomic(adopt_profile)(member, GUEST.email)
-    add_note(CustomerKey("zoe@new.test"), author="Bob", text="Known by post")
+    add_customer_note(CustomerKey("zoe@new.test"), author="Bob", text="Known by post")
 
     @atomic
     def move() -> None:
@@ -156,7 +156,7 @@ def test_a_customer_gets_the_notes_about_them_without_their_authors_and_erasure_
     order = make_order((make_product(stock=9), 1), email="zoe@mail.test", name="Zoe")
     gold = groups.add_group("Gold")
     keep(GUEST, "vip", groups=(gold,))
-    add_note(GUEST, author="Bob Builder", text="Is always kind")
+    add_customer_note(GUEST, author="Bob Builder", text="Is always kind")
     merged(GUEST, "zoe@old.test")
     customer = customer_of_order(order.code)
     data = json.loads(export_as_json(customer))["kept_by_staff"]
@@ -183,7 +183,7 @@ def test_a_member_is_erased_with_what_staff_kept_and_others_are_not(in_shop: Sho
     member = make_member("mary@example.com")
     for who in (CustomerKey("mary@example.com", member), GUEST):
         keep(who, "vip")
-        add_note(who, author="Bob", text="Kind")
+        add_customer_note(who, author="Bob", text="Kind")
     erase_customer(customer_of_member(member))
     assert [row.email for row in db.session.query(CustomerProfile)] == [GUEST.email]
     assert db.session.query(CustomerNote).count() == 1

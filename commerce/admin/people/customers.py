@@ -25,7 +25,7 @@ from commerce.admin.auth import (
 )
 from commerce.admin.confirmation import confirm_first
 from commerce.admin.people import queries
-from commerce.admin.people.forms import CustomerForm, CustomerNoteForm
+from commerce.admin.people.forms import CustomerNoteForm, TagsAndGroupsForm
 from commerce.admin.save import done, save, saved_text
 from commerce.admin.step_up import requires_recent_auth
 from commerce.cart.details import CheckoutDetails
@@ -33,9 +33,9 @@ from commerce.customers.groups import filter_choices, group_choices
 from commerce.customers.profiles import (
     MAX_TAGS,
     ProfileFacts,
-    add_note,
+    add_customer_note,
     change_profile,
-    delete_note,
+    delete_customer_note,
     profile_facts,
 )
 from commerce.errors import CommerceError, Conflict, NotFound, Rejected
@@ -105,7 +105,7 @@ def customer_page(key: str) -> BaseResponse:
 def customer_change(key: str) -> BaseResponse:
     """Save the tags and groups of a customer."""
     customer = find_customer(key)
-    form = CustomerForm(group_choices(), request.form)
+    form = TagsAndGroupsForm(group_choices(), request.form)
     return save(
         form,
         lambda: change_profile(
@@ -124,7 +124,7 @@ def customer_note_add(key: str) -> BaseResponse:
     customer, form = find_customer(key), CustomerNoteForm(request.form)
     return save(
         form,
-        lambda: add_note(customer.key, author=current_staff().name, text=form.text.data),
+        lambda: add_customer_note(customer.key, author=current_staff().name, text=form.text.data),
         show=lambda status, **_rest: show_customer(key, status, note_form=form),
         then=lambda _result: done(_("Note added."), f"{CUSTOMERS}/{key}#notes"),
         shown_at={Rejected: "text", Conflict: "text"},
@@ -151,7 +151,7 @@ def customer_note_delete(key: str, note_id: uuid.UUID) -> BaseResponse:
     )
     if asked is not None:
         return asked
-    delete_note(customer.key, note_id)
+    delete_customer_note(customer.key, note_id)
     return done(_("Note deleted."), f"{CUSTOMERS}/{key}#notes")
 
 
@@ -240,7 +240,7 @@ def show_customer(
     status: int = 200,
     problem: CommerceError | None = None,
     *,
-    form: CustomerForm | None = None,
+    form: TagsAndGroupsForm | None = None,
     note_form: CustomerNoteForm | None = None,
     compared: Any = (),
 ) -> BaseResponse:
@@ -271,8 +271,8 @@ def show_customer(
     return make_response(page, status)
 
 
-def _form(facts: ProfileFacts) -> CustomerForm:
-    return CustomerForm(
+def _form(facts: ProfileFacts) -> TagsAndGroupsForm:
+    return TagsAndGroupsForm(
         group_choices(),
         tags=", ".join(facts.tags),
         groups=[str(group_id) for group_id, _name in facts.groups],

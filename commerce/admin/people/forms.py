@@ -38,7 +38,7 @@ class InviteForm(TextForm):
     role = SelectField(_("Role"), choices=[SelectChoice(role, role) for role in ROLES], default="support")
 
 
-class CustomerForm(VersionedForm):
+class TagsAndGroupsForm(VersionedForm):
     """Tags and groups of a customer. Nothing kept of them yet is version 0."""
 
     other_errors = "tags"
