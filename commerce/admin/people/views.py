@@ -26,6 +26,7 @@ from commerce.admin.auth import (
     current_staff,
     requires_permission,
 )
+from commerce.admin.confirmation import confirm_first
 from commerce.admin.people.forms import InviteForm
 from commerce.admin.save import done, save
 from commerce.admin.step_up import PAGE as PROOF
