@@ -25,8 +25,8 @@ from commerce.orders.tags import (
     MAX_TAGS,
     assign_locked,
     assigned_to,
-    clean_tags,
     colleagues_for,
+    read_tags,
     replace_tags,
     staff_names,
 )
@@ -296,7 +296,7 @@ class ChangeOrderTags(BesideOrder):
         parameters: dict[str, Any] = {}
         for name in ("add", "remove"):
             try:
-                parameters[name] = clean_tags(given[name])
+                parameters[name] = read_tags(", ".join(given[name]))
             except InvalidValue as error:
                 raise error.at(name) from error
         if not parameters["add"] and not parameters["remove"]:
