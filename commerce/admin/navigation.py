@@ -71,6 +71,7 @@ NAVIGATION = (
                 also=("/admin/new-product", "/admin/bulk-changes", "/admin/imports"),
             ),
             Place(_("Categories"), "/admin/categories"),
+            Place(_("Collections"), "/admin/collections"),
             Place(
                 _("Stock"),
                 "/admin/stock",

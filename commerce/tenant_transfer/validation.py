@@ -14,6 +14,8 @@ from typing import Any, cast
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, String, Table
 
 from commerce.accounts.services import checked_email
+from commerce.catalog.collection_rules import check_stored
+from commerce.catalog.collections import checked_texts, refuse_foreign_picture
 from commerce.catalog.validation import (
     ProductValues,
     VariantValues,
@@ -121,6 +123,12 @@ def _content(row: Row) -> Row:
     return {"title": title, "body_html": body}
 
 
+def _collection(row: Row) -> Row:
+    check_stored(row["conditions"])
+    refuse_foreign_picture(row["tenant_id"], row["picture"])
+    return checked_texts(row)
+
+
 def _variant(row: Row) -> Row:
     checked_sku(row["sku"])
     values = {name: row[name] for name in VariantValues.__annotations__}
@@ -158,6 +166,7 @@ def _webhook_endpoint(row: Row) -> Row:
 ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "tenants": _tenant,
     "products": _product,
+    "collections": _collection,
     "content_pages": _content,
     "content_revisions": _content,
     "variants": _variant,
