@@ -193,19 +193,14 @@ def test_rules_find_what_a_second_evaluation_finds(in_shop: Shop) -> None:
     db.session.close()
     assert sum(map(bool, found.values())) > 15
     for slug, (conditions, matches) in wanted.items():
-        titles = [*shown(slug)]
-        page = 2
-        while len(titles) % 24 == 0 and titles and page < 3:
-            more = _page(slug, page)
-            titles += more
-            page += 1
+        titles = [*shown(slug), *second_page(slug)]
         assert len(titles) == len(set(titles))
         assert set(titles) == found[slug], (matches, conditions)
 
 
-def _page(slug: str, number: int) -> list[str]:
+def second_page(slug: str) -> list[str]:
     try:
-        return [card.title for card in collected_products(find_collection(slug), number, "newest").cards]
+        return [card.title for card in collected_products(find_collection(slug), 2, "newest").cards]
     except NotFound:
         return []
 

@@ -56,13 +56,16 @@ _ROW = re.compile(r"c([0-9]{1,3})-fact")
 
 
 class _CollectionFields(VersionedForm):
+    # Not `matches`: a field of that name would hide the method of the form element that scripts call.
+    error_fields: ClassVar[Mapping[str, str]] = {"matches": "rule"}
+
     version = version_field()
     title = name_field(_("Title"))
     description_html = TextAreaField(
         _("Description"), [Length(max=LIMITS.body, message=_TOO_LONG), no_control_characters]
     )
     published = BooleanField(_("Published"), default=True)
-    matches = RadioField(
+    rule = RadioField(
         _("Products must meet"),
         choices=[SelectChoice(name, label) for name, label in MATCH_WORDS.items()],
         validators=[AnyOf(tuple(MATCH_WORDS), _("Please choose one."))],
@@ -172,12 +175,12 @@ class CollectionForm:
         kind: str = "",
     ) -> None:
         self.kind = known.kind if known else _kind(kind or (formdata or {}).get("kind", ""))
-        self.head = _CollectionFields(formdata, obj=known)
+        self.head = _CollectionFields(formdata, obj=known, rule=known.matches if known else "all")
         self._categories = categories
         if known is None:
             del self.head.version
         if self.kind == "chosen":
-            del self.head.matches
+            del self.head.rule
         self.head.product_order.choices = [
             SelectChoice(name, label)
             for name, label in ORDER_WORDS.items()
@@ -256,7 +259,7 @@ class CollectionForm:
             head.description_html.data or "",
             bool(head.published.data),
             self.kind,
-            head.matches.data if "matches" in head else "all",
+            head.rule.data if "rule" in head else "all",
             self.conditions(),
             head.product_order.data,
             head.seo_title.data or "",

@@ -283,7 +283,7 @@ def _matches(form: CollectionForm) -> queries.Matches | None:
     """Return what the conditions find, None while there are none or one of them makes no sense."""
     if not form.countable or not form.validate_conditions():
         return None
-    matches = form.head.matches.data
+    matches = form.head.rule.data
     try:
         return queries.find_matches(form.conditions(), matches if matches in MATCH_WORDS else "all")
     except InvalidValue as error:
