@@ -36,6 +36,7 @@ FACTS = ("tag", "title", "vendor", "price", "stock", "category")
 """What a condition may be about."""
 MATCHES = ("all", "any")
 STOCK = ("in", "out")
+ANY_STOCK = "any"
 MAX_CONDITIONS = 30
 MAX_TEXT = FieldLimits().line
 
@@ -178,21 +179,18 @@ def lowest_price() -> ColumnElement[int]:
 
 def rule_of(conditions: Sequence[Condition], matches: str) -> Rule:
     """Return the rule of checked conditions for the database that is used. Only products on sale meet it."""
-    stock = {each.value for each in conditions if each.fact == "stock"}
+    asked = {each.value for each in conditions if each.fact == "stock"}
     others = [_BUILD[each.fact](each) for each in conditions if each.fact != "stock"]
-    asked = next(iter(stock)) if len(stock) == 1 else ""
+    whatever = literal(ANY_STOCK, String())
+    stock = literal(next(iter(asked)), String()) if len(asked) == 1 else whatever
     if matches == "all":
-        met = false() if len(stock) > 1 else and_(true(), *others)
-        return Rule(and_(sold(), met), literal(asked, String()))
-    if len(stock) > 1:
-        return Rule(sold(), literal("", String()))
+        # Nothing is in stock and sold out at once.
+        met = false() if len(asked) > 1 else and_(true(), *others)
+        return Rule(and_(sold(), met), stock)
     met = or_(false(), *others)
-    if not stock:
-        return Rule(and_(sold(), met), literal("", String()))
-    left_open = (
-        case((met, literal("", String())), else_=literal(asked, String())) if others else literal(asked)
-    )
-    return Rule(sold(), left_open)
+    if not asked:
+        return Rule(and_(sold(), met), stock)
+    return Rule(sold(), case((met, whatever), else_=stock))
 
 
 def holds_now(stock: ColumnElement[str], available: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -200,7 +198,7 @@ def holds_now(stock: ColumnElement[str], available: ColumnElement[bool]) -> Colu
 
     `available` is the condition that it can be bought, which the stock room above us knows.
     """
-    return or_(stock == "", and_(stock == "in", available), and_(stock == "out", ~available))
+    return or_(stock == ANY_STOCK, and_(stock == "in", available), and_(stock == "out", ~available))
 
 
 def _tag(condition: Condition) -> ColumnElement[bool]:

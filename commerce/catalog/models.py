@@ -179,7 +179,7 @@ class CollectionProduct(TenantOwned, Base):
     """A product in a collection, with what the collection is sorted by: copies that `collection_members` keeps right.
 
     `price` is the lowest of the variants on sale, in minor units. `stock` is what is left to be asked when the
-    collection is read: '' for nothing, 'in' when the product belongs to it only while it can be bought, 'out' only
+    collection is read: 'any' for nothing, 'in' when the product belongs to it only while it can be bought, 'out' only
     while it cannot. Products chosen by hand have their place in `position`.
     """
 
@@ -191,7 +191,7 @@ class CollectionProduct(TenantOwned, Base):
         ForeignKeyConstraint(
             ["tenant_id", "collection_id"], ["collections.tenant_id", "collections.id"], ondelete="CASCADE"
         ),
-        CheckConstraint("stock IN ('', 'in', 'out')", name="stock"),
+        CheckConstraint("stock IN ('any', 'in', 'out')", name="stock"),
         Index("ix_collection_products_product", "tenant_id", "product_id"),
         Index("ix_collection_products_age", "tenant_id", "collection_id", "published_at", "product_id"),
         Index("ix_collection_products_price", "tenant_id", "collection_id", "price", "product_id"),
@@ -204,7 +204,7 @@ class CollectionProduct(TenantOwned, Base):
     published_at: Mapped[datetime]
     price: Mapped[int]
     title: Mapped[str] = mapped_column(String(80))
-    stock: Mapped[str] = mapped_column(String(3), default="")
+    stock: Mapped[str] = mapped_column(String(3), default="any")
 
 
 class Variant(TenantRow, Base):

@@ -302,8 +302,8 @@ def find_collection(slug: str) -> CollectionPage:
     if not rows:
         raise NotFound("collection_not_found")
     facts = rows[0]._asdict()
-    asks_for_stock = any(each["fact"] == "stock" for each in facts.pop("conditions"))
-    return CollectionPage(**facts, asks_for_stock=asks_for_stock)
+    conditions = facts.pop("conditions") if facts.pop("kind") == "rules" else []
+    return CollectionPage(**facts, asks_for_stock=any(each["fact"] == "stock" for each in conditions))
 
 
 def _first_picture(product_id: ColumnElement[uuid.UUID], fact: ColumnElement[str]) -> ColumnElement[str]:
@@ -625,6 +625,7 @@ _COLLECTION = select(
     COLLECTIONS.c.seo_title,
     COLLECTIONS.c.seo_description,
     COLLECTIONS.c.product_order,
+    COLLECTIONS.c.kind,
     COLLECTIONS.c.conditions,
 ).where(COLLECTIONS.c.tenant_id == TENANT, COLLECTIONS.c.slug == bindparam("slug"), COLLECTIONS.c.published)
 _AVAILABLE = (

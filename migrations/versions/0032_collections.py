@@ -57,7 +57,7 @@ def upgrade() -> None:
         sa.Column("price", sa.BigInteger(), nullable=False),
         sa.Column("title", sa.String(length=80), nullable=False),
         sa.Column("stock", sa.String(length=3), nullable=False),
-        sa.CheckConstraint("stock IN ('', 'in', 'out')", name=op.f("ck_collection_products_stock")),
+        sa.CheckConstraint("stock IN ('any', 'in', 'out')", name=op.f("ck_collection_products_stock")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "collection_id"],
             ["collections.tenant_id", "collections.id"],

@@ -194,7 +194,7 @@ class CollectionForm:
             sent = sorted({int(match[1]) for name in formdata if (match := _ROW.fullmatch(name))})
             for number in sent[: MAX_CONDITIONS + 1]:
                 self._add(formdata.get(f"c{number}-fact"), formdata, number)
-        elif known is not None:
+        elif known is not None and self.kind == "rules":
             for condition in conditions_of(known):
                 self._add(condition.fact, shown=condition)
 
