@@ -112,6 +112,7 @@ MESSAGES: dict[str, str] = {
     "percent_or_amount": N_("Enter either a percentage or an amount."),
     "plan_already_started": N_("This bulk change was started already."),
     "plan_in_other_state": N_("This bulk change has moved on meanwhile."),
+    "plan_not_undoable": N_("What this bulk change does cannot be undone."),
     "plan_not_previewed": N_("Review what would change first."),
     "tags_required": N_("Enter at least one tag."),
     "too_many_chosen": N_("A bulk change can have up to %(limit)s rows. Narrow the list down."),

@@ -32,7 +32,7 @@ from commerce.db import TENANT, db, dialect_name
 from commerce.errors import InvalidValue
 from commerce.money import MAX_AMOUNT
 
-FACTS = ("tag", "title", "vendor", "price", "stock", "category")
+FACTS = ("tag", "title", "vendor", "product_type", "price", "stock", "category")
 """What a condition may be about."""
 MATCHES = ("all", "any")
 STOCK = ("in", "out")
@@ -45,7 +45,7 @@ MAX_TEXT = FieldLimits().line
 class Condition:
     """One condition: `fact` says what about, `value` what it has to be.
 
-    A tag, a vendor and a part of a title are compared without regard to case; `value` of stock is 'in' (can be bought)
+    A tag, a vendor, a product type and a part of a title are compared without regard to case; `value` of stock is 'in' (can be bought)
     or 'out', of a category its id: products below it count, too. The lowest price of a product on sale has to be from
     `low` to `high` minor units, None for no bound.
     """
@@ -223,6 +223,10 @@ def _vendor(condition: Condition) -> ColumnElement[bool]:
     return func.lower(PRODUCTS.c.vendor) == func.lower(literal(condition.value, String()))
 
 
+def _product_type(condition: Condition) -> ColumnElement[bool]:
+    return func.lower(PRODUCTS.c.product_type) == func.lower(literal(condition.value, String()))
+
+
 def _price(condition: Condition) -> ColumnElement[bool]:
     price = lowest_price()
     bounds = [] if condition.low is None else [price >= condition.low]
@@ -252,6 +256,7 @@ _BUILD: Mapping[str, Callable[[Condition], ColumnElement[bool]]] = {
     "tag": _tag,
     "title": _title,
     "vendor": _vendor,
+    "product_type": _product_type,
     "price": _price,
     "category": _category,
 }

@@ -96,6 +96,7 @@ def category(slug: str) -> str:
         pages=pages,
         cards=page.cards,
         category=found,
+        summary=plain_text(found.description),
         default=found.product_order,
     )
 

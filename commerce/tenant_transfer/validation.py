@@ -14,6 +14,7 @@ from typing import Any, cast
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, String, Table
 
 from commerce.accounts.services import checked_email
+from commerce.catalog.categories import checked_description
 from commerce.catalog.collection_rules import check_stored
 from commerce.catalog.collections import checked_texts, refuse_foreign_picture
 from commerce.catalog.validation import (
@@ -118,6 +119,10 @@ def _product(row: Row) -> Row:
     return dict(checked_product(cast("ProductValues", values)))
 
 
+def _category(row: Row) -> Row:
+    return {"description": checked_description(row["description"])}
+
+
 def _content(row: Row) -> Row:
     title, body = checked_text(row["title"], row["body_html"])
     return {"title": title, "body_html": body}
@@ -167,6 +172,7 @@ ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "tenants": _tenant,
     "products": _product,
     "collections": _collection,
+    "categories": _category,
     "content_pages": _content,
     "content_revisions": _content,
     "variants": _variant,

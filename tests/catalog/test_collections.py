@@ -84,6 +84,7 @@ SALE = Condition("tag", "sale")
 # --- rules against a second evaluation ----------------------------------------------------------------
 
 TAGS = ("sale", "Sale", "new", "gift", "100%", "a_b", "été")
+TYPES = ("", "Mug", "mug", "Bowl & plate")
 VENDORS = ("", "Acme", "ACME", "Lindenrow", "O'Neil & Söhne")
 WORDS = ("Mug", "mug", "Bowl", "50% wool", "a_b", "été", "Plate")
 
@@ -123,6 +124,7 @@ class Everything:
             "tag": lambda: wanted in [tag.lower() for tag in product.tags],
             "title": lambda: wanted in product.title.lower(),
             "vendor": lambda: product.vendor.lower() == wanted,
+            "product_type": lambda: product.product_type.lower() == wanted,
             "price": lambda: (condition.low or 0) <= price <= (condition.high or 10**13),
             "stock": lambda: can_be_bought is (wanted == "in"),
             "category": lambda: any(
@@ -139,7 +141,7 @@ class Everything:
 
 
 def random_condition(dice: random.Random, categories: Sequence[uuid.UUID]) -> Condition:
-    fact = dice.choice(("tag", "title", "vendor", "price", "stock", "category"))
+    fact = dice.choice(("tag", "title", "vendor", "product_type", "price", "stock", "category"))
     if fact == "price":
         low, high = sorted((dice.randint(0, 3000), dice.randint(0, 3000)))
         bounds = dice.choice(((low, None), (None, high), (low, high)))
@@ -148,6 +150,7 @@ def random_condition(dice: random.Random, categories: Sequence[uuid.UUID]) -> Co
         "tag": dice.choice((*TAGS, "nobody has this")),
         "title": dice.choice((*WORDS, "%", "_", "no such words")),
         "vendor": dice.choice((*VENDORS[1:], "Nobody")),
+        "product_type": dice.choice(TYPES[1:]),
         "stock": dice.choice(("in", "out")),
         "category": str(dice.choice(categories)),
     }[fact]
@@ -168,6 +171,7 @@ def random_products(dice: random.Random, categories: Sequence[uuid.UUID]) -> Non
             shelves=[slugs[each] for each in dice.sample(categories, dice.randint(0, 2))],
             tags=dice.sample(TAGS, dice.randint(0, 3)),
             vendor=dice.choice(VENDORS),
+            product_type=dice.choice(TYPES),
             status=dice.choice(("active", "active", "active", "draft", "archived")),
             day=number,
         )

@@ -45,6 +45,7 @@ FACT_WORDS = {
     "tag": _("Tag"),
     "title": _("Title contains"),
     "vendor": _("Vendor"),
+    "product_type": _("Product type"),
     "price": _("Price"),
     "stock": _("Stock"),
     "category": _("Category"),
@@ -128,6 +129,10 @@ class _VendorRow(ConditionRow):
     value = StringField(FACT_WORDS["vendor"], _required(), filters=[strip])
 
 
+class _TypeRow(ConditionRow):
+    value = StringField(FACT_WORDS["product_type"], _required(), filters=[strip])
+
+
 class _StockRow(ConditionRow):
     value = SelectField(
         FACT_WORDS["stock"],
@@ -157,6 +162,7 @@ _ROWS: Mapping[str, type[ConditionRow]] = {
     "tag": _TagRow,
     "title": _TitleRow,
     "vendor": _VendorRow,
+    "product_type": _TypeRow,
     "price": _PriceRow,
     "stock": _StockRow,
     "category": _CategoryRow,
