@@ -302,8 +302,9 @@ def find_collection(slug: str) -> CollectionPage:
     if not rows:
         raise NotFound("collection_not_found")
     facts = rows[0]._asdict()
-    conditions = facts.pop("conditions") if facts.pop("kind") == "rules" else []
-    return CollectionPage(**facts, asks_for_stock=any(each["fact"] == "stock" for each in conditions))
+    by_rules, conditions = facts.pop("kind") == "rules", facts.pop("conditions")
+    asks_for_stock = by_rules and any(each["fact"] == "stock" for each in conditions)
+    return CollectionPage(**facts, asks_for_stock=asks_for_stock)
 
 
 def _first_picture(product_id: ColumnElement[uuid.UUID], fact: ColumnElement[str]) -> ColumnElement[str]:
