@@ -45,9 +45,9 @@ MAX_TEXT = FieldLimits().line
 class Condition:
     """One condition: `fact` says what about, `value` what it has to be.
 
-    A tag, a vendor, a product type and a part of a title are compared without regard to case; `value` of stock is 'in' (can be bought)
-    or 'out', of a category its id: products below it count, too. The lowest price of a product on sale has to be from
-    `low` to `high` minor units, None for no bound.
+    A tag, a vendor, a product type and a part of a title are compared without regard to case; `value` of stock is 'in'
+    (can be bought) or 'out', of a category its id: products below it count, too. The lowest price of a product on sale
+    has to be from `low` to `high` minor units, None for no bound.
     """
 
     fact: str

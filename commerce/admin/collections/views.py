@@ -244,7 +244,9 @@ def _answer_only(known: Collection | None, form: CollectionForm) -> BaseResponse
     if asked == "remove":
         form.remove_condition(number)
         return _show(known, form)
-    return _show(known, form, 200 if form.validate_conditions() else 422)
+    # While somebody types, a field that is still empty is no mistake.
+    typing = wants_region() and not form.countable
+    return _show(known, form, 200 if typing or form.validate_conditions() else 422)
 
 
 def _show_again(collection_id: uuid.UUID, status: int, problem: CommerceError) -> BaseResponse:
