@@ -31,7 +31,12 @@ from commerce.payments.methods import check_stored_method
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import Promotion
 from commerce.pricing.validation import TaxValues, check_limit, check_promotion, check_tax, values_of
-from commerce.tenants.settings import CHECKS, check_settings, refuse_foreign_pictures
+from commerce.tenants.settings import (
+    CHECKS,
+    check_settings,
+    refuse_foreign_pictures,
+    refuse_nameless_invoices,
+)
 from commerce.webhooks.delivery import sending_rules
 from commerce.webhooks.http_post import check_url
 
@@ -111,6 +116,7 @@ def _is_of_kind(column: Column[Any], value: Any) -> bool:
 def _tenant(row: Row) -> Row:
     values = check_settings({name: row[name] for name in CHECKS if name in row})
     refuse_foreign_pictures(row["id"], values)
+    refuse_nameless_invoices(values["invoice_when"], values["seller"])
     return values
 
 
