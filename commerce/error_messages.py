@@ -423,6 +423,15 @@ MESSAGES: dict[str, str] = {
     ),
     # --- content ---
     "content_page_not_found": N_("We couldn't find this page."),
+    "link_address_invalid": N_(
+        "Enter a path such as /pages/contact, or an address that begins with https://."
+    ),
+    "menu_address_unused": N_("Leave the address empty, or choose “An address” as the target."),
+    "menu_entry_not_found": N_("We couldn't find this link. Someone may have removed it."),
+    "menu_full": N_("A menu can have up to %(limit)s links."),
+    "menu_label_required": N_("Enter a label."),
+    "menu_not_found": N_("We couldn't find this menu."),
+    "menu_parent_impossible": N_("A link can't be placed there: menus are nested once."),
     "page_slug_taken": N_("Another page already uses this address."),
     "policy_exists": N_("Someone else has just written this policy."),
     "policy_stays": N_(

@@ -94,6 +94,7 @@ NAVIGATION = (
         _("Content"),
         (
             Place(_("Pages"), "/admin/pages", "content.view", also=("/admin/policies",)),
+            Place(_("Menus"), "/admin/menus", "content.view"),
             Place(_("Redirects"), "/admin/redirects", "content.view"),
         ),
     ),

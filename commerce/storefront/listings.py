@@ -46,7 +46,8 @@ from commerce.catalog.tables import (
     VARIANTS,
     sold,
 )
-from commerce.content.models import POLICIES, page_path
+from commerce.content.menu_links import MENU_TABLE
+from commerce.content.models import KINDS, POLICIES, page_path
 from commerce.content.queries import published_links
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
@@ -369,7 +370,7 @@ def navigation(limit: int) -> Navigation:
         return [list(row[:-1]) for row in fetch_all(_NAVIGATION, limit=limit)]
 
     rows = cached("navigation", str(limit), load)
-    pages = [PageLink(kind, slug, name) for kind, _key, slug, name, _picture in rows if kind != "category"]
+    pages = [PageLink(kind, slug, name) for kind, _key, slug, name, _picture in rows if kind in KINDS]
     policies = [page for page in pages if page.kind == "policy"]
     return Navigation(
         tuple(
@@ -379,6 +380,7 @@ def navigation(limit: int) -> Navigation:
         ),
         tuple(page for page in pages if page.kind == "page"),
         tuple(sorted(policies, key=lambda policy: POLICIES.index(policy.slug))),
+        tuple(slug for kind, _key, slug, _name, _picture in rows if kind == "menu"),
     )
 
 
@@ -570,6 +572,9 @@ def _navigation_statement() -> CompoundSelect[Any]:
             place,
         ),
         select(pages.c.kind, none, pages.c.slug, pages.c.title, none, literal(0)).where(pages.c.in_footer),
+        select(literal("menu"), none, MENU_TABLE.c.name, none, none, literal(0)).where(
+            MENU_TABLE.c.tenant_id == TENANT
+        ),
     ).order_by("place", "name")
 
 

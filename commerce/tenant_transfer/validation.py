@@ -24,6 +24,7 @@ from commerce.catalog.validation import (
     checked_sku,
     checked_variant,
 )
+from commerce.content.menus import checked_entry
 from commerce.content.services import checked_text
 from commerce.db import UtcDateTime
 from commerce.errors import CommerceError, FieldError, InvalidValue, Rejected
@@ -140,6 +141,11 @@ def _collection(row: Row) -> Row:
     return checked_texts(row)
 
 
+def _menu_entry(row: Row) -> Row:
+    label, address = checked_entry(row["kind"], row["label"], row["address"])
+    return {"label": label, "address": address}
+
+
 def _variant(row: Row) -> Row:
     checked_sku(row["sku"])
     values = {name: row[name] for name in VariantValues.__annotations__}
@@ -181,6 +187,7 @@ ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "categories": _category,
     "content_pages": _content,
     "content_revisions": _content,
+    "menu_entries": _menu_entry,
     "variants": _variant,
     "payment_methods": _payment_method,
     "promotions": _promotion,

@@ -6,11 +6,8 @@ log, which can never be changed.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import segno
 from flask import make_response, render_template, request
@@ -19,7 +16,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce import clock
-from commerce.accounts import audit, invitations, second_factor, sessions
+from commerce.accounts import invitations, second_factor, sessions
 from commerce.accounts import sign_in as signing
 from commerce.accounts import staff as people
 from commerce.accounts.address_book import addresses_of
@@ -27,7 +24,6 @@ from commerce.accounts.cookies import exchange_token
 from commerce.accounts.forms import EnrolForm, StaffChangePasswordForm, StaffNameForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import STAFF
-from commerce.accounts.staff import list_staff
 from commerce.admin.auth import (
     ENROLMENT,
     blueprint,
@@ -35,12 +31,10 @@ from commerce.admin.auth import (
     current_staff,
     ensure_permission,
     logged,
-    page_number,
     requires_permission,
     search_text,
 )
 from commerce.admin.confirmation import confirm_first
-from commerce.admin.csv_download import csv_download
 from commerce.admin.people import queries
 from commerce.admin.people.forms import InviteForm
 from commerce.admin.save import done, save
@@ -75,7 +69,6 @@ MEANINGS = {
 }
 RECENT = 5
 """Orders of a customer whose addresses are shown."""
-COLUMNS = ("at", "by", "name", "id", "action", "subject", "fields", "address", "request")
 
 
 # --- customers --------------------------------------------------------------------------------------
@@ -438,74 +431,3 @@ def _show_factor(form: EnrolForm | None = None) -> BaseResponse:
 def _show_codes(codes: list[str]) -> BaseResponse:
     """Answer the form itself, not a redirect: the codes must not be kept anywhere until the next request."""
     return make_response(render_template("admin/people/recovery_codes.html", codes=codes))
-
-
-# --- the activity log -------------------------------------------------------------------------------
-
-
-@blueprint.get("/audit")
-@requires_permission("audit.view")
-def audit_page() -> BaseResponse:
-    """Show the activity of one person or of everyone, newest first."""
-    body = render_template(
-        "admin/people/activity_log.html",
-        listing=audit.entries(_wanted(), page_number()),
-        chosen={name: request.args.get(name, "")[:64] for name in ("person", "action", "since", "until")},
-        people=list_staff(),
-        actions=audit.actions(),
-        most=audit.MOST_IN_A_FILE,
-    )
-    return make_response(body)
-
-
-@blueprint.get("/audit.csv")
-@requires_permission("audit.view")
-@requires_recent_auth
-@logged
-def audit_file() -> BaseResponse:
-    """Answer the same as CSV."""
-    rows = (
-        (
-            entry.occurred_at.isoformat(timespec="seconds"),
-            entry.actor_kind,
-            entry.actor_name,
-            entry.actor_id,
-            entry.action,
-            entry.subject,
-            json.dumps(entry.changes, ensure_ascii=False, sort_keys=True) if entry.changes else "",
-            entry.address,
-            entry.request_id,
-        )
-        for entry in audit.all_entries(_wanted())
-    )
-    return csv_download("audit.csv", COLUMNS, rows)
-
-
-def _wanted() -> audit.Filter:
-    """Return the filter in the query string; invalid values are ignored."""
-    until = _day("until")
-    return audit.Filter(
-        actor_id=_plain("person"),
-        action=_plain("action"),
-        since=_begin(_day("since")),
-        until=_begin(until + timedelta(days=1)) if until and until < date.max else None,
-    )
-
-
-def _plain(name: str) -> str:
-    text = request.args.get(name, "")[:64]
-    return text if text.isprintable() else ""
-
-
-def _day(name: str) -> date | None:
-    try:
-        return date.fromisoformat(request.args.get(name, ""))
-    except ValueError:
-        return None
-
-
-def _begin(day: date | None) -> datetime | None:
-    """Return when a day begins where the shop is; None for years out of range."""
-    if day is None or not 1970 <= day.year < 9999:
-        return None
-    return datetime.combine(day, time(), ZoneInfo(current_shop().timezone)).astimezone(UTC)
