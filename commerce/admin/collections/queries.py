@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, literal_column, select
 
-from commerce.admin.queries import PAGE, page_of
+from commerce.admin.queries import page_of
 from commerce.catalog.collection_rules import Condition, checked_conditions, holds_now, rule_of
 from commerce.catalog.collections import chosen_products
-from commerce.catalog.models import Collection, CollectionProduct, Product, Variant
+from commerce.catalog.models import Collection, CollectionProduct, Product
 from commerce.catalog.tables import IMAGES, PRODUCTS
-from commerce.db import TENANT, db, fetch_all
+from commerce.db import TENANT, fetch_all
 from commerce.inventory.availability import product_available
 from commerce.list_queries import bounded, bounded_count
 from commerce.paging import Page
@@ -72,34 +72,24 @@ def _with_pictures(found: Select[Any]) -> Select[Any]:
     )
 
 
-def count_products(collection_id: uuid.UUID) -> int:
+def count_collected(collection_id: uuid.UUID) -> int:
     """Return how many products a collection has, hidden and sold-out ones too, up to the bound of paging."""
     return bounded_count(_inside(select(CollectionProduct.product_id), collection_id))
 
 
 def chosen_page(collection_id: uuid.UUID, number: int) -> Page[Any]:
     """Return a page of the products that were chosen for a collection, in their order, hidden ones too."""
-    return page_of(_inside(chosen_products(), collection_id), count_products(collection_id), number)
+    return page_of(_inside(chosen_products(), collection_id), count_collected(collection_id), number)
 
 
 def _inside(statement: Any, collection_id: uuid.UUID) -> Any:
     return statement.where(CollectionProduct.collection_id == collection_id)
 
 
-def find_addable_products(collection_id: uuid.UUID, search: str) -> Sequence[Any]:
-    """Return products outside of a collection whose title, or the SKU of one of whose variants, has `search` in it."""
-    text = search.lower()
-    of_sku = select(Variant.product_id).where(func.lower(Variant.sku).contains(text, autoescape=True))
-    inside = exists().where(
+def in_collection(collection_id: uuid.UUID) -> ColumnElement[bool]:
+    """Return the condition that a product is in a collection."""
+    return exists().where(
         CollectionProduct.tenant_id == Product.tenant_id,
         CollectionProduct.collection_id == collection_id,
         CollectionProduct.product_id == Product.id,
     )
-    return db.session.execute(
-        select(Product.id, Product.title, Product.status)
-        .where(
-            or_(func.lower(Product.title).contains(text, autoescape=True), Product.id.in_(of_sku)), ~inside
-        )
-        .order_by(func.lower(Product.title), Product.id)
-        .limit(PAGE)
-    ).all()

@@ -15,6 +15,7 @@ from commerce.admin.collections import queries
 from commerce.admin.collections.forms import FACT_WORDS, MATCH_WORDS, CollectionForm
 from commerce.admin.confirmation import confirm_first
 from commerce.admin.forms import Difference, refuse, seen_row_version
+from commerce.admin.product_picker import find_addable_products
 from commerce.admin.save import done, save, saved_text
 from commerce.catalog.categories import category_tree
 from commerce.catalog.collections import (
@@ -104,7 +105,7 @@ def collection_change(collection_id: uuid.UUID) -> BaseResponse:
 def collection_delete(collection_id: uuid.UUID) -> BaseResponse:
     """Delete a collection, after the page that says what goes with it."""
     known = get_collection(collection_id)
-    title, products = known.title, queries.count_products(collection_id)
+    title, products = known.title, queries.count_collected(collection_id)
     stay = ngettext("%(num)d product stays in the shop.", "%(num)d products stay in the shop.", products)
     path = collection_path(known.slug)
     asks = confirm_first(
@@ -277,7 +278,9 @@ def _show(
         found=_matches(form) if form.kind == "rules" else None,
         listing=queries.chosen_page(known.id, page_number()) if known and chosen else None,
         search=search,
-        addable=queries.find_addable_products(known.id, search) if known and chosen and search else (),
+        addable=find_addable_products(queries.in_collection(known.id), search)
+        if known and chosen and search
+        else (),
     )
 
 
