@@ -14,7 +14,7 @@ from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
-from commerce.admin.people import activity_views
+from commerce.admin.people import activity_views, customer_groups, customers
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
 from commerce.admin.products import actions as product_actions
@@ -35,6 +35,8 @@ __all__ = [
     "categories",
     "collections",
     "content",
+    "customer_groups",
+    "customers",
     "drafts",
     "edit",
     "exports",

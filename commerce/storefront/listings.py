@@ -86,8 +86,8 @@ MAX_PICTURED_CATEGORIES = 24
 
 def newest(limit: int) -> tuple[Card, ...]:
     """Return the products published last, at most `limit`. One statement."""
-    statement = _list_statement("all", "newest", dialect_name(), counted=False)
-    rows = cached("newest", str(limit), lambda: _rows(fetch_all(statement, limit=limit, offset=0)))
+    statement = _list_statement("all", "newest", dialect_name(), limit)
+    rows = cached("newest", str(limit), lambda: _rows(fetch_all(statement)))
     return _cards(rows)
 
 
@@ -118,11 +118,11 @@ def found_products(query: str, page: int, sort: str) -> CardPage:
 
 def related_products(category: str, slug: str, limit: int) -> tuple[Card, ...]:
     """Return the newest products of a category (by slug) other than the product `slug`. One statement."""
-    statement = _list_statement("category slug", "newest", dialect_name(), counted=False)
+    statement = _list_statement("category slug", "newest", dialect_name(), limit + 1)
     rows = cached(
         "category",
         f"{category} {limit}",
-        lambda: _rows(fetch_all(statement, category_slug=category, limit=limit + 1, offset=0)),
+        lambda: _rows(fetch_all(statement, category_slug=category)),
     )
     return tuple(card for card in _cards(rows) if card.slug != slug)[:limit]
 
@@ -150,10 +150,11 @@ def _card_page(kind: str, page: int, sort: str, *, kept: bool = True, **paramete
     if not 1 <= page <= MAX_PAGE:
         raise NotFound("list_page_not_found")
     offset = (page - 1) * PAGE_SIZE
-    statement = _list_statement(kind, sort, dialect_name(), counted=True)
+    statement = _list_statement(kind, sort, dialect_name(), PAGE_SIZE, counted=True, further=offset > 0)
+    place = {"offset": offset} if offset else {}
 
     def load() -> list[list[Any]]:
-        return _rows(fetch_all(statement, limit=PAGE_SIZE, offset=offset, **parameters))
+        return _rows(fetch_all(statement, **place, **parameters))
 
     # What people search for has no end, so it is not kept.
     about = parameters.get("category") or parameters.get("collection", "")
@@ -188,15 +189,21 @@ def _total_statement(kind: str, dialect: str) -> Select[Any]:
     return select(bounded(found.where(sold())))
 
 
-@lru_cache(maxsize=64)
-def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Select[Any]:
+@lru_cache(maxsize=128)
+def _list_statement(
+    kind: str, sort: str, dialect: str, limit: int, *, counted: bool = False, further: bool = False
+) -> Select[Any]:
     """Build the statement of a list: first the products of one page, then what their cards show, then the total.
 
-    Parameters: `tenant`, `limit`, `offset`; by kind `category` (id), `category_slug`, `collection` (id), or `words`
-    and, sorted by newest, `titled`.
+    How many there are is written into it: with a number that is not known before it runs PostgreSQL would plan it
+    again each time, which takes longer than running it.
+
+    Parameters: `tenant`; `offset` for a page `further` on; by kind `category` (id), `category_slug`, `collection` (id),
+    or `words` and, sorted by newest, `titled`.
     """
     if kind == "collection":
-        return _cards_of(_collected_page(sort), lambda page: _collected_order(sort, page.c), _collected())
+        page = _page_of(_collected_rows(sort).limit(limit), further=further)
+        return _cards_of(page, lambda page: _collected_order(sort, page.c), _collected())
     restriction = restriction_of_total = _restriction(kind, dialect)
     first = [key.label("first") for key in _first_keys(sort)]
     if kind == "search" and sort == "newest":
@@ -207,19 +214,24 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
             [found.c.product_id == PRODUCTS.c.id],
         )
     shown = (PRODUCTS.c.id, PRODUCTS.c.slug, PRODUCTS.c.title, PRODUCTS.c.published_at)
-    page = (
+    rows = (
         select(*shown, *first)
         .where(sold(), *restriction)
         .order_by(*_in_order(sort, first, PRODUCTS.c))
-        .limit(bindparam("limit", type_=Integer()))
-        .offset(bindparam("offset", type_=Integer()))
-        .cte("page")
+        .limit(limit)
     )
     return _cards_of(
-        page,
+        _page_of(rows, further=further),
         lambda page: _in_order(sort, list(page.c)[len(shown) :], page.c),
         select(PRODUCTS.c.id).where(*restriction_of_total) if counted else None,
     )
+
+
+def _page_of(rows: Select[Any], *, further: bool) -> CTE:
+    """Return the rows of a page; one `further` on begins at the parameter `offset`."""
+    if further:
+        rows = rows.offset(bindparam("offset", type_=Integer()))
+    return rows.cte("page")
 
 
 def _cards_of(
@@ -262,17 +274,14 @@ def _cards_of(
 # --- collections ------------------------------------------------------------------------------------
 
 
-def _collected_page(sort: str) -> CTE:
-    """Build a page of the collection `collection`: a short walk along the index on what it is sorted by."""
+def _collected_rows(sort: str) -> Select[Any]:
+    """Build the rows of pages of the collection `collection`: a short walk along the index on what it is sorted by."""
     members = COLLECTION_PRODUCTS.c
     keys = {"newest": members.published_at, MANUAL: members.position, "title": members.title}
     return (
         _collected(PRODUCTS.c.slug, PRODUCTS.c.title, keys.get(sort, members.price).label("key"))
         .where(sold())
         .order_by(*_collected_order(sort, {"key": keys.get(sort, members.price), "id": members.product_id}))
-        .limit(bindparam("limit", type_=Integer()))
-        .offset(bindparam("offset", type_=Integer()))
-        .cte("page")
     )
 
 

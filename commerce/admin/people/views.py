@@ -1,8 +1,4 @@
-"""People in the back office: customers, staff, one's own account, and the activity log.
-
-A guest is named by the code of one of their orders: no email stands in the address of a page, in its form or in the
-log, which can never be changed.
-"""
+"""People in the back office: staff, one's own account, and the activity log."""
 
 from __future__ import annotations
 
@@ -19,7 +15,6 @@ from commerce import clock
 from commerce.accounts import invitations, second_factor, sessions
 from commerce.accounts import sign_in as signing
 from commerce.accounts import staff as people
-from commerce.accounts.address_book import addresses_of
 from commerce.accounts.cookies import exchange_token
 from commerce.accounts.forms import EnrolForm, StaffChangePasswordForm, StaffNameForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
@@ -29,34 +24,15 @@ from commerce.admin.auth import (
     blueprint,
     current_actor,
     current_staff,
-    ensure_permission,
-    logged,
     requires_permission,
-    search_text,
 )
-from commerce.admin.confirmation import confirm_first
-from commerce.admin.people import queries
 from commerce.admin.people.forms import InviteForm
 from commerce.admin.save import done, save
 from commerce.admin.step_up import PAGE as PROOF
 from commerce.admin.step_up import has_recent_auth_for_page, requires_recent_auth
-from commerce.cart.details import CheckoutDetails
 from commerce.errors import CommerceError, Conflict
-from commerce.members.customers import (
-    Customer,
-    customer_of_member,
-    customer_of_order,
-    figures_of,
-    find_guests,
-    find_members,
-)
-from commerce.members.erasure import erase_customer
-from commerce.members.export import export_as_json
-from commerce.members.privacy_views import json_file
-from commerce.order_management.drafts import create_draft
-from commerce.orders.addresses import address_lines
 from commerce.tenants.scope import current_shop
-from commerce.web import TextForm, render_region, see_other
+from commerce.web import TextForm, see_other
 
 ACCOUNT = "/admin/account"
 STAFF_LIST = "/admin/staff"
@@ -67,122 +43,6 @@ MEANINGS = {
     "support": _l("helps customers: creates, edits and cancels orders"),
     "readonly": _l("views everything, changes nothing"),
 }
-RECENT = 5
-"""Orders of a customer whose addresses are shown."""
-
-
-# --- customers --------------------------------------------------------------------------------------
-
-
-@blueprint.get("/customers")
-@requires_permission("customers.view")
-def customer_list() -> BaseResponse:
-    """Show members and guests, or those that are searched for."""
-    search = search_text()
-    return render_region(
-        "admin/people/customers.html",
-        "admin/people/_customers.html",
-        search=search,
-        members=find_members(search),
-        guests=find_guests(search),
-    )
-
-
-@blueprint.get("/customers/<key>")
-@requires_permission("customers.view")
-def customer_page(key: str) -> BaseResponse:
-    """Show one customer with their addresses and orders."""
-    return _show_customer(key)
-
-
-@blueprint.get("/customers/<key>/data.json")
-@requires_permission("customers.erase")
-@requires_recent_auth
-@logged
-def customer_data(key: str) -> BaseResponse:
-    """Export everything that is stored about a customer."""
-    return json_file(export_as_json(_customer(key)))
-
-
-@blueprint.post("/customers/<key>/erasure")
-@requires_permission("customers.erase")
-@requires_recent_auth
-def customer_erase(key: str) -> BaseResponse:
-    """Show what erasing a customer's data would do; then do it, unless an order is still in progress."""
-    customer = _customer(key)
-    return _preview_erasure(key, customer) or save(
-        None,
-        lambda: erase_customer(customer),
-        show=lambda status, problem: _show_customer(key, status, problem),
-        then=lambda orders: done(
-            _("Customer data erased. Orders anonymized: %(count)s.", count=orders),
-            "/admin/customers",
-        ),
-    )
-
-
-def _preview_erasure(key: str, customer: Customer) -> BaseResponse | None:
-    orders = [order.code for order in queries.orders_of(customer)]
-    account = _("Closed; nobody can sign in with it any more.") if customer.member_id else _("None.")
-    return confirm_first(
-        _("Erase data of %(customer)s", customer=customer.name or customer.email),
-        _("Erase customer data"),
-        f"/admin/customers/{key}",
-        [
-            (_("Account"), account),
-            (_("Orders"), ", ".join(orders) or _("None.")),
-            (_("Erased"), _("Name, addresses, emails and notes, in the account and in every order.")),
-            (_("Kept"), _("Items, amounts and countries.")),
-            (_("Emails"), _("None.")),
-        ],
-        words=_("This cannot be undone. Please review it before you confirm."),
-        typed=_("erase"),
-    )
-
-
-@blueprint.post("/customers/<key>/draft")
-@requires_permission("orders.create")
-def customer_draft(key: str) -> BaseResponse:
-    """Begin a draft order for a customer, with what is known of them filled in."""
-    ensure_permission("customers.view")
-    customer = _customer(key)
-    last = next(iter(queries.orders_of(customer)), None)
-    book = addresses_of(customer.member_id) if customer.member_id else []
-    address = book[0].address if book else (last.shipping_address if last else {})
-    details = CheckoutDetails(
-        email=customer.email,
-        name=customer.name or (last.name if last else ""),
-        phone=last.phone if last else "",
-        address={name: str(text) for name, text in dict(address).items() if text},
-    )
-    return see_other(f"/admin/drafts/{create_draft(current_actor(), details)}")
-
-
-def _customer(key: str) -> Customer:
-    """Return the member with an id, or whoever placed the order with a code. Raises NotFound."""
-    try:
-        return customer_of_member(uuid.UUID(key))
-    except ValueError:
-        return customer_of_order(key)
-
-
-def _show_customer(key: str, status: int = 200, problem: CommerceError | None = None) -> BaseResponse:
-    customer, locale = _customer(key), current_shop().locale
-    book = addresses_of(customer.member_id) if customer.member_id else []
-    orders = queries.orders_of(customer)
-    used = [(each.address, each.name) for each in book]
-    used += [(order.shipping_address, order.name) for order in orders[:RECENT]]
-    count, spent, last = figures_of(customer)
-    page = render_template(
-        "admin/people/customer.html",
-        key=key,
-        customer=customer,
-        orders=orders,
-        figures={"count": count, "spent": spent, "last": last},
-        addresses=list(dict.fromkeys(tuple(address_lines(*each, locale)) for each in used)),
-        open_orders=getattr(problem, "orders", ()),
-    )
-    return make_response(page, status)
 
 
 # --- staff ------------------------------------------------------------------------------------------
