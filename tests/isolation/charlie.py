@@ -32,6 +32,7 @@ IDS = {
     "note_id": "customer_notes",
     "page_id": "content_pages",
     "payment_id": "payments",
+    "picture_id": "product_images",
     "plan_id": "bulk_plans",
     "product_id": "products",
     "promotion_id": "promotions",
