@@ -39,7 +39,7 @@ SENT = ("shipped", "delivered", "completed")
 
 
 @dataclass(frozen=True, slots=True)
-class OrderState:
+class OrderAsSeen:
     """An order with what a change may be about.
 
     `waiting` are units by line id that are not in stock yet, `tracking` the codes of parcels that were sent. `version`
@@ -60,7 +60,7 @@ class OrderState:
         return self.order.code
 
 
-class OrderChange(ChangeOneByOne[OrderState, Any]):
+class OrderChange(ChangeOneByOne[OrderAsSeen, Any]):
     """A change of orders."""
 
     permission: ClassVar[str]
@@ -78,9 +78,9 @@ class OrderChange(ChangeOneByOne[OrderState, Any]):
         rows = db.session.execute(select(Order.id, Order.code).where(Order.id.in_(ids)))
         return {row.id: Named(row.code, row.code) for row in rows}
 
-    def load(self, ids: Collection[uuid.UUID], *, lock: bool) -> Mapping[uuid.UUID, OrderState]:
+    def load(self, ids: Collection[uuid.UUID], *, lock: bool) -> Mapping[uuid.UUID, OrderAsSeen]:
         """Return orders by id. They are locked sorted by id, before anything else of theirs."""
-        return {order.id: OrderState(order, order.version) for order in self.orders(ids, lock=lock)}
+        return {order.id: OrderAsSeen(order, order.version) for order in self.orders(ids, lock=lock)}
 
     def orders(self, ids: Collection[uuid.UUID], *, lock: bool) -> list[Order]:
         """Return orders with their lines, as they are now in the database."""
@@ -103,7 +103,7 @@ class StartProcessing(OrderChange):
         del given
         return {}
 
-    def target(self, state: OrderState, parameters: Parameters, details: Parameters) -> str | None:
+    def target(self, state: OrderAsSeen, parameters: Parameters, details: Parameters) -> str | None:
         """Return the status that the order will have. Raises Rejected for one in which it cannot begin."""
         del parameters, details
         row = BY_ACTION["process"]
@@ -114,11 +114,11 @@ class StartProcessing(OrderChange):
             raise refused(refusal)
         return row.target
 
-    def lines(self, state: OrderState, target: str) -> list[Line]:
+    def lines(self, state: OrderAsSeen, target: str) -> list[Line]:
         """Return the status before and after."""
         return [Line("status", state.order.status, target)]
 
-    def write(self, row: BulkRow, state: OrderState, target: str, actor: Actor) -> None:
+    def write(self, row: BulkRow, state: OrderAsSeen, target: str, actor: Actor) -> None:
         """Do the row of the transition table. Raises what that raises."""
         del target
         apply_transition(state.order, "process", actor)
@@ -149,18 +149,18 @@ class ShipOrders(OrderChange):
             raise InvalidValue("carrier", "text_too_long", maximum=255)
         return {"carrier": carrier}
 
-    def load(self, ids: Collection[uuid.UUID], *, lock: bool) -> Mapping[uuid.UUID, OrderState]:
+    def load(self, ids: Collection[uuid.UUID], *, lock: bool) -> Mapping[uuid.UUID, OrderAsSeen]:
         """Return orders with what is on backorder and what was sent already."""
         orders = self.orders(ids, lock=lock)
         waiting, codes = units_waiting(set(ids)), tracking_codes(ids)
         return {
-            order.id: OrderState(
+            order.id: OrderAsSeen(
                 order, order.version, waiting=waiting, tracking=frozenset(codes.get(order.id, ()))
             )
             for order in orders
         }
 
-    def target(self, state: OrderState, parameters: Parameters, details: Parameters) -> list[Parcel] | None:
+    def target(self, state: OrderAsSeen, parameters: Parameters, details: Parameters) -> list[Parcel] | None:
         """Return the parcels to send, None when they were sent. Raises CommerceError when they cannot be."""
         parcels = [each for each in _parcels(parameters, details) if each.tracking_code not in state.tracking]
         order = state.order
@@ -175,7 +175,7 @@ class ShipOrders(OrderChange):
         _check_units(state, parcels)
         return parcels
 
-    def lines(self, state: OrderState, target: list[Parcel]) -> list[Line]:
+    def lines(self, state: OrderAsSeen, target: list[Parcel]) -> list[Line]:
         """Return the status before and after, and each parcel."""
         left = sum(line.to_ship for line in state.order.lines)
         after = "shipped" if _units(state, target) >= left else "processing"
@@ -186,11 +186,11 @@ class ShipOrders(OrderChange):
             shown.append(Line("parcel", "", f"{text} ({units} ×)".strip() if text else f"{units} ×"))
         return shown
 
-    def figures(self, state: OrderState, target: list[Parcel]) -> dict[str, int]:
+    def figures(self, state: OrderAsSeen, target: list[Parcel]) -> dict[str, int]:
         """Count parcels and units."""
         return {"parcels": len(target), "units": _units(state, target)}
 
-    def write(self, row: BulkRow, state: OrderState, target: list[Parcel], actor: Actor) -> None:
+    def write(self, row: BulkRow, state: OrderAsSeen, target: list[Parcel], actor: Actor) -> None:
         """Send the parcels as the ship form does. Raises what that raises."""
         for each in target:
             send_parcel(
@@ -226,12 +226,12 @@ def _parcels(parameters: Parameters, details: Parameters) -> list[Parcel]:
     ]
 
 
-def _units(state: OrderState, parcels: list[Parcel]) -> int:
+def _units(state: OrderAsSeen, parcels: list[Parcel]) -> int:
     left = sum(line.to_ship for line in state.order.lines)
     return sum(sum(each.units.values()) if each.units else left for each in parcels)
 
 
-def _check_units(state: OrderState, parcels: list[Parcel]) -> None:
+def _check_units(state: OrderAsSeen, parcels: list[Parcel]) -> None:
     """Raise InvalidValue for units that are not left to ship or not in stock."""
     lines = {line.id: line for line in state.order.lines}
     everything = {line.id: line.to_ship for line in state.order.lines if line.to_ship}
@@ -303,17 +303,17 @@ class ChangeOrderTags(BesideOrder):
             raise InvalidValue("add", "tags_required")
         return parameters
 
-    def load(self, ids: Collection[uuid.UUID], *, lock: bool) -> Mapping[uuid.UUID, OrderState]:
+    def load(self, ids: Collection[uuid.UUID], *, lock: bool) -> Mapping[uuid.UUID, OrderAsSeen]:
         """Return orders with their tags."""
         orders = self.orders(ids, lock=lock)
         tags = tags_of(list(ids))
         found = {}
         for order in orders:
             known = tuple(sorted(tags.get(order.id, ())))
-            found[order.id] = OrderState(order, _number(order.version, known), tags=known)
+            found[order.id] = OrderAsSeen(order, _number(order.version, known), tags=known)
         return found
 
-    def target(self, state: OrderState, parameters: Parameters, details: Parameters) -> set[str] | None:
+    def target(self, state: OrderAsSeen, parameters: Parameters, details: Parameters) -> set[str] | None:
         """Return the new tags. Raises InvalidValue when there are too many."""
         del details
         gone = {tag.casefold() for tag in parameters["remove"]}
@@ -324,21 +324,21 @@ class ChangeOrderTags(BesideOrder):
             raise InvalidValue("add", "too_many_order_tags", limit=MAX_TAGS)
         return tags if tags != set(state.tags) else None
 
-    def lines(self, state: OrderState, target: set[str]) -> list[Line]:
+    def lines(self, state: OrderAsSeen, target: set[str]) -> list[Line]:
         """Return the old and the new tags."""
         return [Line("tags", ", ".join(state.tags), ", ".join(sorted(target)))]
 
-    def write(self, row: BulkRow, state: OrderState, target: set[str], actor: Actor) -> None:
+    def write(self, row: BulkRow, state: OrderAsSeen, target: set[str], actor: Actor) -> None:
         """Write the tags."""
         del actor
         row.before = {"tags": sorted(state.tags), "after": sorted(target)}
         replace_tags(state.order, target)
 
-    def is_untouched(self, row: BulkRow, state: OrderState) -> bool:
+    def is_untouched(self, row: BulkRow, state: OrderAsSeen) -> bool:
         """Tell whether the order has the tags that the plan left."""
         return bool(sorted(state.tags) == (row.before or {})["after"])
 
-    def restore(self, row: BulkRow, state: OrderState, actor: Actor) -> None:
+    def restore(self, row: BulkRow, state: OrderAsSeen, actor: Actor) -> None:
         """Write the old tags."""
         del actor
         replace_tags(state.order, set((row.before or {})["tags"]))
@@ -356,7 +356,7 @@ class AssignOrders(BesideOrder):
             raise InvalidValue("staff_id", "staff_not_found")
         return {"staff_id": str(who.id), "staff_name": who.name}
 
-    def load(self, ids: Collection[uuid.UUID], *, lock: bool) -> Mapping[uuid.UUID, OrderState]:
+    def load(self, ids: Collection[uuid.UUID], *, lock: bool) -> Mapping[uuid.UUID, OrderAsSeen]:
         """Return orders with who takes care of them."""
         orders = self.orders(ids, lock=lock)
         assigned = assigned_to(ids)
@@ -364,7 +364,7 @@ class AssignOrders(BesideOrder):
         found = {}
         for order in orders:
             who = assigned.get(order.id)
-            found[order.id] = OrderState(
+            found[order.id] = OrderAsSeen(
                 order,
                 _number(order.version, who),
                 assignee=who,
@@ -373,30 +373,30 @@ class AssignOrders(BesideOrder):
         return found
 
     def target(
-        self, state: OrderState, parameters: Parameters, details: Parameters
+        self, state: OrderAsSeen, parameters: Parameters, details: Parameters
     ) -> tuple[uuid.UUID | None, str] | None:
         """Return who will take care of the order, with the name."""
         del details
         who = uuid.UUID(parameters["staff_id"]) if parameters["staff_id"] else None
         return (who, parameters["staff_name"]) if who != state.assignee else None
 
-    def lines(self, state: OrderState, target: tuple[uuid.UUID | None, str]) -> list[Line]:
+    def lines(self, state: OrderAsSeen, target: tuple[uuid.UUID | None, str]) -> list[Line]:
         """Return the name before and after."""
         return [Line("assignee", state.assignee_name, target[1])]
 
     def write(
-        self, row: BulkRow, state: OrderState, target: tuple[uuid.UUID | None, str], actor: Actor
+        self, row: BulkRow, state: OrderAsSeen, target: tuple[uuid.UUID | None, str], actor: Actor
     ) -> None:
         """Assign the order. Raises NotFound for who does not work here any more."""
         del actor
         row.before = {"staff_id": _text(state.assignee), "after": _text(target[0])}
         assign_locked(state.order, target[0])
 
-    def is_untouched(self, row: BulkRow, state: OrderState) -> bool:
+    def is_untouched(self, row: BulkRow, state: OrderAsSeen) -> bool:
         """Tell whether it is still who the plan chose."""
         return bool(_text(state.assignee) == (row.before or {})["after"])
 
-    def restore(self, row: BulkRow, state: OrderState, actor: Actor) -> None:
+    def restore(self, row: BulkRow, state: OrderAsSeen, actor: Actor) -> None:
         """Assign the order to who had it before. Raises NotFound for who does not work here any more."""
         del actor
         before = (row.before or {})["staff_id"]
