@@ -10,7 +10,9 @@ from flask_babel import lazy_gettext as _
 
 from commerce.admin.auth import may
 from commerce.admin.bulk.order_forms import ORDERS
+from commerce.admin.bulk.pricing_forms import COUPONS, PROMOTIONS
 from commerce.admin.bulk.product_forms import PRODUCTS
+from commerce.admin.bulk.stock_forms import STOCK
 from commerce.admin.bulk.subjects import KindWords, Subject
 from commerce.bulk.kinds import KINDS
 from commerce.bulk.models import BulkPlan
@@ -18,6 +20,9 @@ from commerce.bulk.models import BulkPlan
 SUBJECTS: Mapping[str, Subject] = {
     "products": PRODUCTS,
     "orders": ORDERS,
+    "stock": STOCK,
+    "coupons": COUPONS,
+    "promotions": PROMOTIONS,
 }
 """What comes before the dot in the name of a kind -> its list."""
 STATE_WORDS = {

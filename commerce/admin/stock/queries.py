@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, literal_column, select, union
+from sqlalchemy import ColumnElement, Select, and_, literal_column, select, union
 
 from commerce.admin.queries import page_by_keys
 from commerce.catalog.models import Product, Variant
@@ -21,6 +21,7 @@ from commerce.orders.models import Order, OrderLine
 from commerce.paging import MOST_COUNTED, Page
 from commerce.tenants.scope import current_shop
 
+FILTERS = ("", "low", "held", "promised")
 LEDGER = 200
 FEW = 1_000
 """Rows of a filtered list up to which they are found first, and then sorted."""
@@ -140,6 +141,15 @@ def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page
     return page_by_keys(
         keys.order_by(Variant.sku, StockItem.id), total, page, rows, lambda row: StockRow(*row)
     )
+
+
+def matching_stock(search: str, show: str) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of every stock item that the list's filter finds. A step."""
+    found = search_stock(search)
+    # Beyond the bound the conditions of a search are about variants.
+    of_variant = and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id)
+    statement = select(StockItem.id, StockItem.version).join(Variant, of_variant)
+    return statement.where(*found.conditions, *_shown(show)).order_by(StockItem.id)
 
 
 def count_stock_rows(found: FoundStock) -> dict[str, int]:
