@@ -44,7 +44,9 @@ def test_stock_that_a_filter_finds_is_adjusted(desk: ShopClient, in_shop: Shop) 
     page = desk.get("/admin/stock?show=low").text
     assert "All 1 that match" in page
     here = choose(desk, "/admin/stock", "stock.adjust", everything="1", show="low").location
-    assert "1 stock item, all that match: running low" in desk.get(here).text
+    page = desk.get(here).text
+    assert "1 stock item, all that match: running low" in page
+    assert '<a class="side__place" href="/admin/stock" aria-current="page">' in page, "it stands at its list"
     shown = carry_out(desk, here, ADD)
     assert "Units added" in shown
     assert "Changed: <strong>1</strong>" in shown
