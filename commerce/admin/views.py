@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from commerce.admin.auth import blueprint
+from commerce.admin.bulk import order_views as bulk_orders
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
+from commerce.admin.collections import views as collections
 from commerce.admin.content import menus, redirects
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
@@ -31,7 +33,9 @@ __all__ = [
     "activity_views",
     "blueprint",
     "bulk",
+    "bulk_orders",
     "categories",
+    "collections",
     "content",
     "customer_groups",
     "customers",
