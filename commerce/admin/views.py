@@ -5,7 +5,7 @@ from __future__ import annotations
 from commerce.admin.auth import blueprint
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
-from commerce.admin.content import menus, redirects
+from commerce.admin.content import home_page, menus, redirects
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
 from commerce.admin.exports import views as exports
@@ -35,6 +35,7 @@ __all__ = [
     "edit",
     "exports",
     "home",
+    "home_page",
     "imports",
     "integrations",
     "listing",

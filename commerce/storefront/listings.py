@@ -34,6 +34,7 @@ from commerce.cache import BoundedCache
 from commerce.catalog.product_cache import cache_enabled, cached
 from commerce.catalog.search import found_ids, found_titles, search_parameters
 from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
+from commerce.content.home_sections import HOME_PAGES
 from commerce.content.menu_links import MENU_TABLE
 from commerce.content.models import KINDS, POLICIES, page_path
 from commerce.content.queries import published_links
@@ -107,6 +108,16 @@ def related_products(category: str, slug: str, limit: int) -> tuple[Card, ...]:
         lambda: _rows(fetch_all(statement, category_slug=category, limit=limit + 1, offset=0)),
     )
     return tuple(card for card in _cards(rows) if card.slug != slug)[:limit]
+
+
+def first_of_category(category_id: uuid.UUID, sort: str, limit: int) -> tuple[Card, ...]:
+    """Return the first products of a category and of those below it, at most `limit`. One statement."""
+    statement = _list_statement("branch", sort, dialect_name(), counted=False)
+    parameters = {"category": category_id, "limit": limit, "offset": 0}
+    rows = cached(
+        "branch", f"{category_id} {sort} {limit}", lambda: _rows(fetch_all(statement, **parameters))
+    )
+    return _cards(rows)
 
 
 def _rows(found: Sequence[Any]) -> list[list[Any]]:
@@ -297,6 +308,7 @@ def navigation(limit: int) -> Navigation:
         tuple(page for page in pages if page.kind == "page"),
         tuple(sorted(policies, key=lambda policy: POLICIES.index(policy.slug))),
         tuple(slug for kind, _key, slug, _name, _picture in rows if kind == "menu"),
+        any(kind == "home" for kind, *_facts in rows),
     )
 
 
@@ -489,6 +501,9 @@ def _navigation_statement() -> CompoundSelect[Any]:
         select(pages.c.kind, none, pages.c.slug, pages.c.title, none, literal(0)).where(pages.c.in_footer),
         select(literal("menu"), none, MENU_TABLE.c.name, none, none, literal(0)).where(
             MENU_TABLE.c.tenant_id == TENANT
+        ),
+        select(literal("home"), none, none, none, none, literal(0)).where(
+            HOME_PAGES.c.tenant_id == TENANT, HOME_PAGES.c.published_at.is_not(None)
         ),
     ).order_by("place", "name")
 
