@@ -78,7 +78,14 @@ NAVIGATION = (
             ),
         ),
     ),
-    Group("customers", _("Customers"), (Place(_("Customers"), "/admin/customers", "customers.view"),)),
+    Group(
+        "customers",
+        _("Customers"),
+        (
+            Place(_("Customers"), "/admin/customers", "customers.view"),
+            Place(_("Groups"), "/admin/customer-groups", "customers.view"),
+        ),
+    ),
     Group(
         "discounts",
         _("Discounts"),

@@ -13,6 +13,7 @@ from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
+from commerce.admin.people import activity_views, customer_groups, customers
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
 from commerce.admin.products import actions as product_actions
@@ -27,10 +28,13 @@ from commerce.admin.stock import imports
 from commerce.admin.stock import views as stock
 
 __all__ = [
+    "activity_views",
     "blueprint",
     "bulk",
     "categories",
     "content",
+    "customer_groups",
+    "customers",
     "drafts",
     "edit",
     "exports",
