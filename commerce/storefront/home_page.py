@@ -11,7 +11,7 @@ from commerce.markup import Markup
 from commerce.storefront import listings
 from commerce.storefront.layout import nav_categories, site_navigation
 from commerce.storefront.list_parts import cards_markup, pictures_of
-from commerce.storefront.product_cards import Card, CategoryLink
+from commerce.storefront.product_cards import PAGE_SIZE, Card, CategoryLink
 
 HOME_PRODUCTS = 12
 
@@ -50,9 +50,10 @@ def _shown(section: Section) -> ShownSection:
 
 
 def _products(section: Section) -> tuple[Card, ...]:
+    """Return the products of a section. As many are read whatever it shows: so few statements are planned."""
     if section.source == "category" and section.source_id is not None:
-        return listings.first_of_category(section.source_id, section.product_order, section.most)
-    return listings.newest(section.most)
+        return listings.first_of_category(section.source_id, section.product_order)[: section.most]
+    return listings.newest(PAGE_SIZE)[: section.most]
 
 
 def _has_something(shown: ShownSection) -> bool:

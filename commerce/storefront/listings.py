@@ -110,12 +110,11 @@ def related_products(category: str, slug: str, limit: int) -> tuple[Card, ...]:
     return tuple(card for card in _cards(rows) if card.slug != slug)[:limit]
 
 
-def first_of_category(category_id: uuid.UUID, sort: str, limit: int) -> tuple[Card, ...]:
-    """Return the first products of a category and of those below it, at most `limit`. One statement."""
-    statement = _list_statement("branch", sort, dialect_name(), counted=False)
-    parameters = {"category": category_id, "limit": limit, "offset": 0}
+def first_of_category(category_id: uuid.UUID, sort: str) -> tuple[Card, ...]:
+    """Return the first PAGE_SIZE products of a category and of those below it. One statement."""
+    statement = _list_statement("branch", sort, dialect_name(), PAGE_SIZE)
     rows = cached(
-        "branch", f"{category_id} {sort} {limit}", lambda: _rows(fetch_all(statement, **parameters))
+        "branch", f"{category_id} {sort}", lambda: _rows(fetch_all(statement, category=category_id))
     )
     return _cards(rows)
 

@@ -175,6 +175,7 @@ def test_a_picture_is_taken_in_kept_by_a_refused_form_and_removed(
     again = changed(refused.text, SECTIONS, button_address="/search")
     assert submit(desk, SECTIONS, again).status_code == 303
     section = db.session.scalars(select(HomeSection)).one()
+    db.session.close()
     assert section.picture.startswith(f"{in_shop.id}/")
     publish(desk)
     image = next(find_all(next(find_all(parse(client.get("/")), "main")), "img"))
@@ -188,6 +189,7 @@ def test_a_picture_is_taken_in_kept_by_a_refused_form_and_removed(
     hero = filled(desk, f"{SECTIONS}/new?kind=hero", SECTIONS, title="Welcome")
     assert submit(desk, SECTIONS, hero | {"picture_file": picture()}).status_code == 303
     hero_id = db.session.scalars(select(HomeSection.id).where(HomeSection.kind == "hero")).one()
+    db.session.close()
     address = f"{SECTIONS}/{hero_id}"
     assert submit(desk, address, filled(desk, address, title="Hello")).status_code == 303
     db.session.close()
