@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from commerce.db import db
-from commerce.paging import Page, counted_page
+from commerce.errors import InvalidValue
+from commerce.paging import AskedPage, Page, counted_page, deep_page
 
 PAGE = 30
 
@@ -35,6 +37,52 @@ def page_by_keys(
         return [make(row) for row in found] if make else found
 
     return counted_page(total, number, PAGE, fetch)
+
+
+def deep_page_by_keys(
+    keys: Any,
+    sorted_by: tuple[Any, Any],
+    total: int,
+    asked: AskedPage,
+    rows: Callable[[Any], Any],
+    make: Callable[[Sequence[Any]], Sequence[Any]],
+    position: Callable[[Any], tuple[Any, uuid.UUID]],
+    codec: tuple[Callable[[Any], str], Callable[[str], Any]],
+) -> Page[Any]:
+    """Return a page of `page_by_keys` whose cost does not grow with what is before it.
+
+    The list is sorted by two columns, the second an id, and `rows` sorts alike; `make` turns rows into what is shown.
+    `position` returns the values of both for what is shown, and `codec` writes the first one for an address and reads
+    it again: it raises ValueError for what it did not write.
+    """
+    first, key = sorted_by
+    write, read = codec
+
+    def page(statement: Any) -> Sequence[Any]:
+        return make(db.session.execute(rows(statement.subquery("page"))).all())
+
+    def fetch(limit: int, offset: int) -> Sequence[Any]:
+        return page(keys.order_by(first, key).limit(limit).offset(offset))
+
+    def walk(wanted: AskedPage, limit: int) -> Sequence[Any]:
+        back = bool(wanted.before)
+        text = wanted.before or wanted.after
+        try:
+            value, last = read(text[33:]), uuid.UUID(text[:32])
+        except ValueError as error:
+            raise InvalidValue("before" if back else "after", "list_position_invalid") from error
+        if back:
+            before = (first <= value) & ((first < value) | (key < last))
+            return page(keys.where(before).order_by(first.desc(), key.desc()).limit(limit))
+        return page(
+            keys.where((first >= value) & ((first > value) | (key > last))).order_by(first, key).limit(limit)
+        )
+
+    def written(row: Any) -> str:
+        value, last = position(row)
+        return f"{last.hex}-{write(value)}"
+
+    return deep_page(total, asked, PAGE, fetch, walk, written)
 
 
 def contains(text: str) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, case, func, literal_column, or_, select, tuple_
+from sqlalchemy.orm import aliased
 
 from commerce.accounts.members import get_member
 from commerce.accounts.models import Member
@@ -19,16 +20,11 @@ from commerce.cart.models import Cart
 from commerce.cart.services import member_shopper
 from commerce.db import db
 from commerce.errors import NotFound
-from commerce.orders.models import Order
+from commerce.orders.models import NOBODY, Order
+from commerce.orders.search import Wanted, matches
 
 MOST = 50
 """Customers in a list: who looks for one more searches."""
-
-
-ERASED_EMAIL = "erased@erased.invalid"
-"""Stands on the orders of whoever was erased. RFC 2606: nobody ever reads there, and no mail is sent to it."""
-NOBODY = (ERASED_EMAIL, "")
-"""Addresses under which all orders of people whom the shop does not know stand together: they are nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class Customer:
     @property
     def orders(self) -> ColumnElement[bool]:
         """The condition for their orders: those of the account, and those placed as a guest with the address."""
-        as_guest = and_(func.lower(Order.email) == self.email, Order.member_id.is_(None))
+        as_guest = Order.guest_email == self.email
         return as_guest if self.member_id is None else or_(Order.member_id == self.member_id, as_guest)
 
     @property
@@ -125,19 +121,66 @@ def find_members(search: str = "") -> Sequence[CustomerRow]:
 
 
 def find_guests(search: str = "") -> Sequence[CustomerRow]:
-    """Return guests whose address begins with `search` or whose name has it, the newest order first."""
-    statement = select(
-        func.lower(Order.email), func.max(Order.name), func.max(Order.code), *_figures()
-    ).where(Order.member_id.is_(None), Order.email.not_in(NOBODY))
+    """Return guests whose address begins with `search` or whose name has it, the newest order first.
+
+    Three statements at most, of which none reads all orders: the newest of each guest are walked, or those looked at
+    that the search of orders finds.
+    """
+    conditions = [Order.guest_email.is_not(None)]
     if search:
-        statement = statement.where(_matches(Order.email, Order.name, search))
+        emails = _emails_of_guests(search)
+        if not emails:
+            return []
+        conditions = [Order.guest_email.in_(emails)]
     rows = db.session.execute(
-        statement.group_by(func.lower(Order.email)).order_by(func.max(Order.placed_at).desc()).limit(MOST)
+        select(Order.guest_email, Order.name, Order.code)
+        .where(*conditions, _NO_NEWER_ORDER)
+        .order_by(Order.placed_at.desc(), Order.id.desc())
+        .limit(MOST)
+    ).all()
+    sums = {
+        email: (int(orders), int(spent), last)
+        for email, orders, spent, last in db.session.execute(
+            select(Order.guest_email, *_figures())
+            .where(Order.guest_email.in_([row.guest_email for row in rows]))
+            .group_by(Order.guest_email)
+        )
+    }
+    return [CustomerRow(str(email), name, None, code, *sums[email]) for email, name, code in rows]
+
+
+def _emails_of_guests(search: str) -> Sequence[str | None]:
+    """Return the addresses of guests that a search finds, at most MOST, the newest order first.
+
+    Words find the orders, by their index; what else those words may be of, a street or a product, is left out then.
+    """
+    wanted = Wanted(search)
+    if not wanted:
+        return []
+    return db.session.scalars(
+        select(Order.guest_email)
+        .where(Order.guest_email.is_not(None), matches(wanted), _matches(Order.email, Order.name, search))
+        .group_by(Order.guest_email)
+        .order_by(func.max(Order.placed_at).desc())
+        .limit(MOST)
+    ).all()
+
+
+_Newer = aliased(Order)
+# As a value and not as a condition of a join: for each order that is walked one look into the index, until a page is
+# full.
+_NO_NEWER_ORDER = (
+    select(_Newer.id)
+    .where(
+        _Newer.tenant_id == Order.tenant_id,
+        _Newer.guest_email == Order.guest_email,
+        tuple_(_Newer.placed_at, _Newer.id) > tuple_(Order.placed_at, Order.id),
     )
-    return [
-        CustomerRow(email, name, None, code, int(orders), int(spent), last)
-        for email, name, code, orders, spent, last in rows
-    ]
+    .limit(literal_column("1"))
+    .correlate(Order)
+    .scalar_subquery()
+    .is_(None)
+)
 
 
 def figures_of(customer: Customer) -> tuple[int, int, datetime | None]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, literal_column, select, union
 
-from commerce.admin.queries import page_by_keys
+from commerce.admin.queries import deep_page_by_keys
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.search import MatchingProducts
 from commerce.db import db
@@ -18,7 +18,7 @@ from commerce.errors import NotFound
 from commerce.inventory.models import Location, Reservation, StockItem, StockMovement
 from commerce.list_queries import bounded_count, bounded_counts
 from commerce.orders.models import Order, OrderLine
-from commerce.paging import MOST_COUNTED, Page
+from commerce.paging import FIRST_PAGE, MOST_COUNTED, AskedPage, Page
 from commerce.tenants.scope import current_shop
 
 LEDGER = 200
@@ -119,7 +119,7 @@ def _shown(show: str) -> list[ColumnElement[bool]]:
     return [conditions[show]] if show else []
 
 
-def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page[StockRow]:
+def list_stock_rows(found: FoundStock, *, show: str = "", page: AskedPage = FIRST_PAGE) -> Page[StockRow]:
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
     conditions = [*found.conditions, *_shown(show)]
     total = found.too_many
@@ -136,9 +136,19 @@ def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page
         key = and_(StockItem.tenant_id == page_of_keys.c.tenant_id, StockItem.id == page_of_keys.c.id)
         return _joined(*_STOCK_COLUMNS).join(page_of_keys, key).order_by(Variant.sku, StockItem.id)
 
-    return page_by_keys(
-        keys.order_by(Variant.sku, StockItem.id), total, page, rows, lambda row: StockRow(*row)
+    def make(found: Any) -> list[StockRow]:
+        return [StockRow(*row) for row in found]
+
+    return deep_page_by_keys(
+        keys, (Variant.sku, StockItem.id), total, page, rows, make, lambda row: (row.sku, row.id), (str, _sku)
     )
+
+
+def _sku(text: str) -> str:
+    """Return a SKU as the position of a page names it. Raises ValueError."""
+    if not text.isprintable():
+        raise ValueError(text)
+    return text
 
 
 def count_stock_rows(found: FoundStock) -> dict[str, int]:
@@ -212,7 +222,7 @@ def stock_ledger(row: StockRow, limit: int | None = LEDGER) -> list[LedgerRow]:
 # --- reservations ------------------------------------------------------------------------------------
 
 
-def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
+def list_reservations(search: str = "", page: AskedPage = FIRST_PAGE) -> Page[Any]:
     """Return a page of units that are reserved for unpaid orders, the soonest to expire first.
 
     `search` is a SKU or the code of an order.
@@ -237,8 +247,32 @@ def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
             select(Reservation.id).join(Order, of_order).where(Order.code.in_(typed)),
         )
         keys = keys.where(Reservation.id.in_(found))
-    soonest = (Order.hold_expires_at, Order.id, Reservation.id)
-    return page_by_keys(keys.order_by(*soonest), bounded_count(keys), page, _reservations)
+    listing = deep_page_by_keys(
+        keys,
+        (Order.hold_expires_at, Reservation.id),
+        bounded_count(keys),
+        page,
+        _reservations,
+        list,
+        lambda row: (row.hold_expires_at or _LAST, row.id),
+        (datetime.isoformat, _moment),
+    )
+    return replace(listing, rows=sorted(listing.rows, key=_by_order))
+
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def _by_order(row: Any) -> tuple[datetime, uuid.UUID, int]:
+    return row.hold_expires_at or _LAST, row.order_id, row.position
+
+
+def _moment(text: str) -> datetime:
+    """Return a moment as the position of a page names it. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
 
 
 def _reservations(page_of_keys: Any) -> Any:
@@ -256,6 +290,8 @@ def _reservations(page_of_keys: Any) -> Any:
             Reservation.quantity,
             Reservation.id,
             Reservation.stock_item_id,
+            Order.id.label("order_id"),
+            OrderLine.position,
         )
         .join(
             page_of_keys,
@@ -263,5 +299,5 @@ def _reservations(page_of_keys: Any) -> Any:
         )
         .join(Order, and_(Order.tenant_id == Reservation.tenant_id, Order.id == Reservation.order_id))
         .join(OrderLine, of_line)
-        .order_by(Order.hold_expires_at, Order.id, OrderLine.position)
+        .order_by(Order.hold_expires_at, Reservation.id)
     )
