@@ -235,6 +235,7 @@ def _add_orders(connection: Any, orders: int, skus: int, customers: int) -> None
         return f"floor({skus} ^ pg_temp.dice({which}::text || n))::int"
 
     product = sold("m.id")
+    product_id = f"md5('product' || {product})::uuid"
     copy_rows(
         connection,
         "orders",
@@ -263,11 +264,10 @@ def _add_orders(connection: Any, orders: int, skus: int, customers: int) -> None
         "order_lines": {
             "id": line,
             "order_id": order,
-            "product_id": f"md5('product' || {product})::uuid",
+            "product_id": product_id,
             "variant_id": f"md5('variant' || {product})::uuid",
             "sku": f"'SKU-' || lpad({product}::text, 6, '0')",
-            "title": "(SELECT title FROM products p WHERE p.tenant_id = m.tenant_id"
-            f" AND p.id = md5('product' || {product})::uuid)",
+            "title": f"(SELECT title FROM products p WHERE p.tenant_id = m.tenant_id AND p.id = {product_id})",  # noqa: S608 - of our own
             "shipped": f"CASE WHEN {one_in} THEN 0 ELSE m.quantity END",
         },
         "order_adjustments": {"id": line, "order_id": order},

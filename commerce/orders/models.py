@@ -79,6 +79,14 @@ class Order(TenantRow, Base):
             sqlite_where=text("guest_email IS NOT NULL"),
         ),
         Index(
+            "ix_orders_attention",
+            "tenant_id",
+            "placed_at",
+            "id",
+            postgresql_where=text("attention <> ''"),
+            sqlite_where=text("attention <> ''"),
+        ),
+        Index(
             "ix_orders_newest_guests",
             "tenant_id",
             "placed_at",

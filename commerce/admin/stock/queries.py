@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, literal_column, select, union
 
+from commerce import paging
 from commerce.admin.queries import deep_page_by_keys
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.search import MatchingProducts
@@ -18,7 +19,7 @@ from commerce.errors import NotFound
 from commerce.inventory.models import Location, Reservation, StockItem, StockMovement
 from commerce.list_queries import bounded_count, bounded_counts
 from commerce.orders.models import Order, OrderLine
-from commerce.paging import FIRST_PAGE, MOST_COUNTED, AskedPage, Page
+from commerce.paging import FIRST_PAGE, AskedPage, Page
 from commerce.tenants.scope import current_shop
 
 LEDGER = 200
@@ -99,7 +100,7 @@ def search_stock(search: str) -> FoundStock:
     if not search:
         return FoundStock()
     found = MatchingProducts(search)
-    if found.total > MOST_COUNTED:
+    if found.total > paging.MOST_COUNTED:
         return FoundStock((found.holds(Variant.product_id),), too_many=found.total)
     of_sku = select(Variant.id).where(Variant.sku == search)
     if found.ids is None:
@@ -123,9 +124,9 @@ def list_stock_rows(found: FoundStock, *, show: str = "", page: AskedPage = FIRS
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
     conditions = [*found.conditions, *_shown(show)]
     total = found.too_many
-    if total <= MOST_COUNTED:
+    if total <= paging.MOST_COUNTED:
         total = bounded_count(select(StockItem.id).where(*conditions))
-    if total <= FEW:
+    if total <= min(FEW, paging.MOST_COUNTED):
         # The limit keeps PostgreSQL from walking all of the list to find these few.
         few = select(StockItem.id).where(*conditions).limit(max(1, total))
         conditions = [StockItem.id.in_(select(few.subquery().c.id))]
@@ -254,7 +255,7 @@ def list_reservations(search: str = "", page: AskedPage = FIRST_PAGE) -> Page[An
         page,
         _reservations,
         list,
-        lambda row: (row.hold_expires_at or _LAST, row.id),
+        lambda row: (row.hold_expires_at, row.id),
         (datetime.isoformat, _moment),
     )
     return replace(listing, rows=sorted(listing.rows, key=_by_order))
@@ -277,6 +278,7 @@ def _moment(text: str) -> datetime:
 
 def _reservations(page_of_keys: Any) -> Any:
     of_line = and_(OrderLine.tenant_id == Reservation.tenant_id, OrderLine.id == Reservation.order_line_id)
+    of_item = and_(StockItem.tenant_id == Reservation.tenant_id, StockItem.id == Reservation.stock_item_id)
     return (
         select(
             Order.code,
@@ -290,6 +292,7 @@ def _reservations(page_of_keys: Any) -> Any:
             Reservation.quantity,
             Reservation.id,
             Reservation.stock_item_id,
+            _PROMISED.label("short"),
             Order.id.label("order_id"),
             OrderLine.position,
         )
@@ -299,5 +302,6 @@ def _reservations(page_of_keys: Any) -> Any:
         )
         .join(Order, and_(Order.tenant_id == Reservation.tenant_id, Order.id == Reservation.order_id))
         .join(OrderLine, of_line)
-        .order_by(Order.hold_expires_at, Reservation.id)
+        .join(StockItem, of_item)
+        .order_by(Order.hold_expires_at.nulls_last(), Reservation.id)
     )

@@ -259,12 +259,15 @@ def hold_list() -> BaseResponse:
     """Show units that are reserved for unpaid orders, the soonest to expire first."""
     search = search_text()
     listing = queries.list_reservations(search, asked_page())
-    items = {row.stock_item_id for row in listing.rows}
+    # A queue may be long, and nobody waits in one where as much is in stock as is reserved.
+    items = {row.stock_item_id for row in listing.rows if row.short}
     return render_region(
         "admin/stock/reservations.html",
         "admin/stock/_reservations.html",
         listing=listing,
-        waiting={each.reservation_id: each.units - each.covered for each in backorder_queues(items)},
+        waiting={each.reservation_id: each.units - each.covered for each in backorder_queues(items)}
+        if items
+        else {},
         search=search,
     )
 
