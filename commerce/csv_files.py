@@ -23,6 +23,8 @@ FORMULA_SIGNS = "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
 """What a cell begins with that a spreadsheet takes for a formula (CWE-1236); Excel reads the full-width ones, too."""
 MAX_CELL_CHARS = 16 * 1024 * 1024
 """Some shops paste pictures as text into descriptions; the csv module's own bound (128 KiB) is too tight."""
+MAX_COLUMNS = 1000
+"""Columns with a heading. Shops with hundreds of metafields have fewer; each is compared with all that are known."""
 
 _CHUNK = 1 << 20
 _PIECE = 1 << 15
@@ -89,7 +91,8 @@ class CsvTable:
 
     Finds out the encoding (UTF-8 with or without BOM, UTF-16 with BOM, else Windows-1252) and the separator; blank
     lines above the headings are skipped. Quotation marks that do not follow the standard (RFC 4180) are read as
-    spreadsheets read them. Raises UnreadableFile at once for what is empty, no text, or full of NULs. `stream` must be
+    spreadsheets read them. Raises UnreadableFile at once for what is empty, no text, full of NULs, or has more columns
+    than any shop's file. `stream` must be
     seekable; it stays open and belongs to the caller.
     """
 
@@ -225,6 +228,8 @@ class CsvTable:
                 named = any(cell and not cell.isspace() for cell in cells)
                 if named and not _SEPARATOR_LINE.fullmatch(self.delimiter.join(cells)):
                     self.header_row = number
+                    if sum(1 for cell in cells if cell) > MAX_COLUMNS:
+                        raise UnreadableFile("file_too_many_columns", maximum=MAX_COLUMNS)
                     return cells
         return []
 

@@ -112,6 +112,7 @@ MESSAGES: dict[str, str] = {
     "percent_or_amount": N_("Enter either a percentage or an amount."),
     "plan_already_started": N_("This bulk change was started already."),
     "plan_in_other_state": N_("This bulk change has moved on meanwhile."),
+    "plan_not_undoable": N_("What this bulk change does cannot be undone."),
     "plan_not_previewed": N_("Review what would change first."),
     "tags_required": N_("Enter at least one tag."),
     "too_many_chosen": N_("A bulk change can have up to %(limit)s rows. Narrow the list down."),
@@ -378,6 +379,9 @@ MESSAGES: dict[str, str] = {
     "file_has_nul": N_(
         "Line %(line)s contains a NUL byte, so the file is damaged or isn't text. Save it again as CSV "
         "(UTF-8)."
+    ),
+    "file_too_many_columns": N_(
+        "The file has more than %(maximum)s columns. Remove those that aren't needed and import it again."
     ),
     "file_is_gzip": N_("This is a gzip archive. Unpack it and import the CSV file in it."),
     "file_is_html": N_(
@@ -741,7 +745,13 @@ MESSAGES: dict[str, str] = {
         "Use 4 to 12 “#” in a row for the number. Capital letters, numbers, and hyphens can come before "
         "it, capital letters and hyphens after it. A digit can't be next to the number."
     ),
+    "invoice_series_invalid": N_(
+        "Use 1 to 20 letters, numbers, hyphens, and periods, starting with a letter or number and ending with "
+        "a letter, hyphen, or period: the number comes right behind it."
+    ),
     "picture_not_uploaded": N_("Upload an image."),
+    "seller_key_unknown": N_("The details of the business have an unknown field: %(name)s."),
+    "seller_required_for_invoices": N_("Invoices need it. Enter it, or turn invoices off."),
     "shipping_price_negative": N_("Enter a shipping price of at least zero."),
     "shop_code_invalid": N_(
         "A shop code can have lowercase letters, numbers, and hyphens, and starts with a letter."
@@ -752,8 +762,14 @@ MESSAGES: dict[str, str] = {
     "shop_name_length": N_("Enter a shop name of one line with up to %(maximum)s characters."),
     "shop_not_found": N_("We couldn't find this shop."),
     "suspension_reason_required": N_("Enter a reason of one line with up to %(maximum)s characters."),
+    "tax_id_invalid": N_(
+        "Use 4 to %(maximum)s letters and numbers. Spaces, hyphens, periods, and slashes are left out."
+    ),
     "theme_key_unknown": N_("A theme can have colors, a typeface, and a logo."),
     "time_zone_unknown": N_("“%(value)s” isn't a time zone, such as Europe/Berlin."),
+    "vat_id_invalid": N_(
+        "A VAT number begins with the letters of its country, such as DE or FR, then has 2 to 13 letters and numbers."
+    ),
     "host_unproven": N_(
         "%(host)s doesn't lead to this installation yet. Point its DNS here, wait until the change is known "
         "everywhere, then verify it."

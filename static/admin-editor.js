@@ -9,23 +9,26 @@
   const DROPPED = new Set("script style iframe object embed noscript template svg math title textarea select button form head".split(" "));
   const KEPT = { a: ["href", "title"], abbr: ["title"], td: ["colspan", "rowspan"], th: ["colspan", "rowspan", "scope"], ol: ["start", "type"] };
 
-  const clean = (parent) => {
+  const SAFE = /^(https?:|mailto:)/i;
+  const SAFE_OR_OWN = /^(https?:|mailto:|\/(?![/\\])|#)/i;  // a path of the shop, too
+
+  const clean = (parent, links) => {
     for (const node of [...parent.childNodes]) {
       if (node.nodeType === Node.TEXT_NODE) continue;
       const tag = node.nodeType === Node.ELEMENT_NODE ? node.localName : "";
       if (!tag || DROPPED.has(tag)) { node.remove(); continue; }
-      clean(node);
+      clean(node, links);
       if (!ALLOWED.has(tag)) { node.replaceWith(...node.childNodes); continue; }
       for (const { name, value } of [...node.attributes]) {
-        const safe = name !== "href" || /^(https?:|mailto:)/i.test(value.trim());
+        const safe = name !== "href" || links.test(value.trim());
         if (!(KEPT[tag] || []).includes(name) || !safe) node.removeAttribute(name);
       }
     }
     return parent;
   };
-  const fragment = (html) => {
+  const fragment = (html, links) => {
     const made = document.createDocumentFragment();
-    made.append(...clean(new DOMParser().parseFromString(html, "text/html").body).childNodes);
+    made.append(...clean(new DOMParser().parseFromString(html, "text/html").body, links).childNodes);
     return document.importNode(made, true);
   };
 
@@ -34,10 +37,10 @@
   const asHtml = (text) => (/<[a-zA-Z/!]/.test(text)
     ? text
     : text.trim().split(/\n[^\S\n]*\n\s*/).map((part) => `<p>${escaped(part)}</p>`).join(""));
-  const asText = (root) => {
+  const asText = (root, links) => {
     const copy = root.cloneNode(true);
     for (const end of copy.querySelectorAll(":is(p, h2, h3, li) > br:last-child")) end.remove();
-    const html = clean(copy).innerHTML.replace(/\u200b/g, "");
+    const html = clean(copy, links).innerHTML.replace(/\u200b/g, "");
     return copy.textContent.trim() ? html : "";
   };
 
@@ -45,6 +48,7 @@
     const tools = area.parentElement.querySelector("template[data-editor-tools]")?.content.firstElementChild.cloneNode(true);
     const label = document.querySelector(`label[for="${area.id}"]`);
     if (!tools || !window.Squire) return;
+    const links = area.dataset.richText === "own-links" ? SAFE_OR_OWN : SAFE;
     const root = document.createElement("div");
     root.className = "rich-text prose";
     label.id ||= `${area.id}-label`;
@@ -59,10 +63,10 @@
     area.hidden = true;
     label.addEventListener("click", () => root.focus());
 
-    const editor = new window.Squire(root, { blockTag: "P", sanitizeToDOMFragment: fragment, addLinks: true });
+    const editor = new window.Squire(root, { blockTag: "P", sanitizeToDOMFragment: (html) => fragment(html, links), addLinks: true });
     editor.setHTML(asHtml(area.value));
     editor.addEventListener("input", () => {
-      area.value = asText(root);
+      area.value = asText(root, links);
       area.dispatchEvent(new Event("input", { bubbles: true }));
     });
 
@@ -90,7 +94,7 @@
       },
       apply: () => {
         const typed = address.value.trim();
-        const target = /^(https?:|mailto:)/i.test(typed) ? typed : `https://${typed}`;
+        const target = links.test(typed) ? typed : `https://${typed}`;
         if (typed) editor.makeLink(target);
         done();
       },

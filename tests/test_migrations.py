@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import CheckConstraint, inspect
+from sqlalchemy import CheckConstraint, inspect, select, update
 
+from commerce.catalog.categories import CategoryValues, create_category
+from commerce.catalog.models import Category
 from commerce.config import ROOT
-from commerce.db import Base, db
+from commerce.db import Base, atomic, db
 from commerce.schema_state import head, is_current
+from commerce.tenants.models import Shop
+from commerce.tenants.scope import shop_scope
 from tests.support.databases import bench_config, build_app, disconnect
 
 # Indexes of expressions cannot be read back from SQLite; PostgreSQL's are compared.
@@ -136,3 +140,21 @@ def test_backorders_can_be_taken_out_and_put_in_again(app: Flask) -> None:
         with app.app_context():
             bounds.append([each["name"] for each in inspect(db.engine).get_check_constraints("stock_items")])
     assert bounds == [["ck_stock_items_reserved_within_on_hand"], ["ck_stock_items_within_bounds"]]
+
+
+def test_plain_descriptions_of_categories_become_html_and_plain_again(app: Flask, shop: Shop) -> None:
+    own = next((ROOT / "migrations" / "versions").glob("*_category_html.py")).name[:4]
+    before = f"{int(own) - 1:04d}"
+    with app.app_context(), shop_scope(shop):
+        category = create_category(CategoryValues("Table"))
+    typed = "Less < more & <b>bold</b>\nby hand\n\nSecond"
+    found = []
+    for command in (("downgrade", before), ("upgrade",), ("downgrade", before)):
+        assert flask(app, "db", *command).exit_code == 0
+        with app.app_context(), shop_scope(shop):
+            if not found:
+                change = update(Category).where(Category.id == category).values(description=typed)
+                atomic(lambda statement=change: db.session.execute(statement))()
+            found.append(db.session.scalar(select(Category.description)))
+    as_html = "<p>Less &lt; more &amp; &lt;b&gt;bold&lt;/b&gt;<br>by hand</p>\n<p>Second</p>"
+    assert found == [typed, as_html, typed]

@@ -192,8 +192,13 @@ def _place_here() -> Here | None:
 
 
 def search_text() -> str:
-    """Return what was searched for: one line without control characters, which PostgreSQL does not store."""
-    text = request.args.get("q", "")[:MAX_SEARCH]
+    """Return what was searched for."""
+    return one_line(request.args.get("q", ""))
+
+
+def one_line(typed: str, longest: int = MAX_SEARCH) -> str:
+    """Return what was typed as one line without control characters, which PostgreSQL does not store."""
+    text = typed[:longest]
     return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs")).strip()
 
 

@@ -113,6 +113,12 @@ NAVIGATION = (
                 about=_("Name, email addresses, language and time zone."),
             ),
             Place(
+                _("Business"),
+                f"{SETTINGS}/business",
+                "settings.change",
+                about=_("Legal name, address and tax numbers of the seller, and when invoices are made."),
+            ),
+            Place(
                 _("Checkout"),
                 f"{SETTINGS}/selling",
                 "settings.change",

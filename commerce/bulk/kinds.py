@@ -1,19 +1,14 @@
-"""Every kind of change that can be planned, by its name."""
+"""Every kind of change that can be planned, by its name. What comes before the dot is the list that offers it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from commerce.bulk.product_changes import (
-    ChangeCategories,
-    ChangePrice,
-    ChangeStatus,
-    ChangeTags,
-    ProductChange,
-)
+from commerce.bulk.changes import BulkChange
+from commerce.bulk.product_changes import ChangeCategories, ChangePrice, ChangeStatus, ChangeTags
 from commerce.errors import NotFound
 
-KINDS: Mapping[str, ProductChange] = {
+KINDS: Mapping[str, BulkChange] = {
     "products.price": ChangePrice(),
     "products.status": ChangeStatus(),
     "products.tags": ChangeTags(),
@@ -21,7 +16,7 @@ KINDS: Mapping[str, ProductChange] = {
 }
 
 
-def kind_of(name: str) -> ProductChange:
+def kind_of(name: str) -> BulkChange:
     """Return a kind of change. Raises NotFound."""
     kind = KINDS.get(name)
     if kind is None:

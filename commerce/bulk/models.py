@@ -18,7 +18,8 @@ class BulkPlan(TenantRow, Base):
 
     draft (parameters and preview) -> running -> done -> undoing -> undone; running and undoing can be paused. `scope`
     says how the rows were chosen, `parameters` what becomes of them, `totals` are the figures and the sample of the
-    preview. `version` counts previews: who starts a plan has seen the last one.
+    preview. `version` counts previews: who starts a plan has seen the last one. `acting_id` and `acting_name` are who
+    started it, resumed it or took it back, the latest: what it does is done in their name.
     """
 
     __tablename__ = "bulk_plans"
@@ -39,6 +40,8 @@ class BulkPlan(TenantRow, Base):
     total: Mapped[int] = mapped_column(default=0)
     created_by: Mapped[str]
     staff_id: Mapped[uuid.UUID | None]
+    acting_id: Mapped[uuid.UUID | None]
+    acting_name: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -49,8 +52,8 @@ class BulkRow(TenantOwned, Base):
     """A row that a plan changes: its version at the preview, and what came of it.
 
     pending -> done | unchanged | conflict (changed by somebody else since the preview) | failed; done -> undone, or
-    kept when somebody has changed it since. `before` is what an undo restores, `after_version` the version that the
-    plan left behind, `reason` an error's reason and facts.
+    kept when somebody has changed it since. `details` is what was given for this row alone, `before` what an undo
+    restores, `after_version` the version that the plan left behind, `reason` an error's reason and facts.
     """
 
     __tablename__ = "bulk_rows"
@@ -70,5 +73,6 @@ class BulkRow(TenantOwned, Base):
     subject_version: Mapped[int]
     status: Mapped[str] = mapped_column(String(20), default="pending")
     after_version: Mapped[int | None]
+    details: Mapped[dict[str, Any] | None]
     before: Mapped[dict[str, Any] | None]
     reason: Mapped[dict[str, Any] | None]

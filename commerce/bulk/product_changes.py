@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import select
 
+from commerce.bulk.changes import BulkChange, Chosen, Named, Parameters
 from commerce.bulk.models import BulkRow
 from commerce.bulk.outcomes import Line, Outcome, note
 from commerce.bulk.product_states import (
@@ -22,25 +23,21 @@ from commerce.catalog.models import Category, Product
 from commerce.catalog.validation import STATUSES, checked_line
 from commerce.db import db
 from commerce.errors import CommerceError, InvalidValue, NotFound, StaleVersion
+from commerce.events.outbox import Actor
 from commerce.money import MAX_AMOUNT, PPM
 
 MAX_TAGS = 250
 """Tags that a product may have after a change."""
-Parameters = Mapping[str, Any]
 
 
-class ProductChange(ABC):
-    """A change of products."""
+class ProductChange(BulkChange):
+    """A change of products: hundreds in a few statements."""
 
-    subject: ClassVar[str] = "products"
     permission: ClassVar[str] = "products.change"
+    view: ClassVar[str] = "products.view"
     model: ClassVar[Any] = Product
     variants: ClassVar[bool] = False
     categories: ClassVar[bool] = False
-
-    @abstractmethod
-    def checked(self, given: Parameters) -> dict[str, Any]:
-        """Return the parameters as they are stored. Raises InvalidValue."""
 
     @abstractmethod
     def target(self, state: ProductSnapshot, parameters: Parameters) -> ProductTarget:
@@ -58,11 +55,11 @@ class ProductChange(ABC):
     def restored(self, state: ProductSnapshot, before: Mapping[str, Any]) -> ProductTarget:
         """Return what takes the change back."""
 
-    def outcomes(self, ids: Sequence[uuid.UUID], parameters: Parameters) -> Iterator[Outcome]:
-        """Yield what would become of products, in the order of their ids."""
-        states = self._load(ids, lock=False)
-        for subject_id in ids:
-            state = states.get(subject_id)
+    def outcomes(self, rows: Sequence[Chosen], parameters: Parameters) -> Iterator[Outcome]:
+        """Yield what would become of products, in their order."""
+        states = self._load([row.id for row in rows], lock=False)
+        for row in rows:
+            state = states.get(row.id)
             if state is None:
                 yield Outcome(error=NotFound("product_not_found"))
                 continue
@@ -79,8 +76,9 @@ class ProductChange(ABC):
         del state, target
         return {}
 
-    def apply(self, rows: Sequence[BulkRow], parameters: Parameters) -> None:
+    def apply(self, rows: Sequence[BulkRow], parameters: Parameters, actor: Actor) -> None:
         """Change the products of these rows that are as the preview saw them. A step."""
+        del actor
         states = self._load([row.subject_id for row in rows], lock=True)
         targets: dict[uuid.UUID, ProductTarget] = {}
         for row in rows:
@@ -111,8 +109,9 @@ class ProductChange(ABC):
         row.status, row.before, row.after_version = "done", self.before(state, target), state.version + 1
         targets[state.id] = target
 
-    def undo(self, rows: Sequence[BulkRow]) -> None:
+    def undo(self, rows: Sequence[BulkRow], actor: Actor) -> None:
         """Restore the products of these rows that nobody has changed since. A step."""
+        del actor
         states = self._load([row.subject_id for row in rows], lock=True)
         targets: dict[uuid.UUID, ProductTarget] = {}
         for row in rows:
@@ -125,6 +124,11 @@ class ProductChange(ABC):
                 row.status = "undone"
                 targets[state.id] = self.restored(state, row.before or {})
         write_products(targets)
+
+    def named(self, ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Named]:
+        """Return the titles and slugs of those that are still there."""
+        rows = db.session.execute(select(Product.id, Product.title, Product.slug).where(Product.id.in_(ids)))
+        return {row.id: Named(row.title, row.slug) for row in rows}
 
     def _load(self, ids: Sequence[uuid.UUID], *, lock: bool) -> dict[uuid.UUID, ProductSnapshot]:
         return load_products(ids, variants=self.variants, categories=self.categories, lock=lock)

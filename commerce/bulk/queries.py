@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
+from commerce.bulk.changes import Named
+from commerce.bulk.kinds import KINDS, kind_of
 from commerce.bulk.models import BulkPlan, BulkRow
-from commerce.catalog.models import Product
 from commerce.db import db, every_shop
 from commerce.errors import NotFound
 
@@ -26,12 +27,12 @@ class WaitingPlan(NamedTuple):
 
 
 class RowShown(NamedTuple):
-    """A row of a plan with the product that it is about; slug and title are empty when that is gone."""
+    """A row of a plan with what it is about; code and title are empty when that is gone."""
 
     subject_id: uuid.UUID
     status: str
     reason: dict[str, Any] | None
-    slug: str
+    code: str
     title: str
 
 
@@ -48,9 +49,11 @@ def find_running(limit: int = 50) -> list[WaitingPlan]:
     return [WaitingPlan(row.tenant_id, row.id) for row in rows]
 
 
-def list_plans() -> Sequence[BulkPlan]:
-    """Return the latest plans."""
-    return db.session.scalars(select(BulkPlan).order_by(BulkPlan.id.desc()).limit(LISTED)).all()
+def list_plans(may: Callable[[str], bool]) -> Sequence[BulkPlan]:
+    """Return the latest plans of the kinds whose permission to look `may` grants."""
+    kinds = [name for name, kind in KINDS.items() if may(kind.view)]
+    found = select(BulkPlan).where(BulkPlan.kind.in_(kinds)).order_by(BulkPlan.id.desc())
+    return db.session.scalars(found.limit(LISTED)).all()
 
 
 def get_plan(plan_id: uuid.UUID) -> BulkPlan:
@@ -73,16 +76,16 @@ def row_counts(plan_id: uuid.UUID) -> dict[str, int]:
     return {row.status: row.rows for row in rows}
 
 
-def rows_with(plan_id: uuid.UUID, statuses: Sequence[str], limit: int) -> list[RowShown]:
+def rows_with(plan: BulkPlan, statuses: Sequence[str], limit: int) -> list[RowShown]:
     """Return rows of a plan that came out in one of these ways."""
-    return _rows(plan_id, statuses, None, limit)
+    return _rows(plan.id, plan.kind, statuses, None, limit)
 
 
 def all_rows(plan_id: uuid.UUID) -> Iterator[RowShown]:
     """Yield every row of a plan, a batch at a time."""
-    after: uuid.UUID | None = None
+    after, kind = None, get_plan(plan_id).kind
     while True:
-        rows = _rows(plan_id, (), after, BATCH)
+        rows = _rows(plan_id, kind, (), after, BATCH)
         db.session.rollback()
         yield from rows
         if len(rows) < BATCH:
@@ -90,10 +93,11 @@ def all_rows(plan_id: uuid.UUID) -> Iterator[RowShown]:
         after = rows[-1].subject_id
 
 
-def _rows(plan_id: uuid.UUID, statuses: Sequence[str], after: uuid.UUID | None, limit: int) -> list[RowShown]:
+def _rows(
+    plan_id: uuid.UUID, kind: str, statuses: Sequence[str], after: uuid.UUID | None, limit: int
+) -> list[RowShown]:
     statement = (
-        select(BulkRow.subject_id, BulkRow.status, BulkRow.reason, Product.slug, Product.title)
-        .outerjoin(Product, (Product.tenant_id == BulkRow.tenant_id) & (Product.id == BulkRow.subject_id))
+        select(BulkRow.subject_id, BulkRow.status, BulkRow.reason)
         .where(BulkRow.plan_id == plan_id)
         .order_by(BulkRow.subject_id)
         .limit(limit)
@@ -102,7 +106,10 @@ def _rows(plan_id: uuid.UUID, statuses: Sequence[str], after: uuid.UUID | None, 
         statement = statement.where(BulkRow.status.in_(statuses))
     if after is not None:
         statement = statement.where(BulkRow.subject_id > after)
-    return [
-        RowShown(row.subject_id, row.status, row.reason, row.slug or "", row.title or "")
-        for row in db.session.execute(statement)
-    ]
+    rows = db.session.execute(statement).all()
+    names = kind_of(kind).named([row.subject_id for row in rows])
+    shown = []
+    for row in rows:
+        named = names.get(row.subject_id, Named())
+        shown.append(RowShown(row.subject_id, row.status, row.reason, named.code, named.title))
+    return shown

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from commerce.bulk.queries import find_running
-from commerce.bulk.services import CHUNK, do_next_rows, give_up_row
+from commerce.bulk.services import do_next_rows, give_up_row
 from commerce.errors import Busy, CommerceError, Unavailable
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
@@ -15,6 +15,8 @@ from commerce.tenants.scope import shop_scope
 log = logging.getLogger("commerce.bulk")
 CHUNKS = 25
 """Chunks of one plan before the next plan has its turn."""
+SINGLY = 200
+"""Rows that are done one by one after a chunk has failed: the largest chunk of any kind."""
 
 
 class RowFailed(CommerceError):
@@ -52,7 +54,7 @@ def _do(plan_id: uuid.UUID) -> int:
         return 0
     except Exception:
         log.exception("a chunk of plan %s failed; its rows are done one by one", plan_id)
-    for done in range(CHUNK):
+    for done in range(SINGLY):
         try:
             if not do_next_rows(plan_id, 1):
                 return done
@@ -62,4 +64,4 @@ def _do(plan_id: uuid.UUID) -> int:
             log.exception("a row of plan %s was left out", plan_id)
             known = error if isinstance(error, CommerceError) else RowFailed("bulk_row_failed")
             give_up_row(plan_id, known)
-    return CHUNK
+    return SINGLY

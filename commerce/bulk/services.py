@@ -10,20 +10,19 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, insert, select
 
 from commerce import clock
+from commerce.bulk.changes import Chosen
 from commerce.bulk.kinds import kind_of
 from commerce.bulk.models import BulkPlan, BulkRow
 from commerce.bulk.outcomes import Outcome, note
 from commerce.bulk.queries import AT_WORK
 from commerce.db import atomic, check_version, current_tenant_id, db, execute_many, lock
 from commerce.errors import CommerceError, Conflict, NotFound, Rejected
+from commerce.events.outbox import Actor
 
-MAX_ROWS = 200_000
 SAMPLE = 12
-CHUNK = 200
-"""Rows of one transaction: few enough that a shopper's order never waits long."""
 PREVIEWED = 1000
 NEXT = {
     "pause": {"running": "paused", "undoing": "undo_paused"},
@@ -53,17 +52,19 @@ def create_plan(
     scope: Mapping[str, Any],
     by: str,
     staff_id: uuid.UUID | None,
+    details: Mapping[uuid.UUID, Mapping[str, Any]] | None = None,
 ) -> uuid.UUID:
     """Keep a change of the rows that `chosen` finds (columns id and version); nothing is changed yet.
 
-    Raises NotFound for an unknown kind, NothingChosen when there are none or too many.
+    `details` is what was given for single rows, by id. Raises NotFound for an unknown kind, NothingChosen when there
+    are none or too many.
     """
-    kind_of(kind)
-    found = db.session.execute(chosen.limit(MAX_ROWS + 1)).all()
+    most = kind_of(kind).most
+    found = db.session.execute(chosen.limit(most + 1)).all()
     if not found:
         raise NothingChosen("nothing_chosen")
-    if len(found) > MAX_ROWS:
-        raise NothingChosen("too_many_chosen", limit=MAX_ROWS)
+    if len(found) > most:
+        raise NothingChosen("too_many_chosen", limit=most)
     plan = BulkPlan(kind=kind, scope=dict(scope), total=len(found), created_by=by[:255], staff_id=staff_id)
     db.session.add(plan)
     db.session.flush()
@@ -72,7 +73,16 @@ def create_plan(
     for start in range(0, len(found), PREVIEWED):
         rows = found[start : start + PREVIEWED]
         execute_many(
-            insert(table), [{**own, "subject_id": row.id, "subject_version": row.version} for row in rows]
+            insert(table),
+            [
+                {
+                    **own,
+                    "subject_id": row.id,
+                    "subject_version": row.version,
+                    "details": dict(details[row.id]) if details and row.id in details else None,
+                }
+                for row in rows
+            ],
         )
     return plan.id
 
@@ -88,17 +98,7 @@ def preview_plan(plan_id: uuid.UUID, given: Mapping[str, Any], *, seen_version: 
         raise PlanMoved("plan_already_started")
     kind = kind_of(plan.kind)
     parameters = kind.checked(given)
-    seen = (
-        select(kind.model.version)
-        .where(kind.model.tenant_id == BulkRow.tenant_id, kind.model.id == BulkRow.subject_id)
-        .scalar_subquery()
-    )
-    db.session.execute(
-        update(BulkRow)
-        .where(BulkRow.plan_id == plan.id)
-        .values(subject_version=func.coalesce(seen, 0))
-        .execution_options(synchronize_session=False)
-    )
+    kind.note_versions(plan.id)
     plan.parameters, plan.totals = parameters, _totals(plan, parameters)
     plan.version += 1
 
@@ -108,11 +108,14 @@ def _totals(plan: BulkPlan, parameters: Mapping[str, Any]) -> dict[str, Any]:
     kind = kind_of(plan.kind)
     figures: dict[str, int] = {"changed": 0, "same": 0, "refused": 0}
     sample: list[dict[str, Any]] = []
-    ids = db.session.scalars(
-        select(BulkRow.subject_id).where(BulkRow.plan_id == plan.id).order_by(BulkRow.subject_id)
+    rows = db.session.execute(
+        select(BulkRow.subject_id, BulkRow.details)
+        .where(BulkRow.plan_id == plan.id)
+        .order_by(BulkRow.subject_id)
     ).all()
-    for start in range(0, len(ids), PREVIEWED):
-        for outcome in kind.outcomes(ids[start : start + PREVIEWED], parameters):
+    for start in range(0, len(rows), PREVIEWED):
+        chosen = [Chosen(row.subject_id, row.details or {}) for row in rows[start : start + PREVIEWED]]
+        for outcome in kind.outcomes(chosen, parameters):
             figures[_class_of(outcome)] += 1
             for name, number in outcome.figures.items():
                 figures[name] = figures.get(name, 0) + number
@@ -139,22 +142,38 @@ def _sampled(outcome: Outcome) -> dict[str, Any]:
 
 
 @atomic
-def start_plan(plan_id: uuid.UUID, *, seen_version: int) -> None:
-    """Let the worker do what the preview showed. Raises NotFound, StaleVersion, PlanMoved."""
+def start_plan(plan_id: uuid.UUID, *, seen_version: int, actor: Actor | None = None) -> None:
+    """Let the worker do what the preview showed, in the name of `actor` or of who planned it.
+
+    Whether they may is for the caller to ask. Raises NotFound, StaleVersion, PlanMoved.
+    """
     plan = _lock(plan_id, seen_version)
     if plan.status != "draft" or not plan.totals:
         raise PlanMoved("plan_already_started" if plan.status != "draft" else "plan_not_previewed")
     plan.status, plan.started_at = "running", clock.now()
+    _act_as(plan, actor)
 
 
 @atomic
-def move_plan(plan_id: uuid.UUID, action: str) -> None:
-    """Pause, resume or undo a plan: `action` is a key of NEXT. Raises NotFound, PlanMoved."""
+def move_plan(plan_id: uuid.UUID, action: str, actor: Actor | None = None) -> None:
+    """Pause, resume or undo a plan: `action` is a key of NEXT. What follows is done in the name of `actor`.
+
+    Raises NotFound, PlanMoved, also for the undo of what cannot be undone.
+    """
     plan = _lock(plan_id)
     target = NEXT[action].get(plan.status)
     if target is None:
         raise PlanMoved("plan_in_other_state")
+    if action == "undo" and not kind_of(plan.kind).undoable:
+        raise PlanMoved("plan_not_undoable")
     plan.status, plan.finished_at = target, None
+    _act_as(plan, actor)
+
+
+def _act_as(plan: BulkPlan, actor: Actor | None) -> None:
+    plan.acting_id, plan.acting_name = plan.acting_id or plan.staff_id, plan.acting_name or plan.created_by
+    if actor is not None:
+        plan.acting_id, plan.acting_name = uuid.UUID(actor.id), actor.name[:255]
 
 
 @atomic
@@ -179,22 +198,23 @@ def _lock(plan_id: uuid.UUID, seen_version: int | None = None) -> BulkPlan:
 
 
 @atomic
-def do_next_rows(plan_id: uuid.UUID, limit: int = CHUNK) -> int:
+def do_next_rows(plan_id: uuid.UUID, limit: int | None = None) -> int:
     """Do or undo the next rows of a plan that is at work; return how many. 0: nothing left, paused, or somebody else
-    is at it."""
+    is at it. Without `limit` as many as the kind changes in one transaction."""
     plan = _lock_at_work(plan_id)
     if plan is None:
         return 0
-    rows = _next_rows(plan, limit)
+    kind = kind_of(plan.kind)
+    rows = _next_rows(plan, limit or kind.chunk)
     if not rows:
         plan.status = "done" if plan.status == "running" else "undone"
         plan.finished_at = clock.now()
         return 0
-    kind = kind_of(plan.kind)
+    actor = Actor("staff", str(plan.acting_id or ""), plan.acting_name)
     if plan.status == "running":
-        kind.apply(rows, plan.parameters)
+        kind.apply(rows, plan.parameters, actor)
     else:
-        kind.undo(rows)
+        kind.undo(rows, actor)
     return len(rows)
 
 

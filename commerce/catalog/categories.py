@@ -11,6 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import BigInteger, Select, Uuid, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from commerce.catalog.html_cleaning import clean_html
 from commerce.catalog.models import Category, Product, ProductCategory
 from commerce.catalog.text import FieldLimits, clean_line, make_slug, slugify
 from commerce.db import atomic, current_tenant_id, db, execute_many, insert_rows, lock
@@ -32,7 +33,7 @@ _position = bindparam("place", type_=BigInteger())
 
 @dataclass(frozen=True, slots=True)
 class CategoryValues:
-    """A category as staff write it down. Without a slug one is made from the name."""
+    """A category as staff write it down: `description` may be HTML. Without a slug one is made from the name."""
 
     name: str
     slug: str = ""
@@ -202,7 +203,6 @@ def _checked(values: CategoryValues) -> dict[str, Any]:
     if values.product_order not in ORDERS:
         raise InvalidValue("product_order", "product_order_unknown")
     texts = {
-        "description": (values.description.replace("\r\n", "\n").strip(), LIMITS.text),
         "seo_title": (clean_line(values.seo_title), MAX_SEO_TITLE),
         "seo_description": (clean_line(values.seo_description), MAX_SEO_DESCRIPTION),
     }
@@ -214,8 +214,17 @@ def _checked(values: CategoryValues) -> dict[str, Any]:
         "slug": slug,
         "parent_id": values.parent_id,
         "product_order": values.product_order,
+        "description": checked_description(values.description),
         **{field: text for field, (text, _longest) in texts.items()},
     }
+
+
+def checked_description(html: str) -> str:
+    """Return the description of a category as it is stored: allowed HTML only. Raises InvalidValue."""
+    cleaned = clean_html(html, own_links=True)
+    if len(cleaned) > LIMITS.text:
+        raise InvalidValue("description", "text_too_long", maximum=LIMITS.text)
+    return cleaned
 
 
 def _check_parent(category_id: uuid.UUID | None, parent_id: uuid.UUID | None) -> None:

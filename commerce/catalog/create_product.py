@@ -196,8 +196,8 @@ def _free_slug(new: NewProduct, title: str) -> str:
             raise AlreadyExists("code", "product_code_taken", code=slug)
         return slug
     sku = new.variants[0].sku
-    candidates = (title, f"{title} {sku}", f"{title} {digest(title, sku)}")
-    made = [make_slug(each, LIMITS.slug) for each in candidates]
+    own = digest(title, sku) if sku else new_id().hex[-8:]
+    made = [make_slug(each, LIMITS.slug) for each in (title, f"{title} {sku}", f"{title} {own}")]
     return next((slug for slug in made if not _has(slug)), made[-1])
 
 

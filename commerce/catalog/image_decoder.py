@@ -10,7 +10,6 @@ import io
 import json
 import resource
 import sys
-import warnings
 
 from PIL import Image, ImageCms, ImageMath, ImageOps
 
@@ -54,7 +53,7 @@ def _rewritten(
     data: bytes, formats: tuple[str, ...], pixels: int, side: int, quality: int
 ) -> tuple[bytes, int, int]:
     """Return the first frame as WebP, upright, at most `side` long, without metadata; and its size."""
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound is lower
+    Image.MAX_IMAGE_PIXELS = None  # our own bound is lower, and says what is wrong
     opened = Image.open(io.BytesIO(data), formats=formats)
     if opened.width * opened.height > pixels:
         raise TooManyPixels

@@ -86,12 +86,25 @@ class Product(TenantRow, Base):
             "id",
             postgresql_include=["title"],
         ),
+        *(
+            Index(
+                f"ix_products_{name}",
+                "tenant_id",
+                name,
+                text(_TITLE),
+                "id",
+                postgresql_where=text(f"{name} <> ''"),
+                sqlite_where=text(f"{name} <> ''"),
+            )
+            for name in ("product_type", "vendor")
+        ),
     )
 
     slug: Mapped[str]
     title: Mapped[str] = mapped_column(String(500))
     description_html: Mapped[str] = mapped_column(Text, default="")
     vendor: Mapped[str] = mapped_column(default="")
+    product_type: Mapped[str] = mapped_column(default="")
     status: Mapped[str] = mapped_column(String(20), default="active")
     tags: Mapped[list[str]] = mapped_column(default=list)
     option_names: Mapped[list[str]] = mapped_column(default=list)
@@ -153,6 +166,13 @@ class Variant(TenantRow, Base):
         ),
         UniqueConstraint("tenant_id", "sku"),
         Index("ix_variants_product", "tenant_id", "product_id", "position"),
+        Index(
+            "ix_variants_barcode",
+            "tenant_id",
+            "barcode",
+            postgresql_where=text("barcode <> ''"),
+            sqlite_where=text("barcode <> ''"),
+        ),
         CheckConstraint("price >= 0", name="price"),
         CheckConstraint("compare_at IS NULL OR compare_at >= 0", name="compare_at"),
         CheckConstraint("weight_grams >= 0", name="weight_grams"),

@@ -28,11 +28,12 @@ class ProductRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProductFilter:
-    """Filter of products: shown to shoppers or not, in a category, found by words as in the shop's search."""
+    """Filter of products: shown or not, in a category, of a type, found by words as in the shop's search."""
 
     active: bool | None = None
     category: str = ""
     words: str = ""
+    product_type: str = ""
 
 
 def product_id_of(code: str) -> uuid.UUID:
@@ -111,6 +112,8 @@ def _found(statement: Select[Any], wanted: ProductFilter) -> tuple[Select[Any], 
             .where(Category.slug == wanted.category)
         )
         statement = statement.where(Product.id.in_(on_shelf))
+    if wanted.product_type:
+        statement = statement.where(Product.product_type == wanted.product_type)
     if wanted.words:
         asked = search_parameters(wanted.words)
         if asked is None:

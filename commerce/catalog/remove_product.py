@@ -21,7 +21,7 @@ from commerce.tenants.services import touch_catalogue
 DeleteUnsold = Callable[[Collection[uuid.UUID]], set[uuid.UUID]]
 """What deletes the stock of those variants that no order has, and returns them: a step of the orders, above us."""
 
-_TEXTS = ("title", "description_html", "vendor", "tags", "seo_title", "seo_description")
+_TEXTS = ("title", "description_html", "vendor", "product_type", "tags", "seo_title", "seo_description")
 _FACTS = ("price", "compare_at", "unit_cost", "weight_grams", "tax_class", "requires_shipping")
 
 

@@ -329,6 +329,25 @@ class MatchingProducts:
         return or_(asked.params(self._values).scalar_subquery(), *or_else)
 
 
+def products_of_code(code: str) -> tuple[Select[Any], Select[Any]]:
+    """Return the statements for the ids of products with a variant that has this SKU, and this barcode, exactly.
+
+    Inactive variants count, which the search has no words of.
+    """
+    return _of_code(Variant.product_id, code)
+
+
+def variants_of_code(code: str) -> tuple[Select[Any], Select[Any]]:
+    """Return the statements for the ids of variants that have this SKU, and this barcode, exactly."""
+    return _of_code(Variant.id, code)
+
+
+def _of_code(key: Any, code: str) -> tuple[Select[Any], Select[Any]]:
+    # The index of barcodes leaves out the empty ones, and is used when the statement does, too.
+    barcode = (Variant.barcode == code) & (Variant.barcode != "")
+    return select(key).where(Variant.sku == code), select(key).where(barcode)
+
+
 def found_titles(dialect: str) -> Select[Any]:
     """Return the statement for matching products (`product_id`) and whether the title itself matches (`titled`).
 
@@ -399,14 +418,18 @@ def _index(product_ids: list[uuid.UUID]) -> None:
         (
             product_id,
             stored_words(
-                title, [vendor, *tags, *values.get(product_id, [])], codes.get(product_id, []), html
+                title,
+                [vendor, kind, *tags, *values.get(product_id, [])],
+                codes.get(product_id, []),
+                html,
             ),
         )
-        for product_id, title, vendor, tags, html in db.session.execute(
+        for product_id, title, vendor, kind, tags, html in db.session.execute(
             select(
                 Product.id,
                 Product.title,
                 Product.vendor,
+                Product.product_type,
                 Product.tags,
                 func.substr(Product.description_html, 1, MAX_DESCRIPTION_CHARACTERS),
             ).where(Product.id.in_(product_ids))

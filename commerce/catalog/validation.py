@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from commerce import clock
 from commerce.catalog.html_cleaning import clean_html
@@ -16,6 +17,13 @@ from commerce.money import MAX_AMOUNT
 
 STATUSES = ("active", "draft", "archived")
 LIMITS = FieldLimits()
+_LINES: dict[Literal["vendor", "product_type", "seo_title", "seo_description"], int] = {
+    "vendor": LIMITS.line,
+    "product_type": LIMITS.line,
+    "seo_title": LIMITS.title,
+    "seo_description": LIMITS.text,
+}
+"""Texts of a product that are one line, with their longest length."""
 
 
 class ProductValues(TypedDict, total=False):
@@ -27,6 +35,7 @@ class ProductValues(TypedDict, total=False):
     title: str
     description_html: str
     vendor: str
+    product_type: str
     tags: list[str]
     status: str
     seo_title: str
@@ -61,22 +70,24 @@ def checked_product(values: ProductValues) -> ProductValues:
         clean["title"] = clean_line(values["title"])
         if not 0 < len(clean["title"]) <= LIMITS.title:
             raise InvalidValue("name", "title_length", maximum=LIMITS.title)
-    if "vendor" in values:
-        clean["vendor"] = checked_line("vendor", values["vendor"])
     if "tags" in values:
-        tags = [checked_line("tags", tag) for tag in values["tags"]]
-        clean["tags"] = list({tag.casefold(): tag for tag in reversed(tags) if tag}.values())[::-1]
+        clean["tags"] = _checked_tags(values["tags"])
     if "description_html" in values:
         clean["description_html"] = clean_html(values["description_html"])
         if len(clean["description_html"]) > LIMITS.body:
             raise InvalidValue("description", "text_too_long", maximum=LIMITS.body)
-    if "seo_title" in values:
-        clean["seo_title"] = _checked_text("seo_title", values["seo_title"], LIMITS.title)
-    if "seo_description" in values:
-        clean["seo_description"] = _checked_text("seo_description", values["seo_description"], LIMITS.text)
+    for name, longest in _LINES.items():
+        if name in values:
+            clean[name] = _checked_text(name, values[name], longest)
     if values.get("status", "active") not in STATUSES:
         raise InvalidValue("status", "unknown_product_status", status=str(values["status"])[:40])
     return _scheduled(clean)
+
+
+def _checked_tags(tags: Sequence[str]) -> list[str]:
+    """Return tags, each once, as the first of them is written."""
+    lines = [checked_line("tags", tag) for tag in tags]
+    return list({line.casefold(): line for line in reversed(lines) if line}.values())[::-1]
 
 
 def _scheduled(values: ProductValues) -> ProductValues:

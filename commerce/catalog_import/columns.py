@@ -100,6 +100,8 @@ _SIMILAR = 0.6
 _VERY_SIMILAR = 0.85
 _SYNONYM = 0.95
 _SHOWN = 12
+_LONGEST_HEADING = 100
+"""Characters of a heading that may be a known one misspelled; comparing takes the square of them."""
 
 
 class Headings:
@@ -170,7 +172,7 @@ class Columns(Headings):
 
     def _refuse_foreign(self) -> None:
         read = set(self.index.values())
-        foreign = {_fold(name): name for at, name in enumerate(self.names) if at not in read and name}
+        foreign = _comparable(name for at, name in enumerate(self.names) if at not in read)
         folded = {_fold(name) for name in self.names}
         if (
             "price" not in self.index
@@ -214,7 +216,8 @@ def known_headings() -> dict[str, str]:
 
 def suggest_meanings(names: Iterable[str]) -> dict[str, str]:
     """Return which headings that are read the headings of a foreign file most likely mean; others are left out."""
-    foreign = {_fold(name): name for name in names if name and name not in known_headings().values()}
+    known = set(known_headings().values())
+    foreign = _comparable(name for name in names if name not in known)
     found: dict[str, str] = {}
     for field, headings in (COLUMNS | OWN_COLUMNS).items():
         cutoff = _SIMILAR if field in REQUIRED else _VERY_SIMILAR
@@ -235,11 +238,16 @@ def fold_heading(heading: str) -> str:
     return clean_line(heading).casefold()
 
 
+def _comparable(names: Iterable[str]) -> dict[str, str]:
+    return {_fold(name): name for name in names if 0 < len(name) <= _LONGEST_HEADING}
+
+
 def _fold(heading: str) -> str:
     return re.sub(r"[\W_]+", "", without_accents(heading).casefold())
 
 
-def _likeness(wanted: str, found: str) -> float:
+def _likeness(wanted: str, found: str, cutoff: float) -> float:
+    """Return how alike two folded headings are, from 0 to 1; 0 when that is surely below `cutoff`."""
     # 'Body' for 'Body (HTML)': a heading that is the other's beginning is nearer than its letters tell.
     if (
         wanted != found
@@ -252,7 +260,11 @@ def _likeness(wanted: str, found: str) -> float:
         wanted, found = (
             each.removeprefix("variant").removeprefix("product") or each for each in (wanted, found)
         )
-        return min(difflib.SequenceMatcher(None, wanted, found).ratio(), 0.99)
+        shared = min(len(wanted), len(found))
+        if 2 * shared < cutoff * (len(wanted) + len(found)):
+            return 0.0
+        matcher = difflib.SequenceMatcher(None, wanted, found)
+        return min(matcher.ratio(), 0.99) if matcher.quick_ratio() >= cutoff else 0.0
     return 1.0
 
 
@@ -268,8 +280,9 @@ def _nearest(
             if each in foreign:
                 return foreign[each], _SYNONYM
     for heading in headings:
+        wanted = _fold(heading)
         likeness, name = max(
-            ((_likeness(_fold(heading), each), foreign[each]) for each in foreign), default=(0.0, "")
+            ((_likeness(wanted, each, cutoff), foreign[each]) for each in foreign), default=(0.0, "")
         )
         if likeness >= cutoff:
             return name, likeness

@@ -29,7 +29,9 @@ from commerce.tenants.scope import current_shop
 
 BATCH = 250
 LEFT_OUT = frozenset({"category", "collection"})
-"""Shopify's own taxonomy, which a category of ours is not; the first category stands as the type."""
+"""Shopify's own taxonomy, which a category of ours is not, and its collection."""
+NO_CATEGORY = ","
+"""What the column of categories has for a product with a type and no category: blank would make the type one."""
 
 OnHand = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, int]]
 """What the catalogue asks the stock room, which stands above it: units on hand by variant id."""
@@ -41,6 +43,7 @@ _PRODUCT_COLUMNS = (
     "title",
     "description_html",
     "vendor",
+    "product_type",
     "status",
     "tags",
     "option_names",
@@ -173,8 +176,8 @@ def _head(product: AnyProduct, around: ExportContext) -> dict[str, str]:
         "title": product.title,
         "body": product.description_html,
         "vendor": product.vendor,
-        "type": categories[0] if categories else "",
-        "categories": join_names(categories) if len(categories) > 1 else "",
+        "type": product.product_type,
+        "categories": join_names(categories) or (NO_CATEGORY if product.product_type else ""),
         "tags": ", ".join(product.tags),
         "seo_title": product.seo_title,
         "seo_description": product.seo_description,

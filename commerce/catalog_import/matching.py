@@ -55,6 +55,7 @@ def product_values(parsed: ParsedProduct) -> dict[str, Any]:
         "title": parsed.title,
         "description_html": parsed.description_html,
         "vendor": parsed.vendor,
+        "product_type": parsed.product_type,
         "status": parsed.status,
         "tags": list(parsed.tags),
         "option_names": list(parsed.option_names),

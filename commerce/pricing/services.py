@@ -194,9 +194,12 @@ def _count_uses(uses: Sequence[Any], *, by: int) -> None:
 
 
 @atomic
-def create_promotion(values: PromotionValues) -> uuid.UUID:
-    """Add a promotion and return its id. Raises InvalidValue."""
-    return add_promotion(values)
+def create_promotion(values: PromotionValues, code: str = "") -> uuid.UUID:
+    """Add a promotion, with its first coupon code unless that is '', and return its id. Raises InvalidValue."""
+    promotion_id = add_promotion(values)
+    if code:
+        add_coupon(promotion_id, code, usage_limit=None, per_customer_limit=None)
+    return promotion_id
 
 
 @atomic

@@ -14,7 +14,9 @@ from commerce.redirects.models import MAX_PATH, Redirect
 
 MAX_TARGET = 2000
 RESERVED = ("/admin", "/api", "/media", "/static", "/healthz", "/readyz")
-"""What the product itself answers: nobody would ever be led away from there."""
+"""What the product itself answers, and all below: nobody would ever be led away from there."""
+PAGES = ("/cart", "/checkout", "/account", "/products", "/categories", "/sitemap.xml", "/robots.txt")
+"""Pages that every shop has. Below them a former shop may have had others, such as /account/login."""
 _URL = re.compile(r"https?://[^\s/?#@]+([/?#]\S*)?", re.IGNORECASE)
 
 
@@ -26,7 +28,7 @@ def checked_path(text: str) -> str:
         raise InvalidValue("path", "redirect_path_invalid")
     if len(path) > MAX_PATH:
         raise InvalidValue("path", "text_too_long", maximum=MAX_PATH)
-    if any(f"{path}/".startswith(f"{root}/") for root in RESERVED):
+    if path in PAGES or any(f"{path}/".startswith(f"{root}/") for root in RESERVED):
         raise InvalidValue("path", "redirect_path_reserved", path=path)
     return path
 

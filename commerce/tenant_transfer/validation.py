@@ -14,6 +14,7 @@ from typing import Any, cast
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, String, Table
 
 from commerce.accounts.services import checked_email
+from commerce.catalog.categories import checked_description
 from commerce.catalog.validation import (
     ProductValues,
     VariantValues,
@@ -29,7 +30,12 @@ from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import Promotion
 from commerce.pricing.validation import TaxValues, check_limit, check_promotion, check_tax, values_of
 from commerce.tenant_transfer.tables import stored_columns
-from commerce.tenants.settings import CHECKS, check_settings, refuse_foreign_pictures
+from commerce.tenants.settings import (
+    CHECKS,
+    check_settings,
+    refuse_foreign_pictures,
+    refuse_nameless_invoices,
+)
 from commerce.webhooks.delivery import sending_rules
 from commerce.webhooks.http_post import check_url
 
@@ -109,12 +115,17 @@ def _is_of_kind(column: Column[Any], value: Any) -> bool:
 def _tenant(row: Row) -> Row:
     values = check_settings({name: row[name] for name in CHECKS if name in row})
     refuse_foreign_pictures(row["id"], values)
+    refuse_nameless_invoices(values["invoice_when"], values["seller"])
     return values
 
 
 def _product(row: Row) -> Row:
     values = {name: row[name] for name in ProductValues.__annotations__}
     return dict(checked_product(cast("ProductValues", values)))
+
+
+def _category(row: Row) -> Row:
+    return {"description": checked_description(row["description"])}
 
 
 def _content(row: Row) -> Row:
@@ -159,6 +170,7 @@ def _webhook_endpoint(row: Row) -> Row:
 ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "tenants": _tenant,
     "products": _product,
+    "categories": _category,
     "content_pages": _content,
     "content_revisions": _content,
     "variants": _variant,

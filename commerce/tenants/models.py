@@ -21,8 +21,10 @@ class Tenant(Base):
     may be written in beside `locale`; the '#' of `order_code_format` are the digits of the number. Shipping
     and fees are taxed as `shipping_tax` says: as the goods, at their main rate, or by a class of their own. An open
     cart of a guest is kept for `cart_days` after its last change. With `terms_tick` customers tick that they accept the
-    terms; else placing an order accepts them. `max_products` and `max_staff` are the limits of its
-    plan (None: no limit).
+    terms; else placing an order accepts them. `seller` says who runs the shop, as `tenants.seller` checks it. Invoices
+    are made at `invoice_when` for what was paid or sent since `invoices_since`; they are numbered after
+    `invoice_series`, credit notes after `credit_series`, and all of them say `invoice_note`. `max_products` and
+    `max_staff` are the limits of its plan (None: no limit).
     """
 
     __tablename__ = "tenants"
@@ -31,6 +33,7 @@ class Tenant(Base):
         CheckConstraint("shipping_tax IN ('goods', 'main', 'own')", name="shipping_tax"),
         CheckConstraint("deduct_on IN ('shipment', 'confirmation')", name="deduct_on"),
         CheckConstraint("status IN ('active', 'suspended')", name="status"),
+        CheckConstraint("invoice_when IN ('off', 'payment', 'shipment')", name="invoice_when"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -57,6 +60,12 @@ class Tenant(Base):
     countries: Mapped[list[str]] = mapped_column(default=list)
     languages: Mapped[list[str]] = mapped_column(default=list)
     order_code_format: Mapped[str] = mapped_column(String(40), default="ORD-######")
+    seller: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    invoice_when: Mapped[str] = mapped_column(String(10), default="off")
+    invoices_since: Mapped[datetime | None]
+    invoice_series: Mapped[str] = mapped_column(String(20), default="INV-")
+    credit_series: Mapped[str] = mapped_column(String(20), default="CN-")
+    invoice_note: Mapped[str] = mapped_column(String(500), default="")
     suspended_because: Mapped[str] = mapped_column(String(500), default="")
     max_products: Mapped[int | None]
     max_staff: Mapped[int | None]
@@ -109,6 +118,12 @@ class Shop:
     countries: list[str]
     languages: list[str]
     order_code_format: str
+    seller: dict[str, Any]
+    invoice_when: str
+    invoices_since: datetime | None
+    invoice_series: str
+    credit_series: str
+    invoice_note: str
     suspended_because: str
     max_products: int | None
     max_staff: int | None

@@ -13,11 +13,13 @@ from babel import Locale, UnknownLocaleError, localedata
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
+from commerce import clock
 from commerce.db import atomic, db, in_its_shop
 from commerce.errors import InvalidValue, NotFound, StaleVersion
 from commerce.money import exponent
 from commerce.tenants.models import Tenant
 from commerce.tenants.order_codes import check_format
+from commerce.tenants.seller import check_seller, check_series, missing_for_invoices
 from commerce.tenants.theme import COLOURS, TYPEFACES, is_colour, unreadable
 
 MAX_NAME = 255
@@ -28,6 +30,7 @@ MAX_LIMIT = 10_000_000
 MAX_LANGUAGES = 20
 _RULES = {"currency", "country", "countries", "prices_include_tax", "tax_rounding", "shipping_tax"}
 """Settings that decide prices: who is about to order sees the new total first."""
+_INVOICES = {"seller", "invoice_when"}
 _PICTURE = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{32}\.webp")
 """A picture that the shop has written itself, by its name under the media folder."""
 
@@ -76,6 +79,8 @@ def change_settings(
         _refuse_while_used(tenant.currency, in_use())
     if not changed:
         return False
+    if changed & _INVOICES:
+        _prepare_invoices(tenant, checked)
     for name in changed:
         setattr(tenant, name, checked[name])
     tenant.version += 1
@@ -97,6 +102,21 @@ def refuse_foreign_pictures(tenant_id: uuid.UUID, checked: Mapping[str, Any]) ->
     for name, file in shown.items():
         if file and not file.startswith(f"{tenant_id}/"):
             raise InvalidValue(name, "picture_not_uploaded")
+
+
+def _prepare_invoices(tenant: Tenant, checked: Mapping[str, Any]) -> None:
+    """Note from when on invoices are made. Raises InvalidValue for invoices that would not name their seller."""
+    when = checked.get("invoice_when", tenant.invoice_when)
+    refuse_nameless_invoices(when, checked.get("seller", tenant.seller))
+    if when != "off" and tenant.invoice_when == "off":
+        tenant.invoices_since = clock.now()
+
+
+def refuse_nameless_invoices(when: str, seller: Mapping[str, str]) -> None:
+    """Raise InvalidValue when invoices are to be made and a part of the seller's name or address is missing."""
+    missing = missing_for_invoices(seller)
+    if when != "off" and missing:
+        raise InvalidValue(missing, "seller_required_for_invoices")
 
 
 def _refuse_while_used(currency: str, uses: Sequence[str]) -> None:
@@ -260,6 +280,11 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "cart_days": _number(1, MAX_CART_DAYS),
     "low_stock_at": _number(0, MAX_LOW_STOCK),
     "order_code_format": _code_format,
+    "seller": check_seller,
+    "invoice_when": _one_of("off", "payment", "shipment"),
+    "invoice_series": check_series,
+    "credit_series": check_series,
+    "invoice_note": _line(500),
     "mail_from": _email,
     "operations_email": _email,
     "theme": _theme,

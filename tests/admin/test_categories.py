@@ -278,6 +278,24 @@ def test_texts_for_search_engines_stand_in_the_head(desk: ShopClient, client: Sh
     assert 'content="Made &lt;by&gt; hand."' in html
 
 
+def test_a_description_is_html_that_was_cleaned(desk: ShopClient, client: ShopClient, page: str) -> None:
+    put_up("Bowl", shelves=["Table"])
+    assert "data-rich-text" in desk.get(page).text
+    typed = (
+        '<h2>Bowls</h2><script>alert(1)</script><p onclick="x()">See <a href="/pages/care">care</a>'
+        ' or <a href="javascript:x()">this</a></p>'
+    )
+    assert submit(desk, page, filled(desk, page, description=typed)).status_code == 303
+    shown = client.get("/categories/table").text
+    rel = 'rel="nofollow noopener noreferrer"'
+    assert f'<h2>Bowls</h2><p>See <a href="/pages/care" {rel}>care</a> or <a {rel}>this</a></p>' in shown
+    assert '<meta name="description" content="Bowls See care or this">' in shown
+    # Plain text goes on being plain text.
+    assert submit(desk, page, filled(desk, page, description="Less < more\n\nBy hand")).status_code == 303
+    assert "<p>Less &lt; more</p>\n<p>By hand</p>" in client.get("/categories/table").text
+    is_refused(desk, page, "At most 10000 characters.", description="x" * 10_001)
+
+
 # --- who may -----------------------------------------------------------------------------------------
 
 

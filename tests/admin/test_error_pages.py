@@ -14,6 +14,7 @@ def test_staff_see_their_own_pages_and_what_they_typed(app: Flask, in_shop: Shop
     for path in ("/admin/orders/NO-SUCH", "/admin/nowhere", "/admin/products/none"):
         page = bob.get(path)
         assert (page.status, page.heading) == (404, "Not found"), path
+        assert page.text.count("Not found") == 1, path
         assert "View cart" not in page.response.text
         assert 'action="/search"' not in page.response.text
     typed = {"csrf_token": bob.token(), "text": "Call <b>before</b> delivery", "password": "secret words"}

@@ -5,10 +5,13 @@ import io
 from datetime import date
 
 import pytest
+from sqlalchemy import update
 
 from commerce.admin.home.queries import setup_steps, what_waits
 from commerce.admin.reports.chart import bar_chart
 from commerce.admin.reports.queries import REPORTS
+from commerce.db import atomic, db
+from commerce.payments.models import PaymentMethod
 from commerce.reports.days import Period
 from commerce.tenants.models import Shop
 from tests.admin.conftest import SignedIn
@@ -60,6 +63,23 @@ def test_steps_of_setting_up_are_done_when_they_are_done(in_shop: Shop) -> None:
     assert (len(before), before["Write your policies"]) == (7, False)
     make_product("Mug")
     assert {str(step.label): step.done for step in setup_steps()}["Add products"] is True
+
+
+def test_a_shop_whose_test_card_is_offered_is_not_ready_to_be_paid(in_shop: Shop) -> None:
+    def get_paid() -> bool:
+        return {str(step.label): step.done for step in setup_steps()}["Get paid"]
+
+    @atomic
+    def offer(gateway: str, *, enabled: bool) -> None:
+        db.session.execute(
+            update(PaymentMethod).where(PaymentMethod.gateway == gateway).values(enabled=enabled)
+        )
+
+    assert get_paid() is False
+    offer("test_card", enabled=False)
+    assert get_paid() is True
+    offer("manual", enabled=False)
+    assert get_paid() is False
 
 
 def test_who_may_not_see_figures_sees_what_waits(signed_in: SignedIn, in_shop: Shop) -> None:

@@ -18,6 +18,7 @@ from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
+from tests.admin.pricing_pages import form_on, submit
 from tests.factories.shop import make_product
 from tests.support.client import ShopClient
 from tests.support.html import find_all, parse
@@ -69,6 +70,18 @@ def test_title_and_price_are_enough_and_the_editor_opens(desk: ShopClient, in_sh
     assert stock_of(variant) == [0]
     assert get_shop(in_shop.id).catalogue_version > before, "caches look again"
     assert desk.get("/products/blue-mug").status_code == 200
+
+
+def test_products_may_have_the_same_title(desk: ShopClient, in_shop: Shop) -> None:
+    for _ in range(4):
+        assert add(desk).status_code == 303
+    first = desk.get("/admin/products/blue-mug")
+    for _ in range(3):
+        copies = "/admin/products/blue-mug/copies"
+        assert submit(desk, copies, form_on(first.text, copies)).status_code == 303
+    db.session.close()
+    assert len(set(db.session.scalars(select(Product.slug)))) == 7
+    assert len({each.sku for each in variants()}) == 7
 
 
 def test_everything_that_is_typed_is_kept(desk: ShopClient, in_shop: Shop) -> None:

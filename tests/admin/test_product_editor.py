@@ -75,13 +75,27 @@ def test_saving_what_is_there_changes_nothing_at_all(desk: ShopClient, tea: Sold
 
 def test_all_that_is_said_of_a_product_and_its_variant_is_kept(desk: ShopClient, tea: Sold) -> None:
     data = filled(desk)
-    data |= {"vendor": "Uji", "tags": "green, loose", "seo_title": "Tea", "seo_description": "Good tea."}
+    data |= {
+        "product_type": " Green tea ",
+        "vendor": "Uji",
+        "tags": "green, loose",
+        "seo_title": "Tea",
+        "seo_description": "Good tea.",
+    }
     data |= {named(data, "unit_cost"): "3.10", named(data, "barcode"): "490", named(data, "sku"): "TEA-2"}
     data |= {named(data, "weight_grams"): "120", named(data, "compare_at"): "15"}
     del data[named(data, "requires_shipping")]
     assert send(desk, data).status_code == 303
     row = product()
-    assert (row.vendor, row.tags, row.seo_title) == ("Uji", ["green", "loose"], "Tea")
+    assert (row.product_type, row.vendor, row.tags, row.seo_title) == (
+        "Green tea",
+        "Uji",
+        ["green", "loose"],
+        "Tea",
+    )
+    page = desk.get("/admin/products/green-tea").text
+    assert '<datalist id="known-types"><option value="Green tea">' in page
+    assert '<datalist id="known-vendors"><option value="Uji">' in page
     variant = db.session.scalars(select(Variant)).one()
     assert (variant.unit_cost, variant.barcode, variant.sku) == (310, "490", "TEA-2")
     assert (variant.weight_grams, variant.compare_at, variant.requires_shipping) == (120, 1500, False)

@@ -4,14 +4,16 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from commerce.admin.products import queries
 from commerce.catalog.models import Product, Variant
 from commerce.csv_files import BOM
-from commerce.db import db
+from commerce.db import atomic, db
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
+from tests.factories.catalog import Made, put_up
 from tests.factories.shop import Sold, make_product
 from tests.factories.staff import post
 from tests.security.walk import Reader
@@ -74,6 +76,60 @@ def test_the_list_shows_hidden_products_too(desk: ShopClient, tea: Sold) -> None
     ]
     assert "No products match" in desk.get("/admin/products?q=%25").text
     assert desk.get("/admin/products?q=%00&status=x&page=x").status_code == 200
+
+
+def listed(client: ShopClient, query: str) -> list[str]:
+    return re.findall(r'<a href="/admin/products/([^"]+)">', client.get(f"/admin/products?{query}").text)
+
+
+@atomic
+def change_variant(sku: str, **values: Any) -> None:
+    db.session.execute(update(Variant).where(Variant.sku == sku).values(values))
+
+
+@atomic
+def put_up_types(count: int) -> None:
+    db.session.add_all(
+        Product(slug=f"p{n}", title=f"P{n}", product_type=f"Type {n % count:03}") for n in range(2 * count)
+    )
+
+
+def test_the_list_finds_words_of_a_title_sku_barcode_and_vendor(desk: ShopClient, in_shop: Shop) -> None:
+    put_up("Iron teapot", Made(sku="KT-100/B"), slug="teapot", vendor="Nambu Works", product_type="Pots")
+    put_up("Teacup", Made(sku="CUP-1"), slug="cup")
+    change_variant("KT-100/B", barcode="4006381333931")
+    change_variant("CUP-1", active=False)
+    for found in ("teapot", "iron", "kt-100", "KT-100/B", "4006381333931", "nambu", "works", "pots"):
+        assert listed(desk, f"q={found}") == ["teapot"], found
+    assert listed(desk, "q=CUP-1") == ["cup"], "the SKU of a variant that is off sale"
+    assert listed(desk, "q=400638133393") == [], "a part of a barcode is none"
+    assert 'href="/admin/products/teapot"' in desk.get("/admin/search?q=4006381333931").text
+    assert "KT-100/B" in desk.get("/admin/stock?q=4006381333931").text
+
+
+def test_the_list_is_narrowed_by_type_and_vendor_and_a_bulk_change_with_it(
+    desk: ShopClient, in_shop: Shop
+) -> None:
+    put_up("Mug", slug="mug", vendor="Kiln", product_type="Cups")
+    put_up("Bowl", slug="bowl", vendor="Kiln", product_type="Bowls", status="draft")
+    put_up("Plate", slug="plate")
+    assert listed(desk, "type=Cups") == ["mug"]
+    assert listed(desk, "vendor=Kiln") == ["bowl", "mug"]
+    assert listed(desk, "vendor=Kiln&status=draft&q=bowl") == ["bowl"]
+    assert listed(desk, "vendor=Kiln&type=Plates") == []
+    page = desk.get("/admin/products?vendor=Kiln").text
+    assert '<option value="Kiln" selected>' in page
+    assert re.findall(r'<option value="(Bowls|Cups)">', page) == ["Bowls", "Cups"]
+    assert "/admin/products?vendor=Kiln&amp;status=draft" in page, "a tab keeps the filter"
+    sent = {"everything": "1", "kind": "products.tags", "vendor": "Kiln", "type": "Cups"}
+    plan = desk.get(post(desk, "/admin/products/bulk-changes", sent).location).text
+    assert "type Cups, vendor Kiln" in plan
+
+
+def test_types_are_offered_at_the_cost_of_how_many_there_are(desk: ShopClient, in_shop: Shop) -> None:
+    put_up_types(queries.MOST_KNOWN + 5)
+    known = queries.known_values()
+    assert (len(known["product_type"]), known["vendor"]) == (queries.MOST_KNOWN, [])
 
 
 def test_a_new_price_is_the_price_in_the_shop(desk: ShopClient, tea: Sold) -> None:

@@ -10,13 +10,23 @@ from sqlalchemy import select
 from commerce.catalog.models import Category, ProductCategory
 from commerce.db import atomic, db, new_id
 from commerce.pricing.models import Promotion
+from commerce.pricing.queries import coupons_of
 from commerce.pricing.services import create_promotion
 from commerce.pricing.validation import PromotionValues
 from commerce.tenants.models import Shop, Tenant
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import shop_scope
 from tests.admin.conftest import SignedIn
-from tests.admin.pricing_pages import changed, compared, filled, finds_nothing, is_refused, only_looks, submit
+from tests.admin.pricing_pages import (
+    changed,
+    compared,
+    filled,
+    finds_nothing,
+    form_on,
+    is_refused,
+    only_looks,
+    submit,
+)
 from tests.factories.checkout import make_order
 from tests.factories.shop import Sold, make_product
 from tests.support.client import ShopClient
@@ -89,6 +99,24 @@ def test_a_promotion_of_each_kind_is_made(
     assert (row.combines, row.enabled, row.needs_code, row.scope) == (True, True, False, "all")
     assert db.session.scalars(rules).one() == before + 1
     assert "Spring" in desk.get(LIST).text
+
+
+def test_a_promotion_and_its_first_code_are_made_in_one_go(desk: ShopClient, tea: Sold) -> None:
+    asked = form_on(desk.get(f"{NEW}?coupon=1").text, LIST)
+    assert asked["needs_code"] == ["y"]
+    typed = filled(desk, NEW, LIST, label="Spring", percent_ppm="10", code=" spring10 ", needs_code=None)
+    answer = submit(desk, LIST, typed)
+    assert answer.status_code == 303
+    row = only()
+    assert row.needs_code is True
+    assert [code.code for code in coupons_of(row.id, limit=5)] == ["SPRING10"]
+    again = submit(desk, LIST, {**typed, "label": "Another"})
+    assert again.status_code == 422
+    assert (only().label, 'id="code-error"' in again.text, 'value="Another"' in again.text) == (
+        "Spring",
+        True,
+        True,
+    )
 
 
 def test_dates_are_on_the_clock_of_the_shop(desk: ShopClient, page: str, in_shop: Shop) -> None:

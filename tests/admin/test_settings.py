@@ -26,7 +26,9 @@ from tests.support.client import ShopClient
 from tests.support.html import find_all, parse
 
 HOME = "/admin/settings"
-SHOP, SELLING, LOOK, HOSTS = (f"{HOME}/{name}" for name in ("shop", "selling", "look", "hosts"))
+SHOP, BUSINESS, SELLING, LOOK, HOSTS = (
+    f"{HOME}/{name}" for name in ("shop", "business", "selling", "look", "hosts")
+)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def save(client: ShopClient, page: str, **values: Any) -> Any:
 
 
 def test_every_page_is_a_sound_form(desk: ShopClient, in_shop: Shop) -> None:
-    for page in (HOME, SHOP, SELLING, LOOK, HOSTS):
+    for page in (HOME, SHOP, BUSINESS, SELLING, LOOK, HOSTS):
         root = parse(desk.get(page))
         current = [link.attrib["href"] for link in find_all(root, "a", aria_current="page")]
         assert current == [page]
@@ -54,7 +56,7 @@ def test_every_page_is_a_sound_form(desk: ShopClient, in_shop: Shop) -> None:
 
 def test_saving_what_is_there_changes_nothing(desk: ShopClient, now: Callable[[], Shop]) -> None:
     before = now()
-    for page in (SHOP, SELLING, LOOK):
+    for page in (SHOP, BUSINESS, SELLING, LOOK):
         assert save(desk, page).status_code == 303
     assert now() == before
 
@@ -114,6 +116,12 @@ NONSENSE = [
     ),
     (SELLING, "order_code_format", "ORD-####-1", "4 to 12"),
     (SELLING, "order_code_format", "A/####", "capital letters"),
+    (BUSINESS, "vat_id", "T-12", "4 to 15"),
+    (BUSINESS, "tax_number", "1/2", "4 to 30"),
+    (BUSINESS, "email", "nobody", "t a valid email address"),
+    (BUSINESS, "invoice_when", "sometimes", "Not a valid choice"),
+    (BUSINESS, "invoice_series", "RE/27-", "the number comes right behind it"),
+    (BUSINESS, "credit_series", "", "This field is required."),
     (LOOK, "accent", "red", "Enter a color such as #2f4a3c."),
     (LOOK, "ink", "#cccccc", "It must be at least 4.5"),
     (LOOK, "typeface", "comic", "Not a valid choice"),
@@ -351,3 +359,75 @@ def test_the_forms_offer_names_and_keep_what_is_set(
     before = now()
     assert save(desk, SHOP).status_code == 303
     assert now() == before, "a rare zone is not lost"
+
+
+def test_the_owner_says_who_runs_the_shop_and_its_papers_name_them(
+    desk: ShopClient, now: Callable[[], Shop]
+) -> None:
+    code = make_order((make_product(), 1)).code
+    assert "Alice&#39;s Tea" in desk.get(f"/admin/orders/{code}/label").text
+    answer = save(
+        desk,
+        BUSINESS,
+        legal_name="Alice <Tea> GmbH",
+        street="Lindenstr. 1",
+        postcode="10969",
+        city="Berlin",
+        seller_country="DE",
+        vat_id="de 123.456-789",
+        tax_number="12/345/67890",
+        register="Amtsgericht Berlin HRB 1",
+        invoice_when="payment",
+        invoice_series="re-2027-",
+    )
+    assert answer.status_code == 303
+    shop = now()
+    assert shop.seller["vat_id"] == "DE123456789"
+    assert (shop.invoice_when, shop.invoice_series, shop.credit_series) == ("payment", "RE-2027-", "CN-")
+    assert shop.invoices_since is not None
+    for paper in ("label", "picking-list"):
+        page = desk.get(f"/admin/orders/{code}/{paper}").text
+        assert "Alice &lt;Tea&gt; GmbH · Lindenstr. 1 · 10969 Berlin · Germany" in page
+    assert 'value="Lindenstr. 1"' in desk.get(BUSINESS).text
+
+
+def test_invoices_are_not_turned_on_without_the_seller_that_they_must_name(
+    desk: ShopClient, now: Callable[[], Shop]
+) -> None:
+    before = now()
+    answer = save(desk, BUSINESS, legal_name="Alice", street="Lindenstr. 1", invoice_when="shipment")
+    assert answer.status_code == 422
+    assert "Invoices need it" in answer.text
+    assert 'value="Lindenstr. 1"' in answer.text, "nothing typed is lost"
+    assert now() == before
+
+
+@pytest.mark.parametrize("number", ["123456789", "DE1", "XX123456789", "GR123456789", "DE12345678901234"])
+def test_a_vat_number_of_the_european_union_begins_with_its_country(
+    desk: ShopClient, now: Callable[[], Shop], number: str
+) -> None:
+    answer = save(desk, BUSINESS, seller_country="DE", vat_id=number)
+    assert answer.status_code == 422
+    assert "begins with the letters of its country" in answer.text
+    assert save(desk, BUSINESS, seller_country="GR", vat_id="EL 123-456.789").status_code == 303
+    assert now().seller["vat_id"] == "EL123456789"
+
+
+def test_turning_invoices_on_once_more_begins_with_that_moment(
+    desk: ShopClient, now: Callable[[], Shop]
+) -> None:
+    seller = {"legal_name": "Alice", "street": "Lindenstr. 1", "city": "Berlin"}
+    save(desk, BUSINESS, **seller, invoice_when="payment")
+    first = now().invoices_since
+    save(desk, BUSINESS, invoice_when="shipment")
+    assert now().invoices_since == first, "another moment of the order leaves no order out"
+    save(desk, BUSINESS, invoice_when="off")
+    save(desk, BUSINESS, invoice_when="payment")
+    later = now().invoices_since
+    assert first is not None
+    assert later is not None
+    assert later > first
+
+
+def test_somebody_who_may_not_change_settings_does_not_see_the_business(signed_in: SignedIn) -> None:
+    assert signed_in("support").get(BUSINESS).status_code == 403

@@ -85,6 +85,18 @@ def test_a_product_with_variants_is_created_in_one_request(program: Program) -> 
     assert program.get("/api/products/SHIRT-M").json == answer.json
 
 
+def test_a_product_type_is_written_read_and_filtered_by(program: Program) -> None:
+    made = program.post("/api/products", MOUSE | {"productType": " Pointing  devices "}).json
+    assert made["attributes"]["productType"] == "Pointing devices"
+    changed = program.patch("/api/products/PRD-001", {"productType": "Mice", "version": made["version"]})
+    assert (changed.status_code, changed.json["attributes"]["productType"]) == (200, "Mice")
+    found = program.get("/api/products?productType=Mice").json["items"]
+    assert [each["attributes"]["sku"] for each in found] == ["PRD-001"]
+    assert program.get("/api/products?productType=mice").json["items"] == []
+    answer = program.patch("/api/products/PRD-001", {"productType": "x" * 256, "version": 2})
+    assert answer.status_code == 422
+
+
 def test_a_retry_with_the_same_key_returns_the_same_product(program: Program) -> None:
     key = new_key()
     first, again = (program.post("/api/products", MOUSE, key=key) for _ in range(2))

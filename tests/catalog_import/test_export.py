@@ -77,8 +77,8 @@ def catalogue() -> list[Any]:
     for each in db.session.scalars(newest_first.execution_options(populate_existing=True)):
         pictures = {image.id: image.source_url or f"{BASE}/media/{image.file}" for image in each.images}
         found.append([
-            each.slug, each.title, each.description_html, each.vendor, each.status, each.tags, each.option_names,
-            each.seo_title, each.seo_description, shelves.get(each.id, []),
+            each.slug, each.title, each.description_html, each.vendor, each.product_type, each.status, each.tags,
+            each.option_names, each.seo_title, each.seo_description, shelves.get(each.id, []),
             [(pictures[image.id], image.alt) for image in each.images],
             [(v.sku, v.option_values, v.price, v.compare_at, v.weight_grams, v.tax_class, v.requires_shipping,
               v.barcode, v.backorder, v.active, v.image_id and pictures[v.image_id], stock[v.id])
@@ -145,8 +145,8 @@ def test_a_changed_line_of_an_export_changes_its_product_and_keeps_its_pictures(
 
     assert list(report.products.values()) == [0, 1, 2, 0]
     tea = next(each for each in catalogue() if each[0] == "tea-green")
-    assert tea[11][0][2] == 1100
-    assert [url for url, _alt in tea[10]] == [f"{BASE}/media/a/1.webp", f"{BASE}/media/a/2.webp"]
+    assert tea[12][0][2] == 1100
+    assert [url for url, _alt in tea[11]] == [f"{BASE}/media/a/1.webp", f"{BASE}/media/a/2.webp"]
     images = db.session.scalars(select(Product).where(Product.slug == "tea-green")).one().images
     assert [(image.file, image.source_url) for image in images] == [("a/1.webp", ""), ("a/2.webp", "")]
 
@@ -161,6 +161,23 @@ def test_an_import_can_be_exported_and_imported_again(in_shop: Shop) -> None:
     )
     report = taken_in(exported())
     assert list(report.products.values()) == [0, 0, 2, 0]
+
+
+def test_a_type_is_no_category_in_an_export(in_shop: Shop, branch: Shop) -> None:
+    put_up("Untidy", slug="untidy", product_type="Cups")
+    put_up("Tidy", slug="tidy", shelves=["Table"], product_type="Cups")
+    put_up("Plain", slug="plain", shelves=["Table, set"])
+    file, ours = exported(), catalogue()
+    assert {row["Handle"]: (row["Type"], row["Categories"]) for row in rows(file)} == {
+        "untidy": ("Cups", ","),
+        "tidy": ("Cups", "Table"),
+        "plain": ("", '"Table, set"'),
+    }
+    assert taken_in(file).products["unchanged"] == 3
+    with shop_scope(branch):
+        taken_in(file)
+        assert catalogue() == ours
+        db.session.rollback()
 
 
 def test_no_cell_is_a_formula_and_no_text_is_lost(in_shop: Shop, branch: Shop) -> None:

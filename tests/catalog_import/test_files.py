@@ -105,6 +105,7 @@ def test_the_caller_s_stream_stays_open() -> None:
         (b"\n\n \n", "file_empty"),
         (b"PK\x03\x04 and so on", "file_is_workbook"),
         (SMALL.encode() + b"mug,M\0g,1\r\n", "file_has_nul line=2"),
+        (",".join(f"c{at}" for at in range(1001)).encode(), "file_too_many_columns maximum=1000"),
         (SMALL.encode("utf-16-le"), "file_has_nul"),
         (SMALL.encode() + b"mug,M\x81\x8dg,1\r\n", "file_encoding_unknown"),
         (

@@ -80,6 +80,7 @@ def test_a_product_comes_in_with_variants_stock_category_pictures_and_search_wor
         "active",
         ["tea", "clay"],
     )
+    assert shirt.product_type == "Clothes"
     assert (shirt.description_html, shirt.option_names) == ("<p>Holds tea.</p>", ["Size"])
     assert [(v.sku, v.price, v.option_values, v.weight_grams, v.backorder) for v in shirt.variants] == [
         ("S", 1250, ["S"], 300, False),

@@ -69,6 +69,7 @@ def facts(slug: str = "mug") -> dict[str, Any]:
         "title": found.title,
         "body": found.description_html,
         "vendor": found.vendor,
+        "product_type": found.product_type,
         "tags": found.tags,
         "status": found.status,
         "seo": (found.seo_title, found.seo_description),

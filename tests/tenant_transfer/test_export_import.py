@@ -17,8 +17,9 @@ from sqlalchemy import func, select
 
 from commerce import encryption
 from commerce.accounts.models import StaffMember
+from commerce.catalog.categories import CategoryValues, create_category
 from commerce.catalog.images import normalise, store
-from commerce.catalog.models import Product
+from commerce.catalog.models import Category, Product
 from commerce.db import Base, atomic, db, tenant_scope
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue, Rejected
@@ -65,6 +66,7 @@ def live(app: Flask) -> Shop:
                     take_step(order.id, action)
             elif step:
                 take_step(order.id, step)
+        create_category(CategoryValues("Green", description="Of the first harvest."))
         make_staff("owner")
         give_second_factor()
         configure_method(
@@ -412,5 +414,7 @@ def test_every_value_of_an_archive_goes_through_the_validation_of_its_form(
         file.write_bytes(whole)
         raw = '<p hx-get="/spy" onclick="spy()">Good</p><script>spy()</script>'
         change(file, set_value("products", "description_html", raw))
+        change(file, set_value("categories", "description", raw))
         with shop_scope(import_shop(file, media(new), passphrase=PASSPHRASE).shop):
             assert set(db.session.scalars(select(Product.description_html))) == {"<p>Good</p>"}
+            assert set(db.session.scalars(select(Category.description))) == {"<p>Good</p>"}

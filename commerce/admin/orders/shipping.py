@@ -14,11 +14,12 @@ from commerce.admin.orders.actions import buttons
 from commerce.admin.orders.forms import ActionForm
 from commerce.admin.orders.queries import find_order, titles_of
 from commerce.errors import Conflict
-from commerce.orders.addresses import address_lines, label_lines
+from commerce.orders.addresses import address_lines, label_lines, sender_lines
 from commerce.orders.models import Order
 from commerce.orders.queries import stock_effects
 from commerce.orders.transitions import BY_ACTION
 from commerce.shipping.carriers import CARRIERS
+from commerce.tenants.scope import current_shop
 
 SHIP = BY_ACTION["ship"]
 
@@ -35,8 +36,14 @@ def shipment_new(code: str) -> BaseResponse:
 def address_label(code: str) -> BaseResponse:
     """Show the address of an order in the size of a label."""
     order = find_order(code)
-    address = label_lines(order.shipping_address, order.name, str(get_locale()))
-    return make_response(render_template("admin/orders/label.html", order=order, address=address))
+    shop, locale = current_shop(), str(get_locale())
+    page = render_template(
+        "admin/orders/label.html",
+        order=order,
+        address=label_lines(order.shipping_address, order.name, locale),
+        sender=sender_lines(shop.seller, shop.name, locale),
+    )
+    return make_response(page)
 
 
 def show_shipping(

@@ -37,7 +37,7 @@ from commerce.admin.step_up import requires_recent_auth_when
 from commerce.error_messages import describe
 from commerce.errors import Conflict, InvalidValue, NotFound, Rejected
 from commerce.events.queries import deliveries_of
-from commerce.orders.addresses import address_lines, label_lines
+from commerce.orders.addresses import address_lines, label_lines, sender_lines
 from commerce.orders.balance import balance_of
 from commerce.orders.listing import tags_of
 from commerce.orders.masking import without_token
@@ -52,6 +52,7 @@ from commerce.orders.transitions import BY_ACTION, TRANSITIONS
 from commerce.orders.views import order_facts
 from commerce.payments.queries import payments_of, refunds_of
 from commerce.shipping.queries import shipped_parcels
+from commerce.tenants.scope import current_shop
 from commerce.web import render_region, wants_region
 
 MONEY = {row.resource for row in TRANSITIONS if row.action in ("pay", "refund")}
@@ -278,11 +279,13 @@ def packing_slip(code: str, number: int) -> BaseResponse:
 
 
 def _paper(order: Order, units: Mapping[uuid.UUID, int], address: Sequence[str], **context: Any) -> Response:
+    shop = current_shop()
     html = render_template(
         "admin/orders/packing_slip.html",
         order=order,
         lines=[(line, units[line.id]) for line in order.lines if units.get(line.id)],
         address=address,
+        sender=sender_lines(shop.seller, shop.name, str(get_locale())),
         **context,
     )
     return make_response(html)

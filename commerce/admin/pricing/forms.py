@@ -74,6 +74,14 @@ class _PromotionFields(VersionedForm):
     starts_at = MomentField(_("Starts"))
     ends_at = MomentField(_("Ends"))
     needs_code = BooleanField(_("Requires a coupon code"))
+    code = StringField(
+        _("Coupon code"),
+        [
+            Length(max=MAX_CODE, message=_("At most %(max)d characters.")),
+            no_control_characters,
+        ],
+        filters=[fold_code],
+    )
     combines = BooleanField(_("Combines with other promotions"), default=True)
     skip_reduced = BooleanField(_("Don’t apply to products that are already reduced"))
     position = number_field(_("Priority"), 0, MAX_POSITION)
@@ -81,13 +89,18 @@ class _PromotionFields(VersionedForm):
 
 
 class PromotionForm:
-    """Fields of a promotion, and the products or categories that are ticked. A new one has no version yet."""
+    """Fields of a promotion, and the products or categories that are ticked.
+
+    A new one has no version yet, but may have a first coupon code, which makes it one that requires a code.
+    """
 
     def __init__(self, known: Promotion | None, formdata: Any = None) -> None:
         self.known = known
         self.head = _PromotionFields(formdata, data=_shown(known) if known else None)
         if known is None:
             del self.head.version
+        else:
+            del self.head.code
         if formdata is None:
             targets = list(known.targets) if known else []
             scope = known.scope if known else "all"
@@ -108,6 +121,11 @@ class PromotionForm:
         """Check the fields."""
         return bool(self.head.validate())
 
+    @property
+    def code(self) -> str:
+        """The first coupon code of a new promotion, '' when none was typed."""
+        return (self.head.code.data or "") if "code" in self.head else ""
+
     def values(self) -> PromotionValues:
         """Return what was filled in; call it only after `validate`."""
         head = self.head
@@ -115,6 +133,7 @@ class PromotionForm:
         filled: dict[str, Any] = {name: head[name].data for name in _AS_THEY_ARE}
         filled |= {name: head[name].data or 0 for name in _OPTIONAL_NUMBERS}
         filled |= {name: bool(head[name].data) for name in _TICKS}
+        filled["needs_code"] = filled["needs_code"] or bool(self.code)
         return PromotionValues(**filled, targets=tuple(chosen))
 
     def product_picks(self) -> tuple[Sequence[Pick], Sequence[Pick]]:

@@ -82,8 +82,10 @@ def promotion_list() -> BaseResponse:
 @blueprint.get("/pricing/promotions/new")
 @requires_permission("pricing.manage")
 def promotion_new() -> BaseResponse:
-    """Show an empty form."""
-    return _show_promotion(PromotionForm(None))
+    """Show an empty form; with `?coupon=1` for a promotion that requires a code."""
+    form = PromotionForm(None)
+    form.head.needs_code.data = "coupon" in request.args
+    return _show_promotion(form)
 
 
 @blueprint.post("/pricing/promotions")
@@ -96,7 +98,7 @@ def promotion_create() -> BaseResponse:
         return _answer_only(form, asked)
     return save(
         form,
-        lambda: create_promotion(form.values()),
+        lambda: create_promotion(form.values(), form.code),
         show=lambda status, **context: _show_promotion(form, status, **context),
         then=lambda promotion_id: done(_("Promotion created."), f"{PROMOTIONS}/{promotion_id}"),
     )

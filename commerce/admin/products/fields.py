@@ -97,6 +97,7 @@ class ProductTexts(VersionedForm):
     )
     publish_at = MomentField(_("Publish on"), [Optional()])
     vendor = _line(_("Vendor"))
+    product_type = _line(_("Product type"))
     tags = StringField(
         _("Tags"),
         [Length(max=20_000, message=_("At most %(max)d characters.")), no_control_characters, _few_tags],
@@ -139,6 +140,7 @@ class ProductTexts(VersionedForm):
             "status": self.status.data,
             "publish_at": self.publish_at.data,
             "vendor": self.vendor.data or "",
+            "product_type": self.product_type.data or "",
             "tags": split_names(self.tags.data),
             "seo_title": self.seo_title.data or "",
             "seo_description": self.seo_description.data or "",

@@ -35,6 +35,18 @@ MOST_UNFOLDED = 25
 """Variants that a page shows at once; with more it would be a hundred screens long on a phone."""
 COMPARED = ("sku", "price", "compare_at", "unit_cost", "barcode", "weight_grams", "ships_from", "on_hand")
 """Fields of a variant that are shown beside what somebody else has changed meanwhile."""
+SHOWN_AS_THEY_ARE = (
+    "title",
+    "status",
+    "vendor",
+    "product_type",
+    "seo_title",
+    "seo_description",
+    "slug",
+    "version",
+    "publish_at",
+)
+"""Columns of a product that its form has fields for under the same names."""
 IN_THE_GRID = ("sku", "price", "compare_at")
 """What of a variant's offer stands in the grid; the rest is on the variant's own page."""
 
@@ -114,8 +126,7 @@ class ProductForm:
 
     def __init__(self, state: ProductState, formdata: Any = None, files: Any = None) -> None:
         product = state.product
-        named = ("title", "status", "vendor", "seo_title", "seo_description", "slug", "version", "publish_at")
-        shown = {name: getattr(product, name) for name in named}
+        shown = {name: getattr(product, name) for name in SHOWN_AS_THEY_ARE}
         shown |= {
             "description": typed_description(product.description_html),
             "categories": list(state.categories),

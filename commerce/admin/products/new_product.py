@@ -186,6 +186,10 @@ def _stock_opener(location: str) -> Any:
 
 def _show(form: NewProductForm, status: int = 200, problem: CommerceError | None = None) -> BaseResponse:
     page = render_template(
-        "admin/products/new_product.html", form=form, problem=problem, currency=current_shop().currency
+        "admin/products/new_product.html",
+        form=form,
+        problem=problem,
+        currency=current_shop().currency,
+        known_values=queries.known_values(),
     )
     return private(make_response(page, status))

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, union
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, union, union_all
 
 from commerce.admin.queries import page_by_keys
 from commerce.catalog.categories import category_tree
 from commerce.catalog.models import TITLE_KEY, Category, Product, ProductImage, Variant
-from commerce.catalog.search import MatchingProducts
+from commerce.catalog.search import MatchingProducts, products_of_code
+from commerce.catalog.tables import PRODUCTS
 from commerce.catalog.validation import STATUSES
-from commerce.db import db
+from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
 from commerce.inventory.availability import units_in_stock
 from commerce.inventory.locations import list_locations
@@ -24,8 +25,24 @@ from commerce.paging import MOST_COUNTED, Page
 
 
 @dataclass(frozen=True, slots=True)
+class ListFilter:
+    """What the list of products is narrowed to. `product_type` and `vendor` are exact."""
+
+    search: str = ""
+    status: str = ""
+    product_type: str = ""
+    vendor: str = ""
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions beside the search and the status, which the tabs above the list are for."""
+        given = ((Product.product_type, self.product_type), (Product.vendor, self.vendor))
+        return [column == text for column, text in given if text]
+
+
+@dataclass(frozen=True, slots=True)
 class FoundProducts:
-    """What a search of the list finds: by the shop's search, or exactly by the SKU. `total` is bounded."""
+    """What the filter finds whatever the status. `total` is bounded."""
 
     conditions: tuple[ColumnElement[bool], ...]
     total: int
@@ -33,17 +50,20 @@ class FoundProducts:
     """Whether they are not counted for each status."""
 
 
-def search_products(search: str) -> FoundProducts:
-    """Return what a search finds; all products without one. A step."""
-    if not search:
-        return FoundProducts((), bounded_count(select(Product.id)))
-    found = MatchingProducts(search)
+def search_products(wanted: ListFilter) -> FoundProducts:
+    """Return what a filter finds: by the words of the shop's search, or by a whole SKU or barcode. A step."""
+    given = wanted.conditions
+    if not wanted.search:
+        return FoundProducts((*given,), bounded_count(select(Product.id).where(*given)))
+    found = MatchingProducts(wanted.search)
+    by_words = [] if found.ids is None else [found.ids]
     if found.too_many:
-        return FoundProducts((found.holds(Product.id),), found.total, too_many=True)
-    of_sku = select(Variant.product_id).where(Variant.sku == search)
-    ids = of_sku if found.ids is None else union(found.ids, of_sku)
-    condition = Product.id.in_(ids)
-    return FoundProducts((condition,), bounded_count(select(Product.id).where(condition)))
+        total = found.total
+        if given:
+            total = bounded_count(select(Product.id).where(*given, Product.id.in_(*by_words)))
+        return FoundProducts((*given, found.holds(Product.id)), total, too_many=True)
+    conditions = (*given, Product.id.in_(union(*by_words, *products_of_code(wanted.search))))
+    return FoundProducts(conditions, bounded_count(select(Product.id).where(*conditions)))
 
 
 def list_products(found: FoundProducts, *, status: str = "", page: int = 1) -> Page[Any]:
@@ -95,11 +115,11 @@ _VARIANT_OF_PRODUCT = (
 )
 
 
-def matching_products(search: str, status: str) -> Select[uuid.UUID, int]:
+def matching_products(wanted: ListFilter) -> Select[uuid.UUID, int]:
     """Return the statement for the id and version of every product that the list's filter finds. A step."""
-    found = search_products(search)
+    found = search_products(wanted)
     statement = select(Product.id, Product.version).where(*found.conditions).order_by(Product.id)
-    return statement.where(Product.status == status) if status else statement
+    return statement.where(Product.status == wanted.status) if wanted.status else statement
 
 
 def chosen_products(ids: Sequence[uuid.UUID]) -> Select[uuid.UUID, int]:
@@ -185,3 +205,34 @@ def location_id(code: str) -> uuid.UUID:
     if found is None:
         raise NotFound("location_not_found")
     return found
+
+
+KNOWN_FIELDS = ("product_type", "vendor")
+MOST_KNOWN = 200
+"""Types or vendors that a list offers; of more the first are offered, and any can be typed."""
+
+
+def known_values() -> dict[str, list[str]]:
+    """Return the types and the vendors that the shop's products have, by the name of the column, sorted."""
+    found: dict[str, list[str]] = {name: [] for name in KNOWN_FIELDS}
+    for name, value in fetch_all(_KNOWN):
+        found[name].append(value)
+    return {name: sorted(values, key=str.casefold) for name, values in found.items()}
+
+
+def _each_value(name: str) -> Select[Any]:
+    """Return the statement for the values of a column, each once.
+
+    It steps from each to the next in the index, so it costs as much as there are values, not products.
+    """
+    column = PRODUCTS.c[name]
+    least = select(func.min(column).label("value")).where(PRODUCTS.c.tenant_id == TENANT, column != "")
+    step = least.cte(f"each_{name}", recursive=True)
+    following = least.where(column > step.c.value).scalar_subquery()
+    step = step.union_all(select(following).where(step.c.value.is_not(None)))
+    return (
+        select(literal(name).label("name"), step.c.value).where(step.c.value.is_not(None)).limit(MOST_KNOWN)
+    )
+
+
+_KNOWN = union_all(*(select(_each_value(name).subquery()) for name in KNOWN_FIELDS))

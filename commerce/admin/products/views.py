@@ -13,8 +13,9 @@ from urllib.parse import quote
 from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from commerce.admin.auth import blueprint, current_staff, page_number, requires_permission, search_text
+from commerce.admin.auth import blueprint, current_staff, page_number, requires_permission
 from commerce.admin.products import queries
+from commerce.admin.products.filters import filter_fields, sent_filter
 from commerce.admin.products.forms import ProductForm, ProductState
 from commerce.admin.products.uploads import MAX_PARTS, MAX_UPLOAD
 from commerce.admin.save import done, save, saved_text
@@ -37,17 +38,16 @@ MEMORY = 1 << 20
 @requires_permission("products.view")
 def product_list() -> BaseResponse:
     """Show the catalogue by title, hidden products too."""
-    search, status = search_text(), request.args.get("status", "")
-    if status not in STATUSES:
-        status = ""
-    found = queries.search_products(search)
+    wanted = sent_filter(request.args)
+    found = queries.search_products(wanted)
     counts = queries.count_products(found)
     return render_region(
         "admin/products/products.html",
         "admin/products/_products.html",
-        listing=queries.list_products(found, status=status, page=page_number()),
-        search=search,
-        chosen=status,
+        listing=queries.list_products(found, status=wanted.status, page=page_number()),
+        wanted=wanted,
+        filter_fields=filter_fields(wanted),
+        known_values=queries.known_values(),
         statuses=STATUSES,
         counts=counts,
         total=counts[""],
@@ -166,4 +166,5 @@ def _show(
         compared=compared,
         currency=current_shop().currency,
         locations=queries.location_choices(),
+        known_values=queries.known_values(),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union
 
 from commerce.admin.navigation import Group, Place
 from commerce.catalog.models import Product
-from commerce.catalog.search import found_ids, search_parameters
+from commerce.catalog.search import found_ids, products_of_code, search_parameters
 from commerce.db import current_tenant_id, db
 from commerce.members.customers import find_members
 from commerce.orders.listing import ListedOrder
@@ -34,16 +34,16 @@ class FoundCustomer(NamedTuple):
 
 
 def match_products(search: str) -> Sequence[FoundProduct]:
-    """Return a few products that a search of the catalogue finds. One statement."""
+    """Return a few products: found by words, or by a whole SKU or barcode. One statement."""
     asked = search_parameters(search)
-    if asked is None:
-        return []
+    of_code = products_of_code(search)
+    found = [found_ids(db.engine.dialect.name)] if asked else []
     rows = db.session.execute(
         select(Product.slug, Product.title, Product.status)
-        .where(Product.id.in_(found_ids(db.engine.dialect.name)))
+        .where(Product.id.in_(union(*found, *of_code)))
         .order_by(func.lower(Product.title), Product.id)
         .limit(FEW),
-        {"tenant": current_tenant_id(), "words": asked["words"]},
+        {"tenant": current_tenant_id(), "words": asked["words"] if asked else ""},
     )
     return [FoundProduct(*row) for row in rows]
 

@@ -48,6 +48,7 @@ from commerce.shipping.methods import MAX_RATES, MAX_WEIGHT, MethodTerms, RateTe
 from commerce.tenants.models import Shop
 from commerce.tenants.order_codes import MAX_FORMAT
 from commerce.tenants.row_hash import row_fingerprint
+from commerce.tenants.seller import LONGEST, MAX_SERIES
 from commerce.tenants.settings import MAX_CART_DAYS, MAX_LOW_STOCK, MAX_RETURN_DAYS
 from commerce.tenants.theme import COLOURS, DEFAULTS, TYPEFACES
 
@@ -156,6 +157,50 @@ class SellingForm(SettingsForm):
         }
 
 
+class BusinessForm(SettingsForm):
+    """Who runs the shop, and its invoices."""
+
+    legal_name = _line(_("Legal name"), LONGEST["legal_name"])
+    representative = _line(_("Represented by"), LONGEST["representative"])
+    street = _line(_("Street and number"), LONGEST["street"])
+    postcode = _line(_("Postal code"), LONGEST["postcode"])
+    city = _line(_("City"), LONGEST["city"])
+    region = _line(_("State or province"), LONGEST["region"])
+    seller_country = CountryField(_("Country"))
+    email = EmailField(_("Email for customers"), [Length(max=LONGEST["email"])], filters=[strip])
+    phone = _line(_("Phone"), LONGEST["phone"])
+    vat_id = _line(_("VAT number"), 40)
+    tax_number = _line(_("Tax number"), LONGEST["tax_number"])
+    register = _line(_("Company register entry"), LONGEST["register"])
+    invoice_when = SelectField(
+        _("Create invoices"),
+        choices=[
+            SelectChoice("off", _("never")),
+            SelectChoice("payment", _("when an order is paid")),
+            SelectChoice("shipment", _("when items are shipped")),
+        ],
+    )
+    invoice_series = _line(
+        _("Invoice number prefix"), MAX_SERIES, InputRequired(_("This field is required."))
+    )
+    credit_series = _line(
+        _("Credit note number prefix"), MAX_SERIES, InputRequired(_("This field is required."))
+    )
+    invoice_note = _line(_("Text on every invoice"), 500)
+
+    def known(self, shop: Shop) -> dict[str, Any]:
+        """Return what the fields show of a shop."""
+        seller = {name: shop.seller.get(name, "") for name in LONGEST}
+        return {**super().known(shop), **seller, "seller_country": shop.seller.get("country", shop.country)}
+
+    def values(self, shop: Shop) -> dict[str, Any]:
+        """Return the columns to set; what says who the seller is, is one of them."""
+        found = {name: value or "" for name, value in super().values(shop).items()}
+        seller = {name: found.pop(name) for name in LONGEST}
+        country = found.pop("seller_country")
+        return {**found, "seller": {**seller, "country": country} if any(seller.values()) else {}}
+
+
 class LookForm(SettingsForm):
     """The colours and the typeface of the shop."""
 
@@ -186,7 +231,12 @@ class LookForm(SettingsForm):
         return {"theme": shop.theme | {n: v for n, v in typed.items() if n in shop.theme or v != usual[n]}}
 
 
-FORMS: dict[str, type[SettingsForm]] = {"shop": ShopForm, "selling": SellingForm, "look": LookForm}
+FORMS: dict[str, type[SettingsForm]] = {
+    "shop": ShopForm,
+    "business": BusinessForm,
+    "selling": SellingForm,
+    "look": LookForm,
+}
 
 
 # --- taxes ------------------------------------------------------------------------------------------

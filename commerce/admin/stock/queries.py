@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, literal_column, select, union
 from commerce import paging
 from commerce.admin.queries import deep_page_by_keys
 from commerce.catalog.models import Product, Variant
-from commerce.catalog.search import MatchingProducts
+from commerce.catalog.search import MatchingProducts, variants_of_code
 from commerce.db import db
 from commerce.errors import NotFound
 from commerce.inventory.models import Location, Reservation, StockItem, StockMovement
@@ -85,7 +85,8 @@ _PROMISED = StockItem.reserved > StockItem.on_hand
 
 @dataclass(frozen=True, slots=True)
 class FoundStock:
-    """What a search of the list finds: variants of products that the shop's search finds, or of exactly this SKU.
+    """What a search of the list finds: variants of products that the shop's search finds, or of exactly this SKU or
+    barcode.
 
     `too_many` is how many products, bounded, when these are so many that their stock is not counted by tabs; beyond the
     bound `conditions` are about variants.
@@ -102,11 +103,11 @@ def search_stock(search: str) -> FoundStock:
     found = MatchingProducts(search)
     if found.total > paging.MOST_COUNTED:
         return FoundStock((found.holds(Variant.product_id),), too_many=found.total)
-    of_sku = select(Variant.id).where(Variant.sku == search)
+    of_code = variants_of_code(search)
     if found.ids is None:
-        return FoundStock((StockItem.variant_id.in_(of_sku),))
+        return FoundStock((StockItem.variant_id.in_(union(*of_code)),))
     of_product = select(Variant.id).where(Variant.product_id.in_(found.ids))
-    condition = StockItem.variant_id.in_(union(of_product, of_sku))
+    condition = StockItem.variant_id.in_(union(of_product, *of_code))
     return FoundStock((condition,), too_many=found.total if found.too_many else 0)
 
 

@@ -139,6 +139,9 @@ class ProductFields(VariantInput):
         default_factory=str, description="HTML. Elements that are not allowed are removed."
     )
     vendor: Line = Field(default_factory=str)
+    product_type: Line = Field(
+        default_factory=str, description="What kind of product it is.", examples=["Mouse"]
+    )
     tags: list[Annotated[Line, StringConstraints(min_length=1, pattern="^[^,]+$")]] = Field(
         default_factory=list, max_length=MAX_TAGS
     )
@@ -176,7 +179,7 @@ class ProductFields(VariantInput):
             raise InvalidValue("currency", "currency_not_of_shop", currency=currency)
         sent = self.model_fields_set
         values: dict[str, Any] = {
-            name: getattr(self, name) for name in ("vendor", "tags", "status") if name in sent
+            name: getattr(self, name) for name in ("vendor", "product_type", "tags", "status") if name in sent
         }
         if "description" in sent:
             values["description_html"] = self.description
@@ -267,6 +270,7 @@ class ProductQuery(PageQuery):
 
     is_active: bool | None = Field(None, description="Whether the product is visible in the shop.")
     category_code: Code | None = Field(None, description="Only products of this category.")
+    product_type: Line | None = Field(None, description="Only products of exactly this type.")
     q: Annotated[Text, StringConstraints(max_length=200)] | None = Field(
         None, description="Search in name, SKU, vendor, tags and options. The last word can be incomplete."
     )
@@ -274,7 +278,7 @@ class ProductQuery(PageQuery):
 
     def filter(self) -> ProductFilter:
         """Return the filter of the catalog."""
-        return ProductFilter(self.is_active, self.category_code or "", self.q or "")
+        return ProductFilter(self.is_active, self.category_code or "", self.q or "", self.product_type or "")
 
 
 # --- responses -----------------------------------------------------------------------------------------
@@ -331,6 +335,7 @@ class ProductAttributes(ResponseModel):
     is_active: bool
     status: str
     vendor: str
+    product_type: str
     tags: list[str]
     options: list[str] = Field(description="Names of the options by which variants differ.")
     variants: list[VariantInProduct]
@@ -374,6 +379,7 @@ def product_out(record: ProductRecord, base: str) -> ProductOut:
         is_active=product.status == "active",
         status=product.status,
         vendor=product.vendor,
+        product_type=product.product_type,
         tags=product.tags,
         options=product.option_names,
         variants=variants,

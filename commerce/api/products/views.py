@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 from flask import Response, request
@@ -71,7 +72,9 @@ def list_all_products(query: ProductQuery) -> Reply:
     Products added while you read pages do not shift the following pages.
     """
     wanted = query.filter()
-    filters = {"active": wanted.active, "category": wanted.category, "words": wanted.words}
+    filters: dict[str, Any] = {"active": wanted.active, "category": wanted.category, "words": wanted.words}
+    if wanted.product_type:
+        filters["type"] = wanted.product_type
     position = decode_cursor("products", filters, query.cursor)
     records, older = list_records(wanted, uuid.UUID(position) if position else None, query.limit)
     return Reply(
