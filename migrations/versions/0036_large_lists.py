@@ -1,7 +1,7 @@
 """Find a guest's orders by their address, the newest guests first, and orders that need attention
 
-Revision ID: 0032
-Revises: 0031
+Revision ID: 0036
+Revises: 0035
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0032"
-down_revision = "0031"
+revision = "0036"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 
