@@ -96,10 +96,10 @@ PAID = ("paid", "partially_refunded", "refunded")
 """Payment statuses of an order whose money came."""
 
 
-def _figures() -> tuple[ColumnElement[Any], ...]:
+def _figures(order: Any = Order) -> tuple[ColumnElement[Any], ...]:
     """Return what is summed up over orders: how many, what was spent, and when the last one was placed."""
-    kept = case((Order.payment_status.in_(PAID), Order.total - Order.credited_amount), else_=0)
-    return func.count(), func.coalesce(func.sum(kept), 0), func.max(Order.placed_at)
+    kept = case((order.payment_status.in_(PAID), order.total - order.credited_amount), else_=0)
+    return func.count(order.id), func.coalesce(func.sum(kept), 0), func.max(order.placed_at)
 
 
 def find_members(search: str = "") -> Sequence[CustomerRow]:
@@ -123,30 +123,34 @@ def find_members(search: str = "") -> Sequence[CustomerRow]:
 def find_guests(search: str = "") -> Sequence[CustomerRow]:
     """Return guests whose address begins with `search` or whose name has it, the newest order first.
 
-    Three statements at most, of which none reads all orders: the newest of each guest are walked, or those looked at
-    that the search of orders finds.
+    No statement reads all orders: the newest of each guest are walked, or those looked at that the search of orders
+    finds.
     """
-    conditions = [Order.guest_email.is_not(None)]
+    conditions: list[ColumnElement[bool]] = [Order.guest_email.is_not(None)]
     if search:
         emails = _emails_of_guests(search)
         if not emails:
             return []
         conditions = [Order.guest_email.in_(emails)]
     rows = db.session.execute(
-        select(Order.guest_email, Order.name, Order.code)
+        select(
+            Order.guest_email,
+            Order.name,
+            Order.code,
+            *(
+                select(sum_).where(*_OF_SAME_GUEST).correlate(Order).scalar_subquery()
+                for sum_ in _figures(_Same)[:2]
+            ),
+            Order.placed_at,
+        )
         .where(*conditions, _NO_NEWER_ORDER)
         .order_by(Order.placed_at.desc(), Order.id.desc())
         .limit(MOST)
     ).all()
-    sums = {
-        email: (int(orders), int(spent), last)
-        for email, orders, spent, last in db.session.execute(
-            select(Order.guest_email, *_figures())
-            .where(Order.guest_email.in_([row.guest_email for row in rows]))
-            .group_by(Order.guest_email)
-        )
-    }
-    return [CustomerRow(str(email), name, None, code, *sums[email]) for email, name, code in rows]
+    return [
+        CustomerRow(email, name, None, code, int(orders), int(spent), last)
+        for email, name, code, orders, spent, last in rows
+    ]
 
 
 def _emails_of_guests(search: str) -> Sequence[str | None]:
@@ -166,7 +170,8 @@ def _emails_of_guests(search: str) -> Sequence[str | None]:
     ).all()
 
 
-_Newer = aliased(Order)
+_Same, _Newer = aliased(Order), aliased(Order)
+_OF_SAME_GUEST = (_Same.tenant_id == Order.tenant_id, _Same.guest_email == Order.guest_email)
 # As a value and not as a condition of a join: for each order that is walked one look into the index, until a page is
 # full.
 _NO_NEWER_ORDER = (
