@@ -44,6 +44,11 @@ MESSAGES: dict[str, str] = {
     "link_over": N_("A link in our emails works once and for a limited time. Request a new one."),
     "member_email_taken": N_("An account with this email address already exists."),
     "member_not_found": N_("We couldn't find this customer account."),
+    "customer_changed": N_("This customer has just been changed. Please open their page again."),
+    "customer_group_name_invalid": N_("Enter a name of 1 to %(maximum)s characters without commas."),
+    "customer_group_name_taken": N_("A group with this name already exists."),
+    "customer_group_not_found": N_("We couldn't find this group."),
+    "customer_note_not_found": N_("We couldn't find this note."),
     "name_required": N_("Enter your name."),
     "not_an_email": N_("“%(value)s” isn't a valid email address."),
     "otp_wrong": N_("This code isn't valid. Wait for your app to show a new code, then enter that one."),
@@ -409,6 +414,15 @@ MESSAGES: dict[str, str] = {
     ),
     # --- content ---
     "content_page_not_found": N_("We couldn't find this page."),
+    "link_address_invalid": N_(
+        "Enter a path such as /pages/contact, or an address that begins with https://."
+    ),
+    "menu_address_unused": N_("Leave the address empty, or choose “An address” as the target."),
+    "menu_entry_not_found": N_("We couldn't find this link. Someone may have removed it."),
+    "menu_full": N_("A menu can have up to %(limit)s links."),
+    "menu_label_required": N_("Enter a label."),
+    "menu_not_found": N_("We couldn't find this menu."),
+    "menu_parent_impossible": N_("A link can't be placed there: menus are nested once."),
     "page_slug_taken": N_("Another page already uses this address."),
     "policy_exists": N_("Someone else has just written this policy."),
     "policy_stays": N_(
@@ -500,6 +514,9 @@ MESSAGES: dict[str, str] = {
     "note_not_printable": N_("Notes can't contain control characters."),
     "note_required": N_("Enter a note."),
     "tag_invalid": N_("Tags can have up to %(maximum)s characters. Separate them by commas."),
+    "too_many_customer_groups": N_("A shop can have up to %(limit)s groups of customers."),
+    "too_many_customer_notes": N_("A customer can have up to %(limit)s notes."),
+    "too_many_customer_tags": N_("A customer can have up to %(limit)s tags."),
     "too_many_order_tags": N_("An order can have up to %(limit)s tags."),
     "nothing_left_to_request": N_("Everything has already been refunded or requested."),
     "return_window_over": N_(

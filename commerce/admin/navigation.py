@@ -78,7 +78,14 @@ NAVIGATION = (
             ),
         ),
     ),
-    Group("customers", _("Customers"), (Place(_("Customers"), "/admin/customers", "customers.view"),)),
+    Group(
+        "customers",
+        _("Customers"),
+        (
+            Place(_("Customers"), "/admin/customers", "customers.view"),
+            Place(_("Groups"), "/admin/customer-groups", "customers.view"),
+        ),
+    ),
     Group(
         "discounts",
         _("Discounts"),
@@ -93,6 +100,7 @@ NAVIGATION = (
         _("Content"),
         (
             Place(_("Pages"), "/admin/pages", "content.view", also=("/admin/policies",)),
+            Place(_("Menus"), "/admin/menus", "content.view"),
             Place(_("Redirects"), "/admin/redirects", "content.view"),
         ),
     ),

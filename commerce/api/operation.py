@@ -60,6 +60,7 @@ class Operation:
     problems: tuple[int, ...]
     idempotency: Idempotency
     view: Callable[..., Any]
+    audited: bool = True
 
     @property
     def takes_version(self) -> bool:
@@ -102,7 +103,18 @@ def operation(
     def register(view: Callable[..., Reply | Response]) -> Callable[..., Response]:
         name = view.__name__
         described = Operation(
-            to_camel(name), method, rule, scope, tag, body, query, responses, problems, idempotency, view
+            to_camel(name),
+            method,
+            rule,
+            scope,
+            tag,
+            body,
+            query,
+            responses,
+            problems,
+            idempotency,
+            view,
+            audited,
         )
 
         @wraps(view)

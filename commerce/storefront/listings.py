@@ -34,7 +34,8 @@ from commerce.cache import BoundedCache
 from commerce.catalog.product_cache import cache_enabled, cached
 from commerce.catalog.search import found_ids, found_titles, search_parameters
 from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
-from commerce.content.models import POLICIES, page_path
+from commerce.content.menu_links import MENU_TABLE
+from commerce.content.models import KINDS, POLICIES, page_path
 from commerce.content.queries import published_links
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
@@ -72,8 +73,8 @@ MAX_PICTURED_CATEGORIES = 24
 
 def newest(limit: int) -> tuple[Card, ...]:
     """Return the products published last, at most `limit`. One statement."""
-    statement = _list_statement("all", "newest", dialect_name(), counted=False)
-    rows = cached("newest", str(limit), lambda: _rows(fetch_all(statement, limit=limit, offset=0)))
+    statement = _list_statement("all", "newest", dialect_name(), limit)
+    rows = cached("newest", str(limit), lambda: _rows(fetch_all(statement)))
     return _cards(rows)
 
 
@@ -99,11 +100,11 @@ def found_products(query: str, page: int, sort: str) -> CardPage:
 
 def related_products(category: str, slug: str, limit: int) -> tuple[Card, ...]:
     """Return the newest products of a category (by slug) other than the product `slug`. One statement."""
-    statement = _list_statement("category slug", "newest", dialect_name(), counted=False)
+    statement = _list_statement("category slug", "newest", dialect_name(), limit + 1)
     rows = cached(
         "category",
         f"{category} {limit}",
-        lambda: _rows(fetch_all(statement, category_slug=category, limit=limit + 1, offset=0)),
+        lambda: _rows(fetch_all(statement, category_slug=category)),
     )
     return tuple(card for card in _cards(rows) if card.slug != slug)[:limit]
 
@@ -130,10 +131,11 @@ def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
     if not 1 <= page <= MAX_PAGE:
         raise NotFound("list_page_not_found")
     offset = (page - 1) * PAGE_SIZE
-    statement = _list_statement(kind, sort, dialect_name(), counted=True)
+    statement = _list_statement(kind, sort, dialect_name(), PAGE_SIZE, counted=True, further=offset > 0)
+    place = {"offset": offset} if offset else {}
 
     def load() -> list[list[Any]]:
-        return _rows(fetch_all(statement, limit=PAGE_SIZE, offset=offset, **parameters))
+        return _rows(fetch_all(statement, **place, **parameters))
 
     # What people search for has no end, so it is not kept.
     name = f"{kind} {parameters.get('category', '')} {sort} {page}"
@@ -166,12 +168,17 @@ def _total_statement(kind: str, dialect: str) -> Select[Any]:
     return select(bounded(found))
 
 
-@lru_cache(maxsize=64)
-def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Select[Any]:
+@lru_cache(maxsize=128)
+def _list_statement(
+    kind: str, sort: str, dialect: str, limit: int, *, counted: bool = False, further: bool = False
+) -> Select[Any]:
     """Build the statement of a list: first the products of one page, then what their cards show, then the total.
 
-    Parameters: `tenant`, `limit`, `offset`; by kind `category` (id), `category_slug`, or `words` and, sorted by newest,
-    `titled`.
+    How many there are is written into it: with a number that is not known before it runs PostgreSQL would plan it
+    again each time, which takes longer than running it.
+
+    Parameters: `tenant`; `offset` for a page `further` on; by kind `category` (id), `category_slug`, or `words` and,
+    sorted by newest, `titled`.
     """
     restriction = _restriction(kind, dialect)
     condition = and_(sold(), *restriction)
@@ -184,14 +191,15 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
             [found.c.product_id == PRODUCTS.c.id],
         )
     shown = (PRODUCTS.c.id, PRODUCTS.c.slug, PRODUCTS.c.title, PRODUCTS.c.published_at)
-    page = (
+    page_rows = (
         select(*shown, *first)
         .where(sold(), *restriction)
         .order_by(*_in_order(sort, first, PRODUCTS.c))
-        .limit(bindparam("limit", type_=Integer()))
-        .offset(bindparam("offset", type_=Integer()))
-        .cte("page")
+        .limit(limit)
     )
+    if further:
+        page_rows = page_rows.offset(bindparam("offset", type_=Integer()))
+    page = page_rows.cte("page")
     some = (
         select(PRODUCTS.c.id)
         .where(condition)
@@ -285,7 +293,7 @@ def navigation(limit: int) -> Navigation:
         return [list(row[:-1]) for row in fetch_all(_NAVIGATION, limit=limit)]
 
     rows = cached("navigation", str(limit), load)
-    pages = [PageLink(kind, slug, name) for kind, _key, slug, name, _picture in rows if kind != "category"]
+    pages = [PageLink(kind, slug, name) for kind, _key, slug, name, _picture in rows if kind in KINDS]
     policies = [page for page in pages if page.kind == "policy"]
     return Navigation(
         tuple(
@@ -295,6 +303,7 @@ def navigation(limit: int) -> Navigation:
         ),
         tuple(page for page in pages if page.kind == "page"),
         tuple(sorted(policies, key=lambda policy: POLICIES.index(policy.slug))),
+        tuple(slug for kind, _key, slug, _name, _picture in rows if kind == "menu"),
     )
 
 
@@ -485,6 +494,9 @@ def _navigation_statement() -> CompoundSelect[Any]:
             place,
         ),
         select(pages.c.kind, none, pages.c.slug, pages.c.title, none, literal(0)).where(pages.c.in_footer),
+        select(literal("menu"), none, MENU_TABLE.c.name, none, none, literal(0)).where(
+            MENU_TABLE.c.tenant_id == TENANT
+        ),
     ).order_by("place", "name")
 
 

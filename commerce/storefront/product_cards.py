@@ -112,8 +112,9 @@ class PageLink(NamedTuple):
 
 
 class Navigation(NamedTuple):
-    """What every page of the shop links to."""
+    """What every page of the shop links to, and the names of the menus that staff have edited."""
 
     categories: tuple[CategoryLink, ...]
     pages: tuple[PageLink, ...]
     policies: tuple[PageLink, ...]
+    edited_menus: tuple[str, ...] = ()

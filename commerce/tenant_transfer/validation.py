@@ -22,6 +22,7 @@ from commerce.catalog.validation import (
     checked_sku,
     checked_variant,
 )
+from commerce.content.menus import checked_entry
 from commerce.content.services import checked_text
 from commerce.db import UtcDateTime
 from commerce.errors import CommerceError, FieldError, InvalidValue, Rejected
@@ -133,6 +134,11 @@ def _content(row: Row) -> Row:
     return {"title": title, "body_html": body}
 
 
+def _menu_entry(row: Row) -> Row:
+    label, address = checked_entry(row["kind"], row["label"], row["address"])
+    return {"label": label, "address": address}
+
+
 def _variant(row: Row) -> Row:
     checked_sku(row["sku"])
     values = {name: row[name] for name in VariantValues.__annotations__}
@@ -173,6 +179,7 @@ ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "categories": _category,
     "content_pages": _content,
     "content_revisions": _content,
+    "menu_entries": _menu_entry,
     "variants": _variant,
     "payment_methods": _payment_method,
     "promotions": _promotion,

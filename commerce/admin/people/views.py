@@ -1,16 +1,9 @@
-"""People in the back office: customers, staff, one's own account, and the activity log.
-
-A guest is named by the code of one of their orders: no email stands in the address of a page, in its form or in the
-log, which can never be changed.
-"""
+"""People in the back office: staff, one's own account, and the activity log."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import segno
 from flask import make_response, render_template, request
@@ -19,50 +12,27 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce import clock
-from commerce.accounts import audit, invitations, second_factor, sessions
+from commerce.accounts import invitations, second_factor, sessions
 from commerce.accounts import sign_in as signing
 from commerce.accounts import staff as people
-from commerce.accounts.address_book import addresses_of
 from commerce.accounts.cookies import exchange_token
 from commerce.accounts.forms import EnrolForm, StaffChangePasswordForm, StaffNameForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import STAFF
-from commerce.accounts.staff import list_staff
 from commerce.admin.auth import (
     ENROLMENT,
     blueprint,
     current_actor,
     current_staff,
-    ensure_permission,
-    logged,
-    page_number,
     requires_permission,
-    search_text,
 )
-from commerce.admin.confirmation import confirm_first
-from commerce.admin.csv_download import csv_download
-from commerce.admin.people import queries
 from commerce.admin.people.forms import InviteForm
 from commerce.admin.save import done, save
 from commerce.admin.step_up import PAGE as PROOF
 from commerce.admin.step_up import has_recent_auth_for_page, requires_recent_auth
-from commerce.cart.details import CheckoutDetails
 from commerce.errors import CommerceError, Conflict
-from commerce.members.customers import (
-    Customer,
-    customer_of_member,
-    customer_of_order,
-    figures_of,
-    find_guests,
-    find_members,
-)
-from commerce.members.erasure import erase_customer
-from commerce.members.export import export_as_json
-from commerce.members.privacy_views import json_file
-from commerce.order_management.drafts import create_draft
-from commerce.orders.addresses import address_lines
 from commerce.tenants.scope import current_shop
-from commerce.web import TextForm, render_region, see_other
+from commerce.web import TextForm, see_other
 
 ACCOUNT = "/admin/account"
 STAFF_LIST = "/admin/staff"
@@ -73,123 +43,6 @@ MEANINGS = {
     "support": _l("helps customers: creates, edits and cancels orders"),
     "readonly": _l("views everything, changes nothing"),
 }
-RECENT = 5
-"""Orders of a customer whose addresses are shown."""
-COLUMNS = ("at", "by", "name", "id", "action", "subject", "fields", "address", "request")
-
-
-# --- customers --------------------------------------------------------------------------------------
-
-
-@blueprint.get("/customers")
-@requires_permission("customers.view")
-def customer_list() -> BaseResponse:
-    """Show members and guests, or those that are searched for."""
-    search = search_text()
-    return render_region(
-        "admin/people/customers.html",
-        "admin/people/_customers.html",
-        search=search,
-        members=find_members(search),
-        guests=find_guests(search),
-    )
-
-
-@blueprint.get("/customers/<key>")
-@requires_permission("customers.view")
-def customer_page(key: str) -> BaseResponse:
-    """Show one customer with their addresses and orders."""
-    return _show_customer(key)
-
-
-@blueprint.get("/customers/<key>/data.json")
-@requires_permission("customers.erase")
-@requires_recent_auth
-@logged
-def customer_data(key: str) -> BaseResponse:
-    """Export everything that is stored about a customer."""
-    return json_file(export_as_json(_customer(key)))
-
-
-@blueprint.post("/customers/<key>/erasure")
-@requires_permission("customers.erase")
-@requires_recent_auth
-def customer_erase(key: str) -> BaseResponse:
-    """Show what erasing a customer's data would do; then do it, unless an order is still in progress."""
-    customer = _customer(key)
-    return _preview_erasure(key, customer) or save(
-        None,
-        lambda: erase_customer(customer),
-        show=lambda status, problem: _show_customer(key, status, problem),
-        then=lambda orders: done(
-            _("Customer data erased. Orders anonymized: %(count)s.", count=orders),
-            "/admin/customers",
-        ),
-    )
-
-
-def _preview_erasure(key: str, customer: Customer) -> BaseResponse | None:
-    orders = [order.code for order in queries.orders_of(customer)]
-    account = _("Closed; nobody can sign in with it any more.") if customer.member_id else _("None.")
-    return confirm_first(
-        _("Erase data of %(customer)s", customer=customer.name or customer.email),
-        _("Erase customer data"),
-        f"/admin/customers/{key}",
-        [
-            (_("Account"), account),
-            (_("Orders"), ", ".join(orders) or _("None.")),
-            (_("Erased"), _("Name, addresses, emails and notes, in the account and in every order.")),
-            (_("Kept"), _("Items, amounts and countries.")),
-            (_("Emails"), _("None.")),
-        ],
-        words=_("This cannot be undone. Please review it before you confirm."),
-        typed=_("erase"),
-    )
-
-
-@blueprint.post("/customers/<key>/draft")
-@requires_permission("orders.create")
-def customer_draft(key: str) -> BaseResponse:
-    """Begin a draft order for a customer, with what is known of them filled in."""
-    ensure_permission("customers.view")
-    customer = _customer(key)
-    last = next(iter(queries.orders_of(customer)), None)
-    book = addresses_of(customer.member_id) if customer.member_id else []
-    address = book[0].address if book else (last.shipping_address if last else {})
-    details = CheckoutDetails(
-        email=customer.email,
-        name=customer.name or (last.name if last else ""),
-        phone=last.phone if last else "",
-        address={name: str(text) for name, text in dict(address).items() if text},
-    )
-    return see_other(f"/admin/drafts/{create_draft(current_actor(), details)}")
-
-
-def _customer(key: str) -> Customer:
-    """Return the member with an id, or whoever placed the order with a code. Raises NotFound."""
-    try:
-        return customer_of_member(uuid.UUID(key))
-    except ValueError:
-        return customer_of_order(key)
-
-
-def _show_customer(key: str, status: int = 200, problem: CommerceError | None = None) -> BaseResponse:
-    customer, locale = _customer(key), current_shop().locale
-    book = addresses_of(customer.member_id) if customer.member_id else []
-    orders = queries.orders_of(customer)
-    used = [(each.address, each.name) for each in book]
-    used += [(order.shipping_address, order.name) for order in orders[:RECENT]]
-    count, spent, last = figures_of(customer)
-    page = render_template(
-        "admin/people/customer.html",
-        key=key,
-        customer=customer,
-        orders=orders,
-        figures={"count": count, "spent": spent, "last": last},
-        addresses=list(dict.fromkeys(tuple(address_lines(*each, locale)) for each in used)),
-        open_orders=getattr(problem, "orders", ()),
-    )
-    return make_response(page, status)
 
 
 # --- staff ------------------------------------------------------------------------------------------
@@ -438,74 +291,3 @@ def _show_factor(form: EnrolForm | None = None) -> BaseResponse:
 def _show_codes(codes: list[str]) -> BaseResponse:
     """Answer the form itself, not a redirect: the codes must not be kept anywhere until the next request."""
     return make_response(render_template("admin/people/recovery_codes.html", codes=codes))
-
-
-# --- the activity log -------------------------------------------------------------------------------
-
-
-@blueprint.get("/audit")
-@requires_permission("audit.view")
-def audit_page() -> BaseResponse:
-    """Show the activity of one person or of everyone, newest first."""
-    body = render_template(
-        "admin/people/activity_log.html",
-        listing=audit.entries(_wanted(), page_number()),
-        chosen={name: request.args.get(name, "")[:64] for name in ("person", "action", "since", "until")},
-        people=list_staff(),
-        actions=audit.actions(),
-        most=audit.MOST_IN_A_FILE,
-    )
-    return make_response(body)
-
-
-@blueprint.get("/audit.csv")
-@requires_permission("audit.view")
-@requires_recent_auth
-@logged
-def audit_file() -> BaseResponse:
-    """Answer the same as CSV."""
-    rows = (
-        (
-            entry.occurred_at.isoformat(timespec="seconds"),
-            entry.actor_kind,
-            entry.actor_name,
-            entry.actor_id,
-            entry.action,
-            entry.subject,
-            json.dumps(entry.changes, ensure_ascii=False, sort_keys=True) if entry.changes else "",
-            entry.address,
-            entry.request_id,
-        )
-        for entry in audit.all_entries(_wanted())
-    )
-    return csv_download("audit.csv", COLUMNS, rows)
-
-
-def _wanted() -> audit.Filter:
-    """Return the filter in the query string; invalid values are ignored."""
-    until = _day("until")
-    return audit.Filter(
-        actor_id=_plain("person"),
-        action=_plain("action"),
-        since=_begin(_day("since")),
-        until=_begin(until + timedelta(days=1)) if until and until < date.max else None,
-    )
-
-
-def _plain(name: str) -> str:
-    text = request.args.get(name, "")[:64]
-    return text if text.isprintable() else ""
-
-
-def _day(name: str) -> date | None:
-    try:
-        return date.fromisoformat(request.args.get(name, ""))
-    except ValueError:
-        return None
-
-
-def _begin(day: date | None) -> datetime | None:
-    """Return when a day begins where the shop is; None for years out of range."""
-    if day is None or not 1970 <= day.year < 9999:
-        return None
-    return datetime.combine(day, time(), ZoneInfo(current_shop().timezone)).astimezone(UTC)
