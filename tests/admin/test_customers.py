@@ -75,7 +75,7 @@ def test_a_list_of_customers_takes_the_same_statements_however_many_orders_there
             assert len(emails(desk.get("/admin/customers?q=zoe").text)) == number + 2
         counts.append(len(statements))
     assert len(set(counts)) == 1
-    assert counts[0] <= 8
+    assert counts[0] <= 11, "with what the filters offer, and the tags of who is listed"
 
 
 def test_guests_of_another_shop_are_not_listed(
