@@ -140,11 +140,13 @@ def test_numbers_show_both_ends_and_the_neighbors(current: int, last: int, numbe
 
 
 def test_links_far_down_a_list_lead_to_its_neighbors_by_position() -> None:
-    links = PageLinks("/list", (), 9, None, 25, True, "after it", "before it")
+    links = PageLinks(
+        "/list", (), 9, None, 25, more=True, after_position="after it", before_position="before it"
+    )
     assert links.numbers == [1, None, 9]
     assert links.next == "/list?page=10&after=after+it"
     assert links.previous == "/list?page=8&before=before+it"
-    last_by_number = PageLinks("/list", (), 3, None, 25, True, "after it")
+    last_by_number = PageLinks("/list", (), 3, None, 25, more=True, after_position="after it")
     assert last_by_number.numbers == [1, 2, 3]
     assert last_by_number.previous == "/list?page=2"
 
