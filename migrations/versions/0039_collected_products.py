@@ -13,13 +13,13 @@ down_revision = "0038"
 branch_labels = None
 depends_on = None
 
-NAME = op.f("fk_collection_products_tenant_id_product_id_products")
+NAME = "fk_collection_products_tenant_id_product_id_products"
 
 
 def upgrade() -> None:
     # Only this table is looked at: SQLAlchemy warns of indexes on expressions, which products have.
     with op.batch_alter_table("collection_products", reflect_kwargs={"resolve_fks": False}) as batch:
-        batch.drop_constraint(NAME, type_="foreignkey")
+        batch.drop_constraint(op.f(NAME), type_="foreignkey")
 
 
 def downgrade() -> None:
@@ -29,5 +29,5 @@ def downgrade() -> None:
     )
     with op.batch_alter_table("collection_products", reflect_kwargs={"resolve_fks": False}) as batch:
         batch.create_foreign_key(
-            NAME, "products", ["tenant_id", "product_id"], ["tenant_id", "id"], ondelete="CASCADE"
+            op.f(NAME), "products", ["tenant_id", "product_id"], ["tenant_id", "id"], ondelete="CASCADE"
         )

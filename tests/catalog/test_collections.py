@@ -22,7 +22,7 @@ from commerce.catalog.categories import (
     get_category,
     remove_product,
 )
-from commerce.catalog.collection_rules import Condition
+from commerce.catalog.collection_rules import Condition, check_stored
 from commerce.catalog.collections import (
     CollectionValues,
     add_chosen,
@@ -549,3 +549,23 @@ def test_no_shop_has_products_of_another_in_its_collections(in_shop: Shop, other
 def mug_of(shop: Shop) -> uuid.UUID:
     with shop_scope(shop):
         return _id_of("mug")
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        ["sale"],
+        [{"fact": "tag"}],
+        [{"fact": "tag", "value": 7}],
+        [{"fact": "tag", "value": "sale", "more": "x"}],
+        [{"fact": "price", "low": "1", "high": None}],
+        [{"fact": "price", "low": 2, "high": 1}],
+        [{"fact": "weight", "value": "1"}],
+        [{"fact": "category", "value": "x"}],
+        [{"fact": "tag", "value": "sale"}] * 31,
+    ],
+)
+def test_conditions_that_nobody_could_have_written_are_refused(kept: list[Any]) -> None:
+    with pytest.raises(InvalidValue):
+        check_stored(kept)
+    check_stored([{"fact": "tag", "value": "sale"}, {"fact": "price", "low": None, "high": 5}])
