@@ -24,7 +24,7 @@ from commerce.catalog.collection_rules import (
 )
 from commerce.catalog.models import Collection, CollectionProduct, Product
 from commerce.catalog.tables import COLLECTION_PRODUCTS, PRODUCTS
-from commerce.db import TENANT, current_tenant_id, db, fetch_all, insert_rows
+from commerce.db import TENANT, current_tenant_id, db, dialect_name, fetch_all, insert_rows
 from commerce.tenants.services import touch_catalogue
 
 BATCH = 200
@@ -94,9 +94,11 @@ def _rows(ids: Sequence[uuid.UUID], by_rules: Sequence[_Rules]) -> list[dict[str
 
 
 def rebuild(collection: Collection) -> None:
-    """Evaluate the rules of a collection for all products. A step; two statements."""
+    """Evaluate the rules of a collection for all products. A step; few statements, however many products there are."""
     db.session.flush()
     touch_catalogue()
+    if dialect_name() == "postgresql":
+        db.session.connection().execute(_TAKE_TIME)
     mine = delete(CollectionProduct).where(CollectionProduct.collection_id == collection.id)
     db.session.execute(mine.execution_options(synchronize_session=False))
     rule = rule_of(conditions_of(collection), collection.matches)
@@ -110,6 +112,10 @@ def rebuild(collection: Collection) -> None:
         [*columns, "stock", "collection_id", "tenant_id", "position"], found
     )
     db.session.connection().execute(statement, {"tenant": current_tenant_id()})
+
+
+_TAKE_TIME = select(func.set_config("statement_timeout", "60s", literal(value=True)))
+"""Until the transaction ends: a row for each of 100,000 products takes seconds, more than a page may ask of PostgreSQL."""
 
 
 def rebuild_by_category() -> None:
