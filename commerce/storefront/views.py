@@ -143,7 +143,7 @@ def _render_list(template: str, **facts: Any) -> str:
 def _list_facts(**facts: Any) -> dict[str, Any]:
     """Return what a list page shows; cards, sorting and pagination are rendered once for each state of theirs."""
     if "cards" in facts:
-        facts["cards"] = _cards(facts["cards"], EAGER_CARDS if "pages" in facts else 0)
+        facts["cards"] = render_cards(facts["cards"], EAGER_CARDS if "pages" in facts else 0)
     if "pages" in facts:
         locale, pages = current_shop().locale, facts["pages"]
         default = facts.get("default", SORTS[0])
@@ -165,7 +165,8 @@ def _page_number() -> int:
     return number
 
 
-def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
+def render_cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
+    """Return products of a list as HTML; the pictures of the first `eager` of them are fetched at once."""
     shop = current_shop()
     return joined(
         render_cached(
@@ -227,7 +228,7 @@ def product_response(
         "storefront/_product.html",
         status,
         alert=alert,
-        related=lambda: cached_part("related", slug, lambda: _cards(_related(found))),
+        related=lambda: cached_part("related", slug, lambda: render_cards(_related(found))),
         **facts,
     )
 

@@ -260,6 +260,7 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "settings_change": _("%(who)s changed the settings: %(what)s"),
     },
     ("settings", ""): {
+        "look_preview, look_picture_preview": _("%(who)s looked at another appearance of the shop"),
         "settings_export_download": _("%(who)s downloaded the whole shop"),
         "settings_host_add": _("%(who)s added a domain"),
         "settings_host_change": _("%(who)s changed a domain"),
