@@ -76,6 +76,7 @@ NAVIGATION = (
                 also=("/admin/new-product", "/admin/bulk-changes"),
             ),
             Place(_("Categories"), "/admin/categories"),
+            Place(_("Collections"), "/admin/collections"),
             Place(
                 _("Stock"),
                 "/admin/stock",

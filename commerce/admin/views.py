@@ -5,6 +5,7 @@ from __future__ import annotations
 from commerce.admin.auth import blueprint
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
+from commerce.admin.collections import views as collections
 from commerce.admin.content import menus, redirects
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
@@ -32,6 +33,7 @@ __all__ = [
     "blueprint",
     "bulk",
     "categories",
+    "collections",
     "content",
     "customer_groups",
     "customers",
