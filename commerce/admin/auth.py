@@ -184,8 +184,13 @@ def _template_globals() -> dict[str, Any]:
     }
 
 
+def stand_at(path: str) -> None:
+    """Mark another place of the sidebar than that of the address: the page belongs to the list at `path`."""
+    g.stands_at = path
+
+
 def _place_here() -> Here | None:
-    return place_at(request.path, visible_groups(may))
+    return place_at(g.get("stands_at", request.path), visible_groups(may))
 
 
 # --- query strings ------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commerce.admin.auth import blueprint
+from commerce.admin.bulk import order_views as bulk_orders
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
 from commerce.admin.collections import views as collections
@@ -32,6 +33,7 @@ __all__ = [
     "activity_views",
     "blueprint",
     "bulk",
+    "bulk_orders",
     "categories",
     "collections",
     "content",

@@ -6,13 +6,13 @@ Filters are facts of an address, so what was typed there is read leniently: what
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Uuid, and_, exists, false, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, and_, exists, false, func, literal, select, tuple_
 
 from commerce.accounts.models import StaffMember
 from commerce.db import UtcDateTime, db
@@ -158,6 +158,16 @@ def _fulfillment(name: str) -> ColumnElement[bool]:
         return Order.shipped_at.is_not(None)
     under_way = Order.status.in_(("confirmed", "processing"))
     return and_(under_way, sent if name == "partly" else ~sent)
+
+
+def matching_orders(wanted: OrderFilter) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of every order that a filter finds. A step, as its search is."""
+    return select(Order.id, Order.version).where(*wanted.conditions()).order_by(Order.id)
+
+
+def chosen_orders(ids: Collection[uuid.UUID]) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of these orders."""
+    return select(Order.id, Order.version).where(Order.id.in_(ids)).order_by(Order.id)
 
 
 # --- the rows ---------------------------------------------------------------------------------------
