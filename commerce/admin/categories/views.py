@@ -13,7 +13,6 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.auth import blueprint, page_number, requires_permission, search_text
 from commerce.admin.categories import queries
 from commerce.admin.categories.forms import CategoryForm
-from commerce.admin.confirmation import confirm_first
 from commerce.admin.forms import Difference, seen_row_version
 from commerce.admin.product_picker import find_addable_products
 from commerce.admin.save import done, save, saved_text
@@ -108,18 +107,6 @@ def category_change(category_id: uuid.UUID) -> BaseResponse:
 def category_delete(category_id: uuid.UUID) -> BaseResponse:
     """Delete a category that has no other below it and no promotion about it."""
     name = get_category(category_id).name
-    asks = confirm_first(
-        _("Delete %(name)s", name=name),
-        _("Delete category"),
-        f"{CATEGORIES}/{category_id}",
-        [
-            (_("Products"), _("They stay in the shop and in their other categories.")),
-            (_("Deleted"), _("Description, picture and the order of products.")),
-        ],
-        words=_("This cannot be undone. Please review it before you confirm."),
-    )
-    if asks is not None:
-        return asks
 
     def do() -> None:
         queries.refuse_if_promoted(category_id)

@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, requires_permission
-from commerce.admin.confirmation import confirm_first
 from commerce.admin.content.forms import POLICY_TITLES, PageForm
 from commerce.admin.forms import Difference, seen_row_version
 from commerce.admin.save import done, save, saved_text
@@ -111,21 +110,7 @@ def content_change(page_id: uuid.UUID) -> BaseResponse:
 @requires_permission("content.manage")
 def content_take_back(page_id: uuid.UUID, change: str) -> BaseResponse:
     """Show a page to customers no longer, or delete it."""
-    known_page = get_content(page_id)
-    title = known_page.title
-    if change == "deletion" and known_page.kind == "page":
-        asks = confirm_first(
-            _("Delete %(name)s", name=title),
-            _("Delete page"),
-            f"{PAGES}/{page_id}",
-            [
-                (_("Deleted"), _("The page with its draft and all of its versions.")),
-                (_("Address"), _("It leads nowhere any more.")),
-            ],
-            words=_("This cannot be undone. Please review it before you confirm."),
-        )
-        if asks is not None:
-            return asks
+    title = get_content(page_id).title
 
     def do() -> None:
         (withdraw_page if change == "withdrawal" else delete_page)(page_id, seen_version=seen_row_version())
