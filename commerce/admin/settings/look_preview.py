@@ -15,7 +15,7 @@ from commerce.catalog.images import MAX_BYTES, NotAPicture, normalise
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
 from commerce.storefront import listings
-from commerce.storefront.views import render_cards
+from commerce.storefront.list_parts import cards_markup
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop
 from commerce.tenants.theme import COLOURS, DEFAULTS, TYPEFACES, is_colour, unreadable
@@ -91,7 +91,7 @@ def _show(
         "admin/settings/look_preview.html",
         stylesheet=f"{HERE}.css?{_query(theme)}",
         problems=problems or _hard_to_read(theme),
-        cards=render_cards(listings.newest(CARDS), CARDS),
+        cards=cards_markup(listings.newest(CARDS), CARDS),
         **(known | dict(pictures or {})),
     )
     response = private(make_response(page, status))
