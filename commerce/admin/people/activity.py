@@ -263,6 +263,17 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "menu_entry_move": _("%(who)s moved a link of %(what)s"),
         "menu_entry_remove": _("%(who)s removed a link from %(what)s"),
     },
+    ("content", ""): {
+        "home_customize": _("%(who)s began to edit the home page"),
+        "home_change": _("%(who)s changed the home page"),
+        "home_change publication": _("%(who)s published the home page"),
+        "home_change reversion": _("%(who)s discarded the draft of the home page"),
+        "home_change deletion": _("%(who)s went back to the usual home page"),
+        "section_create": _("%(who)s added a section to the home page"),
+        "section_change": _("%(who)s changed a section of the home page"),
+        "section_move": _("%(who)s moved a section of the home page"),
+        "section_remove": _("%(who)s removed a section of the home page"),
+    },
     ("content", "policy"): {"policy_create": _("%(who)s started the policy %(what)s")},
     ("content", "redirect"): {
         "redirect_create": _("%(who)s added the redirect %(what)s"),
