@@ -1,15 +1,15 @@
 """Let the activity log be narrowed by what entries are about without reading all of it
 
-Revision ID: 0039
-Revises: 0038
+Revision ID: 0041
+Revises: 0040
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0039"
-down_revision = "0038"
+revision = "0041"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 
