@@ -31,7 +31,6 @@ FRAMED = (
 )
 """Policy of the page in it: it shows, and does nothing. Its style sheets are of the same origin, or none would load."""
 CARDS = 4
-_CONTRAST = "contrast_too_low"
 
 
 def draft_theme(shop: Shop, given: Mapping[str, str]) -> dict[str, Any]:
@@ -109,7 +108,7 @@ def _stored(picture: Any) -> dict[str, Any] | None:
 
 def _hard_to_read(theme: Mapping[str, Any]) -> list[str]:
     return [
-        describe(InvalidValue(text, _CONTRAST, text=text, ground=ground, ratio=f"{ratio:.1f}"))
+        describe(InvalidValue(text, "contrast_too_low", text=text, ground=ground, ratio=f"{ratio:.1f}"))
         for text, ground, ratio in unreadable(theme)
     ]
 
