@@ -470,6 +470,12 @@ MESSAGES: dict[str, str] = {
     "warehouse_unknown": N_("There's no location with the code %(warehouse)s."),
     # --- members ---
     "customer_not_found": N_("We couldn't find this customer."),
+    "merge_account_stays": N_(
+        "A customer with an account can't be merged into one without. Keep the customer with the account."
+    ),
+    "group_in_and_out": N_("A group can't be joined and left at once."),
+    "group_required": N_("Choose at least one group."),
+    "merge_with_oneself": N_("Both are the same customer. Choose another one."),
     "still_open": N_(
         "You can't do this while a delivery, payment, or return is in progress for these orders: %(orders)s."
     ),
@@ -837,6 +843,7 @@ TITLES: dict[str, str] = {
     "malformed_request": N_("The request can't be read"),
     "not_allowed": N_("Not allowed"),
     "not_found": N_("Not found"),
+    "not_mergeable": N_("These customers can't be merged"),
     "nothing_to_set": N_("There is no stock to set"),
     "nothing_chosen": N_("Nothing to change"),
     "plan_moved": N_("The bulk change has moved on"),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from commerce.bulk.changes import BulkChange
+from commerce.bulk.customer_changes import ChangeCustomerGroups, ChangeCustomerTags
 from commerce.bulk.product_changes import ChangeCategories, ChangePrice, ChangeStatus, ChangeTags
 from commerce.errors import NotFound
 
 KINDS: Mapping[str, BulkChange] = {
+    "customers.tags": ChangeCustomerTags(),
+    "customers.groups": ChangeCustomerGroups(),
     "products.price": ChangePrice(),
     "products.status": ChangeStatus(),
     "products.tags": ChangeTags(),

@@ -154,10 +154,12 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "customer_erase": _("%(who)s erased the data of a customer"),
         "customer_data": _("%(who)s downloaded the data of %(what)s"),
         "customer_change": _("%(who)s changed the tags and groups of %(what)s"),
+        "customer_merge": _("%(who)s merged another customer into %(what)s"),
         "customer_note_add": _("%(who)s added a note about %(what)s"),
         "customer_note_delete": _("%(who)s deleted a note about %(what)s"),
     },
     ("customers", ""): {
+        "bulk_customers": _("%(who)s started a bulk change of customers"),
         "customer_group_add": _("%(who)s added a group of customers"),
         "customer_group_change": _("%(who)s renamed a group of customers"),
         "customer_group_delete": _("%(who)s deleted a group of customers"),
