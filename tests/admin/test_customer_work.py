@@ -165,7 +165,11 @@ def test_two_customers_are_compared_and_merged_after_a_typed_word(
     address = f"/admin/customers/{mary}/merge"
     assert f"{address}?other=ORD-000001" in desk.get(f"{address}?q=zoe").text
     page = desk.get(f"{address}?other=ORD-000001").text
-    assert re.findall(r">([^<]+@[^<]+)</td>", page) == ["mary@example.com", "zoe@mail.test", "mary@example.com"]
+    assert re.findall(r">([^<]+@[^<]+)</td>", page) == [
+        "mary@example.com",
+        "zoe@mail.test",
+        "mary@example.com",
+    ]
     form = {"other": "ORD-000001", "version": re.findall(r'name="version" value="(\d+)"', page)[0]}
     refused = post(desk, f"{PAGE}/merge", {"other": str(mary), "version": "1"})
     assert refused.status_code == 409

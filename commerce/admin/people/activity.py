@@ -334,6 +334,7 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "audit_file": _("%(who)s downloaded the activity log"),
     },
     ("files", ""): {
+        "customer_import_upload": _("%(who)s uploaded a file of customers"),
         "product_import_upload": _("%(who)s uploaded a file of products"),
         "stock_import_preview": _("%(who)s uploaded a file of stock"),
         "stock_import_apply": _("%(who)s imported stock"),
