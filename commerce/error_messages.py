@@ -236,6 +236,20 @@ MESSAGES: dict[str, str] = {
     "not_in_cart": N_("This item is no longer in your cart."),
     # --- catalog ---
     "category_has_children": N_("There are categories below this one. Move or delete them first."),
+    "category_has_collection": N_(
+        "The collection “%(collection)s” has a condition about this category. Change the collection first."
+    ),
+    "collection_condition_required": N_("Add at least one condition."),
+    "collection_has_rules": N_("The products of this collection are chosen by its conditions."),
+    "collection_not_found": N_("We couldn't find this collection."),
+    "collection_slug_taken": N_("Another collection already uses this address."),
+    "collection_title_length": N_("Enter a title of 1 to %(maximum)s characters."),
+    "condition_value_required": N_("Enter a value for this condition."),
+    "price_bound_required": N_("Enter a lowest price, a highest price, or both."),
+    "price_bounds_reversed": N_("The highest price is below the lowest."),
+    "too_many_chosen_products": N_("A collection can have up to %(limit)s chosen products."),
+    "too_many_collections": N_("Your shop can have up to %(limit)s collections."),
+    "too_many_conditions": N_("A collection can have up to %(limit)s conditions."),
     "category_name_length": N_("Enter a name of 1 to %(maximum)s characters."),
     "category_not_found": N_("The category %(category)s doesn't exist."),
     "nothing_to_duplicate": N_("This product has no active variant to copy."),

@@ -47,7 +47,7 @@ from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejec
 from commerce.markup import cleaned
 from commerce.money import format_money
 from commerce.paging import MOST_COUNTED, Cursor, CursorLinks, CursorPage, Page, PageLinks
-from commerce.request_limits import ANYBODY, STAFF, BoundedHead, BoundedRequest, Bounds
+from commerce.request_limits import ANYBODY, PROGRAM, STAFF, BoundedHead, BoundedRequest, Bounds
 from commerce.translated_templates import spoken_locale
 
 log = logging.getLogger("commerce.web")
@@ -175,7 +175,7 @@ def _bound_requests(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
             return
         # Who sends it is asked only for what not everybody may send.
         bounds = bounds_of_sender()
-        if bounds is STAFF and taken is not None:
+        if taken is not None and bounds is (PROGRAM if taken.values else STAFF):
             bounds = taken
         request.bounds = bounds  # type: ignore[attr-defined]
         request.max_content_length = bounds.size

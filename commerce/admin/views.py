@@ -6,6 +6,7 @@ from commerce.admin.auth import blueprint
 from commerce.admin.bulk import customer_views as bulk_customers
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
+from commerce.admin.collections import views as collections
 from commerce.admin.content import menus, redirects
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
@@ -34,6 +35,7 @@ __all__ = [
     "bulk",
     "bulk_customers",
     "categories",
+    "collections",
     "content",
     "customer_groups",
     "customer_merge",

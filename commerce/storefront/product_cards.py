@@ -98,6 +98,20 @@ class CategoryPage(NamedTuple):
     children: tuple[CategoryLink, ...]
 
 
+class CollectionPage(NamedTuple):
+    """A collection that visitors may see. `asks_for_stock`: which products are in it changes with their stock."""
+
+    id: uuid.UUID
+    slug: str
+    title: str
+    picture: str
+    description_html: str
+    seo_title: str
+    seo_description: str
+    product_order: str
+    asks_for_stock: bool
+
+
 class PageLink(NamedTuple):
     """A page or policy that visitors may see."""
 

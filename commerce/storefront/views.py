@@ -12,6 +12,7 @@ from flask import Response, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.cache import render_cached
+from commerce.catalog.collections import collection_path
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.content.models import page_path
 from commerce.content.queries import published_page
@@ -100,6 +101,23 @@ def _category_facts(slug: str) -> dict[str, Any]:
         cards=page.cards,
         category=found,
         summary=plain_text(found.description),
+        default=found.product_order,
+    )
+
+
+@blueprint.get("/collections/<slug>")
+@cache_for_anonymous
+def collection(slug: str) -> str:
+    """The products of a collection."""
+    found = listings.find_collection(slug)
+    sort = _sort(found.product_order)
+    page = listings.collected_products(found, _page_number(), sort)
+    return _render_list(
+        "storefront/collection.html",
+        pages=_links(page, quote(collection_path(slug)), default=found.product_order),
+        cards=page.cards,
+        collection=found,
+        summary=found.seo_description or plain_text(found.description_html),
         default=found.product_order,
     )
 

@@ -16,6 +16,7 @@ IDS = {
     "address_id": "member_addresses",
     "category_id": "categories",
     "client_id": "api_clients",
+    "collection_id": "collections",
     "coupon_id": "coupons",
     "delivery_id": "deliveries",
     "draft_id": "carts",
@@ -31,6 +32,7 @@ IDS = {
     "note_id": "customer_notes",
     "page_id": "content_pages",
     "payment_id": "payments",
+    "picture_id": "product_images",
     "plan_id": "bulk_plans",
     "product_id": "products",
     "promotion_id": "promotions",
@@ -52,7 +54,12 @@ CODES = {
     "api/carts": "coupons-code",
 }
 """Words of an address -> what its `code` names; else it is an order."""
-SLUGS = {"categories": "categories", "/pages/": "content-pages", "/policies/": "content-pages"}
+SLUGS = {
+    "categories": "categories",
+    "collections": "collections",
+    "/pages/": "content-pages",
+    "/policies/": "content-pages",
+}
 """Words of an address -> what its `slug` names; else it is a product."""
 PLAIN = {
     "number": "1",

@@ -28,6 +28,7 @@ from commerce.admin.orders.actions import (
     why_not_refund,
 )
 from commerce.admin.orders.forms import ActionForm, NoteForm
+from commerce.admin.orders.payment_previews import preview_receipt
 from commerce.admin.orders.previews import ActionPreview, preview_action, show_preview
 from commerce.admin.orders.queries import find_order, titles_of, units_to_pick
 from commerce.admin.orders.shipping import show_shipping
@@ -87,6 +88,10 @@ def order_action(code: str, resource: str) -> BaseResponse:
     ensure_permission(f"orders.{row.action}")
     order = find_order(code)
     form = ActionForm(row, request.form)
+    if row.action == "pay" and form.validate():
+        asks = preview_receipt(order, form.minor, form.reference.data or "")
+        if asks is not None:
+            return asks
 
     def do() -> ActionPreview | ActionNotice:
         action = form.to_action()

@@ -54,6 +54,7 @@ PAGES = {
     "payment_method": "/admin/pricing/payment-methods/{}",
     "page": "/admin/pages/{}",
     "policy": "/admin/policies/{}",
+    "menu": "/admin/menus",
     "redirect": "/admin/redirects",
     "mail": "/admin/mails/{}",
     "setting": "/admin/settings/{}",
@@ -65,7 +66,7 @@ PAGES = {
     "": "",
 }
 """Where the page of a thing is. `names_of` finds what those are called that are known by an id."""
-_FIXED = {"order", "customer", "mail", "payment_method", "policy", "setting"}
+_FIXED = {"order", "customer", "mail", "payment_method", "policy", "setting", "menu"}
 """Things that are always there, or whose page says so when they are not."""
 
 
@@ -170,8 +171,11 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "product_archive": _("%(who)s archived the product %(what)s"),
         "product_duplicate": _("%(who)s duplicated the product %(what)s"),
         "product_options_change": _("%(who)s changed the options of the product %(what)s"),
-        "product_delete": _("%(who)s deleted the product %(what)s"),
+        "product_delete, api.delete_one_product": _("%(who)s deleted the product %(what)s"),
         "publish_product": _("The product %(what)s was published as scheduled"),
+        "api.add_product_picture": _("%(who)s added a picture to the product %(what)s"),
+        "api.change_product_picture": _("%(who)s changed a picture of the product %(what)s"),
+        "api.delete_product_picture": _("%(who)s deleted a picture of the product %(what)s"),
         "variant_change": _("%(who)s changed a variant of the product %(what)s"),
         "api.add_one_variant": _("%(who)s added a variant to the product %(what)s"),
     },
@@ -239,6 +243,14 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "content_take_back": _("%(who)s took back the page %(what)s"),
         "content_take_back withdrawal": _("%(who)s unpublished the page %(what)s"),
         "content_take_back deletion": _("%(who)s deleted the page %(what)s"),
+    },
+    ("content", "menu"): {
+        "menu_customize": _("%(who)s began to edit %(what)s"),
+        "menu_reset": _("%(who)s reset %(what)s"),
+        "menu_entry_create": _("%(who)s added a link to %(what)s"),
+        "menu_entry_change": _("%(who)s changed a link of %(what)s"),
+        "menu_entry_move": _("%(who)s moved a link of %(what)s"),
+        "menu_entry_remove": _("%(who)s removed a link from %(what)s"),
     },
     ("content", "policy"): {"policy_create": _("%(who)s started the policy %(what)s")},
     ("content", "redirect"): {
@@ -439,6 +451,8 @@ def _label(thing: str, key: str) -> str:
     """Return what something is called that has no name of its own."""
     if thing == "customer":
         return str(gettext("a customer"))
+    if thing == "menu":
+        return str(gettext("the footer") if key == "footer" else gettext("the main menu"))
     if thing == "setting":
         return next((str(each.label) for each in SETTINGS_PLACES if each.path.endswith(f"/{key}")), key)
     return key.replace("_", " ") if thing == "mail" else key

@@ -26,6 +26,7 @@ from commerce.admin.auth import (
     current_staff,
     requires_permission,
 )
+from commerce.admin.confirmation import confirm_first
 from commerce.admin.people.forms import InviteForm
 from commerce.admin.save import done, save
 from commerce.admin.step_up import PAGE as PROOF
@@ -108,7 +109,23 @@ def staff_reactivate(staff_id: uuid.UUID) -> BaseResponse:
 @requires_permission("staff.manage")
 @requires_recent_auth
 def staff_reset_factor(staff_id: uuid.UUID) -> BaseResponse:
-    """Reset the two-factor authentication of staff who lost their phone."""
+    """Show what resetting means for staff who lost their phone; then turn off their two-factor authentication."""
+    person = next((each for each in people.list_staff() if each.id == staff_id), None)
+    if person is not None:
+        asks = confirm_first(
+            _("Turn off two-factor authentication for %(name)s", name=person.name or person.email),
+            _("Turn off two-factor authentication"),
+            STAFF_LIST,
+            [
+                (_("Account"), person.email),
+                (_("Sign-in"), _("With the password alone, until they set it up again.")),
+                (_("Recovery codes"), _("None of them works any more.")),
+                (_("Browsers"), _("They are signed out everywhere.")),
+            ],
+            words=_("Make sure that it is really them who ask for it."),
+        )
+        if asks is not None:
+            return asks
     text = _("Two-factor authentication reset. All browsers are signed out.")
     return _change(lambda: people.reset_second_factor(staff_id), text)
 
