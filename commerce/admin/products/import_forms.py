@@ -123,12 +123,12 @@ class PlainFile:
 
     def __init__(self, row: FileImport) -> None:
         self._row = row
+        self.reason = str(row.error.get("reason", ""))
 
     @property
     def problem(self) -> str:
         """Why the file cannot be read, '' when it can."""
-        error = self._row.error
-        return str(describe(Refusal(error["reason"], error.get("facts", {})))) if error else ""
+        return str(describe(Refusal(self.reason, self._row.error.get("facts", {})))) if self.reason else ""
 
     @staticmethod
     def note(note: Mapping[str, Any]) -> str:
