@@ -6,6 +6,13 @@ from collections.abc import Mapping
 
 from commerce.bulk.changes import BulkChange
 from commerce.bulk.customer_changes import ChangeCustomerGroups, ChangeCustomerTags
+from commerce.bulk.order_changes import (
+    AssignOrders,
+    ChangeOrderTags,
+    ShipOrders,
+    ShipWithTracking,
+    StartProcessing,
+)
 from commerce.bulk.product_changes import ChangeCategories, ChangePrice, ChangeStatus, ChangeTags
 from commerce.errors import NotFound
 
@@ -16,6 +23,11 @@ KINDS: Mapping[str, BulkChange] = {
     "products.status": ChangeStatus(),
     "products.tags": ChangeTags(),
     "products.categories": ChangeCategories(),
+    "orders.process": StartProcessing(),
+    "orders.ship": ShipOrders(),
+    "orders.tracking": ShipWithTracking(),
+    "orders.tags": ChangeOrderTags(),
+    "orders.assign": AssignOrders(),
 }
 
 

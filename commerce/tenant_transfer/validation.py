@@ -32,6 +32,7 @@ from commerce.payments.methods import check_stored_method
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import Promotion
 from commerce.pricing.validation import TaxValues, check_limit, check_promotion, check_tax, values_of
+from commerce.tenant_transfer.tables import stored_columns
 from commerce.tenants.settings import (
     CHECKS,
     check_settings,
@@ -51,7 +52,7 @@ YEARS = range(1970, 2200)
 def checked_row(table: Table, row: Row, number: int) -> Row:
     """Return a row as it is stored. Raises Rejected with table, number of the row (from 1) and reason."""
     try:
-        for column in table.columns:
+        for column in stored_columns(table):
             _check_value(column, row[column.name])
         check = ROW_CHECKS.get(table.name)
         return {**row, **check(row)} if check else row
