@@ -246,7 +246,9 @@ def _group(text: str) -> str:
 def _address(row: FileRow) -> dict[str, Any] | None:
     """Return the address of a row, None when it has no street and no city. The country is the shop's unless it says."""
     cells = {name: row.get(name) for name in _ADDRESS}
-    lines = [" ".join(cells["street_address"].split()), " ".join(row.get("street_more").split())]
+    lines = [
+        " ".join(line.split()) for line in (*cells["street_address"].splitlines(), row.get("street_more"))
+    ]
     cells["street_address"] = "\n".join(filter(None, lines))
     if not cells["street_address"] and not cells["city"]:
         return None

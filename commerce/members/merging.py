@@ -2,7 +2,7 @@
 
 Which address and account stay is chosen by who is kept. An account is never merged into a customer without one. The
 account of the other is closed: its sessions end, its address opens nothing any more, and whoever reads that address may
-register anew. What is ordered with the former address as a guest, then or later, is the kept customer's; orders keep
+register again. What is ordered with the former address as a guest, then or later, is the kept customer's; orders keep
 the address that they were placed with, and their mails go there.
 
 A new table that names a customer belongs into MERGED; a test compares it with the models.
