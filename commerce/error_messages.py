@@ -438,6 +438,11 @@ MESSAGES: dict[str, str] = {
     ),
     # --- content ---
     "content_page_not_found": N_("We couldn't find this page."),
+    "button_label_required": N_("Enter a label for the button, or leave its address empty."),
+    "home_page_empty": N_("Add at least one section before you publish."),
+    "home_page_not_found": N_("The home page is automatic. Nothing of it is edited yet."),
+    "home_page_unpublished": N_("Nothing was published yet."),
+    "home_section_not_found": N_("We couldn't find this section. Someone may have removed it."),
     "link_address_invalid": N_(
         "Enter a path such as /pages/contact, or an address that begins with https://."
     ),
@@ -452,6 +457,9 @@ MESSAGES: dict[str, str] = {
     "policy_stays": N_(
         "Policies can't be deleted because customers may have agreed to them. Unpublish it instead."
     ),
+    "section_text_required": N_("Enter a text."),
+    "section_title_required": N_("Enter a title."),
+    "too_many_sections": N_("The home page can have up to %(limit)s sections."),
     "too_many_pages": N_("Your shop can have up to %(limit)s pages."),
     # --- database ---
     "busy": N_("The shop is very busy. Try again in a moment."),
