@@ -158,10 +158,12 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "customer_erase": _("%(who)s erased the data of a customer"),
         "customer_data": _("%(who)s downloaded the data of %(what)s"),
         "customer_change": _("%(who)s changed the tags and groups of %(what)s"),
+        "customer_merge": _("%(who)s merged another customer into %(what)s"),
         "customer_note_add": _("%(who)s added a note about %(what)s"),
         "customer_note_delete": _("%(who)s deleted a note about %(what)s"),
     },
     ("customers", ""): {
+        "bulk_customers": _("%(who)s started a bulk change of customers"),
         "customer_group_add": _("%(who)s added a group of customers"),
         "customer_group_change": _("%(who)s renamed a group of customers"),
         "customer_group_delete": _("%(who)s deleted a group of customers"),
@@ -369,6 +371,7 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "audit_file": _("%(who)s downloaded the activity log"),
     },
     ("files", ""): {
+        "customer_import_upload": _("%(who)s uploaded a file of customers"),
         "product_import_upload": _("%(who)s uploaded a file of products"),
         "stock_import_preview": _("%(who)s uploaded a file of stock"),
         "stock_import_apply": _("%(who)s imported stock"),
