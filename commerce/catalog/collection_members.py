@@ -115,7 +115,7 @@ def rebuild(collection: Collection) -> None:
 
 
 _TAKE_TIME = select(func.set_config("statement_timeout", "60s", literal(value=True)))
-"""Until the transaction ends: a row for each of 100,000 products takes seconds, more than a page may ask of PostgreSQL."""
+"""Until the transaction ends: rows of 100,000 products take seconds, more than a page may ask of PostgreSQL."""
 
 
 def rebuild_by_category() -> None:
