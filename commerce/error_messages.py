@@ -454,6 +454,8 @@ MESSAGES: dict[str, str] = {
     "unknown_stock_cause": N_("Choose one of these reasons: %(causes)s."),
     "warehouse_required": N_("This variant is stocked at several locations. Choose one."),
     "warehouse_unknown": N_("There's no location with the code %(warehouse)s."),
+    # --- invoices ---
+    "document_not_found": N_("We couldn't find this invoice or credit note."),
     # --- members ---
     "customer_not_found": N_("We couldn't find this customer."),
     "still_open": N_(

@@ -11,7 +11,7 @@ from commerce.admin.drafts import views as drafts
 from commerce.admin.exports import views as exports
 from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
-from commerce.admin.orders import edit, listing, payments, returns, shipping
+from commerce.admin.orders import edit, invoices, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
@@ -37,6 +37,7 @@ __all__ = [
     "home",
     "imports",
     "integrations",
+    "invoices",
     "listing",
     "mails",
     "new_product",

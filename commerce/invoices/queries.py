@@ -41,7 +41,7 @@ def documents_of(order_id: uuid.UUID) -> Sequence[InvoiceDocument]:
     ).all()
 
 
-def document_codes(order_id: uuid.UUID) -> Sequence[InvoiceDocument]:
+def order_documents(order_id: uuid.UUID) -> Sequence[InvoiceDocument]:
     """Return the documents of an order without their content, oldest first."""
     return db.session.scalars(
         select(InvoiceDocument)

@@ -69,11 +69,6 @@ def follow_documents(order_id: uuid.UUID, event_id: uuid.UUID, cause: str) -> li
     ]
 
 
-def follow_order(happening: DeliveredEvent) -> None:
-    """Make the documents of the order that an event is about."""
-    follow_documents(happening.subject_id, happening.event_id, happening.type)
-
-
 def orders_to_document(happenings: Sequence[DeliveredEvent]) -> dict[uuid.UUID, bool]:
     """Return by event id whether its order may need a document. One statement at most."""
     makes = current_shop().invoice_when != NEVER
