@@ -41,11 +41,12 @@ def content_of(
         "timezone": shop.timezone,
         "shop": shop.name,
         "seller": dict(shop.seller),
-        "buyer": {"name": order.name, "address": dict(order.shipping_address)},
+        # A credit note is for whom its invoice was for: the order may name nobody any more.
+        "buyer": earlier[-1].content["buyer"] if sign < 0 else _buyer(order),
         "order": order.code,
         "ordered_at": _iso(order.placed_at),
         "shipped_at": _iso(max(moment.shipped, default=None)),
-        "paid_at": _iso(order.paid_at) if moment.paid else "",
+        "paid_at": _iso(order.paid_at) if moment.paid and sign > 0 else "",
         "payment": order.payment_label,
         "instructions": "" if moment.paid or sign < 0 else moment.instructions,
         "prices_include_tax": order.prices_include_tax,
@@ -61,6 +62,10 @@ def content_of(
         "total": sum(line["gross"] for line in lines),
         "note": shop.invoice_note,
     }
+
+
+def _buyer(order: Order) -> dict[str, Any]:
+    return {"name": order.name, "address": dict(order.shipping_address)}
 
 
 def documented(documents: Iterable[InvoiceDocument]) -> Ledger:

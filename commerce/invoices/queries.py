@@ -62,6 +62,18 @@ def get_document(code: str, *, order_id: uuid.UUID | None = None) -> InvoiceDocu
     return found
 
 
+def document_codes(orders: ColumnElement[bool]) -> list[str]:
+    """Return the numbers of the documents of all orders that meet a condition, oldest first."""
+    found = select(Order.id).where(orders)
+    return list(
+        db.session.scalars(
+            select(InvoiceDocument.code)
+            .where(InvoiceDocument.order_id.in_(found))
+            .order_by(InvoiceDocument.issued_at, InvoiceDocument.id)
+        )
+    )
+
+
 def orders_with_documents(order_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
     """Return those of some orders that have any document. One statement."""
     return set(

@@ -1,5 +1,6 @@
 """When documents are made, what they say, who sees them, and that nobody changes them."""
 
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from commerce.db import atomic, db
 from commerce.invoices.models import InvoiceDocument
+from commerce.members.customers import customer_of_order
+from commerce.members.erasure import erase_customer
+from commerce.members.export import export_as_json
 from commerce.order_management.edit_order import edit_order, preview_edit
 from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.models import Order
@@ -28,6 +32,7 @@ from tests.admin.conftest import SignedIn, signed_in  # noqa: F401 - a fixture
 from tests.factories.checkout import make_order
 from tests.factories.orders import BOB, fresh, order_in, take_step
 from tests.factories.shop import make_product
+from tests.factories.staff import csrf_token
 from tests.invoices.making import documents, follow, making_invoices, numbers
 from tests.support.client import ShopClient
 
@@ -343,3 +348,41 @@ def test_nothing_of_it_is_part_of_placing_an_order(in_shop: Shop) -> None:
     with invoicing(in_shop):
         make_order((make_product(), 1))
         assert db.session.scalar(select(func.count()).select_from(InvoiceDocument)) == 0
+
+
+# --- people --------------------------------------------------------------------------------------------
+
+
+def test_documents_outlive_the_erasure_of_their_customer_and_the_preview_says_so(
+    in_shop: Shop,
+    signed_in: SignedIn,  # noqa: F811
+) -> None:
+    with invoicing(in_shop):
+        order_id = bought(1, name="Ann Xanary")
+        follow(order_id)
+        for action in ("process", "ship", "deliver", "complete"):
+            take_step(order_id, action)
+        code = fresh(order_id).code
+        desk = signed_in("owner")
+        preview = desk.post(
+            f"/admin/customers/{code}/erasure",
+            data={"csrf_token": csrf_token(desk.get(f"/admin/customers/{code}").text)},
+        )
+        assert "INV-0001" in preview.text
+        assert "since tax law requires it" in preview.text
+        before = documents(order_id)[0].content
+        erase_customer(customer_of_order(code))
+        assert fresh(order_id).name == "Erased"
+        assert documents(order_id)[0].content == before
+        assert before["buyer"]["name"] == "Ann Xanary"
+        credit_order(order_id, RefundRequest(amount=100), BOB, reason="Sorry")
+        follow(order_id)
+        assert documents(order_id)[1].content["buyer"] == before["buyer"], "as on its invoice"
+
+
+def test_a_customer_gets_their_documents_with_their_data(in_shop: Shop) -> None:
+    with invoicing(in_shop):
+        order_id = bought(1)
+        follow(order_id)
+        exported = json.loads(export_as_json(customer_of_order(fresh(order_id).code)))
+        assert [each["code"] for each in exported["orders"][0]["invoices"]] == ["INV-0001"]

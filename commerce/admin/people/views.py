@@ -48,6 +48,7 @@ from commerce.admin.step_up import PAGE as PROOF
 from commerce.admin.step_up import has_recent_auth_for_page, requires_recent_auth
 from commerce.cart.details import CheckoutDetails
 from commerce.errors import CommerceError, Conflict
+from commerce.invoices.queries import document_codes
 from commerce.members.customers import (
     Customer,
     customer_of_member,
@@ -130,6 +131,13 @@ def customer_erase(key: str) -> BaseResponse:
 
 def _preview_erasure(key: str, customer: Customer) -> BaseResponse | None:
     orders = [order.code for order in queries.orders_of(customer)]
+    invoices = document_codes(customer.orders)
+    kept = [(_("Kept"), _("Items, amounts and countries."))]
+    if invoices:
+        words = _(
+            "With name and address, since tax law requires it: %(numbers)s.", numbers=", ".join(invoices)
+        )
+        kept.append((_("Invoices kept"), words))
     account = _("Closed; nobody can sign in with it any more.") if customer.member_id else _("None.")
     return confirm_first(
         _("Erase data of %(customer)s", customer=customer.name or customer.email),
@@ -139,7 +147,7 @@ def _preview_erasure(key: str, customer: Customer) -> BaseResponse | None:
             (_("Account"), account),
             (_("Orders"), ", ".join(orders) or _("None.")),
             (_("Erased"), _("Name, addresses, emails and notes, in the account and in every order.")),
-            (_("Kept"), _("Items, amounts and countries.")),
+            *kept,
             (_("Emails"), _("None.")),
         ],
         words=_("This cannot be undone. Please review it before you confirm."),
