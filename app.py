@@ -60,7 +60,7 @@ from commerce.tenants.models import Shop
 from commerce.tenants.queries import KnownShop, find_known_shop, find_shop_by_host, list_shops
 from commerce.tenants.scope import current_shop, entered_shop, shop_scope
 from commerce.translated_templates import KeptDomain, TranslatedTemplates
-from commerce.web import init_web, private, see_other
+from commerce.web import PlainFlask, init_web, private, see_other
 
 log = logging.getLogger("commerce")
 SHOPLESS = {"static", "healthz", "readyz"}
@@ -99,7 +99,7 @@ def create_app(config: Config | None = None) -> Flask:
             test_gateway=not config.production,
         )
     )
-    app = Flask("lockstep", root_path=str(ROOT))
+    app = PlainFlask("lockstep", root_path=str(ROOT))
     app.jinja_environment = TranslatedTemplates
     app.config.update(_flask_settings(config))
     app.jinja_env.undefined = StrictUndefined
@@ -242,12 +242,14 @@ def _enter_known_shop(host: str) -> Shop | None:
     if known is None or not (request.cookies or request.authorization):
         return None
     reads = request.method in ("GET", "HEAD")
-    if not reads and not known.is_current(host):
+    if not reads and known.current_state(host) is None:
         return None
     shop = _enter(known.shop)
-    if reads and not known.is_current(host):
-        _leave_shop(None)
-        return None
+    if reads:
+        g.database_state = known.current_state(host)
+        if g.database_state is None:
+            _leave_shop(None)
+            return None
     return shop
 
 

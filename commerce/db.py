@@ -154,6 +154,8 @@ class ShopSession(AppSession):
 
     def close(self) -> None:
         """Give the connection back. One that died has nothing to roll back, and who was answered stays answered."""
+        if not (self.in_transaction() or self.identity_map or self._new):
+            return  # a request closes it several times, to be sure
         try:
             super().close()
         except OperationalError:

@@ -429,6 +429,10 @@ def _on_rollback(connection: Connection) -> None:
             raw.commit()
 
 
+POSTGRESQL_READER = 0
+"""Who reads on PostgreSQL: all connections see the same state."""
+
+
 def database_state(connection: Connection) -> tuple[int, Hashable]:
     """Return who reads, and a value that is another one as soon as any transaction has been committed.
 
@@ -439,7 +443,7 @@ def database_state(connection: Connection) -> tuple[int, Hashable]:
     if connection.dialect.name == "postgresql":
         # Which transactions are committed, as the current statement sees them; the same for every connection. Asked of
         # the driver itself: for a kept page this is all the work that there is.
-        return 0, raw.execute("SELECT pg_current_snapshot()::text").fetchone()[0]
+        return POSTGRESQL_READER, raw.execute("SELECT pg_current_snapshot()::text").fetchone()[0]
     # SQLite counts for each connection the commits of others and its own changes. An address in memory would not do
     # as the connection's name: a later connection may get the same one.
     number = connection.info.setdefault("number", next(_numbers))

@@ -44,6 +44,11 @@ MESSAGES: dict[str, str] = {
     "link_over": N_("A link in our emails works once and for a limited time. Request a new one."),
     "member_email_taken": N_("An account with this email address already exists."),
     "member_not_found": N_("We couldn't find this customer account."),
+    "customer_changed": N_("This customer has just been changed. Please open their page again."),
+    "customer_group_name_invalid": N_("Enter a name of 1 to %(maximum)s characters without commas."),
+    "customer_group_name_taken": N_("A group with this name already exists."),
+    "customer_group_not_found": N_("We couldn't find this group."),
+    "customer_note_not_found": N_("We couldn't find this note."),
     "name_required": N_("Enter your name."),
     "not_an_email": N_("“%(value)s” isn't a valid email address."),
     "otp_wrong": N_("This code isn't valid. Wait for your app to show a new code, then enter that one."),
@@ -230,6 +235,20 @@ MESSAGES: dict[str, str] = {
     "not_in_cart": N_("This item is no longer in your cart."),
     # --- catalog ---
     "category_has_children": N_("There are categories below this one. Move or delete them first."),
+    "category_has_collection": N_(
+        "The collection “%(collection)s” has a condition about this category. Change the collection first."
+    ),
+    "collection_condition_required": N_("Add at least one condition."),
+    "collection_has_rules": N_("The products of this collection are chosen by its conditions."),
+    "collection_not_found": N_("We couldn't find this collection."),
+    "collection_slug_taken": N_("Another collection already uses this address."),
+    "collection_title_length": N_("Enter a title of 1 to %(maximum)s characters."),
+    "condition_value_required": N_("Enter a value for this condition."),
+    "price_bound_required": N_("Enter a lowest price, a highest price, or both."),
+    "price_bounds_reversed": N_("The highest price is below the lowest."),
+    "too_many_chosen_products": N_("A collection can have up to %(limit)s chosen products."),
+    "too_many_collections": N_("Your shop can have up to %(limit)s collections."),
+    "too_many_conditions": N_("A collection can have up to %(limit)s conditions."),
     "category_name_length": N_("Enter a name of 1 to %(maximum)s characters."),
     "category_not_found": N_("The category %(category)s doesn't exist."),
     "nothing_to_duplicate": N_("This product has no active variant to copy."),
@@ -409,6 +428,15 @@ MESSAGES: dict[str, str] = {
     ),
     # --- content ---
     "content_page_not_found": N_("We couldn't find this page."),
+    "link_address_invalid": N_(
+        "Enter a path such as /pages/contact, or an address that begins with https://."
+    ),
+    "menu_address_unused": N_("Leave the address empty, or choose “An address” as the target."),
+    "menu_entry_not_found": N_("We couldn't find this link. Someone may have removed it."),
+    "menu_full": N_("A menu can have up to %(limit)s links."),
+    "menu_label_required": N_("Enter a label."),
+    "menu_not_found": N_("We couldn't find this menu."),
+    "menu_parent_impossible": N_("A link can't be placed there: menus are nested once."),
     "page_slug_taken": N_("Another page already uses this address."),
     "policy_exists": N_("Someone else has just written this policy."),
     "policy_stays": N_(
@@ -502,6 +530,9 @@ MESSAGES: dict[str, str] = {
     "note_not_printable": N_("Notes can't contain control characters."),
     "note_required": N_("Enter a note."),
     "tag_invalid": N_("Tags can have up to %(maximum)s characters. Separate them by commas."),
+    "too_many_customer_groups": N_("A shop can have up to %(limit)s groups of customers."),
+    "too_many_customer_notes": N_("A customer can have up to %(limit)s notes."),
+    "too_many_customer_tags": N_("A customer can have up to %(limit)s tags."),
     "too_many_order_tags": N_("An order can have up to %(limit)s tags."),
     "nothing_left_to_request": N_("Everything has already been refunded or requested."),
     "return_window_over": N_(

@@ -9,6 +9,7 @@ tuple. Errors and lost connections are SQLAlchemy's own matter as before.
 from __future__ import annotations
 
 import functools
+import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -39,13 +40,24 @@ class KeptStatement:
                     given[name] = convert
             else:
                 value = parameter.effective_value
-                self._fixed[name] = value if convert is None else convert(value)
+                self._fix(name, value if convert is None else convert(value))
         self._given = list(given.items())
         columns = compiled._result_columns
         row: Any = namedtuple("Row", [each.keyname for each in columns], rename=True)  # type: ignore[misc]  # noqa: PYI024
         self._make_row: Callable[[Iterable[Any]], Any] = row._make
         found = [each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns]
         self._converted = [(place, convert) for place, convert in enumerate(found) if convert is not None]
+
+    def _fix(self, name: str, value: Any) -> None:
+        """Write a value that never changes into the statement, or else send it each time.
+
+        PostgreSQL plans a statement once only if it does not expect to do better with the values known.
+        """
+        text = _written(value) if self._order is None else None
+        if text is None:
+            self._fixed[name] = value
+        else:
+            self.sql = self.sql.replace(f"%({name})s", text)
 
     def values(self, parameters: Mapping[str, Any]) -> Any:
         """Return parameters as the driver takes them."""
@@ -81,6 +93,17 @@ class KeptStatement:
             failed = self.sql if isinstance(error, connection.dialect.loaded_dbapi.Error) else None
             connection._handle_dbapi_exception(error, failed, values, None, None)
 
+
+def _written(value: Any) -> str | None:
+    """Return a number or a plain word as SQL, None for any other value."""
+    if type(value) is int:
+        return str(value) if value >= 0 else f"({value})"
+    if isinstance(value, str) and _PLAIN_WORD.fullmatch(value):
+        return f"'{value}'"
+    return None
+
+
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9_ .:/-]*")
 
 _kept: WeakKeyDictionary[Executable, dict[str, KeptStatement | None]] = WeakKeyDictionary()
 """Statement -> what it is for each database; None for one that is left to SQLAlchemy."""

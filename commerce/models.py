@@ -7,6 +7,7 @@ from commerce.bulk import models as bulk
 from commerce.cart import models as cart
 from commerce.catalog import models as catalog
 from commerce.content import models as content
+from commerce.customers import models as customers
 from commerce.events import models as events
 from commerce.file_imports import models as file_imports
 from commerce.inventory import models as inventory
@@ -28,6 +29,7 @@ __all__ = [
     "cart",
     "catalog",
     "content",
+    "customers",
     "events",
     "file_imports",
     "form_submissions",

@@ -10,6 +10,7 @@ import hashlib
 import threading
 from typing import Any
 
+from flask import g, has_app_context
 from flask.templating import Environment
 from flask_babel import Domain, Locale, get_domain, get_locale
 from jinja2 import BytecodeCache, Template, nodes
@@ -146,6 +147,13 @@ def _digest(catalog: Any) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
 
+def spoken_locale() -> Locale | None:
+    """Return what `flask_babel.get_locale` does, without its way there: a page asks for it dozens of times."""
+    found = g.get("_flask_babel") if has_app_context() else None
+    locale: Locale | None = getattr(found, "babel_locale", None)
+    return get_locale() if locale is None else locale
+
+
 class KeptDomain(Domain):  # type: ignore[misc]
     """Flask-Babel's domain, which finds a language's catalog by the locale itself and does not spell its name first."""
 
@@ -155,7 +163,7 @@ class KeptDomain(Domain):  # type: ignore[misc]
 
     def get_translations(self) -> Any:
         """Return the catalog of the language that is spoken now."""
-        locale = get_locale()
+        locale = spoken_locale()
         if locale is None:
             return super().get_translations()
         found = self._by_locale.get(locale)
@@ -188,7 +196,7 @@ class TranslatedTemplates(Environment):
 
     def _translated(self) -> TranslatedTemplates:
         """Return the environment of the language that is spoken now."""
-        locale = get_locale()
+        locale = spoken_locale()
         known = self._by_locale.get(locale)
         if known is None:
             known = self._by_locale[locale] = self._of_catalog(get_domain().get_translations())

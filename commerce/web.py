@@ -30,7 +30,7 @@ from flask import (
     render_template,
     request,
 )
-from flask_babel import get_babel, get_locale
+from flask_babel import get_babel
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import OperationalError
@@ -47,9 +47,14 @@ from commerce.errors import CommerceError, Conflict, NotAllowed, NotFound, Rejec
 from commerce.markup import cleaned
 from commerce.money import format_money
 from commerce.paging import MOST_COUNTED, Cursor, CursorLinks, CursorPage, Page, PageLinks
-from commerce.request_limits import ANYBODY, STAFF, BoundedHead, BoundedRequest, Bounds
+from commerce.request_limits import ANYBODY, PROGRAM, STAFF, BoundedHead, BoundedRequest, Bounds
+from commerce.translated_templates import spoken_locale
 
 log = logging.getLogger("commerce.web")
+
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""What changes nothing (RFC 9110, 9.2.1); Flask-WTF checks the others."""
 
 
 class SameSiteCsrf(CSRFProtect):  # type: ignore[misc]
@@ -61,12 +66,23 @@ class SameSiteCsrf(CSRFProtect):  # type: ignore[misc]
 
     def protect(self, apply_exemptions: bool = False) -> None:
         """Raise CSRFError for a form that another site made a browser send, or whose token is wrong."""
+        if request.method in SAFE_METHODS:
+            return
         super().protect(apply_exemptions=apply_exemptions)
         if g.get("csrf_valid") and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
             raise CSRFError("the form came from another site")
 
 
 csrf = SameSiteCsrf()
+
+
+class PlainFlask(Flask):
+    """Flask for views and hooks that are plain functions: at each call it would look whether one is a coroutine."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
 
 STATUS_OF: dict[type[CommerceError], int] = {
     NotFound: 404,
@@ -159,7 +175,7 @@ def _bound_requests(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:
             return
         # Who sends it is asked only for what not everybody may send.
         bounds = bounds_of_sender()
-        if bounds is STAFF and taken is not None:
+        if taken is not None and bounds is (PROGRAM if taken.values else STAFF):
             bounds = taken
         request.bounds = bounds  # type: ignore[attr-defined]
         request.max_content_length = bounds.size
@@ -413,7 +429,7 @@ def _add_headers(response: Response) -> Response:
 
 
 def _money(amount: int, currency: str) -> str:
-    return format_money(amount, currency, _locale_name(get_locale()))
+    return format_money(amount, currency, _locale_name(spoken_locale()))
 
 
 @lru_cache(maxsize=1024)
@@ -423,7 +439,7 @@ def _locale_name(locale: Locale | None) -> str:
 
 def _counted(number: int) -> str:
     """Return a count of paging as people read it: one beyond the bound as "10,000+"."""
-    shown = format_decimal(min(number, MOST_COUNTED), locale=get_locale())
+    shown = format_decimal(min(number, MOST_COUNTED), locale=spoken_locale())
     return f"{shown}+" if number > MOST_COUNTED else shown
 
 
@@ -434,14 +450,14 @@ def _zone() -> ZoneInfo:
 
 def _when(moment: datetime | None, style: str = "medium") -> str:
     """Return a moment in the shop's time zone, for a page or mail of that shop."""
-    return format_datetime(moment, style, tzinfo=_zone(), locale=get_locale()) if moment else ""
+    return format_datetime(moment, style, tzinfo=_zone(), locale=spoken_locale()) if moment else ""
 
 
 def _deadline(moment: datetime | None, style: str = "short") -> str:
     """Return a moment as `when` does and the name of its time zone: who reads it may live in another."""
     if not moment:
         return ""
-    zone = get_timezone_name(moment.astimezone(_zone()), "short", locale=get_locale())
+    zone = get_timezone_name(moment.astimezone(_zone()), "short", locale=spoken_locale())
     return f"{_when(moment, style)} {zone}"
 
 
@@ -459,7 +475,7 @@ def _day(day: date | None) -> str:
     if day is None:
         return ""
     local = day.astimezone(_zone()) if isinstance(day, datetime) else day
-    return str(format_date(local, "medium", locale=get_locale()))
+    return str(format_date(local, "medium", locale=spoken_locale()))
 
 
 def init_web(app: Flask, bounds_of_sender: Callable[[], Bounds]) -> None:

@@ -324,6 +324,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     # --- the end of a connection -----------------------------------------------------------------------
 
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """Pass over a body that no view has read: all of it is here, so the connection serves the next request.
+
+        gunicorn passes over 64 kB and closes a connection after more, which the answer did not announce.
+        """
+        return keepalive and bool(conn.parser.finish_body())
+
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """Part from the client when an answer was its last; a connection counts as open until it is closed."""
         left = self._forget(conn)

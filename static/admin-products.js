@@ -110,8 +110,75 @@
     }
   };
 
+  // Pictures are put in order by dragging their handle, or by buttons; both fill in the fields for the position.
+  const sortable = (section) => {
+    const list = section.querySelector("[data-picture-list]");
+    const tools = section.querySelector("[data-picture-tools]");
+    const said = section.querySelector("[data-moved]");
+
+    const number = (moved) => {
+      [...list.children].forEach((item, index) => {
+        for (const field of item.querySelectorAll("[data-position]")) field.value = index + 1;
+      });
+      said.textContent = said.dataset.moved.replace("0", [...list.children].indexOf(moved) + 1);
+      list.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+
+    const drag = (item, handle) => {
+      handle.addEventListener("pointerdown", (event) => {
+        if (event.button) return;
+        event.preventDefault();
+        handle.setPointerCapture(event.pointerId);
+        item.classList.add("picture--dragged");
+        const before = [...list.children].indexOf(item);
+        const move = ({ clientX, clientY }) => {
+          const over = [...list.children].find((other) => {
+            const box = other.getBoundingClientRect();
+            return other !== item && clientY >= box.top && clientY < box.bottom && clientX >= box.left && clientX < box.right;
+          });
+          if (!over) return;
+          // The others move: what is taken out of the page, even for a moment, loses the pointer.
+          const goesDown = item.compareDocumentPosition(over) & Node.DOCUMENT_POSITION_FOLLOWING;
+          const all = [...list.children];
+          const [from, to] = [all.indexOf(item), all.indexOf(over)];
+          if (goesDown) item.before(...all.slice(from + 1, to + 1));
+          else item.after(...all.slice(to, from));
+        };
+        const end = () => {
+          handle.removeEventListener("pointermove", move);
+          item.classList.remove("picture--dragged");
+          if ([...list.children].indexOf(item) !== before) number(item);
+        };
+        handle.addEventListener("pointermove", move);
+        handle.addEventListener("lostpointercapture", end, { once: true });
+      });
+    };
+
+    const equip = (item) => {
+      if (!item.matches("li.picture") || item.querySelector("[data-handle]")) return;
+      item.prepend(document.importNode(tools.content, true));
+      drag(item, item.querySelector("[data-handle]"));
+      for (const button of item.querySelectorAll("[data-move]")) {
+        button.addEventListener("click", () => {
+          const up = button.dataset.move === "up";
+          const other = up ? item.previousElementSibling : item.nextElementSibling;
+          if (!other) return;
+          list.insertBefore(item, up ? other : other.nextElementSibling);
+          number(item);
+          button.focus();
+        });
+      }
+    };
+
+    [...list.children].forEach(equip);
+    new MutationObserver((changes) => {
+      for (const change of changes) for (const item of change.addedNodes) if (item.matches?.("li")) equip(item);
+    }).observe(list, { childList: true });
+  };
+
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("[data-pictures]").forEach(setUp);
+    document.querySelectorAll("[data-pictures]").forEach(sortable);
     document.querySelectorAll("[data-product-form]").forEach(preview);
   });
 })();

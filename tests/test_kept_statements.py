@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Table, Uuid, bindparam, func, select, text, update
+from sqlalchemy import Table, Uuid, bindparam, func, literal, select, text, update
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from commerce import kept_statements
@@ -57,6 +57,28 @@ def test_a_row_holds_the_same_values_as_one_of_sqlalchemys(in_shop: Shop) -> Non
     assert not isinstance(kept[0], type(plain[0])), "it went another way"
     assert kept[0]._asdict() == plain[0]._asdict()
     assert (kept[0].tenant_id, kept[0].published_at, kept[0].option_names) == (in_shop.id, MOMENT, ["Size"])
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "plain",
+        "",
+        "O'Neil",
+        "100%",
+        "%(tenant)s",
+        "back\\slash",
+        "'; DROP TABLE products; --",
+        "日本",
+        -7,
+        12,
+    ],
+)
+def test_a_value_that_is_part_of_a_statement_comes_back_as_it_was(in_shop: Shop, word: str | int) -> None:
+    put_products("kettle")
+    statement = select(literal(word), PRODUCTS.c.slug).where(PRODUCTS.c.tenant_id == TENANT).limit(1)
+    for _ in range(3):
+        assert [tuple(row) for row in fetch_all(statement)] == [(word, "kettle")]
 
 
 def test_a_statement_is_counted_once_whichever_way_it_goes(in_shop: Shop) -> None:

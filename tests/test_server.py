@@ -154,6 +154,21 @@ def test_a_request_that_dribbles_is_given_up_as_well(server: LiveServer) -> None
 
 
 @on_sqlite
+def test_a_body_that_no_view_reads_leaves_the_connection_usable(server: LiveServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    with contextlib.closing(connection):
+        for _ in range(2):
+            connection.request("POST", "/cart/lines", b"a" * 3_000_000, {"Host": server.host()})
+            refused = connection.getresponse()
+            refused.read()
+            assert (refused.status, refused.getheader("Connection")) == (413, "keep-alive")
+            kept = connection.sock
+            connection.request("GET", "/healthz", headers={"Host": server.host()})
+            assert connection.getresponse().read()
+            assert connection.sock is kept, "one connection serves it all"
+
+
+@on_sqlite
 def test_a_head_without_end_is_refused(server: LiveServer) -> None:
     with begin(server, "GET / HTTP/1.1\r\nHost: {host}\r\nX-Long: " + 70_000 * "x") as connection:
         assert answer(connection).startswith(b"HTTP/1.1 431 ")

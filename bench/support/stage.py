@@ -125,8 +125,8 @@ class Stage:
             server.terminate()
 
     @contextlib.contextmanager
-    def delivering(self) -> Iterator[None]:
-        """Run `flask worker` beside the server: it writes the mails of the orders to files."""
+    def delivering(self) -> Iterator[int]:
+        """Run `flask worker` beside the server and yield its pid: it writes the mails of the orders to files."""
         environment = {
             "DATABASE_URL": self.url,
             "VAR_DIR": str(self.var),
@@ -142,7 +142,7 @@ class Stage:
                 stderr=log,
             )
         try:
-            yield
+            yield process.pid
         finally:
             process.terminate()
             process.wait(20)

@@ -26,6 +26,7 @@ FULFILMENT = VIEW | {
     "stock.change",
 }
 SUPPORT = VIEW | {
+    "customers.change",
     "customers.view",
     "orders.cancel",
     "orders.create",
@@ -47,6 +48,7 @@ MANAGEMENT = (
         "audit.view",
         "content.manage",
         "customers.erase",
+        "customers.merge",
         "events.replay",
         "mails.change",
         "payments.methods",

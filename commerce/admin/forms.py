@@ -63,7 +63,8 @@ def shown_text(field: Any) -> str:
     if isinstance(field, BooleanField):
         return str(_("yes") if field.data else _("no"))
     if isinstance(field, SelectMultipleField):
-        return ", ".join(map(str, field.data or ()))
+        words = {choice.value: choice.label for choice in field.choices or ()}
+        return ", ".join(str(words.get(value, value)) for value in field.data or ())
     if isinstance(field, SelectField):
         words = {choice.value: choice.label for choice in field.choices}
         return str(words.get(field.data, field.data))

@@ -24,7 +24,12 @@ class Place:
 
     def holds(self, path: str) -> bool:
         """Tell whether a page belongs to this place."""
-        return any(path == root or path.startswith(f"{root}/") for root in (self.path, *self.also))
+        return bool(self.depth_of(path))
+
+    def depth_of(self, path: str) -> int:
+        """Return how long the address is below which a page belongs to this place, 0 when it belongs elsewhere."""
+        roots = (root for root in (self.path, *self.also) if path == root or path.startswith(f"{root}/"))
+        return max(map(len, roots), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Group:
     def place_of(self, path: str) -> Place | None:
         """Return the place that a page belongs to, the most specific one, None when it is in another section."""
         held = [place for place in self.places if place.holds(path)]
-        return max(held, key=lambda place: len(place.path), default=None)
+        return max(held, key=lambda place: place.depth_of(path), default=None)
 
 
 SETTINGS = "/admin/settings"
@@ -69,17 +74,31 @@ NAVIGATION = (
             Place(
                 _("Products"),
                 "/admin/products",
-                also=("/admin/new-product", "/admin/bulk-changes", "/admin/imports"),
+                also=("/admin/new-product", "/admin/bulk-changes"),
             ),
             Place(_("Categories"), "/admin/categories"),
+            Place(_("Collections"), "/admin/collections"),
             Place(
                 _("Stock"),
                 "/admin/stock",
                 also=("/admin/holds", "/admin/locations", "/admin/stock-import", "/admin/ledgers"),
             ),
+            Place(
+                _("Import and export"),
+                "/admin/exports",
+                also=("/admin/products/import", "/admin/imports"),
+                about=_("Lists as CSV files, into the shop and out of it."),
+            ),
         ),
     ),
-    Group("customers", _("Customers"), (Place(_("Customers"), "/admin/customers", "customers.view"),)),
+    Group(
+        "customers",
+        _("Customers"),
+        (
+            Place(_("Customers"), "/admin/customers", "customers.view"),
+            Place(_("Groups"), "/admin/customer-groups", "customers.view"),
+        ),
+    ),
     Group(
         "discounts",
         _("Discounts"),
@@ -94,6 +113,7 @@ NAVIGATION = (
         _("Content"),
         (
             Place(_("Pages"), "/admin/pages", "content.view", also=("/admin/policies",)),
+            Place(_("Menus"), "/admin/menus", "content.view"),
             Place(_("Redirects"), "/admin/redirects", "content.view"),
         ),
     ),

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from commerce.catalog.models import Category, Product, ProductCategory, Variant
 from commerce.db import db
@@ -53,6 +53,23 @@ def find_products(search: str) -> list[Pick]:
     return _products(
         or_(func.lower(Product.title).contains(text, autoescape=True), Product.id.in_(of_sku)), limit=MOST
     )
+
+
+def find_addable_products(inside: ColumnElement[bool], search: str) -> Sequence[Any]:
+    """Return products outside of a list whose title, or the SKU of one of whose variants, has `search` in it.
+
+    `inside` is the condition that a product is in the list already. Hidden products are found, too.
+    """
+    text = search.lower()
+    of_sku = select(Variant.product_id).where(func.lower(Variant.sku).contains(text, autoescape=True))
+    return db.session.execute(
+        select(Product.id, Product.title, Product.status)
+        .where(
+            or_(func.lower(Product.title).contains(text, autoescape=True), Product.id.in_(of_sku)), ~inside
+        )
+        .order_by(func.lower(Product.title), Product.id)
+        .limit(MOST)
+    ).all()
 
 
 def _products(condition: Any, limit: int | None = None) -> list[Pick]:

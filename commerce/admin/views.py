@@ -5,7 +5,8 @@ from __future__ import annotations
 from commerce.admin.auth import blueprint
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
-from commerce.admin.content import redirects
+from commerce.admin.collections import views as collections
+from commerce.admin.content import menus, redirects
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
 from commerce.admin.exports import views as exports
@@ -13,6 +14,7 @@ from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, invoices, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
+from commerce.admin.people import activity_views, customer_groups, customers
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
 from commerce.admin.products import actions as product_actions
@@ -27,10 +29,14 @@ from commerce.admin.stock import imports
 from commerce.admin.stock import views as stock
 
 __all__ = [
+    "activity_views",
     "blueprint",
     "bulk",
     "categories",
+    "collections",
     "content",
+    "customer_groups",
+    "customers",
     "drafts",
     "edit",
     "exports",
@@ -40,6 +46,7 @@ __all__ = [
     "invoices",
     "listing",
     "mails",
+    "menus",
     "new_product",
     "option_views",
     "orders",

@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, Literal, TypeVar
 
@@ -28,7 +28,7 @@ from commerce.api.problems import FieldProblem, MalformedRequest, invalid, inval
 from commerce.api.schemas import QueryModel, RequestModel, ResponseModel
 from commerce.db import with_audit
 from commerce.errors import InvalidValue, NotFound
-from commerce.request_limits import ensure_bounded_json
+from commerce.request_limits import PROGRAM, ensure_bounded_json
 
 B = TypeVar("B", bound=RequestModel)
 Q = TypeVar("Q", bound=QueryModel)
@@ -60,11 +60,13 @@ class Operation:
     problems: tuple[int, ...]
     idempotency: Idempotency
     view: Callable[..., Any]
+    audited: bool = True
 
     @property
     def takes_version(self) -> bool:
         """Whether a request can name the version of the resource that the client has seen."""
-        return self.body is not None and "version" in self.body.model_fields
+        sent = self.body or (self.query if self.method != "GET" else None)
+        return sent is not None and "version" in sent.model_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +94,30 @@ def operation(
     problems: tuple[int, ...] = (),
     idempotency: Idempotency = "none",
     audited: bool = True,
+    takes: int = 0,
 ) -> Callable[[Callable[..., Reply | Response]], Callable[..., Response]]:
     """Register a view. It is called with its path parameters, and with `body` and `query` when these are declared.
 
     `problems` are status codes beyond those that follow from the rest of the declaration. `audited` writes each change
-    to the activity log; leave it out where the order's own history names the actor.
+    to the activity log; leave it out where the order's own history names the actor. `takes` is how many bytes a body
+    may have, where that is more than elsewhere.
     """
 
     def register(view: Callable[..., Reply | Response]) -> Callable[..., Response]:
         name = view.__name__
         described = Operation(
-            to_camel(name), method, rule, scope, tag, body, query, responses, problems, idempotency, view
+            to_camel(name),
+            method,
+            rule,
+            scope,
+            tag,
+            body,
+            query,
+            responses,
+            problems,
+            idempotency,
+            view,
+            audited,
         )
 
         @wraps(view)
@@ -121,6 +136,8 @@ def operation(
                 return render(view(**path, **inputs))
 
         call.scope = scope  # type: ignore[attr-defined]
+        if takes:
+            call.takes = replace(PROGRAM, size=takes)  # type: ignore[attr-defined]
         blueprint.add_url_rule(rule, name, call, methods=[method])
         OPERATIONS.append(described)
         return call

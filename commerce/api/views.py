@@ -9,6 +9,7 @@ from commerce.api.openapi import views as document
 from commerce.api.orders import checkout, history, payments, refunds, returns, shipments
 from commerce.api.orders import status as order_status
 from commerce.api.orders import views as orders
+from commerce.api.products import picture_views as pictures
 from commerce.api.products import views as products
 from commerce.api.webhooks import views as webhook_endpoints
 
@@ -24,6 +25,7 @@ __all__ = [
     "order_status",
     "orders",
     "payments",
+    "pictures",
     "products",
     "refunds",
     "returns",

@@ -11,9 +11,8 @@ from sqlalchemy import bindparam, delete, select, tuple_, update
 
 from commerce import clock
 from commerce.catalog.models import Product, ProductCategory, Variant
-from commerce.catalog.search import index_products
+from commerce.catalog.product_changes import products_changed
 from commerce.db import current_tenant_id, db, execute_many, insert_rows
-from commerce.tenants.services import touch_catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +117,7 @@ def write_products(targets: Mapping[uuid.UUID, ProductTarget]) -> None:
             for each in sorted(target.into)
         ],
     )
-    index_products(targets)
-    touch_catalogue()
+    products_changed(targets)
 
 
 def _write_heads(targets: Mapping[uuid.UUID, ProductTarget], tenant_id: uuid.UUID) -> None:

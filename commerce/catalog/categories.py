@@ -11,6 +11,11 @@ from urllib.parse import quote
 from sqlalchemy import BigInteger, Select, Uuid, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from commerce.catalog.collection_members import (
+    collection_about_category,
+    rebuild_by_category,
+    refresh_products,
+)
 from commerce.catalog.html_cleaning import clean_html
 from commerce.catalog.models import Category, Product, ProductCategory
 from commerce.catalog.text import FieldLimits, clean_line, make_slug, slugify
@@ -158,17 +163,27 @@ def change_category(category_id: uuid.UUID, values: CategoryValues, *, seen_vers
     if "slug" in new:
         forget_redirect(_path(row.slug))
         keep_redirect(_path(former), quote(_path(row.slug)))
+    if "parent_id" in new:
+        rebuild_by_category()
     return True
 
 
 @atomic
 def delete_category(category_id: uuid.UUID, *, seen_version: int) -> None:
-    """Delete a category without sub-categories; its products stay. Raises NotFound, StaleVersion, Conflict."""
+    """Delete a category without sub-categories; its products stay. Raises NotFound, StaleVersion, Conflict.
+
+    Not one that a collection is about: the collection would silently become another.
+    """
     row = _lock(category_id, seen_version)
     touch_catalogue()
     if db.session.scalar(select(Category.id).where(Category.parent_id == category_id).limit(1)):
         raise Conflict("category_has_children")
+    collection = collection_about_category(category_id)
+    if collection:
+        raise Conflict("category_has_collection", collection=collection)
     db.session.delete(row)
+    db.session.flush()
+    rebuild_by_category()
 
 
 @atomic
@@ -306,6 +321,7 @@ def add_products(category_id: uuid.UUID, product_ids: Sequence[uuid.UUID]) -> in
         )
     )
     insert_rows(ProductCategory, [{"category_id": category_id, "product_id": each} for each in sorted(known)])
+    refresh_products(known)
     return len(known)
 
 
@@ -318,6 +334,7 @@ def remove_product(category_id: uuid.UUID, product_id: uuid.UUID) -> None:
         ProductCategory.category_id == category_id, ProductCategory.product_id == product_id
     )
     db.session.execute(gone.execution_options(synchronize_session=False))
+    refresh_products([product_id])
 
 
 @atomic

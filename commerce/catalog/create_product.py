@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.catalog.pictures import NewPicture, new_images
 from commerce.catalog.plan_limits import enforce_product_limit
-from commerce.catalog.search import index_products
+from commerce.catalog.product_changes import products_changed
 from commerce.catalog.text import digest, folded, make_skus, make_slug
 from commerce.catalog.update_product import catalogue_changed, lock_product, set_categories, unless_taken
 from commerce.catalog.validation import (
@@ -26,7 +26,6 @@ from commerce.catalog.validation import (
 )
 from commerce.db import atomic, db, new_id
 from commerce.errors import AlreadyExists, InvalidValue
-from commerce.tenants.services import touch_catalogue
 
 OpenStock = Callable[[Mapping[uuid.UUID, int]], None]
 """What opens the first stock of new variants (units by variant id): a step of the stock room, which stands above us."""
@@ -87,8 +86,7 @@ def create_product(new: NewProduct, *, open_stock: OpenStock) -> uuid.UUID:
         db.session.flush()
     enforce_product_limit()
     set_categories(product.id, new.categories)
-    index_products([product.id])
-    touch_catalogue()
+    products_changed([product.id])
     open_stock({row.id: each.quantity for row, each in zip(variants, new.variants, strict=True)})
     return product.id
 

@@ -151,6 +151,75 @@ class ProductCategory(TenantOwned, Base):
     position: Mapped[int] = mapped_column(default=0)
 
 
+class Collection(TenantRow, Base):
+    """Products shown together at one address, whatever category they are in: chosen by hand, or by rules.
+
+    `conditions` are those of `collection_rules.Condition`, as JSON; `matches` says whether a product has to meet all or
+    any of them. `product_order` is how its products are sorted unless the visitor asks for something else. `picture`
+    is the name of a file under the media folder.
+    """
+
+    __tablename__ = "collections"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "slug"),
+        CheckConstraint("kind IN ('chosen', 'rules')", name="kind"),
+        CheckConstraint("matches IN ('all', 'any')", name="matches"),
+        CheckConstraint(
+            "product_order IN ('newest', 'price', '-price', 'title', 'manual')", name="product_order"
+        ),
+    )
+
+    slug: Mapped[str]
+    title: Mapped[str]
+    description_html: Mapped[str] = mapped_column(Text, default="")
+    picture: Mapped[str] = mapped_column(default="")
+    published: Mapped[bool] = mapped_column(default=False)
+    kind: Mapped[str] = mapped_column(String(20))
+    matches: Mapped[str] = mapped_column(String(20), default="all")
+    conditions: Mapped[list[Any]] = mapped_column(default=list)
+    product_order: Mapped[str] = mapped_column(String(20), default="newest")
+    seo_title: Mapped[str] = mapped_column(String(500), default="")
+    seo_description: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class CollectionProduct(TenantOwned, Base):
+    """A product in a collection, with what the collection is sorted by: copies that `collection_members` keeps right.
+
+    `price` is the lowest of the variants on sale, in minor units. `stock` is what is left to be asked when the
+    collection is read: 'any' for nothing, 'in' when the product belongs to it only while it can be bought, 'out' only
+    while it cannot. Products chosen by hand have their place in `position`.
+    """
+
+    __tablename__ = "collection_products"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "product_id"], ["products.tenant_id", "products.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "collection_id"], ["collections.tenant_id", "collections.id"], ondelete="CASCADE"
+        ),
+        CheckConstraint("stock IN ('any', 'in', 'out')", name="stock"),
+        Index("ix_collection_products_product", "tenant_id", "product_id"),
+        Index("ix_collection_products_age", "tenant_id", "collection_id", "published_at", "product_id"),
+        Index("ix_collection_products_price", "tenant_id", "collection_id", "price", "product_id"),
+        Index("ix_collection_products_title", "tenant_id", "collection_id", "title", "product_id"),
+    )
+
+    collection_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    product_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(default=0)
+    published_at: Mapped[datetime]
+    price: Mapped[int]
+    title: Mapped[str] = mapped_column(String(80))
+    stock: Mapped[str] = mapped_column(String(3), default="any")
+
+
 class Variant(TenantRow, Base):
     """What is sold. `price` and `compare_at` are integer minor units of the shop's currency, weight is grams.
 

@@ -19,13 +19,17 @@ MAX_PICTURES = 100
 
 @dataclass(frozen=True, slots=True)
 class NewPicture:
-    """A picture whose file is in the media folder. Pictures are ordered by `position`; size in pixels."""
+    """A picture whose file is in the media folder. Pictures are ordered by `position`; size in pixels.
+
+    `id` is the one that it gets, a new one when it is None.
+    """
 
     file: str
     width: int
     height: int
     alt: str = ""
     position: int = LIMITS.variants
+    id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def change_pictures(product: Product, changes: PictureChanges) -> bool:
 
 def _row(picture: NewPicture, position: int) -> ProductImage:
     return ProductImage(
-        id=new_id(),
+        id=picture.id or new_id(),
         file=picture.file,
         width=picture.width,
         height=picture.height,

@@ -46,6 +46,14 @@ def product_id_of(code: str) -> uuid.UUID:
     return found
 
 
+def product_version(product_id: uuid.UUID) -> int:
+    """Return the version of a product as its row is now. Raises NotFound."""
+    version = db.session.scalar(select(Product.version).where(Product.id == product_id))
+    if version is None:
+        raise NotFound("product_not_found")
+    return version
+
+
 def product_record(product_id: uuid.UUID) -> ProductRecord:
     """Return a product as its rows are now. Raises NotFound."""
     records = _records([product_id])

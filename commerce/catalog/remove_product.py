@@ -11,12 +11,11 @@ from sqlalchemy import delete, select
 from commerce.catalog.create_product import NewProduct, NewVariant, OpenStock, create_product
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.pictures import NewPicture
+from commerce.catalog.product_changes import products_changed
 from commerce.catalog.product_records import product_record
-from commerce.catalog.search import index_products
 from commerce.catalog.validation import ProductValues, VariantValues
 from commerce.db import atomic, db, lock
 from commerce.errors import NotFound, Rejected
-from commerce.tenants.services import touch_catalogue
 
 DeleteUnsold = Callable[[Collection[uuid.UUID]], set[uuid.UUID]]
 """What deletes the stock of those variants that no order has, and returns them: a step of the orders, above us."""
@@ -75,5 +74,4 @@ def delete_product(product_id: uuid.UUID, *, seen_version: int, delete_unsold: D
         delete(Product).where(Product.id == product.id).execution_options(synchronize_session=False)
     )
     db.session.expunge(product)
-    index_products([product_id])
-    touch_catalogue()
+    products_changed([product_id])

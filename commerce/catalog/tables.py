@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, Table, and_, exists
 
 from commerce.catalog.models import (
     Category,
+    Collection,
+    CollectionProduct,
     Product,
     ProductAttribute,
     ProductCategory,
@@ -19,6 +21,9 @@ from commerce.db import TENANT
 
 PRODUCTS, VARIANTS, IMAGES, CATEGORIES, PRODUCT_CATEGORIES = (
     cast("Table", model.__table__) for model in (Product, Variant, ProductImage, Category, ProductCategory)
+)
+COLLECTIONS, COLLECTION_PRODUCTS = (
+    cast("Table", model.__table__) for model in (Collection, CollectionProduct)
 )
 ATTRIBUTES, REDIRECTS = (cast("Table", model.__table__) for model in (ProductAttribute, ProductRedirect))
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from commerce import clock
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, ProductRedirect, Variant
 from commerce.catalog.pictures import PictureChanges, change_pictures
-from commerce.catalog.search import index_products
+from commerce.catalog.product_changes import products_changed
 from commerce.catalog.text import make_slug
 from commerce.catalog.validation import (
     LIMITS,
@@ -26,7 +26,6 @@ from commerce.catalog.validation import (
 from commerce.db import atomic, check_version, db, insert_rows, lock
 from commerce.errors import AlreadyExists, InvalidValue, NotFound, Rejected
 from commerce.redirects.services import forget_redirect
-from commerce.tenants.services import touch_catalogue
 
 
 class SeveralVariants(Rejected):
@@ -154,13 +153,12 @@ def lock_product(product_id: uuid.UUID) -> Product:
 
 
 def catalogue_changed(product: Product) -> None:
-    """Give a product whose parts were changed a new version, find it by its new words, tell the caches. A step.
+    """Give a product whose parts were changed a new version, and bring all that is derived from it up to date. A step.
 
     One version for the whole page: whoever has it open learns of a new price, too.
     """
     product.updated_at = clock.now()
-    index_products([product.id])
-    touch_catalogue()
+    products_changed([product.id])
 
 
 def set_categories(product_id: uuid.UUID, slugs: Sequence[str]) -> bool:

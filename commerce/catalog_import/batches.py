@@ -20,7 +20,7 @@ from commerce.catalog.models import (
     Variant,
 )
 from commerce.catalog.plan_limits import enforce_product_limit
-from commerce.catalog.search import index_products
+from commerce.catalog.product_changes import products_changed
 from commerce.catalog.text import digest, make_slug
 from commerce.catalog_import.export import ExportContext, category_names
 from commerce.catalog_import.grouping import with_made_skus
@@ -47,7 +47,6 @@ from commerce.catalog_import.report import MAX_SLUG
 from commerce.csv_files import ImportNote
 from commerce.db import atomic, db, insert_rows, new_id
 from commerce.tenants.scope import current_shop
-from commerce.tenants.services import touch_catalogue
 
 WAITING = "waiting_for_stock"
 
@@ -166,9 +165,9 @@ def _write_products(products: list[ParsedProduct], task: ImportTask, done: int) 
     new.insert()
     if new.tables[Product]:
         enforce_product_limit(beyond=len(task.undone_products))
-    index_products([result.product_id for result in results if result.product_id is not None])
-    if any(result.outcome in ("imported", "updated") for result in results):
-        touch_catalogue()
+    changed = [result.product_id for result in results if result.product_id is not None]
+    if changed:
+        products_changed(changed)
     _write_stock(results, task)
     if task.dry_run:
         task.undone_products.extend(row["id"] for row in new.tables[Product])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import nullcontext
 
 from flask import Blueprint, Response, flash, request
 from flask_babel import gettext as _
@@ -201,7 +202,8 @@ def _review_page(
 
     When something had `changed` the shop's rules are read again, since they may be what did.
     """
-    with shop_scope(get_shop(current_shop().id) if changed else current_shop()) as shop:
+    now = shop_scope(get_shop(current_shop().id)) if changed else nullcontext(current_shop())
+    with now as shop:
         cart = current_cart() if shortages is not None else _cart_to_order()
         if cart is None:
             return see_other("/cart")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commerce import clock
@@ -65,3 +65,50 @@ class ContentRevision(TenantRow, Base):
 def page_path(kind: str, slug: str) -> str:
     """Return the address of a page or policy in the shop, not quoted."""
     return f"/policies/{slug}" if kind == "policy" else f"/pages/{slug}"
+
+
+# --- menus ------------------------------------------------------------------------------------------
+
+MENUS = ("main", "footer")
+ENTRY_KINDS = ("category", "collection", "page", "products", "categories", "address", "heading")
+"""What an entry of a menu leads to; 'products' is the list of all products, a 'heading' leads nowhere itself."""
+
+
+class Menu(TenantRow, Base):
+    """A menu that staff have edited. As long as a shop has none of a name, the menu is made from what it sells."""
+
+    __tablename__ = "menus"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id", "name"),
+        CheckConstraint("name IN ('main', 'footer')", name="name"),
+    )
+
+    name: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class MenuEntry(TenantRow, Base):
+    """An entry of a menu. Without a label it shows the name of what it leads to; `address` is that of its kind alone.
+
+    No foreign key says what `target_id` and `parent_id` are: a link to what is gone is not shown, and its owner sees
+    it marked. `menus` alone sets both.
+    """
+
+    __tablename__ = "menu_entries"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "menu_id"], ["menus.tenant_id", "menus.id"], ondelete="CASCADE"),
+        Index("ix_menu_entries_menu", "tenant_id", "menu_id"),
+        CheckConstraint(
+            "kind IN ('category', 'collection', 'page', 'products', 'categories', 'address', 'heading')",
+            name="kind",
+        ),
+    )
+
+    menu_id: Mapped[uuid.UUID]
+    parent_id: Mapped[uuid.UUID | None]
+    position: Mapped[int] = mapped_column(default=0)
+    label: Mapped[str] = mapped_column(default="")
+    kind: Mapped[str] = mapped_column(String(20))
+    target_id: Mapped[uuid.UUID | None]
+    address: Mapped[str] = mapped_column(String(2000), default="")

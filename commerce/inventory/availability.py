@@ -7,10 +7,11 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Table, case, exists, func, literal_column, select
 
 from commerce import clock
-from commerce.db import db
+from commerce.catalog.tables import VARIANTS
+from commerce.db import TENANT, db
 from commerce.inventory.models import StockItem
 
 STOCK = cast("Table", StockItem.__table__)
@@ -29,6 +30,22 @@ def units_available(stock: Any) -> ColumnElement[int]:
     """Return the units of a stock item that can be sold now: what is free and what may be backordered."""
     available: ColumnElement[int] = stock.on_hand + stock.backorder_limit - stock.reserved
     return available
+
+
+def product_available(product_id: Any) -> ColumnElement[bool]:
+    """Return the condition of a kept statement that one of a product's variants can be bought now."""
+    return (
+        exists()
+        .where(
+            VARIANTS.c.tenant_id == TENANT,
+            VARIANTS.c.product_id == product_id,
+            VARIANTS.c.active,
+            STOCK.c.tenant_id == TENANT,
+            STOCK.c.variant_id == VARIANTS.c.id,
+            units_available(STOCK.c) > 0,
+        )
+        .correlate_except(VARIANTS, STOCK)
+    )
 
 
 def available_by_variant(variant_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:

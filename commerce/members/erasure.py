@@ -26,6 +26,7 @@ from commerce.accounts.sessions import MEMBER
 from commerce.accounts.throttle import clear_throttle
 from commerce.cart.models import Cart
 from commerce.checkout.addresses import FIELDS
+from commerce.customers.profiles import erase_profile
 from commerce.db import atomic, db
 from commerce.errors import Conflict
 from commerce.events.models import Delivery, Event
@@ -135,7 +136,7 @@ def _names_of(customer: Customer, orders: Sequence[Order]) -> set[str]:
         )
         .distinct()
     )
-    known = {customer.email, *(order.email for order in orders), *called}
+    known = {*customer.emails, *(order.email for order in orders), *called}
     return {name.lower() for name in known if name}
 
 
@@ -195,14 +196,14 @@ def _erase_coupons(keys: Sequence[uuid.UUID], names: Iterable[str]) -> None:
 
 
 def _erase_history(customer: Customer, orders: Sequence[Order]) -> None:
-    subjects = [*(order.id for order in orders), *([customer.member_id] if customer.member_id else [])]
+    subjects = [*(order.id for order in orders), *customer.accounts]
     for event in db.session.scalars(select(Event).where(Event.subject_id.in_(subjects))):
         event.payload = _facts_only(event.payload)
         if event.actor_kind in ("guest", "member"):
             event.actor_name = ""
     db.session.flush()
-    mentions = func.lower(Delivery.error).contains(customer.email, autoescape=True)
-    _write(Delivery, or_(Delivery.subject_id.in_(subjects), mentions), error="")
+    mentions = [func.lower(Delivery.error).contains(email, autoescape=True) for email in customer.emails]
+    _write(Delivery, or_(Delivery.subject_id.in_(subjects), *mentions), error="")
     codes = [order.code for order in orders]
     _write(WebhookAttempt, WebhookAttempt.subject.in_(codes), answer="", error="")
 
@@ -222,11 +223,13 @@ def _erase_carts(carts: Sequence[Cart], ordered: Sequence[uuid.UUID]) -> None:
 
 
 def _erase_person(customer: Customer) -> None:
-    _delete(StockAlert, func.lower(StockAlert.email) == customer.email)
-    _delete(EmailProof, (EmailProof.email == customer.email) & (EmailProof.purpose != "reset_staff"))
-    clear_throttle(MEMBER, customer.email)
+    erase_profile(customer.key)
+    _delete(StockAlert, func.lower(StockAlert.email).in_(customer.emails))
+    _delete(EmailProof, EmailProof.email.in_(customer.emails) & (EmailProof.purpose != "reset_staff"))
+    for email in customer.emails:
+        clear_throttle(MEMBER, email)
     # Somebody may have asked for an account with a guest's address and never opened the link.
-    _delete(Member, (Member.email == customer.email) & Member.confirmed_at.is_(None))
+    _delete(Member, Member.email.in_(customer.emails) & Member.confirmed_at.is_(None))
     if customer.member_id is None:
         return
     _delete(EmailProof, EmailProof.subject_id == customer.member_id)

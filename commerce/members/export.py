@@ -15,6 +15,7 @@ from commerce.accounts.models import MemberAddress, MemberSession
 from commerce.cart.models import Cart
 from commerce.cart.queries import lines_of
 from commerce.catalog.models import Variant
+from commerce.customers.profiles import profile_facts
 from commerce.db import db
 from commerce.events.models import Event
 from commerce.inventory.models import StockAlert
@@ -37,6 +38,7 @@ def customer_data(customer: Customer) -> dict[str, Any]:
         "made_at": clock.now(),
         "email": customer.email,
         **(_account(customer.member_id) if customer.member_id else {}),
+        "kept_by_staff": _kept(customer),
         "orders": [_order(order) for order in orders],
         "carts": [
             {
@@ -52,7 +54,7 @@ def customer_data(customer: Customer) -> dict[str, Any]:
                     StockAlert,
                     (StockAlert.tenant_id == Variant.tenant_id) & (StockAlert.variant_id == Variant.id),
                 )
-                .where(func.lower(StockAlert.email) == customer.email)
+                .where(func.lower(StockAlert.email).in_(customer.emails))
             )
         ),
     }
@@ -61,6 +63,21 @@ def customer_data(customer: Customer) -> dict[str, Any]:
 def export_as_json(customer: Customer) -> str:
     """Return a customer's data as the text of a file."""
     return json.dumps(customer_data(customer), ensure_ascii=False, indent=2, default=str)
+
+
+def _kept(customer: Customer) -> dict[str, Any]:
+    """Return what staff keep of a customer: with the text of each note, which is about them, without its author."""
+    facts = profile_facts(customer.key)
+    return {
+        "name": facts.name,
+        "phone": facts.phone,
+        "language": facts.locale,
+        "tags": list(facts.tags),
+        "groups": facts.group_names,
+        "addresses": [each._asdict() for each in facts.addresses],
+        "notes": [{"text": note.text, "at": note.created_at} for note in facts.notes],
+        "merged_addresses": list(facts.merged),
+    }
 
 
 def _account(member_id: uuid.UUID) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from commerce.accounts.members import change_member_email, choose_password
 from commerce.accounts.passwords import MIN_OF_MEMBERS, hash_password, judge_password
 from commerce.accounts.sessions import Device
 from commerce.cart.services import add_line, member_shopper
+from commerce.customers.profiles import adopt_profile
 from commerce.db import atomic
 from commerce.errors import CartFull, NotFound, OutOfStock
 from commerce.orders.member_orders import attach_orders, get_own_order
@@ -45,6 +46,8 @@ def _enter(purpose: str, token: str, password_hash: str, device: Device) -> Memb
     proof, session_token = choose_password(purpose, token, password_hash, device)
     confirming = proof.purpose == "confirm_member"
     orders = attach_orders(proof.subject_id, proof.email) if confirming else 0
+    if confirming:
+        adopt_profile(proof.subject_id, proof.email)
     return MemberSignIn(proof.subject_id, session_token, orders)
 
 
@@ -55,6 +58,7 @@ def confirm_email(token: str) -> int:
     Raises TokenExpired, Conflict when the address has an account of its own.
     """
     proof = change_member_email(token)
+    adopt_profile(proof.subject_id, proof.email)
     return attach_orders(proof.subject_id, proof.email)
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 import uuid
 
 from commerce.db import atomic
-from commerce.errors import InvalidValue, NotAllowed
+from commerce.errors import NotAllowed
 from commerce.events.outbox import Actor, publish
 from commerce.orders.events import OrderNoteAdded
 from commerce.orders.search import index_orders
 from commerce.orders.services import ACTOR_KINDS, lock_order
 from commerce.orders.transitions import STAFF
-
-MAX_NOTE = 1000
+from commerce.typed_text import note_text
 
 
 @atomic
@@ -25,7 +23,7 @@ def add_note(order_id: uuid.UUID, actor: Actor, *, text: str, for_customer: bool
     """
     if ACTOR_KINDS.get(actor.kind, actor.kind) != STAFF:
         raise NotAllowed("staff_only")
-    note = plain_text(text)
+    note = note_text(text)
     order = lock_order(order_id)
     publish(
         actor,
@@ -38,15 +36,3 @@ def add_note(order_id: uuid.UUID, actor: Actor, *, text: str, for_customer: bool
         ),
     )
     index_orders([order.id])
-
-
-def plain_text(text: str) -> str:
-    """Return a note with its line ends as \\n. Raises InvalidValue as `add_note`."""
-    note = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if not note:
-        raise InvalidValue("text", "note_required")
-    if len(note) > MAX_NOTE:
-        raise InvalidValue("text", "text_too_long", maximum=MAX_NOTE)
-    if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\t" for sign in note):
-        raise InvalidValue("text", "note_not_printable")
-    return note

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import delete, exists, func, select
 
+from commerce import typed_text
 from commerce.accounts.models import StaffMember
 from commerce.db import atomic, db, insert_rows
 from commerce.errors import InvalidValue, NotFound
@@ -16,22 +16,15 @@ from commerce.orders.models import OrderAssignment, OrderTag
 from commerce.orders.search import index_orders
 from commerce.orders.services import lock_order
 
-MAX_TAG = 40
 MAX_TAGS = 20
 
 
 def read_tags(text: str) -> list[str]:
-    """Return the tags of a line, separated by commas, each once whatever its case. Raises InvalidValue."""
-    found: dict[str, str] = {}
-    for word in (re.sub(r"\s+", " ", each).strip() for each in text.split(",")):
-        if not word:
-            continue
-        if len(word) > MAX_TAG or not word.isprintable():
-            raise InvalidValue("tags", "tag_invalid", maximum=MAX_TAG)
-        found.setdefault(word.casefold(), word)
-    if len(found) > MAX_TAGS:
+    """Return the tags of a line, separated by commas. Raises InvalidValue."""
+    tags = typed_text.split_tags(text)
+    if len(tags) > MAX_TAGS:
         raise InvalidValue("tags", "too_many_order_tags", limit=MAX_TAGS)
-    return sorted(found.values(), key=str.casefold)
+    return tags
 
 
 @atomic

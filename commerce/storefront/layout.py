@@ -1,12 +1,14 @@
-"""What every page of the shop has: style sheets, name and search, navigation by category, footer."""
+"""What every page of the shop has: style sheets, name and search, menu, footer."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, g, request
 
 from commerce.cache import BoundedCache, render_cached
+from commerce.content.menu_links import MenuLink, Menus, shown_menus
 from commerce.markup import Markup
 from commerce.storefront import listings
 from commerce.storefront.product_cards import CategoryLink, Navigation
@@ -17,7 +19,7 @@ blueprint = Blueprint("storefront", __name__)
 
 NAV_CATEGORIES = 8
 NAV_SECONDS = 2.0
-"""How long the navigation of a visitor with a cookie may be kept."""
+"""How long the navigation of visitors with a cookie may be kept while the catalog stays as it is."""
 MAX_SHOPS = 1024
 
 _navigation: BoundedCache[Navigation] = BoundedCache(MAX_SHOPS, NAV_SECONDS)
@@ -26,12 +28,16 @@ _navigation: BoundedCache[Navigation] = BoundedCache(MAX_SHOPS, NAV_SECONDS)
 def site_navigation() -> Navigation:
     """Return the first categories of the first level that have something to show, and the pages and policies.
 
-    Visitors who are shopping (they have a cookie) may see them NAV_SECONDS late; pages that are cached for anonymous
-    visitors may not, because a cached page would stay late.
+    For visitors who are shopping (they have a cookie) they are kept NAV_SECONDS at most, and no longer than until the
+    next change of the catalog, its pages or menus. Pages that are cached for anonymous visitors have them fresh.
     """
     if "navigation" not in g:
+        shop = current_shop()
         g.navigation = _navigation.get(
-            current_shop().id, lambda: listings.navigation(NAV_CATEGORIES), fresh=not request.cookies
+            shop.id,
+            lambda: listings.navigation(NAV_CATEGORIES),
+            state=shop.catalogue_version,
+            fresh=not request.cookies,
         )
     found: Navigation = g.navigation
     return found
@@ -74,21 +80,47 @@ def _logo(logo: Any) -> dict[str, Any]:
 
 @blueprint.app_template_global()
 def site_nav() -> Markup:
-    """Return the navigation by category, with the current page marked."""
-    path = request.path if request.path == "/search" or request.path.startswith("/categories/") else ""
+    """Return the main menu, with the current page marked."""
+    menus = _menus()
+    edited = menus.main is not None
+    if not edited:
+        menus = Menus(_automatic_menu(), None)
+    path = quote(request.path)
     here = "" if path == "/search" and request.args.get("q") else path
-    return render_cached("shared/_nav.html", current_shop().locale, categories=nav_categories(), here=here)
+    links = menus.main or ()
+    if not links:
+        return Markup()
+    return render_cached(
+        "shared/_nav.html",
+        current_shop().locale,
+        links=links,
+        here=here if menus.leads_to(here) else "",
+        edited=edited,
+        nested=any(link.children for link in links),
+    )
+
+
+def _menus() -> Menus:
+    """Return the menus that staff have edited. A shop without any is not asked for them."""
+    return shown_menus() if site_navigation().edited_menus else Menus(None, None)
+
+
+def _automatic_menu() -> tuple[MenuLink, ...]:
+    """Return the main menu of a shop that has not edited it: all products, and the first categories."""
+    categories = (MenuLink("category", each.name, each.path) for each in nav_categories())
+    return (MenuLink("products", "", "/search"), *categories)
 
 
 @blueprint.app_template_global()
 def site_foot() -> Markup:
     """Return the footer of every page."""
-    shop = current_shop()
+    shop, menu = current_shop(), _menus().footer
     return render_cached(
         "shared/_footer.html",
         shop.locale,
         name=shop.name,
         tagline=shop.tagline,
         prices_include_tax=shop.prices_include_tax,
-        links=site_navigation(),
+        menu=menu,
+        links=site_navigation() if menu is None else None,
     )

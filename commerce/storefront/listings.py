@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
     CompoundSelect,
@@ -31,14 +32,26 @@ from sqlalchemy import (
 )
 
 from commerce.cache import BoundedCache
+from commerce.catalog.collection_rules import holds_now
+from commerce.catalog.collections import published_collections
 from commerce.catalog.product_cache import cache_enabled, cached
 from commerce.catalog.search import found_ids, found_titles, search_parameters
-from commerce.catalog.tables import CATEGORIES, IMAGES, PRODUCT_CATEGORIES, PRODUCTS, VARIANTS, sold
-from commerce.content.models import POLICIES, page_path
+from commerce.catalog.tables import (
+    CATEGORIES,
+    COLLECTION_PRODUCTS,
+    COLLECTIONS,
+    IMAGES,
+    PRODUCT_CATEGORIES,
+    PRODUCTS,
+    VARIANTS,
+    sold,
+)
+from commerce.content.menu_links import MENU_TABLE
+from commerce.content.models import KINDS, POLICIES, page_path
 from commerce.content.queries import published_links
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
-from commerce.inventory.availability import STOCK, units_available, units_in_stock
+from commerce.inventory.availability import STOCK, product_available, units_available, units_in_stock
 from commerce.list_queries import bounded
 from commerce.storefront.product_cards import (
     PAGE_SIZE,
@@ -46,6 +59,7 @@ from commerce.storefront.product_cards import (
     CardPage,
     CategoryLink,
     CategoryPage,
+    CollectionPage,
     Navigation,
     PageLink,
 )
@@ -72,8 +86,8 @@ MAX_PICTURED_CATEGORIES = 24
 
 def newest(limit: int) -> tuple[Card, ...]:
     """Return the products published last, at most `limit`. One statement."""
-    statement = _list_statement("all", "newest", dialect_name(), counted=False)
-    rows = cached("newest", str(limit), lambda: _rows(fetch_all(statement, limit=limit, offset=0)))
+    statement = _list_statement("all", "newest", dialect_name(), limit)
+    rows = cached("newest", str(limit), lambda: _rows(fetch_all(statement)))
     return _cards(rows)
 
 
@@ -87,9 +101,14 @@ def products_of(category: CategoryPage, page: int, sort: str) -> CardPage:
     return _card_page("branch" if category.children else "category", page, sort, category=category.id)
 
 
+def collected_products(collection: CollectionPage, page: int, sort: str) -> CardPage:
+    """Return a page of a collection. One statement. Raises NotFound for a page beyond the last."""
+    return _card_page("collection", page, sort, kept=not collection.asks_for_stock, collection=collection.id)
+
+
 def found_products(query: str, page: int, sort: str) -> CardPage:
     """Return a page of what a search finds, titles first. One statement at most. Raises NotFound beyond its end."""
-    parameters = search_parameters(query)
+    parameters: dict[str, Any] | None = search_parameters(query)
     if parameters is None:
         return CardPage((), 0, 1)
     if sort != "newest":
@@ -99,11 +118,11 @@ def found_products(query: str, page: int, sort: str) -> CardPage:
 
 def related_products(category: str, slug: str, limit: int) -> tuple[Card, ...]:
     """Return the newest products of a category (by slug) other than the product `slug`. One statement."""
-    statement = _list_statement("category slug", "newest", dialect_name(), counted=False)
+    statement = _list_statement("category slug", "newest", dialect_name(), limit + 1)
     rows = cached(
         "category",
         f"{category} {limit}",
-        lambda: _rows(fetch_all(statement, category_slug=category, limit=limit + 1, offset=0)),
+        lambda: _rows(fetch_all(statement, category_slug=category)),
     )
     return tuple(card for card in _cards(rows) if card.slug != slug)[:limit]
 
@@ -126,18 +145,20 @@ def _cards(rows: Sequence[Sequence[Any]]) -> tuple[Card, ...]:
     )
 
 
-def _card_page(kind: str, page: int, sort: str, **parameters: Any) -> CardPage:
+def _card_page(kind: str, page: int, sort: str, *, kept: bool = True, **parameters: Any) -> CardPage:
+    """Return a page of a list. `kept`: which products are in it depends on nothing but the catalogue."""
     if not 1 <= page <= MAX_PAGE:
         raise NotFound("list_page_not_found")
     offset = (page - 1) * PAGE_SIZE
-    statement = _list_statement(kind, sort, dialect_name(), counted=True)
+    statement = _list_statement(kind, sort, dialect_name(), PAGE_SIZE, counted=True, further=offset > 0)
+    place = {"offset": offset} if offset else {}
 
     def load() -> list[list[Any]]:
-        return _rows(fetch_all(statement, limit=PAGE_SIZE, offset=offset, **parameters))
+        return _rows(fetch_all(statement, **place, **parameters))
 
     # What people search for has no end, so it is not kept.
-    name = f"{kind} {parameters.get('category', '')} {sort} {page}"
-    rows = load() if kind == "search" else cached("list", name, load)
+    about = parameters.get("category") or parameters.get("collection", "")
+    rows = cached("list", f"{kind} {about} {sort} {page}", load) if kept and kind != "search" else load()
     if not rows and page > 1:
         raise NotFound("list_page_not_found")
     total = rows[0][-1] if rows else 0
@@ -162,19 +183,28 @@ def _large_total(kind: str, **parameters: Any) -> int:
 
 @lru_cache(maxsize=16)
 def _total_statement(kind: str, dialect: str) -> Select[Any]:
-    found = select(PRODUCTS.c.id).where(sold(), *_restriction(kind, dialect))
-    return select(bounded(found))
+    found = (
+        _collected() if kind == "collection" else select(PRODUCTS.c.id).where(*_restriction(kind, dialect))
+    )
+    return select(bounded(found.where(sold())))
 
 
-@lru_cache(maxsize=64)
-def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Select[Any]:
+@lru_cache(maxsize=128)
+def _list_statement(
+    kind: str, sort: str, dialect: str, limit: int, *, counted: bool = False, further: bool = False
+) -> Select[Any]:
     """Build the statement of a list: first the products of one page, then what their cards show, then the total.
 
-    Parameters: `tenant`, `limit`, `offset`; by kind `category` (id), `category_slug`, or `words` and, sorted by newest,
-    `titled`.
+    How many there are is written into it: with a number that is not known before it runs PostgreSQL would plan it
+    again each time, which takes longer than running it.
+
+    Parameters: `tenant`; `offset` for a page `further` on; by kind `category` (id), `category_slug`, `collection` (id),
+    or `words` and, sorted by newest, `titled`.
     """
-    restriction = _restriction(kind, dialect)
-    condition = and_(sold(), *restriction)
+    if kind == "collection":
+        page = _page_of(_collected_rows(sort).limit(limit), further=further)
+        return _cards_of(page, lambda page: _collected_order(sort, page.c), _collected())
+    restriction = restriction_of_total = _restriction(kind, dialect)
     first = [key.label("first") for key in _first_keys(sort)]
     if kind == "search" and sort == "newest":
         # Nobody asks again of each product that was found whether its title has the words, too.
@@ -184,21 +214,39 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
             [found.c.product_id == PRODUCTS.c.id],
         )
     shown = (PRODUCTS.c.id, PRODUCTS.c.slug, PRODUCTS.c.title, PRODUCTS.c.published_at)
-    page = (
+    rows = (
         select(*shown, *first)
         .where(sold(), *restriction)
         .order_by(*_in_order(sort, first, PRODUCTS.c))
-        .limit(bindparam("limit", type_=Integer()))
-        .offset(bindparam("offset", type_=Integer()))
-        .cte("page")
+        .limit(limit)
     )
-    some = (
-        select(PRODUCTS.c.id)
-        .where(condition)
-        .limit(literal_column(str(COUNTED_EXACTLY + 1)))
-        .subquery("some")
+    return _cards_of(
+        _page_of(rows, further=further),
+        lambda page: _in_order(sort, list(page.c)[len(shown) :], page.c),
+        select(PRODUCTS.c.id).where(*restriction_of_total) if counted else None,
     )
-    total = select(func.count()).select_from(some).scalar_subquery() if counted else literal(0)
+
+
+def _page_of(rows: Select[Any], *, further: bool) -> CTE:
+    """Return the rows of a page; one `further` on begins at the parameter `offset`."""
+    if further:
+        rows = rows.offset(bindparam("offset", type_=Integer()))
+    return rows.cte("page")
+
+
+def _cards_of(
+    page: CTE,
+    order: Callable[[CTE], Sequence[ColumnElement[Any]]],
+    counted: Select[Any] | None,
+) -> Select[Any]:
+    """Build the statement for the cards of a page: id, slug and title first, then what it is sorted by.
+
+    `counted` finds the products of the whole list, hidden ones too; None for a list without a total.
+    """
+    total: ColumnElement[int] = literal(0)
+    if counted is not None:
+        some = counted.where(sold()).limit(literal_column(str(COUNTED_EXACTLY + 1))).subquery("some")
+        total = select(func.count()).select_from(some).scalar_subquery()
     former = case((VARIANTS.c.compare_at > VARIANTS.c.price, VARIANTS.c.compare_at))
     return (
         select(
@@ -219,8 +267,54 @@ def _list_statement(kind: str, sort: str, dialect: str, *, counted: bool) -> Sel
         .outerjoin(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
         .where(VARIANTS.c.active)
         .group_by(*page.c)
-        .order_by(*_in_order(sort, list(page.c)[len(shown) :], page.c))
+        .order_by(*order(page))
     )
+
+
+# --- collections ------------------------------------------------------------------------------------
+
+
+def _collected_rows(sort: str) -> Select[Any]:
+    """Build the rows of pages of the collection `collection`: a short walk along the index on what it is sorted by."""
+    members = COLLECTION_PRODUCTS.c
+    keys = {"newest": members.published_at, MANUAL: members.position, "title": members.title}
+    return (
+        _collected(PRODUCTS.c.slug, PRODUCTS.c.title, keys.get(sort, members.price).label("key"))
+        .where(sold())
+        .order_by(*_collected_order(sort, {"key": keys.get(sort, members.price), "id": members.product_id}))
+    )
+
+
+def _collected_order(sort: str, columns: Any) -> list[ColumnElement[Any]]:
+    down = sort in ("newest", "-price")
+    return [columns[name].desc() if down else columns[name].asc() for name in ("key", "id")]
+
+
+def _collected(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Build the statement for the products that are in the collection `collection` now, hidden ones too."""
+    members = COLLECTION_PRODUCTS
+    return (
+        select(PRODUCTS.c.id, *columns)
+        .join_from(
+            members, PRODUCTS, and_(PRODUCTS.c.tenant_id == TENANT, PRODUCTS.c.id == members.c.product_id)
+        )
+        .where(
+            members.c.tenant_id == TENANT,
+            members.c.collection_id == bindparam("collection", type_=Uuid()),
+            holds_now(members.c.stock, product_available(members.c.product_id)),
+        )
+    )
+
+
+def find_collection(slug: str) -> CollectionPage:
+    """Return a collection that is published. One statement. Raises NotFound."""
+    rows = fetch_all(_COLLECTION, slug=slug)
+    if not rows:
+        raise NotFound("collection_not_found")
+    facts = rows[0]._asdict()
+    by_rules, conditions = facts.pop("kind") == "rules", facts.pop("conditions")
+    asks_for_stock = by_rules and any(each["fact"] == "stock" for each in conditions)
+    return CollectionPage(**facts, asks_for_stock=asks_for_stock)
 
 
 def _first_picture(product_id: ColumnElement[uuid.UUID], fact: ColumnElement[str]) -> ColumnElement[str]:
@@ -285,7 +379,7 @@ def navigation(limit: int) -> Navigation:
         return [list(row[:-1]) for row in fetch_all(_NAVIGATION, limit=limit)]
 
     rows = cached("navigation", str(limit), load)
-    pages = [PageLink(kind, slug, name) for kind, _key, slug, name, _picture in rows if kind != "category"]
+    pages = [PageLink(kind, slug, name) for kind, _key, slug, name, _picture in rows if kind in KINDS]
     policies = [page for page in pages if page.kind == "policy"]
     return Navigation(
         tuple(
@@ -295,6 +389,7 @@ def navigation(limit: int) -> Navigation:
         ),
         tuple(page for page in pages if page.kind == "page"),
         tuple(sorted(policies, key=lambda policy: POLICIES.index(policy.slug))),
+        tuple(slug for kind, _key, slug, _name, _picture in rows if kind == "menu"),
     )
 
 
@@ -387,15 +482,15 @@ def find_category(slug: str) -> CategoryPage:
 
 
 def count_sitemaps() -> int:
-    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Two statements."""
+    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Three statements."""
     products = fetch_all(select(func.count()).select_from(PRODUCTS).where(sold()))[0][0]
     return -(-(len(_first_paths()) + int(products)) // SITEMAP_SIZE)
 
 
 def sitemap_paths(number: int) -> list[str]:
-    """Return the addresses of one file, counted from 1. Two statements.
+    """Return the addresses of one file, counted from 1. Three statements.
 
-    First the home page, pages and categories, then products.
+    First the home page, pages, categories and collections, then products.
     """
     start = (number - 1) * SITEMAP_SIZE
     first = _first_paths()
@@ -411,12 +506,13 @@ def sitemap_paths(number: int) -> list[str]:
 
 
 def _first_paths() -> list[str]:
-    """Return the addresses before those of products. One statement."""
+    """Return the addresses before those of products. Two statements."""
     found: dict[str, list[str]] = {}
     for row in fetch_all(_BEFORE_PRODUCTS, limit=MAX_CATEGORIES):
         path = f"/categories/{row.slug}" if row.kind == "category" else page_path(row.kind, row.slug)
         found.setdefault(row.kind, []).append(quote(path))
-    return ["/", *found.get("page", []), *found.get("policy", []), *found.get("category", [])]
+    collections = [collection.path for collection in published_collections()]
+    return ["/", *found.get("page", []), *found.get("policy", []), *found.get("category", []), *collections]
 
 
 def _branch() -> Select[Any]:
@@ -485,6 +581,9 @@ def _navigation_statement() -> CompoundSelect[Any]:
             place,
         ),
         select(pages.c.kind, none, pages.c.slug, pages.c.title, none, literal(0)).where(pages.c.in_footer),
+        select(literal("menu"), none, MENU_TABLE.c.name, none, none, literal(0)).where(
+            MENU_TABLE.c.tenant_id == TENANT
+        ),
     ).order_by("place", "name")
 
 
@@ -532,6 +631,18 @@ def _category_statement() -> CompoundSelect[Any]:
 
 
 _category = bindparam("category", type_=Uuid())
+_COLLECTION = select(
+    COLLECTIONS.c.id,
+    COLLECTIONS.c.slug,
+    COLLECTIONS.c.title,
+    COLLECTIONS.c.picture,
+    COLLECTIONS.c.description_html,
+    COLLECTIONS.c.seo_title,
+    COLLECTIONS.c.seo_description,
+    COLLECTIONS.c.product_order,
+    COLLECTIONS.c.kind,
+    COLLECTIONS.c.conditions,
+).where(COLLECTIONS.c.tenant_id == TENANT, COLLECTIONS.c.slug == bindparam("slug"), COLLECTIONS.c.published)
 _AVAILABLE = (
     select(
         PRODUCTS.c.slug,

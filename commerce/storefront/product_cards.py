@@ -98,6 +98,20 @@ class CategoryPage(NamedTuple):
     children: tuple[CategoryLink, ...]
 
 
+class CollectionPage(NamedTuple):
+    """A collection that visitors may see. `asks_for_stock`: which products are in it changes with their stock."""
+
+    id: uuid.UUID
+    slug: str
+    title: str
+    picture: str
+    description_html: str
+    seo_title: str
+    seo_description: str
+    product_order: str
+    asks_for_stock: bool
+
+
 class PageLink(NamedTuple):
     """A page or policy that visitors may see."""
 
@@ -112,8 +126,9 @@ class PageLink(NamedTuple):
 
 
 class Navigation(NamedTuple):
-    """What every page of the shop links to."""
+    """What every page of the shop links to, and the names of the menus that staff have edited."""
 
     categories: tuple[CategoryLink, ...]
     pages: tuple[PageLink, ...]
     policies: tuple[PageLink, ...]
+    edited_menus: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from flask import Response, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.cache import render_cached
+from commerce.catalog.collections import collection_path
 from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.content.models import page_path
 from commerce.content.queries import published_page
@@ -21,7 +22,7 @@ from commerce.paging import MOST_COUNTED, PageLinks, parse_page_number
 from commerce.storefront import listings
 from commerce.storefront.layout import blueprint, nav_categories
 from commerce.storefront.listings import SORTS
-from commerce.storefront.page_cache import cache_for_anonymous
+from commerce.storefront.page_cache import cache_for_anonymous, cached_part
 from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink
 from commerce.storefront.product_fragments import product_parts, shown_picture
 from commerce.storefront.product_page import ProductPage, moved_to, product_page
@@ -86,16 +87,37 @@ def categories() -> str:
 @cache_for_anonymous
 def category(slug: str) -> str:
     """The products of a category and of those below it."""
+    facts = cached_part("category", (slug, request.query_string), lambda: _category_facts(slug))
+    return render_template("storefront/category.html", **facts)
+
+
+def _category_facts(slug: str) -> dict[str, Any]:
     found = listings.find_category(slug)
     sort = _sort(found.product_order)
     page = listings.products_of(found, _page_number(), sort)
     pages = _links(page, f"/categories/{quote(slug)}", default=found.product_order)
-    return _render_list(
-        "storefront/category.html",
+    return _list_facts(
         pages=pages,
         cards=page.cards,
         category=found,
         summary=plain_text(found.description),
+        default=found.product_order,
+    )
+
+
+@blueprint.get("/collections/<slug>")
+@cache_for_anonymous
+def collection(slug: str) -> str:
+    """The products of a collection."""
+    found = listings.find_collection(slug)
+    sort = _sort(found.product_order)
+    page = listings.collected_products(found, _page_number(), sort)
+    return _render_list(
+        "storefront/collection.html",
+        pages=_links(page, quote(collection_path(slug)), default=found.product_order),
+        cards=page.cards,
+        collection=found,
+        summary=found.seo_description or plain_text(found.description_html),
         default=found.product_order,
     )
 
@@ -111,11 +133,16 @@ def _pictures(found: Sequence[CategoryLink]) -> Mapping[uuid.UUID, str]:
 @cache_for_anonymous
 def search() -> str:
     """Search results; all products when the query is empty."""
+    facts = cached_part("search", request.query_string, _search_facts)
+    return render_template("storefront/search.html", **facts)
+
+
+def _search_facts() -> dict[str, Any]:
     query = " ".join(request.args.get("q", "").replace("\0", " ").split())[:MAX_QUERY_CHARACTERS]
     sort, page = _sort(), _page_number()
     found = listings.found_products(query, page, sort) if query else listings.all_products(page, sort)
     pages = _links(found, "/search", query)
-    return _render_list("storefront/search.html", pages=pages, cards=found.cards)
+    return _list_facts(pages=pages, cards=found.cards)
 
 
 def _links(page: CardPage, path: str, query: str = "", default: str = SORTS[0]) -> PageLinks:
@@ -128,7 +155,11 @@ def _links(page: CardPage, path: str, query: str = "", default: str = SORTS[0]) 
 
 
 def _render_list(template: str, **facts: Any) -> str:
-    """Render a list page; cards, sorting and pagination are rendered once for each state of theirs."""
+    return render_template(template, **_list_facts(**facts))
+
+
+def _list_facts(**facts: Any) -> dict[str, Any]:
+    """Return what a list page shows; cards, sorting and pagination are rendered once for each state of theirs."""
     if "cards" in facts:
         facts["cards"] = _cards(facts["cards"], EAGER_CARDS if "pages" in facts else 0)
     if "pages" in facts:
@@ -136,7 +167,7 @@ def _render_list(template: str, **facts: Any) -> str:
         default = facts.get("default", SORTS[0])
         facts["head"] = render_cached("storefront/_list_head.html", locale, pages=pages, default=default)
         facts["foot"] = render_cached("shared/_pagination.html", locale, pages=pages)
-    return render_template(template, **facts)
+    return facts
 
 
 def _sort(default: str = SORTS[0]) -> str:
@@ -207,6 +238,20 @@ def product_response(
 
     `alert` answers the back-in-stock form of a sold-out variant. Raises NotFound.
     """
+    facts = cached_part("product", (slug, *asked.items()), lambda: _product_facts(slug, asked))
+    found: ProductPage = facts["product"]
+    return render_region(
+        "storefront/product.html",
+        "storefront/_product.html",
+        status,
+        alert=alert,
+        related=lambda: cached_part("related", slug, lambda: _cards(_related(found))),
+        **facts,
+    )
+
+
+def _product_facts(slug: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a product's page shows to everybody. Raises NotFound."""
     found = product_page(slug)
     choice = match_variant(found.option_names, found.variants, asked)
     shop = current_shop()
@@ -218,17 +263,7 @@ def product_response(
         request.host_url,
         (shop.currency, shop.locale, shop.low_stock_at),
     )
-    return render_region(
-        "storefront/product.html",
-        "storefront/_product.html",
-        status,
-        product=found,
-        choice=choice,
-        most=_most(choice),
-        alert=alert,
-        related=lambda: _cards(_related(found)),
-        **parts,
-    )
+    return {"product": found, "choice": choice, "most": _most(choice), **parts}
 
 
 def _related(product: ProductPage) -> tuple[Card, ...]:

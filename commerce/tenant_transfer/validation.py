@@ -15,6 +15,8 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, String,
 
 from commerce.accounts.services import checked_email
 from commerce.catalog.categories import checked_description
+from commerce.catalog.collection_rules import check_stored
+from commerce.catalog.collections import checked_texts, refuse_foreign_picture
 from commerce.catalog.validation import (
     ProductValues,
     VariantValues,
@@ -22,6 +24,7 @@ from commerce.catalog.validation import (
     checked_sku,
     checked_variant,
 )
+from commerce.content.menus import checked_entry
 from commerce.content.services import checked_text
 from commerce.db import UtcDateTime
 from commerce.errors import CommerceError, FieldError, InvalidValue, Rejected
@@ -132,6 +135,17 @@ def _content(row: Row) -> Row:
     return {"title": title, "body_html": body}
 
 
+def _collection(row: Row) -> Row:
+    check_stored(row["conditions"])
+    refuse_foreign_picture(row["tenant_id"], row["picture"])
+    return checked_texts(row)
+
+
+def _menu_entry(row: Row) -> Row:
+    label, address = checked_entry(row["kind"], row["label"], row["address"])
+    return {"label": label, "address": address}
+
+
 def _variant(row: Row) -> Row:
     checked_sku(row["sku"])
     values = {name: row[name] for name in VariantValues.__annotations__}
@@ -169,9 +183,11 @@ def _webhook_endpoint(row: Row) -> Row:
 ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "tenants": _tenant,
     "products": _product,
+    "collections": _collection,
     "categories": _category,
     "content_pages": _content,
     "content_revisions": _content,
+    "menu_entries": _menu_entry,
     "variants": _variant,
     "payment_methods": _payment_method,
     "promotions": _promotion,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, literal_column, select
+from sqlalchemy import Select, String, bindparam, func, literal_column, select
 from sqlalchemy.orm import aliased
 
 from commerce.db import db, dialect_name, fetch_unscoped
+from commerce.engine import POSTGRESQL_READER
 from commerce.errors import NotFound
 from commerce.tenants.models import Shop, Tenant, TenantHost
 
@@ -49,7 +51,10 @@ def _with_versions(*columns: Any) -> Select[Any]:
 
 
 _AT_HOST_WITH_VERSIONS = _with_versions(*_COLUMNS, TenantHost.host)
-_VERSIONS_AT_HOST = _with_versions(Tenant.id)
+# With the state of the database (see `engine.database_state`), for what is cached of pages.
+_VERSIONS_AT_HOST = _with_versions(
+    Tenant.id, func.pg_current_snapshot(type_=String()).cast(String()).label("snapshot")
+)
 
 
 def find_shop_by_host(host: str) -> Shop | None:
@@ -65,10 +70,12 @@ class KnownShop:
     shop: Shop
     row_versions: str
 
-    def is_current(self, host: str) -> bool:
-        """Tell whether the shop is as the database has it now and answers at `host`. One small statement."""
+    def current_state(self, host: str) -> tuple[int, Hashable] | None:
+        """Return the database's state if the shop is as it was read and answers at `host`. One small statement."""
         rows = fetch_unscoped(_VERSIONS_AT_HOST, host=host)
-        return bool(rows) and (rows[0].row_versions, rows[0].id) == (self.row_versions, self.shop.id)
+        if not rows or (rows[0].row_versions, rows[0].id) != (self.row_versions, self.shop.id):
+            return None
+        return POSTGRESQL_READER, rows[0].snapshot
 
 
 def find_known_shop(host: str) -> KnownShop | None:

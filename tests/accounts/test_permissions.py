@@ -16,6 +16,7 @@ OF_FULFILMENT = {
     "stock.change",
 }
 OF_SUPPORT = {
+    "customers.change",
     "customers.view",
     "orders.cancel",
     "orders.create",

@@ -233,9 +233,9 @@ def test_it_is_filtered_by_person_action_and_day(signed_in: SignedIn) -> None:
             ("person=2&action=other", set()),
         ):
             page = owner.get(f"{HERE}?{query}").text
-            assert {
-                name for name in ("early", "late", "his") if f'class="second">{name}<' in page
-            } == found, query
+            assert {name for name in ("early", "late", "his") if f'class="code">{name}<' in page} == found, (
+                query
+            )
 
 
 def test_the_file_says_the_same_and_carries_no_formula(signed_in: SignedIn) -> None:

@@ -1,5 +1,6 @@
 """What cannot be undone is shown before it is done, and who bought is mailed once."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -8,11 +9,19 @@ from flask import Flask
 
 from commerce import clock
 from commerce.accounts import api_clients
+from commerce.db import db
+from commerce.orders.services import cancel_order
+from commerce.payments.gateways.base import PaymentOutcome
+from commerce.payments.queries import payments_of, refunds_of
+from commerce.settlement.manual_payments import record_receipt
+from commerce.settlement.refunds import settle_refund
 from commerce.tenants.models import Shop
+from commerce.webhooks.services import create_endpoint
+from tests.factories.checkout import make_order
 from tests.factories.members import make_member
-from tests.factories.orders import fresh, order_in
+from tests.factories.orders import BOB, fresh, order_in
 from tests.factories.shop import make_product
-from tests.factories.staff import PASSWORD, make_staff
+from tests.factories.staff import PASSWORD, make_enrolled, make_staff
 from tests.support.visitor import Visitor
 
 
@@ -24,6 +33,11 @@ def bob(app: Flask, in_shop: Shop) -> Visitor:
         {"Email": "owner@shop.test", "Password": PASSWORD}
     ).send()
     return visitor
+
+
+def sent_back(order_id: uuid.UUID) -> list[int]:
+    db.session.close()
+    return [each.amount for each in refunds_of(order_id)]
 
 
 def test_a_customer_is_erased_only_after_the_preview(bob: Visitor) -> None:
@@ -59,6 +73,66 @@ def test_an_order_is_cancelled_from_the_reservations_only_after_the_preview(bob:
     assert "The customer gets an email about the cancellation and its reason." in preview.text
     preview.form("Cancel order").send()
     assert fresh(order.id).status == "cancelled"
+
+
+def test_a_payment_is_recorded_only_after_the_preview(bob: Visitor) -> None:
+    order = make_order((make_product(price=1000, stock=5), 1))
+    total = fresh(order.id).total
+    for page in (f"/admin/orders/{order.code}", f"/admin/orders/{order.code}/money"):
+        left = f"{total / 100:.2f}"
+        form = bob.get(page).form("Continue" if page.endswith(order.code) else "Record payment…")
+        form.values["amount"] = "4"
+        preview = form.send()
+        assert preview.heading == f"Record a payment for {order.code}"
+        text = " ".join(preview.text.split())
+        assert f"Amount received $4.00 Due before ${left} Due afterwards ${(total - 400) / 100:.2f}" in text
+        preview.form("Record payment").send()
+        total -= 400
+    assert sum(each.captured for each in payments_of(order.id)) == 800
+
+
+def test_what_was_paid_too_much_goes_back_only_after_the_preview(bob: Visitor) -> None:
+    order = make_order((make_product(price=1000, stock=5), 1))
+    record_receipt(order.id, BOB, amount=fresh(order.id).total + 250)
+    page = bob.get(f"/admin/orders/{order.code}/money")
+    preview = page.form("Refund $2.50…").send()
+    assert sent_back(order.id) == []
+    assert "Refund to customer $2.50" in " ".join(preview.text.split())
+    stale = bob.get(f"/admin/orders/{order.code}/money").form("Refund $2.50…").send()
+    preview.form("Refund $2.50").send()
+    assert sent_back(order.id) == [250]
+    assert stale.form("Refund $2.50").send().status == 409, "the order has changed since the preview"
+    assert sent_back(order.id) == [250]
+
+
+def test_a_failed_refund_is_sent_again_only_after_the_preview(bob: Visitor) -> None:
+    order = make_order((make_product(price=1000, stock=5), 1))
+    record_receipt(order.id, BOB)
+    cancel_order(order.id, BOB, reason="Sold out")
+    (refund,) = refunds_of(order.id)
+    settle_refund(refund.id, PaymentOutcome("failed", failure="No such account."))
+    preview = bob.get(f"/admin/orders/{order.code}/money").form("Retry refund…").send()
+    assert "No such account." in preview.text
+    assert len(sent_back(order.id)) == 1
+    preview.form("Retry refund").send()
+    assert len(sent_back(order.id)) == 2
+
+
+def test_a_webhook_is_deleted_only_after_the_preview(bob: Visitor) -> None:
+    hook, _secret = create_endpoint(url="https://erp.example/hook", description="", event_types=[])
+    preview = bob.get(f"/admin/webhooks/{hook}").form("Delete").send()
+    assert "https://erp.example/hook" in preview.text
+    assert bob.get(f"/admin/webhooks/{hook}").status == 200
+    assert "Webhook deleted." in preview.form("Delete webhook").send().text
+
+
+def test_two_factor_authentication_of_another_is_turned_off_only_after_the_preview(bob: Visitor) -> None:
+    make_enrolled(role="support")
+    preview = bob.get("/admin/staff").form("Reset two-factor").send()
+    assert "support@shop.test" in preview.text
+    assert bob.get("/admin/staff").has_button("Reset two-factor")
+    preview.form("Turn off two-factor authentication").send()
+    assert not bob.get("/admin/staff").has_button("Reset two-factor")
 
 
 def test_the_date_of_a_payment_stays_when_part_of_it_is_refunded(bob: Visitor) -> None:

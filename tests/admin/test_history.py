@@ -1,12 +1,13 @@
 """One line of time for an order: who was told, what failed and can be run again, what somebody wrote."""
 
 import html as entities
+import re
 import uuid
 
 import pytest
 from sqlalchemy import select, update
 
-from commerce.admin.orders.timeline import ACTIONS, TITLES, endpoint_hosts, history
+from commerce.admin.orders.timeline import ACTIONS, SENTENCES, endpoint_hosts, history
 from commerce.db import atomic, db
 from commerce.event_handlers import EVENT_KINDS, make_relay
 from commerce.events.models import Delivery, Event
@@ -14,6 +15,7 @@ from commerce.orders.events import OrderEvent, OrderStatusChanged
 from commerce.orders.models import Order
 from commerce.orders.notes import add_note
 from commerce.orders.queries import timeline
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.returns import approve_return, request_return
 from commerce.orders.transitions import TRANSITIONS
 from commerce.shipping.services import ship_order
@@ -91,20 +93,47 @@ def test_notes_parcels_requests_and_answers_have_words(desk: ShopClient, tea: So
     approve_return(return_id, BOB, answer="Hall 3")
     shown = history_of(desk, order)
     for words in (
-        "Parcel 1 sent",
+        "Bob sent parcel 1 with 1 × Green tea",
+        "Bob added a note",
         "Fragile\nvery",
-        "Note for the customer",
+        "Bob wrote a note for the customer",
         "It comes on Monday",
-        "Return requested",
+        "Bob asked to return items",
         "Too big",
-        "Return approved",
+        "Bob approved the return",
         "Hall 3",
-        "Stock of TEA-1: −1",
+        "1 × TEA-1 left the stock: shipped",
     ):
         assert words in shown, words
 
 
-def test_every_event_of_an_order_has_a_title_for_people(tea: Sold) -> None:
+def test_a_refund_says_who_gave_how_much_for_what(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("delivered")
+    line = order.lines[0]
+    credit_order(order.id, RefundRequest(units={line.id: 1}, returned=True), BOB, reason="Broken")
+    shown = history_of(desk, order)
+    assert "Bob refunded $10.00 for 1 × Green tea" in shown
+    assert "Broken" in shown
+
+
+def test_what_happens_by_itself_names_nobody_and_a_customer_has_no_name(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("confirmed")
+    shown = history_of(desk, order)
+    assert "<strong>The customer placed the order for $" in shown
+    assert "<strong>The order is paid</strong>" in shown
+    assert "test_card placed" not in shown
+
+
+def test_machinery_of_the_timeline_is_folded_away(desk: ShopClient, tea: Sold) -> None:
+    order = order_in("shipped")
+    shown = history_of(desk, order)
+    open_part = re.sub(r"<details.*?</details>", "", shown, flags=re.DOTALL)
+    for machinery in ("OrderShipped", "processing → shipped", BOB.request_id):
+        assert machinery in shown
+        assert machinery not in open_part
+
+
+def test_every_event_of_an_order_has_a_sentence_for_people(tea: Sold) -> None:
     order = order_in("confirmed")
     known = timeline(order.id)[0]
     db.session.close()
@@ -112,7 +141,7 @@ def test_every_event_of_an_order_has_a_title_for_people(tea: Sold) -> None:
     for kind in EVENT_KINDS:
         if not issubclass(kind, OrderEvent) or issubclass(kind, OrderStatusChanged):
             continue
-        assert kind.__name__ in TITLES or kind.__name__ in special, kind
+        assert kind.__name__ in SENTENCES or kind.__name__ in special, kind
         event = Event(
             type=kind.__name__,
             subject_id=order.id,
@@ -121,7 +150,9 @@ def test_every_event_of_an_order_has_a_title_for_people(tea: Sold) -> None:
             actor_kind="staff",
             occurred_at=known.occurred_at,
         )
-        assert history([event], [])[0].title != kind.__name__
+        sentence = history([event], [])[0].sentence
+        assert sentence not in ("", kind.__name__)
+        assert "%" not in sentence
     assert {row.action for row in TRANSITIONS} == set(ACTIONS)
 
 

@@ -13,6 +13,7 @@ from commerce.catalog.models import Product, ProductImage, Variant
 from commerce.db import db
 from commerce.tenants.models import Shop
 from tests.admin.test_in_browser import sign_in
+from tests.factories.catalog import put_up
 from tests.factories.staff import make_staff
 from tests.support.browser import NewPage
 from tests.support.server import LiveServer
@@ -27,6 +28,36 @@ def photo(color: str) -> FilePayload:
     file = io.BytesIO()
     Image.new("RGB", (60, 40), color).save(file, "JPEG")
     return {"name": f"{color}.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
+
+
+def test_pictures_are_put_in_order_by_dragging_and_by_buttons(
+    in_shop: Shop, live_server: Callable[..., LiveServer], new_page: NewPage
+) -> None:
+    make_staff("owner", name="Bob")
+    put_up("Mug", slug="mug", files=["a.webp", "b.webp", "c.webp"])
+    page = new_page()
+    page.route(
+        "**/media/*", lambda route: route.fulfill(body=photo("red")["buffer"], content_type="image/jpeg")
+    )
+    sign_in(page, live_server(), "/admin/products/mug")
+    pictures = page.locator("[data-picture-list] > li")
+    pictures.nth(2).locator("[data-handle]").hover()
+    page.mouse.down()
+    box = pictures.nth(0).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 20, box["y"] + 10, steps=8)
+    page.mouse.up()
+    expect(pictures.nth(0).get_by_label("Description for people")).to_have_value("Mug 2")
+    pictures.nth(1).get_by_role("button", name="Move down").press("Enter")
+    expect(pictures.nth(2).get_by_label("Description for people")).to_have_value("Mug 0")
+    expect(page.locator("[data-moved]")).to_have_text("Now at position 3")
+    assert [pictures.nth(n).locator("[data-position]").input_value() for n in range(3)] == ["1", "2", "3"]
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_text("Saved")).to_be_visible()
+    db.session.close()
+    rows = db.session.scalars(select(ProductImage).order_by(ProductImage.position))
+    assert [row.file for row in rows] == ["c.webp", "b.webp", "a.webp"]
 
 
 @pytest.mark.parametrize("javascript", [True, False])

@@ -30,7 +30,7 @@ def test_a_parcel_with_a_part_and_one_with_the_rest(desk: ShopClient, tea: Sold)
     html = desk.get(f"/admin/orders/{order.code}").text
     assert "The rest of the order still has to be shipped" in html
     assert 'href="https://www.dhl.com/global-en/home/tracking.html?tracking-id=JD01"' in html
-    assert "Parcel 1 sent" in html
+    assert "Bob sent parcel 1 with" in html
     form = desk.get(f"/admin/orders/{order.code}/shipments/new").text
     assert 'max="2" value="2"' in form, "the form offers what is left"
     assert counters(tea) == (9, 2)

@@ -257,7 +257,10 @@ def test_a_test_that_fails_says_why(desk: ShopClient, hook: uuid.UUID, receiver:
 
 def test_deleted_it_is_gone_with_its_log(desk: ShopClient, hook: uuid.UUID, receiver: Receiver) -> None:
     send(desk, f"/admin/webhooks/{hook}/ping")
-    answer = send(desk, f"/admin/webhooks/{hook}/removal")
+    asked = send(desk, f"/admin/webhooks/{hook}/removal")
+    assert (asked.status_code, receiver.url in asked.text) == (200, True)
+    assert desk.get(f"/admin/webhooks/{hook}").status_code == 200
+    answer = send(desk, f"/admin/webhooks/{hook}/removal", step="confirm")
     assert (answer.status_code, answer.location) == (303, "/admin/webhooks")
     assert desk.get(f"/admin/webhooks/{hook}").status_code == 404
     assert not log_of(hook).rows

@@ -81,6 +81,10 @@ def of_products(examples: ExampleRequests) -> None:
 
 def of_variants(examples: ExampleRequests) -> None:
     examples.send("PATCH", "/api/variants/{sku}", sku=CODE)
+    picture = examples.send("POST", "/api/products/{code}/pictures", code=CODE)
+    version = examples.program.get(f"/api/products/{CODE}").json["version"]
+    path = "/api/products/{code}/pictures/{picture_id}"
+    examples.send("PATCH", path, code=CODE, picture_id=picture["id"], version=version)
     examples.send("POST", "/api/products/{code}/variants", code=examples.coloured_product())
 
 

@@ -97,6 +97,60 @@ def test_a_product_type_is_written_read_and_filtered_by(program: Program) -> Non
     assert answer.status_code == 422
 
 
+def test_listing_for_search_engines_cost_and_shipping_are_written_and_read(program: Program) -> None:
+    texts = {"seoTitle": "Mouse", "seoDescription": "A silent mouse."}
+    sent = MOUSE | {**texts, "unitCost": 12.5, "requiresShipping": False}
+    facts = program.post("/api/products", sent).json["attributes"]
+    assert {name: facts[name] for name in texts} == texts
+    variant = facts["variants"][0]
+    assert (variant["unitCost"], variant["requiresShipping"]) == (12.5, False)
+    changed = program.patch("/api/variants/PRD-001", {"unitCost": None, "version": variant["version"]})
+    assert (changed.status_code, changed.json["attributes"]["unitCost"]) == (200, None)
+    answer = program.patch("/api/products/PRD-001", {"unitCost": 1.234, "version": 2})
+    assert (answer.status_code, faults(answer)[0][0]) == (422, "unitCost")
+
+
+def test_a_product_is_scheduled_and_published(program: Program) -> None:
+    sent = MOUSE | {"code": "mouse", "publishAt": "2999-01-15T10:30:00+01:00"}
+    del sent["isActive"]
+    made = program.post("/api/products", sent).json
+    facts = made["attributes"]
+    assert (facts["status"], facts["publishAt"]) == ("draft", "2999-01-15T09:30:00.000Z")
+    active = program.patch("/api/products/mouse", {"isActive": True, "version": 1}).json["attributes"]
+    assert (active["status"], active["publishAt"]) == ("active", None)
+    late = program.patch("/api/products/mouse", {"publishAt": "2020-01-01T00:00:00Z", "version": 2})
+    assert late.json["attributes"]["status"] == "active", "a time that is over publishes now"
+    naive = program.patch("/api/products/mouse", {"publishAt": "2999-01-01T00:00:00", "version": 2})
+    assert naive.status_code == 422, "which time zone?"
+
+
+def test_a_new_code_leaves_a_redirect(program: Program) -> None:
+    program.post("/api/products", MOUSE | {"code": "mouse"})
+    answer = program.patch("/api/products/mouse", {"code": "Silent-Mouse", "version": 1})
+    assert (answer.status_code, answer.json["code"]) == (200, "silent-mouse")
+    shop = program.app.test_client()
+    moved = shop.get("/products/mouse", headers={"Host": "demo.localhost"})
+    assert (moved.status_code, moved.location) == (301, "/products/silent-mouse")
+    taken = program.post("/api/products", MOUSE | {"code": "other", "sku": "X"}).json
+    answer = program.patch("/api/products/other", {"code": "silent-mouse", "version": taken["version"]})
+    assert (answer.status_code, faults(answer)) == (409, [("code", "already_exists")])
+    assert program.patch("/api/products/other", {"code": "a b", "version": 1}).status_code == 422
+
+
+def test_only_what_was_never_ordered_is_deleted(program: Program) -> None:
+    program.post("/api/products", MOUSE | {"code": "mouse"})
+    assert program.delete("/api/products/mouse").status_code == 422, "no version"
+    assert program.delete("/api/products/mouse?version=7").json["code"] == "stale_version"
+    assert program.delete("/api/products/mouse?version=1").status_code == 204
+    assert program.get("/api/products/PRD-001").status_code == 404
+    again = program.post("/api/products", MOUSE | {"code": "mouse", "quantity": 7}).json
+    placed = program.post("/api/orders", order_body(("PRD-001", 1), total=None))
+    assert placed.status_code == 201, placed.text
+    answer = program.call("DELETE", "/api/products/mouse", If_Match=f'"{again["version"]}"')
+    assert (answer.status_code, answer.json["reason"]) == (422, "product_was_sold")
+    assert program.get("/api/products/mouse").status_code == 200
+
+
 def test_a_retry_with_the_same_key_returns_the_same_product(program: Program) -> None:
     key = new_key()
     first, again = (program.post("/api/products", MOUSE, key=key) for _ in range(2))

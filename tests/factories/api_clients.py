@@ -57,6 +57,10 @@ class Program:
         """Change something."""
         return self.call("PATCH", path, body, **headers)
 
+    def delete(self, path: str, **headers: str) -> TestResponse:
+        """Delete something."""
+        return self.call("DELETE", path, **headers)
+
 
 def new_key() -> str:
     """Return a fresh idempotency key."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from commerce.catalog.models import Category, Product, ProductCategory, ProductImage, Variant
-from commerce.catalog.search import index_products
+from commerce.catalog.product_changes import products_changed
 from commerce.catalog.text import make_slug
 from commerce.db import atomic, db
 from commerce.inventory.adjustments import set_initial_stock
@@ -75,7 +75,7 @@ def put_up(
     set_initial_stock(stock, cause="opening", actor="test", reference="test")
     for name in shelves:
         db.session.add(ProductCategory(category_id=_shelf(name), product_id=product.id))
-    index_products([product.id])
+    products_changed([product.id])
     return product.id
 
 

@@ -13,6 +13,7 @@ SHOP = {
     "cart.show",
     "storefront.categories",
     "storefront.category",
+    "storefront.collection",
     "storefront.content_page",
     "storefront.choose_variant",
     "storefront.favicon",

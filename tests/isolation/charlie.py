@@ -16,18 +16,23 @@ IDS = {
     "address_id": "member_addresses",
     "category_id": "categories",
     "client_id": "api_clients",
+    "collection_id": "collections",
     "coupon_id": "coupons",
     "delivery_id": "deliveries",
     "draft_id": "carts",
     "endpoint_id": "webhook_endpoints",
+    "group_id": "customer_groups",
+    "entry_id": "menu_entries",
     "import_id": "file_imports",
     "invitation_id": "staff_invitations",
     "key_id": "api_keys",
     "line_id": "cart_lines",
     "location_id": "locations",
     "method_id": "shipping_methods",
+    "note_id": "customer_notes",
     "page_id": "content_pages",
     "payment_id": "payments",
+    "picture_id": "product_images",
     "plan_id": "bulk_plans",
     "product_id": "products",
     "promotion_id": "promotions",
@@ -49,7 +54,12 @@ CODES = {
     "api/carts": "coupons-code",
 }
 """Words of an address -> what its `code` names; else it is an order."""
-SLUGS = {"categories": "categories", "/pages/": "content-pages", "/policies/": "content-pages"}
+SLUGS = {
+    "categories": "categories",
+    "collections": "collections",
+    "/pages/": "content-pages",
+    "/policies/": "content-pages",
+}
 """Words of an address -> what its `slug` names; else it is a product."""
 PLAIN = {
     "number": "1",
@@ -57,6 +67,7 @@ PLAIN = {
     "deed": "removal",
     "change": "deletion",
     "gateway": "manual",
+    "menu": "main",
     "policy": "terms",
     "section": "shop",
     "step": "pause",

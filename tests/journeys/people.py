@@ -175,11 +175,11 @@ class Staff(Person):
         self.look()
         self.page.get_by_role("button", name="Cancel order").click()
 
-    def press_and_say(self, words: str, reason: str) -> None:
-        """Press a button that asks for words, last of all for a note or reason; give one, and press on."""
+    def press_and_say(self, words: str, reason: str, *, button: str = "") -> None:
+        """Press a button that asks for words, last of all for a note or reason; give one, and press `button`."""
         self.page.get_by_text(f"{words}…", exact=True).click()
         form = self.page.get_by_role("group").filter(
-            has=self.page.get_by_role("button", name=words, exact=True)
+            has=self.page.get_by_role("button", name=button or words, exact=True)
         )
         form.get_by_role("textbox").last.fill(reason)
-        self.press(words)
+        self.press(button or words)

@@ -50,6 +50,12 @@ def test_templates_trust_descriptions_alone_and_switch_htmx_off_around_them() ->
             if re.search(r"\|\s*(safe|cleaned)\b|autoescape", line):
                 trusted[str(path.relative_to(ROOT))] = line.strip()
     assert trusted == {
+        "templates/storefront/category.html": (
+            '<div class="prose lead muted" data-hx-ignore>{{ category.description|cleaned }}</div>'
+        ),
+        "templates/storefront/collection.html": (
+            '<div class="prose muted" data-hx-ignore>{{ collection.description_html|cleaned }}</div>'
+        ),
         "templates/storefront/page.html": '<div class="prose" data-hx-ignore>{{ body_html|cleaned }}</div>',
         "templates/storefront/_product.html": (
             '<div class="prose product__text" data-hx-ignore>{{ product.description_html|cleaned }}</div>'

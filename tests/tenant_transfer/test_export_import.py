@@ -20,6 +20,7 @@ from commerce.accounts.models import StaffMember
 from commerce.catalog.categories import CategoryValues, create_category
 from commerce.catalog.images import normalise, store
 from commerce.catalog.models import Category, Product
+from commerce.content.menus import EntryValues, add_entry
 from commerce.db import Base, atomic, db, tenant_scope
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue, Rejected
@@ -67,6 +68,7 @@ def live(app: Flask) -> Shop:
             elif step:
                 take_step(order.id, step)
         create_category(CategoryValues("Green", description="Of the first harvest."))
+        add_entry("main", EntryValues("address", "Journal", address="/search?q=journal"), list)
         make_staff("owner")
         give_second_factor()
         configure_method(
@@ -386,6 +388,8 @@ FORGED: list[tuple[str, str, Any, str]] = [
     ("payment_methods", "gateway", "casino", ""),
     ("payment_methods", "fee_ppm", -5, ""),
     ("tax_rates", "rate_ppm", 5_000_000, ""),
+    ("menu_entries", "address", "javascript:alert(1)", "begins with https://"),
+    ("menu_entries", "label", "x" * 101, "Use at most 100 characters."),
     ("webhook_endpoints", "url", "file:///etc/passwd", ""),
 ]
 """Table, column, a value that no form takes, and words of the refusal."""

@@ -6,18 +6,17 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, select
 
-from commerce.admin.queries import PAGE, page_of
+from commerce.admin.queries import page_of
 from commerce.catalog.categories import CategoryNode, arranged_products, category_tree
-from commerce.catalog.models import Product, ProductCategory, Variant
+from commerce.catalog.models import Product, ProductCategory
 from commerce.db import db
 from commerce.errors import Conflict
 from commerce.paging import Page, counted_page
 from commerce.pricing.models import Promotion
 
 TREE_PAGE = 100
-MAX_FOUND = PAGE
 
 
 def page_of_tree(search: str, number: int) -> Page[CategoryNode]:
@@ -44,23 +43,13 @@ def arranged_page(category_id: uuid.UUID, number: int) -> Page[Any]:
     return page_of(arranged_products().where(inside), total, number)
 
 
-def find_addable_products(category_id: uuid.UUID, search: str) -> Sequence[Any]:
-    """Return products outside of a category whose title, or the SKU of one of whose variants, has `search` in it."""
-    text = search.lower()
-    of_sku = select(Variant.product_id).where(func.lower(Variant.sku).contains(text, autoescape=True))
-    inside = exists().where(
+def in_category(category_id: uuid.UUID) -> ColumnElement[bool]:
+    """Return the condition that a product is in a category."""
+    return exists().where(
         ProductCategory.tenant_id == Product.tenant_id,
         ProductCategory.category_id == category_id,
         ProductCategory.product_id == Product.id,
     )
-    return db.session.execute(
-        select(Product.id, Product.title, Product.status)
-        .where(
-            or_(func.lower(Product.title).contains(text, autoescape=True), Product.id.in_(of_sku)), ~inside
-        )
-        .order_by(func.lower(Product.title), Product.id)
-        .limit(MAX_FOUND)
-    ).all()
 
 
 def refuse_if_promoted(category_id: uuid.UUID) -> None:

@@ -14,6 +14,7 @@ from commerce.admin.auth import blueprint, page_number, requires_permission, sea
 from commerce.admin.categories import queries
 from commerce.admin.categories.forms import CategoryForm
 from commerce.admin.forms import Difference, seen_row_version
+from commerce.admin.product_picker import find_addable_products
 from commerce.admin.save import done, save, saved_text
 from commerce.catalog.categories import (
     MAX_LEVELS,
@@ -240,5 +241,5 @@ def _show(
         compared=compared,
         listing=queries.arranged_page(known.id, page_number()) if known else None,
         search=search,
-        found=queries.find_addable_products(known.id, search) if known and search else (),
+        found=find_addable_products(queries.in_category(known.id), search) if known and search else (),
     )

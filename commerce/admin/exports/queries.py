@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
-from commerce.accounts.models import Member
+from commerce.accounts.models import Member, MemberAddress
 from commerce.catalog.models import Product, Variant
+from commerce.customers.columns import ADDRESS_HEADINGS
+from commerce.customers.models import (
+    CustomerAddress,
+    CustomerGroup,
+    CustomerGroupMember,
+    CustomerProfile,
+    CustomerTag,
+)
 from commerce.db import db
 from commerce.inventory.models import Location, StockItem, StockMovement
 from commerce.money import PPM, to_decimal
@@ -161,8 +169,75 @@ def _movements() -> Select[Any]:
 
 
 def _members() -> Select[Any]:
-    names = ("email", "name", "phone", "confirmed_at")
-    return select(*(getattr(Member, name) for name in names)).where(Member.erased_at.is_(None))
+    """Return customers with an account, with what staff keep of them and the address that they prefer."""
+    address = (
+        select(MemberAddress.address)
+        .where(MemberAddress.tenant_id == Member.tenant_id, MemberAddress.member_id == Member.id)
+        .order_by(MemberAddress.preferred.desc(), MemberAddress.id.desc())
+    )
+    mine = (CustomerProfile.tenant_id == Member.tenant_id) & (CustomerProfile.member_id == Member.id)
+    columns = (Member.email, Member.name, Member.phone, CustomerProfile.locale, *_kept_of_customers(address))
+    return (
+        select(*columns, Member.confirmed_at)
+        .outerjoin(CustomerProfile, mine)
+        .where(Member.erased_at.is_(None))
+    )
+
+
+def _profiles() -> Select[Any]:
+    """Return customers without an account of whom staff keep something."""
+    address = (
+        select(CustomerAddress.address)
+        .where(
+            CustomerAddress.tenant_id == CustomerProfile.tenant_id,
+            CustomerAddress.profile_id == CustomerProfile.id,
+        )
+        .order_by(CustomerAddress.id.desc())
+    )
+    names = ("email", "name", "phone", "locale")
+    columns = (*(getattr(CustomerProfile, name) for name in names), *_kept_of_customers(address))
+    return select(*columns).where(CustomerProfile.member_id.is_(None))
+
+
+def _kept_of_customers(address: Select[Any]) -> tuple[Any, ...]:
+    """Return the columns of tags, groups and address; `address` finds addresses, the one that is wanted first."""
+    tags = select(func.aggregate_strings(CustomerTag.tag, ", ")).where(
+        CustomerTag.tenant_id == CustomerProfile.tenant_id, CustomerTag.profile_id == CustomerProfile.id
+    )
+    groups = (
+        select(func.aggregate_strings(CustomerGroup.name, ", "))
+        .join(
+            CustomerGroupMember,
+            (CustomerGroupMember.tenant_id == CustomerGroup.tenant_id)
+            & (CustomerGroupMember.group_id == CustomerGroup.id),
+        )
+        .where(
+            CustomerGroupMember.tenant_id == CustomerProfile.tenant_id,
+            CustomerGroupMember.profile_id == CustomerProfile.id,
+        )
+    )
+    return (
+        tags.correlate(CustomerProfile).scalar_subquery().label("tags"),
+        groups.correlate(CustomerProfile).scalar_subquery().label("groups"),
+        address.limit(1).correlate(Member, CustomerProfile).scalar_subquery().label("address"),
+    )
+
+
+CUSTOMER_HEADER = ("Email", "Name", "Phone", "Language", "Tags", "Groups", *ADDRESS_HEADINGS)
+"""Headings of the files of customers; the import of customers reads them."""
+
+
+def _customer_cells(row: Any) -> Sequence[object]:
+    address: Mapping[str, Any] = row.address or {}
+    return (
+        row.email,
+        row.name,
+        row.phone,
+        row.locale or "",
+        row.tags or "",
+        row.groups or "",
+        *(str(address.get(name) or "") for name in ADDRESS_HEADINGS.values()),
+    )
 
 
 def _coupons() -> Select[Any]:
@@ -304,10 +379,18 @@ EXPORTS: Mapping[str, Export] = {
     "customers": Export(
         _("Customers with an account"),
         "customers.view",
-        ("Email", "Name", "Phone", "Confirmed at"),
+        (*CUSTOMER_HEADER, "Confirmed at"),
         Member.id,
         _members,
-        lambda row: (row.email, row.name, row.phone, _moment(row.confirmed_at)),
+        lambda row: (*_customer_cells(row), _moment(row.confirmed_at)),
+    ),
+    "other-customers": Export(
+        _("Customers without an account whom staff have tagged, grouped, noted or imported"),
+        "customers.view",
+        CUSTOMER_HEADER,
+        CustomerProfile.id,
+        _profiles,
+        _customer_cells,
     ),
     "stock": Export(
         _("Stock by location"),

@@ -295,7 +295,21 @@ def webhook_disable(endpoint_id: uuid.UUID) -> BaseResponse:
 @blueprint.post("/webhooks/<uuid:endpoint_id>/removal")
 @requires_permission("webhooks.manage")
 def webhook_remove(endpoint_id: uuid.UUID) -> BaseResponse:
-    """Delete a webhook with its log."""
+    """Show what goes with a webhook; then delete it with its log."""
+    endpoint = queries.get_endpoint(endpoint_id)
+    asks = confirm_first(
+        _("Delete webhook"),
+        _("Delete webhook"),
+        f"{WEBHOOKS}/{endpoint_id}",
+        [
+            (_("URL"), endpoint.url),
+            (_("Deleted"), _("Its secret, its log and the messages that still wait for it.")),
+            (_("Effect"), _("The other system is not notified of anything any more.")),
+        ],
+        words=_("This cannot be undone. Please review it before you confirm."),
+    )
+    if asks is not None:
+        return asks
     services.delete_endpoint(endpoint_id)
     return done(_("Webhook deleted."), WEBHOOKS)
 

@@ -74,7 +74,7 @@ class Button:
     @property
     def previewed(self) -> bool:
         """Tell whether the button shows first what it would do, because money moves."""
-        return self.row.action in PREVIEWED
+        return self.row.action in (*PREVIEWED, "pay")
 
 
 def staff_action(resource: str) -> Transition:

@@ -26,11 +26,11 @@ from commerce.money import to_decimal, typed_number
 from commerce.order_management.actions import ACTIONS, OrderAction, ShipOrder
 from commerce.orders.forms import read_units
 from commerce.orders.models import Order, OrderLine, ReturnRequest
-from commerce.orders.notes import MAX_NOTE
 from commerce.orders.refund_amounts import shipped_not_returned
 from commerce.orders.refunds import RefundRequest
 from commerce.orders.transitions import Transition
 from commerce.tenants.scope import current_shop
+from commerce.typed_text import MAX_NOTE
 
 
 def _reason(label: Any, **options: Any) -> TextAreaField:

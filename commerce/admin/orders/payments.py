@@ -12,11 +12,18 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, current_actor, ensure_permission, requires_permission
 from commerce.admin.orders.forms import CaptureForm, ReceiptForm, RefundForm, VersionForm
+from commerce.admin.orders.payment_previews import (
+    preview_capture,
+    preview_receipt,
+    preview_repetition,
+    preview_surplus,
+    preview_void,
+)
 from commerce.admin.orders.previews import preview_then_refund, show_refund
 from commerce.admin.orders.queries import find_order
 from commerce.admin.save import done, save
 from commerce.admin.step_up import requires_recent_auth
-from commerce.errors import CommerceError, Conflict, NotFound
+from commerce.errors import CommerceError, Conflict, InvalidValue, NotFound
 from commerce.orders.balance import balance_of
 from commerce.orders.models import Order
 from commerce.orders.refunds import credit_order, plan_credit
@@ -75,7 +82,8 @@ def add_receipt(code: str) -> BaseResponse:
     """Record that money arrived: all, a part, or too much."""
     order = find_order(code)
     form = ReceiptForm(order, 0, request.form)
-    return save(
+    asks = preview_receipt(order, form.minor, form.reference.data or "") if form.validate() else None
+    return asks or save(
         form,
         lambda: record_receipt(
             order.id,
@@ -98,7 +106,7 @@ def give_surplus_back(code: str) -> BaseResponse:
     """Refund what was paid too much."""
     ensure_permission("orders.refund")
     order = find_order(code)
-    return _press(
+    return preview_surplus(order) or _press(
         code,
         _("Overpayment refunded."),
         lambda version: refund_overpayment(order.id, current_actor(), seen_version=version),
@@ -111,9 +119,10 @@ def give_surplus_back(code: str) -> BaseResponse:
 def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
     """Send a refund that failed once more."""
     ensure_permission("orders.refund")
-    if get_refund(refund_id).order_id != find_order(code).id:
+    order, refund = find_order(code), get_refund(refund_id)
+    if refund.order_id != order.id:
         raise NotFound("refund_not_found")
-    return _press(
+    return preview_repetition(order, refund) or _press(
         code,
         _("Refund retried."),
         lambda version: send_refund_again(refund_id, current_actor(), seen_version=version),
@@ -126,12 +135,14 @@ def repeat_refund(code: str, refund_id: uuid.UUID) -> BaseResponse:
 def capture(code: str, payment_id: uuid.UUID) -> BaseResponse:
     """Capture an authorized payment: the full amount due, or the amount in the form."""
     order, form = _own_payment(code, payment_id), CaptureForm(request.form)
-    return _press(
+    try:
+        amount = form.minor(order.currency)
+    except InvalidValue as error:
+        return _show(order, 422, problem=error)
+    return preview_capture(order, get_payment(payment_id), amount) or _press(
         code,
         _("Payment captured."),
-        lambda version: capture_payment(
-            payment_id, current_actor(), amount=form.minor(order.currency), seen_version=version
-        ),
+        lambda version: capture_payment(payment_id, current_actor(), amount=amount, seen_version=version),
         form,
     )
 
@@ -141,8 +152,8 @@ def capture(code: str, payment_id: uuid.UUID) -> BaseResponse:
 @requires_recent_auth
 def void(code: str, payment_id: uuid.UUID) -> BaseResponse:
     """Void an authorized payment."""
-    _own_payment(code, payment_id)
-    return _press(
+    order = _own_payment(code, payment_id)
+    return preview_void(order, get_payment(payment_id)) or _press(
         code,
         _("Payment voided."),
         lambda version: void_payment(payment_id, current_actor(), seen_version=version),

@@ -28,10 +28,11 @@ from commerce.admin.orders.actions import (
     why_not_refund,
 )
 from commerce.admin.orders.forms import ActionForm, NoteForm
+from commerce.admin.orders.payment_previews import preview_receipt
 from commerce.admin.orders.previews import ActionPreview, preview_action, show_preview
 from commerce.admin.orders.queries import find_order, titles_of, units_to_pick
 from commerce.admin.orders.shipping import show_shipping
-from commerce.admin.orders.timeline import endpoint_hosts, history, since
+from commerce.admin.orders.timeline import endpoint_hosts, history, since, units_of
 from commerce.admin.save import done, save
 from commerce.admin.step_up import requires_recent_auth_when
 from commerce.error_messages import describe
@@ -87,6 +88,10 @@ def order_action(code: str, resource: str) -> BaseResponse:
     ensure_permission(f"orders.{row.action}")
     order = find_order(code)
     form = ActionForm(row, request.form)
+    if row.action == "pay" and form.validate():
+        asks = preview_receipt(order, form.minor, form.reference.data or "")
+        if asks is not None:
+            return asks
 
     def do() -> ActionPreview | ActionNotice:
         action = form.to_action()
@@ -122,8 +127,14 @@ def _show(
     problem: Conflict | None = None,
 ) -> BaseResponse:
     """Answer with the order as it is now. `pressed` is the button whose `form` is shown again with its errors."""
-    deliveries = deliveries_of(order.id)
-    entries = history(timeline(order.id), deliveries, movements_of(order.code), endpoint_hosts(deliveries))
+    deliveries, parcels, given = deliveries_of(order.id), shipped_parcels(order.id), credits_of(order.id)
+    entries = history(
+        timeline(order.id),
+        deliveries,
+        movements_of(order.code),
+        endpoint_hosts(deliveries),
+        units_of(order, given, parcels),
+    )
     seen = int(form.version.data or 0) if form else 0
     choices = buttons(order, current_staff().role)
     payments = payments_of(order.id)
@@ -143,9 +154,9 @@ def _show(
         effects=stock_effects(order.id),
         payments=payments,
         refunds=refunds_of(order.id),
-        parcels=shipped_parcels(order.id),
+        parcels=parcels,
         requests=requests_of(order.id),
-        credits=credits_of(order.id),
+        credits=given,
         why_not_credit=why_not_refund(order),
         titles=titles_of(order),
         address=address_lines(order.shipping_address, order.name, str(get_locale())),

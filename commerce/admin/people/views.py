@@ -1,16 +1,9 @@
-"""People in the back office: customers, staff, one's own account, and the activity log.
-
-A guest is named by the code of one of their orders: no email stands in the address of a page, in its form or in the
-log, which can never be changed.
-"""
+"""People in the back office: staff, one's own account, and the activity log."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import segno
 from flask import make_response, render_template, request
@@ -19,35 +12,27 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce import clock
-from commerce.accounts import audit, invitations, second_factor, sessions
+from commerce.accounts import invitations, second_factor, sessions
 from commerce.accounts import sign_in as signing
 from commerce.accounts import staff as people
-from commerce.accounts.address_book import addresses_of
 from commerce.accounts.cookies import exchange_token
 from commerce.accounts.forms import EnrolForm, StaffChangePasswordForm, StaffNameForm
 from commerce.accounts.passwords import MIN_OF_STAFF, judge_password
 from commerce.accounts.sessions import STAFF
-from commerce.accounts.staff import list_staff
 from commerce.admin.auth import (
     ENROLMENT,
     blueprint,
     current_actor,
     current_staff,
-    ensure_permission,
-    logged,
-    page_number,
     requires_permission,
-    search_text,
 )
 from commerce.admin.confirmation import confirm_first
-from commerce.admin.csv_download import csv_download
-from commerce.admin.people import queries
 from commerce.admin.people.forms import InviteForm
 from commerce.admin.save import done, save
 from commerce.admin.step_up import PAGE as PROOF
 from commerce.admin.step_up import has_recent_auth_for_page, requires_recent_auth
-from commerce.cart.details import CheckoutDetails
 from commerce.errors import CommerceError, Conflict
+<<<<<<< HEAD
 from commerce.invoices.queries import document_codes
 from commerce.members.customers import (
     Customer,
@@ -62,8 +47,10 @@ from commerce.members.export import export_as_json
 from commerce.members.privacy_views import json_file
 from commerce.order_management.drafts import create_draft
 from commerce.orders.addresses import address_lines
+=======
+>>>>>>> main
 from commerce.tenants.scope import current_shop
-from commerce.web import TextForm, render_region, see_other
+from commerce.web import TextForm, see_other
 
 ACCOUNT = "/admin/account"
 STAFF_LIST = "/admin/staff"
@@ -74,6 +61,7 @@ MEANINGS = {
     "support": _l("helps customers: creates, edits and cancels orders"),
     "readonly": _l("views everything, changes nothing"),
 }
+<<<<<<< HEAD
 RECENT = 5
 """Orders of a customer whose addresses are shown."""
 COLUMNS = ("at", "by", "name", "id", "action", "subject", "fields", "address", "request")
@@ -198,6 +186,8 @@ def _show_customer(key: str, status: int = 200, problem: CommerceError | None = 
         open_orders=getattr(problem, "orders", ()),
     )
     return make_response(page, status)
+=======
+>>>>>>> main
 
 
 # --- staff ------------------------------------------------------------------------------------------
@@ -263,7 +253,23 @@ def staff_reactivate(staff_id: uuid.UUID) -> BaseResponse:
 @requires_permission("staff.manage")
 @requires_recent_auth
 def staff_reset_factor(staff_id: uuid.UUID) -> BaseResponse:
-    """Reset the two-factor authentication of staff who lost their phone."""
+    """Show what resetting means for staff who lost their phone; then turn off their two-factor authentication."""
+    person = next((each for each in people.list_staff() if each.id == staff_id), None)
+    if person is not None:
+        asks = confirm_first(
+            _("Turn off two-factor authentication for %(name)s", name=person.name or person.email),
+            _("Turn off two-factor authentication"),
+            STAFF_LIST,
+            [
+                (_("Account"), person.email),
+                (_("Sign-in"), _("With the password alone, until they set it up again.")),
+                (_("Recovery codes"), _("None of them works any more.")),
+                (_("Browsers"), _("They are signed out everywhere.")),
+            ],
+            words=_("Make sure that it is really them who ask for it."),
+        )
+        if asks is not None:
+            return asks
     text = _("Two-factor authentication reset. All browsers are signed out.")
     return _change(lambda: people.reset_second_factor(staff_id), text)
 
@@ -446,74 +452,3 @@ def _show_factor(form: EnrolForm | None = None) -> BaseResponse:
 def _show_codes(codes: list[str]) -> BaseResponse:
     """Answer the form itself, not a redirect: the codes must not be kept anywhere until the next request."""
     return make_response(render_template("admin/people/recovery_codes.html", codes=codes))
-
-
-# --- the activity log -------------------------------------------------------------------------------
-
-
-@blueprint.get("/audit")
-@requires_permission("audit.view")
-def audit_page() -> BaseResponse:
-    """Show the activity of one person or of everyone, newest first."""
-    body = render_template(
-        "admin/people/activity_log.html",
-        listing=audit.entries(_wanted(), page_number()),
-        chosen={name: request.args.get(name, "")[:64] for name in ("person", "action", "since", "until")},
-        people=list_staff(),
-        actions=audit.actions(),
-        most=audit.MOST_IN_A_FILE,
-    )
-    return make_response(body)
-
-
-@blueprint.get("/audit.csv")
-@requires_permission("audit.view")
-@requires_recent_auth
-@logged
-def audit_file() -> BaseResponse:
-    """Answer the same as CSV."""
-    rows = (
-        (
-            entry.occurred_at.isoformat(timespec="seconds"),
-            entry.actor_kind,
-            entry.actor_name,
-            entry.actor_id,
-            entry.action,
-            entry.subject,
-            json.dumps(entry.changes, ensure_ascii=False, sort_keys=True) if entry.changes else "",
-            entry.address,
-            entry.request_id,
-        )
-        for entry in audit.all_entries(_wanted())
-    )
-    return csv_download("audit.csv", COLUMNS, rows)
-
-
-def _wanted() -> audit.Filter:
-    """Return the filter in the query string; invalid values are ignored."""
-    until = _day("until")
-    return audit.Filter(
-        actor_id=_plain("person"),
-        action=_plain("action"),
-        since=_begin(_day("since")),
-        until=_begin(until + timedelta(days=1)) if until and until < date.max else None,
-    )
-
-
-def _plain(name: str) -> str:
-    text = request.args.get(name, "")[:64]
-    return text if text.isprintable() else ""
-
-
-def _day(name: str) -> date | None:
-    try:
-        return date.fromisoformat(request.args.get(name, ""))
-    except ValueError:
-        return None
-
-
-def _begin(day: date | None) -> datetime | None:
-    """Return when a day begins where the shop is; None for years out of range."""
-    if day is None or not 1970 <= day.year < 9999:
-        return None
-    return datetime.combine(day, time(), ZoneInfo(current_shop().timezone)).astimezone(UTC)

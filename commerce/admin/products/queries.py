@@ -67,7 +67,7 @@ def search_products(wanted: ListFilter) -> FoundProducts:
 
 
 def list_products(found: FoundProducts, *, status: str = "", page: int = 1) -> Page[Any]:
-    """Return a page of products by title, with variants, lowest and highest price (minor units) and units available."""
+    """Return a page of products by title: picture, variants, prices (minor units), units available."""
     conditions = [*found.conditions, *([Product.status == status] if status else [])]
     total = found.total
     if status:
@@ -86,6 +86,7 @@ def list_products(found: FoundProducts, *, status: str = "", page: int = 1) -> P
                 _of_variants(func.min(Variant.price)).label("lowest"),
                 _of_variants(func.max(Variant.price)).label("highest"),
                 _units_available().label("available"),
+                _first_picture().label("picture"),
             )
             .join(page_of_keys, key)
             .order_by(TITLE_KEY, Product.id)
@@ -96,6 +97,22 @@ def list_products(found: FoundProducts, *, status: str = "", page: int = 1) -> P
 
 def _of_variants(fact: Any) -> Any:
     return select(fact).where(*_VARIANT_OF_PRODUCT).correlate(Product).scalar_subquery()
+
+
+def _first_picture() -> Any:
+    """Return the file of a product's first picture that is here, NULL without one."""
+    return (
+        select(ProductImage.file)
+        .where(
+            ProductImage.tenant_id == Product.tenant_id,
+            ProductImage.product_id == Product.id,
+            ProductImage.file != "",
+        )
+        .order_by(ProductImage.position, ProductImage.id)
+        .limit(1)
+        .correlate(Product)
+        .scalar_subquery()
+    )
 
 
 def _units_available() -> Any:

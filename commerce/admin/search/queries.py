@@ -11,7 +11,7 @@ from commerce.admin.navigation import Group, Place
 from commerce.catalog.models import Product
 from commerce.catalog.search import found_ids, products_of_code, search_parameters
 from commerce.db import current_tenant_id, db
-from commerce.members.customers import find_members
+from commerce.members.customers import CustomerFilter, find_members
 from commerce.orders.listing import ListedOrder
 
 FEW = 6
@@ -51,8 +51,8 @@ def match_products(search: str) -> Sequence[FoundProduct]:
 def match_customers(search: str, orders: Iterable[ListedOrder]) -> Sequence[FoundCustomer]:
     """Return a few customers: those with an account that match, and whoever placed the orders that were found."""
     found = {
-        row.email: FoundCustomer(str(row.member_id), row.name, row.email)
-        for row in find_members(search)[:FEW]
+        row.email: FoundCustomer(row.key, row.name, row.email)
+        for row in find_members(CustomerFilter(search))[:FEW]
     }
     for order in orders:
         if order.email and not order.email.endswith(".invalid"):

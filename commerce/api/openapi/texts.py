@@ -38,6 +38,7 @@ TAGS = {
     "Shipments": "Parcels of an order.",
     "Returns": "Refunds and returns that customers request, and the answers to them.",
     "Products": "Products of the catalog, including hidden ones.",
+    "Pictures": "Pictures of a product, in their order.",
     "Variants": "Variants of a product, each with its own SKU, price and options.",
     "Inventory": "Stock on hand, reservations, and stock movements.",
     "Carts": "Carts for shops with their own storefront.",

@@ -7,13 +7,22 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Self, cast
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from commerce.api.schemas import (
     Amount,
     Code,
     Moment,
     PageQuery,
+    QueryModel,
     RequestModel,
     ResponseModel,
     SentAmount,
@@ -82,6 +91,14 @@ class VariantInput(RequestModel):
     weight_grams: int = Field(default_factory=int, ge=0, le=MAX_GRAMS)
     tax_class: str = Field(default_factory=lambda: "standard", pattern=f"^{TAX_CLASSES}$")
     barcode: Line = Field(default_factory=str)
+    unit_cost: Price | None = Field(
+        None,
+        description="What a unit costs the shop. Customers never see it. Null if unknown.",
+        examples=[12.5],
+    )
+    requires_shipping: bool = Field(
+        default_factory=lambda: True, description="False for vouchers, downloads and services."
+    )
     is_active: bool = Field(default_factory=lambda: True, description="Whether the variant can be bought.")
     ships_from: date | None = Field(
         None, description="When backordered units are expected to ship. Null if unknown."
@@ -92,7 +109,9 @@ class VariantInput(RequestModel):
         sent = {
             name: getattr(self, name) for name in VariantInput.model_fields if name in self.model_fields_set
         }
-        for name in {"price", "compare_at"} & {name for name, value in sent.items() if value is not None}:
+        for name in {"price", "compare_at", "unit_cost"} & {
+            name for name, value in sent.items() if value is not None
+        }:
             sent[name] = _minor(sent[name], place + name)
         if "is_active" in sent:
             sent["active"] = sent.pop("is_active")
@@ -152,6 +171,17 @@ class ProductFields(VariantInput):
         default_factory=lambda: "active",
         description="More exact than `isActive`: hidden products are draft or archived.",
     )
+    publish_at: AwareDatetime | None = Field(
+        None,
+        description="When a hidden product becomes active. Until then it is a draft. Null for never.",
+        examples=["2030-01-15T10:30:00Z"],
+    )
+    seo_title: Annotated[Text, StringConstraints(max_length=LIMITS.title)] = Field(
+        default_factory=str, description="Title for search engines. Empty to use the name."
+    )
+    seo_description: Annotated[Text, StringConstraints(max_length=LIMITS.text)] = Field(
+        default_factory=str, description="Description for search engines."
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -178,14 +208,14 @@ class ProductFields(VariantInput):
         if self.currency is not None and self.currency != currency:
             raise InvalidValue("currency", "currency_not_of_shop", currency=currency)
         sent = self.model_fields_set
-        values: dict[str, Any] = {
-            name: getattr(self, name) for name in ("vendor", "product_type", "tags", "status") if name in sent
-        }
+        values: dict[str, Any] = {name: getattr(self, name) for name in _AS_SENT if name in sent}
         if "description" in sent:
             values["description_html"] = self.description
         if "is_active" in sent and "status" not in sent:
             hidden = status_now if status_now in ("draft", "archived") else "draft"
             values["status"] = "active" if self.is_active else hidden
+        if values.get("status") == "active" and "publish_at" not in sent:
+            values["publish_at"] = None  # it is published now
         return cast("ProductValues", values)
 
     def only_variant(self) -> VariantValues:
@@ -193,6 +223,10 @@ class ProductFields(VariantInput):
         values = self.variant_values()
         values.pop("active", None)
         return values
+
+
+_AS_SENT = ("vendor", "product_type", "tags", "status", "publish_at", "seo_title", "seo_description")
+"""Fields of a product that are columns of the same name."""
 
 
 class ProductCreate(ProductFields):
@@ -261,7 +295,17 @@ class ProductPatch(ProductFields):
         json_schema_extra={"examples": [{"name": "Silent Wireless Mouse", "version": 1}]}
     )
 
+    code: Code | None = Field(
+        None,
+        description="A new code. The product's old address redirects to the new one. Null leaves it unchanged.",
+    )
     name: Text = Field(default_factory=str, min_length=1, max_length=LIMITS.title)
+    version: Version = None
+
+
+class ProductVersion(QueryModel):
+    """The version of a product that is to be deleted."""
+
     version: Version = None
 
 
@@ -295,6 +339,8 @@ class VariantFacts(ResponseModel):
     weight_grams: int
     tax_class: str
     barcode: str
+    unit_cost: Amount | None
+    requires_shipping: bool
     is_active: bool
     ships_from: date | None
 
@@ -337,6 +383,9 @@ class ProductAttributes(ResponseModel):
     vendor: str
     product_type: str
     tags: list[str]
+    publish_at: Moment | None
+    seo_title: str
+    seo_description: str
     options: list[str] = Field(description="Names of the options by which variants differ.")
     variants: list[VariantInProduct]
     created_at: Moment
@@ -381,6 +430,9 @@ def product_out(record: ProductRecord, base: str) -> ProductOut:
         vendor=product.vendor,
         product_type=product.product_type,
         tags=product.tags,
+        publish_at=product.publish_at,
+        seo_title=product.seo_title,
+        seo_description=product.seo_description,
         options=product.option_names,
         variants=variants,
         created_at=product.created_at,
@@ -415,6 +467,8 @@ def _facts(variant: Variant, product: Product, currency: str) -> dict[str, Any]:
         "weight_grams": variant.weight_grams,
         "tax_class": variant.tax_class,
         "barcode": variant.barcode,
+        "unit_cost": amount(variant.unit_cost, currency) if variant.unit_cost is not None else None,
+        "requires_shipping": variant.requires_shipping,
         "is_active": variant.active,
         "ships_from": variant.ships_from,
     }

@@ -19,6 +19,7 @@ from commerce.api.products.schemas import (
     ProductOut,
     ProductPatch,
     ProductQuery,
+    ProductVersion,
     VariantCreate,
     VariantOut,
     VariantPatch,
@@ -34,8 +35,10 @@ from commerce.catalog.product_records import (
     product_record,
     variant_of,
 )
+from commerce.catalog.remove_product import delete_product
 from commerce.catalog.update_product import VariantUpdate, change_product
 from commerce.inventory.adjustments import set_initial_stock
+from commerce.orders.unsold_variants import delete_unsold_stock
 
 TAG, VARIANTS = "Products", "Variants"
 
@@ -120,6 +123,7 @@ def change_one_product(code: str, body: ProductPatch) -> Response:
             values=values,
             only_variant=body.only_variant(),
             categories=body.category_slugs,
+            code=body.code or "",
         )
 
     def reply(_changed: bool) -> Reply:
@@ -127,6 +131,26 @@ def change_one_product(code: str, body: ProductPatch) -> Response:
         return Reply(shown, version=shown.version)
 
     return run_idempotent(change, reply, required=False).response
+
+
+@operation(
+    "DELETE",
+    "/products/<sku:code>",
+    scope="products:write",
+    tag=TAG,
+    query=ProductVersion,
+    responses={204: None},
+)
+def delete_one_product(code: str, query: ProductVersion) -> Reply:
+    """Delete a product with its variants, pictures and stock, if it was never ordered.
+
+    Archive it otherwise. Send the version you have seen; returns 409 if the product has changed since.
+    """
+    product_id = product_id_of(code)
+    delete_product(
+        product_id, seen_version=required_version(query.version), delete_unsold=delete_unsold_stock
+    )
+    return Reply(None, 204)
 
 
 # --- variants ------------------------------------------------------------------------------------------
