@@ -10,7 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from babel import Locale, UnknownLocaleError
+
+from commerce.errors import InvalidValue
 from commerce.invoices.ledger import CREDIT, FEE, ROUNDING, SHIPPING, Cell, Key, Ledger, add_up
 from commerce.invoices.models import InvoiceDocument
 from commerce.orders.models import Order
@@ -62,6 +66,47 @@ def content_of(
         "total": sum(line["gross"] for line in lines),
         "note": shop.invoice_note,
     }
+
+
+def check_content(content: Mapping[str, Any]) -> None:
+    """Raise InvalidValue for what no document of ours says: pages could not show it, nor sums be made of it."""
+    try:
+        Locale.parse(content["locale"].replace("-", "_"))
+        ZoneInfo(content["timezone"])
+        rows = [*content["lines"], *content["taxes"]]
+        fits = (
+            all(isinstance(content[name], str) for name in _TEXTS)
+            and all(_is_amount(content[name]) for name in ("net", "tax", "rounding", "total"))
+            and all(isinstance(value, str) for value in [*content["seller"].values(), *content["corrects"]])
+            and all(isinstance(value, str) for value in [*content["discounts"], content["buyer"]["name"]])
+            and isinstance(content["buyer"]["address"], dict)
+            and all(_is_amount(row[name]) for row in rows for name in ("rate_ppm", "gross", "tax"))
+            and all(_is_amount(row["net"]) and isinstance(row["label"], str) for row in content["taxes"])
+            and all(_is_line(line) for line in content["lines"])
+        )
+        for name in ("ordered_at", "shipped_at", "paid_at"):
+            if content[name]:
+                datetime.fromisoformat(content[name])
+    except (KeyError, TypeError, AttributeError, ValueError, UnknownLocaleError) as error:
+        raise InvalidValue("content", "document_content_invalid") from error
+    if not fits:
+        raise InvalidValue("content", "document_content_invalid")
+
+
+_TEXTS = ("shop", "order", "ordered_at", "shipped_at", "paid_at", "payment", "instructions", "note")
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_line(line: Mapping[str, Any]) -> bool:
+    return (
+        all(isinstance(line[name], str) for name in ("part", "title", "sku", "options"))
+        and all(line[name] is None or _is_amount(line[name]) for name in ("quantity", "unit_price"))
+        and all(_is_amount(line[name]) for name in ("discount", "amount"))
+        and all(isinstance(code, str) for code in line["invoices"])
+    )
 
 
 def _buyer(order: Order) -> dict[str, Any]:

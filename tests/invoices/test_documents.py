@@ -12,6 +12,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from commerce.db import atomic, db
+from commerce.errors import InvalidValue
+from commerce.invoices.content import check_content
 from commerce.invoices.models import InvoiceDocument
 from commerce.members.customers import customer_of_order
 from commerce.members.erasure import erase_customer
@@ -386,3 +388,25 @@ def test_a_customer_gets_their_documents_with_their_data(in_shop: Shop) -> None:
         follow(order_id)
         exported = json.loads(export_as_json(customer_of_order(fresh(order_id).code)))
         assert [each["code"] for each in exported["orders"][0]["invoices"]] == ["INV-0001"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"locale": "elvish!"},
+        {"timezone": "Mars/Olympus"},
+        {"total": "12"},
+        {"paid_at": "yesterday"},
+        {"lines": [{"part": "shipping"}]},
+        {"buyer": None},
+        {"seller": {"legal_name": 1}},
+    ],
+)
+def test_what_no_document_says_is_no_content(in_shop: Shop, change: dict[str, object]) -> None:
+    with invoicing(in_shop):
+        order_id = bought(1)
+        follow(order_id)
+        content = documents(order_id)[0].content
+    check_content(content)
+    with pytest.raises(InvalidValue):
+        check_content({**content, **change})
