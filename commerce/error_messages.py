@@ -119,6 +119,15 @@ MESSAGES: dict[str, str] = {
     "plan_in_other_state": N_("This bulk change has moved on meanwhile."),
     "plan_not_undoable": N_("What this bulk change does cannot be undone."),
     "plan_not_previewed": N_("Review what would change first."),
+    "tracking_lines_required": N_("Paste at least one line, or choose a file."),
+    "too_many_tracking_lines": N_("Up to %(limit)s lines can be shipped at once. Split the file."),
+    "tracking_number_required": N_("The tracking number is missing."),
+    "sku_not_in_order": N_("This order has no item with the SKU “%(sku)s”."),
+    "sku_twice_in_order": N_("This order has several lines with the SKU “%(sku)s”. Ship it on its own page."),
+    "tracking_quantity_invalid": N_("The quantity must be a whole number of at least 1."),
+    "tracking_quantity_without_sku": N_("A quantity needs the SKU that it counts."),
+    "tracking_items_required": N_("Several lines for one order need a SKU and a quantity each."),
+    "tracking_line_repeated": N_("This item is in this parcel already."),
     "tags_required": N_("Enter at least one tag."),
     "too_many_chosen": N_("A bulk change can have up to %(limit)s rows. Narrow the list down."),
     "too_many_tags": N_("It would have more than %(limit)s tags."),
@@ -428,6 +437,11 @@ MESSAGES: dict[str, str] = {
     ),
     # --- content ---
     "content_page_not_found": N_("We couldn't find this page."),
+    "button_label_required": N_("Enter a label for the button, or leave its address empty."),
+    "home_page_empty": N_("Add at least one section before you publish."),
+    "home_page_not_found": N_("The home page is automatic. Nothing of it is edited yet."),
+    "home_page_unpublished": N_("Nothing was published yet."),
+    "home_section_not_found": N_("We couldn't find this section. Someone may have removed it."),
     "link_address_invalid": N_(
         "Enter a path such as /pages/contact, or an address that begins with https://."
     ),
@@ -442,6 +456,9 @@ MESSAGES: dict[str, str] = {
     "policy_stays": N_(
         "Policies can't be deleted because customers may have agreed to them. Unpublish it instead."
     ),
+    "section_text_required": N_("Enter a text."),
+    "section_title_required": N_("Enter a title."),
+    "too_many_sections": N_("The home page can have up to %(limit)s sections."),
     "too_many_pages": N_("Your shop can have up to %(limit)s pages."),
     # --- database ---
     "busy": N_("The shop is very busy. Try again in a moment."),

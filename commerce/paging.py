@@ -33,6 +33,8 @@ class Page(Generic[Row]):
     """One page of a list; `more` pages may follow.
 
     `last` and `total` are None for a list that is not counted; of one that was counted up to the bound, `last` is.
+    `after` and `before` are the positions from which the next page and the one before go on where these are too far
+    down the list to be found by number, '' elsewhere.
     """
 
     rows: Sequence[Row]
@@ -40,6 +42,8 @@ class Page(Generic[Row]):
     last: int | None = None
     total: int | None = None
     more: bool = False
+    after: str = ""
+    before: str = ""
 
 
 Fetch = Callable[[int, int], Sequence[Row]]
@@ -60,6 +64,56 @@ def uncounted_page(number: int, size: int, fetch: Fetch[Row]) -> Page[Row]:
     """Return page `number` of a list that is too long to count: one row too many tells whether a page follows."""
     found = fetch(size + 1, (number - 1) * size)
     return Page(found[:size], number, more=len(found) > size)
+
+
+class AskedPage(NamedTuple):
+    """The page of a list that an address asks for: by number, and far down also by where it begins or ends."""
+
+    number: int = 1
+    after: str = ""
+    before: str = ""
+
+
+FIRST_PAGE = AskedPage()
+Walk = Callable[[AskedPage, int], Sequence[Row]]
+"""Takes positions, of which it reads back from `before` if there is one, and a limit; keeps the list's order."""
+
+
+def deep_page(
+    total: int,
+    asked: AskedPage,
+    size: int,
+    fetch: Fetch[Row],
+    walk: Walk[Row],
+    position: Callable[[Row], str],
+) -> Page[Row]:
+    """Return a page of a list of `total` rows, which is a bounded count, at the same cost however far down it is.
+
+    Rows up to the bound are found by number. From there on each page goes on from a row of the one before or after it,
+    whose `position` the addresses of these pages say.
+    """
+    numbered = MOST_COUNTED // size
+    if total <= MOST_COUNTED:
+        return counted_page(total, asked.number, size, fetch)
+    number, more, rows = asked.number, True, []
+    if asked.before:
+        rows = list(walk(asked, size))
+    elif asked.after:
+        found = walk(asked, size + 1)
+        rows, more = list(found[:size]), len(found) > size
+    if not rows:
+        number = min(number, numbered)
+        found = fetch(size + 1, (number - 1) * size)
+        rows, more = list(found[:size]), len(found) > size
+    return Page(
+        rows,
+        number,
+        None,
+        total,
+        more=more,
+        after=position(rows[-1]) if more and number >= numbered else "",
+        before=position(rows[0]) if rows and number > numbered + 1 else "",
+    )
 
 
 def parse_page_number(text: str) -> int | None:
@@ -111,17 +165,20 @@ class PageLinks(NamedTuple):
     last: int | None = None
     total: int | None = None
     more: bool = False
+    after_position: str = ""
+    before_position: str = ""
 
     @property
     def numbers(self) -> list[int | None]:
         """The page numbers to show: first, last, those around this one, None for a gap.
 
-        Of a list that was counted up to the bound the last one is not known: the next one ends it.
+        Of a list that was counted up to the bound the last one is not known: the next one ends it, unless it is one
+        that is found by position alone.
         """
         if self.total is None:
             return []
-        end = self.last or self.current + self.more
-        near = range(max(2, self.current - 1), min(end, self.current + 2))
+        end = self.last or self.current + (self.more and not self.after_position)
+        near = range(max(2, self.current - (not self.before_position)), min(end, self.current + 2))
         wanted = [1, *near, end] if end > 1 else [1]
         shown: list[int | None] = []
         for number in wanted:
@@ -133,20 +190,22 @@ class PageLinks(NamedTuple):
     @property
     def previous(self) -> str:
         """The address of the page before this one, '' on the first."""
-        return self.url(self.current - 1) if self.current > 1 else ""
+        return self.url(self.current - 1, before=self.before_position) if self.current > 1 else ""
 
     @property
     def next(self) -> str:
         """The address of the page after this one, '' on the last."""
-        return self.url(self.current + 1) if self.more else ""
+        return self.url(self.current + 1, after=self.after_position) if self.more else ""
 
     def asks(self, name: str) -> str:
         """Return what the address asks for under `name`, '' for nothing."""
         return dict(self.asked).get(name, "")
 
-    def url(self, number: int) -> str:
+    def url(self, number: int, **positions: str) -> str:
         """Return the address of page `number`, with everything else that was asked for kept."""
-        return _address(self.path, (*self.asked, ("page", str(number) if number > 1 else "")))
+        return _address(
+            self.path, (*self.asked, ("page", str(number) if number > 1 else ""), *positions.items())
+        )
 
 
 class CursorLinks(NamedTuple):

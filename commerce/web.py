@@ -463,11 +463,22 @@ def _deadline(moment: datetime | None, style: str = "short") -> str:
 
 def page_links(listing: Page[Any] | CursorPage[Any]) -> PageLinks | CursorLinks:
     """Return the ways to the pages around the present one, each with everything else that its address asks for."""
-    asked = tuple((name, text) for name, text in request.args.items() if name not in ("page", "before"))
+    asked = tuple(
+        (name, text) for name, text in request.args.items() if name not in ("page", "before", "after")
+    )
     if isinstance(listing, CursorPage):
         older = str(Cursor(*listing.older)) if listing.older else ""
         return CursorLinks(request.path, asked, older, first=not request.args.get("before"))
-    return PageLinks(request.path, asked, listing.current, listing.last, listing.total, listing.more)
+    return PageLinks(
+        request.path,
+        asked,
+        listing.current,
+        listing.last,
+        listing.total,
+        listing.more,
+        listing.after,
+        listing.before,
+    )
 
 
 def _day(day: date | None) -> str:

@@ -11,10 +11,13 @@ from commerce import list_queries, paging
 from commerce.catalog.models import Product
 from commerce.errors import InvalidValue
 from commerce.paging import (
+    AskedPage,
     Cursor,
     CursorLinks,
+    Page,
     PageLinks,
     counted_page,
+    deep_page,
     parse_page_number,
     uncounted_page,
 )
@@ -50,6 +53,52 @@ def test_an_empty_list_has_one_empty_page() -> None:
 def test_a_list_that_is_not_counted_knows_whether_a_page_follows(number: int, found: int, more: bool) -> None:
     page = uncounted_page(number, 10, rows)
     assert (len(page.rows), page.more, page.total) == (found, more, None)
+
+
+def deep(asked: AskedPage) -> tuple[Page[int], list[int]]:
+    """Return a page of ROWS, of which ten are found by number, and how many rows were passed over to find it."""
+    passed = []
+
+    def fetch(limit: int, offset: int) -> list[int]:
+        passed.append(offset)
+        return rows(limit, offset)
+
+    def walk(wanted: AskedPage, limit: int) -> list[int]:
+        if wanted.before:
+            return [row for row in ROWS if row < int(wanted.before)][-limit:]
+        return [row for row in ROWS if row > int(wanted.after)][:limit]
+
+    return deep_page(11, asked, 5, fetch, walk, str), passed
+
+
+def test_a_list_beyond_the_bound_goes_on_by_position_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_COUNTED", 10)
+    asked, seen, most = AskedPage(), [], 0
+    while True:
+        page, passed = deep(asked)
+        seen.append(list(page.rows))
+        most = max(most, *passed, 0) if passed else most
+        if not page.more:
+            break
+        asked = AskedPage(page.current + 1, after=page.after)
+    assert seen == [ROWS[:5], ROWS[5:10], ROWS[10:15], ROWS[15:20], ROWS[20:]]
+    assert most == 5, "no page passes over more rows than are found by number"
+    while page.before:
+        page, passed = deep(AskedPage(page.current - 1, before=page.before))
+        seen.append(list(page.rows))
+        assert not passed
+    assert seen[5:] == [ROWS[15:20], ROWS[10:15]]
+    assert page.current == 3, "before it is a page that is found by number"
+
+
+def test_a_number_beyond_the_bound_is_the_last_that_is_found_by_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(paging, "MOST_COUNTED", 10)
+    page, passed = deep(AskedPage(10_000))
+    assert (page.current, list(page.rows), passed) == (2, ROWS[5:10], [5])
+    gone, _passed = deep(AskedPage(4, after="24"))
+    assert (gone.current, list(gone.rows)) == (2, ROWS[5:10]), "so is a position after which nothing is left"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +137,18 @@ def test_links_keep_what_was_asked_for_and_leave_the_first_page_unnumbered() -> 
 )
 def test_numbers_show_both_ends_and_the_neighbors(current: int, last: int, numbers: list[int | None]) -> None:
     assert PageLinks("/list", (), current, last, last * 10).numbers == numbers
+
+
+def test_links_far_down_a_list_lead_to_its_neighbors_by_position() -> None:
+    links = PageLinks(
+        "/list", (), 9, None, 25, more=True, after_position="after it", before_position="before it"
+    )
+    assert links.numbers == [1, None, 9]
+    assert links.next == "/list?page=10&after=after+it"
+    assert links.previous == "/list?page=8&before=before+it"
+    last_by_number = PageLinks("/list", (), 3, None, 25, more=True, after_position="after it")
+    assert last_by_number.numbers == [1, 2, 3]
+    assert last_by_number.previous == "/list?page=2"
 
 
 def test_links_of_a_list_by_positions_lead_to_its_beginning_and_on() -> None:

@@ -25,7 +25,7 @@ from commerce.admin.step_up import challenge, is_dangerous
 from commerce.db import with_audit
 from commerce.errors import NotAllowed
 from commerce.events.outbox import Actor
-from commerce.paging import parse_page_number
+from commerce.paging import AskedPage, parse_page_number
 from commerce.web import local_path, never_store, private, request_id, see_other, wants_region
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -184,8 +184,13 @@ def _template_globals() -> dict[str, Any]:
     }
 
 
+def stand_at(path: str) -> None:
+    """Mark another place of the sidebar than that of the address: the page belongs to the list at `path`."""
+    g.stands_at = path
+
+
 def _place_here() -> Here | None:
-    return place_at(request.path, visible_groups(may))
+    return place_at(g.get("stands_at", request.path), visible_groups(may))
 
 
 # --- query strings ------------------------------------------------------------------------
@@ -200,6 +205,11 @@ def one_line(typed: str, longest: int = MAX_SEARCH) -> str:
     """Return what was typed as one line without control characters, which PostgreSQL does not store."""
     text = typed[:longest]
     return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs")).strip()
+
+
+def asked_page() -> AskedPage:
+    """Return the page that the address asks for, of a list that may be long."""
+    return AskedPage(page_number(), request.args.get("after", ""), request.args.get("before", ""))
 
 
 def page_number() -> int:

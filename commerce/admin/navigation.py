@@ -113,6 +113,7 @@ NAVIGATION = (
         _("Content"),
         (
             Place(_("Pages"), "/admin/pages", "content.view", also=("/admin/policies",)),
+            Place(_("Home page"), "/admin/home-page", "content.view"),
             Place(_("Menus"), "/admin/menus", "content.view"),
             Place(_("Redirects"), "/admin/redirects", "content.view"),
         ),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from commerce.admin.auth import blueprint
+from commerce.admin.bulk import order_views as bulk_orders
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
 from commerce.admin.collections import views as collections
-from commerce.admin.content import menus, redirects
+from commerce.admin.content import home_page, menus, redirects
 from commerce.admin.content import views as content
 from commerce.admin.drafts import views as drafts
 from commerce.admin.exports import views as exports
@@ -32,6 +33,7 @@ __all__ = [
     "activity_views",
     "blueprint",
     "bulk",
+    "bulk_orders",
     "categories",
     "collections",
     "content",
@@ -41,6 +43,7 @@ __all__ = [
     "edit",
     "exports",
     "home",
+    "home_page",
     "imports",
     "integrations",
     "invoices",

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from commerce.bulk.changes import BulkChange
+from commerce.bulk.order_changes import (
+    AssignOrders,
+    ChangeOrderTags,
+    ShipOrders,
+    ShipWithTracking,
+    StartProcessing,
+)
 from commerce.bulk.product_changes import ChangeCategories, ChangePrice, ChangeStatus, ChangeTags
 from commerce.errors import NotFound
 
@@ -13,6 +20,11 @@ KINDS: Mapping[str, BulkChange] = {
     "products.status": ChangeStatus(),
     "products.tags": ChangeTags(),
     "products.categories": ChangeCategories(),
+    "orders.process": StartProcessing(),
+    "orders.ship": ShipOrders(),
+    "orders.tracking": ShipWithTracking(),
+    "orders.tags": ChangeOrderTags(),
+    "orders.assign": AssignOrders(),
 }
 
 

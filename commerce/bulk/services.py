@@ -7,7 +7,7 @@ row is changed once, and the next worker goes on behind it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Select, delete, insert, select
@@ -47,20 +47,23 @@ class PlanMoved(Conflict):
 @atomic
 def create_plan(
     kind: str,
-    chosen: Select[uuid.UUID, int],
+    chosen: Select[uuid.UUID, int] | Callable[[], Select[uuid.UUID, int]],
     *,
     scope: Mapping[str, Any],
     by: str,
     staff_id: uuid.UUID | None,
     details: Mapping[uuid.UUID, Mapping[str, Any]] | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> uuid.UUID:
     """Keep a change of the rows that `chosen` finds (columns id and version); nothing is changed yet.
 
-    `details` is what was given for single rows, by id. Raises NotFound for an unknown kind, NothingChosen when there
-    are none or too many.
+    A search that holds for one transaction only is given as a function that makes the statement.
+    `details` is what was given for single rows, by id. With `given` it is previewed at once.
+    Raises NotFound for an unknown kind, NothingChosen when there are none or too many, InvalidValue.
     """
     most = kind_of(kind).most
-    found = db.session.execute(chosen.limit(most + 1)).all()
+    statement = chosen() if callable(chosen) else chosen
+    found = db.session.execute(statement.limit(most + 1)).all()
     if not found:
         raise NothingChosen("nothing_chosen")
     if len(found) > most:
@@ -84,6 +87,8 @@ def create_plan(
                 for row in rows
             ],
         )
+    if given is not None:
+        _preview(plan, given)
     return plan.id
 
 
@@ -96,6 +101,10 @@ def preview_plan(plan_id: uuid.UUID, given: Mapping[str, Any], *, seen_version: 
     plan = _lock(plan_id, seen_version)
     if plan.status != "draft":
         raise PlanMoved("plan_already_started")
+    _preview(plan, given)
+
+
+def _preview(plan: BulkPlan, given: Mapping[str, Any]) -> None:
     kind = kind_of(plan.kind)
     parameters = kind.checked(given)
     kind.note_versions(plan.id)

@@ -112,3 +112,55 @@ class MenuEntry(TenantRow, Base):
     kind: Mapped[str] = mapped_column(String(20))
     target_id: Mapped[uuid.UUID | None]
     address: Mapped[str] = mapped_column(String(2000), default="")
+
+
+# --- home page --------------------------------------------------------------------------------------
+
+SECTION_KINDS = ("hero", "products", "categories", "text", "picture")
+PRODUCT_SOURCES = ("newest", "category", "collection")
+"""What the products of a section are; `source_id` names the category or collection."""
+
+
+class HomePage(TenantRow, Base):
+    """The home page that staff have edited, at most one of a shop. Visitors see it once it was published."""
+
+    __tablename__ = "home_pages"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        UniqueConstraint("tenant_id"),
+    )
+
+    published_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class HomeSection(TenantRow, Base):
+    """A section of the home page: as staff work on it, or as it was published. `home` alone copies one to the other.
+
+    `picture` is the name of a file under the media folder, '' for none. `most` is how many products are shown.
+    """
+
+    __tablename__ = "home_sections"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "home_page_id"], ["home_pages.tenant_id", "home_pages.id"], ondelete="CASCADE"
+        ),
+        Index("ix_home_sections_home_page", "tenant_id", "home_page_id"),
+        CheckConstraint("stage IN ('draft', 'published')", name="stage"),
+        CheckConstraint("kind IN ('hero', 'products', 'categories', 'text', 'picture')", name="kind"),
+        CheckConstraint("source IN ('newest', 'category', 'collection')", name="source"),
+    )
+
+    home_page_id: Mapped[uuid.UUID]
+    stage: Mapped[str] = mapped_column(String(20))
+    position: Mapped[int] = mapped_column(default=0)
+    kind: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(default="")
+    body_html: Mapped[str] = mapped_column(Text, default="")
+    button_label: Mapped[str] = mapped_column(default="")
+    button_address: Mapped[str] = mapped_column(String(2000), default="")
+    picture: Mapped[str] = mapped_column(default="")
+    picture_alt: Mapped[str] = mapped_column(String(1000), default="")
+    source: Mapped[str] = mapped_column(String(20), default="newest")
+    source_id: Mapped[uuid.UUID | None]
+    most: Mapped[int] = mapped_column(default=8)

@@ -53,6 +53,29 @@ def backorder_queues(stock_item_ids: Collection[uuid.UUID]) -> list[BackorderQue
     return [BackorderQueueEntry(*row[:5], covered=max(0, min(row.units, int(row.left)))) for row in rows]
 
 
+def units_waiting(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Return which units of orders are not in stock yet, by order line id. Two statements; reads only."""
+    short = (
+        select(Reservation.stock_item_id)
+        .join(
+            StockItem,
+            (StockItem.tenant_id == Reservation.tenant_id) & (StockItem.id == Reservation.stock_item_id),
+        )
+        .where(
+            Reservation.order_id.in_(order_ids),
+            Reservation.state.in_(OPEN),
+            StockItem.reserved > StockItem.on_hand,
+        )
+        .distinct()
+    )
+    items = db.session.scalars(short).all()
+    found: dict[uuid.UUID, int] = defaultdict(int)
+    for each in backorder_queues(items) if items else ():
+        if each.order_id in order_ids and each.covered < each.units:
+            found[each.order_line_id] += each.units - each.covered
+    return found
+
+
 def lock_backordered(stock_item_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
     """Lock stock items sorted by id and return the backordered units by reservation id. A step.
 

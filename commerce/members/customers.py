@@ -11,7 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union,
+)
 from sqlalchemy.orm import aliased
 
 from commerce.accounts.members import get_member
@@ -22,16 +34,11 @@ from commerce.customers.models import CustomerGroupMember, CustomerProfile, Cust
 from commerce.customers.profiles import CustomerKey, find_profile, get_profile, profile_of_merged
 from commerce.db import db
 from commerce.errors import NotFound
-from commerce.orders.models import Order
+from commerce.orders.models import NOBODY, Order
+from commerce.orders.search import Wanted, matches
 
 MOST = 50
 """Customers in a list: who looks for one more searches."""
-
-
-ERASED_EMAIL = "erased@erased.invalid"
-"""Stands on the orders of whoever was erased. RFC 2606: nobody ever reads there, and no mail is sent to it."""
-NOBODY = (ERASED_EMAIL, "")
-"""Addresses under which all orders of people whom the shop does not know stand together: they are nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Customer:
     @property
     def orders(self) -> ColumnElement[bool]:
         """The condition for their orders: those of the account, and those placed as a guest with the address."""
-        as_guest = and_(func.lower(Order.email).in_(self.emails), Order.member_id.is_(None))
+        as_guest = Order.guest_email.in_(self.emails)
         return or_(Order.member_id.in_(self.accounts), as_guest) if self.accounts else as_guest
 
     @property
@@ -114,10 +121,7 @@ def customer_of_profile(profile_id: uuid.UUID) -> Customer:
     if profile.member_id is not None:
         return customer_of_member(profile.member_id)
     name = profile.name or db.session.scalar(
-        select(Order.name)
-        .where(func.lower(Order.email) == profile.email, Order.member_id.is_(None))
-        .order_by(Order.placed_at.desc())
-        .limit(1)
+        select(Order.name).where(Order.guest_email == profile.email).order_by(Order.placed_at.desc()).limit(1)
     )
     return _with_merged(Customer(profile.email, name or ""))
 
@@ -225,33 +229,128 @@ def member_conditions(asked: CustomerFilter) -> list[ColumnElement[bool]]:
 
 
 def find_guests(asked: CustomerFilter = EVERYBODY) -> Sequence[CustomerRow]:
-    """Return guests, the newest order first."""
-    rows = db.session.execute(guests(asked).order_by(func.max(Order.placed_at).desc()).limit(MOST))
+    """Return guests, the newest order first. Three statements, of which none reads all orders of the shop.
+
+    The newest orders of each address are walked, or those looked at that the search of orders finds. Addresses that
+    were merged into a guest's are theirs.
+    """
+    found: dict[str, Any] = {}
+    for row in db.session.execute(_newest_of_guests(asked)):
+        found.setdefault(row.email, row)
+    emails = list(found)[:MOST]
+    kept = aliased(CustomerProfile)
+    merged = db.session.execute(
+        select(MergedEmail.email, kept.email).join(kept, _kept_of(kept)).where(kept.email.in_(emails))
+    )
+    owner = {email: email for email in emails}
+    owner.update((email, key) for email, key in merged)
+    sums = dict.fromkeys(emails, (0, 0))
+    for address, orders, spent, _last in db.session.execute(
+        select(Order.guest_email, *_figures())
+        .where(Order.guest_email.in_(list(owner)))
+        .group_by(Order.guest_email)
+    ):
+        before = sums[owner[address]]
+        sums[owner[address]] = (before[0] + int(orders), before[1] + int(spent))
     return [
-        CustomerRow(email, kept_name or name, code, int(orders), int(spent), last)
-        for email, kept_name, name, code, orders, spent, last in rows
+        CustomerRow(email, row.kept_name or row.name, row.code, *sums[email], row.placed_at)
+        for email, row in found.items()
+        if email in sums
     ]
 
 
-def guests(asked: CustomerFilter) -> Select[Any]:
-    """Return the statement that finds guests: address, kept name, name and code of an order, figures."""
+def _newest_of_guests(asked: CustomerFilter) -> Select[Any]:
+    """Return the statement for the newest order of each address of guests, with whose it is. Walks twice MOST."""
     kept, own = aliased(CustomerProfile), aliased(CustomerProfile)
-    address = func.lower(Order.email)
-    email = func.coalesce(kept.email, address)
-    statement = (
-        select(email, func.max(own.name), func.max(Order.name), func.max(Order.code), *_figures())
-        .outerjoin(MergedEmail, and_(MergedEmail.tenant_id == Order.tenant_id, MergedEmail.email == address))
-        .outerjoin(kept, and_(kept.tenant_id == MergedEmail.tenant_id, kept.id == MergedEmail.profile_id))
-        .outerjoin(own, and_(own.tenant_id == Order.tenant_id, own.email == email))
-        .where(Order.member_id.is_(None), Order.email.not_in(NOBODY), kept.member_id.is_(None))
-    )
+    statement = select(
+        Order.tenant_id, Order.guest_email, Order.name, Order.code, Order.placed_at, Order.id
+    ).where(Order.guest_email.is_not(None), _NO_NEWER_ORDER, _OF_NO_ACCOUNT)
     if asked.search:
-        statement = statement.where(
-            or_(_matches(Order.email, Order.name, asked.search), _matches(own.email, own.name, asked.search))
-        )
+        statement = statement.where(Order.guest_email.in_(_addresses_found(asked.search)))
     if asked.profiles:
-        statement = statement.where(email.in_(select(CustomerProfile.email).where(*asked.profiles)))
-    return statement.group_by(email)
+        statement = statement.where(Order.guest_email.in_(_addresses_of(*asked.profiles)))
+    newest = statement.order_by(Order.placed_at.desc(), Order.id.desc()).limit(2 * MOST).subquery()
+    email = func.coalesce(kept.email, newest.c.guest_email)
+    at_merged = (MergedEmail.tenant_id == newest.c.tenant_id) & (MergedEmail.email == newest.c.guest_email)
+    return (
+        select(
+            email.label("email"),
+            own.name.label("kept_name"),
+            newest.c.name,
+            newest.c.code,
+            newest.c.placed_at,
+        )
+        .select_from(newest)
+        .outerjoin(MergedEmail, at_merged)
+        .outerjoin(kept, _kept_of(kept))
+        .outerjoin(own, (own.tenant_id == newest.c.tenant_id) & (own.email == email))
+        .order_by(newest.c.placed_at.desc(), newest.c.id.desc())
+    )
+
+
+def _addresses_found(search: str) -> Select[Any]:
+    """Return the statement for addresses whose orders or kept names a search finds. A step.
+
+    Words find the orders, by their index; what else those words may be of, a street or a product, is left out then.
+    """
+    of_profiles = _addresses_of(_matches(CustomerProfile.email, CustomerProfile.name, search)).subquery()
+    wanted = Wanted(search)
+    if not wanted:
+        return select(of_profiles.c[0])
+    of_orders = (
+        select(Order.guest_email)
+        .where(Order.guest_email.is_not(None), matches(wanted), _matches(Order.email, Order.name, search))
+        .subquery()
+    )
+    both = union(select(of_orders.c[0]), select(of_profiles.c[0])).subquery()
+    return select(both.c[0])
+
+
+def _addresses_of(*profiles: ColumnElement[bool]) -> Select[Any]:
+    """Return the statement for the addresses of guests whose profiles meet conditions, merged ones too."""
+    mine = (MergedEmail.tenant_id == CustomerProfile.tenant_id) & (
+        MergedEmail.profile_id == CustomerProfile.id
+    )
+    both = union(
+        select(CustomerProfile.email).where(CustomerProfile.member_id.is_(None), *profiles),
+        select(MergedEmail.email)
+        .join(CustomerProfile, mine)
+        .where(CustomerProfile.member_id.is_(None), *profiles),
+    ).subquery()
+    return select(both.c[0])
+
+
+def _kept_of(profile: Any) -> ColumnElement[bool]:
+    return and_(profile.tenant_id == MergedEmail.tenant_id, profile.id == MergedEmail.profile_id)
+
+
+# As values and not as conditions of a join: for each order that is walked one look into an index, until a page is full.
+_Newer, _Account = aliased(Order), aliased(CustomerProfile)
+_NO_NEWER_ORDER = (
+    select(_Newer.id)
+    .where(
+        _Newer.tenant_id == Order.tenant_id,
+        _Newer.guest_email == Order.guest_email,
+        tuple_(_Newer.placed_at, _Newer.id) > tuple_(Order.placed_at, Order.id),
+    )
+    .limit(literal_column("1"))
+    .correlate(Order)
+    .scalar_subquery()
+    .is_(None)
+)
+_OF_NO_ACCOUNT = (
+    select(MergedEmail.id)
+    .join(_Account, _kept_of(_Account))
+    .where(
+        MergedEmail.tenant_id == Order.tenant_id,
+        MergedEmail.email == Order.guest_email,
+        _Account.member_id.is_not(None),
+    )
+    .limit(literal_column("1"))
+    .correlate(Order)
+    .scalar_subquery()
+    .is_(None)
+)
 
 
 def find_contacts(asked: CustomerFilter = EVERYBODY) -> Sequence[CustomerRow]:
@@ -269,8 +368,7 @@ def contact_conditions(asked: CustomerFilter) -> list[ColumnElement[bool]]:
     """Return the conditions for the profiles of customers without account and order that a filter asks for."""
     ordered = exists().where(
         Order.tenant_id == CustomerProfile.tenant_id,
-        Order.member_id.is_(None),
-        func.lower(Order.email) == CustomerProfile.email,
+        Order.guest_email == CustomerProfile.email,
     )
     found = [CustomerProfile.member_id.is_(None), ~ordered, *asked.profiles]
     if asked.search:

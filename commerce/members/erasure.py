@@ -31,8 +31,8 @@ from commerce.db import atomic, db
 from commerce.errors import Conflict
 from commerce.events.models import Delivery, Event
 from commerce.inventory.models import StockAlert, StockMovement
-from commerce.members.customers import ERASED_EMAIL, Customer
-from commerce.orders.models import Credit, Order, OrderAdjustment, OrderTag, ReturnRequest
+from commerce.members.customers import Customer
+from commerce.orders.models import ERASED_EMAIL, Credit, Order, OrderAdjustment, OrderTag, ReturnRequest
 from commerce.orders.return_queries import OPEN as OPEN_REQUESTS
 from commerce.orders.search import index_orders
 from commerce.orders.services import UNDER_WAY

@@ -117,5 +117,5 @@ def _plain(row: Any) -> dict[str, Any]:
     return {
         column.key: getattr(row, column.key)
         for column in inspect(type(row)).columns
-        if column.key not in OURS
+        if column.key not in OURS and getattr(column, "computed", None) is None
     }

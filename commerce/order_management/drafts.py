@@ -78,19 +78,19 @@ class DraftRow:
 def list_drafts() -> list[DraftRow]:
     """Return the open drafts of the shop, the last one touched first."""
     units = (
-        select(CartLine.cart_id, func.sum(CartLine.quantity).label("units"))
-        .group_by(CartLine.cart_id)
-        .subquery()
+        select(func.coalesce(func.sum(CartLine.quantity), 0))
+        .where(CartLine.tenant_id == Cart.tenant_id, CartLine.cart_id == Cart.id)
+        .correlate(Cart)
+        .scalar_subquery()
     )
     rows = db.session.execute(
         select(
             Cart.id,
             Cart.draft_by,
             Cart.details,
-            func.coalesce(units.c.units, 0).label("units"),
+            units.label("units"),
             Cart.updated_at,
         )
-        .outerjoin(units, units.c.cart_id == Cart.id)
         .where(*_drafts(), Cart.status == literal_column("'open'"))
         .order_by(Cart.updated_at.desc(), Cart.id)
         .limit(MOST)

@@ -6,13 +6,25 @@ Filters are facts of an address, so what was typed there is read leniently: what
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Uuid, and_, exists, false, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from commerce.accounts.models import StaffMember
 from commerce.db import UtcDateTime, db
@@ -78,7 +90,7 @@ class OrderFilter:
             mine = select(OrderAssignment.order_id).where(OrderAssignment.staff_id == self.assignee)
             found.append(Order.id.in_(mine))
         if self.attention:
-            found.append(Order.attention != "")
+            found.append(Order.attention != literal_column("''"))
         return [*found, *self._searched(), *self._within()]
 
     def _searched(self) -> list[ColumnElement[bool]]:
@@ -151,13 +163,31 @@ def _midnight(day: date) -> datetime:
 
 
 def _fulfillment(name: str) -> ColumnElement[bool]:
-    sent = exists().where(
-        OrderLine.tenant_id == Order.tenant_id, OrderLine.order_id == Order.id, OrderLine.shipped > 0
-    )
     if name == "shipped":
         return Order.shipped_at.is_not(None)
-    under_way = Order.status.in_(("confirmed", "processing"))
-    return and_(under_way, sent if name == "partly" else ~sent)
+    # As a value: one look into the index for each order that is being processed. No other has a parcel and units left.
+    sent = (
+        select(OrderLine.id)
+        .where(OrderLine.tenant_id == Order.tenant_id, OrderLine.order_id == Order.id, OrderLine.shipped > 0)
+        .limit(literal_column("1"))
+        .correlate(Order)
+        .scalar_subquery()
+    )
+    if name == "partly":
+        return and_(Order.status == "processing", sent.is_not(None))
+    return and_(
+        Order.status.in_(("confirmed", "processing")), or_(Order.status == "confirmed", sent.is_(None))
+    )
+
+
+def matching_orders(wanted: OrderFilter) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of every order that a filter finds. A step, as its search is."""
+    return select(Order.id, Order.version).where(*wanted.conditions()).order_by(Order.id)
+
+
+def chosen_orders(ids: Collection[uuid.UUID]) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of these orders."""
+    return select(Order.id, Order.version).where(Order.id.in_(ids)).order_by(Order.id)
 
 
 # --- the rows ---------------------------------------------------------------------------------------

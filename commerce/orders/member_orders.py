@@ -71,7 +71,7 @@ def attach_orders(member_id: uuid.UUID, email: str) -> int:
     """Give a member the guest orders with an address that they have proven to read, and return how many. A step."""
     result = db.session.execute(
         update(Order)
-        .where(Order.member_id.is_(None), func.lower(Order.email) == email.lower())
+        .where(Order.guest_email == email.lower())
         .values(member_id=member_id)
         .execution_options(synchronize_session=False)
     )

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     CheckConstraint,
+    Computed,
     ForeignKeyConstraint,
     Index,
     String,
@@ -28,12 +29,22 @@ def _one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
+ERASED_EMAIL = "erased@erased.invalid"
+"""Stands on the orders of whoever was erased. RFC 2606: nobody ever reads there, and no mail is sent to it."""
+NOBODY = ("", ERASED_EMAIL)
+"""Addresses under which all orders of people whom the shop does not know stand together: they are nobody's."""
+_GUEST = (
+    f"CASE WHEN member_id IS NULL AND email NOT IN ({', '.join(map(repr, NOBODY))}) THEN lower(email) END"
+)
+
+
 class Order(TenantRow, Base):
     """One placed order. `token` is the 256-bit secret of its link; `code` is for people and opens nothing.
 
     Amounts are minor units: total = subtotal - discount_amount + shipping_amount + fee_amount, plus tax_amount when
     prices do not include it, rounded to `cash_rounding` where that is not 0. `customer_reference` is what the program
-    that ordered calls the customer; it may know no `email` of theirs, and then nobody is written to.
+    that ordered calls the customer; it may know no `email` of theirs, and then nobody is written to. `guest_email` is
+    kept by the database: the address of a guest in lower case, None for a member's order and for nobody's (`NOBODY`).
     `credited_shipping` is the credited part of shipping and fee, tax included, `credited_amount` the sum of all
     credits. `cancelled_by` is the kind of actor who cancelled. `accepted_terms_id` is the revision of the shop's terms
     that the customer accepted with the order, as the checkout showed it: its number is `accepted_terms_version`, 0 for
@@ -58,7 +69,31 @@ class Order(TenantRow, Base):
         Index("ix_orders_payment_status", "tenant_id", "payment_status", "placed_at", "id"),
         Index("ix_orders_method", "tenant_id", "payment_method", "placed_at", "id"),
         Index("ix_orders_total", "tenant_id", "total", "id"),
-        Index("ix_orders_email", "tenant_id", "email"),
+        Index(
+            "ix_orders_guest",
+            "tenant_id",
+            "guest_email",
+            "placed_at",
+            "id",
+            postgresql_where=text("guest_email IS NOT NULL"),
+            sqlite_where=text("guest_email IS NOT NULL"),
+        ),
+        Index(
+            "ix_orders_attention",
+            "tenant_id",
+            "placed_at",
+            "id",
+            postgresql_where=text("attention <> ''"),
+            sqlite_where=text("attention <> ''"),
+        ),
+        Index(
+            "ix_orders_newest_guests",
+            "tenant_id",
+            "placed_at",
+            "id",
+            postgresql_where=text("guest_email IS NOT NULL"),
+            sqlite_where=text("guest_email IS NOT NULL"),
+        ),
         Index(
             "ix_orders_member",
             "tenant_id",
@@ -88,6 +123,7 @@ class Order(TenantRow, Base):
     version: Mapped[int] = mapped_column(default=1)
 
     email: Mapped[str]
+    guest_email: Mapped[str | None] = mapped_column(Computed(_GUEST), deferred=True)
     name: Mapped[str]
     customer_reference: Mapped[str] = mapped_column(String(120), default="")
     phone: Mapped[str] = mapped_column(default="")

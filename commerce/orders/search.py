@@ -184,8 +184,15 @@ def matches(wanted: Wanted) -> ColumnElement[bool]:
 
 
 def _look_for(words: str) -> None:
-    # On the connection: it reads no table, so the filter of the shop has nothing to do.
-    db.session.connection().execute(_LOOK_FOR, {"words": words})
+    """Say until the transaction ends what is looked for; a page that asks several things of a search says it once."""
+    said = (db.session().get_transaction(), words)
+    if said[0] is None or db.session.info.get(_SAID) != said:
+        # On the connection: it reads no table, so the filter of the shop has nothing to do.
+        db.session.connection().execute(_LOOK_FOR, {"words": words})
+        db.session.info[_SAID] = (db.session().get_transaction(), words)
+
+
+_SAID = "lockstep.order_words"
 
 
 _SIMPLE: Any = literal_column("'simple'::regconfig")

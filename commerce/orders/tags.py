@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from sqlalchemy import delete, exists, func, select
@@ -12,7 +12,7 @@ from commerce import typed_text
 from commerce.accounts.models import StaffMember
 from commerce.db import atomic, db, insert_rows
 from commerce.errors import InvalidValue, NotFound
-from commerce.orders.models import OrderAssignment, OrderTag
+from commerce.orders.models import Order, OrderAssignment, OrderTag
 from commerce.orders.search import index_orders
 from commerce.orders.services import lock_order
 
@@ -30,8 +30,11 @@ def read_tags(text: str) -> list[str]:
 @atomic
 def set_tags(order_id: uuid.UUID, tags: Iterable[str]) -> None:
     """Give an order these tags and no others. Its version stays: a page that shows it is not stale. Raises NotFound."""
-    wanted = set(tags)
-    order = lock_order(order_id)
+    replace_tags(lock_order(order_id), set(tags))
+
+
+def replace_tags(order: Order, wanted: set[str]) -> None:
+    """Give a locked order these tags and no others. A step."""
     known = set(db.session.scalars(select(OrderTag.tag).where(OrderTag.order_id == order.id)))
     gone = (OrderTag.order_id == order.id) & OrderTag.tag.in_(known - wanted)
     db.session.execute(delete(OrderTag).where(gone).execution_options(synchronize_session=False))
@@ -43,7 +46,11 @@ def set_tags(order_id: uuid.UUID, tags: Iterable[str]) -> None:
 @atomic
 def assign_order(order_id: uuid.UUID, staff_id: uuid.UUID | None) -> None:
     """Let one of the staff take care of an order, None for nobody. Raises NotFound, also for who works here no more."""
-    order = lock_order(order_id)
+    assign_locked(lock_order(order_id), staff_id)
+
+
+def assign_locked(order: Order, staff_id: uuid.UUID | None) -> None:
+    """Let one of the staff take care of a locked order. A step. Raises NotFound as `assign_order`."""
     if staff_id is not None:
         works_here = select(StaffMember.id).where(StaffMember.id == staff_id, StaffMember.active)
         if db.session.scalar(works_here) is None:
@@ -62,8 +69,25 @@ class Colleague(NamedTuple):
     assigned: bool
 
 
-def colleagues_for(order_id: uuid.UUID) -> list[Colleague]:
-    """Return who works here, by name, and who of them takes care of an order. One statement."""
+def assigned_to(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Return who takes care of orders: order id -> staff id."""
+    rows = db.session.execute(
+        select(OrderAssignment.order_id, OrderAssignment.staff_id).where(
+            OrderAssignment.order_id.in_(order_ids)
+        )
+    )
+    return {row.order_id: row.staff_id for row in rows}
+
+
+def staff_names(staff_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return the names of people who work here or did, by id."""
+    name = func.coalesce(func.nullif(StaffMember.name, ""), StaffMember.email)
+    rows = db.session.execute(select(StaffMember.id, name).where(StaffMember.id.in_(staff_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def colleagues_for(order_id: uuid.UUID | None) -> list[Colleague]:
+    """Return who works here, by name, and who of them takes care of an order, if one is given. One statement."""
     mine = exists().where(
         OrderAssignment.tenant_id == StaffMember.tenant_id,
         OrderAssignment.staff_id == StaffMember.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -180,3 +180,14 @@ def shipped_parcels(order_id: uuid.UUID) -> list[ShippedParcel]:
         )
         parcel.units[line_id] = quantity
     return list(parcels.values())
+
+
+def tracking_codes(order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, set[str]]:
+    """Return the tracking codes of the parcels of orders. One statement."""
+    found: dict[uuid.UUID, set[str]] = {}
+    rows = select(Shipment.order_id, Shipment.tracking_code).where(
+        Shipment.order_id.in_(order_ids), Shipment.tracking_code != ""
+    )
+    for order_id, code in db.session.execute(rows):
+        found.setdefault(order_id, set()).add(code)
+    return found

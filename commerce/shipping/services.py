@@ -48,7 +48,28 @@ def ship_order(
     Raises NotFound, StaleVersion, IllegalTransition, NotAllowed, InvalidValue for units that are not the order's or
     not in stock: what is there goes to the orders that came first.
     """
-    order = lock_order(order_id, seen_version)
+    return send_parcel(
+        lock_order(order_id, seen_version),
+        actor,
+        units=units,
+        reason=reason,
+        carrier=carrier,
+        tracking_code=tracking_code,
+        start=start,
+    )
+
+
+def send_parcel(
+    order: Order,
+    actor: Actor,
+    *,
+    units: Mapping[uuid.UUID, int] | None = None,
+    reason: str = "",
+    carrier: str = "",
+    tracking_code: str = "",
+    start: bool = False,
+) -> uuid.UUID:
+    """Send a parcel of a locked order, as `ship_order`. A step. Raises what that raises, but for the first two."""
     if start and order.status in BY_ACTION["process"].sources:
         apply_transition(order, "process", actor, reason)
     _check_may_ship(order, actor)

@@ -46,6 +46,7 @@ from commerce.catalog.tables import (
     VARIANTS,
     sold,
 )
+from commerce.content.home_sections import HOME_PAGES
 from commerce.content.menu_links import MENU_TABLE
 from commerce.content.models import KINDS, POLICIES, page_path
 from commerce.content.queries import published_links
@@ -125,6 +126,15 @@ def related_products(category: str, slug: str, limit: int) -> tuple[Card, ...]:
         lambda: _rows(fetch_all(statement, category_slug=category)),
     )
     return tuple(card for card in _cards(rows) if card.slug != slug)[:limit]
+
+
+def first_of_category(category_id: uuid.UUID, sort: str) -> tuple[Card, ...]:
+    """Return the first PAGE_SIZE products of a category and of those below it. One statement."""
+    statement = _list_statement("branch", sort, dialect_name(), PAGE_SIZE)
+    rows = cached(
+        "branch", f"{category_id} {sort}", lambda: _rows(fetch_all(statement, category=category_id))
+    )
+    return _cards(rows)
 
 
 def _rows(found: Sequence[Any]) -> list[list[Any]]:
@@ -390,6 +400,7 @@ def navigation(limit: int) -> Navigation:
         tuple(page for page in pages if page.kind == "page"),
         tuple(sorted(policies, key=lambda policy: POLICIES.index(policy.slug))),
         tuple(slug for kind, _key, slug, _name, _picture in rows if kind == "menu"),
+        any(kind == "home" for kind, *_facts in rows),
     )
 
 
@@ -583,6 +594,9 @@ def _navigation_statement() -> CompoundSelect[Any]:
         select(pages.c.kind, none, pages.c.slug, pages.c.title, none, literal(0)).where(pages.c.in_footer),
         select(literal("menu"), none, MENU_TABLE.c.name, none, none, literal(0)).where(
             MENU_TABLE.c.tenant_id == TENANT
+        ),
+        select(literal("home"), none, none, none, none, literal(0)).where(
+            HOME_PAGES.c.tenant_id == TENANT, HOME_PAGES.c.published_at.is_not(None)
         ),
     ).order_by("place", "name")
 

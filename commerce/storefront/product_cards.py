@@ -126,9 +126,10 @@ class PageLink(NamedTuple):
 
 
 class Navigation(NamedTuple):
-    """What every page of the shop links to, and the names of the menus that staff have edited."""
+    """What every page of the shop links to, the menus that staff have edited, and whether the home page is theirs."""
 
     categories: tuple[CategoryLink, ...]
     pages: tuple[PageLink, ...]
     policies: tuple[PageLink, ...]
     edited_menus: tuple[str, ...] = ()
+    own_home: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -17,13 +16,15 @@ from commerce.catalog.search import MAX_QUERY_CHARACTERS
 from commerce.content.models import page_path
 from commerce.content.queries import published_page
 from commerce.errors import NotFound
-from commerce.markup import Markup, joined, plain_text
+from commerce.markup import plain_text
 from commerce.paging import MOST_COUNTED, PageLinks, parse_page_number
 from commerce.storefront import listings
-from commerce.storefront.layout import blueprint, nav_categories
+from commerce.storefront.home_page import home_facts
+from commerce.storefront.layout import blueprint
+from commerce.storefront.list_parts import cards_markup, pictures_of
 from commerce.storefront.listings import SORTS
 from commerce.storefront.page_cache import cache_for_anonymous, cached_part
-from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage, CategoryLink
+from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage
 from commerce.storefront.product_fragments import product_parts, shown_picture
 from commerce.storefront.product_page import ProductPage, moved_to, product_page
 from commerce.storefront.variant_picker import VariantChoice, axis_keys, match_variant
@@ -33,7 +34,6 @@ from commerce.web import public, render_region, see_other
 
 __all__ = ["blueprint"]
 
-HOME_PRODUCTS = 12
 RELATED_PRODUCTS = 4
 EAGER_CARDS = 4
 """On a list the first row's pictures are fetched at once, others when they come near."""
@@ -58,11 +58,8 @@ NO_ANSWER = AlertAnswer()
 @blueprint.get("/")
 @cache_for_anonymous
 def home() -> str:
-    """Home page: what the shop is, its categories, its newest products."""
-    found = nav_categories()
-    pictures = _pictures(found)
-    cards = listings.newest(HOME_PRODUCTS)
-    return _render_list("storefront/home.html", categories=found, pictures=pictures, cards=cards)
+    """Home page: what staff have made of it, or what the shop is, its categories, its newest products."""
+    return render_template("storefront/home.html", **cached_part("home", "", home_facts))
 
 
 @blueprint.get("/categories")
@@ -78,7 +75,7 @@ def categories() -> str:
         "storefront/categories.html",
         categories=top,
         children=children,
-        pictures=_pictures(top) if few else {},
+        pictures=pictures_of(top) if few else {},
         few=few,
     )
 
@@ -122,13 +119,6 @@ def collection(slug: str) -> str:
     )
 
 
-def _pictures(found: Sequence[CategoryLink]) -> Mapping[uuid.UUID, str]:
-    """Return the picture file of categories: their own, else that of a product."""
-    own = {category.id: category.picture for category in found if category.picture}
-    others = [category.id for category in found if category.id not in own]
-    return {**listings.category_pictures(others), **own}
-
-
 @blueprint.get("/search")
 @cache_for_anonymous
 def search() -> str:
@@ -161,7 +151,7 @@ def _render_list(template: str, **facts: Any) -> str:
 def _list_facts(**facts: Any) -> dict[str, Any]:
     """Return what a list page shows; cards, sorting and pagination are rendered once for each state of theirs."""
     if "cards" in facts:
-        facts["cards"] = _cards(facts["cards"], EAGER_CARDS if "pages" in facts else 0)
+        facts["cards"] = cards_markup(facts["cards"], EAGER_CARDS if "pages" in facts else 0)
     if "pages" in facts:
         locale, pages = current_shop().locale, facts["pages"]
         default = facts.get("default", SORTS[0])
@@ -181,22 +171,6 @@ def _page_number() -> int:
     if number is None:
         raise NotFound("list_page_not_found")
     return number
-
-
-def _cards(cards: tuple[Card, ...], eager: int = 0) -> Markup:
-    shop = current_shop()
-    return joined(
-        render_cached(
-            "storefront/_card.html",
-            shop.locale,
-            card=card,
-            currency=shop.currency,
-            low=0 < card.in_stock <= shop.low_stock_at,
-            ships_from=card.expected if card.on_backorder else None,
-            eager=index < eager,
-        )
-        for index, card in enumerate(cards)
-    )
 
 
 # --- the product page -------------------------------------------------------------------------------
@@ -245,7 +219,7 @@ def product_response(
         "storefront/_product.html",
         status,
         alert=alert,
-        related=lambda: cached_part("related", slug, lambda: _cards(_related(found))),
+        related=lambda: cached_part("related", slug, lambda: cards_markup(_related(found))),
         **facts,
     )
 

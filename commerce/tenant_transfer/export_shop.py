@@ -23,7 +23,7 @@ from commerce.schema_state import head
 from commerce.tenant_transfer.archive import PICTURE, Writer
 from commerce.tenant_transfer.comparison import Books, totals_of
 from commerce.tenant_transfer.secrets import Carrier, carrier
-from commerce.tenant_transfer.tables import LEFT_OUT, shop_column, shop_tables, writers
+from commerce.tenant_transfer.tables import LEFT_OUT, shop_column, shop_tables, stored_columns, writers
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 
@@ -68,7 +68,7 @@ def export_shop(
         with shop_scope(shop), _moment() as connection:
             for table in shop_tables():
                 rows = _rows(connection, table, shop.id, packer)
-                result.rows[table.name] = writer.add_table(table.name, list(table.columns.keys()), rows)
+                result.rows[table.name] = writer.add_table(table.name, _names(table), rows)
                 progress(table.name, result.rows[table.name])
             result.books = writer.manifest["books"] = totals_of(connection, shop.id)
             result.keys_left = _keys(connection, shop.id)
@@ -114,12 +114,18 @@ def _moment() -> Generator[Connection]:
 
 
 def _rows(connection: Connection, table: Table, tenant_id: uuid.UUID, packer: Carrier) -> Iterator[list[Any]]:
-    convert = list(zip(table.columns.keys(), writers(table), strict=True))
-    statement = select(table).where(shop_column(table) == tenant_id).order_by(*table.primary_key)
+    convert = list(zip(_names(table), writers(table), strict=True))
+    statement = (
+        select(*stored_columns(table)).where(shop_column(table) == tenant_id).order_by(*table.primary_key)
+    )
     for found in connection.execute(statement, execution_options={"yield_per": BATCH}).mappings():
         row = dict(found)
         if packer.pack(table.name, row):
             yield [None if row[name] is None else write(row[name]) for name, write in convert]
+
+
+def _names(table: Table) -> list[str]:
+    return [column.name for column in stored_columns(table)]
 
 
 def _keys(connection: Connection, tenant_id: uuid.UUID) -> int:

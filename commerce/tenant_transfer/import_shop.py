@@ -26,7 +26,7 @@ from commerce.schema_state import head
 from commerce.tenant_transfer.archive import Reader
 from commerce.tenant_transfer.comparison import Books, totals_of
 from commerce.tenant_transfer.secrets import Carrier, carrier
-from commerce.tenant_transfer.tables import readers, shop_tables
+from commerce.tenant_transfer.tables import readers, shop_tables, stored_columns
 from commerce.tenant_transfer.validation import checked_row
 from commerce.tenants.hosts import checked_host, is_local, refuse_taken_host
 from commerce.tenants.models import Shop, Tenant
@@ -83,7 +83,7 @@ def _check(manifest: dict[str, Any]) -> uuid.UUID:
     """Return the id of the shop in a manifest that fits this installation. Raises Rejected."""
     if manifest.get("schema") != head():
         raise Rejected("archive_other_version", theirs=manifest.get("schema"), ours=head())
-    expected = {table.name: set(table.columns.keys()) for table in shop_tables()}
+    expected = {table.name: {column.name for column in stored_columns(table)} for table in shop_tables()}
     found = {name: set(facts["columns"]) for name, facts in manifest["tables"].items()}
     if expected != found:
         raise Rejected("archive_other_tables")

@@ -63,6 +63,11 @@ def shop_column(table: Table) -> Column[Any]:
     return table.c.id if table.name == "tenants" else table.c.tenant_id
 
 
+def stored_columns(table: Table) -> list[Column[Any]]:
+    """Return the columns whose values are written; others the database computes itself."""
+    return [column for column in table.columns if column.computed is None]
+
+
 Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 
@@ -81,10 +86,10 @@ def _codec(column: Column[Any]) -> Codec:
 
 
 def writers(table: Table) -> list[Callable[[Any], Any]]:
-    """Return for each column what makes JSON of its values (None stays None)."""
-    return [_codec(column)[0] for column in table.columns]
+    """Return for each stored column what makes JSON of its values (None stays None)."""
+    return [_codec(column)[0] for column in stored_columns(table)]
 
 
 def readers(table: Table) -> Mapping[str, Callable[[Any], Any]]:
     """Return by column what makes its values of JSON (None stays None)."""
-    return {column.name: _codec(column)[1] for column in table.columns}
+    return {column.name: _codec(column)[1] for column in stored_columns(table)}

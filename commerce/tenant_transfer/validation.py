@@ -8,6 +8,7 @@ traceback. Values that validation cleans are stored as it returns them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from commerce.catalog.validation import (
     checked_sku,
     checked_variant,
 )
+from commerce.content.home_page import SectionValues, checked_section
 from commerce.content.menus import checked_entry
 from commerce.content.services import checked_text
 from commerce.db import UtcDateTime
@@ -33,6 +35,7 @@ from commerce.payments.methods import check_stored_method
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import Promotion
 from commerce.pricing.validation import TaxValues, check_limit, check_promotion, check_tax, values_of
+from commerce.tenant_transfer.tables import stored_columns
 from commerce.tenants.settings import (
     CHECKS,
     check_settings,
@@ -52,7 +55,7 @@ YEARS = range(1970, 2200)
 def checked_row(table: Table, row: Row, number: int) -> Row:
     """Return a row as it is stored. Raises Rejected with table, number of the row (from 1) and reason."""
     try:
-        for column in table.columns:
+        for column in stored_columns(table):
             _check_value(column, row[column.name])
         check = ROW_CHECKS.get(table.name)
         return {**row, **check(row)} if check else row
@@ -147,6 +150,11 @@ def _menu_entry(row: Row) -> Row:
     return {"label": label, "address": address}
 
 
+def _home_section(row: Row) -> Row:
+    values = SectionValues(**{name: row[name] for name in SectionValues.__dataclass_fields__})
+    return asdict(checked_section(values, row["tenant_id"]))
+
+
 def _variant(row: Row) -> Row:
     checked_sku(row["sku"])
     values = {name: row[name] for name in VariantValues.__annotations__}
@@ -193,6 +201,7 @@ ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "categories": _category,
     "content_pages": _content,
     "content_revisions": _content,
+    "home_sections": _home_section,
     "menu_entries": _menu_entry,
     "variants": _variant,
     "payment_methods": _payment_method,

@@ -9,6 +9,7 @@ from tests.factories.orders import order_in, placed_order
 from tests.factories.shop import make_product
 from tests.factories.staff import post
 from tests.support.client import ShopClient
+from tests.support.statements import count_statements
 
 ADDRESS = {"street_address": "Hauptstr. 5", "city": "Berlin", "postal_code": "10115", "country_code": "DE"}
 
@@ -29,6 +30,63 @@ def test_the_list_shows_what_each_spent(desk: ShopClient, in_shop: Shop) -> None
     assert found["zoe@mail.test"] == ["2", f"${paid.total / 100:.2f}"]
     assert found["gone@mail.test"][1] == "$0.00", "what went back was not spent"
     assert found["mary@example.com"] == ["0", "$0.00"]
+
+
+def emails(page: str) -> list[str]:
+    return re.findall(r'<th scope="row"[^>]*><a [^>]*>([^<]+@[^<]+)</a>', page)
+
+
+def test_each_guest_is_listed_once_at_their_newest_order(desk: ShopClient, in_shop: Shop) -> None:
+    make_product(sku="TEA-1", stock=100, price=1000)
+    order_in("delivered", name="Zoe Adams", email="zoe@mail.test")
+    order_in("delivered", name="Ben Brown", email="ben@mail.test")
+    order_in("delivered", name="Nobody", email="")
+    newest = order_in("pending", name="Zoe Brown", email="ZOE@mail.test")
+    page = desk.get("/admin/customers").text
+    assert emails(page) == ["zoe@mail.test", "ben@mail.test"]
+    assert f"/admin/customers/{newest.code}" in page
+    assert "Zoe Brown" in page, "they are called as in their newest order"
+
+
+def test_guests_are_found_by_their_address_and_by_a_part_of_their_name(
+    desk: ShopClient, in_shop: Shop
+) -> None:
+    make_product(sku="TEA-1", stock=100, price=1000)
+    order_in("delivered", name="Zoe Bergman", email="zoe@mail.test", shipping_address=ADDRESS)
+    order_in("delivered", name="Ben Brown", email="ben@mail.test")
+    for search in ("zoe@mail", "ERGM", "Zoe B", "zoe"):
+        assert emails(desk.get("/admin/customers", query_string={"q": search}).text) == ["zoe@mail.test"], (
+            search
+        )
+    for search in ("Hauptstr", "tea-1", "mail.test", "%", "'", "_"):
+        assert emails(desk.get("/admin/customers", query_string={"q": search}).text) == [], search
+
+
+def test_a_list_of_customers_takes_the_same_statements_however_many_orders_there_are(
+    desk: ShopClient, in_shop: Shop
+) -> None:
+    make_product(sku="TEA-1", stock=100, price=1000)
+    desk.get("/admin/customers")
+    counts = []
+    for number in range(3):
+        placed_order(name="Zoe Adams", email=f"zoe{number}@mail.test")
+        placed_order(name="Zoe Adams", email="zoe@mail.test")
+        with count_statements() as statements:
+            assert len(emails(desk.get("/admin/customers?q=zoe").text)) == number + 2
+        counts.append(len(statements))
+    assert len(set(counts)) == 1
+    assert counts[0] <= 11, "with what the filters offer, and the tags of who is listed"
+
+
+def test_guests_of_another_shop_are_not_listed(
+    desk: ShopClient, signed_in: SignedIn, in_shop: Shop, other_shop: Shop
+) -> None:
+    make_product(sku="TEA-1", stock=100, price=1000)
+    placed_order(name="Zoe Adams", email="zoe@mail.test")
+    charlie = signed_in("owner", shop=other_shop)
+    for address in ("/admin/customers", "/admin/customers?q=zoe"):
+        assert emails(desk.get(address).text) == ["zoe@mail.test"]
+        assert emails(charlie.get(address).text) == []
 
 
 def test_a_customer_has_figures_and_the_addresses_of_their_orders(desk: ShopClient, in_shop: Shop) -> None:

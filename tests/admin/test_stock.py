@@ -1,5 +1,6 @@
 """Stock by hand: look, receive, lose, count; the ledger adds up, and nobody takes what is reserved."""
 
+import html
 import re
 import uuid
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from commerce import paging
 from commerce.db import db
 from commerce.inventory.models import MAX_QUANTITY, StockItem, StockMovement
 from commerce.tenants.models import Shop
@@ -93,6 +95,35 @@ def test_a_long_list_has_pages_and_a_fixed_number_of_statements(desk: ShopClient
     assert skus(first) + skus(second) == [f"CUP-{number:02}" for number in range(35)]
     assert skus(desk.get("/admin/stock?page=99").text) == skus(second), "past the end is the last page"
     assert skus(desk.get("/admin/stock?page=-1").text) == skus(first)
+
+
+def test_a_very_long_list_goes_on_by_position(
+    desk: ShopClient, in_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MOST_COUNTED", 30)
+    for number in range(95):
+        make_product(f"Cup {number}", sku=f"CUP-{number:02}")
+    desk.get("/admin/stock")
+    address, seen, made = "/admin/stock", [], 0
+    while address:
+        with count_statements() as statements:
+            page = desk.get(address).text
+        made = max(made, len(statements))
+        seen.append(skus(page))
+        last, address = address, linked(page, "next")
+    assert [sku for page in seen for sku in page] == [f"CUP-{number:02}" for number in range(95)]
+    assert made <= 6, "and each page takes as many statements as the first"
+    assert "page=4&after=" in last
+    assert skus(desk.get(linked(desk.get(last).text, "prev")).text) == seen[2]
+    assert skus(desk.get("/admin/stock?page=10000").text) == seen[0], "nothing far down is found by number"
+    for odd in ("x", "0" * 32, f"{'0' * 32}-%00", f"{'g' * 32}-CUP-10"):
+        assert desk.get(f"/admin/stock?page=4&after={odd}").status_code in (200, 422)
+
+
+def linked(page: str, way: str) -> str:
+    """Return the address of the page before or after this one, '' for none."""
+    found = re.search(rf'<a href="([^"]+)" rel="{way}"', page)
+    return html.unescape(found[1]) if found else ""
 
 
 def test_the_ledger_is_a_running_account(desk: ShopClient, tea: Sold) -> None:

@@ -5,31 +5,42 @@
 
 import os
 import random
+import re
 import signal
 import sys
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from commerce.bulk.models import BulkRow
 from commerce.bulk.queries import all_rows, get_plan, row_counts
 from commerce.bulk.services import create_plan, move_plan, preview_plan, start_plan
+from commerce.bulk.tracking_lines import read_tracking
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.update_product import VariantUpdate, change_product
-from commerce.db import db
+from commerce.db import atomic, db
+from commerce.events.models import Delivery, Event
 from commerce.money import PPM
+from commerce.orders.listing import chosen_orders
+from commerce.shipping.models import Shipment
 from commerce.tenants.models import Shop
 from tests.bulk.many import make_many
+from tests.factories.orders import order_in
+from tests.factories.shop import counters, make_product
+from tests.support.invariants import broken_invariants
 from tests.support.spawn import Nursery
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and kills processes")
 ROWS = int(os.environ.get("LOCKSTEP_BULK_ROWS", "2000"))
 KILLS = int(os.environ.get("LOCKSTEP_BULK_KILLS", "5"))
 EDITS = int(os.environ.get("LOCKSTEP_BULK_EDITS", "10"))
+ORDERS = int(os.environ.get("LOCKSTEP_BULK_ORDERS", "24"))
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE = 60 + ROWS // 50
 """Seconds that a plan may take before the test gives it up."""
 WORK = ("flask", "--app", "app", "worker")
@@ -85,11 +96,16 @@ def edit(product_ids: list[uuid.UUID], price: int) -> None:
 
 
 def work_and_kill(
-    workers: Workers, plan_id: uuid.UUID, waiting: str, kills: int, between: Callable[[int], None]
+    workers: Workers,
+    plan_id: uuid.UUID,
+    waiting: str,
+    kills: int,
+    between: Callable[[int], None],
+    rows: int = ROWS,
 ) -> None:
     """Kill workers while the first half of a plan is done, do something `between` two of them, then let one finish."""
     for number in range(kills):
-        goal = ROWS - ROWS * (number + 1) // (2 * kills)
+        goal = rows - rows * (number + 1) // (2 * kills)
         pid = workers.start()
         _until(lambda goal=goal: left(plan_id, waiting) <= goal, "the plan does not go on")  # type: ignore[misc]
         time.sleep(random.uniform(0, 0.03))  # somewhere in a transaction
@@ -133,6 +149,56 @@ def test_killed_workers_change_each_row_once_and_undo_what_is_theirs(
     assert {row.subject_id for row in all_rows(plan_id) if row.status == "kept"} == set(touched)
     expected = dict.fromkeys(ids, 1010) | dict.fromkeys(early, 777) | dict.fromkeys(touched, 888)
     assert prices() == expected
+
+
+def test_killed_workers_ship_each_order_once_with_one_mail_each(
+    in_shop: Shop, database_url: str, nursery: Nursery, tmp_path: Path
+) -> None:
+    tea = make_product(sku="TEA-1", stock=ORDERS)
+    orders = [
+        order_in("confirmed", quantity=1, email=f"buyer-{number}@mail.test") for number in range(ORDERS)
+    ]
+    workers = Workers(nursery, database_url, tmp_path)
+    found = read_tracking("\n".join(f"{order.code},DHL,T-{order.number}" for order in orders))
+    plan_id = create_plan(
+        "orders.tracking",
+        chosen_orders(list(found.details)),
+        scope={"file": True},
+        by="Bob",
+        staff_id=None,
+        details=found.details,
+        given={},
+    )
+    start_plan(plan_id, seen_version=2)
+    work_and_kill(workers, plan_id, "pending", KILLS, lambda _number: None, ORDERS)
+
+    assert row_counts(plan_id) == {"done": ORDERS}
+    assert counters(tea) == (0, 0), "a unit for each order, once"
+    sent = db.session.execute(select(Shipment.order_id, Shipment.tracking_code)).all()
+    assert sorted(sent) == sorted((order.id, f"T-{order.number}") for order in orders)
+    assert not broken_invariants()
+    give_up_leases()
+    pid = workers.start()
+    _until(lambda: len(mails_of_parcels(tmp_path)) >= ORDERS, "the mails do not come")
+    workers.kill(pid)
+    assert sorted(mails_of_parcels(tmp_path)) == sorted(f"T-{order.number}" for order in orders)
+    db.session.close()
+    shipped = select(Event.subject_id).where(Event.type == "OrderShipped")
+    assert sorted(db.session.scalars(shipped)) == sorted(order.id for order in orders)
+
+
+@atomic
+def give_up_leases() -> None:
+    """Let nobody wait for the leases of workers that were killed."""
+    db.session.execute(
+        update(Delivery).where(Delivery.leased_until.is_not(None)).values(leased_until=LONG_AGO)
+    )
+
+
+def mails_of_parcels(folder: Path) -> list[str]:
+    """Return the tracking code of each mail that has one."""
+    texts = [file.read_text() for file in (folder / "mail").glob("*.eml")]
+    return [found.group() for text in texts if (found := re.search(r"\bT-\d+", text))]
 
 
 def prices() -> dict[uuid.UUID, int]:

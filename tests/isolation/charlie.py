@@ -41,6 +41,7 @@ IDS = {
     "refund_id": "refunds",
     "return_id": "return_requests",
     "revision_id": "content_revisions",
+    "section_id": "home_sections",
     "staff_id": "staff_members",
     "stock_item_id": "stock_items",
     "variant_id": "variants",

@@ -20,7 +20,9 @@ from commerce.accounts.models import StaffMember
 from commerce.catalog.categories import CategoryValues, create_category
 from commerce.catalog.images import normalise, store
 from commerce.catalog.models import Category, Product
+from commerce.content.home_page import SectionValues, customize_home
 from commerce.content.menus import EntryValues, add_entry
+from commerce.content.models import HomeSection
 from commerce.db import Base, atomic, db, tenant_scope
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue, Rejected
@@ -75,6 +77,8 @@ def live(app: Flask) -> Shop:
                 take_step(order.id, step)
         create_category(CategoryValues("Green", description="Of the first harvest."))
         add_entry("main", EntryValues("address", "Journal", address="/search?q=journal"), list)
+        button = {"button_label": "See all", "button_address": "/search"}
+        customize_home(lambda: [SectionValues("hero", title="Tea", **button)])
         make_staff("owner")
         give_second_factor()
         configure_method(
@@ -397,6 +401,8 @@ FORGED: list[tuple[str, str, Any, str]] = [
     ("payment_methods", "gateway", "casino", ""),
     ("payment_methods", "fee_ppm", -5, ""),
     ("tax_rates", "rate_ppm", 5_000_000, ""),
+    ("home_sections", "button_address", "javascript:alert(1)", "begins with https://"),
+    ("home_sections", "picture", "../../secret_key", "Upload an image."),
     ("menu_entries", "address", "javascript:alert(1)", "begins with https://"),
     ("menu_entries", "label", "x" * 101, "Use at most 100 characters."),
     ("webhook_endpoints", "url", "file:///etc/passwd", ""),
@@ -428,6 +434,8 @@ def test_every_value_of_an_archive_goes_through_the_validation_of_its_form(
         raw = '<p hx-get="/spy" onclick="spy()">Good</p><script>spy()</script>'
         change(file, set_value("products", "description_html", raw))
         change(file, set_value("categories", "description", raw))
+        change(file, set_value("home_sections", "body_html", raw))
         with shop_scope(import_shop(file, media(new), passphrase=PASSPHRASE).shop):
             assert set(db.session.scalars(select(Product.description_html))) == {"<p>Good</p>"}
             assert set(db.session.scalars(select(Category.description))) == {"<p>Good</p>"}
+            assert set(db.session.scalars(select(HomeSection.body_html))) == {"<p>Good</p>"}

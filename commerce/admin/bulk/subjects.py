@@ -14,14 +14,15 @@ from commerce.admin.bulk.forms import BulkForm
 class KindWords:
     """How a kind of change is offered, and its form; None when there is nothing to ask.
 
-    `warning` is said in the preview of what cannot be undone. Without `ticked` a plan comes from elsewhere than from
-    the boxes of the list, such as from a file.
+    `warning` is said in the preview of what cannot be undone, `start` names the button where the list's own words do
+    not fit. Without `ticked` a plan comes from elsewhere than from the boxes of the list, such as from a file.
     """
 
     label: Any
     form: type[BulkForm] | None
     warning: Any = ""
     ticked: bool = True
+    start: Callable[[int], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

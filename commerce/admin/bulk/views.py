@@ -18,12 +18,14 @@ from commerce.admin.auth import (
     ensure_permission,
     may,
     requires_permission,
+    stand_at,
 )
 from commerce.admin.bulk.forms import BulkForm
 from commerce.admin.bulk.words import (
     FIELD_WORDS,
     ROW_WORDS,
     STATE_WORDS,
+    SUBJECTS,
     offered,
     scope_text,
     subject_of,
@@ -70,20 +72,25 @@ def bulk_products() -> BaseResponse:
 def create(subject: str, chosen: Any, scope: dict[str, Any], back: str = "") -> BaseResponse:
     """Keep a change of the kind that the form names, and lead to its page; back to the list when nothing is chosen."""
     kind, staff = request.form.get("kind", ""), current_staff()
-    if kind.partition(".")[0] != subject:
+    if kind not in SUBJECTS[subject].kinds or not words_of(kind).ticked:
         raise NotFound("bulk_kind_not_found")
     ensure_permission(kind_of(kind).permission)
+    given: dict[str, Any] | None = (
+        None if words_of(kind).form else {}
+    )  # what asks for nothing is previewed at once
     try:
-        plan_id = services.create_plan(kind, chosen, scope=scope, by=staff.name, staff_id=staff.id)
+        plan_id = services.create_plan(
+            kind, chosen, scope=scope, by=staff.name, staff_id=staff.id, given=given
+        )
     except Rejected as error:
         return done(describe(error), back or subject_of(kind).list_address, "warn")
     return see_other(f"{ROOT}/{plan_id}")
 
 
-def ticked() -> list[UUID]:
-    """Return the ids of the boxes that were ticked."""
+def ticked(sent: Any = None) -> list[UUID]:
+    """Return the ids of the boxes that were ticked; `sent` is where they are, the form without it."""
     found = []
-    for text in request.form.getlist("id")[:MOST_TICKED]:
+    for text in (request.form if sent is None else sent).getlist("id")[:MOST_TICKED]:
         try:
             found.append(uuid.UUID(text))
         except ValueError:
@@ -208,6 +215,7 @@ def _show(
     problem: CommerceError | None = None,
 ) -> BaseResponse:
     words, subject, kind = words_of(plan.kind), subject_of(plan.kind), kind_of(plan.kind)
+    stand_at(subject.list_address)
     counts = queries.row_counts(plan.id) if plan.status != "draft" else {}
     waiting = "done" if plan.status in ("undoing", "undo_paused") else "pending"
     return render_region(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
@@ -17,7 +17,15 @@ from commerce.accounts.models import SavedView
 from commerce.accounts.saved_views import delete_view, save_view, views_for
 from commerce.accounts.staff import list_staff
 from commerce.admin.auth import blueprint, current_staff, may, requires_permission, search_text
-from commerce.admin.fields import country_names, typed_amount
+from commerce.admin.fields import country_names
+from commerce.admin.orders.filters import (
+    ASKED,
+    FULFILLMENT_NAMES,
+    LIST,
+    asked_in,
+    filter_text,
+    read_filter,
+)
 from commerce.admin.save import done
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue
@@ -33,49 +41,9 @@ from commerce.orders.listing import (
 from commerce.orders.transitions import PAYMENT_STATUSES, STATUSES
 from commerce.paging import Cursor
 from commerce.payments.methods import list_methods
-from commerce.tenants.scope import current_shop
 from commerce.tenants.settings import countries
 from commerce.web import render_region
 
-LIST = "/admin/orders"
-ASKED = (
-    "status",
-    "payment",
-    "fulfillment",
-    "attention",
-    "since",
-    "until",
-    "method",
-    "country",
-    "tag",
-    "coupon",
-    "sku",
-    "least",
-    "most",
-    "assignee",
-)
-"""Names of filters in an address, in the order in which they are shown."""
-LABELS = {
-    "status": _l("Status"),
-    "payment": _l("Payment"),
-    "fulfillment": _l("Fulfillment"),
-    "attention": _l("Needs attention"),
-    "since": _l("From"),
-    "until": _l("Until"),
-    "method": _l("Payment method"),
-    "country": _l("Country"),
-    "tag": _l("Tag"),
-    "coupon": _l("Coupon"),
-    "sku": _l("SKU"),
-    "least": _l("Total from"),
-    "most": _l("Total to"),
-    "assignee": _l("Assigned to"),
-}
-FULFILLMENT_NAMES = {
-    "unshipped": _l("Nothing shipped yet"),
-    "partly": _l("Partly shipped"),
-    "shipped": _l("Shipped"),
-}
 SORT_NAMES = {
     "newest": _l("Newest first"),
     "oldest": _l("Oldest first"),
@@ -118,17 +86,19 @@ class Chip(NamedTuple):
 def order_list() -> BaseResponse:
     """Show the orders that the address asks for."""
     search, staff = search_text(), current_staff()
-    asked = {name: request.args.get(name, "").strip()[:200] for name in ASKED if request.args.get(name)}
-    wanted, problems = _filter(asked, search)
+    asked = asked_in(request.args)
+    wanted, problems = read_filter(asked, search)
     sort = request.args.get("sort", "newest")
     sort = sort if sort in SORTS else "newest"
     before = Cursor.parse(request.args.get("before", ""))
+    tabs, total = _tabs(asked, wanted, sort, staff.id)
     with_form = bool(request.args.get("filters"))
     return render_region(
         "admin/orders/orders.html",
         "admin/orders/_orders.html",
         listing=list_filtered(wanted, sort=sort, before=before),
-        tabs=_tabs(asked, search, sort, staff.id),
+        tabs=tabs,
+        total=total,
         chips=_chips(asked, search, sort),
         search=search,
         asked=asked,
@@ -142,26 +112,13 @@ def order_list() -> BaseResponse:
     )
 
 
-def _filter(asked: dict[str, str], search: str) -> tuple[OrderFilter, list[str]]:
-    """Return the filter of an address, and what in it could not be understood."""
-    wanted, problems = parse_filter(asked, search=search), []
-    amounts: dict[str, int | None] = {}
-    for name in ("least", "most"):
-        try:
-            amounts[name] = typed_amount(asked[name], current_shop().currency) if asked.get(name) else None
-        except InvalidValue as error:
-            problems.append(f"{LABELS[name]}: {describe(error)}")
-    problems += [
-        f"{LABELS[name]}: {_('This is not a date.')}"
-        for name in ("since", "until")
-        if asked.get(name) and getattr(wanted, name) is None
-    ]
-    return replace(wanted, least=amounts.get("least"), most=amounts.get("most")), problems
-
-
-def _tabs(asked: dict[str, str], search: str, sort: str, staff_id: uuid.UUID) -> list[Tab]:
+def _tabs(
+    asked: dict[str, str], wanted: OrderFilter, sort: str, staff_id: uuid.UUID
+) -> tuple[list[Tab], int]:
+    """Return the views, and how many orders the filter finds, bounded."""
+    search = wanted.search
     built_in = {str(number): parse_filter(values) for number, (_label, values) in enumerate(TABS)}
-    counts = count_filtered(search, built_in)
+    counts = count_filtered(search, {**built_in, "": wanted.without("search")})
     tabs = [
         Tab(label, _address(values, search, sort), values == asked, counts[str(number)])
         for number, (label, values) in enumerate(TABS)
@@ -170,28 +127,15 @@ def _tabs(asked: dict[str, str], search: str, sort: str, staff_id: uuid.UUID) ->
     for view in views_for(staff_id):
         current = sorted(parse_qsl(view.query)) == here and bool(here)
         tabs.append(Tab(view.name, f"{LIST}?{view.query}", current, saved=view))
-    return tabs
+    return tabs, counts[""]
 
 
 def _chips(asked: dict[str, str], search: str, sort: str) -> list[Chip]:
     found = []
     for name, value in asked.items():
         rest = {each: text for each, text in asked.items() if each != name}
-        text = str(LABELS[name]) if name == "attention" else f"{LABELS[name]}: {_shown(name, value)}"
-        found.append(Chip(text, _address(rest, search, sort)))
+        found.append(Chip(filter_text(name, value), _address(rest, search, sort)))
     return found
-
-
-def _shown(name: str, value: str) -> str:
-    if name == "assignee":
-        return next((person.name or person.email for person in list_staff() if str(person.id) == value), "–")
-    if name == "country":
-        return country_names((value.upper(),)) if value.upper() in countries() else value
-    if name == "fulfillment":
-        return str(FULFILLMENT_NAMES.get(value, value))
-    if name in ("status", "payment"):
-        return value.replace("_", " ").capitalize()
-    return value
 
 
 def _choices() -> dict[str, Any]:

@@ -149,6 +149,8 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
     ("orders", ""): {
         "view_save": _("%(who)s saved a view of the orders"),
         "view_delete": _("%(who)s deleted a view of the orders"),
+        "bulk_orders": _("%(who)s started a bulk change of orders"),
+        "tracking_preview": _("%(who)s entered tracking numbers to ship"),
     },
     ("customers", "customer"): {
         "customer_draft": _("%(who)s started a draft order for a customer"),

@@ -108,7 +108,7 @@ def sent_pictures(images: Sequence[ProductImage], form: Any, files: Any) -> Pict
         each.position = form.get(f"{each.key}-position", each.position)
         each.removed = f"{each.key}-remove" in form
         token = form.get(f"{each.key}-replaced", "")
-        each.replaced_by = _opened(token) if token else None
+        each.replaced_by = opened_picture(token) if token else None
         new, problems = take_in(files.getlist(f"{each.key}-file")[:1])
         found.problems += problems
         each.replaced_by = new[0] if new else each.replaced_by
@@ -117,7 +117,7 @@ def sent_pictures(images: Sequence[ProductImage], form: Any, files: Any) -> Pict
         form.getlist("picture"), form.getlist("picture-alt"), form.getlist("picture-position"), strict=False
     )
     for token, alt, position in sent:
-        opened = _opened(token)
+        opened = opened_picture(token)
         if opened is not None and token not in dropped:
             described = replace(
                 opened.picture, alt=alt[: LIMITS.alt + 1], position=_place(position, default=LAST)
@@ -158,7 +158,7 @@ def _staged(picture: NewPicture) -> StagedPicture:
     return StagedPicture(seal().close(json.dumps(facts)), picture)
 
 
-def _opened(token: str) -> StagedPicture | None:
+def opened_picture(token: str) -> StagedPicture | None:
     """Return the picture that a form carries, None when it is not one of this shop's."""
     try:
         shop_id, file, width, height = json.loads(seal().open(token))

@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import blueprint, current_staff, requires_permission
+from commerce.admin.csv_upload import decoded
 from commerce.admin.save import done
-from commerce.csv_files import UnreadableFile
 from commerce.error_messages import describe
 from commerce.errors import Rejected
 from commerce.inventory.stock_file import StockFileLine, StockPlan, apply_stock, plan_stock
@@ -18,8 +18,6 @@ from commerce.web import render_region
 
 SHOWN = 500
 """Rows of a plan that a page shows; all of them are counted and done."""
-MAX_BYTES = 400_000
-"""Size of a file that travels through the form between preview and import: Flask takes 500 kB of form fields."""
 
 
 @blueprint.get("/stock-import")
@@ -38,7 +36,7 @@ def stock_import_preview() -> BaseResponse:
     if not upload or not name:
         return _page(problem=_("Please choose a CSV file."), status=422)
     try:
-        text = _decoded(upload.stream.read())
+        text = decoded(upload.stream.read())
         plan = _planned(text)
     except Rejected as error:
         return _page(problem=describe(error), status=422)
@@ -63,19 +61,6 @@ def stock_import_apply() -> BaseResponse:
         problem = _("These rows were skipped. All others were imported.")
         return _page(plan=StockPlan(tuple(left), ""), problem=problem, status=409)
     return done(_("%(count)s stock levels updated.", count=len(results)), "/admin/stock")
-
-
-def _decoded(data: bytes) -> str:
-    """Return the file as text, in whichever encoding it is; the reader knows them. Raises UnreadableFile."""
-    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if len(text.encode()) > MAX_BYTES:
-            raise UnreadableFile("file_too_large_for_page")
-        return text
-    raise UnreadableFile("file_not_text")
 
 
 def _planned(text: str) -> StockPlan:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, literal_column, select, union
 
-from commerce.admin.queries import page_by_keys
+from commerce import paging
+from commerce.admin.queries import deep_page_by_keys
 from commerce.catalog.models import Product, Variant
 from commerce.catalog.search import MatchingProducts, variants_of_code
 from commerce.db import db
@@ -18,7 +19,7 @@ from commerce.errors import NotFound
 from commerce.inventory.models import Location, Reservation, StockItem, StockMovement
 from commerce.list_queries import bounded_count, bounded_counts
 from commerce.orders.models import Order, OrderLine
-from commerce.paging import MOST_COUNTED, Page
+from commerce.paging import FIRST_PAGE, AskedPage, Page
 from commerce.tenants.scope import current_shop
 
 LEDGER = 200
@@ -100,7 +101,7 @@ def search_stock(search: str) -> FoundStock:
     if not search:
         return FoundStock()
     found = MatchingProducts(search)
-    if found.total > MOST_COUNTED:
+    if found.total > paging.MOST_COUNTED:
         return FoundStock((found.holds(Variant.product_id),), too_many=found.total)
     of_code = variants_of_code(search)
     if found.ids is None:
@@ -120,13 +121,13 @@ def _shown(show: str) -> list[ColumnElement[bool]]:
     return [conditions[show]] if show else []
 
 
-def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page[StockRow]:
+def list_stock_rows(found: FoundStock, *, show: str = "", page: AskedPage = FIRST_PAGE) -> Page[StockRow]:
     """Return a page of `StockRow` by SKU. `show` is 'low' (at the shop's threshold or less), 'held' or 'promised'."""
     conditions = [*found.conditions, *_shown(show)]
     total = found.too_many
-    if total <= MOST_COUNTED:
+    if total <= paging.MOST_COUNTED:
         total = bounded_count(select(StockItem.id).where(*conditions))
-    if total <= FEW:
+    if total <= min(FEW, paging.MOST_COUNTED):
         # The limit keeps PostgreSQL from walking all of the list to find these few.
         few = select(StockItem.id).where(*conditions).limit(max(1, total))
         conditions = [StockItem.id.in_(select(few.subquery().c.id))]
@@ -137,9 +138,19 @@ def list_stock_rows(found: FoundStock, *, show: str = "", page: int = 1) -> Page
         key = and_(StockItem.tenant_id == page_of_keys.c.tenant_id, StockItem.id == page_of_keys.c.id)
         return _joined(*_STOCK_COLUMNS).join(page_of_keys, key).order_by(Variant.sku, StockItem.id)
 
-    return page_by_keys(
-        keys.order_by(Variant.sku, StockItem.id), total, page, rows, lambda row: StockRow(*row)
+    def make(found: Any) -> list[StockRow]:
+        return [StockRow(*row) for row in found]
+
+    return deep_page_by_keys(
+        keys, (Variant.sku, StockItem.id), total, page, rows, make, lambda row: (row.sku, row.id), (str, _sku)
     )
+
+
+def _sku(text: str) -> str:
+    """Return a SKU as the position of a page names it. Raises ValueError."""
+    if not text.isprintable():
+        raise ValueError(text)
+    return text
 
 
 def count_stock_rows(found: FoundStock) -> dict[str, int]:
@@ -213,7 +224,7 @@ def stock_ledger(row: StockRow, limit: int | None = LEDGER) -> list[LedgerRow]:
 # --- reservations ------------------------------------------------------------------------------------
 
 
-def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
+def list_reservations(search: str = "", page: AskedPage = FIRST_PAGE) -> Page[Any]:
     """Return a page of units that are reserved for unpaid orders, the soonest to expire first.
 
     `search` is a SKU or the code of an order.
@@ -238,12 +249,37 @@ def list_reservations(search: str = "", page: int = 1) -> Page[Any]:
             select(Reservation.id).join(Order, of_order).where(Order.code.in_(typed)),
         )
         keys = keys.where(Reservation.id.in_(found))
-    soonest = (Order.hold_expires_at, Order.id, Reservation.id)
-    return page_by_keys(keys.order_by(*soonest), bounded_count(keys), page, _reservations)
+    listing = deep_page_by_keys(
+        keys,
+        (Order.hold_expires_at, Reservation.id),
+        bounded_count(keys),
+        page,
+        _reservations,
+        list,
+        lambda row: (row.hold_expires_at, row.id),
+        (datetime.isoformat, _moment),
+    )
+    return replace(listing, rows=sorted(listing.rows, key=_by_order))
+
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def _by_order(row: Any) -> tuple[datetime, uuid.UUID, int]:
+    return row.hold_expires_at or _LAST, row.order_id, row.position
+
+
+def _moment(text: str) -> datetime:
+    """Return a moment as the position of a page names it. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
 
 
 def _reservations(page_of_keys: Any) -> Any:
     of_line = and_(OrderLine.tenant_id == Reservation.tenant_id, OrderLine.id == Reservation.order_line_id)
+    of_item = and_(StockItem.tenant_id == Reservation.tenant_id, StockItem.id == Reservation.stock_item_id)
     return (
         select(
             Order.code,
@@ -257,6 +293,9 @@ def _reservations(page_of_keys: Any) -> Any:
             Reservation.quantity,
             Reservation.id,
             Reservation.stock_item_id,
+            _PROMISED.label("short"),
+            Order.id.label("order_id"),
+            OrderLine.position,
         )
         .join(
             page_of_keys,
@@ -264,5 +303,6 @@ def _reservations(page_of_keys: Any) -> Any:
         )
         .join(Order, and_(Order.tenant_id == Reservation.tenant_id, Order.id == Reservation.order_id))
         .join(OrderLine, of_line)
-        .order_by(Order.hold_expires_at, Order.id, OrderLine.position)
+        .join(StockItem, of_item)
+        .order_by(Order.hold_expires_at.nulls_last(), Reservation.id)
     )

@@ -11,10 +11,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from commerce.admin.auth import (
+    asked_page,
     blueprint,
     current_staff,
     logged,
-    page_number,
     requires_permission,
     search_text,
 )
@@ -44,7 +44,7 @@ def stock_list() -> BaseResponse:
     if show not in FILTERS:
         show = ""
     found = queries.search_stock(search)
-    page = queries.list_stock_rows(found, show=show, page=page_number())
+    page = queries.list_stock_rows(found, show=show, page=asked_page())
     return render_region(
         "admin/stock/stock.html",
         "admin/stock/_stock.html",
@@ -258,13 +258,16 @@ def _show(
 def hold_list() -> BaseResponse:
     """Show units that are reserved for unpaid orders, the soonest to expire first."""
     search = search_text()
-    listing = queries.list_reservations(search, page_number())
-    items = {row.stock_item_id for row in listing.rows}
+    listing = queries.list_reservations(search, asked_page())
+    # A queue may be long, and nobody waits in one where as much is in stock as is reserved.
+    items = {row.stock_item_id for row in listing.rows if row.short}
     return render_region(
         "admin/stock/reservations.html",
         "admin/stock/_reservations.html",
         listing=listing,
-        waiting={each.reservation_id: each.units - each.covered for each in backorder_queues(items)},
+        waiting={each.reservation_id: each.units - each.covered for each in backorder_queues(items)}
+        if items
+        else {},
         search=search,
     )
 
