@@ -240,7 +240,7 @@ def test_nobody_changes_or_deletes_a_document(in_shop: Shop) -> None:
             update(InvoiceDocument).values(total=1),
             delete(InvoiceDocument),
         ):
-            with pytest.raises(DBAPIError, match="only added to|permission denied"):
+            with pytest.raises(DBAPIError, match=r"only added to|permission denied"):
                 atomic(db.session.execute)(statement.execution_options(synchronize_session=False))
         assert said(order_id) == [("invoice", "INV-0001", 1600)]
 
