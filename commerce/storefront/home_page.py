@@ -53,6 +53,8 @@ def _products(section: Section) -> tuple[Card, ...]:
     """Return the products of a section. As many are read whatever it shows: so few statements are planned."""
     if section.source == "category" and section.source_id is not None:
         return listings.first_of_category(section.source_id, section.product_order)[: section.most]
+    if section.source == "collection" and section.source_id is not None:
+        return listings.first_of_collection(section.source_id, section.product_order)[: section.most]
     return listings.newest(PAGE_SIZE)[: section.most]
 
 
