@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from commerce.content.home_sections import Section, sections_of
-from commerce.markup import Markup
+from commerce.markup import Markup, joined
 from commerce.storefront import listings
 from commerce.storefront.layout import nav_categories, site_navigation
 from commerce.storefront.list_parts import cards_markup, pictures_of
@@ -45,7 +45,7 @@ def section_facts(stage: str) -> dict[str, Any]:
 
 def _shown(section: Section) -> ShownSection:
     categories: Sequence[CategoryLink] = nav_categories() if section.kind == "categories" else ()
-    cards = cards_markup(_products(section)) if section.kind == "products" else Markup()
+    cards = cards_markup(_products(section)) if section.kind == "products" else joined(())
     return ShownSection(section, cards, tuple(categories), pictures_of(categories))
 
 
