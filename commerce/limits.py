@@ -20,7 +20,6 @@ from functools import cache
 
 from flask import Flask, Response, current_app, g, request
 from limits.storage import MemoryStorage, RedisStorage
-from valkey.exceptions import ValkeyError
 from werkzeug.exceptions import TooManyRequests
 
 from commerce.config import Config
@@ -92,7 +91,7 @@ class Counter:
         if self._there is not None and time.monotonic() >= self._away_until:
             try:
                 return float(getattr(self._there, question)(*arguments))
-            except (ValkeyError, OSError):
+            except _away():
                 log.warning("LIMIT_URL does not answer; counting in memory for %s seconds", PAUSE)
                 self._away_until = time.monotonic() + PAUSE
         return float(getattr(self._here, question)(*arguments))
@@ -105,6 +104,12 @@ def _server(url: str) -> RedisStorage:
         socket_timeout=SOCKET_SECONDS,
         socket_connect_timeout=SOCKET_SECONDS,
     )
+
+
+def _away() -> tuple[type[Exception], ...]:
+    from valkey.exceptions import ValkeyError  # not where nobody counts there: the client takes 3 MB
+
+    return (ValkeyError, OSError)
 
 
 def limit_app(app: Flask, config: Config) -> None:

@@ -156,6 +156,12 @@ def _groups(search: str) -> Iterator[list[tuple[str, bool]]]:
         begins = len(short) >= SHORTEST_PREFIX
         yield [(f"w{digits}", True), (f"w{short or '0'}", begins), (f"n{int(digits)}", False)]
         return
+    if "@" in asked and " " not in asked:
+        # An address is kept as one word, too: half of all customers may have the words of its end.
+        parts = list(tokens(asked, asked=True))
+        if 1 < len(parts) <= MAX_QUERY_TOKENS:
+            yield [(f"w{''.join(parts)[:MAX_TOKEN_CHARACTERS]}", True)]
+            return
     for token in list(dict.fromkeys(tokens(asked, asked=True)))[:MAX_QUERY_TOKENS]:
         if not _NUMBER.match(token):
             yield [(f"w{token}", True)]
@@ -177,7 +183,9 @@ def matches(wanted: Wanted) -> ColumnElement[bool]:
         mine = _POSTGRES.c.tenant_id == literal(current_tenant_id(), Uuid())
         # Ids grow with time.
         found = select(_POSTGRES.c.order_id).where(mine, _POSTGRES.c.words.bool_op("@@")(asked))
-        return Order.id.in_(found.order_by(_POSTGRES.c.order_id.desc()).limit(most))
+        # Of its own, so that a statement which counts several things of what is found finds it once.
+        newest = found.order_by(_POSTGRES.c.order_id.desc()).limit(most).cte("found_orders")
+        return Order.id.in_(select(newest.c.order_id))
     key = func.substr(_SQLITE.c.order_key, 2, type_=Uuid())
     match = literal_column("order_search").bool_op("MATCH")(literal(wanted.written(), Text()))
     return Order.id.in_(select(key).where(match).order_by(literal_column("rowid").desc()).limit(most))

@@ -47,6 +47,30 @@ def test_an_empty_shop_says_that_there_are_no_orders(desk: ShopClient) -> None:
     assert "No orders yet" in page.text
 
 
+def test_a_whole_address_finds_its_orders_and_no_other_of_its_provider(
+    desk: ShopClient, in_shop: Shop
+) -> None:
+    make_product(sku="TEA-1", stock=100)
+    own = order_in("confirmed", email="Zoe.Adams@mail.example")
+    order_in("confirmed", email="ben@mail.example", name="Zoe Adams")
+    for search in ("zoe.adams@mail.example", "Zoe.Adams@mail", "zoe.adams@"):
+        page = desk.get("/admin/orders", query_string={"q": search}).text
+        assert own.code in codes(page), search
+    assert codes(desk.get("/admin/orders?q=zoe.adams@mail.example").text) == [own.code]
+    assert len(codes(desk.get("/admin/orders?q=mail.example").text)) == 2
+
+
+def test_a_search_is_run_once_for_all_tabs(desk: ShopClient, in_shop: Shop) -> None:
+    make_product(sku="TEA-1", stock=100)
+    order_in("confirmed", email="zoe@mail.example")
+    desk.get("/admin/orders?q=zoe")
+    with count_statements() as statements:
+        assert tabs(desk.get("/admin/orders?q=zoe").text)["To ship"] == 1
+    assert len(statements) <= 8
+    [counts] = [each for each in statements if "count_7" in str(each)]
+    assert str(counts).count("FROM order_search") == 1 or "MATCH" in str(counts)
+
+
 def test_each_tab_counts_what_it_leads_to(desk: ShopClient, in_shop: Shop) -> None:
     make_product(sku="TEA-1", stock=100)
     for status in ("pending", "paid", "confirmed", "processing", "shipped", "shipped", "refund_requested"):

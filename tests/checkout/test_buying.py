@@ -2,14 +2,16 @@
 
 import pytest
 from flask import Flask
+from sqlalchemy import Connection, Engine, event
 
-from commerce.db import db
+from commerce.db import db, dialect_name
 from commerce.orders.models import Order
 from commerce.orders.queries import get_order_by_code
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
 from tests.checkout.pages import ANN, CARD, DECLINED, NO_ANSWER, buy, put_in, to_review
 from tests.factories.shop import counters, make_product
+from tests.support.statements import count_statements
 from tests.support.visitor import Visitor
 
 
@@ -68,6 +70,23 @@ def test_every_way_to_pay_leads_to_an_order_with_its_stock_held(
     assert words in order.text
     assert get_order_by_code("ORD-000001").status == status
     assert counters(tea) == (5, 1)
+
+
+def test_a_whole_purchase_asks_at_most_42_statements_in_13_transactions(app: Flask, in_shop: Shop) -> None:
+    tea = make_product("Green tea", stock=9)
+    buy(Visitor(app), (tea, 1), pay_by="Bank transfer", card="")
+    begun: list[Connection] = []
+    note = begun.append
+    event.listen(Engine, "begin", note)
+    try:
+        with count_statements() as statements:
+            order = buy(Visitor(app), (tea, 1), pay_by="Bank transfer", card="")
+    finally:
+        event.remove(Engine, "begin", note)
+    assert order.heading == "Thank you, Ann Buyer"
+    assert len(statements) <= 42, statements
+    # SQLite's rows have no versions, so that who only reads asks for the shop in a transaction of its own.
+    assert len(begun) <= (13 if dialect_name() == "postgresql" else 17)
 
 
 def test_the_cart_is_empty_after_the_purchase_and_a_new_one_opens_by_itself(
