@@ -44,6 +44,7 @@ MESSAGES: dict[str, str] = {
     "link_over": N_("A link in our emails works once and for a limited time. Request a new one."),
     "member_email_taken": N_("An account with this email address already exists."),
     "member_not_found": N_("We couldn't find this customer account."),
+    "customer_addresses_full": N_("A customer can have up to %(limit)s addresses."),
     "customer_changed": N_("This customer has just been changed. Please open their page again."),
     "customer_group_name_invalid": N_("Enter a name of 1 to %(maximum)s characters without commas."),
     "customer_group_name_taken": N_("A group with this name already exists."),
@@ -500,7 +501,19 @@ MESSAGES: dict[str, str] = {
     "warehouse_required": N_("This variant is stocked at several locations. Choose one."),
     "warehouse_unknown": N_("There's no location with the code %(warehouse)s."),
     # --- members ---
+    "customer_country_unknown": N_("“%(value)s” isn't a country code, such as DE."),
+    "customer_headings_missing": N_(
+        "The file has no column with email addresses. Its headings have to be in the first row."
+    ),
+    "row_repeats": N_("Row %(row)s says the same already."),
+    "text_not_printable": N_("This can't contain control characters."),
     "customer_not_found": N_("We couldn't find this customer."),
+    "merge_account_stays": N_(
+        "A customer with an account can't be merged into one without. Keep the customer with the account."
+    ),
+    "group_in_and_out": N_("A group can't be joined and left at once."),
+    "group_required": N_("Choose at least one group."),
+    "merge_with_oneself": N_("Both are the same customer. Choose another one."),
     "still_open": N_(
         "You can't do this while a delivery, payment, or return is in progress for these orders: %(orders)s."
     ),
@@ -868,6 +881,7 @@ TITLES: dict[str, str] = {
     "malformed_request": N_("The request can't be read"),
     "not_allowed": N_("Not allowed"),
     "not_found": N_("Not found"),
+    "not_mergeable": N_("These customers can't be merged"),
     "nothing_to_set": N_("There is no stock to set"),
     "nothing_chosen": N_("Nothing to change"),
     "plan_moved": N_("The bulk change has moved on"),

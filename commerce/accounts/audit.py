@@ -45,7 +45,7 @@ MOST_FIELDS = 60
 _SECRET = re.compile(r"pass|secret|token|key|otp|proof|kept|iban|instructions", re.IGNORECASE)
 _SAYS_NOTHING = {"csrf_token", "form_id", "next"}
 _OF_ORDERS = re.compile(
-    r"(version|shown_\w+|amount|shown_amount|restock\S*|units\S*|quantity\S*|status|state|step|do|fee|discount_amount"
+    r"(version|other|shown_\w+|amount|shown_amount|restock\S*|units\S*|quantity\S*|status|state|step|do|fee|discount_amount"
     r"|discount_percent|shipping|returned|refund|price_shipping|for_customer|country_code|(shipping|payment)_method)"
 )
 """Fields of forms about orders whose values are numbers and choices; all others may hold what a customer is called."""

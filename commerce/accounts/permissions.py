@@ -48,6 +48,7 @@ MANAGEMENT = (
         "audit.view",
         "content.manage",
         "customers.erase",
+        "customers.import",
         "customers.merge",
         "events.replay",
         "mails.change",

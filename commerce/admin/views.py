@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commerce.admin.auth import blueprint
+from commerce.admin.bulk import customer_views as bulk_customers
 from commerce.admin.bulk import order_views as bulk_orders
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
@@ -15,7 +16,7 @@ from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
 from commerce.admin.orders import edit, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
-from commerce.admin.people import activity_views, customer_groups, customers
+from commerce.admin.people import activity_views, customer_groups, customer_merge, customers
 from commerce.admin.people import views as people
 from commerce.admin.pricing import views as pricing
 from commerce.admin.products import actions as product_actions
@@ -33,11 +34,13 @@ __all__ = [
     "activity_views",
     "blueprint",
     "bulk",
+    "bulk_customers",
     "bulk_orders",
     "categories",
     "collections",
     "content",
     "customer_groups",
+    "customer_merge",
     "customers",
     "drafts",
     "edit",

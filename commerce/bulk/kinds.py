@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from commerce.bulk.changes import BulkChange
+from commerce.bulk.customer_changes import ChangeCustomerGroups, ChangeCustomerTags
 from commerce.bulk.order_changes import (
     AssignOrders,
     ChangeOrderTags,
@@ -16,6 +17,8 @@ from commerce.bulk.product_changes import ChangeCategories, ChangePrice, ChangeS
 from commerce.errors import NotFound
 
 KINDS: Mapping[str, BulkChange] = {
+    "customers.tags": ChangeCustomerTags(),
+    "customers.groups": ChangeCustomerGroups(),
     "products.price": ChangePrice(),
     "products.status": ChangeStatus(),
     "products.tags": ChangeTags(),

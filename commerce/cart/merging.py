@@ -48,7 +48,14 @@ def merge_cart(shopper: str, member_id: uuid.UUID) -> Merged | None:
 
 @atomic
 def _merge_cart(shopper: str, member_id: uuid.UUID) -> Merged | None:
-    """The guest's cart is locked before the member's, by everybody: so nobody waits crosswise."""
+    return take_over_cart(shopper, member_id)
+
+
+def take_over_cart(shopper: str, member_id: uuid.UUID) -> Merged | None:
+    """Bring an open cart into a member's, as `merge_cart`. A step.
+
+    The other cart is locked before the member's, by everybody: so nobody waits crosswise.
+    """
     cart_id = lock_open_cart(shopper) if shopper else None
     if cart_id is None:
         return None

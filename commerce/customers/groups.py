@@ -126,4 +126,5 @@ def _refuse_taken(name: str, *, besides: uuid.UUID | None = None) -> None:
 
 def groups_by_name() -> Mapping[str, uuid.UUID]:
     """Return every group by its name as it is compared."""
-    return dict(db.session.execute(select(CustomerGroup.name_key, CustomerGroup.id)).tuples().all())
+    rows = db.session.execute(select(CustomerGroup.name_key, CustomerGroup.id))
+    return {row.name_key: row.id for row in rows}

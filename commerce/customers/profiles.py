@@ -198,6 +198,12 @@ def change_profile(
 
 
 @atomic
+def make_profiles(customers: Sequence[CustomerKey]) -> list[uuid.UUID]:
+    """Make sure that there is a profile of each of these customers, and return their ids."""
+    return [ensure_profile(who).id for who in sorted(set(customers), key=lambda who: who.email)]
+
+
+@atomic
 def add_customer_note(who: CustomerKey, *, author: str, text: str) -> None:
     """Keep a note about a customer. Raises InvalidValue when it is empty, too long or not plain text."""
     note = note_text(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +22,10 @@ from commerce.catalog_import.services import import_catalogue
 from commerce.csv_files import CsvTable
 from commerce.db import atomic
 from commerce.errors import Rejected
+from commerce.file_imports.customer_file import CustomerFile
 from commerce.file_imports.models import FileImport
 from commerce.file_imports.queries import file_chunks, find_waiting, report_parts
+from commerce.file_imports.row_files import RowFile, import_rows
 from commerce.file_imports.services import (
     MB,
     ImportLost,
@@ -41,6 +43,8 @@ from commerce.tenants.queries import get_shop, list_shops
 from commerce.tenants.scope import shop_scope
 
 log = logging.getLogger("commerce.file_imports")
+ROW_FILES: Mapping[str, type[RowFile]] = {"customers": CustomerFile}
+"""Kinds of files in which each row stands for itself; the others are products."""
 MAX_COLUMNS = 200
 MAX_SAMPLE = 60
 KEPT_ERRORS = 1000
@@ -144,17 +148,7 @@ def _check(row: FileImport, run: _Run, stream: BinaryIO, address: str) -> None:
         run.progress(rows_done=done)
         run.look_up()
 
-    report = import_catalogue(
-        stream,
-        file_name=row.file_name,
-        stock=CatalogueStock(),
-        actor=row.created_by,
-        base=address,
-        dry_run=True,
-        on_start=lambda rows: run.progress(rows_total=rows),
-        on_rows=on_rows,
-        **row.options,
-    )
+    report = _read(row, run, stream, address, on_rows, dry_run=True)
     end_run(row.id, row.claim, "checked", preview=summary(report))
 
 
@@ -162,18 +156,31 @@ def _import(row: FileImport, run: _Run, stream: BinaryIO, address: str) -> None:
     def on_rows(_rows: int) -> None:
         run.look_up()
 
-    report = import_catalogue(
-        stream,
-        file_name=row.file_name,
-        stock=CatalogueStock(),
-        actor=row.created_by,
-        base=address,
-        journal=run,
-        on_start=lambda rows: run.progress(rows_total=rows),
-        on_rows=on_rows,
-        **row.options,
-    )
+    report = _read(row, run, stream, address, on_rows, dry_run=False)
     end_run(row.id, row.claim, "done", result=summary(report))
+
+
+def _read(
+    row: FileImport,
+    run: _Run,
+    stream: BinaryIO,
+    address: str,
+    on_rows: Callable[[int], None],
+    *,
+    dry_run: bool,
+) -> ImportReport:
+    """Read the file as its kind is read; a dry run keeps no journal."""
+    how: dict[str, Any] = {
+        "file_name": row.file_name,
+        "dry_run": dry_run,
+        "journal": None if dry_run else run,
+        "on_start": lambda rows: run.progress(rows_total=rows),
+        "on_rows": on_rows,
+    }
+    if row.kind in ROW_FILES:
+        return import_rows(stream, ROW_FILES[row.kind](), **how)
+    stock = CatalogueStock()
+    return import_catalogue(stream, stock=stock, actor=row.created_by, base=address, **how, **row.options)
 
 
 def summary(report: ImportReport) -> dict[str, Any]:

@@ -27,6 +27,8 @@ MAX_TRIES = 5
 KEPT = timedelta(days=60)
 OPEN_FOR = timedelta(days=7)
 """An import that nobody has started by then is withdrawn."""
+PERSONAL = ("customers",)
+"""Kinds of files about people: once an import is over, what it shows of their rows goes with the file."""
 OPEN = ("checking", "checked", "importing", "failed")
 
 
@@ -217,6 +219,8 @@ def _finish(row: FileImport, status: str) -> None:
     row.finished_at = clock.now()
     if status == "failed" and row.started_at is None:
         return
+    if row.kind in PERSONAL:
+        row.preview, row.header = {}, {}
     db.session.flush()
     db.session.execute(
         delete(FileImportChunk)

@@ -185,6 +185,14 @@ class CustomerFilter:
 
 
 EVERYBODY = CustomerFilter()
+
+
+def count_profiles(asked: CustomerFilter) -> int:
+    """Return how many customers have the tag and are in the group that a filter asks for."""
+    found = select(func.count()).select_from(CustomerProfile).where(*asked.profiles)
+    return db.session.scalar(found) or 0
+
+
 _ALL: ColumnElement[Any] = func.count()
 PAID = ("paid", "partially_refunded", "refunded")
 """Payment statuses of an order whose money came."""

@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import ColumnElement, String, Table, bindparam, func, select
 
 from commerce.catalog.tables import PRODUCT_CATEGORIES
+from commerce.customers.models import CustomerProfile, MergedEmail
 from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
 from commerce.pricing.models import Coupon, CouponCustomer, Promotion, TaxRate
@@ -103,6 +104,23 @@ class CouponFacts:
     per_customer_limit: int | None
 
 
+_merged, _profiles = cast("Table", MergedEmail.__table__), cast("Table", CustomerProfile.__table__)
+
+
+def _counted_as(email: ColumnElement[str]) -> ColumnElement[str]:
+    """Return for whom the uses of an address count: since a merge, for the customer who was kept."""
+    kept = (
+        select(func.lower(_profiles.c.email))
+        .join(
+            _merged,
+            (_merged.c.tenant_id == _profiles.c.tenant_id) & (_merged.c.profile_id == _profiles.c.id),
+        )
+        .where(_merged.c.tenant_id == TENANT, _merged.c.email == email)
+        .scalar_subquery()
+    )
+    return func.coalesce(kept, email)
+
+
 _coupons, _customers = cast("Table", Coupon.__table__), cast("Table", CouponCustomer.__table__)
 _BY_CODE = select(
     _coupons.c.id,
@@ -115,7 +133,7 @@ _BY_CODE = select(
 ).where(_coupons.c.tenant_id == TENANT, _coupons.c.code.in_(bindparam("codes", expanding=True)))
 _USED_BY = select(_customers.c.coupon_id, _customers.c.used).where(
     _customers.c.tenant_id == TENANT,
-    _customers.c.customer == bindparam("customer"),
+    _customers.c.customer == _counted_as(bindparam("customer")),
     _customers.c.coupon_id.in_(bindparam("coupons", expanding=True)),
 )
 _CATEGORIES = select(PRODUCT_CATEGORIES.c.product_id, PRODUCT_CATEGORIES.c.category_id).where(
@@ -147,6 +165,14 @@ def fold_customer(email: str) -> str:
 def coupons_by_code(codes: Collection[str]) -> dict[str, CouponFacts]:
     """Return the coupons with these (folded) codes. One statement, or none without codes."""
     return {row.code: CouponFacts(*row) for row in fetch_all(_BY_CODE, codes=list(codes))} if codes else {}
+
+
+_COUNTED_AS = select(_counted_as(bindparam("customer", type_=String())))
+
+
+def counted_customer(email: str) -> str:
+    """Return the form in which a customer's uses of coupons are counted. One statement."""
+    return str(fetch_all(_COUNTED_AS, customer=fold_customer(email))[0][0])
 
 
 def uses_by_customer(coupons: Collection[uuid.UUID], email: str) -> dict[uuid.UUID, int]:

@@ -31,7 +31,7 @@ from commerce.db import (
 from commerce.errors import Conflict, InvalidValue, NotFound
 from commerce.pricing.coupon_codes import add_coupon, add_promotion, add_random_coupons
 from commerce.pricing.models import Coupon, CouponCustomer, CouponUse, Promotion, TaxRate
-from commerce.pricing.queries import CouponFacts, fold_customer, get_tax_rate
+from commerce.pricing.queries import CouponFacts, counted_customer, get_tax_rate
 from commerce.pricing.validation import PromotionValues, TaxValues, check_promotion, check_tax, tax_values_of
 from commerce.tenants.services import touch_rules
 
@@ -119,10 +119,10 @@ def use_coupons(order_id: uuid.UUID, coupons: Sequence[CouponFacts], email: str)
     Raises CouponConflict when a limit is reached; the caller's rollback undoes the rest. Staff who have just changed a
     coupon are a lost race of versions: the use case starts again and sees the change.
     """
-    customer = fold_customer(email)
     wanted = sorted(coupons, key=lambda coupon: coupon.id)
     for coupon in wanted:
         _use_up(coupon)
+    customer = counted_customer(email) if wanted else ""
     for coupon in wanted:
         if coupon.per_customer_limit is not None and not _count_for(customer, coupon):
             raise CouponConflict([coupon.code], by_customer=True)

@@ -158,6 +158,40 @@ def test_who_may_not_changes_nothing_and_another_shop_finds_nothing(
         assert groups.list_groups() == []
 
 
+def test_two_customers_are_compared_and_merged_after_a_typed_word(
+    signed_in: SignedIn, zoe: CustomerKey, other_shop: Shop
+) -> None:
+    desk, mary = signed_in("manager", name="Bob"), make_member("mary@example.com", "Mary")
+    address = f"/admin/customers/{mary}/merge"
+    assert f"{address}?other=ORD-000001" in desk.get(f"{address}?q=zoe").text
+    page = desk.get(f"{address}?other=ORD-000001").text
+    assert re.findall(r">([^<]+@[^<]+)</td>", page) == [
+        "mary@example.com",
+        "zoe@mail.test",
+        "mary@example.com",
+    ]
+    form = {"other": "ORD-000001", "version": re.findall(r'name="version" value="(\d+)"', page)[0]}
+    refused = post(desk, f"{PAGE}/merge", {"other": str(mary), "version": "1"})
+    assert refused.status_code == 409
+    assert "Keep the customer with the account." in refused.text
+    assert "Type merge to confirm" in post(desk, address, form).text
+    confirmed = form | {"step": "confirm", "typed": "merge"}
+    assert post(desk, address, confirmed | {"typed": "yes"}).status_code == 422
+    for role in ("support", "readonly"):
+        assert post(signed_in(role), address, confirmed).status_code == 403
+    assert post(signed_in("owner", shop=other_shop), address, confirmed).status_code == 404
+    change_profile(zoe, tags=["vip"], group_ids=[], seen_version=0)
+    stale = post(desk, address, confirmed)
+    assert stale.status_code == 409
+    assert "Someone else changed this" in stale.text
+    form["version"] = re.findall(r'name="version" value="(\d+)"', stale.text)[0]
+    assert post(desk, address, form | {"step": "confirm", "typed": "merge"}).status_code == 303
+    page = desk.get(PAGE).text
+    assert "Merged with: zoe@mail.test" in " ".join(page.split())
+    assert "vip" in page
+    assert "merged another customer into" in signed_in("owner").get("/admin/audit").text
+
+
 def test_the_list_costs_the_same_with_many_customers(desk: ShopClient, in_shop: Shop) -> None:
     gold, costs = groups.add_group("Gold"), []
     for number in range(6):

@@ -55,7 +55,9 @@ def fill_shop() -> dict[str, uuid.UUID]:
     """Put a row into each table of the shop that is entered and return their ids by table."""
     ids: dict[str, uuid.UUID] = {}
     for table in shops_tables():
-        values = {column.name: _value(table, column, ids) for column in table.columns}
+        values = {
+            column.name: _value(table, column, ids) for column in table.columns if column.computed is None
+        }
         db.session.connection().execute(insert(table).values(**values))
         if "id" in table.c:
             ids[table.name] = values["id"]

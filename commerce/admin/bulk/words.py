@@ -9,6 +9,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from commerce.admin.auth import may
+from commerce.admin.bulk.customer_forms import CUSTOMERS
 from commerce.admin.bulk.order_forms import ORDERS
 from commerce.admin.bulk.product_forms import PRODUCTS
 from commerce.admin.bulk.subjects import KindWords, Subject
@@ -17,6 +18,7 @@ from commerce.bulk.models import BulkPlan
 
 SUBJECTS: Mapping[str, Subject] = {
     "products": PRODUCTS,
+    "customers": CUSTOMERS,
     "orders": ORDERS,
 }
 """What comes before the dot in the name of a kind -> its list."""

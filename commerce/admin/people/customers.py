@@ -42,6 +42,7 @@ from commerce.errors import CommerceError, Conflict, NotFound, Rejected
 from commerce.members.customers import (
     Customer,
     CustomerFilter,
+    count_profiles,
     customer_of_member,
     customer_of_order,
     customer_of_profile,
@@ -78,6 +79,7 @@ def customer_list() -> BaseResponse:
         lists=lists,
         tags=tags_of_rows([row for rows in lists for row in rows]),
         groups=groups,
+        total=count_profiles(asked) if asked.profiles and not asked.search else None,
         known_tags=known_tags,
     )
 

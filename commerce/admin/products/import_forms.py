@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from flask import request
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _
 
 from commerce.catalog_import.columns import COLUMNS, OWN_COLUMNS, fold_heading, suggest_meanings
@@ -114,6 +114,78 @@ class CheckedFile:
         """Return a remark of the report as a sentence."""
         return str(OWN_WORDS.get(note["code"]) or NOTES[note["code"]])
 
+
+class PlainFile:
+    """A file with fixed headings: there is nothing to ask."""
+
+    asks = asks_for_stock = can_be_read_otherwise = False
+    columns: tuple[ForeignColumn, ...] = ()
+
+    def __init__(self, row: FileImport) -> None:
+        self._row = row
+        self.reason = str(row.error.get("reason", ""))
+
+    @property
+    def problem(self) -> str:
+        """Why the file cannot be read, '' when it can."""
+        return str(describe(Refusal(self.reason, self._row.error.get("facts", {})))) if self.reason else ""
+
+    @staticmethod
+    def note(note: Mapping[str, Any]) -> str:
+        """Return a remark of the report as a sentence."""
+        return str(NOTES[note["code"]])
+
+
+@dataclass(frozen=True, slots=True)
+class ImportKind:
+    """A kind of file: who may import it, where it is uploaded, and its words."""
+
+    permission: str
+    address: str
+    title: Any
+    intro: Any
+    one: Any
+    new: Any
+    changes: Any
+    created: Any
+    start: Callable[[int], str]
+    file: type[CheckedFile | PlainFile]
+
+
+KINDS: Mapping[str, ImportKind] = {
+    "products": ImportKind(
+        "products.change",
+        "/admin/products/import",
+        _("Import products"),
+        _(
+            "Upload a product CSV of Shopify or WooCommerce, one that you exported here, or your own: you can say "
+            "which column is which. You see every change before anything is saved."
+        ),
+        _("Product"),
+        _("New products"),
+        _("Changes to existing products"),
+        _("New categories"),
+        lambda number: str(ngettext("Import %(num)d product", "Import %(num)d products", number)),
+        CheckedFile,
+    ),
+    "customers": ImportKind(
+        "customers.import",
+        "/admin/customers/import",
+        _("Import customers"),
+        _(
+            "Upload a customer CSV of Shopify or WooCommerce, or one that you exported here. Customers are found by "
+            "their email address; what the file says nothing of stays as it is. Nobody gets a password or an email. "
+            "You see every change before anything is saved."
+        ),
+        _("Customer"),
+        _("New customers"),
+        _("Changes to existing customers"),
+        _("New groups"),
+        lambda number: str(ngettext("Import %(num)d customer", "Import %(num)d customers", number)),
+        PlainFile,
+    ),
+}
+"""Kind of an import -> what its pages must know."""
 
 _READ = frozenset(name for names in (COLUMNS | OWN_COLUMNS).values() for name in names)
 
