@@ -95,7 +95,7 @@ def list_content() -> Sequence[PageRow]:
     ]
 
 
-def list_collections() -> Sequence[tuple[uuid.UUID, str]]:
+def collection_titles() -> Sequence[tuple[uuid.UUID, str]]:
     """Return id and title of all collections, for lists of what may be linked. One statement."""
     title = func.lower(Collection.title)
     rows = db.session.execute(select(Collection.id, Collection.title).order_by(title, Collection.id))

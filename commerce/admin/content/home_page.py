@@ -37,7 +37,7 @@ from commerce.content.home_page import (
 )
 from commerce.content.home_sections import EditedHome, Section, edited_home
 from commerce.content.models import SECTION_KINDS
-from commerce.content.queries import list_collections
+from commerce.content.queries import collection_titles
 from commerce.errors import CommerceError, NotFound
 from commerce.redirects.services import MAX_TARGET
 from commerce.storefront.home_page import HOME_PRODUCTS, section_facts
@@ -159,7 +159,7 @@ def _sources() -> list[SelectChoice]:
         ),
         *(
             SelectChoice(f"collection:{key}", title, optgroup=_("Collections"))
-            for key, title in list_collections()
+            for key, title in collection_titles()
         ),
     ]
 
