@@ -500,6 +500,9 @@ MESSAGES: dict[str, str] = {
     "unknown_stock_cause": N_("Choose one of these reasons: %(causes)s."),
     "warehouse_required": N_("This variant is stocked at several locations. Choose one."),
     "warehouse_unknown": N_("There's no location with the code %(warehouse)s."),
+    # --- invoices ---
+    "document_content_invalid": N_("This isn't the content of an invoice or credit note."),
+    "document_not_found": N_("We couldn't find this invoice or credit note."),
     # --- members ---
     "customer_country_unknown": N_("“%(value)s” isn't a country code, such as DE."),
     "customer_headings_missing": N_(

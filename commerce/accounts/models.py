@@ -176,6 +176,7 @@ class AuditEntry(TenantRow, Base):
         ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
         Index("ix_audit_entries_newest", "tenant_id", "occurred_at", "id"),
         Index("ix_audit_entries_actor", "tenant_id", "actor_id", "occurred_at"),
+        Index("ix_audit_entries_action", "tenant_id", "action", "occurred_at"),
     )
 
     occurred_at: Mapped[datetime] = mapped_column(default=clock.now)

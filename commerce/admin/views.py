@@ -14,7 +14,7 @@ from commerce.admin.drafts import views as drafts
 from commerce.admin.exports import views as exports
 from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
-from commerce.admin.orders import edit, listing, payments, returns, shipping
+from commerce.admin.orders import edit, invoices, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
 from commerce.admin.people import activity_views, customer_groups, customer_merge, customers
 from commerce.admin.people import views as people
@@ -49,6 +49,7 @@ __all__ = [
     "home_page",
     "imports",
     "integrations",
+    "invoices",
     "listing",
     "mails",
     "menus",

@@ -1,8 +1,8 @@
 """Which products are in the collections of a shop: rows that are right at the end of each change of a product.
 
 A page of a collection then reads a few rows along an index, however many products the shop has and whatever the rules
-are. All changes of products are serialized by `touch_catalogue`, so a rule and a product that change at once see each
-other.
+are. Rows are written only after `touch_catalogue`, which lets one change at a time do so: a rule and a product that
+change at once see each other, and nobody waits in a circle.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, insert, literal, select, update
+from sqlalchemy import Select, delete, exists, func, insert, literal, or_, select, update
 
 from commerce.catalog.collection_rules import (
     Condition,
@@ -22,9 +22,9 @@ from commerce.catalog.collection_rules import (
     read_conditions,
     rule_of,
 )
-from commerce.catalog.models import Collection, CollectionProduct
+from commerce.catalog.models import Collection, CollectionProduct, Product
 from commerce.catalog.tables import COLLECTION_PRODUCTS, PRODUCTS
-from commerce.db import TENANT, current_tenant_id, db, fetch_all, insert_rows
+from commerce.db import TENANT, current_tenant_id, db, dialect_name, fetch_all, insert_rows
 from commerce.tenants.services import touch_catalogue
 
 BATCH = 200
@@ -57,12 +57,13 @@ def refresh_products(product_ids: Ids[uuid.UUID]) -> None:
 
 
 def _refresh(ids: Sequence[uuid.UUID], by_rules: Sequence[_Rules], *, chosen: bool) -> None:
+    deleted = ~exists().where(
+        Product.tenant_id == CollectionProduct.tenant_id, Product.id == CollectionProduct.product_id
+    )
+    evaluated = CollectionProduct.collection_id.in_([each.id for each in by_rules])
+    gone = delete(CollectionProduct).where(CollectionProduct.product_id.in_(ids), or_(evaluated, deleted))
+    db.session.execute(gone.execution_options(synchronize_session=False))
     if by_rules:
-        gone = delete(CollectionProduct).where(
-            CollectionProduct.product_id.in_(ids),
-            CollectionProduct.collection_id.in_([each.id for each in by_rules]),
-        )
-        db.session.execute(gone.execution_options(synchronize_session=False))
         insert_rows(CollectionProduct, _rows(ids, by_rules))
     if chosen:
         _update_copies(ids)
@@ -93,9 +94,11 @@ def _rows(ids: Sequence[uuid.UUID], by_rules: Sequence[_Rules]) -> list[dict[str
 
 
 def rebuild(collection: Collection) -> None:
-    """Evaluate the rules of a collection for all products. A step; two statements."""
+    """Evaluate the rules of a collection for all products. A step; few statements, however many products there are."""
     db.session.flush()
     touch_catalogue()
+    if dialect_name() == "postgresql":
+        db.session.connection().execute(_TAKE_TIME)
     mine = delete(CollectionProduct).where(CollectionProduct.collection_id == collection.id)
     db.session.execute(mine.execution_options(synchronize_session=False))
     rule = rule_of(conditions_of(collection), collection.matches)
@@ -109,6 +112,10 @@ def rebuild(collection: Collection) -> None:
         [*columns, "stock", "collection_id", "tenant_id", "position"], found
     )
     db.session.connection().execute(statement, {"tenant": current_tenant_id()})
+
+
+_TAKE_TIME = select(func.set_config("statement_timeout", "60s", literal(value=True)))
+"""Until the transaction ends: rows of 100,000 products take seconds, more than a page may ask of PostgreSQL."""
 
 
 def rebuild_by_category() -> None:

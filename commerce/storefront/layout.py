@@ -9,7 +9,7 @@ from flask import Blueprint, g, request
 
 from commerce.cache import BoundedCache, render_cached
 from commerce.content.menu_links import MenuLink, Menus, shown_menus
-from commerce.markup import Markup
+from commerce.markup import Markup, rendered
 from commerce.storefront import listings
 from commerce.storefront.product_cards import CategoryLink, Navigation
 from commerce.tenants.scope import current_shop
@@ -89,7 +89,7 @@ def site_nav() -> Markup:
     here = "" if path == "/search" and request.args.get("q") else path
     links = menus.main or ()
     if not links:
-        return Markup()
+        return rendered("")
     return render_cached(
         "shared/_nav.html",
         current_shop().locale,

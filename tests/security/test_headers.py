@@ -29,6 +29,8 @@ SAYS_LESS = ("same-origin", "strict-origin", "no-referrer")
 """Referrer policies that keep a path from everybody else; pages with a secret in their path keep it from all."""
 OWN_POLICY = {
     "admin.mail_page": {"Content-Security-Policy"},  # shows a mail in a frame
+    "admin.settings_page": {"Content-Security-Policy"},  # the appearance shows the shop in a frame
+    "admin.look_preview": {"Content-Security-Policy", "X-Frame-Options"},  # is that frame, without scripts
     "admin.mail_html": {"Content-Security-Policy", "X-Frame-Options"},  # is that frame, without scripts
 }
 """Rules whose pages say something else, and why."""

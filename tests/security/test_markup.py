@@ -139,7 +139,10 @@ def poison() -> int:
             continue
         for column in _typed_texts(table):
             count += 1
-            typed = clean_html(attack(None)) if column.name.endswith("_html") else attack(column.type.length)
+            is_html = (
+                column.name.endswith("_html") or f"{table.name}.{column.name}" == "categories.description"
+            )
+            typed = clean_html(attack(None)) if is_html else attack(column.type.length)
             connection.execute(update(table).where(owner == own).values({column.name: typed}))
         for column in table.columns:
             if isinstance(column.type, JSON):

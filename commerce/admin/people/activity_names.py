@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, String, Uuid, cast, literal, null, select, union_all
 
 from commerce.accounts.models import ApiClient, StaffMember
 from commerce.bulk.models import BulkPlan
-from commerce.catalog.models import Category, Product, Variant
+from commerce.catalog.models import Category, Collection, Product, Variant
 from commerce.content.models import ContentPage
 from commerce.db import db
 from commerce.file_imports.models import FileImport
@@ -41,6 +41,7 @@ class NamedSubject(NamedTuple):
 
 _BY_ID: dict[str, tuple[Any, Any]] = {
     "category": (Category.id, Category.name),
+    "collection": (Collection.id, Collection.title),
     "promotion": (Promotion.id, Promotion.label),
     "coupon": (Coupon.id, Coupon.code),
     "tax_rate": (TaxRate.id, TaxRate.label),
@@ -79,7 +80,7 @@ def names_of(keys: Iterable[SubjectKey]) -> dict[SubjectKey, NamedSubject]:
     return found
 
 
-def _statement(thing: str, keys: Collection[str]) -> Select[Any] | None:
+def _statement(thing: str, keys: set[str]) -> Select[Any] | None:
     """Return the statement for the names of things of one kind, as (kind, id, key, label, more)."""
     if thing == "order":
         return _row(thing, None, Order.code, Order.code, Order.currency).where(Order.code.in_(keys))

@@ -24,6 +24,7 @@ from commerce.admin.settings.forms import (
     TaxForm,
     version_of,
 )
+from commerce.admin.settings.look_preview import FRAMING, draft_theme, preview_address
 from commerce.admin.settings.queries import tax_classes, untaxed_countries, what_is_priced
 from commerce.admin.step_up import requires_recent_auth
 from commerce.catalog.images import MAX_BYTES, NotAPicture, normalise, store
@@ -43,6 +44,7 @@ from commerce.shipping.methods import (
     shipping_methods,
 )
 from commerce.tenants import hosts
+from commerce.tenants.models import Shop
 from commerce.tenants.queries import get_shop
 from commerce.tenants.scope import current_shop
 from commerce.tenants.settings import change_settings
@@ -103,7 +105,7 @@ def _show(
 ) -> BaseResponse:
     """Answer with the form and what was typed into it."""
     shop = current_shop()
-    return render_region(
+    response = render_region(
         f"admin/settings/{section}.html",
         f"admin/settings/_{section}.html",
         status,
@@ -111,8 +113,17 @@ def _show(
         form=form,
         problem=problem,
         compared=compared,
-        **(_beside() if section != "look" else {"now": shop}),
+        **(_beside() if section != "look" else _previewed(shop, form)),
     )
+    if section == "look":
+        response.headers["Content-Security-Policy"] = FRAMING
+    return response
+
+
+def _previewed(shop: Shop, form: SettingsForm) -> dict[str, Any]:
+    """Return the shop as it is, and where what was typed is shown."""
+    typed = {field.name: str(field.data or "") for field in form}
+    return {"now": shop, "preview": preview_address(draft_theme(shop, typed))}
 
 
 def _beside() -> dict[str, Any]:
