@@ -665,12 +665,30 @@ MESSAGES: dict[str, str] = {
         "number."
     ),
     "coupon_code_taken": N_("A coupon with this code already exists."),
+    "coupon_category_unknown": N_("The shop has no category with the slug %(value)s."),
+    "coupon_headings_missing": N_(
+        "The file has no column with coupon codes. Its headings have to be in the first row."
+    ),
     "coupon_not_found": N_("We couldn't find this coupon."),
+    "coupon_of_other_promotion": N_("This code already belongs to the promotion “%(promotion)s”."),
+    "coupon_product_unknown": N_("The shop has no product with the slug %(value)s."),
     "customer_limit_below_uses": N_("One customer has already used this code %(used)s times."),
     "discount_percent_out_of_range": N_("Enter a discount of more than 0 and up to 100 percent."),
     "limit_invalid": N_("Enter a whole number of at least 1, or leave this empty for no limit."),
     "minimum_negative": N_("Enter a minimum of at least zero."),
     "promotion_ends_before_start": N_("The end must be after the start."),
+    "moment_unreadable": N_("“%(value)s” isn't a date and time, such as 2026-12-24T18:00:00+01:00."),
+    "not_yes_or_no": N_("“%(value)s” is neither yes nor no."),
+    "promotion_kind_unknown": N_("“%(value)s” isn't a kind of promotion. Enter one of these: %(kinds)s."),
+    "promotion_label_ambiguous": N_(
+        "Several promotions are called “%(promotion)s”. Fill in the kind and the other terms of this one."
+    ),
+    "promotion_scope_unknown": N_(
+        "“%(value)s” isn't what a promotion can apply to. Enter one of these: %(scopes)s."
+    ),
+    "promotion_terms_differ": N_(
+        "There's already a promotion “%(promotion)s” with other terms. Different here: %(columns)s."
+    ),
     "promotion_kind_required": N_("Choose a type of promotion."),
     "promotion_label_length": N_("Enter a label of one line with up to %(maximum)s characters."),
     "promotion_not_found": N_("We couldn't find this promotion."),

@@ -51,6 +51,8 @@ class RowFile(ABC):
     key: ClassVar[str]
     is_personal: ClassVar[bool] = False
     """Whether rows are about people: then what is kept of a finished import has no values."""
+    columns: frozenset[str] = frozenset()
+    """The fields of which the file has a column: a cell may be empty for a reason there."""
 
     @abstractmethod
     def missing(self) -> Rejected:
@@ -88,6 +90,7 @@ def import_rows(
     places, headings, not_read = _places(table.header, kind)
     if kind.key not in places:
         raise kind.missing()
+    kind.columns = frozenset(places)
     report = ImportReport(current_shop().code, file_name, dry_run)
     for note in table.notes:
         report.note(note)

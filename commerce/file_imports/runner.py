@@ -22,6 +22,7 @@ from commerce.catalog_import.services import import_catalogue
 from commerce.csv_files import CsvTable
 from commerce.db import atomic
 from commerce.errors import Rejected
+from commerce.file_imports.coupon_file import CouponFile
 from commerce.file_imports.customer_file import CustomerFile
 from commerce.file_imports.models import FileImport
 from commerce.file_imports.queries import file_chunks, find_waiting, report_parts
@@ -43,7 +44,7 @@ from commerce.tenants.queries import get_shop, list_shops
 from commerce.tenants.scope import shop_scope
 
 log = logging.getLogger("commerce.file_imports")
-ROW_FILES: Mapping[str, type[RowFile]] = {"customers": CustomerFile}
+ROW_FILES: Mapping[str, type[RowFile]] = {"coupons": CouponFile, "customers": CustomerFile}
 """Kinds of files in which each row stands for itself; the others are products."""
 MAX_COLUMNS = 200
 MAX_SAMPLE = 60

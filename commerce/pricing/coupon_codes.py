@@ -49,14 +49,20 @@ def add_promotion(values: PromotionValues) -> uuid.UUID:
 
 
 def add_coupon(
-    promotion_id: uuid.UUID, code: str, usage_limit: int | None, per_customer_limit: int | None
+    promotion_id: uuid.UUID,
+    code: str,
+    usage_limit: int | None,
+    per_customer_limit: int | None,
+    *,
+    enabled: bool = True,
 ) -> uuid.UUID:
     """Add a code that opens a promotion and return the coupon's id. A step. Raises NotFound, InvalidValue."""
     code = check_code(code)
     _check_coupon(promotion_id, usage_limit, per_customer_limit)
     if coupons_by_code([code]):
         raise InvalidValue("code", "coupon_code_taken")
-    row = {"id": new_id(), **_coupon_row(promotion_id, code, usage_limit, per_customer_limit)}
+    facts = _coupon_row(promotion_id, code, usage_limit, per_customer_limit)
+    row = {"id": new_id(), **facts, "enabled": enabled}
     try:
         insert_rows(Coupon, [row])
     except IntegrityError as error:

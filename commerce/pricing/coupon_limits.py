@@ -52,20 +52,39 @@ def change_coupon(coupon_id: uuid.UUID, seen_version: int, changes: Mapping[str,
     now = {name: getattr(coupon, name) for name in ("usage_limit", "per_customer_limit", "enabled")}
     check_version("coupon", seen_version, coupon_version(**now))
     wanted = {**now, **changes}
-    coupon.enabled = wanted["enabled"]
-    _set_limits(coupon, wanted["usage_limit"], wanted["per_customer_limit"])
+    set_coupon(coupon, **wanted)
 
 
-def _set_limits(coupon: Coupon, usage_limit: int | None, per_customer_limit: int | None) -> None:
+def set_coupon(
+    coupon: Coupon, *, usage_limit: int | None, per_customer_limit: int | None, enabled: bool
+) -> None:
+    """Set the limits of a coupon that the caller has locked, and whether it is on. A step.
+
+    Raises InvalidValue for a limit that orders have passed already.
+    """
+    _set_limits(coupon, usage_limit, per_customer_limit)
+    coupon.enabled = enabled
+    db.session.flush()
+
+
+def check_limits(
+    coupon_id: uuid.UUID, usage_limit: int | None, per_customer_limit: int | None
+) -> dict[str, int]:
+    """Return the uses of a coupon by customer. A step. Raises InvalidValue for a limit that they have passed."""
     check_limit("usage_limit", usage_limit)
     check_limit("per_customer_limit", per_customer_limit)
-    uses = _uses_by_customer(coupon.id)
+    uses = _uses_by_customer(coupon_id)
     used = sum(uses.values())
     if usage_limit is not None and usage_limit < used:
         raise InvalidValue("usage_limit", "usage_limit_below_uses", used=used)
     most = max(uses.values(), default=0)
     if per_customer_limit is not None and per_customer_limit < most:
         raise InvalidValue("per_customer_limit", "customer_limit_below_uses", used=most)
+    return uses
+
+
+def _set_limits(coupon: Coupon, usage_limit: int | None, per_customer_limit: int | None) -> None:
+    uses = check_limits(coupon.id, usage_limit, per_customer_limit)
     coupon.usage_limit, coupon.per_customer_limit = usage_limit, per_customer_limit
     coupon.used = 0 if usage_limit is None else sum(uses.values())
     db.session.flush()

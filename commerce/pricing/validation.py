@@ -80,13 +80,13 @@ def tax_values_of(rate: TaxRate) -> TaxValues:
     return TaxValues(rate.country, rate.tax_class, rate.rate_ppm, rate.label)
 
 
-# Each kind of promotion with the fields that count for it; the others are kept empty.
-_FIELDS: dict[str, tuple[str, ...]] = {
+KIND_FIELDS: dict[str, tuple[str, ...]] = {
     "percentage": ("percent_ppm",),
     "fixed": ("amount",),
     "free_shipping": (),
     "buy_x_get_y": ("buy_quantity", "get_quantity", "percent_ppm"),
 }
+"""Each kind of promotion with the fields that count for it; the others are kept empty."""
 _BOUNDS: dict[str, tuple[int, InvalidValue]] = {
     "percent_ppm": (PPM, InvalidValue("percent_ppm", "discount_percent_out_of_range")),
     "amount": (MAX_AMOUNT, InvalidValue("amount", "amount_not_positive")),
@@ -111,7 +111,7 @@ def check_promotion(values: PromotionValues) -> PromotionValues:
         raise InvalidValue("kind", "promotion_kind_required")
     if values.scope not in PROMOTION_SCOPES:
         raise InvalidValue("scope", "promotion_scope_required")
-    for name in _FIELDS[values.kind]:
+    for name in KIND_FIELDS[values.kind]:
         most, error = _BOUNDS[name]
         if not 0 < getattr(values, name) <= most:
             raise error.at(name)
@@ -121,7 +121,7 @@ def check_promotion(values: PromotionValues) -> PromotionValues:
         raise InvalidValue("position", "not_a_whole_number_between", minimum=0, maximum=MAX_POSITION)
     if values.starts_at and values.ends_at and values.ends_at <= values.starts_at:
         raise InvalidValue("ends_at", "promotion_ends_before_start")
-    unused: dict[str, Any] = {name: 0 for name in _BOUNDS if name not in _FIELDS[values.kind]}
+    unused: dict[str, Any] = {name: 0 for name in _BOUNDS if name not in KIND_FIELDS[values.kind]}
     return replace(values, label=label, targets=_targets(values), **unused)
 
 

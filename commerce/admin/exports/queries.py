@@ -21,11 +21,19 @@ from commerce.customers.models import (
     CustomerTag,
 )
 from commerce.db import db
+from commerce.file_imports.coupon_columns import (
+    COUPON_HEADINGS,
+    promotion_cells,
+    target_slugs,
+    yes_or_no,
+)
 from commerce.inventory.models import Location, StockItem, StockMovement
 from commerce.money import PPM, to_decimal
 from commerce.orders.models import Order, OrderAdjustment, OrderLine
 from commerce.payments.models import Payment, Refund
-from commerce.pricing.models import Coupon
+from commerce.pricing.models import Coupon, CouponUse, Promotion
+from commerce.pricing.validation import values_of
+from commerce.tenants.scope import current_shop
 
 BATCH = 1000
 
@@ -42,7 +50,9 @@ class Export:
     header: tuple[str, ...]
     key: Any
     read: Callable[[], Any]
-    cells: Callable[[Any], Sequence[object]]
+    cells: Callable[..., Sequence[object]]
+    look_up: Callable[[Sequence[Any]], Any] | None = None
+    """What `cells` needs beside each row, found for all rows of a batch at once."""
 
     def rows(self) -> Iterator[Sequence[object]]:
         """Yield the cells of each row in the order of the ids; no transaction stays open between two batches."""
@@ -52,11 +62,13 @@ class Export:
             if after is not None:
                 statement = statement.where(self.key > after)
             found = db.session.execute(statement).all()
+            beside = (self.look_up(found),) if self.look_up else ()
+            cells = [self.cells(row, *beside) for row in found]
+            after = found[-1].key if found else None
             db.session.rollback()
-            yield from map(self.cells, found)
-            if len(found) < BATCH:
+            yield from cells
+            if len(cells) < BATCH:
                 return
-            after = found[-1].key
 
 
 def _money(amount: int | None, currency: str) -> str:
@@ -241,8 +253,37 @@ def _customer_cells(row: Any) -> Sequence[object]:
 
 
 def _coupons() -> Select[Any]:
-    names = ("code", "enabled", "used", "usage_limit", "per_customer_limit", "created_at")
-    return select(*(getattr(Coupon, name) for name in names))
+    uses = (
+        select(func.count(CouponUse.id))
+        .where(
+            CouponUse.tenant_id == Coupon.tenant_id,
+            CouponUse.coupon_id == Coupon.id,
+            CouponUse.given_back_at.is_(None),
+        )
+        .correlate(Coupon)
+        .scalar_subquery()
+    )
+    names = ("code", "enabled", "usage_limit", "per_customer_limit", "created_at")
+    return select(Promotion, *(getattr(Coupon, name) for name in names), uses.label("uses")).join(
+        Promotion, (Promotion.tenant_id == Coupon.tenant_id) & (Promotion.id == Coupon.promotion_id)
+    )
+
+
+def _coupon_slugs(rows: Sequence[Any]) -> Mapping[str, str]:
+    promotions = {row.Promotion.id: row.Promotion for row in rows}
+    return target_slugs(target for each in promotions.values() for target in each.targets)
+
+
+def _coupon_cells(row: Any, slugs: Mapping[str, str]) -> Sequence[object]:
+    return (
+        row.code,
+        *promotion_cells(values_of(row.Promotion), slugs, current_shop().currency),
+        yes_or_no(row.enabled),
+        "" if row.usage_limit is None else row.usage_limit,
+        "" if row.per_customer_limit is None else row.per_customer_limit,
+        row.uses,
+        _moment(row.created_at),
+    )
 
 
 def _payments() -> Select[Any]:
@@ -253,10 +294,6 @@ def _payments() -> Select[Any]:
 def _refunds() -> Select[Any]:
     names = ("amount", "state", "reason", "reference", "created_at", "settled_at")
     return _of_order(Refund, *(getattr(Refund, name) for name in names))
-
-
-def _yes(truth: bool) -> str:
-    return "yes" if truth else "no"
 
 
 EXPORTS: Mapping[str, Export] = {
@@ -328,7 +365,7 @@ EXPORTS: Mapping[str, Export] = {
             row.label,
             row.currency,
             _money(row.amount, row.currency),
-            _yes(row.included),
+            yes_or_no(row.included),
         ),
     ),
     "payments": Export(
@@ -419,17 +456,11 @@ EXPORTS: Mapping[str, Export] = {
     "coupons": Export(
         _("Coupons"),
         "pricing.view",
-        ("Code", "On", "Used", "Limit", "Limit per customer", "Created at"),
+        (*COUPON_HEADINGS.values(), "Uses", "Created at"),
         Coupon.id,
         _coupons,
-        lambda row: (
-            row.code,
-            _yes(row.enabled),
-            row.used,
-            "" if row.usage_limit is None else row.usage_limit,
-            "" if row.per_customer_limit is None else row.per_customer_limit,
-            _moment(row.created_at),
-        ),
+        _coupon_cells,
+        _coupon_slugs,
     ),
 }
 """Every file that can be exported beside the products, by its name."""

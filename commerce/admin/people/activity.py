@@ -374,6 +374,7 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "audit_file": _("%(who)s downloaded the activity log"),
     },
     ("files", ""): {
+        "coupon_import_upload": _("%(who)s uploaded a file of coupons"),
         "customer_import_upload": _("%(who)s uploaded a file of customers"),
         "product_import_upload": _("%(who)s uploaded a file of products"),
         "stock_import_preview": _("%(who)s uploaded a file of stock"),

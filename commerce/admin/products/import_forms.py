@@ -184,6 +184,22 @@ KINDS: Mapping[str, ImportKind] = {
         lambda number: str(ngettext("Import %(num)d customer", "Import %(num)d customers", number)),
         PlainFile,
     ),
+    "coupons": ImportKind(
+        "pricing.manage",
+        "/admin/pricing/coupons/import",
+        _("Import coupons"),
+        _(
+            "Upload a coupon CSV that you exported here, or your own with the same headings. New codes are added with "
+            "their promotions; codes that you have change in their limits and in whether they are on. You see every "
+            "change before anything is saved."
+        ),
+        _("Coupon"),
+        _("New coupons"),
+        _("Changes to existing coupons"),
+        _("New promotions"),
+        lambda number: str(ngettext("Import %(num)d coupon", "Import %(num)d coupons", number)),
+        PlainFile,
+    ),
 }
 """Kind of an import -> what its pages must know."""
 

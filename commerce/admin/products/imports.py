@@ -60,6 +60,21 @@ def customer_import_upload() -> BaseResponse:
     return _upload("customers")
 
 
+@blueprint.get("/pricing/coupons/import")
+@requires_permission("pricing.manage")
+def coupon_import() -> BaseResponse:
+    """Ask for a file of coupons, and list the latest imports."""
+    return _ask("coupons")
+
+
+@blueprint.post("/pricing/coupons/import")
+@requires_permission("pricing.manage")
+@accepts_bytes(services.MAX_FILE + 2 * services.MB)
+def coupon_import_upload() -> BaseResponse:
+    """Keep the file and let the worker check it; no coupon is changed."""
+    return _upload("coupons")
+
+
 @blueprint.get("/imports/<uuid:import_id>")
 @requires_permission("account.own")
 def import_page(import_id: UUID) -> BaseResponse:
