@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -213,7 +213,9 @@ def _change(coupon: Coupon, limits: Mapping[str, Any], *, dry_run: bool) -> RowR
     now = {name: getattr(coupon, name) for name in ("usage_limit", "per_customer_limit", "enabled")}
     wanted = {**now, **limits}
     changes = [
-        FieldChange.of(coupon.code, "", name, now[name], wanted[name], current_shop().currency)
+        FieldChange.of(
+            coupon.code, "", COUPON_HEADINGS[name], now[name], wanted[name], current_shop().currency
+        )
         for name in now
         if now[name] != wanted[name]
     ]
@@ -271,14 +273,22 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
         raise error.at(name) from error
 
 
-def _one_of(words: Iterable[str], reason: str, fact: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        word = "_".join(text.casefold().replace("_", " ").split())
-        if word not in words:
-            raise InvalidValue("", reason, value=text[:40], **{fact: ", ".join(words)})
-        return word
+def _kind(text: str) -> str:
+    word = _word(text)
+    if word not in PROMOTION_KINDS:
+        raise InvalidValue("", "promotion_kind_unknown", value=text[:40], kinds=", ".join(PROMOTION_KINDS))
+    return word
 
-    return read
+
+def _scope(text: str) -> str:
+    word = _word(text)
+    if word not in PROMOTION_SCOPES:
+        raise InvalidValue("", "promotion_scope_unknown", value=text[:40], scopes=", ".join(PROMOTION_SCOPES))
+    return word
+
+
+def _word(text: str) -> str:
+    return "_".join(text.casefold().replace("_", " ").split())
 
 
 def _percent(text: str) -> int:
@@ -347,19 +357,21 @@ def _ids_of(scope: str, text: str) -> tuple[str, ...]:
     model: Any = Product if scope == "products" else Category
     rows = db.session.execute(select(model.slug, model.id).where(model.slug.in_(slugs)))
     found = {row.slug: str(row.id) for row in rows}
-    if unknown := sorted(slugs - found.keys()):
-        reason = "coupon_product_unknown" if scope == "products" else "coupon_category_unknown"
-        raise InvalidValue("targets", reason, value=", ".join(unknown)[:80])
+    unknown = ", ".join(sorted(slugs - found.keys()))[:80]
+    if unknown and scope == "products":
+        raise InvalidValue("targets", "coupon_product_unknown", value=unknown)
+    if unknown:
+        raise InvalidValue("targets", "coupon_category_unknown", value=unknown)
     return tuple(found.values())
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
-    "kind": _one_of(PROMOTION_KINDS, "promotion_kind_unknown", "kinds"),
+    "kind": _kind,
     "percent_ppm": _percent,
     "amount": _amount,
     "buy_quantity": _whole(0, MAX_UNITS),
     "get_quantity": _whole(0, MAX_UNITS),
-    "scope": _one_of(PROMOTION_SCOPES, "promotion_scope_unknown", "scopes"),
+    "scope": _scope,
     "min_subtotal": _amount,
     "starts_at": _moment,
     "ends_at": _moment,

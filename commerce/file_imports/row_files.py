@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import Any, BinaryIO, ClassVar, NamedTuple
 
@@ -103,15 +104,16 @@ def import_rows(
     for part in journal.parts() if journal else ():
         report.add(part)
     seen: dict[str, int] = {}
-    done, rows = journal.done if journal else 0, _rows(table, places)
-    for row in islice(rows, done):
-        seen.setdefault(kind.key_of(row), row.number)
-    while batch := list(islice(rows, BATCH_ROWS)):
-        first = [seen.setdefault(kind.key_of(row), row.number) for row in batch]
-        report.add(_take(batch, first, done, kind, headings, report, journal))
-        done += len(batch)
-        if on_rows:
-            on_rows(len(batch))
+    done = journal.done if journal else 0
+    with closing(_rows(table, places)) as rows:
+        for row in islice(rows, done):
+            seen.setdefault(kind.key_of(row), row.number)
+        while batch := list(islice(rows, BATCH_ROWS)):
+            first = [seen.setdefault(kind.key_of(row), row.number) for row in batch]
+            report.add(_take(batch, first, done, kind, headings, report, journal))
+            done += len(batch)
+            if on_rows:
+                on_rows(len(batch))
     report.errors.sort(key=lambda error: error.row)
     return report
 
@@ -139,10 +141,11 @@ def _survey(table: CsvTable, columns: Sequence[int]) -> tuple[int, dict[int, int
     return total, filled
 
 
-def _rows(table: CsvTable, places: Mapping[str, int]) -> Iterator[FileRow]:
-    for number, cells in table.rows():
-        found = {name: cells[place].strip() for name, place in places.items() if place < len(cells)}
-        yield FileRow(number, {name: plain(cell) for name, cell in found.items() if cell not in BLANKS})
+def _rows(table: CsvTable, places: Mapping[str, int]) -> Generator[FileRow]:
+    with closing(table.rows()) as rows:
+        for number, cells in rows:
+            found = {name: cells[place].strip() for name, place in places.items() if place < len(cells)}
+            yield FileRow(number, {name: plain(cell) for name, cell in found.items() if cell not in BLANKS})
 
 
 @atomic

@@ -177,7 +177,7 @@ def test_a_known_code_changes_in_its_limits_and_whether_it_is_on_and_in_nothing_
         "Code,Promotion,Enabled,Usage limit,Limit per customer,Uses\r\nwelcome,Welcome,no,,3,400\r\n"
     )
     found = {each["field"]: (each["before"], each["after"]) for each in row.result["changes"]}
-    assert found == {"enabled": ("yes", "no"), "usage_limit": ("5", ""), "per_customer_limit": ("", "3")}
+    assert found == {"Enabled": ("yes", "no"), "Usage limit": ("5", ""), "Limit per customer": ("", "3")}
     known = find_coupon("WELCOME")
     assert (known.enabled, known.usage_limit, known.per_customer_limit, known.uses) == (False, None, 3, 1)
     assert values_of(get_promotion(known.promotion_id)) == before
@@ -256,14 +256,22 @@ def test_rows_that_cannot_be_taken_are_named_with_their_column_and_the_others_ar
     assert get_promotion(spring).needs_code
 
 
-def test_codes_of_one_promotion_share_it_whatever_batch_they_are_in(
+def test_codes_of_one_promotion_share_it_whatever_batch_they_are_in_and_after_a_cut(
     in_shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(row_files, "BATCH_ROWS", 2)
     codes = "".join(f"CODE-{n},Spring,fixed,5\r\n" for n in range(5))
-    done = imported(f"Code,Promotion,Kind,Amount\r\n{codes}")
-    assert done.result["products"] == outcomes(new=5)
-    assert done.result["categoriesCreated"] == ["Spring"]
+    row = upload(f"Code,Promotion,Kind,Amount\r\n{codes}")
+    assert row.preview["products"] == outcomes(new=5)
+    assert row.preview["categoriesCreated"] == ["Spring"]
+    start_import(row.id, seen_version=1)
+    looks = iter([False, True])  # the first look is before it begins
+    run(lambda: next(looks))
+    db.session.close()
+    assert (get_import(row.id).status, db.session.query(Coupon).count()) == ("importing", 2)
+    assert run() == 1
+    db.session.close()
+    assert get_import(row.id).result["products"] == outcomes(new=5)
     (spring,) = list_promotions()
     assert (spring.amount, db.session.query(Coupon).filter_by(promotion_id=spring.id).count()) == (500, 5)
 

@@ -190,7 +190,7 @@ KINDS: Mapping[str, ImportKind] = {
         _("Import coupons"),
         _(
             "Upload a coupon CSV that you exported here, or your own with the same headings. New codes are added with "
-            "their promotions; codes that you have change in their limits and in whether they are on. You see every "
+            "their promotions. Of codes that you already have, only the limits and the status change. You see every "
             "change before anything is saved."
         ),
         _("Coupon"),
