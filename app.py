@@ -34,6 +34,8 @@ from commerce.db import db
 from commerce.engine import database_state, engine_options
 from commerce.events.queries import outbox_lag_seconds
 from commerce.form_submissions import guard_forms
+from commerce.invoices import views as invoice_views
+from commerce.invoices.queries import order_documents
 from commerce.limits import limit_app
 from commerce.logs import log_in_lines
 from commerce.members import views as member_views
@@ -130,6 +132,7 @@ def create_app(config: Config | None = None) -> Flask:
         checkout_views,
         payment_webhooks,
         order_views,
+        invoice_views,
         account_views,
         member_views,
         transfer_views,  # the blueprint of the back office, with this page on it
@@ -201,6 +204,7 @@ def _template_globals() -> dict[str, Any]:
         "static_url": tenant_views.static_url,
         "held_back": lambda variant_id: active_holds(variant_id, cart_views.shopper()),
         "parcels_of": shipped_parcels,
+        "order_documents": order_documents,
     }
 
 

@@ -120,6 +120,9 @@ MESSAGES: dict[str, str] = {
     "plan_in_other_state": N_("This bulk change has moved on meanwhile."),
     "plan_not_undoable": N_("What this bulk change does cannot be undone."),
     "plan_not_previewed": N_("Review what would change first."),
+    "stock_cause_does_not_fit": N_(
+        "Choose a reason that fits: received or found add units, damaged or lost remove them."
+    ),
     "tracking_lines_required": N_("Paste at least one line, or choose a file."),
     "too_many_tracking_lines": N_("Up to %(limit)s lines can be shipped at once. Split the file."),
     "tracking_number_required": N_("The tracking number is missing."),
@@ -500,6 +503,9 @@ MESSAGES: dict[str, str] = {
     "unknown_stock_cause": N_("Choose one of these reasons: %(causes)s."),
     "warehouse_required": N_("This variant is stocked at several locations. Choose one."),
     "warehouse_unknown": N_("There's no location with the code %(warehouse)s."),
+    # --- invoices ---
+    "document_content_invalid": N_("This isn't the content of an invoice or credit note."),
+    "document_not_found": N_("We couldn't find this invoice or credit note."),
     # --- members ---
     "customer_country_unknown": N_("“%(value)s” isn't a country code, such as DE."),
     "customer_headings_missing": N_(

@@ -13,6 +13,7 @@ from commerce.events.read_ahead import Reader, read_already
 from commerce.events.relay import Condition, DeliveredEvent, Handlers, Relay
 from commerce.inventory.events import BackInStock, StockLow
 from commerce.inventory.low_stock import notice_low_stock, orders_with_low_variants
+from commerce.invoices.services import follow_documents, orders_to_document
 from commerce.notifications.context import mail_contexts
 from commerce.notifications.handlers import (
     ANSWERS,
@@ -109,6 +110,15 @@ def watch_stock(happening: DeliveredEvent) -> None:
         notice_low_stock(happening.subject_id, str(happening.payload["code"]))
 
 
+def document_order(happening: DeliveredEvent) -> None:
+    """Make the invoice or credit note that an event of an order leads to."""
+    needed = read_already(orders_to_document, happening.event_id)
+    if needed is None:
+        needed = orders_to_document([happening])[happening.event_id]
+    if needed:
+        follow_documents(happening.subject_id, happening.event_id, happening.type)
+
+
 EVENT_HANDLERS: Handlers = {
     events.OrderPlaced: [
         confirm_order_paid_later,
@@ -116,22 +126,23 @@ EVENT_HANDLERS: Handlers = {
         mail_order_received,
         watch_stock,
     ],
-    events.PaymentReceived: [follow_order_balance, mail_payment_received],
+    events.PaymentReceived: [follow_order_balance, document_order, mail_payment_received],
+    events.PaymentSucceeded: [document_order],
     events.PaymentFailed: [mail_payment_failed],
     events.OrderConfirmed: [mail_order_confirmation],
-    events.ParcelSent: [mail_parcel_sent],
-    events.OrderShipped: [mail_shipping_notification],
+    events.ParcelSent: [document_order, mail_parcel_sent],
+    events.OrderShipped: [document_order, mail_shipping_notification],
     events.OrderDelivered: [mail_delivery_confirmation],
     events.OrderCompleted: [mail_order_completed],
-    events.OrderCancelled: [end_payments_of_cancelled, mail_cancellation_notice],
-    events.OrderEdited: [finish_edited_order, mail_order_edited, watch_stock],
+    events.OrderCancelled: [end_payments_of_cancelled, document_order, mail_cancellation_notice],
+    events.OrderEdited: [finish_edited_order, document_order, mail_order_edited, watch_stock],
     events.OrderNoteAdded: [mail_order_note],
     events.RefundRequested: [mail_refund_requested, alert_of_refund_request],
     events.ReturnRequested: [mail_refund_requested, alert_of_refund_request],
     events.ReturnAnswered: [mail_return_answered],
     events.RefundDeclined: [mail_refund_declined],
-    events.OrderRefunded: [mail_refund_notice],
-    events.OrderCredited: [follow_order_balance, mail_credit_notice],
+    events.OrderRefunded: [document_order, mail_refund_notice],
+    events.OrderCredited: [follow_order_balance, document_order, mail_credit_notice],
     events.RefundQueued: [send_queued_refund],
     events.RefundSettled: [alert_of_failed_refund],
     events.PaymentNeedsReview: [alert_of_odd_payment],
@@ -151,6 +162,7 @@ LANES: Mapping[str, Lane] = {
     for each in (
         confirm_order_paid_later,
         confirm_order_without_due,
+        document_order,
         end_payments_of_cancelled,
         finish_edited_order,
         follow_order_balance,
@@ -171,6 +183,7 @@ CONDITIONS: Mapping[str, Condition] = {
 """Handlers that have nothing to do about some events, by the facts: no delivery is made for these."""
 
 READERS: Mapping[str, Reader[Any]] = {
+    document_order.__name__: orders_to_document,
     follow_order_balance.__name__: balances_to_follow,
     watch_stock.__name__: low_stock_after,
     **{

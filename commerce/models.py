@@ -11,6 +11,7 @@ from commerce.customers import models as customers
 from commerce.events import models as events
 from commerce.file_imports import models as file_imports
 from commerce.inventory import models as inventory
+from commerce.invoices import models as invoices
 from commerce.notifications import models as notifications
 from commerce.orders import models as orders
 from commerce.payments import models as payments
@@ -33,6 +34,7 @@ __all__ = [
     "file_imports",
     "form_submissions",
     "inventory",
+    "invoices",
     "notifications",
     "orders",
     "payments",

@@ -19,6 +19,8 @@ from commerce.errors import InvalidValue
 Row = TypeVar("Row")
 MOST_COUNTED = 10_000
 """Rows up to which a list is counted; one row more means: there are more. Pages show it as "10,000+"."""
+MOST_NUMBERED = 1_000
+"""Rows of a list beyond that bound whose pages have numbers: to pass over more of them costs too much."""
 Asked = tuple[tuple[str, str], ...]
 """What an address asks for besides the page: names and values of its query string."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,10 +91,10 @@ def deep_page(
 ) -> Page[Row]:
     """Return a page of a list of `total` rows, which is a bounded count, at the same cost however far down it is.
 
-    Rows up to the bound are found by number. From there on each page goes on from a row of the one before or after it,
-    whose `position` the addresses of these pages say.
+    Of a list beyond the bound the first MOST_NUMBERED rows are found by number. From there on each page goes on from a
+    row of the one before or after it, whose `position` the addresses of these pages say.
     """
-    numbered = MOST_COUNTED // size
+    numbered = min(MOST_COUNTED, MOST_NUMBERED) // size
     if total <= MOST_COUNTED:
         return counted_page(total, asked.number, size, fetch)
     number, more, rows = asked.number, True, []

@@ -27,7 +27,7 @@ def is_current() -> bool:
         return MigrationContext.configure(connection).get_current_revision() == head()
 
 
-LOGS = ("audit_entries", "operator_entries", "stock_movements")
+LOGS = ("audit_entries", "operator_entries", "stock_movements", "invoice_documents")
 """Tables that are only added to."""
 
 

@@ -64,6 +64,7 @@ NAVIGATION = (
             Place(_("Orders"), "/admin/orders"),
             Place(_("Drafts"), "/admin/drafts", "orders.create"),
             Place(_("Returns"), "/admin/returns"),
+            Place(_("Invoices"), "/admin/invoices"),
         ),
     ),
     Group(

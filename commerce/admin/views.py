@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from commerce.admin.auth import blueprint
 from commerce.admin.bulk import customer_views as bulk_customers
+from commerce.admin.bulk import list_views as bulk_lists
 from commerce.admin.bulk import order_views as bulk_orders
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
@@ -14,7 +15,7 @@ from commerce.admin.drafts import views as drafts
 from commerce.admin.exports import views as exports
 from commerce.admin.home import views as home
 from commerce.admin.integrations import views as integrations
-from commerce.admin.orders import edit, listing, payments, returns, shipping
+from commerce.admin.orders import edit, invoices, listing, payments, returns, shipping
 from commerce.admin.orders import views as orders
 from commerce.admin.people import activity_views, customer_groups, customer_merge, customers
 from commerce.admin.people import views as people
@@ -35,6 +36,7 @@ __all__ = [
     "blueprint",
     "bulk",
     "bulk_customers",
+    "bulk_lists",
     "bulk_orders",
     "categories",
     "collections",
@@ -49,6 +51,7 @@ __all__ = [
     "home_page",
     "imports",
     "integrations",
+    "invoices",
     "listing",
     "mails",
     "menus",

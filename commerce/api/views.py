@@ -2,6 +2,7 @@
 
 from commerce.api.auth import blueprint
 from commerce.api.carts import views as carts
+from commerce.api.collections import views as collections
 from commerce.api.coupons import views as coupons
 from commerce.api.events import views as events
 from commerce.api.inventory import views as inventory
@@ -17,6 +18,7 @@ __all__ = [
     "blueprint",
     "carts",
     "checkout",
+    "collections",
     "coupons",
     "document",
     "events",

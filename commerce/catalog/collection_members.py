@@ -1,8 +1,8 @@
 """Which products are in the collections of a shop: rows that are right at the end of each change of a product.
 
 A page of a collection then reads a few rows along an index, however many products the shop has and whatever the rules
-are. All changes of products are serialized by `touch_catalogue`, so a rule and a product that change at once see each
-other.
+are. Rows are written only after `touch_catalogue`, which lets one change at a time do so: a rule and a product that
+change at once see each other, and nobody waits in a circle.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, insert, literal, select, update
+from sqlalchemy import Select, Uuid, bindparam, delete, exists, func, insert, literal, or_, select, update
 
 from commerce.catalog.collection_rules import (
     Condition,
@@ -22,12 +22,14 @@ from commerce.catalog.collection_rules import (
     read_conditions,
     rule_of,
 )
-from commerce.catalog.models import Collection, CollectionProduct
+from commerce.catalog.models import Collection, CollectionProduct, Product
 from commerce.catalog.tables import COLLECTION_PRODUCTS, PRODUCTS
 from commerce.db import TENANT, current_tenant_id, db, fetch_all, insert_rows
 from commerce.tenants.services import touch_catalogue
 
 BATCH = 200
+CHUNK = 5_000
+"""Products for which a rule is evaluated at once: no statement may take long, the database counts as dead then."""
 MAX_TITLE = 80
 """Characters of a title that are sorted by."""
 
@@ -57,12 +59,13 @@ def refresh_products(product_ids: Ids[uuid.UUID]) -> None:
 
 
 def _refresh(ids: Sequence[uuid.UUID], by_rules: Sequence[_Rules], *, chosen: bool) -> None:
+    deleted = ~exists().where(
+        Product.tenant_id == CollectionProduct.tenant_id, Product.id == CollectionProduct.product_id
+    )
+    evaluated = CollectionProduct.collection_id.in_([each.id for each in by_rules])
+    gone = delete(CollectionProduct).where(CollectionProduct.product_id.in_(ids), or_(evaluated, deleted))
+    db.session.execute(gone.execution_options(synchronize_session=False))
     if by_rules:
-        gone = delete(CollectionProduct).where(
-            CollectionProduct.product_id.in_(ids),
-            CollectionProduct.collection_id.in_([each.id for each in by_rules]),
-        )
-        db.session.execute(gone.execution_options(synchronize_session=False))
         insert_rows(CollectionProduct, _rows(ids, by_rules))
     if chosen:
         _update_copies(ids)
@@ -93,7 +96,7 @@ def _rows(ids: Sequence[uuid.UUID], by_rules: Sequence[_Rules]) -> list[dict[str
 
 
 def rebuild(collection: Collection) -> None:
-    """Evaluate the rules of a collection for all products. A step; two statements."""
+    """Evaluate the rules of a collection for all products. A step; two statements for each CHUNK of them."""
     db.session.flush()
     touch_catalogue()
     mine = delete(CollectionProduct).where(CollectionProduct.collection_id == collection.id)
@@ -103,12 +106,25 @@ def rebuild(collection: Collection) -> None:
     found = (
         _facts()
         .add_columns(rule.stock, literal(collection.id), literal(current_tenant_id()), literal(0))
-        .where(rule.belongs)
+        .where(rule.belongs, PRODUCTS.c.id > bindparam("after", type_=Uuid()))
+        .where(PRODUCTS.c.id <= bindparam("last", type_=Uuid()))
     )
     statement = insert(COLLECTION_PRODUCTS).from_select(
         [*columns, "stock", "collection_id", "tenant_id", "position"], found
     )
-    db.session.connection().execute(statement, {"tenant": current_tenant_id()})
+    after = uuid.UUID(int=0)
+    while (last := _end_of_chunk(after)) is not None:
+        values = {"tenant": current_tenant_id(), "after": after, "last": last}
+        db.session.connection().execute(statement, values)
+        after = last
+
+
+def _end_of_chunk(after: uuid.UUID) -> uuid.UUID | None:
+    """Return the id of the last of the next CHUNK products, None when there are no more."""
+    ids = select(PRODUCTS.c.id).where(PRODUCTS.c.tenant_id == TENANT, PRODUCTS.c.id > literal(after, Uuid()))
+    chunk = ids.order_by(PRODUCTS.c.id).limit(CHUNK).subquery("chunk")
+    rows = fetch_all(select(chunk.c.id).order_by(chunk.c.id.desc()).limit(1))
+    return rows[0][0] if rows else None
 
 
 def rebuild_by_category() -> None:

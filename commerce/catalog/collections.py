@@ -121,8 +121,8 @@ def change_collection(collection_id: uuid.UUID, values: CollectionValues, *, see
 
     Raises NotFound, StaleVersion, InvalidValue.
     """
+    touch_catalogue()  # one change of collections and products at a time
     row = _lock(collection_id, seen_version)
-    touch_catalogue()
     checked = _checked(values, row.kind)
     new = {name: value for name, value in checked.items() if getattr(row, name) != value}
     if not new:
@@ -144,8 +144,8 @@ def change_collection(collection_id: uuid.UUID, values: CollectionValues, *, see
 @atomic
 def delete_collection(collection_id: uuid.UUID, *, seen_version: int) -> None:
     """Delete a collection; its products stay. Raises NotFound, StaleVersion."""
+    touch_catalogue()  # one change of collections and products at a time
     row = _lock(collection_id, seen_version)
-    touch_catalogue()
     db.session.delete(row)
 
 
@@ -153,8 +153,8 @@ def delete_collection(collection_id: uuid.UUID, *, seen_version: int) -> None:
 def set_collection_picture(collection_id: uuid.UUID, file: str, *, seen_version: int) -> None:
     """Show a stored picture ('' for none) with a collection. Raises NotFound, StaleVersion, InvalidValue."""
     refuse_foreign_picture(current_tenant_id(), file)
-    _lock(collection_id, seen_version).picture = file
     touch_catalogue()
+    _lock(collection_id, seen_version).picture = file
 
 
 def refuse_foreign_picture(tenant_id: uuid.UUID, file: str) -> None:
@@ -292,8 +292,8 @@ def move_chosen(collection_id: uuid.UUID, product_id: uuid.UUID, to: str) -> Non
 
 def _lock_chosen(collection_id: uuid.UUID) -> dict[uuid.UUID, int]:
     """Return the products of a collection with their places, in order. A step. Raises NotFound, Conflict."""
-    row = _lock(collection_id)
     touch_catalogue()
+    row = _lock(collection_id)
     if row.kind != "chosen":
         raise Conflict("collection_has_rules")
     inside = chosen_products().where(CollectionProduct.collection_id == collection_id)

@@ -193,14 +193,12 @@ class CollectionProduct(TenantOwned, Base):
 
     `price` is the lowest of the variants on sale, in minor units. `stock` is what is left to be asked when the
     collection is read: 'any' for nothing, 'in' when the product belongs to it only while it can be bought, 'out' only
-    while it cannot. Products chosen by hand have their place in `position`.
+    while it cannot. Products chosen by hand have their place in `position`. No foreign key says what `product_id` is:
+    to check it, whoever writes rows of many products would wait for everybody who has one of them locked.
     """
 
     __tablename__ = "collection_products"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "product_id"], ["products.tenant_id", "products.id"], ondelete="CASCADE"
-        ),
         ForeignKeyConstraint(
             ["tenant_id", "collection_id"], ["collections.tenant_id", "collections.id"], ondelete="CASCADE"
         ),

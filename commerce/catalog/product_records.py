@@ -56,7 +56,7 @@ def product_version(product_id: uuid.UUID) -> int:
 
 def product_record(product_id: uuid.UUID) -> ProductRecord:
     """Return a product as its rows are now. Raises NotFound."""
-    records = _records([product_id])
+    records = records_of([product_id])
     if not records:
         raise NotFound("product_not_found")
     return records[0]
@@ -95,7 +95,7 @@ def list_records(
         statement = statement.where(Product.id < literal(before, Uuid()))
     statement = statement.order_by(Product.id.desc()).limit(limit + 1)
     ids = list(db.session.scalars(statement, parameters))
-    return _records(ids[:limit]), ids[limit - 1] if len(ids) > limit else None
+    return records_of(ids[:limit]), ids[limit - 1] if len(ids) > limit else None
 
 
 def count_records(wanted: ProductFilter) -> int:
@@ -131,7 +131,8 @@ def _found(statement: Select[Any], wanted: ProductFilter) -> tuple[Select[Any], 
     return statement, parameters
 
 
-def _records(product_ids: Collection[uuid.UUID]) -> list[ProductRecord]:
+def records_of(product_ids: Collection[uuid.UUID]) -> list[ProductRecord]:
+    """Return products as their rows are now, the newest first. At most four statements."""
     rows = db.session.scalars(
         select(Product)
         .where(Product.id.in_(product_ids))

@@ -2,7 +2,8 @@
 
 Orders keep what was sold, for how much, to which country and when, since the law wants that kept; who it was goes. The
 row of a member stays too, empty, so that the orders still belong to one and the same member. Stock, ledger, sums and
-payments are not touched. Nothing is taken out while a parcel or money is under way: the shop still needs the address.
+payments are not touched. Invoices and credit notes stay as they are, with name and address: tax law wants them kept for
+years (§ 14b UStG: eight). Nothing is taken out while a parcel or money is under way: the shop still needs the address.
 
 A new column that may hold something personal belongs here; the test looks for what was left over every column of the
 database.

@@ -19,6 +19,7 @@ from commerce.customers.profiles import profile_facts
 from commerce.db import db
 from commerce.events.models import Event
 from commerce.inventory.models import StockAlert
+from commerce.invoices.models import InvoiceDocument
 from commerce.members.customers import Customer
 from commerce.orders.models import Credit, Order, OrderAdjustment, OrderLine, ReturnRequest
 from commerce.payments.models import Payment, Refund
@@ -96,6 +97,7 @@ def _order(order: Order) -> dict[str, Any]:
         "refunds": _rows(Refund, Refund.order_id == order.id),
         "returns": _rows(ReturnRequest, ReturnRequest.order_id == order.id),
         "credits": _rows(Credit, Credit.order_id == order.id),
+        "invoices": _rows(InvoiceDocument, InvoiceDocument.order_id == order.id),
         "parcels": _rows(Shipment, Shipment.order_id == order.id),
         "history": [
             {"what": event.type, "at": event.occurred_at, "by": event.actor_kind, "facts": event.payload}

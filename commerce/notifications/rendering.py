@@ -31,6 +31,9 @@ from commerce.orders.addresses import address_lines
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import current_shop
 
+PAYMENT_MAILS = frozenset({"payment_received", "order_confirmation"})
+PARCEL_MAILS = frozenset({"parcel_sent", "order_shipped"})
+CREDIT_MAILS = frozenset({"order_credited", "order_refunded"})
 NOBODY = ".invalid"
 """RFC 2606: nobody ever reads there; self-tests write to it."""
 
@@ -74,8 +77,11 @@ def compose(
         "link": base + mail.path.format(**_places(facts, details)),
     }
     own = own_text(mail.name, language_of(locale))
+    context["invoices"] = ""
     if details is not None:
         order = details.order
+        if _has_invoice(name, details, shop.invoice_when):
+            context["invoices"] = f"{base}/orders/{order.token}/invoices"
         lines = address_lines(order.shipping_address, order.name, locale)
         context |= {"details": details, "order": order, "address": lines}
     with using_locale(locale):
@@ -86,6 +92,19 @@ def compose(
         html = render_template(f"emails/{mail.template}.html", subject=subject, **context)
     body = re.sub(r"[ \t]+\n", "\n", body)
     return ComposedMail(subject, re.sub(r"\n{3,}", "\n\n", body).strip() + "\n", html)
+
+
+def _has_invoice(name: str, details: MailContext, when: str) -> bool:
+    """Tell whether a mail leads to the order's invoices: what it is about makes one, or corrects one that there is."""
+    order = details.order
+    sent = any(line.shipped for line in order.lines)
+    if when == "off":
+        return False
+    if name in PAYMENT_MAILS:
+        return when == "payment" and not details.owed
+    if name in PARCEL_MAILS:
+        return when == "shipment" or order.pay_later
+    return name in CREDIT_MAILS and (sent if when == "shipment" else sent or order.paid_at is not None)
 
 
 def _variables(

@@ -137,6 +137,12 @@ def first_of_category(category_id: uuid.UUID, sort: str) -> tuple[Card, ...]:
     return _cards(rows)
 
 
+def first_of_collection(collection_id: uuid.UUID, sort: str) -> tuple[Card, ...]:
+    """Return the first PAGE_SIZE products of a collection, read afresh: stock may decide on them. One statement."""
+    statement = _list_statement("collection", sort, dialect_name(), PAGE_SIZE)
+    return _cards(_rows(fetch_all(statement, collection=collection_id)))
+
+
 def _rows(found: Sequence[Any]) -> list[list[Any]]:
     """Return rows as JSON values."""
     return [list(row) for row in found]
@@ -193,10 +199,9 @@ def _large_total(kind: str, **parameters: Any) -> int:
 
 @lru_cache(maxsize=16)
 def _total_statement(kind: str, dialect: str) -> Select[Any]:
-    found = (
-        _collected() if kind == "collection" else select(PRODUCTS.c.id).where(*_restriction(kind, dialect))
-    )
-    return select(bounded(found.where(sold())))
+    if kind == "collection":
+        return select(bounded(_collected()))
+    return select(bounded(select(PRODUCTS.c.id).where(sold(), *_restriction(kind, dialect))))
 
 
 @lru_cache(maxsize=128)
@@ -233,7 +238,7 @@ def _list_statement(
     return _cards_of(
         _page_of(rows, further=further),
         lambda page: _in_order(sort, list(page.c)[len(shown) :], page.c),
-        select(PRODUCTS.c.id).where(*restriction_of_total) if counted else None,
+        select(PRODUCTS.c.id).where(sold(), *restriction_of_total) if counted else None,
     )
 
 
@@ -251,11 +256,11 @@ def _cards_of(
 ) -> Select[Any]:
     """Build the statement for the cards of a page: id, slug and title first, then what it is sorted by.
 
-    `counted` finds the products of the whole list, hidden ones too; None for a list without a total.
+    `counted` finds the products of the whole list; None for a list without a total.
     """
     total: ColumnElement[int] = literal(0)
     if counted is not None:
-        some = counted.where(sold()).limit(literal_column(str(COUNTED_EXACTLY + 1))).subquery("some")
+        some = counted.limit(literal_column(str(COUNTED_EXACTLY + 1))).subquery("some")
         total = select(func.count()).select_from(some).scalar_subquery()
     former = case((VARIANTS.c.compare_at > VARIANTS.c.price, VARIANTS.c.compare_at))
     return (
@@ -288,11 +293,12 @@ def _collected_rows(sort: str) -> Select[Any]:
     """Build the rows of pages of the collection `collection`: a short walk along the index on what it is sorted by."""
     members = COLLECTION_PRODUCTS.c
     keys = {"newest": members.published_at, MANUAL: members.position, "title": members.title}
-    return (
-        _collected(PRODUCTS.c.slug, PRODUCTS.c.title, keys.get(sort, members.price).label("key"))
-        .where(sold())
-        .order_by(*_collected_order(sort, {"key": keys.get(sort, members.price), "id": members.product_id}))
+    key = keys.get(sort, members.price)
+    slug, title = (
+        _of_member(select(column)).scalar_subquery() for column in (PRODUCTS.c.slug, PRODUCTS.c.title)
     )
+    rows = _collected().add_columns(slug.label("slug"), title.label("title"), key.label("key"))
+    return rows.order_by(*_collected_order(sort, {"key": key, "id": members.product_id}))
 
 
 def _collected_order(sort: str, columns: Any) -> list[ColumnElement[Any]]:
@@ -300,20 +306,23 @@ def _collected_order(sort: str, columns: Any) -> list[ColumnElement[Any]]:
     return [columns[name].desc() if down else columns[name].asc() for name in ("key", "id")]
 
 
-def _collected(*columns: ColumnElement[Any]) -> Select[Any]:
-    """Build the statement for the products that are in the collection `collection` now, hidden ones too."""
-    members = COLLECTION_PRODUCTS
-    return (
-        select(PRODUCTS.c.id, *columns)
-        .join_from(
-            members, PRODUCTS, and_(PRODUCTS.c.tenant_id == TENANT, PRODUCTS.c.id == members.c.product_id)
-        )
-        .where(
-            members.c.tenant_id == TENANT,
-            members.c.collection_id == bindparam("collection", type_=Uuid()),
-            holds_now(members.c.stock, product_available(members.c.product_id)),
-        )
+def _collected() -> Select[uuid.UUID]:
+    """Build the statement for the products on sale that are in the collection `collection` now."""
+    members = COLLECTION_PRODUCTS.c
+    # No join: SQLite would begin with the products of the shop.
+    return select(members.product_id.label("id")).where(
+        members.tenant_id == TENANT,
+        members.collection_id == bindparam("collection", type_=Uuid()),
+        holds_now(members.stock, product_available(members.product_id)),
+        _of_member(select(PRODUCTS.c.id)).where(sold()).exists(),
     )
+
+
+def _of_member(statement: Select[Any]) -> Select[Any]:
+    """Restrict a statement about products to that of a row of a collection."""
+    return statement.where(
+        PRODUCTS.c.tenant_id == TENANT, PRODUCTS.c.id == COLLECTION_PRODUCTS.c.product_id
+    ).correlate(COLLECTION_PRODUCTS)
 
 
 def find_collection(slug: str) -> CollectionPage:

@@ -30,6 +30,7 @@ from commerce.content.menus import checked_entry
 from commerce.content.services import checked_text
 from commerce.db import UtcDateTime
 from commerce.errors import CommerceError, FieldError, InvalidValue, Rejected
+from commerce.invoices.content import check_content
 from commerce.payments.methods import check_stored_method
 from commerce.payments.models import PaymentMethod
 from commerce.pricing.models import Promotion
@@ -188,6 +189,11 @@ def _webhook_endpoint(row: Row) -> Row:
     return {}
 
 
+def _document(row: Row) -> Row:
+    check_content(row["content"])
+    return {}
+
+
 ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "tenants": _tenant,
     "products": _product,
@@ -199,6 +205,7 @@ ROW_CHECKS: Mapping[str, Callable[[Row], Row]] = {
     "menu_entries": _menu_entry,
     "variants": _variant,
     "payment_methods": _payment_method,
+    "invoice_documents": _document,
     "promotions": _promotion,
     "coupons": _coupon,
     "tax_rates": _tax_rate,

@@ -2,16 +2,18 @@
 
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 
 from commerce import clock
 from commerce.bulk.runner import run_bulk_plans
 from commerce.bulk.services import create_plan, preview_plan, start_plan
+from commerce.catalog import collection_members
 from commerce.catalog.categories import (
     CategoryValues,
     add_products,
@@ -21,7 +23,7 @@ from commerce.catalog.categories import (
     get_category,
     remove_product,
 )
-from commerce.catalog.collection_rules import Condition
+from commerce.catalog.collection_rules import Condition, check_stored
 from commerce.catalog.collections import (
     CollectionValues,
     add_chosen,
@@ -34,7 +36,7 @@ from commerce.catalog.collections import (
     remove_chosen,
     set_collection_picture,
 )
-from commerce.catalog.models import Category, Collection, Product, ProductCategory, Variant
+from commerce.catalog.models import Category, Collection, CollectionProduct, Product, ProductCategory, Variant
 from commerce.catalog.publishing import publish_scheduled_products
 from commerce.catalog.remove_product import delete_product, duplicate_product
 from commerce.catalog.update_product import VariantUpdate, change_product
@@ -48,6 +50,7 @@ from commerce.redirects.services import find_target
 from commerce.storefront.listings import collected_products, find_collection
 from commerce.tenants.models import Shop
 from commerce.tenants.scope import shop_scope
+from tests.concurrency.race import race
 from tests.factories.catalog import Made, put_up, variant_id
 
 Rules = Sequence[Condition]
@@ -212,6 +215,15 @@ def second_page(slug: str) -> list[str]:
 # --- membership after every kind of change --------------------------------------------------------------
 
 
+def test_rules_are_evaluated_chunk_by_chunk(in_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7):
+        put_up(f"Mug {number}", tags=["sale"] if number != 3 else [])
+    for chunk in (1, 3, 7):
+        monkeypatch.setattr(collection_members, "CHUNK", chunk)
+        make(f"Sale {chunk}", SALE)
+        assert sorted(shown(f"sale-{chunk}")) == [f"Mug {number}" for number in (0, 1, 2, 4, 5, 6)]
+
+
 def test_a_product_is_in_a_collection_as_soon_as_it_meets_the_rules(in_shop: Shop) -> None:
     make("Sale", SALE)
     assert shown("sale") == []
@@ -343,6 +355,41 @@ def test_a_product_with_a_date_comes_in_when_it_is_published(in_shop: Shop) -> N
     assert shown("sale") == []
     assert publish_scheduled_products() == 1
     assert shown("sale") == ["Mug"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_rules_and_products_that_change_at_once_see_each_other(app: Flask, in_shop: Shop) -> None:
+    products = [put_up(f"Mug {number}", tags=["new"]) for number in range(4)]
+    chosen, by_rules = choose("Gifts", *products), make("New", Condition("tag", "none"))
+    for tag in ("a", "b", "c"):
+        rules = CollectionValues("New", conditions=[Condition("tag", tag)])
+        seen = version_of(by_rules)
+        calls: list[Callable[[], Any]] = [
+            lambda seen=seen, rules=rules: change_collection(by_rules, rules, seen_version=seen),
+            lambda: move_chosen(chosen, products[3], "top"),
+        ]
+        for product_id in products:
+            values: Any = {"tags": [tag]}
+            calls.append(
+                lambda product_id=product_id, values=values: change_product(
+                    product_id, seen_version=None, values=values
+                )
+            )
+        assert not [each for each in race(app, in_shop, calls) if isinstance(each, Exception)]
+        assert len(shown("new")) == 4
+    calls = [
+        lambda: delete_product(
+            products[0], seen_version=version_of_product(products[0]), delete_unsold=delete_unsold_stock
+        ),
+        lambda: change_collection(
+            by_rules,
+            CollectionValues("New", conditions=[Condition("title", "mug")]),
+            seen_version=version_of(by_rules),
+        ),
+    ]
+    assert not [each for each in race(app, in_shop, calls) if isinstance(each, Exception)]
+    assert len(shown("new")) == len(shown("gifts")) == 3
+    assert db.session.scalar(select(func.count()).select_from(CollectionProduct)) == 6
 
 
 # --- orders -------------------------------------------------------------------------------------------
@@ -512,3 +559,23 @@ def test_no_shop_has_products_of_another_in_its_collections(in_shop: Shop, other
 def mug_of(shop: Shop) -> uuid.UUID:
     with shop_scope(shop):
         return _id_of("mug")
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        ["sale"],
+        [{"fact": "tag"}],
+        [{"fact": "tag", "value": 7}],
+        [{"fact": "tag", "value": "sale", "more": "x"}],
+        [{"fact": "price", "low": "1", "high": None}],
+        [{"fact": "price", "low": 2, "high": 1}],
+        [{"fact": "weight", "value": "1"}],
+        [{"fact": "category", "value": "x"}],
+        [{"fact": "tag", "value": "sale"}] * 31,
+    ],
+)
+def test_conditions_that_nobody_could_have_written_are_refused(kept: list[Any]) -> None:
+    with pytest.raises(InvalidValue):
+        check_stored(kept)
+    check_stored([{"fact": "tag", "value": "sale"}, {"fact": "price", "low": None, "high": 5}])

@@ -35,6 +35,8 @@ PLACES: dict[str, tuple[Any, str]] = {
     "webhook": (delivery, "post"),
 }
 POINTS = (*PLACES, *OWN)
+OTHERS = ("document_order",)
+"""Handlers that have a test of their own."""
 
 
 def main() -> None:
@@ -102,7 +104,7 @@ def _lay_the_trap(order: dict[str, Any]) -> None:
     if at in PLACES:
         owner, name = PLACES[at]
         setattr(owner, name, deadly(getattr(owner, name)))
-    elif at in OWN:
+    elif at in (*OWN, *OTHERS):
         table: dict[Any, Any] = event_handlers.EVENT_HANDLERS  # type: ignore[assignment]
         for kind, group in table.items():
             table[kind] = [deadly(each) if each.__name__ == at else each for each in group]

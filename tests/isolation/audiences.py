@@ -42,6 +42,8 @@ SHOP = {
     "members.register",
     "members.reset",
     "members.sign_in",
+    "invoices.document",
+    "invoices.order_invoices",
     "orders.cancel",
     "orders.request_refund",
     "orders.show",

@@ -51,6 +51,7 @@ IDS = {
 CODES = {
     "payment-methods": "payment-methods-code",
     "api/products": "products-slug",
+    "api/collections": "collections-slug",
     "api/coupons": "coupons-code",
     "api/carts": "coupons-code",
 }

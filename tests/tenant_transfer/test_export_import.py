@@ -26,7 +26,9 @@ from commerce.content.models import HomeSection
 from commerce.db import Base, atomic, db, tenant_scope
 from commerce.error_messages import describe
 from commerce.errors import InvalidValue, Rejected
+from commerce.invoices.models import InvoiceDocument
 from commerce.orders.models import Order
+from commerce.orders.refunds import RefundRequest, credit_order
 from commerce.orders.stock_check import check_stock
 from commerce.payments.methods import configure_method, get_method
 from commerce.tenant_transfer.archive import MANIFEST
@@ -39,9 +41,10 @@ from commerce.tenants.scope import shop_scope
 from commerce.webhooks import services as webhooks
 from commerce.webhooks.models import WebhookEndpoint
 from tests.factories.checkout import make_order
-from tests.factories.orders import take_step
+from tests.factories.orders import BOB, take_step
 from tests.factories.shop import make_product
 from tests.factories.staff import PASSWORD, make_staff, sign_in
+from tests.invoices.making import follow, making_invoices
 from tests.tenant_transfer.installations import PASSPHRASE, THERE, at, found, let_a_program_in, media
 
 
@@ -55,7 +58,7 @@ def give_second_factor() -> None:
 def live(app: Flask) -> Shop:
     """Found a shop that has seen something: goods, orders in several states, staff, secrets, a picture."""
     found("neighbour")
-    shop = found("tea")
+    shop = making_invoices(found("tea"))
     with shop_scope(shop):
         teas = [make_product(f"Tea {number} Émile", price=999 + number, stock=20) for number in range(3)]
         for number, step in enumerate(["", "confirm", "ship", "cancel"]):
@@ -67,6 +70,9 @@ def live(app: Flask) -> Shop:
                     step
                 ]:
                     take_step(order.id, action)
+                follow(order.id)
+                credit_order(order.id, RefundRequest(amount=100), BOB, reason="Sorry")
+                follow(order.id)
             elif step:
                 take_step(order.id, step)
         create_category(CategoryValues("Green", description="Of the first harvest."))
@@ -137,6 +143,9 @@ def test_a_shop_is_the_same_in_the_other_database(installations: tuple[Flask, Fl
             assert tea
             order = make_order((make_product("Fresh"), 1))
             assert order.code == "ORD-000005"
+            take_step(order.id, "pay")
+            assert follow(order.id) == ["INV-0003"], "numbers go on"
+            assert set(db.session.scalars(select(InvoiceDocument.kind))) == {"invoice", "credit_note"}
         client = new.test_client(host="tea.localhost")
         assert sign_in(client).status_code == 303
         assert "ORD-000003" in client.get("/admin/orders").text

@@ -39,6 +39,7 @@ from commerce.customers.profiles import (
     profile_facts,
 )
 from commerce.errors import CommerceError, Conflict, NotFound, Rejected
+from commerce.invoices.queries import document_codes
 from commerce.members.customers import (
     Customer,
     CustomerFilter,
@@ -185,6 +186,13 @@ def customer_erase(key: str) -> BaseResponse:
 
 def _preview_erasure(key: str, customer: Customer) -> BaseResponse | None:
     orders = [order.code for order in queries.orders_of(customer)]
+    invoices = document_codes(customer.orders)
+    kept = [(_("Kept"), _("Items, amounts and countries."))]
+    if invoices:
+        words = _(
+            "With name and address, since tax law requires it: %(numbers)s.", numbers=", ".join(invoices)
+        )
+        kept.append((_("Invoices kept"), words))
     account = _("Closed; nobody can sign in with it any more.") if customer.member_id else _("None.")
     return confirm_first(
         _("Erase data of %(customer)s", customer=customer.name or customer.email),
@@ -197,7 +205,7 @@ def _preview_erasure(key: str, customer: Customer) -> BaseResponse | None:
                 _("Erased"),
                 _("Name, addresses, emails and notes, in the account and in every order; tags and groups."),
             ),
-            (_("Kept"), _("Items, amounts and countries.")),
+            *kept,
             (_("Emails"), _("None.")),
         ],
         words=_("This cannot be undone. Please review it before you confirm."),

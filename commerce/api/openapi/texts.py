@@ -40,6 +40,7 @@ TAGS = {
     "Products": "Products of the catalog, including hidden ones.",
     "Pictures": "Pictures of a product, in their order.",
     "Variants": "Variants of a product, each with its own SKU, price and options.",
+    "Collections": "Collections of products, chosen by hand or by conditions.",
     "Inventory": "Stock on hand, reservations, and stock movements.",
     "Carts": "Carts for shops with their own storefront.",
     "Coupons": "Coupon codes, their limits and their uses.",
