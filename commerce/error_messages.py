@@ -120,6 +120,9 @@ MESSAGES: dict[str, str] = {
     "plan_in_other_state": N_("This bulk change has moved on meanwhile."),
     "plan_not_undoable": N_("What this bulk change does cannot be undone."),
     "plan_not_previewed": N_("Review what would change first."),
+    "stock_cause_does_not_fit": N_(
+        "Choose a reason that fits: received or found add units, damaged or lost remove them."
+    ),
     "tracking_lines_required": N_("Paste at least one line, or choose a file."),
     "too_many_tracking_lines": N_("Up to %(limit)s lines can be shipped at once. Split the file."),
     "tracking_number_required": N_("The tracking number is missing."),

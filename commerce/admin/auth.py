@@ -180,6 +180,7 @@ def _template_globals() -> dict[str, Any]:
         "signed_in_staff": signed_in_staff,
         "navigation": lambda: visible_groups(may),
         "place_here": _place_here,
+        "stands_at": _stands_at,
         "stock_tabs": lambda: visible_places(STOCK_TABS, may),
     }
 
@@ -189,8 +190,12 @@ def stand_at(path: str) -> None:
     g.stands_at = path
 
 
+def _stands_at() -> str:
+    return str(g.get("stands_at", request.path))
+
+
 def _place_here() -> Here | None:
-    return place_at(g.get("stands_at", request.path), visible_groups(may))
+    return place_at(_stands_at(), visible_groups(may))
 
 
 # --- query strings ------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from commerce.admin.auth import blueprint
 from commerce.admin.bulk import customer_views as bulk_customers
+from commerce.admin.bulk import list_views as bulk_lists
 from commerce.admin.bulk import order_views as bulk_orders
 from commerce.admin.bulk import views as bulk
 from commerce.admin.categories import views as categories
@@ -35,6 +36,7 @@ __all__ = [
     "blueprint",
     "bulk",
     "bulk_customers",
+    "bulk_lists",
     "bulk_orders",
     "categories",
     "collections",

@@ -7,15 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from commerce.bulk.models import BulkRow
 from commerce.bulk.outcomes import Line, Outcome, note
-from commerce.db import db
+from commerce.db import current_tenant_id, db, execute_many
 from commerce.errors import CommerceError, NotFound, Refusal, Rejected, StaleVersion
 from commerce.events.outbox import Actor
 
 Parameters = Mapping[str, Any]
+BATCH = 1000
 
 
 class Chosen(NamedTuple):
@@ -112,6 +113,25 @@ class ChangeOneByOne(BulkChange, Generic[State, Target]):
     @abstractmethod
     def target(self, state: State, parameters: Parameters, details: Parameters) -> Target | None:
         """Return what becomes of a row, None when it is so already. Raises CommerceError when it cannot be."""
+
+    def note_states(self, plan_id: uuid.UUID) -> None:
+        """Note of every row of a plan the version that its state has here, where the model's own says too little."""
+        table: Any = BulkRow.__table__
+        ids = db.session.scalars(select(BulkRow.subject_id).where(BulkRow.plan_id == plan_id)).all()
+        statement = (
+            update(table)
+            .where(
+                table.c.tenant_id == current_tenant_id(),
+                table.c.plan_id == plan_id,
+                table.c.subject_id == bindparam("b_id"),
+            )
+            .values(subject_version=bindparam("b_version"))
+        )
+        for start in range(0, len(ids), BATCH):
+            states = self.load(ids[start : start + BATCH], lock=False)
+            execute_many(
+                statement, [{"b_id": key, "b_version": state.version} for key, state in states.items()]
+            )
 
     @abstractmethod
     def lines(self, state: State, target: Target) -> list[Line]:

@@ -13,7 +13,9 @@ from commerce.bulk.order_changes import (
     ShipWithTracking,
     StartProcessing,
 )
+from commerce.bulk.pricing_changes import EndPromotions, SwitchCoupons, SwitchPromotions
 from commerce.bulk.product_changes import ChangeCategories, ChangePrice, ChangeStatus, ChangeTags
+from commerce.bulk.stock_changes import AdjustStock
 from commerce.errors import NotFound
 
 KINDS: Mapping[str, BulkChange] = {
@@ -28,6 +30,10 @@ KINDS: Mapping[str, BulkChange] = {
     "orders.tracking": ShipWithTracking(),
     "orders.tags": ChangeOrderTags(),
     "orders.assign": AssignOrders(),
+    "stock.adjust": AdjustStock(),
+    "coupons.status": SwitchCoupons(),
+    "promotions.status": SwitchPromotions(),
+    "promotions.end": EndPromotions(),
 }
 
 

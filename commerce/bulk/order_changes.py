@@ -8,13 +8,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from commerce.bulk.changes import ChangeOneByOne, Named, Parameters, refused
 from commerce.bulk.models import BulkRow
 from commerce.bulk.outcomes import Line
-from commerce.db import current_tenant_id, db, execute_many
+from commerce.db import db
 from commerce.errors import InvalidValue, NotFound
 from commerce.events.outbox import Actor
 from commerce.inventory.backorders import units_waiting
@@ -34,7 +34,6 @@ from commerce.orders.transitions import BY_ACTION, STAFF, why_not
 from commerce.shipping.queries import tracking_codes
 from commerce.shipping.services import send_parcel
 
-BATCH = 1000
 SENT = ("shipped", "delivered", "completed")
 
 
@@ -266,22 +265,7 @@ class BesideOrder(OrderChange):
 
     def note_versions(self, plan_id: uuid.UUID) -> None:
         """Note of every row a number of the order's version and of what is kept beside it. A step."""
-        table: Any = BulkRow.__table__
-        ids = db.session.scalars(select(BulkRow.subject_id).where(BulkRow.plan_id == plan_id)).all()
-        statement = (
-            update(table)
-            .where(
-                table.c.tenant_id == current_tenant_id(),
-                table.c.plan_id == plan_id,
-                table.c.subject_id == bindparam("b_id"),
-            )
-            .values(subject_version=bindparam("b_version"))
-        )
-        for start in range(0, len(ids), BATCH):
-            states = self.load(ids[start : start + BATCH], lock=False)
-            execute_many(
-                statement, [{"b_id": key, "b_version": state.version} for key, state in states.items()]
-            )
+        self.note_states(plan_id)
 
 
 def _number(*facts: object) -> int:

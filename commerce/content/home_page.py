@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 
 from commerce import clock
 from commerce.catalog.html_cleaning import clean_html
-from commerce.catalog.models import Category
+from commerce.catalog.models import Category, Collection
 from commerce.catalog.text import FieldLimits, clean_line
 from commerce.content.menus import checked_link
 from commerce.content.models import PRODUCT_SOURCES, SECTION_KINDS, HomePage, HomeSection
@@ -25,7 +25,7 @@ MAX_SECTIONS = 20
 MAX_PRODUCTS = 24
 """In one section."""
 MAX_BUTTON = 60
-_SOURCES: dict[str, Any] = {"category": Category}
+_SOURCES: dict[str, Any] = {"category": Category, "collection": Collection}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ def _check_picture(values: SectionValues, tenant_id: uuid.UUID) -> None:
 
 
 def _check_source(values: SectionValues) -> None:
-    """Raise InvalidValue for a category that the shop does not have."""
+    """Raise InvalidValue for a category or collection that the shop does not have."""
     model = _SOURCES.get(values.source)
     if model is not None and db.session.scalar(select(model.id).where(model.id == values.source_id)) is None:
         raise InvalidValue("source", "choice_unknown")

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Table, and_, bindparam, select
 
-from commerce.catalog.tables import CATEGORIES
+from commerce.catalog.collections import collection_path
+from commerce.catalog.tables import CATEGORIES, COLLECTIONS
 from commerce.content.models import HomePage, HomeSection
 from commerce.db import TENANT, db, fetch_all
 
@@ -17,7 +18,8 @@ HOME_PAGES, SECTIONS = (cast("Table", model.__table__) for model in (HomePage, H
 
 
 class Section(NamedTuple):
-    """A section with name, order and path of what its products are; `problem` is 'deleted' when that is gone."""
+    """A section with name, order and path of what its products are; `problem` is why it is not shown: that is
+    'deleted' or 'unpublished'."""
 
     id: uuid.UUID
     kind: str
@@ -67,6 +69,10 @@ def _section(row: Any) -> Section:
     elif row.kind == "products" and row.category_slug is not None:
         name, order = row.category_name, row.category_order
         path = f"/categories/{quote(row.category_slug)}"
+    elif row.kind == "products" and row.collection_slug is not None:
+        name, order = row.collection_title, row.collection_order
+        path = quote(collection_path(row.collection_slug))
+        problem = "" if row.collection_published else "unpublished"
     elif row.kind == "products":
         problem = "deleted"
     elif row.kind == "categories":
@@ -90,6 +96,10 @@ _SECTIONS = (
         CATEGORIES.c.slug.label("category_slug"),
         CATEGORIES.c.name.label("category_name"),
         CATEGORIES.c.product_order.label("category_order"),
+        COLLECTIONS.c.slug.label("collection_slug"),
+        COLLECTIONS.c.title.label("collection_title"),
+        COLLECTIONS.c.published.label("collection_published"),
+        COLLECTIONS.c.product_order.label("collection_order"),
     )
     .outerjoin(
         CATEGORIES,
@@ -97,6 +107,14 @@ _SECTIONS = (
             CATEGORIES.c.tenant_id == TENANT,
             SECTIONS.c.source == "category",
             CATEGORIES.c.id == SECTIONS.c.source_id,
+        ),
+    )
+    .outerjoin(
+        COLLECTIONS,
+        and_(
+            COLLECTIONS.c.tenant_id == TENANT,
+            SECTIONS.c.source == "collection",
+            COLLECTIONS.c.id == SECTIONS.c.source_id,
         ),
     )
     .where(SECTIONS.c.tenant_id == TENANT, SECTIONS.c.stage == bindparam("stage"))

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from sqlalchemy import Table, and_, select
 
 from commerce.cache import BoundedCache
-from commerce.catalog.tables import CATEGORIES
+from commerce.catalog.collections import collection_path
+from commerce.catalog.tables import CATEGORIES, COLLECTIONS
 from commerce.content.models import Menu, MenuEntry, page_path
 from commerce.content.queries import PAGES, REVISIONS
 from commerce.db import TENANT, fetch_all
@@ -143,6 +144,9 @@ def _target(row: Any) -> tuple[str, str, str]:
         return "", _LISTS[row.kind], ""
     if row.kind == "category" and row.category_slug is not None:
         return row.category_name, f"/categories/{quote(row.category_slug)}", ""
+    if row.kind == "collection" and row.collection_slug is not None:
+        path = quote(collection_path(row.collection_slug))
+        return row.collection_title, path, "" if row.collection_published else "unpublished"
     if row.kind == "page" and row.page_slug is not None:
         published = row.published_title is not None
         path = quote(page_path(row.page_kind, row.page_slug))
@@ -163,6 +167,9 @@ _ENTRIES = (
         ENTRIES.c.address,
         CATEGORIES.c.slug.label("category_slug"),
         CATEGORIES.c.name.label("category_name"),
+        COLLECTIONS.c.slug.label("collection_slug"),
+        COLLECTIONS.c.title.label("collection_title"),
+        COLLECTIONS.c.published.label("collection_published"),
         PAGES.c.kind.label("page_kind"),
         PAGES.c.slug.label("page_slug"),
         PAGES.c.title.label("page_title"),
@@ -176,6 +183,14 @@ _ENTRIES = (
             CATEGORIES.c.tenant_id == TENANT,
             ENTRIES.c.kind == "category",
             CATEGORIES.c.id == ENTRIES.c.target_id,
+        ),
+    )
+    .outerjoin(
+        COLLECTIONS,
+        and_(
+            COLLECTIONS.c.tenant_id == TENANT,
+            ENTRIES.c.kind == "collection",
+            COLLECTIONS.c.id == ENTRIES.c.target_id,
         ),
     )
     .outerjoin(

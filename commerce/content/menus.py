@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from commerce.catalog.models import Category
+from commerce.catalog.models import Category, Collection
 from commerce.catalog.text import clean_line
 from commerce.content.models import ENTRY_KINDS, MENUS, ContentPage, Menu, MenuEntry
 from commerce.db import atomic, check_version, db
@@ -22,7 +22,7 @@ MAX_LABEL = 100
 MAX_ENTRIES = 100
 """Of one menu."""
 _OTHER_SCHEME = re.compile(r"http:", re.IGNORECASE)
-_TARGETS: dict[str, Any] = {"category": Category, "page": ContentPage}
+_TARGETS: dict[str, Any] = {"category": Category, "collection": Collection, "page": ContentPage}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Select, Table, and_, bindparam, select
+from sqlalchemy import Select, Table, and_, bindparam, func, select
 
+from commerce.catalog.models import Collection
 from commerce.content.models import ContentPage, ContentRevision
 from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
@@ -92,6 +93,13 @@ def list_content() -> Sequence[PageRow]:
         )
         for page, title, body in rows
     ]
+
+
+def collection_titles() -> Sequence[tuple[uuid.UUID, str]]:
+    """Return id and title of all collections, for lists of what may be linked. One statement."""
+    title = func.lower(Collection.title)
+    rows = db.session.execute(select(Collection.id, Collection.title).order_by(title, Collection.id))
+    return [(row.id, row.title) for row in rows]
 
 
 def published_page(kind: str, slug: str) -> PublishedPage:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from commerce.content.home_sections import Section, sections_of
-from commerce.markup import Markup
+from commerce.markup import Markup, joined
 from commerce.storefront import listings
 from commerce.storefront.layout import nav_categories, site_navigation
 from commerce.storefront.list_parts import cards_markup, pictures_of
@@ -45,7 +45,7 @@ def section_facts(stage: str) -> dict[str, Any]:
 
 def _shown(section: Section) -> ShownSection:
     categories: Sequence[CategoryLink] = nav_categories() if section.kind == "categories" else ()
-    cards = cards_markup(_products(section)) if section.kind == "products" else Markup()
+    cards = cards_markup(_products(section)) if section.kind == "products" else joined(())
     return ShownSection(section, cards, tuple(categories), pictures_of(categories))
 
 
@@ -53,6 +53,8 @@ def _products(section: Section) -> tuple[Card, ...]:
     """Return the products of a section. As many are read whatever it shows: so few statements are planned."""
     if section.source == "category" and section.source_id is not None:
         return listings.first_of_category(section.source_id, section.product_order)[: section.most]
+    if section.source == "collection" and section.source_id is not None:
+        return listings.first_of_collection(section.source_id, section.product_order)[: section.most]
     return listings.newest(PAGE_SIZE)[: section.most]
 
 

@@ -137,6 +137,12 @@ def first_of_category(category_id: uuid.UUID, sort: str) -> tuple[Card, ...]:
     return _cards(rows)
 
 
+def first_of_collection(collection_id: uuid.UUID, sort: str) -> tuple[Card, ...]:
+    """Return the first PAGE_SIZE products of a collection, read afresh: stock may decide on them. One statement."""
+    statement = _list_statement("collection", sort, dialect_name(), PAGE_SIZE)
+    return _cards(_rows(fetch_all(statement, collection=collection_id)))
+
+
 def _rows(found: Sequence[Any]) -> list[list[Any]]:
     """Return rows as JSON values."""
     return [list(row) for row in found]

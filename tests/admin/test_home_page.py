@@ -2,6 +2,7 @@
 
 import io
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,13 @@ from PIL import Image
 from sqlalchemy import select
 
 from commerce.catalog.categories import CategoryValues, create_category, delete_category
+from commerce.catalog.collections import (
+    CollectionValues,
+    add_chosen,
+    create_collection,
+    delete_collection,
+    get_collection,
+)
 from commerce.content.home_page import SectionValues, add_section, customize_home, publish_home
 from commerce.content.models import HomePage, HomeSection
 from commerce.db import db
@@ -158,6 +166,30 @@ def test_a_section_shows_the_first_products_of_a_category(
     # What is gone is not shown, and is marked.
     delete_category(table, seen_version=1)
     assert headings(client.get("/")) == [f"h1 {in_shop.name}", "h2 Rooms"]
+    assert "Not shown: deleted" in desk.get(PAGE).text
+
+
+def test_a_section_shows_the_first_products_of_a_collection(
+    desk: ShopClient, client: ShopClient, in_shop: Shop
+) -> None:
+    values = CollectionValues("Gifts", kind="chosen", product_order="manual")
+    gifts = create_collection(values)
+    later = create_collection(replace(values, title="Later", published=False))
+    bowl, lamp = put_up("Bowl"), put_up("Lamp")
+    for product in (lamp, bowl):
+        add_chosen(gifts, [product])
+        add_chosen(later, [product])
+    emptied(desk)
+    made(desk, "products", source=f"collection:{later}", title="Later")
+    made(desk, "products", source=f"collection:{gifts}", most="1")
+    publish(desk)
+    shown = client.get("/")
+    assert headings(shown) == [f"h1 {in_shop.name}", "h2 Gifts"]
+    assert len(list(find_all(parse(shown), "span", class_="card__title"))) == 1
+    assert "Not shown: not published" in desk.get(PAGE).text
+    version = get_collection(gifts).version
+    delete_collection(gifts, seen_version=version)
+    assert headings(client.get("/")) == [f"h1 {in_shop.name}"]
     assert "Not shown: deleted" in desk.get(PAGE).text
 
 

@@ -8,6 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from commerce.catalog.categories import CategoryValues, change_category, create_category, delete_category
+from commerce.catalog.collections import CollectionValues, create_collection, delete_collection
 from commerce.content.menus import EntryValues, add_entry
 from commerce.content.models import MenuEntry
 from commerce.content.services import PageValues, create_page, delete_page, withdraw_page
@@ -141,6 +142,20 @@ def test_what_is_gone_is_not_shown_and_is_marked(
     assert "Has links that are not shown" in desk.get("/admin/menus").text
     entry = db.session.scalars(select(MenuEntry.id).where(MenuEntry.target_id == gone)).one()
     assert "was deleted" in desk.get(f"{FOOTER}/entries/{entry}").text
+
+
+def test_a_collection_is_linked_while_it_is_published(
+    desk: ShopClient, client: ShopClient, in_shop: Shop
+) -> None:
+    hidden = create_collection(CollectionValues("Later", kind="chosen", published=False))
+    shown = create_collection(CollectionValues("Gifts & more", slug="gifts", kind="chosen"))
+    for collection in (hidden, shown):
+        made(desk, target=f"collection:{collection}")
+    assert links(client) == [("All products", "/search"), ("Gifts & more", "/collections/gifts")]
+    assert "Not shown: not published" in desk.get(MAIN).text
+    delete_collection(shown, seen_version=1)
+    assert links(client) == [("All products", "/search")]
+    assert "Not shown: deleted" in desk.get(MAIN).text
 
 
 @pytest.mark.parametrize(

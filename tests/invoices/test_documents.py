@@ -18,6 +18,8 @@ from commerce.invoices.models import InvoiceDocument
 from commerce.members.customers import customer_of_order
 from commerce.members.erasure import erase_customer
 from commerce.members.export import export_as_json
+from commerce.notifications.context import MailContext
+from commerce.notifications.rendering import compose
 from commerce.order_management.edit_order import edit_order, preview_edit
 from commerce.order_management.edit_types import OrderEdit
 from commerce.orders.models import Order
@@ -410,3 +412,28 @@ def test_what_no_document_says_is_no_content(in_shop: Shop, change: dict[str, ob
     check_content(content)
     with pytest.raises(InvalidValue):
         check_content({**content, **change})
+
+
+# --- mails ---------------------------------------------------------------------------------------------
+
+
+def test_the_mail_about_a_payment_leads_to_the_invoice_and_without_invoices_to_none(in_shop: Shop) -> None:
+    def mailed(order_id: uuid.UUID, name: str) -> str:
+        order = fresh(order_id)
+        details = MailContext(order=order, facts={})
+        link = f"/orders/{order.token}/invoices"
+        letter = compose(name, {"amount": 1600, "currency": "USD", "reason": ""}, details)
+        assert (link in letter.text) == (link in letter.html)
+        return "leads" if link in letter.text else ""
+
+    without = bought(1)
+    assert mailed(without, "order_confirmation") == ""
+    with invoicing(in_shop):
+        order_id = bought(1, "Mug")
+        assert mailed(order_id, "order_confirmation") == "leads"
+        assert mailed(order_id, "payment_received") == "leads"
+        assert mailed(order_id, "order_shipped") == "", "it was there before"
+        assert mailed(order_id, "order_credited") == "leads"
+    with shop_scope(_set(in_shop, invoice_when="shipment")):
+        assert mailed(order_id, "order_confirmation") == ""
+        assert mailed(order_id, "order_shipped") == "leads"

@@ -57,6 +57,9 @@ def test_templates_trust_descriptions_alone_and_switch_htmx_off_around_them() ->
             '<div class="prose muted" data-hx-ignore>{{ collection.description_html|cleaned }}</div>'
         ),
         "templates/storefront/page.html": '<div class="prose" data-hx-ignore>{{ body_html|cleaned }}</div>',
+        "templates/storefront/_sections.html": (
+            '<div class="prose" data-hx-ignore>{{ it.body_html|cleaned }}</div>'
+        ),
         "templates/storefront/_product.html": (
             '<div class="prose product__text" data-hx-ignore>{{ product.description_html|cleaned }}</div>'
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -239,5 +240,6 @@ def _show(
         currency=current_shop().currency,
         states=STATE_WORDS,
         row_words=ROW_WORDS,
+        moment=datetime.fromisoformat,
         field_words={**FIELD_WORDS, **subject.fields},
     )

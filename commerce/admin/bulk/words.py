@@ -11,7 +11,9 @@ from flask_babel import lazy_gettext as _
 from commerce.admin.auth import may
 from commerce.admin.bulk.customer_forms import CUSTOMERS
 from commerce.admin.bulk.order_forms import ORDERS
+from commerce.admin.bulk.pricing_forms import COUPONS, PROMOTIONS
 from commerce.admin.bulk.product_forms import PRODUCTS
+from commerce.admin.bulk.stock_forms import STOCK
 from commerce.admin.bulk.subjects import KindWords, Subject
 from commerce.bulk.kinds import KINDS
 from commerce.bulk.models import BulkPlan
@@ -20,6 +22,9 @@ SUBJECTS: Mapping[str, Subject] = {
     "products": PRODUCTS,
     "customers": CUSTOMERS,
     "orders": ORDERS,
+    "stock": STOCK,
+    "coupons": COUPONS,
+    "promotions": PROMOTIONS,
 }
 """What comes before the dot in the name of a kind -> its list."""
 STATE_WORDS = {

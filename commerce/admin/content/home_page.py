@@ -37,6 +37,7 @@ from commerce.content.home_page import (
 )
 from commerce.content.home_sections import EditedHome, Section, edited_home
 from commerce.content.models import SECTION_KINDS
+from commerce.content.queries import collection_titles
 from commerce.errors import CommerceError, NotFound
 from commerce.redirects.services import MAX_TARGET
 from commerce.storefront.home_page import HOME_PRODUCTS, section_facts
@@ -53,7 +54,7 @@ KIND_TITLES = {
 }
 KIND_NOTES = {
     "hero": _l("A large picture with a title, a text and a button."),
-    "products": _l("The first products of a category, or the newest ones."),
+    "products": _l("The first products of a category or collection, or the newest ones."),
     "categories": _l("The first categories with their pictures."),
     "text": _l("A title and a text."),
     "picture": _l("A picture beside a text, with a button."),
@@ -155,6 +156,10 @@ def _sources() -> list[SelectChoice]:
         *(
             SelectChoice(f"category:{node.id}", " › ".join(node.trail), optgroup=_("Categories"))
             for node in nodes
+        ),
+        *(
+            SelectChoice(f"collection:{key}", title, optgroup=_("Collections"))
+            for key, title in collection_titles()
         ),
     ]
 

@@ -32,7 +32,7 @@ from commerce.content.menus import (
     reset_menu,
 )
 from commerce.content.models import ContentPage
-from commerce.content.queries import list_content
+from commerce.content.queries import collection_titles, list_content
 from commerce.db import db
 from commerce.errors import CommerceError, NotFound
 from commerce.redirects.services import MAX_TARGET
@@ -105,6 +105,10 @@ def _targets() -> list[SelectChoice]:
         *(
             SelectChoice(f"category:{node.id}", " › ".join(node.trail), optgroup=_("Categories"))
             for node in nodes
+        ),
+        *(
+            SelectChoice(f"collection:{key}", title, optgroup=_("Collections"))
+            for key, title in collection_titles()
         ),
         *(
             SelectChoice(f"page:{row.id}", row.title, optgroup=group)

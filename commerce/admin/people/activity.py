@@ -188,6 +188,9 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
     ("products", ""): {
         "stage_pictures": _("%(who)s uploaded pictures of a product"),
         "bulk_products": _("%(who)s started a bulk change of products"),
+        "bulk_stock": _("%(who)s started a bulk change of stock"),
+        "bulk_coupons": _("%(who)s started a bulk change of coupons"),
+        "bulk_promotions": _("%(who)s started a bulk change of promotions"),
     },
     ("products", "category"): {
         "category_create": _("%(who)s created the category %(what)s"),

@@ -22,17 +22,23 @@ def list_coupons(
     *, search: str = "", promotion_id: uuid.UUID | None = None, page: int = 1
 ) -> Page[CouponRow]:
     """Return a page of `CouponRow`, the newest first; `search` is a part of the code."""
-    conditions = []
-    if search:
-        conditions.append(Coupon.code.contains(fold_code(search), autoescape=True))
-    if promotion_id is not None:
-        conditions.append(Coupon.promotion_id == promotion_id)
+    conditions = coupon_conditions(search, promotion_id)
     keys = select(Coupon.tenant_id, Coupon.id).where(*conditions).order_by(Coupon.id.desc())
 
     def rows(page_of_keys: Any) -> Any:
         return coupon_rows(Coupon.id.in_(select(page_of_keys.c.id))).order_by(Coupon.id.desc())
 
     return page_by_keys(keys, bounded_count(keys), page, rows, lambda row: CouponRow(*row))
+
+
+def coupon_conditions(search: str, promotion_id: uuid.UUID | None) -> list[Any]:
+    """Return what must hold of the coupons that the list's filter finds."""
+    conditions: list[Any] = []
+    if search:
+        conditions.append(Coupon.code.contains(fold_code(search), autoescape=True))
+    if promotion_id is not None:
+        conditions.append(Coupon.promotion_id == promotion_id)
+    return conditions
 
 
 def coupons_for_file(promotion_id: uuid.UUID) -> list[CouponRow]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, literal_column, select, union
+from sqlalchemy import ColumnElement, Select, and_, literal_column, select, union
 
 from commerce import paging
 from commerce.admin.queries import deep_page_by_keys
@@ -22,6 +22,7 @@ from commerce.orders.models import Order, OrderLine
 from commerce.paging import FIRST_PAGE, AskedPage, Page
 from commerce.tenants.scope import current_shop
 
+FILTERS = ("", "low", "held", "promised")
 LEDGER = 200
 FEW = 1_000
 """Rows of a filtered list up to which they are found first, and then sorted."""
@@ -144,6 +145,15 @@ def list_stock_rows(found: FoundStock, *, show: str = "", page: AskedPage = FIRS
     return deep_page_by_keys(
         keys, (Variant.sku, StockItem.id), total, page, rows, make, lambda row: (row.sku, row.id), (str, _sku)
     )
+
+
+def matching_stock(search: str, show: str) -> Select[uuid.UUID, int]:
+    """Return the statement for the id and version of every stock item that the list's filter finds. A step."""
+    found = search_stock(search)
+    # Beyond the bound the conditions of a search are about variants.
+    of_variant = and_(Variant.tenant_id == StockItem.tenant_id, Variant.id == StockItem.variant_id)
+    statement = select(StockItem.id, StockItem.version).join(Variant, of_variant)
+    return statement.where(*found.conditions, *_shown(show)).order_by(StockItem.id)
 
 
 def _sku(text: str) -> str:

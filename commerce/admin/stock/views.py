@@ -31,7 +31,6 @@ from commerce.inventory.backorders import backorder_queues
 from commerce.inventory.locations import change_location, create_location, list_locations, transfer
 from commerce.web import local_path, render_region, wants_region
 
-FILTERS = ("", "low", "held", "promised")
 MAX_SKU = 255
 LOCATIONS = "/admin/locations"
 
@@ -41,7 +40,7 @@ LOCATIONS = "/admin/locations"
 def stock_list() -> BaseResponse:
     """Show stock levels by SKU."""
     search, show = search_text(), request.args.get("show", "")
-    if show not in FILTERS:
+    if show not in queries.FILTERS:
         show = ""
     found = queries.search_stock(search)
     page = queries.list_stock_rows(found, show=show, page=asked_page())
