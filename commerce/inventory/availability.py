@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, Table, and_, case, func, literal_column, select
 
 from commerce import clock
 from commerce.catalog.tables import VARIANTS
@@ -34,7 +34,18 @@ def units_available(stock: Any) -> ColumnElement[int]:
 
 def product_available(product_id: Any) -> ColumnElement[bool]:
     """Return the condition of a kept statement that one of a product's variants can be bought now."""
-    found = (
+    # One short look for each product: of EXISTS PostgreSQL would first make a list of all that can be bought.
+    return _can_be_bought(product_id).limit(literal_column("1")).scalar_subquery().is_not(None)
+
+
+def product_sold_out(product_id: Any) -> ColumnElement[bool]:
+    """Return the condition of a kept statement that none of a product's variants can be bought now."""
+    # Few are sold out, so many products are looked at before a page is full: there that list pays.
+    return ~_can_be_bought(product_id).exists()
+
+
+def _can_be_bought(product_id: Any) -> Select[uuid.UUID]:
+    return (
         select(VARIANTS.c.id)
         .join(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
         .where(
@@ -45,8 +56,6 @@ def product_available(product_id: Any) -> ColumnElement[bool]:
         )
         .correlate_except(VARIANTS, STOCK)
     )
-    # One short look for each product: of EXISTS PostgreSQL would make a list of all that can be bought.
-    return found.limit(literal_column("1")).scalar_subquery().is_not(None)
 
 
 def available_by_variant(variant_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
