@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from commerce.cache import BoundedCache
 from commerce.catalog.collection_rules import holds_now
-from commerce.catalog.collections import published_collections
+from commerce.catalog.collections import collection_path
 from commerce.catalog.product_cache import cache_enabled, cached
 from commerce.catalog.search import found_ids, found_titles, search_parameters
 from commerce.catalog.tables import (
@@ -508,13 +508,13 @@ def find_category(slug: str) -> CategoryPage:
 
 
 def count_sitemaps() -> int:
-    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Three statements."""
+    """Return how many files of `SITEMAP_SIZE` addresses the shop's pages fill. Two statements."""
     products = fetch_all(select(func.count()).select_from(PRODUCTS).where(sold()))[0][0]
     return -(-(len(_first_paths()) + int(products)) // SITEMAP_SIZE)
 
 
 def sitemap_paths(number: int) -> list[str]:
-    """Return the addresses of one file, counted from 1. Three statements.
+    """Return the addresses of one file, counted from 1. Two statements.
 
     First the home page, pages, categories and collections, then products.
     """
@@ -532,13 +532,18 @@ def sitemap_paths(number: int) -> list[str]:
 
 
 def _first_paths() -> list[str]:
-    """Return the addresses before those of products. Two statements."""
+    """Return the addresses before those of products. One statement."""
     found: dict[str, list[str]] = {}
     for row in fetch_all(_BEFORE_PRODUCTS, limit=MAX_CATEGORIES):
-        path = f"/categories/{row.slug}" if row.kind == "category" else page_path(row.kind, row.slug)
+        if row.kind == "collection":
+            path = collection_path(row.slug)
+        else:
+            path = f"/categories/{row.slug}" if row.kind == "category" else page_path(row.kind, row.slug)
         found.setdefault(row.kind, []).append(quote(path))
-    collections = [collection.path for collection in published_collections()]
-    return ["/", *found.get("page", []), *found.get("policy", []), *found.get("category", []), *collections]
+    return [
+        "/",
+        *(path for kind in ("page", "policy", "category", "collection") for path in found.get(kind, ())),
+    ]
 
 
 def _branch() -> Select[Any]:
@@ -617,7 +622,7 @@ def _navigation_statement() -> CompoundSelect[Any]:
 
 
 def _before_products_statement() -> CompoundSelect[Any]:
-    """Build the statement for what a sitemap names before the products: kind and slug of pages and categories."""
+    """Build the statement for what a sitemap names before the products: kind and slug of pages and lists."""
     filled, pages = (
         statement.subquery()
         for statement in (_CATEGORIES.add_columns(CATEGORIES.c.position), published_links())
@@ -630,6 +635,9 @@ def _before_products_statement() -> CompoundSelect[Any]:
             filled.c.name.label("name"),
         ),
         select(pages.c.kind, pages.c.slug, literal(0), pages.c.title),
+        select(literal("collection"), COLLECTIONS.c.slug, literal(0), COLLECTIONS.c.title).where(
+            COLLECTIONS.c.tenant_id == TENANT, COLLECTIONS.c.published
+        ),
     ).order_by("place", "name")
 
 
