@@ -52,7 +52,13 @@ from commerce.content.models import KINDS, POLICIES, page_path
 from commerce.content.queries import published_links
 from commerce.db import TENANT, current_tenant_id, dialect_name, fetch_all
 from commerce.errors import NotFound
-from commerce.inventory.availability import STOCK, product_available, units_available, units_in_stock
+from commerce.inventory.availability import (
+    STOCK,
+    product_available,
+    product_sold_out,
+    units_available,
+    units_in_stock,
+)
 from commerce.list_queries import bounded
 from commerce.storefront.product_cards import (
     PAGE_SIZE,
@@ -313,7 +319,7 @@ def _collected() -> Select[uuid.UUID]:
     return select(members.product_id.label("id")).where(
         members.tenant_id == TENANT,
         members.collection_id == bindparam("collection", type_=Uuid()),
-        holds_now(members.stock, product_available(members.product_id)),
+        holds_now(members.stock, product_available(members.product_id), product_sold_out(members.product_id)),
         _of_member(select(PRODUCTS.c.id)).where(sold()).exists(),
     )
 
