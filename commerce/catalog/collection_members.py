@@ -12,7 +12,7 @@ from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Select, Uuid, bindparam, delete, exists, func, insert, literal, or_, select, update
 
 from commerce.catalog.collection_rules import (
     Condition,
@@ -24,10 +24,12 @@ from commerce.catalog.collection_rules import (
 )
 from commerce.catalog.models import Collection, CollectionProduct, Product
 from commerce.catalog.tables import COLLECTION_PRODUCTS, PRODUCTS
-from commerce.db import TENANT, current_tenant_id, db, dialect_name, fetch_all, insert_rows
+from commerce.db import TENANT, current_tenant_id, db, fetch_all, insert_rows
 from commerce.tenants.services import touch_catalogue
 
 BATCH = 200
+CHUNK = 5_000
+"""Products for which a rule is evaluated at once: no statement may take long, the database counts as dead then."""
 MAX_TITLE = 80
 """Characters of a title that are sorted by."""
 
@@ -94,11 +96,9 @@ def _rows(ids: Sequence[uuid.UUID], by_rules: Sequence[_Rules]) -> list[dict[str
 
 
 def rebuild(collection: Collection) -> None:
-    """Evaluate the rules of a collection for all products. A step; few statements, however many products there are."""
+    """Evaluate the rules of a collection for all products. A step; two statements for each CHUNK of them."""
     db.session.flush()
     touch_catalogue()
-    if dialect_name() == "postgresql":
-        db.session.connection().execute(_TAKE_TIME)
     mine = delete(CollectionProduct).where(CollectionProduct.collection_id == collection.id)
     db.session.execute(mine.execution_options(synchronize_session=False))
     rule = rule_of(conditions_of(collection), collection.matches)
@@ -106,16 +106,25 @@ def rebuild(collection: Collection) -> None:
     found = (
         _facts()
         .add_columns(rule.stock, literal(collection.id), literal(current_tenant_id()), literal(0))
-        .where(rule.belongs)
+        .where(rule.belongs, PRODUCTS.c.id > bindparam("after", type_=Uuid()))
+        .where(PRODUCTS.c.id <= bindparam("last", type_=Uuid()))
     )
     statement = insert(COLLECTION_PRODUCTS).from_select(
         [*columns, "stock", "collection_id", "tenant_id", "position"], found
     )
-    db.session.connection().execute(statement, {"tenant": current_tenant_id()})
+    after = uuid.UUID(int=0)
+    while (last := _end_of_chunk(after)) is not None:
+        values = {"tenant": current_tenant_id(), "after": after, "last": last}
+        db.session.connection().execute(statement, values)
+        after = last
 
 
-_TAKE_TIME = select(func.set_config("statement_timeout", "60s", literal(value=True)))
-"""Until the transaction ends: rows of 100,000 products take seconds, more than a page may ask of PostgreSQL."""
+def _end_of_chunk(after: uuid.UUID) -> uuid.UUID | None:
+    """Return the id of the last of the next CHUNK products, None when there are no more."""
+    ids = select(PRODUCTS.c.id).where(PRODUCTS.c.tenant_id == TENANT, PRODUCTS.c.id > literal(after, Uuid()))
+    chunk = ids.order_by(PRODUCTS.c.id).limit(CHUNK).subquery("chunk")
+    rows = fetch_all(select(chunk.c.id).order_by(chunk.c.id.desc()).limit(1))
+    return rows[0][0] if rows else None
 
 
 def rebuild_by_category() -> None:

@@ -14,8 +14,8 @@ from commerce.catalog.tables import COLLECTION_PRODUCTS, PRODUCTS, sold
 from commerce.db import TENANT, db, fetch_all
 from commerce.errors import NotFound
 
-Available = Callable[[Any], ColumnElement[bool]]
-"""Makes the condition that a product (by the column of its id) can be bought, which the stock room above us knows."""
+StockFact = Callable[[Any], ColumnElement[bool]]
+"""Makes a condition about the stock of a product (by the column of its id), which the stock room above us knows."""
 
 
 def collection_of(code: str) -> Collection:
@@ -51,7 +51,12 @@ def slugs_of_categories(collections: Sequence[Collection]) -> dict[uuid.UUID, st
 
 
 def ids_of_collected(
-    collection_id: uuid.UUID, before: uuid.UUID | None, limit: int, *, available: Available
+    collection_id: uuid.UUID,
+    before: uuid.UUID | None,
+    limit: int,
+    *,
+    available: StockFact,
+    sold_out: StockFact,
 ) -> tuple[list[uuid.UUID], uuid.UUID | None]:
     """Return the ids of products on sale that are in a collection now, the newest first, and the id to go on from.
 
@@ -64,7 +69,7 @@ def ids_of_collected(
         .where(
             members.tenant_id == TENANT,
             members.collection_id == literal(collection_id, Uuid()),
-            holds_now(members.stock, available(members.product_id)),
+            holds_now(members.stock, available(members.product_id), sold_out(members.product_id)),
             sold(),
         )
         .order_by(members.product_id.desc())

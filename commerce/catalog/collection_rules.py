@@ -193,12 +193,14 @@ def rule_of(conditions: Sequence[Condition], matches: str) -> Rule:
     return Rule(sold(), case((met, whatever), else_=stock))
 
 
-def holds_now(stock: ColumnElement[str], available: ColumnElement[bool]) -> ColumnElement[bool]:
+def holds_now(
+    stock: ColumnElement[str], available: ColumnElement[bool], sold_out: ColumnElement[bool]
+) -> ColumnElement[bool]:
     """Return the condition that a product with this `stock` belongs to its collection at present.
 
-    `available` is the condition that it can be bought, which the stock room above us knows.
+    `available` is the condition that it can be bought, `sold_out` that it cannot: the stock room above us knows.
     """
-    return or_(stock == ANY_STOCK, and_(stock == "in", available), and_(stock == "out", ~available))
+    return or_(stock == ANY_STOCK, and_(stock == "in", available), and_(stock == "out", sold_out))
 
 
 def _tag(condition: Condition) -> ColumnElement[bool]:

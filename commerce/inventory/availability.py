@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, case, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, Table, and_, case, func, literal_column, select
 
 from commerce import clock
 from commerce.catalog.tables import VARIANTS
@@ -34,14 +34,24 @@ def units_available(stock: Any) -> ColumnElement[int]:
 
 def product_available(product_id: Any) -> ColumnElement[bool]:
     """Return the condition of a kept statement that one of a product's variants can be bought now."""
+    # One short look for each product: of EXISTS PostgreSQL would first make a list of all that can be bought.
+    return _can_be_bought(product_id).limit(literal_column("1")).scalar_subquery().is_not(None)
+
+
+def product_sold_out(product_id: Any) -> ColumnElement[bool]:
+    """Return the condition of a kept statement that none of a product's variants can be bought now."""
+    # Few are sold out, so many products are looked at before a page is full: there that list pays.
+    return ~_can_be_bought(product_id).exists()
+
+
+def _can_be_bought(product_id: Any) -> Select[uuid.UUID]:
     return (
-        exists()
+        select(VARIANTS.c.id)
+        .join(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
         .where(
             VARIANTS.c.tenant_id == TENANT,
             VARIANTS.c.product_id == product_id,
             VARIANTS.c.active,
-            STOCK.c.tenant_id == TENANT,
-            STOCK.c.variant_id == VARIANTS.c.id,
             units_available(STOCK.c) > 0,
         )
         .correlate_except(VARIANTS, STOCK)

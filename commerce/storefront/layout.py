@@ -10,7 +10,7 @@ from flask import Blueprint, g, request
 from commerce.cache import BoundedCache, render_cached
 from commerce.content.menu_links import MenuLink, Menus, shown_menus
 from commerce.markup import Markup, rendered
-from commerce.storefront import listings
+from commerce.storefront.categories import navigation
 from commerce.storefront.product_cards import CategoryLink, Navigation
 from commerce.tenants.scope import current_shop
 from commerce.tenants.views import static_url, theme_url
@@ -35,7 +35,7 @@ def site_navigation() -> Navigation:
         shop = current_shop()
         g.navigation = _navigation.get(
             shop.id,
-            lambda: listings.navigation(NAV_CATEGORIES),
+            lambda: navigation(NAV_CATEGORIES),
             state=shop.catalogue_version,
             fresh=not request.cookies,
         )
@@ -113,8 +113,13 @@ def _automatic_menu() -> tuple[MenuLink, ...]:
 
 @blueprint.app_template_global()
 def site_foot() -> Markup:
-    """Return the footer of every page."""
-    shop, menu = current_shop(), _menus().footer
+    """Return the footer of every page. Policies are in it even when an edited menu does not lead to them."""
+    shop, menu, links = current_shop(), _menus().footer, site_navigation()
+    if menu is not None:
+        led_to = {link.path for entry in menu for link in (entry, *entry.children)}
+        information = tuple(each for each in links.policies if each.path not in led_to)
+    else:
+        information = links.pages + links.policies
     return render_cached(
         "shared/_footer.html",
         shop.locale,
@@ -122,5 +127,6 @@ def site_foot() -> Markup:
         tagline=shop.tagline,
         prices_include_tax=shop.prices_include_tax,
         menu=menu,
-        links=site_navigation() if menu is None else None,
+        categories=links.categories if menu is None else (),
+        information=information,
     )

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from commerce import clock
 from commerce.bulk.runner import run_bulk_plans
 from commerce.bulk.services import create_plan, preview_plan, start_plan
+from commerce.catalog import collection_members
 from commerce.catalog.categories import (
     CategoryValues,
     add_products,
@@ -212,6 +213,15 @@ def second_page(slug: str) -> list[str]:
 
 
 # --- membership after every kind of change --------------------------------------------------------------
+
+
+def test_rules_are_evaluated_chunk_by_chunk(in_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7):
+        put_up(f"Mug {number}", tags=["sale"] if number != 3 else [])
+    for chunk in (1, 3, 7):
+        monkeypatch.setattr(collection_members, "CHUNK", chunk)
+        make(f"Sale {chunk}", SALE)
+        assert sorted(shown(f"sale-{chunk}")) == [f"Mug {number}" for number in (0, 1, 2, 4, 5, 6)]
 
 
 def test_a_product_is_in_a_collection_as_soon_as_it_meets_the_rules(in_shop: Shop) -> None:

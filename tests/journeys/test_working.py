@@ -89,7 +89,7 @@ def test_of_two_who_ship_the_same_order_one_wins_and_the_other_sees_it(
     late = rita.answer_to("Ship")
     assert late.status == 409
     notice = rita.page.get_by_role("alert").first
-    expect(notice).to_contain_text("processing → shipped), Bob")
+    expect(notice).to_contain_text("Bob shipped the order")
     rita.look()
     rita.open_order(order.code)
     expect(rita.page.get_by_text("Carrier of rita")).to_have_count(0)

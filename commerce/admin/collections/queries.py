@@ -15,7 +15,7 @@ from commerce.catalog.collections import chosen_products
 from commerce.catalog.models import Collection, CollectionProduct, Product
 from commerce.catalog.tables import IMAGES, PRODUCTS
 from commerce.db import TENANT, fetch_all
-from commerce.inventory.availability import product_available
+from commerce.inventory.availability import product_available, product_sold_out
 from commerce.list_queries import bounded, bounded_count
 from commerce.paging import Page
 
@@ -49,7 +49,7 @@ def page_of_collections(search: str, number: int) -> Page[Any]:
 def find_matches(conditions: Sequence[Condition], matches: str) -> Matches:
     """Return what conditions find as they were typed. Three statements. Raises InvalidValue."""
     rule = rule_of(checked_conditions(conditions), matches)
-    here = holds_now(rule.stock, product_available(PRODUCTS.c.id))
+    here = holds_now(rule.stock, product_available(PRODUCTS.c.id), product_sold_out(PRODUCTS.c.id))
     found = select(PRODUCTS.c.id).where(PRODUCTS.c.tenant_id == TENANT, rule.belongs, here)
     total = fetch_all(select(bounded(found)))[0][0]
     newest = _with_pictures(found.order_by(PRODUCTS.c.published_at.desc(), PRODUCTS.c.id.desc()).limit(SHOWN))

@@ -25,7 +25,7 @@ from commerce.catalog.collection_records import (
 )
 from commerce.catalog.models import Collection
 from commerce.catalog.product_records import records_of
-from commerce.inventory.availability import product_available
+from commerce.inventory.availability import product_available, product_sold_out
 
 TAG = "Collections"
 
@@ -70,7 +70,11 @@ def list_collected_products(code: str, query: CollectedQuery) -> Reply:
     filters = {"collection": str(collection.id)}
     position = decode_cursor("collected", filters, query.cursor)
     ids, older = ids_of_collected(
-        collection.id, uuid.UUID(position) if position else None, query.limit, available=product_available
+        collection.id,
+        uuid.UUID(position) if position else None,
+        query.limit,
+        available=product_available,
+        sold_out=product_sold_out,
     )
     return Reply(
         ProductList(
