@@ -113,8 +113,13 @@ def _automatic_menu() -> tuple[MenuLink, ...]:
 
 @blueprint.app_template_global()
 def site_foot() -> Markup:
-    """Return the footer of every page."""
-    shop, menu = current_shop(), _menus().footer
+    """Return the footer of every page. Policies are in it even when an edited menu does not lead to them."""
+    shop, menu, links = current_shop(), _menus().footer, site_navigation()
+    if menu is not None:
+        led_to = {link.path for entry in menu for link in (entry, *entry.children)}
+        information = tuple(each for each in links.policies if each.path not in led_to)
+    else:
+        information = links.pages + links.policies
     return render_cached(
         "shared/_footer.html",
         shop.locale,
@@ -122,5 +127,6 @@ def site_foot() -> Markup:
         tagline=shop.tagline,
         prices_include_tax=shop.prices_include_tax,
         menu=menu,
-        links=site_navigation() if menu is None else None,
+        categories=links.categories if menu is None else (),
+        information=information,
     )

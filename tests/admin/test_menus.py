@@ -75,6 +75,15 @@ def test_until_it_is_edited_the_menu_is_what_it_was(
     assert links(client, "footer") == footer
 
 
+def test_policies_are_in_an_edited_footer_too(desk: ShopClient, client: ShopClient, in_shop: Shop) -> None:
+    create_page(PageValues("Terms"), policy="terms", publish=True)
+    assert submit(desk, FOOTER, filled(desk, FOOTER)).status_code == 303
+    create_page(PageValues("Imprint"), policy="imprint", publish=True)
+    shown = links(client, "footer")
+    assert ("Imprint", "/policies/imprint") in shown
+    assert [path for _label, path in shown].count("/policies/terms") == 1
+
+
 def test_a_first_link_keeps_those_that_were_there(
     desk: ShopClient, client: ShopClient, table: uuid.UUID
 ) -> None:

@@ -75,6 +75,11 @@ class LiveServer:
         return f"http://{self.host(shop)}{path}"
 
     @property
+    def media(self) -> Path:
+        """The folder of its pictures."""
+        return self._var / "media"
+
+    @property
     def output(self) -> str:
         """Everything that the server has printed so far, over all its starts."""
         log = self._var / "server.log"
