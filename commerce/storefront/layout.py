@@ -10,7 +10,7 @@ from flask import Blueprint, g, request
 from commerce.cache import BoundedCache, render_cached
 from commerce.content.menu_links import MenuLink, Menus, shown_menus
 from commerce.markup import Markup, rendered
-from commerce.storefront import listings
+from commerce.storefront.categories import navigation
 from commerce.storefront.product_cards import CategoryLink, Navigation
 from commerce.tenants.scope import current_shop
 from commerce.tenants.views import static_url, theme_url
@@ -35,7 +35,7 @@ def site_navigation() -> Navigation:
         shop = current_shop()
         g.navigation = _navigation.get(
             shop.id,
-            lambda: listings.navigation(NAV_CATEGORIES),
+            lambda: navigation(NAV_CATEGORIES),
             state=shop.catalogue_version,
             fresh=not request.cookies,
         )

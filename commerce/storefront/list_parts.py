@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from commerce.cache import render_cached
 from commerce.markup import Markup, joined
-from commerce.storefront import listings
+from commerce.storefront.categories import category_pictures
 from commerce.storefront.product_cards import Card, CategoryLink
 from commerce.tenants.scope import current_shop
 
@@ -33,4 +33,4 @@ def pictures_of(found: Sequence[CategoryLink]) -> Mapping[uuid.UUID, str]:
     """Return the picture file of categories: their own, else that of a product."""
     own = {category.id: category.picture for category in found if category.picture}
     others = [category.id for category in found if category.id not in own]
-    return {**listings.category_pictures(others), **own}
+    return {**category_pictures(others), **own}

@@ -19,6 +19,7 @@ from commerce.errors import NotFound
 from commerce.markup import plain_text
 from commerce.paging import MOST_COUNTED, PageLinks, parse_page_number
 from commerce.storefront import listings
+from commerce.storefront.categories import MAX_PICTURED_CATEGORIES, find_category, list_categories
 from commerce.storefront.home_page import home_facts
 from commerce.storefront.layout import blueprint
 from commerce.storefront.list_parts import cards_markup, pictures_of
@@ -27,6 +28,7 @@ from commerce.storefront.page_cache import cache_for_anonymous, cached_part
 from commerce.storefront.product_cards import PAGE_SIZE, Card, CardPage
 from commerce.storefront.product_fragments import product_parts, shown_picture
 from commerce.storefront.product_page import ProductPage, moved_to, product_page
+from commerce.storefront.sitemap import count_sitemaps, sitemap_paths
 from commerce.storefront.variant_picker import VariantChoice, axis_keys, match_variant
 from commerce.tenants.scope import current_shop
 from commerce.tenants.views import accent
@@ -66,11 +68,11 @@ def home() -> str:
 @cache_for_anonymous
 def categories() -> str:
     """All categories with something to show: those of the first level, with those right below them."""
-    found = listings.list_categories(MAX_CATEGORIES)
+    found = list_categories(MAX_CATEGORIES)
     known = {category.id for category in found}
     top = [category for category in found if category.parent_id not in known]
     children = {each.id: [child for child in found if child.parent_id == each.id] for each in top}
-    few = len(top) <= listings.MAX_PICTURED_CATEGORIES
+    few = len(top) <= MAX_PICTURED_CATEGORIES
     return _render_list(
         "storefront/categories.html",
         categories=top,
@@ -89,7 +91,7 @@ def category(slug: str) -> str:
 
 
 def _category_facts(slug: str) -> dict[str, Any]:
-    found = listings.find_category(slug)
+    found = find_category(slug)
     sort = _sort(found.product_order)
     page = listings.products_of(found, _page_number(), sort)
     pages = _links(page, f"/categories/{quote(slug)}", default=found.product_order)
@@ -310,18 +312,18 @@ def robots() -> Response:
 @blueprint.get("/sitemap.xml")
 def sitemap() -> Response:
     """All pages that a search engine should know, or an index of the files that name them."""
-    count = listings.count_sitemaps()
+    count = count_sitemaps()
     if count == 1:
-        return _sitemap("urlset", "url", listings.sitemap_paths(1))
+        return _sitemap("urlset", "url", sitemap_paths(1))
     return _sitemap("sitemapindex", "sitemap", [f"/sitemap-{number}.xml" for number in range(1, count + 1)])
 
 
 @blueprint.get("/sitemap-<int:number>.xml")
 def sitemap_part(number: int) -> Response:
     """One of the files of a shop with many pages."""
-    if not 1 <= number <= listings.count_sitemaps():
+    if not 1 <= number <= count_sitemaps():
         raise NotFound("list_page_not_found")
-    return _sitemap("urlset", "url", listings.sitemap_paths(number))
+    return _sitemap("urlset", "url", sitemap_paths(number))
 
 
 def _sitemap(root: str, entry: str, paths: Sequence[str]) -> Response:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 from flask import Flask
 
-from commerce.storefront import listings
+from commerce.storefront import sitemap
 from commerce.tenants.models import Shop
 from tests.factories.catalog import put_up
 from tests.support.client import ShopClient
@@ -86,7 +86,7 @@ def test_the_sitemap_names_what_is_sold(in_shop: Shop, client: ShopClient) -> No
 def test_more_pages_than_one_sitemap_holds_are_in_several(
     in_shop: Shop, client: ShopClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listings, "SITEMAP_SIZE", 3)
+    monkeypatch.setattr(sitemap, "SITEMAP_SIZE", 3)
     for number in range(5):
         put_up(f"Bowl {number}", slug=f"bowl-{number}", shelves=["Table"])
     put_up("Draft", status="draft")
