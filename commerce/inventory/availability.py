@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Table, and_, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, Table, case, exists, func, literal_column, select
 
 from commerce import clock
 from commerce.catalog.tables import VARIANTS
@@ -45,16 +45,19 @@ def product_sold_out(product_id: Any) -> ColumnElement[bool]:
 
 
 def _can_be_bought(product_id: Any) -> Select[uuid.UUID]:
+    # No join: SQLite would begin with all stock of the shop, for each product.
+    stocked = exists().where(
+        STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id, units_available(STOCK.c) > 0
+    )
     return (
         select(VARIANTS.c.id)
-        .join(STOCK, and_(STOCK.c.tenant_id == TENANT, STOCK.c.variant_id == VARIANTS.c.id))
         .where(
             VARIANTS.c.tenant_id == TENANT,
             VARIANTS.c.product_id == product_id,
             VARIANTS.c.active,
-            units_available(STOCK.c) > 0,
+            stocked.correlate_except(STOCK),
         )
-        .correlate_except(VARIANTS, STOCK)
+        .correlate_except(VARIANTS)
     )
 
 
