@@ -150,7 +150,7 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
     ("orders", ""): {
         "view_save": _("%(who)s saved a view of the orders"),
         "view_delete": _("%(who)s deleted a view of the orders"),
-        "bulk_orders": _("%(who)s started a bulk change of orders"),
+        "bulk_orders": _("%(who)s planned a bulk change of orders"),
         "tracking_preview": _("%(who)s entered tracking numbers to ship"),
     },
     ("customers", "customer"): {
@@ -163,7 +163,7 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
         "customer_note_delete": _("%(who)s deleted a note about %(what)s"),
     },
     ("customers", ""): {
-        "bulk_customers": _("%(who)s started a bulk change of customers"),
+        "bulk_customers": _("%(who)s planned a bulk change of customers"),
         "customer_group_add": _("%(who)s added a group of customers"),
         "customer_group_change": _("%(who)s renamed a group of customers"),
         "customer_group_delete": _("%(who)s deleted a group of customers"),
@@ -187,10 +187,10 @@ _TEXTS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("products", ""): {
         "stage_pictures": _("%(who)s uploaded pictures of a product"),
-        "bulk_products": _("%(who)s started a bulk change of products"),
-        "bulk_stock": _("%(who)s started a bulk change of stock"),
-        "bulk_coupons": _("%(who)s started a bulk change of coupons"),
-        "bulk_promotions": _("%(who)s started a bulk change of promotions"),
+        "bulk_products": _("%(who)s planned a bulk change of products"),
+        "bulk_stock": _("%(who)s planned a bulk change of stock"),
+        "bulk_coupons": _("%(who)s planned a bulk change of coupons"),
+        "bulk_promotions": _("%(who)s planned a bulk change of promotions"),
     },
     ("products", "category"): {
         "category_create": _("%(who)s created the category %(what)s"),
