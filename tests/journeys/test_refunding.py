@@ -49,7 +49,7 @@ def test_one_of_two_units_comes_back(house: House, shopper: Arrive, staff: SitDo
     assert house.stock(tea) == Stock(7, 0)
     bob.page.get_by_role("button", name="Refund").click()
     bob.sees("Partially refunded")
-    bob.sees("Refunded")
+    bob.sees("refunded $10.00 for 1 × Green tea")
     bob.look()
     assert house.stock(tea) == Stock(8, 0)
     ann.open(path)

@@ -44,6 +44,9 @@ def test_a_table_comes_after_those_that_it_refers_to() -> None:
     place = {table.name: number for number, table in enumerate(shop_tables())}
     for table in shop_tables():
         for key in table.foreign_keys:
+            if key.column.table is table:
+                # Rows go in order of their ids, and what a row names in its own table was there before it.
+                continue
             assert place[key.column.table.name] < place[table.name], (table.name, key.column.table.name)
 
 
