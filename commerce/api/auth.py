@@ -25,10 +25,16 @@ csrf.exempt(blueprint)
 
 
 class SkuConverter(BaseConverter):
-    """Matches a SKU with any character in it, including slashes, up to the rest of the URL."""
+    """Matches a SKU with any character in it, including slashes, up to the rest of the URL.
+
+    What stands below a product or a variant is no SKU, or its address would answer to their methods, too.
+    """
 
     part_isolating = False
-    regex = r"[^/].*?(?<!/movements)(?<!/reservations)(?<!/variants)"
+    regex = (
+        r"[^/].*?(?<!/movements)(?<!/reservations)(?<!/variants)"
+        r"(?<!/pictures)(?<!/pictures/[0-9A-Fa-f-]{36})"
+    )
 
 
 @blueprint.record_once

@@ -157,3 +157,12 @@ def test_a_key_that_only_reads_changes_no_picture(app: Flask, program: Program) 
     reader = make_program(app, scopes=("products:read",))
     assert reader.get(HERE).status_code == 200
     assert reader.post(HERE, {"content": picture()}).status_code == 403
+
+
+def test_what_stands_below_a_product_answers_to_its_own_methods_alone(app: Flask) -> None:
+    urls = app.url_map.bind("demo.localhost", url_scheme="http")
+    own = {"HEAD", "OPTIONS"}
+    assert set(urls.allowed_methods(HERE)) - own == {"GET", "POST"}
+    assert set(urls.allowed_methods(f"{HERE}/{uuid.uuid4()}")) - own == {"PATCH", "DELETE"}
+    assert set(urls.allowed_methods("/api/products/mug/variants")) - own == {"POST"}
+    assert "GET" in urls.allowed_methods("/api/variants/a/pictures/b"), "a SKU may have slashes"
