@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -69,6 +70,17 @@ def shown_text(field: Any) -> str:
         words = {choice.value: choice.label for choice in field.choices}
         return str(words.get(field.data, field.data))
     return str(field._value()).strip()
+
+
+def ticked_ids(texts: Iterable[str]) -> list[uuid.UUID]:
+    """Return the ids among the boxes that were ticked; anything else that was sent is ignored."""
+    found = []
+    for text in texts:
+        try:
+            found.append(uuid.UUID(text))
+        except ValueError:
+            continue
+    return found
 
 
 def refuse(form: Any, error: InvalidValue) -> None:

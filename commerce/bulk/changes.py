@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, select, update
 from commerce.bulk.models import BulkRow
 from commerce.bulk.outcomes import Line, Outcome, note
 from commerce.db import current_tenant_id, db, execute_many
-from commerce.errors import CommerceError, NotFound, Refusal, Rejected, StaleVersion
+from commerce.errors import CommerceError, Conflict, NotFound, Refusal, Rejected, StaleVersion
 from commerce.events.outbox import Actor
 
 Parameters = Mapping[str, Any]
@@ -147,8 +147,9 @@ class ChangeOneByOne(BulkChange, Generic[State, Target]):
         """Do it, and keep in the row what an undo needs: `before` and `after_version`. Raises CommerceError."""
 
     def restore(self, row: BulkRow, state: State, actor: Actor) -> None:
-        """Take it back. Raises CommerceError when that is not possible any more."""
-        raise NotImplementedError
+        """Take it back. Raises CommerceError when that is not possible any more, or never is."""
+        del row, state, actor
+        raise Conflict("plan_not_undoable")
 
     def is_untouched(self, row: BulkRow, state: State) -> bool:
         """Tell whether nobody has changed a row since the plan did."""

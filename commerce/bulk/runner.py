@@ -53,6 +53,7 @@ def _do(plan_id: uuid.UUID) -> int:
     except Unavailable:
         return 0
     except Exception:
+        # Not raised: whatever it was, the rows beside the culprit are to be changed; its own is refused below.
         log.exception("a chunk of plan %s failed; its rows are done one by one", plan_id)
     for done in range(SINGLY):
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -33,7 +32,7 @@ from commerce.admin.bulk.words import (
     words_of,
 )
 from commerce.admin.csv_download import csv_stream
-from commerce.admin.forms import seen_row_version
+from commerce.admin.forms import seen_row_version, ticked_ids
 from commerce.admin.products.filters import sent_filter
 from commerce.admin.products.queries import chosen_products, matching_products
 from commerce.admin.save import done, save
@@ -90,13 +89,7 @@ def create(subject: str, chosen: Any, scope: dict[str, Any], back: str = "") -> 
 
 def ticked(sent: Any = None) -> list[UUID]:
     """Return the ids of the boxes that were ticked; `sent` is where they are, the form without it."""
-    found = []
-    for text in (request.form if sent is None else sent).getlist("id")[:MOST_TICKED]:
-        try:
-            found.append(uuid.UUID(text))
-        except ValueError:
-            continue
-    return found
+    return ticked_ids((request.form if sent is None else sent).getlist("id")[:MOST_TICKED])
 
 
 @blueprint.get("/bulk-changes")

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from commerce.admin.auth import blueprint, page_number, requires_permission, search_text
 from commerce.admin.categories import queries
 from commerce.admin.categories.forms import CategoryForm
-from commerce.admin.forms import Difference, seen_row_version
+from commerce.admin.forms import Difference, seen_row_version, ticked_ids
 from commerce.admin.product_picker import find_addable_products
 from commerce.admin.save import done, save, saved_text
 from commerce.catalog.categories import (
@@ -173,7 +173,7 @@ def _set_picture(category_id: uuid.UUID, file: str) -> BaseResponse:
 @requires_permission("products.change")
 def category_products_add(category_id: uuid.UUID) -> BaseResponse:
     """Put the ticked products into a category."""
-    added = add_products(category_id, _ticked(request.form.getlist("product_id")))
+    added = add_products(category_id, ticked_ids(request.form.getlist("product_id")[:MAX_ADDED]))
     text = ngettext("%(num)d product added.", "%(num)d products added.", added)
     return done(text, f"{CATEGORIES}/{category_id}#products")
 
@@ -197,17 +197,6 @@ def category_product_move(category_id: uuid.UUID, product_id: uuid.UUID) -> Base
         show=lambda status, problem: _show_again(category_id, status, problem),
         then=lambda _result: done(_("Product moved."), f"{CATEGORIES}/{category_id}#products"),
     )
-
-
-def _ticked(texts: Sequence[str]) -> list[uuid.UUID]:
-    """Return the ids among what was sent; anything else is ignored."""
-    found = []
-    for text in texts[:MAX_ADDED]:
-        try:
-            found.append(uuid.UUID(text))
-        except ValueError:
-            continue
-    return found
 
 
 # --- the page ---------------------------------------------------------------------------------------

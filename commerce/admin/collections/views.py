@@ -14,7 +14,7 @@ from commerce.admin.auth import blueprint, page_number, requires_permission, sea
 from commerce.admin.collections import queries
 from commerce.admin.collections.forms import FACT_WORDS, MATCH_WORDS, CollectionForm
 from commerce.admin.confirmation import confirm_first
-from commerce.admin.forms import Difference, refuse, seen_row_version
+from commerce.admin.forms import Difference, refuse, seen_row_version, ticked_ids
 from commerce.admin.product_picker import find_addable_products
 from commerce.admin.save import done, save, saved_text
 from commerce.catalog.categories import category_tree
@@ -174,7 +174,7 @@ def _set_picture(collection_id: uuid.UUID, file: str) -> BaseResponse:
 @requires_permission("products.change")
 def collection_products_add(collection_id: uuid.UUID) -> BaseResponse:
     """Add the ticked products to a collection."""
-    ticked = _ticked(request.form.getlist("product_id"))
+    ticked = ticked_ids(request.form.getlist("product_id")[:MAX_CHOSEN])
     return save(
         None,
         lambda: add_chosen(collection_id, ticked),
@@ -211,17 +211,6 @@ def collection_product_move(collection_id: uuid.UUID, product_id: uuid.UUID) -> 
         show=lambda status, problem: _show_again(collection_id, status, problem),
         then=lambda _result: done(_("Product moved."), f"{COLLECTIONS}/{collection_id}#products"),
     )
-
-
-def _ticked(texts: Sequence[str]) -> list[uuid.UUID]:
-    """Return the ids among what was sent; anything else is ignored."""
-    found = []
-    for text in texts[:MAX_CHOSEN]:
-        try:
-            found.append(uuid.UUID(text))
-        except ValueError:
-            continue
-    return found
 
 
 # --- the page ---------------------------------------------------------------------------------------
